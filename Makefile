@@ -1,0 +1,42 @@
+# The commands of the README. `make run` and `make test` set up what they need in .venv.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+BIN := .venv/bin
+
+.PHONY: run test check format bench chaos demo-eval screenshots clean
+
+run: .venv/run.stamp
+	$(BIN)/python -m bots run $(ARGS)
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+demo-eval: .venv/dev.stamp
+	$(BIN)/python -m training.evaluate $(ARGS)
+
+clean:
+	rm -rf .venv
+
+# A CPU wheel of torch that lies locally is taken; else PyTorch's own CPU index, which spares gigabytes of CUDA.
+.venv/torch.stamp:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --no-index --no-deps "$(TORCH)" || $(BIN)/pip install -q --no-deps --index-url $(TORCH_INDEX) "$(TORCH)"
+	touch $@
+
+.venv/run.stamp: .venv/torch.stamp pyproject.toml requirements.lock
+	$(BIN)/pip install -q -c requirements.lock -e ".[telegram,slack]"
+	touch $@
+
+.venv/dev.stamp: .venv/run.stamp
+	$(BIN)/pip install -q -c requirements.lock -e ".[dev]"
+	touch $@

@@ -1,0 +1,204 @@
+"""Takes turns: history -> engine -> history, one turn at a time per conversation. Knows no platform, model or database."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question, Turn
+from core.errors import BadQuestion, BotError, NotFound
+
+TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are drawn. Temperature 0 is greedy: the same question gets the same answer."""
+
+    temperature: float = 0.0
+    top_p: float = 0.8
+    max_new_tokens: int = 512
+
+
+class Engine(Protocol):
+    """What answers: `core.engine.Engine`, or the tests' scripted one."""
+
+    def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
+        """Answer the open last turn. Ends with one `Answer`; raises `BotError`; closing it frees the model."""
+        ...
+
+    async def look(self, image: Image) -> None:
+        """Encode a picture ahead of its question, when nothing else waits. Never raises for a busy engine."""
+        ...
+
+
+class History(Protocol):
+    """What remembers: `storage.Store`, or the tests' dictionary."""
+
+    async def load(self, conversation_id: str) -> Conversation:
+        """The conversation since it was last begun anew; an unknown id is an empty conversation."""
+        ...
+
+    async def answered(self, key: str) -> Turn | None:
+        """The turn that was saved under `key`, if any."""
+        ...
+
+    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+        """Write down a finished turn in one transaction; `replaces` is the key of a turn it takes the place of."""
+        ...
+
+    async def add_picture(self, conversation_id: str, image: Image) -> int:
+        """Keep a picture that waits for its question; returns its number. The same picture keeps its number."""
+        ...
+
+    async def remove_picture(self, conversation_id: str, number: int) -> bool: ...
+
+    async def begin(self, conversation_id: str) -> None:
+        """Begin anew: what was said stays on disk until it expires, but is no longer part of the conversation."""
+        ...
+
+    async def forget(self, conversation_id: str) -> None:
+        """Remove the conversation and every picture that nobody else uses."""
+        ...
+
+    async def last_key(self, conversation_id: str) -> str | None:
+        """The key of the last saved turn."""
+        ...
+
+
+class Assistant:
+    def __init__(self, engine: Engine, history: History, sampling: Sampling = Sampling()) -> None:
+        self.history = history
+        self._engine = engine
+        self._sampling = sampling
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._users: Counter[str] = Counter()  # of a lock, so that the last one out removes it
+        self._stops: dict[str, asyncio.Event] = {}  # of the running answer of a conversation
+
+    async def ask(
+        self, conversation_id: str, question: Question, key: str, sampling: Sampling | None = None
+    ) -> AsyncGenerator[Event]:
+        """Answer and save the turn once under `key`; a key that was answered before gets the same answer again.
+
+        Saved as done, length, stopped (by `stop`) or failed. Closing the iterator instead (shutdown) frees the model and
+        saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the person. Iterate inside `contextlib.aclosing`.
+        """
+        if len(question.text) > TEXT_LIMIT:
+            raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
+        async with self._turn_of(conversation_id):
+            if (saved := await self.history.answered(key)) and saved.answer:
+                yield Piece(saved.answer.text)
+                yield saved.answer
+                return
+            conversation = (await self.history.load(conversation_id)).ask(question)
+            async with aclosing(self._write(conversation, key, sampling or self._sampling)) as events:
+                async for event in events:
+                    yield event
+
+    async def retry(self, conversation_id: str, key: str) -> AsyncGenerator[Event]:
+        """Answer the last question again, drawn differently; the new answer takes the old one's place."""
+        async with self._turn_of(conversation_id):
+            conversation = await self.history.load(conversation_id)
+            old_key = await self.history.last_key(conversation_id)
+            if (saved := await self.history.answered(key)) and saved.answer:
+                yield Piece(saved.answer.text)
+                yield saved.answer
+                return
+            if not conversation.turns or old_key is None:
+                raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+            open_turn = replace(conversation.turns[-1], answer=None)
+            conversation = replace(conversation, turns=(*conversation.turns[:-1], open_turn))
+            drawn = replace(self._sampling, temperature=max(self._sampling.temperature, 0.7))
+            async with aclosing(self._write(conversation, key, drawn, replaces=old_key)) as events:
+                async for event in events:
+                    yield event
+
+    async def add_picture(self, conversation_id: str, image: Image) -> int:
+        """A picture without a question yet: remembered, numbered, and encoded while its question is being typed."""
+        number = await self.history.add_picture(conversation_id, image)
+        await self._engine.look(image)
+        return number
+
+    def stop(self, conversation_id: str) -> bool:
+        """Stop the running answer, if there is one; it is saved as far as it got."""
+        stop = self._stops.get(conversation_id)
+        if stop is None:
+            return False
+        stop.set()
+        return True
+
+    async def forget(self, conversation_id: str) -> None:
+        self.stop(conversation_id)
+        async with self._turn_of(conversation_id):
+            await self.history.forget(conversation_id)
+
+    async def begin(self, conversation_id: str) -> None:
+        async with self._turn_of(conversation_id):
+            await self.history.begin(conversation_id)
+
+    async def remove_picture(self, conversation_id: str, number: int) -> None:
+        async with self._turn_of(conversation_id):
+            if not await self.history.remove_picture(conversation_id, number):
+                raise NotFound("There is no picture {number} in this conversation.", number=number)
+
+    async def _write(
+        self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None = None
+    ) -> AsyncGenerator[Event]:
+        turn = conversation.turns[-1]
+        stop = self._stops[conversation.id] = asyncio.Event()
+        text = ""
+        answer: Answer | None = None
+        try:
+            async with aclosing(_until(stop, self._engine.answer(conversation, sampling))) as events:
+                async for event in events:
+                    if isinstance(event, Answer):
+                        answer = event
+                        break
+                    if isinstance(event, Piece):
+                        text += event.text
+                    yield event
+            answer = answer or Answer(text, Ending.STOPPED)
+        except BotError:
+            raise  # refused before it began (busy, too long): nothing to remember
+        except Exception:
+            await self.history.save(conversation.id, replace(turn, answer=Answer(text, Ending.FAILED)), key, replaces)
+            raise
+        finally:
+            del self._stops[conversation.id]
+        await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces)
+        yield answer
+
+    @asynccontextmanager
+    async def _turn_of(self, conversation_id: str) -> AsyncIterator[None]:
+        """This conversation's lock; first come, first served."""
+        lock = self._locks.setdefault(conversation_id, asyncio.Lock())
+        self._users[conversation_id] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[conversation_id] -= 1
+            if not self._users[conversation_id]:
+                del self._users[conversation_id], self._locks[conversation_id]
+
+
+async def _until(stop: asyncio.Event, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    """The events until `stop` is set; the source is closed either way."""
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        async with aclosing(events):
+            while True:
+                step = asyncio.ensure_future(anext(events, None))
+                try:
+                    await asyncio.wait({step, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not step.done():
+                        step.cancel()
+                        await asyncio.gather(step, return_exceptions=True)
+                if step.cancelled() or (event := step.result()) is None:
+                    return
+                yield event
+    finally:
+        stopped.cancel()

@@ -1,0 +1,138 @@
+"""The nouns of a conversation about pictures. They know no platform, no model and no database."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture made safe by `core.images`: upright RGB, no larger than the pixel budget.
+
+    `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and encoded
+    once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent; `original` keeps the
+    sent bytes only when shrinking cost detail that somebody may want back ("Read the small print").
+    """
+
+    id: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    original_size: tuple[int, int]
+    original: bytes | None = field(default=None, repr=False)
+
+    @property
+    def shrunk(self) -> bool:
+        return (self.width, self.height) != self.original_size
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks. A picture that the conversation already knows keeps its number and is asked about again."""
+
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+class Ending(StrEnum):
+    DONE = "done"
+    LENGTH = "length"  # the answer limit was reached
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Where an answer's time went, in seconds, and its tokens: computed, and taken from the cache."""
+
+    queue_s: float = 0.0
+    image_s: float = 0.0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    answer_tokens: int = 0
+
+    @property
+    def total_s(self) -> float:
+        return self.queue_s + self.image_s + self.prefill_s + self.decode_s
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    ending: Ending
+    figures: Figures = Figures()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image and its number in one conversation; people and the model call it "picture 2"."""
+
+    number: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question with its pictures, and its answer (`None` while it is being written)."""
+
+    text: str
+    pictures: tuple[Picture, ...] = ()
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`id` is opaque (`telegram:42:7`, `slack:T1:C1:171.2`, `web:9f…`). `waiting` pictures came without a question yet."""
+
+    id: str
+    turns: tuple[Turn, ...] = ()
+    waiting: tuple[Picture, ...] = ()
+    next_number: int = 1  # numbers are never given twice, also after a picture was removed
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Every picture of the conversation once, by number."""
+        known = {p.number: p for turn in self.turns for p in turn.pictures} | {p.number: p for p in self.waiting}
+        return tuple(known[number] for number in sorted(known))
+
+    def ask(self, question: Question) -> "Conversation":
+        """This conversation with `question` as its open last turn; waiting pictures come first."""
+        pictures = list(self.waiting)
+        numbers = {p.image.id: p.number for p in self.pictures}
+        number = self.next_number
+        for image in question.images:
+            if image.id not in numbers:
+                numbers[image.id] = number
+                number += 1
+            picture = Picture(numbers[image.id], image)
+            if picture.number not in {p.number for p in pictures}:
+                pictures.append(picture)
+        turn = Turn(question.text, tuple(pictures))
+        return replace(self, turns=(*self.turns, turn), waiting=(), next_number=number)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """In line: `place` 1 is next; `seconds` until the first piece, where measured speeds allow an estimate."""
+
+    place: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """The vision encoder works on the `picture`-th of `of` pictures that are new to it."""
+
+    picture: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text to append; never half a character."""
+
+    text: str
+
+
+Event = Waiting | Looking | Piece | Answer  # a stream of events ends with its one Answer

@@ -1,0 +1,61 @@
+"""Everything that can go wrong in a way worth telling a person.
+
+    BotError                text for the person in the chat
+    ├── BadImage            this file cannot be looked at, and what would work
+    │   └── TooLarge        ... because of its size
+    ├── BadQuestion         nothing to answer, or too long
+    ├── Busy                the line is full, or a quota is used up; when to come back
+    ├── NotAllowed          who may use this, and how to get in
+    ├── NotFound            no such conversation or picture
+    └── OperatorError       text for the person who runs the service: config, model files, tokens
+        └── ModelMissing    the model is not on this machine, and how to get it
+
+Anything else that is raised is a bug: its traceback goes to the log, and one plain sentence to the chat.
+"""
+
+from typing import Any
+
+
+class BotError(Exception):
+    """`sentence` is a message id of the catalogue (see `core.voice`) with `{named}` values; `str()` is its English."""
+
+    def __init__(self, sentence: str, **values: Any) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence = sentence
+        self.values = values
+
+
+class BadImage(BotError):
+    pass
+
+
+class TooLarge(BadImage):
+    pass
+
+
+class BadQuestion(BotError):
+    pass
+
+
+class Busy(BotError):
+    """`retry_after` is in seconds."""
+
+    def __init__(self, sentence: str, retry_after: float = 30.0, **values: Any) -> None:
+        super().__init__(sentence, **values)
+        self.retry_after = retry_after
+
+
+class NotAllowed(BotError):
+    pass
+
+
+class NotFound(BotError):
+    pass
+
+
+class OperatorError(BotError):
+    pass
+
+
+class ModelMissing(OperatorError):
+    pass

@@ -1,0 +1,133 @@
+"""A durable inbox: messages are written down before the platform is told that they arrived, then worked off.
+
+In order within a conversation, conversations beside each other. What was not finished when the process died is worked off
+after the restart. Knows no platform: a payload is the adapter's own JSON.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something a person sent. `key` is unique among all adapters (`telegram:update:17`); `group` ties an album together.
+
+    `sent` are the platform's ids of the messages that already carry its answer, in order: after a restart they are edited,
+    not sent again.
+    """
+
+    id: int
+    adapter: str
+    key: str
+    conversation_id: str
+    payload: str
+    group: str | None = None
+    sent: tuple[str, ...] = ()
+
+
+class Mailbox(Protocol):
+    """What an inbox writes to: `storage.Store`, or the tests' list."""
+
+    async def put(
+        self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
+    ) -> Message | None:
+        """Write a message down; `None` when its key was seen before, also before a restart."""
+        ...
+
+    async def unfinished(self, adapter: str) -> list[Message]:
+        """What is not finished yet, oldest first."""
+        ...
+
+    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
+
+    async def finish(self, message_ids: Sequence[int]) -> None:
+        """Done with: the payload is dropped, the key is kept so that a re-delivery is known."""
+        ...
+
+
+Work = Callable[[Sequence[Message]], Awaitable[None]]
+
+
+class Inbox:
+    """One adapter's messages. `work` gets one message, or all of one album; raising keeps them for the next start."""
+
+    def __init__(self, mailbox: Mailbox, adapter: str, work: Work, gather_s: float = 1.0, gather_limit_s: float = 10.0):
+        self.mailbox = mailbox
+        self._adapter = adapter
+        self._work = work
+        self._gather_s = gather_s  # an album has no end marker: it is over when nothing more came for so long
+        self._gather_limit_s = gather_limit_s
+        self._lanes: dict[str, deque[Message]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def resume(self) -> int:
+        """Take up what the last run did not finish; call before anything new is received."""
+        messages = await self.mailbox.unfinished(self._adapter)
+        for message in messages:
+            self._enqueue(message)
+        return len(messages)
+
+    async def receive(self, key: str, conversation_id: str, payload: str, group: str | None = None) -> bool:
+        """Returns once the message is on disk; False when it had been received before."""
+        message = await self.mailbox.put(self._adapter, key, conversation_id, payload, group)
+        if message is None:
+            return False
+        self._enqueue(message)
+        return True
+
+    def waiting(self, conversation_id: str) -> int:
+        """Messages of a conversation that are not finished, the one being worked on included."""
+        return len(self._lanes.get(conversation_id, ()))
+
+    async def close(self) -> None:
+        """Cancel the work; what was not finished stays on disk."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _enqueue(self, message: Message) -> None:
+        lane = self._lanes.get(message.conversation_id)
+        if lane is not None:
+            lane.append(message)
+            return
+        self._lanes[message.conversation_id] = deque([message])
+        task = asyncio.create_task(self._work_off(message.conversation_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work_off(self, conversation_id: str) -> None:
+        lane = self._lanes[conversation_id]
+        try:
+            while lane:
+                batch = await self._gather(lane)
+                try:
+                    await self._work(batch)
+                    await self.mailbox.finish([message.id for message in batch])
+                except Exception:
+                    log.exception("message %s is kept for the next start", batch[0].key)
+                for _ in batch:
+                    lane.popleft()
+        finally:
+            del self._lanes[conversation_id]
+
+    async def _gather(self, lane: deque[Message]) -> list[Message]:
+        """The first message, or with `group` everything of its album that follows at once."""
+        first = lane[0]
+        if first.group is not None:
+            waited, size = 0.0, 0
+            while size != len(lane) and waited < self._gather_limit_s:
+                size = len(lane)
+                await asyncio.sleep(self._gather_s)
+                waited += self._gather_s
+        batch = [first]
+        for message in list(lane)[1:]:
+            if first.group is None or message.group != first.group:
+                break
+            batch.append(message)
+        return batch

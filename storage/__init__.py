@@ -1,0 +1,1 @@
+"""Conversations on disk. SQLAlchemy lives here and nowhere else."""
