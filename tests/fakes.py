@@ -1,0 +1,158 @@
+"""Stand-ins for the far side of a seam: an engine that answers from a script, a history and a mailbox in a dictionary."""
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from PIL import Image as PilImage
+
+from core.assistant import Sampling
+from core.conversation import Answer, Conversation, Ending, Event, Image, Looking, Picture, Piece, Turn, Waiting
+from core.inbox import Message
+
+
+def image(colour: str = "red", size: tuple[int, int] = (64, 48)) -> Image:
+    """A safe picture of one colour; the same colour and size give the same id."""
+    data = io.BytesIO()
+    PilImage.new("RGB", size, colour).save(data, "PNG")
+    return Image(f"{colour}-{size[0]}x{size[1]}", data.getvalue(), *size, original_size=size)
+
+
+def describe(conversation: Conversation) -> str:
+    """The default script: says what was asked and which pictures it was asked about, so tests see what arrived."""
+    turn = conversation.turns[-1]
+    numbers = ", ".join(str(picture.number) for picture in turn.pictures)
+    return f"Answer to '{turn.text}' about [{numbers}] after {len(conversation.turns) - 1} turns."
+
+
+@dataclass
+class ScriptedEngine:
+    """Streams `script(conversation)` word by word, one at a time in line, with a pause before each piece."""
+
+    script: Callable[[Conversation], str | Exception] = describe
+    pause: float = 0.0  # seconds before each piece
+    asked: list[Conversation] = field(default_factory=list)
+    samplings: list[Sampling] = field(default_factory=list)
+    looked: list[str] = field(default_factory=list)
+    running: int = 0
+    cancelled: int = 0
+
+    async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
+        self.asked.append(conversation)
+        self.samplings.append(sampling)
+        script = self.script(conversation)
+        if isinstance(script, Exception):
+            raise script
+        self.running += 1
+        text = ""
+        try:
+            yield Waiting(1, 2.0)
+            new = [
+                picture.image.id for picture in conversation.turns[-1].pictures if picture.image.id not in self.looked
+            ]
+            for index, image_id in enumerate(new, 1):
+                yield Looking(index, len(new))
+                self.looked.append(image_id)
+            for word in script.split(" "):
+                await asyncio.sleep(self.pause)
+                piece = f" {word}" if text else word
+                text += piece
+                yield Piece(piece)
+            yield Answer(text, Ending.DONE)
+        except (GeneratorExit, asyncio.CancelledError):
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+    async def look(self, image: Image) -> None:
+        self.looked.append(image.id)
+
+
+@dataclass
+class MemoryHistory:
+    """A `History` in a dictionary, for tests of what stands above it."""
+
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
+    keys: dict[str, list[str]] = field(default_factory=dict)
+
+    async def load(self, conversation_id: str) -> Conversation:
+        return self.conversations.get(conversation_id, Conversation(conversation_id))
+
+    async def answered(self, key: str) -> Turn | None:
+        return self.turns.get(key)
+
+    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+        known = await self.load(conversation_id)
+        keys = self.keys.setdefault(conversation_id, [])
+        turns = list(known.turns)
+        if replaces is not None:
+            del turns[keys.index(replaces)]
+            keys.remove(replaces)
+            del self.turns[replaces]
+        highest = max((picture.number for picture in turn.pictures), default=0)
+        waiting = tuple(p for p in known.waiting if p.number not in {q.number for q in turn.pictures})
+        number = max(known.next_number, highest + 1)
+        self.conversations[conversation_id] = Conversation(conversation_id, (*turns, turn), waiting, number)
+        self.turns[key] = turn
+        keys.append(key)
+
+    async def add_picture(self, conversation_id: str, image: Image) -> int:
+        known = await self.load(conversation_id)
+        for picture in known.pictures:
+            if picture.image.id == image.id:
+                return picture.number
+        number = known.next_number
+        waiting = (*known.waiting, Picture(number, image))
+        self.conversations[conversation_id] = replace(known, waiting=waiting, next_number=number + 1)
+        return number
+
+    async def remove_picture(self, conversation_id: str, number: int) -> bool:
+        known = await self.load(conversation_id)
+        if number not in {picture.number for picture in known.pictures}:
+            return False
+        turns = tuple(replace(t, pictures=tuple(p for p in t.pictures if p.number != number)) for t in known.turns)
+        waiting = tuple(p for p in known.waiting if p.number != number)
+        self.conversations[conversation_id] = replace(known, turns=turns, waiting=waiting)
+        return True
+
+    async def begin(self, conversation_id: str) -> None:
+        self.conversations.pop(conversation_id, None)
+        self.keys.pop(conversation_id, None)
+
+    async def forget(self, conversation_id: str) -> None:
+        for key in self.keys.pop(conversation_id, []):
+            self.turns.pop(key, None)
+        self.conversations.pop(conversation_id, None)
+
+    async def last_key(self, conversation_id: str) -> str | None:
+        keys = self.keys.get(conversation_id)
+        return keys[-1] if keys else None
+
+
+@dataclass
+class MemoryMailbox:
+    """A `Mailbox` in a list; a second inbox over the same one is a restart."""
+
+    messages: list[Message] = field(default_factory=list)
+    finished: set[int] = field(default_factory=set)
+
+    async def put(
+        self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
+    ) -> Message | None:
+        if any(message.key == key for message in self.messages):
+            return None
+        message = Message(len(self.messages), adapter, key, conversation_id, payload, group)
+        self.messages.append(message)
+        return message
+
+    async def unfinished(self, adapter: str) -> list[Message]:
+        return [m for m in self.messages if m.adapter == adapter and m.id not in self.finished]
+
+    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
+        self.messages[message_id] = replace(self.messages[message_id], sent=tuple(sent))
+
+    async def finish(self, message_ids: Sequence[int]) -> None:
+        self.finished |= set(message_ids)
