@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Draft(Protocol[Part]):
-    """A message being written on some platform. A `Part` is what one of its messages can hold; parts compare by content.
+    """A message being written on some platform. A `Part` is what one of its messages can hold.
 
     Every method raises `Later` or `Refused` and nothing else of its SDK.
     """
@@ -75,8 +75,8 @@ async def reply(
 ) -> Answer:
     """Show `events` until their answer stands on the platform, whole; returns the answer.
 
-    `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each time it
-    grows. Errors of the events become their sentence. Raises `Refused` when nobody can read the answer any more.
+    `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each
+    time it grows. Errors of the events become their sentence. Raises `Refused` when nobody can read the answer.
     """
     progress = _Progress()
     reader = asyncio.create_task(_read(events, progress, voice))

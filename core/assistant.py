@@ -1,4 +1,4 @@
-"""Takes turns: history -> engine -> history, one turn at a time per conversation. Knows no platform, model or database."""
+"""Takes turns: history -> engine -> history, one at a time per conversation. Knows no platform, model or database."""
 
 import asyncio
 from collections import Counter
@@ -82,8 +82,9 @@ class Assistant:
     ) -> AsyncGenerator[Event]:
         """Answer and save the turn once under `key`; a key that was answered before gets the same answer again.
 
-        Saved as done, length, stopped (by `stop`) or failed. Closing the iterator instead (shutdown) frees the model and
-        saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the person. Iterate inside `contextlib.aclosing`.
+        Saved as done, length, stopped (by `stop`) or failed. Closing the iterator instead (shutdown) frees the model
+        and saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the
+        person. Iterate inside `contextlib.aclosing`.
         """
         if len(question.text) > TEXT_LIMIT:
             raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)

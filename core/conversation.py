@@ -8,9 +8,9 @@ from enum import StrEnum
 class Image:
     """A picture made safe by `core.images`: upright RGB, no larger than the pixel budget.
 
-    `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and encoded
-    once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent; `original` keeps the
-    sent bytes only when shrinking cost detail that somebody may want back ("Read the small print").
+    `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and
+    encoded once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent;
+    `original` keeps the sent bytes only when shrinking cost detail that somebody may want back ("Read the small print").
     """
 
     id: str
@@ -83,7 +83,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`id` is opaque (`telegram:42:7`, `slack:T1:C1:171.2`, `web:9f…`). `waiting` pictures came without a question yet."""
+    """`id` is opaque (`telegram:42:7`, `slack:T1:C1:171.2`, `web:9f…`). `waiting` pictures have no question yet."""
 
     id: str
     turns: tuple[Turn, ...] = ()

@@ -1,7 +1,7 @@
 """A durable inbox: messages are written down before the platform is told that they arrived, then worked off.
 
-In order within a conversation, conversations beside each other. What was not finished when the process died is worked off
-after the restart. Knows no platform: a payload is the adapter's own JSON.
+In order within a conversation, conversations beside each other. What was not finished when the process died is worked
+off after the restart. Knows no platform: a payload is the adapter's own JSON.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something a person sent. `key` is unique among all adapters (`telegram:update:17`); `group` ties an album together.
+    """Something a person sent. `key` is unique among all adapters; `group` ties an album together.
 
-    `sent` are the platform's ids of the messages that already carry its answer, in order: after a restart they are edited,
-    not sent again.
+    `sent` are the platform's ids of the messages that already carry its answer, in order: after a restart they are
+    edited, not sent again.
     """
 
     id: int

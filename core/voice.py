@@ -1,7 +1,7 @@
 """Every sentence the product says itself, in the asker's language. The model's words never pass through here.
 
-A sentence's id is its English text; `core/locale/<language>.po` holds a language's translations. A third language is one
-more file. Catalogues are read as text through Babel, so there is nothing to compile.
+A sentence's id is its English text; `core/locale/<language>.po` holds a language's translations. A third language is
+one more file. Catalogues are read as text through Babel, so there is nothing to compile.
 """
 
 from functools import cache

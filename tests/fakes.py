@@ -1,4 +1,4 @@
-"""Stand-ins for the far side of a seam: an engine that answers from a script, a history and a mailbox in a dictionary."""
+"""Stand-ins for the far side of a seam: an engine that answers from a script, a history, a mailbox."""
 
 import asyncio
 import io
