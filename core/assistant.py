@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
+
+from pydantic import BaseModel, Field
 
 from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, NotFound
@@ -13,13 +15,15 @@ from core.errors import BadQuestion, BotError, NotFound
 TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(BaseModel, extra="forbid", frozen=True):
     """How answers are drawn. Temperature 0 is greedy: the same question gets the same answer."""
 
-    temperature: float = 0.0
-    top_p: float = 0.8
-    max_new_tokens: int = 512
+    temperature: float = Field(0.0, ge=0, le=2)
+    top_p: float = Field(0.8, gt=0, le=1)
+    max_new_tokens: int = Field(512, ge=1, le=8192)
+
+
+Config = Sampling  # of the table [core.assistant]
 
 
 class Engine(Protocol):
@@ -111,7 +115,7 @@ class Assistant:
                 raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
             open_turn = replace(conversation.turns[-1], answer=None)
             conversation = replace(conversation, turns=(*conversation.turns[:-1], open_turn))
-            drawn = replace(self._sampling, temperature=max(self._sampling.temperature, 0.7))
+            drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
             async with aclosing(self._write(conversation, key, drawn, replaces=old_key)) as events:
                 async for event in events:
                     yield event

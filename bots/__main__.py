@@ -1,0 +1,94 @@
+"""The command line, and the one place that plugs bots, core and storage together: `python -m bots …`.
+
+Commands import what they need when they run, so that `--help` answers at once and never imports torch.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from core.errors import BotError
+
+cli = typer.Typer(
+    name="bots",
+    help="Answers questions about pictures in Telegram, Slack and on a web page. Pictures never leave this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+model_cli = typer.Typer(help="The model's files.", no_args_is_help=True)
+cli.add_typer(model_cli, name="model")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="TOML file; see config.example.toml.", envvar="PA_CONFIG")
+]
+
+
+class Source(StrEnum):
+    HUGGINGFACE = "huggingface"
+    MODELSCOPE = "modelscope"
+
+
+@cli.command()
+def run(config: ConfigOption = None) -> None:
+    """Start everything the config enables; without a config, the web page with the demo model."""
+    from bots.service import serve
+
+    _finish(lambda: serve(_settings(config)))
+
+
+@cli.command()
+def ask(
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE… [QUESTION]", help="Files, then the question.")],
+    config: ConfigOption = None,
+    chat: Annotated[bool, typer.Option("--chat", help="Go on asking for follow-ups.")] = False,
+) -> None:
+    """Ask about pictures here in the terminal. The answer goes to stdout, everything else to stderr."""
+    from bots.terminal import converse
+
+    _finish(lambda: converse(_settings(config), pictures, chat))
+
+
+@model_cli.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Hub name of a Qwen3-VL model.")] = "Qwen/Qwen3-VL-2B-Instruct",
+    source: Annotated[Source, typer.Option("--from", help="The hub to download from.")] = Source.HUGGINGFACE,
+) -> None:
+    """Download a model; can be interrupted and called again."""
+    from bots.fetch import fetch as download
+
+    async def work() -> None:
+        path = download(name, source.value)
+        typer.echo(f"{name} is ready in {path}", err=True)
+
+    _finish(work)
+
+
+def _settings(config: Path | None) -> Any:
+    from bots.config import load
+
+    return load(config)
+
+
+def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run to the end. A `BotError` is one plain sentence on stderr and exit status 2; Ctrl-C is not an error."""
+    try:
+        asyncio.run(work())
+    except BotError as error:
+        _fail(str(error))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    cli()

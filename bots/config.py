@@ -1,0 +1,152 @@
+"""TOML -> checked settings. A table is named after the module that owns it: [bots.telegram] -> bots/telegram.py:Config.
+
+Everything is checked before anything slow starts, so a typo costs a second. Each setting can also be given as an
+environment variable (`PA_BOTS_WEB_PORT=8080` is `port` in `[bots.web]`): a container needs no file.
+"""
+
+import importlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from core.errors import OperatorError
+
+OWNERS = {  # table -> the module whose Config checks it
+    "core.engine": "core.engine",
+    "core.images": "core.images",
+    "core.assistant": "core.assistant",
+    "storage": "storage.store",
+    "bots.web": "bots.web",
+    "bots.telegram": "bots.telegram",
+    "bots.slack": "bots.slack",
+}
+ADAPTERS = ("bots.web", "bots.telegram", "bots.slack")
+EXTRAS = {"bots.telegram": "telegram", "bots.slack": "slack"}
+WITHOUT_A_FILE: dict[str, dict[str, Any]] = {"core.engine": {"model": "demo"}, "bots.web": {}}
+PREFIX = "PA_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A checked Config for every table: core and storage always, adapters only where their table is present."""
+
+    tables: Mapping[str, BaseModel]
+
+    def __getitem__(self, table: str) -> Any:
+        return self.tables[table]
+
+    def with_value(self, table: str, key: str, value: Any) -> "Settings":
+        return Settings({**self.tables, table: self.tables[table].model_copy(update={key: value})})
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        return tuple(table for table in ADAPTERS if table in self.tables)
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from a file, or without one: the web page with the demo model. Raises `OperatorError`."""
+    tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
+    for name, key, value in _from_environment(environment):
+        tables.setdefault(name, {})[key] = value
+    wanted = [name for name in OWNERS if name in tables or name not in ADAPTERS]
+    return Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted})
+
+
+def owner(table: str) -> type[BaseModel]:
+    """The Config that checks a table. Raises `OperatorError` when the packages of its platform are not installed."""
+    try:
+        config: type[BaseModel] = importlib.import_module(OWNERS[table]).Config
+    except ModuleNotFoundError as error:
+        if table not in EXTRAS or (error.name or "").split(".")[0] in ("bots", "core", "storage"):
+            raise
+        raise OperatorError(
+            "[{table}] needs packages that are not installed: pip install '.[{extra}]'",
+            table=table,
+            extra=EXTRAS[table],
+        ) from error
+    return config
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise OperatorError(
+            "There is no config file {path}. Copy config.example.toml and edit it.", path=str(path)
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OperatorError("{path} cannot be read: {reason}", path=str(path), reason=str(error)) from None
+    tables: dict[str, dict[str, Any]] = {}
+    for part, content in document.items():
+        if part == "storage":
+            tables[part] = content
+            continue
+        for name, table in content.items() if isinstance(content, dict) else ():
+            tables[f"{part}.{name}"] = table
+        if not isinstance(content, dict):
+            tables[part] = content
+    for name, table in tables.items():
+        if name not in OWNERS or not isinstance(table, dict):
+            raise OperatorError(
+                "{path}: there is no table [{name}]; known are: {known}.",
+                path=str(path),
+                name=name,
+                known=", ".join(f"[{known}]" for known in OWNERS),
+            )
+    return tables
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    found = []
+    for variable, text in sorted(environment.items()):
+        for name in OWNERS:
+            start = f"{PREFIX}{name.replace('.', '_').upper()}_"
+            if variable.startswith(start):
+                found.append((name, variable.removeprefix(start).lower(), _value(text)))
+    return found
+
+
+def _value(text: str) -> Any:
+    """What the text would be in TOML, so that numbers and lists work; anything else is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check(name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> BaseModel:
+    config = owner(name)
+    values = {key: _secret(name, key, value, environment) for key, value in table.items()}
+    try:
+        return config.model_validate(values)
+    except ValidationError as error:
+        reasons = "; ".join(_reason(detail, config) for detail in error.errors(include_input=False, include_url=False))
+        raise OperatorError("[{table}] {reasons}", table=name, reasons=reasons) from None
+
+
+def _secret(table: str, key: str, value: Any, environment: Mapping[str, str]) -> Any:
+    if not isinstance(value, str) or not value.startswith("env:"):
+        return value
+    variable = value.removeprefix("env:")
+    if variable not in environment:
+        raise OperatorError(
+            "[{table}] {key} is to come from the environment variable {variable}, which is not set.",
+            table=table,
+            key=key,
+            variable=variable,
+        )
+    return environment[variable]
+
+
+def _reason(detail: Any, config: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key} is not a setting; known are: {', '.join(config.model_fields)}"
+    if detail["type"] == "missing":
+        return f"{key} is missing"
+    return f"{key}: {detail['msg'].removeprefix('Value error, ')}"

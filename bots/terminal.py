@@ -1,0 +1,112 @@
+"""Asks in the terminal. The answer goes to stdout and nothing else does; progress and timings go to stderr."""
+
+import sys
+import tempfile
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+
+from core.images import make_image
+from rich.console import Console
+
+from bots.config import Settings
+from bots.service import assistant_of
+from core.assistant import Assistant
+from core.conversation import Answer, Ending, Looking, Piece, Question, Waiting
+from core.errors import BadImage, BadQuestion, OperatorError
+from core.voice import Voice
+
+ID = "terminal:1"
+
+
+async def converse(settings: Settings, words: list[str], chat: bool) -> None:
+    """One answer about the pictures among `words`, or a chat about them. Raises `BotError` for bad input."""
+    paths, query = _sort(words)
+    if not paths:
+        raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
+    images = [await make_image(_read(path), settings["core.images"]) for path in paths]
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory() as folder:  # a terminal chat is nobody else's and ends with its window
+        settings = settings.with_value("storage", "url", f"sqlite+aiosqlite:///{folder}/chat.sqlite")
+        async with AsyncExitStack() as stack:
+            with console.status(f"Loading {settings['core.engine'].model} …"):
+                assistant, _ = await stack.enter_async_context(assistant_of(settings))
+            await _talk(assistant, console, Question(query, tuple(images)), chat or not query)
+
+
+async def _talk(assistant: Assistant, console: Console, question: Question, chat: bool) -> None:
+    number = 0
+    while True:
+        if question.text:
+            number += 1
+            await _answer(assistant, console, question, str(number))
+            question = Question("")
+        if not chat:
+            return
+        try:
+            text = console.input("[bold]? [/bold]").strip()
+        except EOFError:
+            return
+        question = Question(text, question.images)
+
+
+async def _answer(assistant: Assistant, console: Console, question: Question, key: str) -> None:
+    status = console.status("…")
+    status.start()
+    voice = Voice("en")
+    try:
+        async with aclosing(assistant.ask(ID, question, key)) as events:
+            async for event in events:
+                match event:
+                    case Waiting():
+                        status.update("Waiting …")
+                    case Looking(picture, of):
+                        status.update(voice.say("Looking at picture {picture} of {of} …", picture=picture, of=of))
+                    case Piece(text):
+                        status.stop()
+                        sys.stdout.write(text)
+                        sys.stdout.flush()
+                    case Answer(_, ending, figures):
+                        sys.stdout.write("\n")
+                        sys.stdout.flush()
+                        cut = "" if ending is Ending.DONE else f", {ending}"
+                        console.print(
+                            f"{figures.total_s:.1f} s: pictures {figures.image_s:.1f}, reading {figures.prefill_s:.1f}, "
+                            f"writing {figures.decode_s:.1f}; {figures.answer_tokens} tokens{cut}",
+                            style="dim",
+                        )
+    finally:
+        status.stop()
+
+
+def _sort(words: list[str]) -> tuple[list[Path], str]:
+    """Files first; the last word is the question unless it is a file."""
+    *first, last = words
+    if Path(last).is_file():
+        return [Path(word) for word in words], ""
+    if not first and _looks_like_a_file(last):
+        return [Path(last)], ""
+    return [Path(word) for word in first], last
+
+
+def _looks_like_a_file(word: str) -> bool:
+    return Path(word).suffix.lower() in (
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".avif",
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadImage("There is no file {path}.", path=str(path)) from None
+    except OSError as error:
+        raise OperatorError("{path} cannot be read: {reason}", path=str(path), reason=error.strerror or "") from None
