@@ -7,9 +7,9 @@ edited into (a part of) the answer. So a crash between any two steps is mended b
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError
@@ -28,13 +28,17 @@ class Later(Exception):
 
 
 class Refused(Exception):
-    """The platform will never take this message: the chat is gone, the bot is blocked or the message was deleted."""
+    """The platform will never take this message: the chat is gone or the bot is blocked."""
+
+
+class Gone(Exception):
+    """This one message is no longer there, its chat still is: another message takes its place."""
 
 
 class Draft(Protocol[Part]):
     """A message being written on some platform. A `Part` is what one of its messages can hold.
 
-    Every method raises `Later` or `Refused` and nothing else of its SDK.
+    Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and nothing else of its SDK.
     """
 
     interval: float  # seconds between two edits of a growing answer
@@ -44,7 +48,14 @@ class Draft(Protocol[Part]):
         ...
 
     async def status(self, sentence: str) -> bool:
-        """Show what is happening where the platform has a place of its own for it; False where it has none."""
+        """Show what is happening where the platform has a place of its own for it; False where it has none.
+
+        Called once at the start with an empty sentence: the question was received.
+        """
+        ...
+
+    async def preview(self, text: str) -> bool:
+        """Show a growing answer where the platform has a place of its own for it; False where it has none."""
         ...
 
     async def post(self) -> str:
@@ -53,6 +64,10 @@ class Draft(Protocol[Part]):
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
         """Make the message say `part`. `answer` is None while it is being written; `last` carries the buttons."""
+        ...
+
+    async def remove(self, sent: str) -> None:
+        """Take away a message that the answer no longer needs; one that is gone already is fine."""
         ...
 
 
@@ -64,6 +79,7 @@ class _Progress:
     status: str = ""
     answer: Answer | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def reply(
@@ -76,9 +92,10 @@ async def reply(
     """Show `events` until their answer stands on the platform, whole; returns the answer.
 
     `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each
-    time it grows. Errors of the events become their sentence. Raises `Refused` when nobody can read the answer.
+    time it changes. Errors of the events become their sentence. Raises `Refused` when nobody can read it any more.
     """
     progress = _Progress()
+    progress.changed.set()  # something stands there at once, before the first event
     reader = asyncio.create_task(_read(events, progress, voice))
     delivery = _Delivery(draft, list(sent), record)
     try:
@@ -87,40 +104,67 @@ async def reply(
             progress.changed.clear()
             answer = progress.answer
             try:
-                if progress.text or not await draft.status(progress.status):
+                if not await _aside(draft, progress):
                     await delivery.show(progress.text or progress.status, answer)
             except Later as later:
-                await _nap(later.seconds, None)
+                # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
+                # forbids that too says Later again.
+                await _nap(later.seconds, None if answer else progress.complete)
                 progress.changed.set()
                 continue
             if answer is not None:
                 return answer
-            await _nap(draft.interval, progress)
+            await _nap(draft.interval, progress.complete)
     finally:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
 
 
-class _Delivery:
+async def _aside(draft: Draft[Part], progress: _Progress) -> bool:
+    """Whether the platform showed it in a place of its own, so that no message is needed yet."""
+    if progress.text:
+        return progress.answer is None and await draft.preview(progress.text)
+    return await draft.status(progress.status)
+
+
+class _Delivery(Generic[Part]):
     """The messages that carry one answer."""
 
-    def __init__(self, draft: Draft[Part], sent: list[str], record: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+    def __init__(self, draft: Draft[Part], sent: list[str], record: Callable[[Sequence[str]], Awaitable[None]]):
         self._draft = draft
         self._sent = sent
         self._record = record
-        self._shown: dict[int, object] = {}
+        self._shown: dict[str, object] = {}
 
     async def show(self, text: str, answer: Answer | None) -> None:
-        parts = self._draft.split(text)
+        parts = self._draft.split(text) if text else []
         for index, part in enumerate(parts):
-            last = index == len(parts) - 1
+            await self._show_part(index, part, answer, last=index == len(parts) - 1)
+        if not parts and not self._sent:
+            await self._post(0)
+        while answer is not None and len(self._sent) > len(parts):  # an earlier run had got further, or failed longer
+            await self._draft.remove(self._sent[-1])
+            self._sent.pop()
+            await self._record(self._sent)
+
+    async def _show_part(self, index: int, part: Part, answer: Answer | None, last: bool) -> None:
+        state = (part, answer.ending if answer and last else None, last)
+        while True:
             if index == len(self._sent):
-                self._sent.append(await self._draft.post())
-                await self._record(self._sent)
-            state = (part, answer and answer.ending, last)
-            if self._shown.get(index) != state:
-                await self._draft.edit(self._sent[index], part, answer, last)
-                self._shown[index] = state
+                await self._post(index)
+            sent = self._sent[index]
+            if self._shown.get(sent) == state:
+                return
+            try:
+                await self._draft.edit(sent, part, answer, last)
+            except Gone:
+                await self._post(index)
+                continue
+            self._shown[sent] = state
+
+    async def _post(self, index: int) -> None:
+        self._sent[index : index + 1] = [await self._draft.post()]
+        await self._record(self._sent)
 
 
 async def _read(events: AsyncGenerator[Event], progress: _Progress, voice: Voice) -> None:
@@ -137,7 +181,10 @@ async def _read(events: AsyncGenerator[Event], progress: _Progress, voice: Voice
                     case Answer():
                         progress.text = event.text + _note(voice, event)
                         progress.answer = event
+                        progress.complete.set()
                 progress.changed.set()
+        if progress.answer is None:
+            raise RuntimeError("the events ended without an answer")
     except BotError as error:
         _fail(progress, voice.explain(error))
     except Exception:
@@ -148,6 +195,7 @@ async def _read(events: AsyncGenerator[Event], progress: _Progress, voice: Voice
 def _fail(progress: _Progress, sentence: str) -> None:
     progress.text = f"{progress.text}\n\n{sentence}" if progress.text else sentence
     progress.answer = Answer(progress.text, Ending.FAILED)
+    progress.complete.set()
     progress.changed.set()
 
 
@@ -169,10 +217,10 @@ def _note(voice: Voice, answer: Answer) -> str:
     return f"\n\n{note}" if answer.text.strip() else note
 
 
-async def _nap(seconds: float, progress: _Progress | None) -> None:
-    """Sleep; with `progress`, wake as soon as the answer is complete."""
-    end = asyncio.get_running_loop().time() + seconds
-    while (left := end - asyncio.get_running_loop().time()) > 0:
-        if progress is not None and progress.answer is not None:
-            return
-        await asyncio.sleep(min(left, 0.1))
+async def _nap(seconds: float, wake: asyncio.Event | None) -> None:
+    """Sleep; with `wake`, no longer than until it is set."""
+    if wake is None:
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), seconds)
