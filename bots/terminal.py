@@ -11,7 +11,7 @@ from rich.console import Console
 from bots.config import Settings
 from bots.service import assistant_of
 from core.assistant import Assistant
-from core.conversation import Answer, Ending, Looking, Piece, Question, Waiting
+from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
 from core.errors import BadImage, BadQuestion, OperatorError
 from core.voice import Voice
 
@@ -68,14 +68,15 @@ async def _answer(assistant: Assistant, console: Console, question: Question, ke
                     case Answer(_, ending, figures):
                         sys.stdout.write("\n")
                         sys.stdout.flush()
-                        cut = "" if ending is Ending.DONE else f", {ending}"
-                        console.print(
-                            f"{figures.total_s:.1f} s: pictures {figures.image_s:.1f}, reading {figures.prefill_s:.1f}, "
-                            f"writing {figures.decode_s:.1f}; {figures.answer_tokens} tokens{cut}",
-                            style="dim",
-                        )
+                        console.print(_timing(figures, ending), style="dim")
     finally:
         status.stop()
+
+
+def _timing(figures: Figures, ending: Ending) -> str:
+    stages = f"pictures {figures.image_s:.1f}, reading {figures.prefill_s:.1f}, writing {figures.decode_s:.1f}"
+    cut = "" if ending is Ending.DONE else f", {ending}"
+    return f"{figures.total_s:.1f} s: {stages}; {figures.answer_tokens} tokens{cut}"
 
 
 def _sort(words: list[str]) -> tuple[list[Path], str]:

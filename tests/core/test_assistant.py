@@ -1,0 +1,189 @@
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from core.assistant import Assistant, Sampling
+from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question
+from core.errors import BadQuestion, Busy, NotFound
+from tests.fakes import MemoryHistory, ScriptedEngine, image
+
+
+def assistant(engine: ScriptedEngine | None = None) -> tuple[Assistant, ScriptedEngine, MemoryHistory]:
+    engine = engine or ScriptedEngine()
+    history = MemoryHistory()
+    return Assistant(engine, history), engine, history
+
+
+async def answer_of(events: AsyncGenerator[Event]) -> Answer:
+    text = ""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Piece):
+                text += event.text
+            if isinstance(event, Answer):
+                assert event.text == text
+                return event
+    raise AssertionError("the events ended without an answer")
+
+
+async def test_a_question_is_answered_and_saved() -> None:
+    bot, _, history = assistant()
+    answer = await answer_of(bot.ask("c", Question("what?", (image(),)), "1"))
+    assert answer.text == "Answer to 'what?' about [1] after 0 turns."
+    saved = await history.answered("1")
+    assert saved and saved.answer == answer
+    assert saved.text == "what?"
+
+
+async def test_a_follow_up_sees_the_earlier_turn_and_needs_no_picture() -> None:
+    bot, engine, _ = assistant()
+    await answer_of(bot.ask("c", Question("what?", (image(),)), "1"))
+    answer = await answer_of(bot.ask("c", Question("and then?"), "2"))
+    assert answer.text == "Answer to 'and then?' about [] after 1 turns."
+    assert engine.asked[1].turns[0].pictures[0].image == image()
+
+
+async def test_a_key_that_was_answered_gets_the_same_answer_and_the_model_is_not_asked_again() -> None:
+    bot, engine, _ = assistant()
+    first = await answer_of(bot.ask("c", Question("what?"), "1"))
+    assert await answer_of(bot.ask("c", Question("what?"), "1")) == first
+    assert len(engine.asked) == 1
+
+
+async def test_pictures_that_came_without_a_question_belong_to_the_next_one() -> None:
+    bot, engine, _ = assistant()
+    assert await bot.add_picture("c", image("red")) == 1
+    assert await bot.add_picture("c", image("blue")) == 2
+    assert engine.looked == [image("red").id, image("blue").id]
+    answer = await answer_of(bot.ask("c", Question("compare", (image("green"),)), "1"))
+    assert "[1, 2, 3]" in answer.text
+    assert "about []" in (await answer_of(bot.ask("c", Question("again"), "2"))).text
+
+
+async def test_a_picture_the_conversation_knows_keeps_its_number() -> None:
+    bot, _, _ = assistant()
+    await answer_of(bot.ask("c", Question("a", (image("red"), image("blue"))), "1"))
+    assert "about [2]" in (await answer_of(bot.ask("c", Question("b", (image("blue"),)), "2"))).text
+    assert "about [3]" in (await answer_of(bot.ask("c", Question("c", (image("green"),)), "3"))).text
+
+
+async def test_one_turn_at_a_time_in_a_conversation_and_in_order() -> None:
+    bot, engine, history = assistant(ScriptedEngine(pause=0.001))
+    await asyncio.gather(*(answer_of(bot.ask("c", Question(f"q{n}"), f"{n}")) for n in range(5)))
+    assert [turn.text for turn in (await history.load("c")).turns] == [f"q{n}" for n in range(5)]
+    assert [len(asked.turns) for asked in engine.asked] == [1, 2, 3, 4, 5]
+
+
+async def test_conversations_do_not_wait_for_each_other() -> None:
+    bot, engine, _ = assistant(ScriptedEngine(pause=0.01))
+    first = bot.ask("a", Question("q"), "1")
+    second = bot.ask("b", Question("q"), "2")
+    async with aclosing(first), aclosing(second):
+        await anext(first)
+        await anext(second)
+        assert engine.running == 2
+
+
+async def test_stopping_frees_the_model_and_saves_what_was_read() -> None:
+    bot, engine, history = assistant(ScriptedEngine(script=lambda _: "one two three four", pause=0.01))
+    shown = ""
+    answer = None
+    async with aclosing(bot.ask("c", Question("q"), "1")) as events:
+        async for event in events:
+            if isinstance(event, Piece):
+                shown += event.text
+                if shown == "one two":
+                    assert bot.stop("c")
+            if isinstance(event, Answer):
+                answer = event
+    assert answer == Answer(shown, Ending.STOPPED)
+    assert engine.running == 0
+    saved = await history.answered("1")
+    assert saved and saved.answer == answer
+    assert not bot.stop("c")
+
+
+async def test_closing_frees_the_model_and_leaves_the_question_open() -> None:
+    bot, engine, history = assistant(ScriptedEngine(pause=0.01))
+    async with aclosing(bot.ask("c", Question("q"), "1")) as events:
+        async for event in events:
+            if isinstance(event, Piece):
+                break
+    assert engine.running == 0
+    assert engine.cancelled == 1
+    assert await history.answered("1") is None
+    assert (await answer_of(bot.ask("c", Question("q"), "1"))).ending is Ending.DONE
+
+
+async def test_a_refusal_is_not_remembered_but_a_failure_is() -> None:
+    def busy(_: Conversation) -> Exception:
+        return Busy("later")
+
+    bot, engine, history = assistant(ScriptedEngine(script=busy))
+    with pytest.raises(Busy):
+        await answer_of(bot.ask("c", Question("q"), "1"))
+    assert await history.answered("1") is None
+    engine.script = lambda _: ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        await answer_of(bot.ask("c", Question("q"), "1"))
+    saved = await history.answered("1")
+    assert saved and saved.answer and saved.answer.ending is Ending.FAILED
+
+
+async def test_retry_draws_the_last_answer_again_in_its_place() -> None:
+    bot, engine, history = assistant()
+    await answer_of(bot.ask("c", Question("a", (image(),)), "1"))
+    await answer_of(bot.ask("c", Question("b"), "2"))
+    engine.script = lambda _: "better"
+    assert (await answer_of(bot.retry("c", "3"))).text == "better"
+    assert engine.samplings[-1].temperature > 0
+    turns = (await history.load("c")).turns
+    assert [(turn.text, turn.answer and turn.answer.text) for turn in turns][1] == ("b", "better")
+    assert len(turns) == 2
+    assert (await answer_of(bot.retry("c", "3"))).text == "better"
+    assert len(engine.asked) == 3
+
+
+async def test_retry_without_a_question_says_what_to_do() -> None:
+    bot, _, _ = assistant()
+    with pytest.raises(NotFound, match="Send a picture"):
+        await answer_of(bot.retry("c", "1"))
+
+
+async def test_too_long_a_question_is_refused_before_the_model_is_asked() -> None:
+    bot, engine, _ = assistant()
+    with pytest.raises(BadQuestion, match="8000"):
+        await answer_of(bot.ask("c", Question("x" * 8_001), "1"))
+    assert not engine.asked
+
+
+async def test_forgetting_stops_the_running_answer_first() -> None:
+    bot, engine, history = assistant(ScriptedEngine(pause=0.01))
+    asking = asyncio.create_task(answer_of(bot.ask("c", Question("q"), "1")))
+    while not engine.running:
+        await asyncio.sleep(0)
+    await bot.forget("c")
+    assert (await asking).ending is Ending.STOPPED
+    assert (await history.load("c")) == Conversation("c")
+
+
+async def test_removing_a_picture_that_is_not_there_says_so() -> None:
+    bot, _, history = assistant()
+    await bot.add_picture("c", image())
+    await bot.remove_picture("c", 1)
+    assert (await history.load("c")).pictures == ()
+    with pytest.raises(NotFound, match="picture 7"):
+        await bot.remove_picture("c", 7)
+
+
+async def test_answers_follow_the_configured_sampling() -> None:
+    engine = ScriptedEngine()
+    bot = Assistant(engine, MemoryHistory(), Sampling(max_new_tokens=7))
+    await answer_of(bot.ask("c", Question("q"), "1"))
+    assert engine.samplings == [Sampling(max_new_tokens=7)]
+
+
+def test_images_do_not_print_their_pixels() -> None:
+    assert "PNG" not in repr(Image("x", b"\x89PNG", 1, 1, (1, 1), b"\x89PNG"))

@@ -1,0 +1,108 @@
+import asyncio
+from collections.abc import Sequence
+
+from core.inbox import Inbox, Message
+from tests.fakes import MemoryMailbox
+
+
+class Desk:
+    """Work that writes down what it was given, and can be held."""
+
+    def __init__(self) -> None:
+        self.done: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failing: set[str] = set()
+
+    async def work(self, messages: Sequence[Message]) -> None:
+        await self.gate.wait()
+        if messages[0].payload in self.failing:
+            raise OSError("disk full")
+        self.done.append([message.payload for message in messages])
+
+
+async def until_idle(inbox: Inbox, *conversations: str) -> None:
+    while any(inbox.waiting(conversation) for conversation in conversations):
+        await asyncio.sleep(0.001)
+
+
+async def test_messages_of_a_conversation_are_worked_off_in_order() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    for n in range(5):
+        assert await inbox.receive(f"k{n}", "c", f"{n}")
+    await until_idle(inbox, "c")
+    assert desk.done == [[f"{n}"] for n in range(5)]
+    assert not await mailbox.unfinished("telegram")
+
+
+async def test_a_redelivery_is_known() -> None:
+    desk = Desk()
+    inbox = Inbox(MemoryMailbox(), "slack", desk.work)
+    assert await inbox.receive("k", "c", "first")
+    assert not await inbox.receive("k", "c", "again")
+    await until_idle(inbox, "c")
+    assert not await inbox.receive("k", "c", "much later")
+    assert desk.done == [["first"]]
+
+
+async def test_what_was_not_finished_is_taken_up_after_a_restart() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    desk.gate.clear()
+    before = Inbox(mailbox, "web", desk.work)
+    await before.receive("k1", "c", "1")
+    await before.receive("k2", "c", "2")
+    await before.close()
+    desk.gate.set()
+    after = Inbox(mailbox, "web", desk.work)
+    assert await after.resume() == 2
+    await until_idle(after, "c")
+    assert desk.done == [["1"], ["2"]]
+
+
+async def test_one_conversation_never_waits_for_another() -> None:
+    held, free = Desk(), Desk()
+    held.gate.clear()
+
+    async def work(messages: Sequence[Message]) -> None:
+        await (held if messages[0].conversation_id == "a" else free).work(messages)
+
+    inbox = Inbox(MemoryMailbox(), "telegram", work)
+    await inbox.receive("k1", "a", "1")
+    await inbox.receive("k2", "b", "2")
+    await until_idle(inbox, "b")
+    assert (held.done, free.done) == ([], [["2"]])
+    await inbox.close()
+
+
+async def test_an_album_becomes_one_piece_of_work() -> None:
+    desk = Desk()
+    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gather_s=0.02)
+    for n in range(3):
+        await inbox.receive(f"k{n}", "c", f"{n}", group="album")
+        await asyncio.sleep(0.005)
+    await inbox.receive("k3", "c", "3")
+    await until_idle(inbox, "c")
+    assert desk.done == [["0", "1", "2"], ["3"]]
+
+
+async def test_an_album_that_never_ends_is_cut_at_the_limit() -> None:
+    desk = Desk()
+    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gather_s=0.01, gather_limit_s=0.03)
+    for n in range(20):
+        await inbox.receive(f"k{n}", "c", f"{n}", group="album")
+        await asyncio.sleep(0.005)
+    await until_idle(inbox, "c")
+    assert 1 < len(desk.done) < 20
+    assert [payload for batch in desk.done for payload in batch] == [f"{n}" for n in range(20)]
+
+
+async def test_work_that_fails_keeps_its_message_for_the_next_start() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    desk.failing = {"1"}
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    await inbox.receive("k1", "c", "1")
+    await inbox.receive("k2", "c", "2")
+    await until_idle(inbox, "c")
+    assert desk.done == [["2"]]
+    assert [message.payload for message in await mailbox.unfinished("telegram")] == ["1"]

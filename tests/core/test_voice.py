@@ -1,0 +1,60 @@
+import ast
+from pathlib import Path
+
+from core.errors import BadImage, BotError
+from core.voice import FOLDER, Voice, _catalogue
+
+ROOT = Path(__file__).parents[2]
+
+
+def sentences() -> dict[str, str]:
+    """Every literal that the code says to a person -> the file that says it."""
+    speakers = {"say", "BotError"} | _subclasses(BotError) - {"OperatorError", "ModelMissing"}  # operators read English
+    found = {}
+    for path in [*ROOT.glob("bots/**/*.py"), *ROOT.glob("core/**/*.py"), *ROOT.glob("storage/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and _name(node.func) in speakers and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found[first.value] = str(path.relative_to(ROOT))
+    return found
+
+
+def _subclasses(error: type[BotError]) -> set[str]:
+    return {name for sub in error.__subclasses__() for name in {sub.__name__} | _subclasses(sub)}
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def test_every_sentence_has_its_chinese() -> None:
+    catalogue = _catalogue("zh")
+    missing = {sentence: path for sentence, path in sentences().items() if sentence not in catalogue}
+    assert not missing
+
+
+def test_every_translation_is_still_said_and_keeps_its_values() -> None:
+    said = sentences()
+    for path in FOLDER.glob("*.po"):
+        for sentence, translation in _catalogue(path.stem).items():
+            assert sentence in said, f"nobody says {sentence!r} any more"
+            assert _fields(sentence) == _fields(translation), sentence
+
+
+def _fields(text: str) -> set[str]:
+    return {part.split("}")[0] for part in text.split("{")[1:]}
+
+
+def test_unknown_languages_get_english() -> None:
+    assert Voice("fr").say("(stopped)") == Voice(None).say("(stopped)") == "(stopped)"
+
+
+def test_regions_and_scripts_of_chinese_are_chinese() -> None:
+    assert {Voice(code).say("(stopped)") for code in ("zh", "zh-CN", "zh_TW", "zh-hans")} == {"(已停止)"}
+
+
+def test_an_error_explains_itself_in_the_askers_language() -> None:
+    error = BadImage("There is no picture {number} in this conversation.", number=3)
+    assert Voice("zh").explain(error) == "这个对话里没有图片 3。"
+    assert str(error) == "There is no picture 3 in this conversation."

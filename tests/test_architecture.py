@@ -1,0 +1,74 @@
+"""Who may know whom. Reads the imports of every file, so that the directions stay as the README's map draws them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+COMPOSITION_ROOTS = {"bots/service.py", "bots/doctor.py"}  # plug bots, core and storage together
+ADAPTERS = {"bots.telegram", "bots.slack", "bots.web", "bots.terminal"}
+FILES = sorted(
+    str(path.relative_to(ROOT)) for folder in ("bots", "core", "storage") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def imports(file: str, *, deferred: bool = True) -> set[str]:
+    """Dotted names of everything a file imports; without `deferred`, only what is imported with it."""
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    inner = {
+        id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if not deferred and id(node) in inner:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+    return found
+
+
+def uses(file: str, *packages: str) -> set[str]:
+    return {name for name in imports(file) for package in packages if name == package or name.startswith(f"{package}.")}
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("core/")])
+def test_core_knows_no_sibling_no_platform_and_no_database(file: str) -> None:
+    assert not uses(file, "bots", "storage", "telegram", "slack_bolt", "slack_sdk", "fastapi", "sqlalchemy", "alembic")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("storage/")])
+def test_storage_knows_only_the_nouns_of_core(file: str) -> None:
+    assert not uses(file, "bots", "core.engine", "torch", "transformers")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("bots/")])
+def test_bots_never_touch_the_model_or_the_database(file: str) -> None:
+    assert not uses(file, "torch", "transformers", "sqlalchemy", "alembic")
+    if file not in COMPOSITION_ROOTS:
+        assert not uses(file, "storage")
+        assert not uses(file, "core.engine.engine")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("bots/")])
+def test_no_adapter_knows_another(file: str) -> None:
+    mine = {adapter for adapter in ADAPTERS if file.removesuffix(".py").replace("/", ".").startswith(adapter)}
+    if mine:
+        assert not uses(file, *(ADAPTERS - mine))
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("core/engine/")])
+def test_torch_lives_in_the_engine_only(file: str) -> None:
+    assert not uses(file, "torch", "transformers")
+
+
+def test_the_scheduler_decides_without_torch() -> None:
+    assert not uses("core/engine/scheduler.py", "torch", "transformers")
+
+
+@pytest.mark.parametrize("file", ["bots/__main__.py", "bots/config.py", "bots/service.py", "core/engine/__init__.py"])
+def test_help_and_settings_import_no_torch(file: str) -> None:
+    top = imports(file, deferred=False)
+    assert not {name for name in top if name.split(".")[0] in ("torch", "transformers", "sqlalchemy")}
