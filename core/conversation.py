@@ -1,6 +1,7 @@
 """The nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -110,6 +111,15 @@ class Conversation:
                 pictures.append(picture)
         turn = Turn(question.text, tuple(pictures))
         return replace(self, turns=(*self.turns, turn), waiting=(), next_number=number)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation in a list: `title` is its first question, `updated` in UTC."""
+
+    id: str
+    title: str
+    updated: datetime
 
 
 @dataclass(frozen=True, slots=True)

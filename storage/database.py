@@ -1,0 +1,140 @@
+"""One SQLAlchemy engine and its two kinds of transaction. Knows no table; the database's own errors end here."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.errors import Busy, OperatorError
+from storage.migrations import upgrade
+
+log = logging.getLogger(__name__)
+BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
+ATTEMPTS = 4  # at a write that collides with another one
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+class Database:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(begin="BEGIN")
+
+    @staticmethod
+    async def open(url: str) -> "Database":
+        """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made."""
+        engine = _engine(url)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(upgrade)
+        except (SQLAlchemyError, OSError) as error:
+            await engine.dispose()
+            raise OperatorError(
+                "The database {url} cannot be opened: {reason}. Check the setting url in [storage], the folder's "
+                "permissions and the free disk space.",
+                url=engine.url.render_as_string(hide_password=True),
+                reason=_reason(error),
+            ) from error
+        except BaseException:
+            await engine.dispose()
+            raise
+        return Database(engine)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def read(
+        self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        """Run `work` on one consistent state of the database. Raises `Busy` when it does not answer."""
+        try:
+            async with self._reader.begin() as connection:
+                return await work(connection, *args, **kwargs)
+        except DBAPIError as error:
+            raise _unavailable(error) from error
+
+    async def write(
+        self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        """Run `work` in one transaction: all of it is on disk when this returns, or nothing of it.
+
+        Raises `Busy` when the database is locked for long, read-only or full.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._engine.begin() as connection:
+                    return await work(connection, *args, **kwargs)
+            except IntegrityError:  # another process wrote the same row since `work` looked: now it will see it
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(0.01 * 2**attempt)
+            except DBAPIError as error:
+                raise _unavailable(error) from error
+        raise AssertionError("unreachable")
+
+    async def tidy(self) -> None:
+        """After a removal: nothing of what was removed stays in SQLite's log, and its pages go back to the disk."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        try:
+            async with self._engine.execution_options(begin="").connect() as connection:
+                await connection.exec_driver_sql("PRAGMA incremental_vacuum")
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except DBAPIError as error:
+            log.warning("the database could not be tidied: %s", _reason(error))
+
+
+def _engine(url: str) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        engine = create_async_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise OperatorError(
+            "The setting url in [storage] is not a database address that works here: {reason}. "
+            "An example: sqlite+aiosqlite:///data/answers.db",
+            reason=_reason(error),
+        ) from error
+    except OSError as error:
+        raise OperatorError("The database's folder cannot be made: {reason}.", reason=_reason(error)) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # Python's driver would begin transactions late, and never for a read
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT}",
+        "auto_vacuum = INCREMENTAL",  # before the first table is made
+        "journal_mode = WAL",
+        "synchronous = FULL",  # an acknowledged message survives a power cut, not only a crash
+        "foreign_keys = ON",
+        "secure_delete = ON",  # what is forgotten is overwritten
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not be given the lock any more: writers ask for it at once.
+    if begin := connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"):
+        connection.exec_driver_sql(begin)
+
+
+def _unavailable(error: DBAPIError) -> Busy:
+    log.error("the database does not work: %s", _reason(error))
+    return Busy("My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0)
+
+
+def _reason(error: BaseException) -> str:
+    """The driver's own words; SQLAlchemy's would add the statement and its values, which are people's words."""
+    return str(error.orig if isinstance(error, DBAPIError) and error.orig else error).strip().rstrip(".")

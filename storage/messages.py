@@ -1,0 +1,58 @@
+"""The inbox as rows: each function is one step inside a transaction that its caller opened."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.inbox import Message
+from storage.tables import deliveries, messages
+
+
+async def put(
+    connection: AsyncConnection, adapter: str, key: str, conversation_id: str, payload: str, group: str | None
+) -> Message | None:
+    if (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first():
+        return None
+    values = {"adapter": adapter, "key": key, "conversation_id": conversation_id, "payload": payload, "album": group}
+    statement = insert(messages).values(created=time.time(), **values).returning(messages)
+    return _message((await connection.execute(statement)).one(), ())
+
+
+async def unfinished(connection: AsyncConnection, adapter: str) -> list[Message]:
+    query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
+    return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
+
+
+async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:
+    await connection.execute(delete(deliveries).where(deliveries.c.message_id == message_id))
+    for place, platform_id in enumerate(sent):
+        await connection.execute(insert(deliveries).values(message_id=message_id, place=place, sent=platform_id))
+
+
+async def finish(connection: AsyncConnection, message_ids: Sequence[int]) -> None:
+    where = messages.c.id.in_(message_ids)
+    await connection.execute(update(messages).where(where).values(finished=time.time(), payload=None))
+
+
+async def forget(connection: AsyncConnection, conversation_id: str) -> None:
+    """Whatever was written down for the conversation is dropped and will not be taken up by another start."""
+    where = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
+    await connection.execute(update(messages).where(*where).values(finished=time.time(), payload=None))
+
+
+async def expire(connection: AsyncConnection, moment: float) -> None:
+    """Keys of what was finished before; and what nobody took up, because its adapter was switched off."""
+    stale = or_(messages.c.finished < moment, messages.c.created < moment)
+    await connection.execute(delete(messages).where(stale))
+
+
+async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:
+    query = select(deliveries.c.sent).where(deliveries.c.message_id == message_id).order_by(deliveries.c.place)
+    return tuple((await connection.execute(query)).scalars())
+
+
+def _message(row: Any, sent: tuple[str, ...]) -> Message:
+    return Message(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent)

@@ -1,0 +1,27 @@
+"""The tables' history. `upgrade` brings a database to the newest version, an empty one included."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from core.errors import OperatorError
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """In the connection's transaction. Raises `OperatorError` for a database that a newer program made."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise OperatorError(
+            "The database was made by a newer version of this program ({reason}). Update the program, or give it "
+            "another database in [storage].",
+            reason=str(error).rstrip("."),
+        ) from error

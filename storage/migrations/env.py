@@ -1,0 +1,9 @@
+"""What Alembic runs. The connection and its transaction come from `storage.migrations.upgrade`."""
+
+from alembic import context
+
+from storage.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,146 @@
+"""What the assistant and the inboxes remember with: conversations and messages on disk. Rows never leave this package."""
+
+import time
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation import Conversation, Image, Summary, Turn
+from core.errors import NotFound
+from core.inbox import Message
+from storage import conversations, messages
+from storage.database import Database
+
+DAY = 24 * 60 * 60  # seconds
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    url: str = Field("sqlite+aiosqlite:///data/answers.db", description="SQLAlchemy address of the database.")
+    expire_days: float = Field(
+        30,
+        ge=0,
+        description="Conversations nobody wrote in for so many days are removed with their pictures; 0: never.",
+    )
+
+
+class Store:
+    """Implements `core.assistant.History` and `core.inbox.Mailbox`. Every method raises `Busy` when the disk fails."""
+
+    def __init__(self, database: Database, expire_days: float = 30) -> None:
+        self._database = database
+        self._expire_days = expire_days
+
+    @staticmethod
+    async def open(config: Config) -> "Store":
+        """Makes the database or brings it up to date. Raises `OperatorError`."""
+        return Store(await Database.open(config.url), config.expire_days)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def check(self) -> None:
+        """Raises `Busy` when nothing could be written down now."""
+        await self._database.write(messages.finish, ())
+
+    # What was said
+
+    async def load(self, conversation_id: str) -> Conversation:
+        """Its images come without `original`; `picture` has it."""
+        return await self._database.read(conversations.load, conversation_id)
+
+    async def answered(self, key: str) -> Turn | None:
+        return await self._database.read(conversations.answered, key)
+
+    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+        await self._database.write(conversations.save, conversation_id, turn, key, replaces)
+
+    async def last_key(self, conversation_id: str) -> str | None:
+        return await self._database.read(conversations.last_key, conversation_id)
+
+    async def turn_of_sent(self, adapter: str, sent: str, conversation_id: str | None = None) -> Turn | None:
+        """The turn whose answer stands in the platform's message `sent`.
+
+        Give the conversation where the platform's message ids are not unique beyond a chat.
+        """
+        return await self._database.read(conversations.turn_of_sent, adapter, sent, conversation_id)
+
+    async def conversations(self, prefix: str = "", limit: int = 200) -> list[Summary]:
+        """Those whose id begins with `prefix`, newest first."""
+        return await self._database.read(conversations.summaries, prefix, limit)
+
+    async def begin(self, conversation_id: str) -> None:
+        await self._database.write(conversations.begin, conversation_id)
+
+    async def forget(self, conversation_id: str) -> None:
+        """The conversation, its messages' payloads and every picture that nobody else uses, overwritten on the disk."""
+        await self._database.write(_forget, conversation_id)
+        await self._database.tidy()
+
+    async def expire(self, now: float | None = None) -> int:
+        """Forget conversations and message keys older than `expire_days`; returns how many conversations."""
+        if not self._expire_days:
+            return 0
+        moment = (time.time() if now is None else now) - self._expire_days * DAY
+        old = await self._database.read(conversations.older_than, moment)
+        for conversation_id in old:
+            await self._database.write(_forget, conversation_id)
+        await self._database.write(messages.expire, moment)
+        if old:
+            await self._database.tidy()
+        return len(old)
+
+    # Pictures
+
+    async def add_picture(self, conversation_id: str, image: Image) -> int:
+        return await self._database.write(conversations.add_picture, conversation_id, image)
+
+    async def picture(self, image_id: str) -> Image:
+        """With `original`, if that was kept. Raises `NotFound`."""
+        image = await self._database.read(conversations.image, image_id)
+        if image is None:
+            raise NotFound("This picture is not here any more.")
+        return image
+
+    async def remove_picture(self, conversation_id: str, number: int) -> bool:
+        removed = await self._database.write(conversations.remove_picture, conversation_id, number)
+        if removed:
+            await self._database.tidy()
+        return removed
+
+    async def remove_image(self, image_id: str) -> bool:
+        """From every conversation: its sender deleted it on the platform."""
+        removed = await self._database.write(conversations.remove_image, image_id)
+        if removed:
+            await self._database.tidy()
+        return removed
+
+    # Thumbs
+
+    async def rate(self, key: str, rating: int) -> bool:
+        """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""
+        return await self._database.write(conversations.rate, key, rating)
+
+    async def rated(self) -> list[tuple[Turn, int]]:
+        return await self._database.read(conversations.rated)
+
+    # Messages
+
+    async def put(
+        self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
+    ) -> Message | None:
+        return await self._database.write(messages.put, adapter, key, conversation_id, payload, group)
+
+    async def unfinished(self, adapter: str) -> list[Message]:
+        return await self._database.read(messages.unfinished, adapter)
+
+    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
+        await self._database.write(messages.record_sent, message_id, sent)
+
+    async def finish(self, message_ids: Sequence[int]) -> None:
+        await self._database.write(messages.finish, message_ids)
+
+
+async def _forget(connection: AsyncConnection, conversation_id: str) -> None:
+    await conversations.forget(connection, conversation_id)
+    await messages.forget(connection, conversation_id)

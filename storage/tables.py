@@ -1,0 +1,107 @@
+"""The tables. Times are seconds since 1970 (UTC); a conversation's *chapter* counts how often it was begun anew."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("title", Text, nullable=False),  # the first question of the chapter, empty before it
+    Column("chapter", Integer, nullable=False),
+    Column("next_number", Integer, nullable=False),  # of the next picture of the chapter
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False, index=True),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", String(64), primary_key=True),  # sha256, see core.conversation.Image
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("original_width", Integer, nullable=False),
+    Column("original_height", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("original", LargeBinary),  # last, so that SQLite does not walk over it to reach the others
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("chapter", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL once it was removed
+    UniqueConstraint("conversation_id", "chapter", "number"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("chapter", Integer, nullable=False),
+    Column("position", Integer, nullable=False),  # a turn that replaces another takes its position
+    Column("key", String(255), nullable=False, unique=True),
+    Column("replaced", Boolean, nullable=False),  # kept, so that its key is still known as answered
+    Column("text", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("ending", String(16), nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("rating", Integer),  # 1 thumb up, -1 thumb down
+    Index(None, "conversation_id", "chapter", "position"),
+)
+
+turn_pictures = Table(
+    "turn_pictures",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("adapter", String(64), nullable=False),
+    Column("key", String(255), nullable=False, unique=True),
+    Column("conversation_id", String(255), nullable=False, index=True),
+    Column("payload", Text),  # NULL once it was finished
+    Column("album", String(255)),
+    Column("created", Float, nullable=False),
+    Column("finished", Float, index=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("sent", String(255), nullable=False, index=True),  # the platform's id of a message that carries the answer
+)
