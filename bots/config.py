@@ -20,6 +20,7 @@ OWNERS = {  # table -> the module whose Config checks it
     "core.engine": "core.engine",
     "core.images": "core.images",
     "core.assistant": "core.assistant",
+    "core.quota": "core.quota",
     "storage": "storage.store",
     "bots.web": "bots.web",
     "bots.telegram": "bots.telegram",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bots.config import Settings
 from core.assistant import Assistant
 from core.errors import OperatorError
+from core.quota import Quota
 
 if TYPE_CHECKING:
     from storage.store import Store
@@ -45,7 +46,7 @@ async def assistant_of(settings: Settings) -> AsyncIterator[tuple[Assistant, "St
     try:
         engine = await Engine.start(settings["core.engine"])
         try:
-            yield Assistant(engine, store, settings["core.assistant"]), store
+            yield Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"])), store
         finally:
             await engine.close()
     finally:

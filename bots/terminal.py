@@ -5,7 +5,6 @@ import tempfile
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-from core.images import make_image
 from rich.console import Console
 
 from bots.config import Settings
@@ -13,6 +12,7 @@ from bots.service import assistant_of
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
 from core.errors import BadImage, BadQuestion, OperatorError
+from core.images import make_image
 from core.voice import Voice
 
 ID = "terminal:1"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, NotFound
+from core.quota import Quota
 
 TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
 
@@ -73,8 +74,11 @@ class History(Protocol):
 
 
 class Assistant:
-    def __init__(self, engine: Engine, history: History, sampling: Sampling = Sampling()) -> None:
+    def __init__(
+        self, engine: Engine, history: History, sampling: Sampling = Sampling(), quota: Quota | None = None
+    ) -> None:
         self.history = history
+        self._quota = quota or Quota()
         self._engine = engine
         self._sampling = sampling
         self._locks: dict[str, asyncio.Lock] = {}
@@ -82,9 +86,11 @@ class Assistant:
         self._stops: dict[str, asyncio.Event] = {}  # of the running answer of a conversation
 
     async def ask(
-        self, conversation_id: str, question: Question, key: str, sampling: Sampling | None = None
+        self, conversation_id: str, question: Question, key: str, person: str | None = None
     ) -> AsyncGenerator[Event]:
         """Answer and save the turn once under `key`; a key that was answered before gets the same answer again.
+
+        `person` is who asks, for the quotas; by default the conversation is.
 
         Saved as done, length, stopped (by `stop`) or failed. Closing the iterator instead (shutdown) frees the model
         and saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the
@@ -98,11 +104,12 @@ class Assistant:
                 yield saved.answer
                 return
             conversation = (await self.history.load(conversation_id)).ask(question)
-            async with aclosing(self._write(conversation, key, sampling or self._sampling)) as events:
-                async for event in events:
-                    yield event
+            with self._quota.admit(person or conversation_id, len(question.images)):
+                async with aclosing(self._write(conversation, key, self._sampling)) as events:
+                    async for event in events:
+                        yield event
 
-    async def retry(self, conversation_id: str, key: str) -> AsyncGenerator[Event]:
+    async def retry(self, conversation_id: str, key: str, person: str | None = None) -> AsyncGenerator[Event]:
         """Answer the last question again, drawn differently; the new answer takes the old one's place."""
         async with self._turn_of(conversation_id):
             conversation = await self.history.load(conversation_id)
@@ -116,9 +123,10 @@ class Assistant:
             open_turn = replace(conversation.turns[-1], answer=None)
             conversation = replace(conversation, turns=(*conversation.turns[:-1], open_turn))
             drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
-            async with aclosing(self._write(conversation, key, drawn, replaces=old_key)) as events:
-                async for event in events:
-                    yield event
+            with self._quota.admit(person or conversation_id, 0):
+                async with aclosing(self._write(conversation, key, drawn, replaces=old_key)) as events:
+                    async for event in events:
+                        yield event
 
     async def add_picture(self, conversation_id: str, image: Image) -> int:
         """A picture without a question yet: remembered, numbered, and encoded while its question is being typed."""

@@ -1,0 +1,34 @@
+# docker build -t picture-answers .   docker run -p 5000:5000 -v qwen:/data picture-answers
+# Model, database and caches live on the volume. Configure with a mounted file (-e PA_CONFIG=/config.toml) or with
+# environment variables: PA_BOTS_WEB_TOKEN=… is `token` in [bots.web]. -e PA_CORE_ENGINE_MODEL=demo tries it without a download.
+FROM python:3.11-slim-bookworm
+
+# PyTorch's own CPU wheels: the registry's Linux build brings gigabytes of CUDA.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+# CJK and Latin fonts for the labels of drawn boxes.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends fonts-wqy-microhei=0.2.0-beta-* \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --create-home --uid 1000 bots \
+ && install -d -o bots -g bots /data
+
+WORKDIR /app
+RUN pip install --no-cache-dir --index-url "${TORCH_INDEX}" torch==2.13.0
+COPY pyproject.toml requirements.lock README.md ./
+COPY bots bots
+COPY core core
+COPY storage storage
+RUN pip install --no-cache-dir -c requirements.lock ".[telegram,slack,postgres]" && pip uninstall -y picture-answers
+
+USER bots
+ENV HF_HOME=/data/huggingface \
+    PA_STORAGE_URL=sqlite+aiosqlite:////data/conversations.sqlite \
+    PA_CORE_ENGINE_CACHE=/data/cache \
+    PA_BOTS_WEB_HOST=0.0.0.0
+VOLUME /data
+EXPOSE 5000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/healthz', timeout=4)"]
+ENTRYPOINT ["python", "-m", "bots"]
+CMD ["run"]

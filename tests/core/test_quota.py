@@ -1,0 +1,92 @@
+import pytest
+
+from core.errors import Busy
+from core.quota import Config, Quota
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def asks(quota: Quota, person: str = "ann", pictures: int = 0) -> None:
+    with quota.admit(person, pictures):
+        pass
+
+
+def test_questions_a_minute_are_limited_and_the_answer_says_when_to_come_back(clock: Clock) -> None:
+    quota = Quota(Config(questions_per_minute=2), clock)
+    asks(quota)
+    clock.now = 20
+    asks(quota)
+    with pytest.raises(Busy, match="2 questions a minute. Try again in 40 s") as caught:
+        asks(quota)
+    assert caught.value.retry_after == 40
+    asks(quota, "bob")
+    clock.now = 60
+    asks(quota)
+
+
+def test_pictures_a_minute_are_limited(clock: Clock) -> None:
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    asks(quota, pictures=2)
+    clock.now = 10
+    with pytest.raises(Busy, match="3 pictures a minute. Try again in 50 s"):
+        asks(quota, pictures=2)
+    asks(quota, pictures=1)
+
+
+def test_more_pictures_at_once_than_a_minute_allows_are_refused(clock: Clock) -> None:
+    with pytest.raises(Busy, match="3 pictures"):
+        asks(Quota(Config(pictures_per_minute=3), clock), pictures=4)
+
+
+def test_questions_a_day_are_limited(clock: Clock) -> None:
+    quota = Quota(Config(questions_per_minute=0, questions_per_day=3), clock)
+    for hour in range(3):
+        clock.now = hour * 3600
+        asks(quota)
+    clock.now = 3 * 3600
+    with pytest.raises(Busy, match="possible in 21 h 0 min"):
+        asks(quota)
+    clock.now = 24 * 3600
+    asks(quota)
+
+
+def test_only_so_many_questions_wait_at_once(clock: Clock) -> None:
+    quota = Quota(Config(at_once=2), clock)
+    with quota.admit("ann", 0):
+        with quota.admit("ann", 0), pytest.raises(Busy, match="earlier questions"), quota.admit("ann", 0):
+            pass
+        with quota.admit("ann", 0):
+            pass
+
+
+def test_a_question_that_failed_gives_its_place_back(clock: Clock) -> None:
+    quota = Quota(Config(at_once=1), clock)
+    with pytest.raises(ZeroDivisionError), quota.admit("ann", 0):
+        raise ZeroDivisionError
+    asks(quota)
+
+
+def test_nobody_is_remembered_for_longer_than_a_day(clock: Clock) -> None:
+    quota = Quota(Config(), clock)
+    for number in range(100):
+        asks(quota, str(number))
+    clock.now = 86_401
+    asks(quota, "ann")
+    assert set(quota._people) == {"ann"}
+
+
+def test_zero_means_no_limit(clock: Clock) -> None:
+    quota = Quota(Config(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0), clock)
+    for _ in range(1_000):
+        asks(quota, pictures=9)
