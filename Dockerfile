@@ -19,7 +19,7 @@ COPY pyproject.toml requirements.lock README.md ./
 COPY bots bots
 COPY core core
 COPY storage storage
-RUN pip install --no-cache-dir -c requirements.lock ".[telegram,slack,postgres]" && pip uninstall -y picture-answers
+RUN pip install --no-cache-dir -c requirements.lock -e ".[telegram,slack,postgres]"
 
 USER bots
 ENV HF_HOME=/data/huggingface \

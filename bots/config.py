@@ -22,6 +22,7 @@ OWNERS = {  # table -> the module whose Config checks it
     "core.assistant": "core.assistant",
     "core.quota": "core.quota",
     "storage": "storage.store",
+    "bots.log": "bots.log",
     "bots.web": "bots.web",
     "bots.telegram": "bots.telegram",
     "bots.slack": "bots.slack",

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from bots.config import Settings
+from bots.log import set_up
 from core.assistant import Assistant
 from core.errors import OperatorError
 from core.quota import Quota
@@ -28,8 +29,7 @@ async def serve(settings: Settings) -> None:
     """Work until interrupted. Raises `OperatorError` when nothing can work."""
     if not settings.adapters:
         raise OperatorError("The config enables nothing: add a table [bots.web], [bots.telegram] or [bots.slack].")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines carry URLs, and Telegram's URLs the token
+    set_up(settings["bots.log"])
     _end_on_signals()
     log.info("loading %s", settings["core.engine"].model)
     async with assistant_of(settings) as (assistant, store):

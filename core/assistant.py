@@ -1,6 +1,7 @@
 """Takes turns: history -> engine -> history, one at a time per conversation. Knows no platform, model or database."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -12,6 +13,8 @@ from pydantic import BaseModel, Field
 from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, NotFound
 from core.quota import Quota
+
+log = logging.getLogger(__name__)
 
 TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
 
@@ -181,6 +184,7 @@ class Assistant:
         finally:
             del self._stops[conversation.id]
         await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces)
+        log.info("answered: %s, %s", answer.ending, answer.figures)
         yield answer
 
     @asynccontextmanager

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from core import trace
+
 log = logging.getLogger(__name__)
 
 
@@ -106,6 +108,7 @@ class Inbox:
         try:
             while lane:
                 batch = await self._gather(lane)
+                trace.begin(batch[0].key)
                 try:
                     await self._work(batch)
                     await self.mailbox.finish([message.id for message in batch])

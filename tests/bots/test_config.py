@@ -108,7 +108,8 @@ def test_adapters_are_owned_tables() -> None:
 
 
 def test_help_answers_without_torch() -> None:
-    code = "import sys; sys.argv = ['bots', '--help']\ntry:\n    from bots.__main__ import cli; cli()\nexcept SystemExit: pass\n"
+    code = "import sys; sys.argv = ['bots', '--help']\n"
+    code += "try:\n    from bots.__main__ import cli; cli()\nexcept SystemExit: pass\n"
     code += "print('slow:', sorted({'torch', 'transformers', 'sqlalchemy', 'fastapi', 'telegram'} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -1,0 +1,47 @@
+"""The log: plain lines or JSON, each with the id of the question it belongs to. Never captions, pictures or tokens."""
+
+import json
+import logging
+from typing import Literal
+
+from pydantic import BaseModel
+
+from core import trace
+
+NOISY = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic", "uvicorn.error")
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["plain", "json"] = "plain"
+
+
+def set_up(config: Config) -> None:
+    """Log to stderr. Libraries are heard from WARNING on: httpx logs URLs, and Telegram's carry the token."""
+    output = logging.StreamHandler()
+    output.addFilter(_add_question)
+    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(question)s %(name)s: %(message)s")
+    output.setFormatter(_Json() if config.format == "json" else plain)
+    logging.basicConfig(level=config.level, handlers=[output], force=True)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_question(record: logging.LogRecord) -> bool:
+    if not hasattr(record, "question"):
+        record.question = trace.current.get()
+    return True
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "question": getattr(record, "question", "-"),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

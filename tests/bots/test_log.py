@@ -1,0 +1,60 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from bots.log import Config, set_up
+from core import trace
+
+
+@pytest.fixture
+def output() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield io.StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def said(output: io.StringIO, config: Config) -> logging.Logger:
+    set_up(config)
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(output)
+    return logging.getLogger("bots.telegram")
+
+
+def test_every_line_carries_the_id_of_its_question(output: io.StringIO) -> None:
+    log = said(output, Config())
+    trace.begin("telegram:1:17")
+    log.info("hello %s", "there")
+    trace.current.set("-")
+    log.info("no question")
+    first, second = output.getvalue().splitlines()
+    assert "hello there" in first
+    assert first.split()[3] != second.split()[3] == "-"
+
+
+def test_json_lines_are_json_also_with_a_traceback(output: io.StringIO) -> None:
+    log = said(output, Config(format="json"))
+    try:
+        raise ValueError("线")
+    except ValueError:
+        log.exception("it failed")
+    line = json.loads(output.getvalue())
+    assert line["message"] == "it failed"
+    assert "ValueError: 线" in line["traceback"]
+
+
+def test_libraries_that_log_urls_are_quiet(output: io.StringIO) -> None:
+    said(output, Config(level="DEBUG"))
+    logging.getLogger("httpx").info("POST https://api.telegram.org/bot1:secret/sendMessage")
+    assert output.getvalue() == ""
+
+
+def test_the_id_says_nothing_about_the_key() -> None:
+    trace.begin("telegram:alice")
+    assert "alice" not in trace.current.get()
+    trace.current.set("-")
