@@ -1,4 +1,4 @@
-"""What the assistant and the inboxes remember with: conversations and messages on disk. Rows never leave this package."""
+"""What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Conversation, Image, Summary, Turn
 from core.errors import NotFound
 from core.inbox import Message
-from storage import conversations, messages
+from storage import conversations, files, messages
 from storage.database import Database
 
 DAY = 24 * 60 * 60  # seconds
@@ -115,6 +115,23 @@ class Store:
             await self._database.tidy()
         return removed
 
+    # Files of a platform
+
+    async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
+        """`file` is the platform's id of it with the platform's name in front; it became these images."""
+        await self._database.write(files.remember, file, conversation_id, image_ids)
+
+    async def known_files(self, conversation_id: str) -> set[str]:
+        """Files whose images the conversation has, or had."""
+        return await self._database.read(files.known, conversation_id)
+
+    async def remove_file(self, file: str) -> bool:
+        """Its images go from every conversation: its sender deleted it on the platform."""
+        removed = await self._database.write(files.remove, file)
+        if removed:
+            await self._database.tidy()
+        return removed > 0
+
     # Thumbs
 
     async def rate(self, key: str, rating: int) -> bool:
@@ -144,3 +161,4 @@ class Store:
 async def _forget(connection: AsyncConnection, conversation_id: str) -> None:
     await conversations.forget(connection, conversation_id)
     await messages.forget(connection, conversation_id)
+    await files.forget(connection, conversation_id)

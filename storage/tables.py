@@ -105,3 +105,13 @@ deliveries = Table(
     Column("place", Integer, primary_key=True),
     Column("sent", String(255), nullable=False, index=True),  # the platform's id of a message that carries the answer
 )
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("file", String(255), nullable=False),  # the platform's id of it, with the platform's name in front
+    Column("conversation_id", String(255), nullable=False, index=True),
+    Column("image_id", String(64), nullable=False),  # no foreign key: written down before the image is kept
+    UniqueConstraint("file", "conversation_id", "image_id"),
+)
