@@ -4,12 +4,12 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test check format bench chaos demo-eval screenshots clean
+.PHONY: run test browser check format bench chaos demo-eval screenshots clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
 
-test: .venv/dev.stamp
+test: .venv/dev.stamp browser
 	$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/dev.stamp
@@ -20,6 +20,13 @@ check: .venv/dev.stamp
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The browser tests need a Chromium; without one they say that they were skipped.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends chromium fonts-wqy-microhei >/dev/null; } \
+	|| echo "No Chromium here and no right to install one: the browser tests will be skipped."
 
 demo-eval: .venv/dev.stamp
 	$(BIN)/python -m training.evaluate $(ARGS)

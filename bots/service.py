@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bots.config import Settings
 from bots.log import set_up
 from core.assistant import Assistant
-from core.errors import OperatorError
+from core.errors import BotError, OperatorError
 from core.quota import Quota
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PAUSES_S = (1, 2, 5, 10, 30, 60)
+EXPIRE_EVERY_S = 3600
 
 
 async def serve(settings: Settings) -> None:
@@ -33,7 +34,11 @@ async def serve(settings: Settings) -> None:
     _end_on_signals()
     log.info("loading %s", settings["core.engine"].model)
     async with assistant_of(settings) as (assistant, store):
-        await _run_adapters(settings, assistant, store)
+        expiring = asyncio.create_task(_expire(store))
+        try:
+            await _run_adapters(settings, assistant, store)
+        finally:
+            expiring.cancel()
 
 
 @asynccontextmanager
@@ -77,6 +82,16 @@ async def _keep_running(name: str, settings: Settings, assistant: Assistant, sto
             failures = 0
         await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
         failures += 1
+
+
+async def _expire(store: "Store") -> None:
+    while True:
+        try:
+            if removed := await store.expire():
+                log.info("%s conversations expired", removed)
+        except BotError as error:
+            log.warning("nothing could expire: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
 
 
 def _end_on_signals() -> None:
