@@ -1,7 +1,7 @@
 """Processes that decode what strangers send: a decoder that hangs, crashes or eats memory is ended and reported.
 
-A worker is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input and
-writes the result to its output. It is limited in memory by the kernel, and in time by its owner.
+A worker is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input
+and writes the result to its output. It is limited in memory by the kernel, and in time by its owner.
 """
 
 import asyncio
@@ -129,8 +129,8 @@ def _error(name: str, sentence: str, values: dict[str, Any]) -> BotError:
     return error
 
 
-# A message on a pipe: the header's length, the header as JSON, and the blobs whose sizes it tells. No pickle: a worker has
-# touched hostile bytes, and its owner does not trust it.
+# A message on a pipe: the header's length, the header as JSON, and the blobs whose sizes it tells. No pickle: a worker
+# has touched hostile bytes, and its owner does not trust it.
 
 
 def _write(pipe: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes]) -> None:
