@@ -1,0 +1,27 @@
+"""The web page and the REST API: FastAPI, uvicorn, and a page of plain HTML, CSS and ES modules."""
+
+from collections.abc import Callable
+
+from bots.web.config import Config
+from bots.web.shelf import Shelf
+from core.assistant import Assistant
+from core.images import Config as ImagesConfig
+
+__all__ = ["Config", "run"]
+
+
+async def run(
+    config: Config,
+    assistant: Assistant,
+    store: Shelf,
+    images: ImagesConfig,
+    figures: Callable[[], object] | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until cancelled. `figures` gives the engine's numbers for /metrics; `ready` is told the page's address.
+
+    Raises `OperatorError` when the port cannot be had.
+    """
+    from bots.web.server import serve  # FastAPI takes half a second to import, which `--help` must not pay
+
+    await serve(config, assistant, store, images, figures, ready)

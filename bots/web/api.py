@@ -1,0 +1,238 @@
+"""The REST API: /api/v1. Everything that a program, or the page, can ask for."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from bots.web.desk import Desk
+from bots.web.listener import answer_of
+from bots.web.problem import voice_of
+from bots.web.schema import (
+    EXAMPLE_ID,
+    Analysis,
+    ConversationView,
+    Pictures,
+    PictureView,
+    Problem,
+    Stopped,
+    Summaries,
+    SummaryView,
+)
+from bots.web.stream import sse
+from bots.web.upload import Upload, read_upload
+from core.conversation import Conversation, Event, Picture
+from core.errors import BadQuestion, NotFound
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "Something is missing, or the request cannot be read"},
+    401: {"model": Problem, "description": "The token is missing or wrong"},
+    403: {"model": Problem, "description": "Another web page sent the request"},
+    404: {"model": Problem, "description": "There is no such conversation or picture"},
+    408: {"model": Problem, "description": "The upload stood still"},
+    413: {"model": Problem, "description": "Too large, or too many pictures"},
+    415: {"model": Problem, "description": "A file is not a picture that can be read"},
+    422: {"model": Problem, "description": "A parameter is not what it should be"},
+    429: {"model": Problem, "description": "Too much to do right now; Retry-After says when to come back"},
+    503: {"model": Problem, "description": "The service cannot answer right now"},
+}
+EVENT_STREAM = {"schema": {"type": "string"}, "example": 'event: piece\ndata: {"text": "The total"}\n\n'}
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The answer, or with `stream` its events", "content": {"text/event-stream": EVENT_STREAM}}
+}
+IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "One file for each picture."}
+ASK_FORM = {
+    "type": "object",
+    "required": ["query"],
+    "properties": {
+        "image": IMAGES,
+        "query": {"type": "string", "minLength": 1, "maxLength": 8000, "description": "The question."},
+        "conversation": {"type": "string", "description": "Ask on in this conversation; pictures are then optional."},
+        "pictures": {
+            "type": "string",
+            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "description": "Ask again about these numbers.",
+        },
+        "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
+        "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
+    },
+    "example": {"query": "What is the total?"},
+}
+ADD_FORM = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {"image": IMAGES, "conversation": {"type": "string", "description": "Add them to this one."}},
+}
+
+
+def _form(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+async def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+async def _upload(request: Request) -> Upload:
+    return await read_upload(request, request.app.state.config, request.app.state.images)
+
+
+async def _known(conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], desk: "AtDesk") -> Conversation:
+    return await desk.conversation(conversation_id)
+
+
+def _person(request: Request) -> str:
+    """Whose quota a question counts against. One token is one team, so it is the address that tells people apart."""
+    return f"web:{request.client.host if request.client else ''}"
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+Known = Annotated[Conversation, Depends(_known)]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[A-Za-z0-9_-]{16,128}$",
+        description="A random name for this question. With it the question is written down, survives a lost connection "
+        "or a restart, and sending it again gives the same answer, once. Without it, hanging up stops the answer.",
+    ),
+]
+Number = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
+
+router = APIRouter(prefix="/api/v1", responses=REFUSALS)
+
+
+@router.post(
+    "/analyze",
+    response_model=Analysis,
+    responses=ANSWERED,
+    openapi_extra=_form(ASK_FORM),
+    summary="Ask about pictures",
+)
+async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
+    """Ask a question about one or more pictures, or ask on in a conversation."""
+    upload = await _upload(request)
+    if not upload.query:
+        raise BadQuestion("Please ask a question: the field query is empty.")
+    conversation_id = upload.conversation or desk.new_id(key)
+    if upload.conversation and (key is None or desk.find(key) is None):
+        await desk.conversation(conversation_id)
+    elif not upload.conversation and not upload.images:
+        raise BadQuestion("Please send a picture with your question: the field image is empty.")
+    if key is None:
+        events = desk.ask_once(conversation_id, upload, _person(request))
+    else:
+        asked = await desk.ask(conversation_id, upload, _person(request), key)
+        conversation_id, events = asked.conversation_id, asked.listen()
+    return await _answer(request, events, conversation_id, key, upload.stream, upload.html)
+
+
+@router.post(
+    "/pictures", response_model=Pictures, openapi_extra=_form(ADD_FORM), summary="Add pictures ahead of a question"
+)
+async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
+    """They are looked at while the question is still being written, and belong to the conversation's next question."""
+    upload = await _upload(request)
+    if not upload.images:
+        raise BadQuestion("Please send a picture: the field image is empty.")
+    if upload.conversation:
+        await desk.conversation(upload.conversation)
+    conversation_id = upload.conversation or desk.new_id()
+    numbers = [await desk.assistant.add_picture(conversation_id, image) for image in upload.images]
+    added = [Picture(number, image) for number, image in zip(numbers, upload.images, strict=True)]
+    return Pictures(
+        conversation=conversation_id, pictures=[PictureView.of(conversation_id, picture) for picture in added]
+    )
+
+
+@router.get("/conversations", summary="List the conversations")
+async def conversations(desk: AtDesk) -> Summaries:
+    """Those that were begun on the web, newest first."""
+    known = await desk.store.conversations("web:")
+    return Summaries(conversations=[SummaryView(id=s.id, title=s.title, updated=s.updated) for s in known if s.title])
+
+
+@router.get("/conversations/{conversation_id}", summary="Read a conversation")
+async def conversation(known: Known) -> ConversationView:
+    return ConversationView.of(known)
+
+
+@router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
+async def forget(known: Known, desk: AtDesk) -> None:
+    await desk.assistant.forget(known.id)
+
+
+@router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
+async def stop(conversation_id: str, desk: AtDesk) -> Stopped:
+    """What was written so far is kept as the answer."""
+    if desk.assistant.stop(conversation_id) if conversation_id.startswith("web:") else False:
+        return Stopped(stopped=True)
+    await desk.conversation(conversation_id)
+    return Stopped(stopped=False)
+
+
+@router.post(
+    "/conversations/{conversation_id}/retry",
+    response_model=Analysis,
+    responses=ANSWERED,
+    summary="Answer the last question again",
+)
+async def retry(
+    request: Request,
+    known: Known,
+    desk: AtDesk,
+    stream: Annotated[bool, Query()] = False,
+    html: Annotated[bool, Query()] = False,
+    key: Key = None,
+) -> Response:
+    """The new answer is drawn differently and takes the old one's place."""
+    if not known.turns:
+        raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+    if key is None:
+        events = desk.retry_once(known.id, _person(request))
+    else:
+        events = (await desk.retry(known.id, _person(request), key)).listen()
+    return await _answer(request, events, known.id, key, stream, html)
+
+
+PNG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture"}
+}
+
+
+@router.get(
+    "/conversations/{conversation_id}/pictures/{number}",
+    response_class=Response,
+    responses=PNG,
+    summary="Get a picture as the model sees it",
+)
+async def picture(known: Known, number: Number) -> Response:
+    found = next((picture for picture in known.pictures if picture.number == number), None)
+    if found is None:
+        raise NotFound("There is no picture {number} in this conversation.", number=number)
+    # A number is never given twice, so a browser may keep what it has seen.
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    return Response(found.image.data, media_type="image/png", headers=headers)
+
+
+@router.delete(
+    "/conversations/{conversation_id}/pictures/{number}",
+    status_code=204,
+    summary="Remove a picture from a conversation",
+)
+async def remove_picture(known: Known, number: Number, desk: AtDesk) -> None:
+    await desk.assistant.remove_picture(known.id, number)
+
+
+async def _answer(
+    request: Request, events: AsyncGenerator[Event], conversation_id: str, key: str | None, stream: bool, html: bool
+) -> Response:
+    if stream:
+        body = sse(events, conversation_id, key, voice_of(request.headers), html)
+        return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    async with aclosing(events):
+        answer = await answer_of(events, request)
+    return Response(Analysis.of(conversation_id, answer).model_dump_json(), media_type="application/json")

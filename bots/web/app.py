@@ -1,0 +1,50 @@
+"""The FastAPI application: routes, errors and the guard in front of them. Holds no global."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from bots.web import api, pages, probes
+from bots.web.config import Config
+from bots.web.desk import Desk
+from bots.web.guard import Guard
+from bots.web.metrics import Counting, Metrics
+from bots.web.problem import on_bot_error, on_bug, on_http_error, on_invalid
+from bots.web.session import Door
+from bots.web.throttle import Throttle
+from core.errors import BotError
+from core.images import Config as ImagesConfig
+
+STATIC = Path(__file__).parent / "static"
+TITLE = "Picture answers"
+LOGINS_PER_MINUTE = 10
+
+
+def make_app(config: Config, desk: Desk, images: ImagesConfig, figures: Callable[[], object] | None = None) -> FastAPI:
+    """`figures` gives the engine's numbers for /metrics."""
+    app = FastAPI(
+        title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
+    )
+    door = Door(config.token.get_secret_value() if config.token else None)
+    app.state.config = config
+    app.state.desk = desk
+    app.state.images = images
+    app.state.door = door
+    app.state.logins = Throttle(LOGINS_PER_MINUTE)
+    app.state.metrics = Metrics(figures, lambda: desk.running)
+    app.state.pages = pages.Pages(STATIC)
+    app.include_router(api.router)
+    app.include_router(probes.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_exception_handler(BotError, on_bot_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(Exception, on_bug)
+    app.add_middleware(Guard, config=config, door=door)
+    app.add_middleware(Counting, metrics=app.state.metrics)
+    return app

@@ -1,0 +1,44 @@
+"""The settings of the table [bots.web]. Imports no FastAPI, so that checking a config stays quick."""
+
+import ipaddress
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+MEGABYTE = 1024 * 1024
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """The web page and the REST API."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network card.")
+    port: int = Field(5000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    token: SecretStr | None = Field(
+        None,
+        description="Whoever opens the page or calls the API must know it; without one, everybody who can connect.",
+    )
+    hosts: Annotated[
+        list[str], Field(description="Names the page may be opened under, beside localhost and addresses.")
+    ] = []
+    upload_mb: int = Field(64, ge=1, le=1024, description="Largest request in megabytes, all its pictures together.")
+    pictures: int = Field(8, ge=1, le=100, description="Most pictures in one question.")
+    body_timeout: float = Field(20.0, gt=0, description="Seconds an upload may stand still before it is given up.")
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < 8:
+            raise ValueError("a token needs at least 8 characters; `openssl rand -hex 16` makes a good one")
+        return token
+
+    @property
+    def upload_bytes(self) -> int:
+        return self.upload_mb * MEGABYTE
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"

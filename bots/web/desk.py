@@ -1,0 +1,177 @@
+"""Takes questions from the web. One with a key is written down first and outlives its reader; one without ends with it.
+
+A key is the client's own: whoever sends it again, also after a lost connection or a restart, gets the same answer.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+
+from bots.web.broadcast import Broadcast
+from bots.web.shelf import Shelf
+from bots.web.upload import Upload
+from core import trace
+from core.assistant import Assistant
+from core.conversation import Conversation, Event, Image, Question
+from core.errors import BadQuestion, BotError, Busy, NotFound
+from core.inbox import Inbox, Message
+
+log = logging.getLogger(__name__)
+PREFIX = "web:"
+KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
+WAITING_LIMIT = 4  # unanswered questions in one conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question as it is written down. `pictures` are numbers of the conversation; `again` asks its last question."""
+
+    person: str
+    query: str = ""
+    pictures: tuple[int, ...] = ()
+    again: bool = False
+    follow_up: bool = False
+
+
+class Desk:
+    def __init__(self, assistant: Assistant, store: Shelf) -> None:
+        self.assistant = assistant
+        self.store = store
+        self._inbox = Inbox(store, "web", self._work)
+        self._broadcasts: dict[str, Broadcast] = {}
+
+    async def open(self) -> None:
+        """Take up the questions that the last run left open."""
+        for message in await self.store.unfinished("web"):
+            self._broadcasts[message.key] = Broadcast(message.conversation_id)
+        await self._inbox.resume()
+
+    async def close(self) -> None:
+        """Running answers are kept for after the restart; their readers are told so."""
+        await self._inbox.close()
+        for broadcast in self._broadcasts.values():
+            if not broadcast.over:
+                broadcast.fail(Busy("The service is restarting. Your question is kept and will be answered.", 3.0))
+
+    @property
+    def running(self) -> int:
+        return sum(not broadcast.over for broadcast in self._broadcasts.values())
+
+    async def conversation(self, conversation_id: str) -> Conversation:
+        """A conversation of the web's own. Raises `NotFound` for unknown ids and for those of other platforms."""
+        if conversation_id.startswith(PREFIX) and len(conversation_id) <= 100:
+            conversation = await self.store.load(conversation_id)
+            if conversation.turns or conversation.waiting:
+                return conversation
+        raise NotFound("There is no such conversation. It was deleted or has expired.")
+
+    def new_id(self, key: str | None = None) -> str:
+        """An id nobody can guess; the same one for the same key, so that a question sent twice stays one."""
+        if key is None:
+            return PREFIX + secrets.token_hex(16)
+        return PREFIX + hashlib.sha256(f"conversation:{key}".encode()).hexdigest()[:32]
+
+    def find(self, key: str) -> Broadcast | None:
+        """The answer under a key, while it is being written and for a while after."""
+        return self._broadcasts.get(PREFIX + key)
+
+    async def ask(self, conversation_id: str, upload: Upload, person: str, key: str) -> Broadcast:
+        """A question under a key: returns once it is on disk."""
+        if (found := await self._known(conversation_id, key)) is not None:
+            return found
+        numbers = [*upload.pictures, *[await self.store.add_picture(conversation_id, image) for image in upload.images]]
+        request = Request(person, upload.query, tuple(numbers), follow_up=upload.conversation is not None)
+        return await self._submit(conversation_id, request, key)
+
+    async def retry(self, conversation_id: str, person: str, key: str) -> Broadcast:
+        if (found := await self._known(conversation_id, key)) is not None:
+            return found
+        return await self._submit(conversation_id, Request(person, again=True, follow_up=True), key)
+
+    async def ask_once(self, conversation_id: str, upload: Upload, person: str) -> AsyncGenerator[Event]:
+        """A question without a key: closing the iterator stops it and nothing is kept."""
+        conversation = await self.store.load(conversation_id)
+        question = Question(upload.query, (*_chosen(conversation, upload.pictures), *upload.images))
+        key = PREFIX + secrets.token_hex(16)
+        trace.begin(key)
+        async with aclosing(self.assistant.ask(conversation_id, question, key, person)) as events:
+            async for event in events:
+                yield event
+
+    async def retry_once(self, conversation_id: str, person: str) -> AsyncGenerator[Event]:
+        key = PREFIX + secrets.token_hex(16)
+        async with aclosing(self.assistant.retry(conversation_id, key, person)) as events:
+            async for event in events:
+                yield event
+
+    async def _known(self, conversation_id: str, key: str) -> Broadcast | None:
+        if (found := self.find(key)) is not None:
+            return found
+        turn = await self.store.answered(PREFIX + key)
+        if turn is None or turn.answer is None:
+            return None
+        broadcast = Broadcast(conversation_id)
+        broadcast.publish(turn.answer)
+        return broadcast
+
+    async def _submit(self, conversation_id: str, request: Request, key: str) -> Broadcast:
+        if (found := self.find(key)) is not None:
+            return found  # its twin was a moment faster
+        if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
+            raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
+        broadcast = self._broadcasts[PREFIX + key] = Broadcast(conversation_id)
+        received = False
+        try:
+            received = await self._inbox.receive(PREFIX + key, conversation_id, json.dumps(asdict(request)))
+        finally:
+            if not received:
+                del self._broadcasts[PREFIX + key]
+        if not received:
+            raise NotFound("This question was asked before and its answer is gone. Please ask it anew.")
+        return broadcast
+
+    async def _work(self, batch: Sequence[Message]) -> None:
+        for message in batch:
+            trace.begin(message.key)
+            broadcast = self._broadcasts.setdefault(message.key, Broadcast(message.conversation_id))
+            try:
+                async with aclosing(self._events(message)) as events:
+                    async for event in events:
+                        broadcast.publish(event)
+            except BotError as error:
+                broadcast.fail(error)
+                await self.store.check()  # raises when it was the disk that failed: the question is kept
+            except Exception:
+                broadcast.fail(BotError("Something went wrong on my side. Please try again."))
+                if await self.store.answered(message.key) is None:
+                    raise  # it could not even be saved: keep the question for the next start
+                log.exception("the answer to %s failed", message.key)
+            asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, message.key, None)
+
+    async def _events(self, message: Message) -> AsyncGenerator[Event]:
+        request = Request(**json.loads(message.payload))
+        conversation = await self.store.load(message.conversation_id)
+        if request.follow_up and not conversation.turns and not conversation.waiting:
+            raise NotFound("There is no such conversation. It was deleted or has expired.")
+        if request.again:
+            events = self.assistant.retry(message.conversation_id, message.key, request.person)
+        else:
+            question = Question(request.query, _chosen(conversation, request.pictures))
+            events = self.assistant.ask(message.conversation_id, question, message.key, request.person)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+
+def _chosen(conversation: Conversation, numbers: Sequence[int]) -> tuple[Image, ...]:
+    """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""
+    known = {picture.number: picture.image for picture in conversation.pictures}
+    missing = [number for number in numbers if number not in known]
+    if missing:
+        raise BadQuestion("There is no picture {number} in this conversation.", number=missing[0])
+    return tuple(known[number] for number in numbers)

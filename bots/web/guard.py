@@ -1,0 +1,144 @@
+"""What every request passes before any code of ours reads it: name and origin, token, size and pace of the body.
+
+Plain ASGI, so that a refusal costs nothing: no route is looked up and no byte of the body is read.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bots.web.config import Config
+from bots.web.problem import BodyTooSlow, problem
+from bots.web.session import Door
+from core.errors import BotError, NotAllowed, TooLarge
+
+OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and what the login page shows: /static
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+UNKNOWN_HOST = BotError("This name is not known here. Whoever runs the service can add it to hosts in [bots.web].")
+FOREIGN_PAGE = NotAllowed("Another web page sent this request, which is not allowed.")
+NO_TOKEN = NotAllowed("Please give the token: as 'Authorization: Bearer …', or at /login.")
+SLOWEST = 16 * 1024  # bytes a second that an upload must make on the whole
+
+
+class Guard:
+    def __init__(self, app: ASGIApp, config: Config, door: Door) -> None:
+        self._app = app
+        self._config = config
+        self._door = door
+        self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_mb)
+        self._names = {"localhost", *(name.lower() for name in config.hosts)}
+        if not config.loopback:
+            self._names |= {config.host.lower(), socket.gethostname().lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return  # websockets: we have none, and closing without an answer refuses them
+        headers = Headers(scope=scope)
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                outgoing = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    outgoing.setdefault(name, value)
+                outgoing.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refusal = self._refuse(scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, send_safely)
+            return
+        await self._app(scope, self._metered(receive), send_safely)
+
+    def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
+        if not self._known_host(headers.get("host", "")):
+            return problem(headers, 400, UNKNOWN_HOST)
+        if scope["method"] not in SAFE_METHODS and not self._own_origin(headers):
+            return problem(headers, 403, FOREIGN_PAGE)
+        if not self._may_enter(scope["path"], headers):
+            if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
+                return RedirectResponse("/login", 303)
+            refusal = problem(headers, 401, NO_TOKEN)
+            refusal.headers["WWW-Authenticate"] = "Bearer"
+            return refusal
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length) > self._config.upload_bytes:
+            return problem(headers, 413, self._too_much)
+        return None
+
+    def _known_host(self, host: str) -> bool:
+        """Names that a foreign page could point at us (DNS rebinding) are refused; addresses cannot be rebound."""
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if name in self._names:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return address.is_loopback or not self._config.loopback
+
+    def _own_origin(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None:  # no browser, or one too old to say; then the cookie's SameSite=Strict holds
+            return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+        try:
+            parts = urlsplit(origin)
+            return parts.netloc.lower() == headers.get("host", "").lower() or parts.hostname in self._config.hosts
+        except ValueError:
+            return False
+
+    def _may_enter(self, path: str, headers: Headers) -> bool:
+        if path in OPEN_PATHS or path.startswith("/static/"):
+            return True
+        try:
+            cookies = {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+        except CookieError:
+            cookies = {}
+        return self._door.admits(headers.get("authorization", ""), cookies)
+
+    def _metered(self, receive: Receive) -> Receive:
+        """`receive` that counts what comes and does not wait for ever. Raises `TooLarge` and `BodyTooSlow`."""
+        loop = asyncio.get_running_loop()
+        start, received, complete = loop.time(), 0, False
+
+        async def receive_metered() -> Message:
+            nonlocal received, complete
+            if (
+                complete
+            ):  # only a disconnect can follow, and a reader of an answer may wait for that as long as it likes
+                return await receive()
+            patience = self._config.body_timeout
+            left = start + patience + received / SLOWEST - loop.time()
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, min(patience, left)))
+            except TimeoutError:
+                raise BodyTooSlow("The upload stood still for too long. Please try again.") from None
+            received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if received > self._config.upload_bytes:
+                raise self._too_much
+            return message
+
+        return receive_metered

@@ -1,0 +1,35 @@
+"""Somebody who waits for a whole answer, and may hang up."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from starlette.requests import ClientDisconnect, Request
+
+from core.conversation import Answer, Event
+
+
+async def answer_of(events: AsyncGenerator[Event], request: Request) -> Answer:
+    """The answer the events end with. Raises `ClientDisconnect` as soon as nobody waits for it any more."""
+    reading = asyncio.ensure_future(_last(events))
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({reading, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            raise ClientDisconnect
+        return reading.result()
+    finally:
+        for task in (reading, gone):
+            task.cancel()
+        await asyncio.gather(reading, gone, return_exceptions=True)
+
+
+async def _last(events: AsyncGenerator[Event]) -> Answer:
+    async for event in events:
+        if isinstance(event, Answer):
+            return event
+    raise RuntimeError("the events of an answer ended without one")
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

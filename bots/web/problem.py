@@ -1,0 +1,92 @@
+"""Errors as the web says them: a status, and JSON with a `detail` in the reader's language."""
+
+import logging
+import math
+
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from core.errors import BadImage, BadQuestion, BotError, Busy, NotAllowed, NotFound, OperatorError, TooLarge
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+LANGUAGES = ("en", "zh")
+
+
+class BodyTooSlow(BotError):
+    pass
+
+
+STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
+    (TooLarge, 413),
+    (BadImage, 415),
+    (BadQuestion, 400),
+    (Busy, 429),
+    (NotAllowed, 403),
+    (NotFound, 404),
+    (BodyTooSlow, 408),
+    (OperatorError, 503),
+)
+HTTP_ERRORS = {
+    404: BotError("There is nothing at this address."),
+    405: BotError("This address cannot be used that way."),
+}
+
+
+def status_of(error: BotError) -> int:
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def voice_of(headers: Headers) -> Voice:
+    """The first language of Accept-Language that we speak."""
+    wishes = []
+    for index, wish in enumerate(headers.get("accept-language", "").split(",")[:20]):
+        code, _, weight = wish.partition(";q=")
+        try:
+            quality = float(weight) if weight else 1.0
+        except ValueError:
+            quality = 0.0
+        wishes.append((-quality, index, code.strip().replace("_", "-").split("-")[0].lower()))
+    return Voice(next((code for _, _, code in sorted(wishes) if code in LANGUAGES), "en"))
+
+
+def problem(headers: Headers, status: int, error: BotError) -> Response:
+    return JSONResponse({"detail": voice_of(headers).explain(error)}, status)
+
+
+async def on_bot_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BotError)
+    response = problem(request.headers, status_of(error), error)
+    if isinstance(error, Busy):
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return response
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    reason = HTTP_ERRORS.get(error.status_code, BotError("This request could not be understood."))
+    response = problem(request.headers, error.status_code, reason)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """A parameter that is not what the documentation says."""
+    assert isinstance(error, RequestValidationError)
+    errors = error.errors()
+    names = ", ".join(dict.fromkeys(str(detail["loc"][-1]) for detail in errors if detail.get("loc")))
+    reason = BotError("Please check: {names}. /docs says what is expected.", names=names or "?")
+    return problem(request.headers, 422, reason)
+
+
+def log_bug() -> None:
+    """The exception being handled is our mistake: its traceback goes to the log."""
+    log.exception("a request failed")
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """Anything else is our mistake; uvicorn logs the traceback."""
+    return problem(request.headers, 500, BotError("Something went wrong on my side. Please try again."))

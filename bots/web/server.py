@@ -1,0 +1,94 @@
+"""uvicorn inside our own event loop: serves until cancelled, then ends its readers and closes cleanly."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from bots.web.app import make_app
+from bots.web.config import Config
+from bots.web.desk import Desk
+from bots.web.shelf import Shelf
+from core.assistant import Assistant
+from core.errors import OperatorError
+from core.images import Config as ImagesConfig
+
+log = logging.getLogger(__name__)
+PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends
+
+
+async def serve(
+    config: Config,
+    assistant: Assistant,
+    store: Shelf,
+    images: ImagesConfig,
+    figures: Callable[[], object] | None,
+    ready: Callable[[str], None] | None,
+) -> None:
+    listener = _listen(config)
+    desk = Desk(assistant, store)
+    app = make_app(config, desk, images, figures)
+    settings = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
+        timeout_graceful_shutdown=PATIENCE_S,
+    )  # fmt: skip
+    server = _Server(settings)
+    await desk.open()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
+        log.info("the page is at %s", address)
+        if ready is not None:
+            ready(address)
+        await asyncio.shield(serving)
+    finally:
+        await desk.close()
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ctrl-C belongs to the composition root, which cancels us."""
+        yield
+
+
+def _listen(config: Config) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _cannot_listen(config, error.strerror or str(error)) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        raise _cannot_listen(config, "another program has it" if taken else error.strerror or str(error)) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _cannot_listen(config: Config, reason: str) -> OperatorError:
+    return OperatorError(
+        "Port {port} on {host} cannot be had: {reason}. Choose another port in [bots.web].",
+        port=config.port,
+        host=config.host,
+        reason=reason,
+    )
+
+
+def _shown(config: Config) -> str:
+    """A name that a browser on this machine can open."""
+    if config.host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{config.host}]" if ":" in config.host else config.host

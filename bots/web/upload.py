@@ -1,0 +1,84 @@
+"""A posted form -> a question's text and its safe pictures. File names are never looked at."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from bots.web.config import Config
+from core.conversation import Image
+from core.errors import BadQuestion, TooLarge
+from core.images import Config as ImagesConfig
+from core.images import make_image
+
+FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """`pictures` are numbers of pictures that the conversation already has."""
+
+    query: str
+    images: tuple[Image, ...]
+    pictures: tuple[int, ...]
+    conversation: str | None
+    stream: bool
+    html: bool
+
+
+async def read_upload(request: Request, config: Config, images: ImagesConfig) -> Upload:
+    """Raises `BadQuestion`, `BadImage` or `TooLarge`."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in FORM_TYPES:
+        raise _unreadable()
+    try:
+        # One file more than allowed is let through, so that the refusal can be ours.
+        async with request.form(max_files=config.pictures + 1, max_fields=20) as form:
+            return await _read(form, config, images)
+    except HTTPException as error:
+        raise _too_many(config) if "Too many files" in str(error.detail) else _unreadable() from None
+
+
+async def _read(form: FormData, config: Config, images: ImagesConfig) -> Upload:
+    files = [part for part in form.getlist("image") if isinstance(part, UploadFile)]
+    if len(files) < len(form.getlist("image")):
+        raise BadQuestion("The field image must be a file. Pictures are not fetched from addresses.")
+    if len(files) > config.pictures:
+        raise _too_many(config)
+    numbers = _text(form, "pictures").replace(" ", "")
+    if numbers and not NUMBERS.fullmatch(numbers):
+        raise BadQuestion("The field pictures must be numbers of pictures, such as 1,3.")
+    return Upload(
+        query=_text(form, "query").strip(),
+        images=tuple([await make_image(await file.read(), images) for file in files]),
+        pictures=tuple(dict.fromkeys(int(number) for number in numbers.split(",") if number)),
+        conversation=_text(form, "conversation") or None,
+        stream=_truth(form, "stream"),
+        html=_truth(form, "html"),
+    )
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    if not isinstance(value, str):
+        raise BadQuestion("The field {name} must be text, not a file.", name=name)
+    if "\0" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise BadQuestion("The field {name} has characters that are not text.", name=name)
+    return value
+
+
+def _truth(form: FormData, name: str) -> bool:
+    value = _text(form, name).lower()
+    if value not in ("", "true", "false", "1", "0"):
+        raise BadQuestion("The field {name} must be true or false.", name=name)
+    return value in ("true", "1")
+
+
+def _unreadable() -> BadQuestion:
+    return BadQuestion("The form could not be read. Send multipart/form-data with the fields image and query.")
+
+
+def _too_many(config: Config) -> TooLarge:
+    return TooLarge("At most {limit} pictures in one question, please.", limit=config.pictures)
