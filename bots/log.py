@@ -4,7 +4,7 @@ import json
 import logging
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core import trace
 
@@ -12,8 +12,8 @@ NOISY = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "aiohttp.ac
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    format: Literal["plain", "json"] = "plain"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    format: Literal["plain", "json"] = Field("plain", description="plain lines, or json for a log collector.")
 
 
 def set_up(config: Config) -> None:

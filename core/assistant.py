@@ -22,9 +22,9 @@ TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
 class Sampling(BaseModel, extra="forbid", frozen=True):
     """How answers are drawn. Temperature 0 is greedy: the same question gets the same answer."""
 
-    temperature: float = Field(0.0, ge=0, le=2)
-    top_p: float = Field(0.8, gt=0, le=1)
-    max_new_tokens: int = Field(512, ge=1, le=8192)
+    temperature: float = Field(0.0, ge=0, le=2, description="0: the same question gets the same answer; higher: freer.")
+    top_p: float = Field(0.8, gt=0, le=1, description="Of the likeliest tokens, the share that is drawn from.")
+    max_new_tokens: int = Field(512, ge=1, le=8192, description="Longest answer, in tokens.")
 
 
 Config = Sampling  # of the table [core.assistant]

@@ -16,10 +16,10 @@ MINUTE_S, DAY_S = 60, 86_400
 class Config(BaseModel, extra="forbid", frozen=True):
     """0 means no limit."""
 
-    questions_per_minute: int = Field(10, ge=0)
-    questions_per_day: int = Field(500, ge=0)
-    pictures_per_minute: int = Field(20, ge=0)
-    at_once: int = Field(5, ge=0)  # one being answered and the rest waiting
+    questions_per_minute: int = Field(10, ge=0, description="Of one person; 0: no limit.")
+    questions_per_day: int = Field(500, ge=0, description="Of one person; 0: no limit.")
+    pictures_per_minute: int = Field(20, ge=0, description="Of one person; 0: no limit.")
+    at_once: int = Field(5, ge=0, description="One person's questions in work or waiting; 0: no limit.")
 
 
 @dataclass(slots=True)
