@@ -1,0 +1,241 @@
+"""Takes updates in, writes them down, and answers them in order: the part of the bot between Telegram and the core."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from telegram import Bot, CallbackQuery, Document, Message, PhotoSize, Update, User
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+
+from bots.reply import Refused, reply
+from bots.request import Memory, Request, respond, says
+from bots.telegram.config import Config
+from bots.telegram.draft import Place, TelegramDraft, sent_id
+from bots.telegram.files import download
+from bots.telegram.inquiry import Inquiry, conversation_of, is_for, read
+from bots.telegram.pace import Pace
+from core import inbox, trace
+from core.assistant import Assistant
+from core.conversation import Answer, Event
+from core.errors import NotAllowed
+from core.images import Config as ImagesConfig
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+
+
+HELP = (
+    "Send me a picture with your question as its caption, or reply to a picture with a question. "
+    "Then simply ask on.\n\n"
+    "Several pictures at once work too; I number them, so you can say: compare picture 1 and 2. "
+    "A picture sent as a file keeps its small print sharper than a photo.\n\n"
+    "In a group, mention me or reply to me.\n\n"
+    "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
+    "/stop stops an answer\n/retry answers the last question again\n"
+    "/forget deletes this conversation and its pictures"
+)
+
+
+class Store(inbox.Mailbox, Memory, Protocol):
+    """What the desk writes down and looks up: `storage.Store`."""
+
+
+@dataclass(slots=True)
+class _Running:
+    stopped: bool = False
+
+
+class Desk:
+    """`me` is the bot itself."""
+
+    def __init__(
+        self,
+        config: Config,
+        bot: Bot,
+        me: User,
+        assistant: Assistant,
+        store: Store,
+        images: ImagesConfig,
+        pace: Pace | None = None,
+    ) -> None:
+        self.inbox = inbox.Inbox(store, "telegram", self._work)
+        self._config = config
+        self._bot = bot
+        self._me = me
+        self._assistant = assistant
+        self._store = store
+        self._images = images
+        self._pace = pace or Pace()
+        self._running: dict[str, _Running] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def receive(self, update: Update) -> None:
+        """Returns once the update is on disk, or was of no interest. Raises `BotError` when the disk fails."""
+        key = f"telegram:{self._me.id}:{update.update_id}"
+        if update.callback_query:
+            await self._receive_button(key, update, update.callback_query)
+        elif message := update.message:
+            await self._receive_message(key, update, message)
+
+    async def close(self) -> None:
+        """What is not finished waits on disk for the next start."""
+        await self.inbox.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _receive_message(self, key: str, update: Update, message: Message) -> None:
+        if message.migrate_to_chat_id:
+            log.warning(
+                "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
+                message.chat.id,
+                message.migrate_to_chat_id,
+            )
+        if message.from_user is None or message.from_user.is_bot or message.chat.type == "channel":
+            return
+        in_album = bool(message.media_group_id and message.photo)  # its caption may stand on another picture
+        if not in_album and not is_for(self._me, message):
+            return
+        conversation_id = conversation_of(message)
+        if _is_stop(message) and self._allows(message.from_user, message) and conversation_id in self._running:
+            await self._stop_once(key, conversation_id, update)
+            return
+        await self.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
+
+    async def _receive_button(self, key: str, update: Update, query: CallbackQuery) -> None:
+        if not isinstance(query.message, Message):
+            self._later(query.answer())
+            return
+        voice = Voice(query.from_user.language_code)
+        conversation_id = conversation_of(query.message)
+        if not self._allows(query.from_user, query.message):
+            self._later(query.answer(voice.explain(self._stranger(query.from_user, query.message))[:200]))
+        elif query.data == "stop":
+            running = self._stop(conversation_id)
+            self._later(query.answer(voice.say("Stopping …") if running else voice.say("This is finished already.")))
+        elif query.data == "retry":
+            # One press of one button counts, however often it is pressed.
+            key = f"telegram:{self._me.id}:retry:{sent_id(query.message)}"
+            await self.inbox.receive(key, conversation_id, update.to_json())
+            self._later(query.answer())
+
+    async def _stop_once(self, key: str, conversation_id: str, update: Update) -> None:
+        """At once, not in line; written down all the same, so that a re-delivery does not stop a later answer."""
+        message = await self._store.put("telegram", key, conversation_id, update.to_json())
+        if message is not None:
+            self._stop(conversation_id)
+            await self._store.finish([message.id])
+
+    def _stop(self, conversation_id: str) -> bool:
+        if running := self._running.get(conversation_id):
+            running.stopped = True
+            self._assistant.stop(conversation_id)
+        return running is not None
+
+    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+        """Answer a message, an album or a press of a button. Raises only what the inbox should try again."""
+        trace.begin(batch[0].key)
+        updates = [Update.de_json(json.loads(message.payload), self._bot) for message in batch]
+        query = updates[0].callback_query
+        if query and isinstance(query.message, Message):
+            question = query.message.reply_to_message or query.message
+            inquiry = read([question], self._me) or Inquiry(question)
+            inquiry = replace(inquiry, command="retry", about=sent_id(query.message))
+            asker = query.from_user
+        else:
+            messages = [update.message for update in updates if update.message]
+            found = read(messages, self._me)
+            if found is None or found.message.from_user is None:
+                return
+            inquiry, asker = found, found.message.from_user
+        await self._show_answer(batch[0], inquiry, asker)
+
+    async def _show_answer(self, message: inbox.Message, inquiry: Inquiry, asker: User) -> None:
+        voice = Voice(asker.language_code)
+        running = _Running()
+        request = Request(
+            message.conversation_id,
+            message.key,
+            f"telegram:{asker.id}",
+            inquiry.text,
+            inquiry.command,
+            tuple(_reader(self._bot, file, self._images) for file in inquiry.files),
+            inquiry.about,
+            voice.say(HELP),
+            lambda: running.stopped,
+        )
+        draft = self._draft(message, inquiry, voice, stoppable=inquiry.command in (None, "retry"))
+
+        async def record(sent: Sequence[str]) -> None:
+            await self._store.record_sent(message.id, sent)
+
+        self._running[message.conversation_id] = running
+        try:
+            await reply(self._events(request, inquiry, asker, voice), draft, voice, message.sent, record)
+        except Refused as refused:
+            log.warning("an answer could not be delivered: %s", refused)
+        finally:
+            del self._running[message.conversation_id]
+
+    def _events(self, request: Request, inquiry: Inquiry, asker: User, voice: Voice) -> AsyncGenerator[Event]:
+        if not self._allows(asker, inquiry.message):
+            return _only(says(voice.explain(self._stranger(asker, inquiry.message))))
+        if inquiry.strange:
+            sentence = "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
+            return _only(says(voice.say(sentence)))
+        return respond(request, self._assistant, self._store, self._images, voice)
+
+    def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice, stoppable: bool) -> TelegramDraft:
+        chat_id, topic = message.conversation_id.split(":")[1:]
+        place = Place(int(chat_id), int(topic), inquiry.message.message_id)
+        self._later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
+        return TelegramDraft(
+            self._bot,
+            self._pace,
+            place,
+            voice,
+            self._config.interval,
+            first=not message.sent,
+            stoppable=stoppable,
+            preview=self._config.draft_preview,
+        )
+
+    def _allows(self, user: User, message: Message) -> bool:
+        return self._config.allows(user.id, message.chat.id)
+
+    def _stranger(self, user: User, message: Message) -> NotAllowed:
+        return NotAllowed(
+            "You are not on this bot's list. Whoever runs it can let you in: allow = [{user}] in [bots.telegram] for "
+            "you, [{chat}] for everybody in this chat.",
+            user=user.id,
+            chat=message.chat.id,
+        )
+
+    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """A courtesy that nothing waits for and whose failure does not matter."""
+
+        async def attempt() -> None:
+            with suppress(TelegramError):
+                await work
+
+        task = asyncio.create_task(attempt())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _is_stop(message: Message) -> bool:
+    words = (message.text or "").lower().split()
+    return bool(words) and words[0].partition("@")[0] == "/stop"
+
+
+def _reader(bot: Bot, file: PhotoSize | Document, images: ImagesConfig) -> Callable[[], Awaitable[bytes]]:
+    return lambda: download(bot, file, images)
+
+
+async def _only(answer: Answer) -> AsyncGenerator[Event]:
+    yield answer

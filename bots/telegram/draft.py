@@ -1,0 +1,224 @@
+"""An answer being written in a Telegram chat: placeholder, edits, buttons. Knows no conversation and no model."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    Message,
+    MessageEntity,
+    ReplyParameters,
+)
+from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+
+from bots.reply import Gone, Later, Refused
+from bots.telegram import text
+from bots.telegram.pace import Pace, Rank
+from bots.telegram.text import Part
+from core.conversation import Answer, Ending
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
+GENERAL_TOPIC = 1  # must be left out when sending to it
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an answer goes: a chat, its topic (0: none), and the question that it replies to."""
+
+    chat_id: int
+    topic: int
+    question: int  # message id
+
+    @property
+    def thread(self) -> int | None:
+        return self.topic if self.topic > GENERAL_TOPIC else None
+
+
+class TelegramDraft:
+    """A `bots.reply.Draft` of `Part`s. `first` means that nothing of the answer was posted before."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        pace: Pace,
+        place: Place,
+        voice: Voice,
+        interval: float,
+        first: bool = True,
+        stoppable: bool = True,
+        preview: bool = False,
+    ) -> None:
+        self.interval = interval
+        self._bot = bot
+        self._pace = pace
+        self._chat_id = place.chat_id
+        self._topic = place.thread
+        self._question = place.question
+        self._voice = voice
+        self._first = first
+        self._stoppable = stoppable
+        self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
+        self._failures = 0
+
+    def split(self, text_: str) -> list[Part]:
+        return text.split(text_)
+
+    async def status(self, sentence: str) -> bool:
+        return await self.preview(sentence or self._voice.say("One moment …"))
+
+    async def preview(self, text_: str) -> bool:
+        if not self._preview:
+            return False
+        parts = text.split(text_)
+        if len(parts) > 1:
+            self._preview = False
+            return False
+        try:
+            await self._write(
+                Rank.GROWING,
+                lambda: self._bot.send_message_draft(
+                    self._chat_id,
+                    self._question,
+                    parts[0].text,
+                    message_thread_id=self._topic,
+                    entities=_entities(parts[0]),
+                ),
+            )
+        except BadRequest as error:
+            log.info("no draft preview: %s", error)
+            self._preview = False
+        return self._preview
+
+    async def post(self) -> str:
+        reply_to = ReplyParameters(self._question, allow_sending_without_reply=True) if self._first else None
+        try:
+            message = await self._write(
+                Rank.POST,
+                lambda: self._bot.send_message(
+                    self._chat_id,
+                    self._voice.say("One moment …"),
+                    message_thread_id=self._topic,
+                    reply_parameters=reply_to,
+                    reply_markup=self._stop_button(),
+                    link_preview_options=NO_PREVIEW,
+                ),
+            )
+        except ChatMigrated as error:
+            self._chat_id = error.new_chat_id
+            raise Later(0) from error
+        except BadRequest as error:
+            raise _refused(error) from error
+        self._first = False
+        return f"{self._chat_id}:{message.message_id}"
+
+    async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
+        try:
+            await self._edit(sent, part, answer, last)
+        except BadRequest as error:
+            if not part.entities or "entit" not in error.message.lower():
+                raise _refused(error) from error
+            log.warning("Telegram refused a formatted answer, it is shown as plain text: %s", error)
+            try:
+                await self._edit(sent, Part(part.text), answer, last)
+            except BadRequest as plain:
+                raise _refused(plain) from plain
+
+    async def remove(self, sent: str) -> None:
+        chat_id, message_id = _ids(sent)
+        try:
+            await self._write(Rank.FINAL, lambda: self._bot.delete_message(chat_id, message_id))
+        except (BadRequest, ChatMigrated) as error:
+            log.info("a message could not be removed: %s", error)
+
+    async def _edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
+        chat_id, message_id = _ids(sent)
+        if chat_id != self._chat_id:
+            raise Gone  # the chat became a supergroup; what was written before cannot be edited there
+        try:
+            await self._write(
+                Rank.GROWING if answer is None else Rank.FINAL,
+                lambda: self._bot.edit_message_text(
+                    part.text,
+                    chat_id,
+                    message_id,
+                    entities=_entities(part),
+                    reply_markup=self._buttons(answer) if last else None,
+                    link_preview_options=NO_PREVIEW,
+                ),
+            )
+        except ChatMigrated as error:
+            self._chat_id = error.new_chat_id
+            raise Gone from error
+        except BadRequest as error:
+            reason = error.message.lower()
+            if "not modified" in reason:
+                return
+            if "to edit not found" in reason or "can't be edited" in reason or "message_id_invalid" in reason:
+                raise Gone from error
+            raise
+
+    def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
+        if answer is None:
+            return self._stop_button()
+        if answer.ending in (Ending.FAILED, Ending.STOPPED):
+            return _button(self._voice.say("Try again"), "retry")
+        return None
+
+    def _stop_button(self) -> InlineKeyboardMarkup | None:
+        return _button(self._voice.say("Stop"), "stop") if self._stoppable else None
+
+    async def _write(self, rank: Rank, call: Callable[[], Awaitable[Result]]) -> Result:
+        """One paced write. Raises `Later`, `Refused`, or what Telegram has against this very message."""
+        try:
+            async with self._pace.turn(self._chat_id, rank):
+                result = await call()
+        except (BadRequest, ChatMigrated):
+            raise
+        except RetryAfter as error:
+            seconds = wait_of(error)
+            self._pace.block(self._chat_id, seconds)
+            raise Later(seconds) from error
+        except Forbidden as error:
+            raise _refused(error) from error
+        except TelegramError as error:
+            self._failures += 1
+            raise Later(min(30.0, 0.25 * 2**self._failures)) from error
+        self._failures = 0
+        return result
+
+
+def wait_of(error: RetryAfter) -> float:
+    """In seconds."""
+    wait = error.retry_after
+    return float(wait) if isinstance(wait, int) else wait.total_seconds()
+
+
+def _refused(error: TelegramError) -> Refused:
+    log.warning("Telegram does not take a message: %s", error)
+    return Refused(error.message)
+
+
+def _ids(sent: str) -> tuple[int, int]:
+    chat_id, message_id = sent.split(":")
+    return int(chat_id), int(message_id)
+
+
+def _entities(part: Part) -> list[MessageEntity]:
+    return [MessageEntity(e.type, e.offset, e.length, url=e.url, language=e.language) for e in part.entities]
+
+
+def _button(label: str, data: str) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=data)]])
+
+
+def sent_id(message: Message) -> str:
+    """The id under which a draft's message is written down."""
+    return f"{message.chat.id}:{message.message_id}"

@@ -1,0 +1,42 @@
+"""Downloads what people send. Telegram's trouble becomes a sentence, or another try."""
+
+import asyncio
+import logging
+
+from telegram import Bot, Document, PhotoSize
+from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
+
+from bots.telegram.draft import wait_of
+from core.errors import BotError, TooLarge
+from core.images import Config as ImagesConfig
+from core.images import check_size
+
+log = logging.getLogger(__name__)
+TRIES = 8
+MIB = 1 << 20
+
+
+async def download(bot: Bot, file: PhotoSize | Document, images: ImagesConfig) -> bytes:
+    """The file's bytes. Raises `BotError`."""
+    if file.file_size:
+        check_size(file.file_size, images)
+    for attempt in range(TRIES):
+        try:
+            return bytes(await (await bot.get_file(file.file_id)).download_as_bytearray())
+        except BadRequest as error:
+            if "too big" in error.message.lower():
+                raise TooLarge(
+                    "This file has {size} MiB; Telegram hands over at most 20 MiB to bots. "
+                    "Please send a smaller one, or as a photo.",
+                    size=f"{(file.file_size or 0) / MIB:.1f}",
+                ) from error
+            log.warning("Telegram does not hand over a file: %s", error)
+            break
+        except RetryAfter as error:
+            await asyncio.sleep(wait_of(error))
+        except Forbidden as error:
+            log.warning("Telegram does not hand over a file: %s", error)
+            break
+        except (InvalidToken, TelegramError):  # a link that ran out looks like a bad token: ask for a new one
+            await asyncio.sleep(min(10.0, 0.25 * 2**attempt))
+    raise BotError("Telegram did not hand over your file. Please try again in a moment.")

@@ -1,0 +1,84 @@
+"""The bot from its first hello to Telegram until it is cancelled."""
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+
+from telegram import Bot, BotCommand
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest
+
+from bots.telegram.config import Config
+from bots.telegram.desk import Desk, Store
+from bots.telegram.pace import Pace
+from bots.telegram.polling import insist, poll
+from bots.telegram.webhook import listen
+from core.assistant import Assistant
+from core.images import Config as ImagesConfig
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+CONNECTIONS = 64
+
+
+async def serve(
+    config: Config, assistant: Assistant, store: Store, images: ImagesConfig, pace: Pace | None = None
+) -> None:
+    """Raises `OperatorError`."""
+    os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
+    bot = _bot(config)
+    await insist(bot.initialize)
+    me = bot.bot
+    desk = Desk(config, bot, me, assistant, store, images, pace)
+    introducing = asyncio.create_task(_introduce(bot))
+    try:
+        if waiting := await desk.inbox.resume():
+            log.info("%d messages were left to answer", waiting)
+        log.info("@%s is there", me.username)
+        if not me.can_read_all_group_messages:
+            log.info("privacy mode is on: in groups @%s sees commands, mentions and replies only", me.username)
+        if config.mode == "webhook":
+            await listen(bot, config, desk.receive)
+        else:
+            await poll(bot, config.timeout, desk.receive)
+    finally:
+        introducing.cancel()
+        await asyncio.gather(introducing, return_exceptions=True)
+        await desk.close()
+        await bot.shutdown()
+
+
+def _bot(config: Config) -> Bot:
+    api_url = config.api_url.rstrip("/")
+    file_url = config.file_url.rstrip("/") or f"{api_url}/file"
+    return Bot(
+        config.token.get_secret_value(),
+        base_url=f"{api_url}/bot",
+        base_file_url=f"{file_url}/bot",
+        request=_connections(CONNECTIONS, config.timeout),
+        get_updates_request=_connections(1, config.timeout),
+    )
+
+
+def _connections(size: int, timeout: float) -> HTTPXRequest:
+    return HTTPXRequest(
+        size, read_timeout=timeout, write_timeout=timeout, connect_timeout=timeout, pool_timeout=timeout
+    )
+
+
+async def _introduce(bot: Bot) -> None:
+    """The commands' menu, in English for everybody and in Chinese for who speaks it. A courtesy: failing is fine."""
+    for language in (None, "zh"):
+        voice = Voice(language)
+        commands = [
+            BotCommand("help", voice.say("What I can do")),
+            BotCommand("new", voice.say("Begin a new conversation")),
+            BotCommand("pictures", voice.say("List this conversation's pictures")),
+            BotCommand("remove", voice.say("Remove a picture: /remove 2")),
+            BotCommand("stop", voice.say("Stop the answer")),
+            BotCommand("retry", voice.say("Answer the last question again")),
+            BotCommand("forget", voice.say("Delete this conversation and its pictures")),
+        ]
+        with suppress(TelegramError):
+            await bot.set_my_commands(commands, language_code=language)
