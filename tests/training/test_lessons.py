@@ -1,0 +1,104 @@
+"""What is trained is what will be run: the same prompts, positions, pixels and numbers as transformers' own."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import PreTrainedTokenizerBase, Qwen3VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from training import answer, batches, conversations, fonts, model, pointing, tokenizer, words
+from training.conversations import Turn
+
+DESK = conversations.Desk(256, 96, fonts.TRAINING, words.Lexicon(held_out=False))
+
+
+@pytest.fixture(scope="module")
+def tokens() -> PreTrainedTokenizerBase:
+    return tokenizer.load()
+
+
+@pytest.fixture(scope="module")
+def network(tokens: PreTrainedTokenizerBase) -> Qwen3VLForConditionalGeneration:
+    return model.build(tokens, seed=0).eval()
+
+
+def messages(turns: list[Turn]) -> list[dict[str, object]]:
+    said: list[dict[str, object]] = []
+    for turn in turns:
+        content = [{"type": "image"} for _ in turn.pictures]
+        said.append({"role": "user", "content": [*content, {"type": "text", "text": turn.exchange.question}]})
+        said.append({"role": "assistant", "content": turn.exchange.text})
+    return said
+
+
+@pytest.fixture(scope="module")
+def lessons(tokens: PreTrainedTokenizerBase) -> tuple[list[list[Turn]], batches.Lessons]:
+    rng = random.Random(5)
+    talks = [
+        conversations.one_after_the_other(rng, DESK, ("invoice", "chart")),
+        conversations.side_by_side(rng, DESK, "invoice"),
+    ]
+    return talks, batches.Writer(tokens).lessons(talks)
+
+
+def test_prompts_are_those_of_the_chat_template(
+    tokens: PreTrainedTokenizerBase, lessons: tuple[list[list[Turn]], batches.Lessons]
+) -> None:
+    for turns, ids in zip(lessons[0], lessons[1].ids, strict=True):
+        text = tokens.apply_chat_template(messages(turns), tokenize=False, add_vision_id=True)
+        text = text.replace("<|image_pad|>", "<|image_pad|>" * (256 * 96 // 32**2))
+        expected = tokens(text, add_special_tokens=False)["input_ids"]
+        assert ids[: len(expected)].tolist() == expected
+        assert set(ids[len(expected) :].tolist()) <= {tokens.pad_token_id}
+
+
+def test_a_batch_gives_the_loss_that_transformers_gives(
+    network: Qwen3VLForConditionalGeneration, lessons: tuple[list[list[Turn]], batches.Lessons]
+) -> None:
+    batch = lessons[1]
+    processor = Qwen2VLImageProcessorPil(
+        patch_size=16, image_mean=[0.5] * 3, image_std=[0.5] * 3, size={"shortest_edge": 16384, "longest_edge": 262144}
+    )
+    pictures = processor([Image.fromarray(p) for p in batch.prints.pixels.numpy()], return_tensors="pt")
+    labels = batch.ids.masked_fill(~batch.answers, -100)
+    aids = torch.nn.ModuleDict({"spelling": model.Spelling(256), "whereabouts": model.Whereabouts(256)})
+    with torch.no_grad():
+        _, values = answer.judge(
+            network, aids, pointing.Pointing(network.model.language_model), batch, torch.device("cpu")
+        )
+        expected = network(
+            input_ids=batch.ids,
+            attention_mask=(batch.ids != network.config.text_config.pad_token_id).long(),
+            labels=labels,
+            pixel_values=pictures["pixel_values"],
+            image_grid_thw=pictures["image_grid_thw"],
+            mm_token_type_ids=(batch.ids == network.config.image_token_id).int(),
+        ).loss
+    assert values["said"].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_a_quote_points_at_the_character_it_quotes(
+    tokens: PreTrainedTokenizerBase, lessons: tuple[list[list[Turn]], batches.Lessons]
+) -> None:
+    batch = lessons[1]
+    image = tokens.convert_tokens_to_ids("<|image_pad|>")
+    shown: dict[tuple[int, int], set[int]] = {}
+    for picture, token, _, character in batch.prints.glyphs.tolist():
+        shown.setdefault((picture, token), set()).add(character)
+    for row, quoted, place in batch.here.tolist():
+        before = int((batch.ids[:row] == image).sum() + (batch.ids[row, :place] == image).sum())
+        picture, token = divmod(before, 256 * 96 // 32**2)
+        assert int(batch.ids[row, quoted]) in shown[picture, token]
+
+
+def test_the_same_seed_draws_the_same_picture() -> None:
+    first, second = (DESK.draw(random.Random(3), "invoice").picture.image for _ in range(2))
+    assert np.array_equal(np.asarray(first), np.asarray(second))
+
+
+@pytest.mark.parametrize("text", ["发票号码", "¥8,600.00", "naïve 😀 龘", " two  spaces\n"])
+def test_every_text_survives_the_tokenizer(tokens: PreTrainedTokenizerBase, text: str) -> None:
+    assert tokens.decode(tokens(text)["input_ids"]) == text

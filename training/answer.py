@@ -1,0 +1,154 @@
+"""Stage 2: the whole model learns to answer. Run: python -m training.answer
+
+Starts from the tower of stage 1 and goes on from its own last checkpoint.
+"""
+
+import argparse
+import math
+import time
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import Qwen3VLForConditionalGeneration
+
+from training import batches, checkpoint, model, tokenizer
+from training.course import Course
+from training.log import Log
+from training.muon import Muon
+from training.pointing import Pointing
+
+NAME = "answer"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--steps", type=int, default=4000)
+    arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
+    arguments.add_argument("--rate", type=float, default=2e-3)
+    arguments.add_argument("--tower", type=float, default=0.4, help="the tower's rate as a share of the rate")
+    arguments.add_argument("--seed", type=int, default=2)
+    arguments.add_argument("--processes", type=int, default=1, help="that draw")
+    options = arguments.parse_args()
+
+    tokens = tokenizer.load()
+    network = model.build(tokens, options.seed)
+    width = network.config.text_config.hidden_size
+    aids = torch.nn.ModuleDict({"spelling": model.Spelling(width), "whereabouts": model.Whereabouts(width)})
+    saved = checkpoint.Checkpoint.load(NAME)
+    if saved:
+        network.load_state_dict(saved.model)
+        aids.load_state_dict(saved.aids)
+    elif read := checkpoint.Checkpoint.load("read"):
+        network.load_state_dict(read.model)
+        aids["spelling"].load_state_dict(read.aids)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device).train()
+    aids.to(device)
+    pointing = Pointing(network.model.language_model)
+    optimizers, shares = teachers(network, aids, options.tower)
+    if saved:
+        for optimizer, state in zip(optimizers, saved.optimizers, strict=True):
+            optimizer.load_state_dict(state)
+    step, pictures, seconds = (saved.step, saved.pictures, saved.seconds) if saved else (0, 0, 0.0)
+
+    course = Course(tokens, options.tokens, options.seed, step / options.steps, 1 / options.steps)
+    lessons = batches.background(course, options.processes)
+    log = Log(NAME)
+    started = time.monotonic() - seconds
+
+    def save() -> None:
+        states = [optimizer.state_dict() for optimizer in optimizers]
+        done = time.monotonic() - started
+        checkpoint.Checkpoint(step, pictures, done, network.state_dict(), aids.state_dict(), states).save(NAME)
+
+    while step < options.steps:
+        decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+        rate = options.rate * min(1.0, (step + 1) / 100) * decay
+        batch = next(lessons)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss, values = judge(network, aids, pointing, batch, device)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([*network.parameters(), *aids.parameters()], 1.0)
+        for optimizer in optimizers:
+            for group, share in zip(optimizer.param_groups, shares, strict=True):
+                group["lr"] = rate * share
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        step += 1
+        pictures += len(batch.prints.pixels)
+        log.add({name: float(value) for name, value in values.items()})
+        if step % 25 == 0:
+            log.write(step, pictures, time.monotonic() - started)
+        if step % 200 == 0:
+            save()
+    save()
+
+
+def teachers(
+    network: Qwen3VLForConditionalGeneration, aids: torch.nn.Module, tower: float
+) -> tuple[list[torch.optim.Optimizer], list[float]]:
+    """Muon for the matrices, AdamW for the rest; in each, the tower and the others apart, with their share of the rate."""
+    seeing = [(name, p) for name, p in network.named_parameters() if ".visual." in name]
+    speaking = [(name, p) for name, p in network.named_parameters() if ".visual." not in name]
+    helping = list(aids.named_parameters())
+
+    def matrix(name: str, parameter: Tensor) -> bool:
+        return parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+
+    groups = [seeing, speaking + helping]
+    muon = Muon([{"params": [p for n, p in g if matrix(n, p)]} for g in groups], lr=1e-3)
+    adam = torch.optim.AdamW(
+        [{"params": [p for n, p in g if not matrix(n, p)]} for g in groups], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0
+    )
+    return [muon, adam], [tower, 1.0]
+
+
+def judge(
+    network: Qwen3VLForConditionalGeneration,
+    aids: torch.nn.ModuleDict,
+    pointing: Pointing,
+    batch: batches.Lessons,
+    device: torch.device,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    language = network.model.language_model
+    ids, answers = batch.ids.to(device), batch.answers.to(device)
+    seen = model.see(network.model.visual, batch.prints.pixels.to(device))
+    shown = ids == network.config.image_token_id  # (conversations, length)
+    embedded = language.embed_tokens(ids)
+    embedded = embedded.masked_scatter(shown[..., None], seen.tokens.flatten(0, 1).to(embedded.dtype))
+    hidden = language(
+        inputs_embeds=embedded,
+        position_ids=batch.places.to(device),
+        visual_pos_masks=shown,
+        deepstack_visual_embeds=[features.flatten(0, 1) for features in seen.deepstack],
+        use_cache=False,
+    ).last_hidden_state
+    wanted = answers[:, 1:]
+    logits = network.lm_head(hidden[:, :-1][wanted]).float()  # (answer tokens, vocabulary)
+    targets = ids[:, 1:][wanted]
+    said = functional.cross_entropy(logits, targets)
+    right = (logits.argmax(-1) == targets).float()
+    pointed, found = pointing.loss(batch.here.to(device), batch.there.to(device))
+    _, height, width, _ = batch.prints.pixels.shape
+    placed = aids["whereabouts"](seen.tokens, height // model.TOKEN, width // model.TOKEN)
+    spelled = aids["spelling"](seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
+    loss = said + 0.3 * pointed + 0.3 * spelled.loss + placed
+    quoted = batch.there.to(device)
+    copied = torch.zeros_like(wanted)
+    copied[quoted[:, 0], quoted[:, 1]] = True
+    values = {
+        "said": said,
+        "right": right.mean(),
+        "quoted": right[copied[wanted]].mean() if len(quoted) else right.mean(),
+        "pointed": pointed,
+        "found": found,
+        "named": spelled.named,
+        "spelled": spelled.right,
+        "placed": placed,
+    }
+    return loss, {name: value.detach() for name, value in values.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Batches of drawn pictures as tensors, made in background processes; endless, and the same for the same seed."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from transformers import PreTrainedTokenizerBase
+
+from training import fonts, pages, words
+from training.conversations import Turn
+from training.model import SLOT_COLUMNS, SLOT_ROWS, TOKEN
+from training.pictures import Glyph, Picture, Span
+
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """Pictures of one size, and what stands where in them."""
+
+    pixels: Tensor  # (pictures, height, width, 3) bytes
+    glyphs: Tensor  # (n, 4): picture, token, slot, token id of the character
+
+
+def prints(pictures: list[Picture], ids: dict[str, int]) -> Prints:
+    pixels = torch.from_numpy(np.stack([np.asarray(p.image) for p in pictures]))
+    rows = []
+    for index, picture in enumerate(pictures):
+        columns = picture.width // TOKEN
+        for glyph in picture.glyphs:
+            character = ids.get(glyph.character)
+            if character is None or not (0 <= glyph.x < picture.width and 0 <= glyph.y < picture.height):
+                continue
+            column, across = divmod(glyph.x, TOKEN)
+            row, down = divmod(glyph.y, TOKEN)
+            slot = int(down * SLOT_ROWS / TOKEN) * SLOT_COLUMNS + int(across * SLOT_COLUMNS / TOKEN)
+            rows.append((index, int(row) * columns + int(column), slot, character))
+    return Prints(pixels, torch.tensor(rows, dtype=torch.long).view(-1, 4))
+
+
+def alphabet(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """The characters that are one token each."""
+    found = {}
+    for token_id in range(len(tokenizer)):
+        text = tokenizer.decode([token_id])
+        if len(text) == 1 and text != "\ufffd":
+            found[text] = token_id
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Conversations as the language model reads them, padded on the right to one length."""
+
+    prints: Prints
+    ids: Tensor  # (conversations, length)
+    answers: Tensor  # (conversations, length) bool: tokens that the model is to write
+    places: Tensor  # (3, conversations, length): frame, row and column of Qwen3-VL's rotary positions
+    here: Tensor  # (n, 3): conversation, a quoted token, the image token that shows it
+    there: Tensor  # (n, 3): the same, for the token before the quoted one, which has to find it
+
+
+class Writer:
+    """Writes conversations exactly as the chat template does, picture numbers included."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        self.alphabet = alphabet(tokenizer)
+        self.image = self.special("<|image_pad|>")
+        self.end = self.special("<|im_end|>")
+        self.padding = self.special("<|endoftext|>")
+        self.known: dict[str, list[int]] = {}
+
+    def special(self, token: str) -> int:
+        return int(self.tokenizer.convert_tokens_to_ids(token))
+
+    def spell(self, text: str) -> list[int]:
+        found: list[int] = []
+        for character in text:
+            if character not in self.known:
+                self.known[character] = self.tokenizer(character, add_special_tokens=False)["input_ids"]
+            found += self.known[character]
+        return found
+
+    def write(self, turns: Sequence[Turn]) -> "Script":
+        script = Script()
+        start, see, seen = (self.special(t) for t in ("<|im_start|>", "<|vision_start|>", "<|vision_end|>"))
+        for turn in turns:
+            script.add([start, *self.spell("user\n")])
+            for picture in turn.pictures:
+                script.pictures.append(picture)
+                script.add([*self.spell(f"Picture {len(script.pictures)}: "), see])
+                script.show(picture, self.image)
+                script.add([seen])
+            script.add([*self.spell(turn.exchange.question), self.end, *self.spell("\n"), start, *self.spell("assistant\n")])
+            for piece in turn.exchange.answer:
+                if isinstance(piece, str):
+                    script.add(self.spell(piece), answer=True)
+                else:
+                    self.quote(script, piece)
+            script.add([self.end], answer=True)
+            script.add(self.spell("\n"))
+        return script
+
+    def quote(self, script: "Script", span: Span) -> None:
+        glyph = span.first
+        for character in span.text:
+            spelled = self.spell(character)
+            if not character.isspace():
+                for offset in range(len(spelled)):
+                    script.quotes.append((len(script.ids) + offset, script.token_at(span.picture, span.picture.glyphs[glyph])))
+                glyph += 1
+            script.add(spelled, answer=True)
+
+    def lessons(self, conversations: Sequence[Sequence[Turn]]) -> Lessons:
+        scripts = [self.write(turns) for turns in conversations]
+        length = max(len(script.ids) for script in scripts)
+        ids = torch.full((len(scripts), length), self.padding)
+        answers = torch.zeros((len(scripts), length), dtype=torch.bool)
+        places = torch.zeros((3, len(scripts), length), dtype=torch.long)
+        here, there = [], []
+        for row, script in enumerate(scripts):
+            ids[row, : len(script.ids)] = torch.tensor(script.ids)
+            answers[row, : len(script.ids)] = torch.tensor(script.answers)
+            places[:, row, : len(script.ids)] = torch.tensor(script.places).T
+            here += [(row, token, shown) for token, shown in script.quotes]
+            there += [(row, token - 1, shown) for token, shown in script.quotes]
+        drawn = prints([picture for script in scripts for picture in script.pictures], self.alphabet)
+        return Lessons(drawn, ids, answers, places, torch.tensor(here).view(-1, 3), torch.tensor(there).view(-1, 3))
+
+
+@dataclass(slots=True)
+class Script:
+    """One conversation as token ids, with where it quotes from."""
+
+    ids: list[int] = field(default_factory=list)
+    answers: list[bool] = field(default_factory=list)
+    places: list[tuple[int, int, int]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)  # of each picture's tokens
+    quotes: list[tuple[int, int]] = field(default_factory=list)  # a token and the image token that shows it
+    place: int = 0
+
+    def add(self, ids: list[int], answer: bool = False) -> None:
+        self.ids += ids
+        self.answers += [answer] * len(ids)
+        self.places += [(p, p, p) for p in range(self.place, self.place + len(ids))]
+        self.place += len(ids)
+
+    def show(self, picture: Picture, image: int) -> None:
+        rows, columns = picture.height // TOKEN, picture.width // TOKEN
+        self.starts.append(len(self.ids))
+        self.ids += [image] * (rows * columns)
+        self.answers += [False] * (rows * columns)
+        self.places += [(self.place, self.place + r, self.place + c) for r in range(rows) for c in range(columns)]
+        self.place += max(rows, columns)
+
+    def token_at(self, picture: Picture, glyph: Glyph) -> int:
+        index = next(i for i, p in enumerate(self.pictures) if p is picture)
+        columns, rows = picture.width // TOKEN, picture.height // TOKEN
+        column = min(columns - 1, max(0, int(glyph.x / TOKEN)))
+        row = min(rows - 1, max(0, int(glyph.y / TOKEN)))
+        return self.starts[index] + row * columns + column
+
+
+class Pages(IterableDataset[Prints]):
+    def __init__(self, ids: dict[str, int], count: int, seed: int) -> None:
+        self.ids, self.count, self.seed = ids, count, seed
+
+    def __iter__(self) -> Iterator[Prints]:
+        worker = get_worker_info()
+        rng = random.Random(f"pages {self.seed} {worker.id if worker else 0}")
+        lexicon = words.Lexicon(held_out=False)
+        while True:
+            width, height = rng.choice(pages.SIZES)
+            count = max(1, self.count * 128 * 128 // (width * height))
+            yield prints([pages.page(rng, width, height, fonts.TRAINING, lexicon) for _ in range(count)], self.ids)
+
+
+def background(dataset: IterableDataset[Batch], processes: int) -> Iterator[Batch]:
+    loader = DataLoader(dataset, batch_size=None, num_workers=processes, prefetch_factor=8)
+    return iter(loader)

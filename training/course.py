@@ -1,0 +1,84 @@
+"""The order in which conversations are practised: short notices first, then everything, small pictures before large ones."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch.utils.data import IterableDataset, get_worker_info
+from transformers import PreTrainedTokenizerBase
+
+from training import fonts, words
+from training.batches import Lessons, Writer
+from training.conversations import Desk, Turn, about_one, one_after_the_other, side_by_side
+from training.model import TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What is practised for a while."""
+
+    until: float  # share of the course
+    sizes: tuple[tuple[int, int], ...]
+    kinds: dict[str, float]
+    pairs: float  # share of the batches in which conversations have two pictures
+
+
+GRADES = (
+    Grade(0.15, ((192, 64), (256, 64), (192, 96)), {"notice": 0.7, "invoice": 0.3}, 0.0),
+    Grade(
+        0.4,
+        ((256, 96), (256, 128), (192, 160), (256, 160)),
+        {"notice": 0.2, "invoice": 0.4, "chart": 0.2, "product": 0.1, "shapes": 0.06, "photograph": 0.04},
+        0.1,
+    ),
+    Grade(
+        1.0,
+        ((256, 160), (256, 192), (320, 192), (288, 224), (320, 256), (384, 256)),
+        {"invoice": 0.34, "product": 0.2, "chart": 0.22, "notice": 0.1, "shapes": 0.08, "photograph": 0.06},
+        0.25,
+    ),
+)
+
+
+class Course(IterableDataset[Lessons]):
+    """Endless batches for a course that is `done` (0 to 1) and advances by `pace` per batch and process."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, tokens: int, seed: int, done: float, pace: float) -> None:
+        self.writer = Writer(tokenizer)
+        self.tokens, self.seed, self.done, self.pace = tokens, seed, done, pace
+
+    def __iter__(self) -> Iterator[Lessons]:
+        worker = get_worker_info()
+        rng = random.Random(f"course {self.seed} {self.done} {worker.id if worker else 0}")
+        pace = self.pace * (worker.num_workers if worker else 1)
+        lexicon = words.Lexicon(held_out=False)
+        done = self.done
+        while True:
+            # One batch in six is taken from a grade already passed, lest it be forgotten.
+            place = done if rng.random() < 0.85 else rng.uniform(0, min(done, 1.0))
+            grade = next((g for g in GRADES if place < g.until), GRADES[-1])
+            yield self.batch(rng, grade, lexicon)
+            done += pace
+
+    def batch(self, rng: random.Random, grade: Grade, lexicon: words.Lexicon) -> Lessons:
+        width, height = rng.choice(grade.sizes)
+        desk = Desk(width, height, fonts.TRAINING, lexicon)
+        double = rng.random() < grade.pairs
+        pictures = 2 if double else 1
+        # Text counts too: about 200 tokens of questions and answers to a picture.
+        count = max(2, self.tokens // (pictures * (width // TOKEN) * (height // TOKEN) + 150))
+        return self.writer.lessons([conversation(rng, desk, grade.kinds, double) for _ in range(count)])
+
+
+def conversation(rng: random.Random, desk: Desk, kinds: dict[str, float], double: bool) -> list[Turn]:
+    def kind() -> str:
+        return rng.choices(list(kinds), list(kinds.values()))[0]
+
+    if not double:
+        return about_one(rng, desk, kind())
+    if rng.random() < 0.5:
+        return one_after_the_other(rng, desk, (kind(), kind()))
+    chosen = kind()
+    while chosen in ("photograph", "notice"):
+        chosen = kind()
+    return side_by_side(rng, desk, chosen)

@@ -1,0 +1,56 @@
+"""Writes the model's files into core/demo/: weights in half precision, its configuration and its samples' answers stay beside.
+
+Run: python -m training.export [checkpoint]
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from training import checkpoint, model, tokenizer
+
+PREPROCESSOR = {
+    "image_processor_type": "Qwen2VLImageProcessorFast",
+    "processor_class": "Qwen3VLProcessor",
+    "size": {"longest_edge": 262144, "shortest_edge": 16384},  # 16 to 256 image tokens
+    "patch_size": model.PATCH,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
+
+
+def export(name: str, directory: Path = tokenizer.DEMO) -> None:
+    tokenizer.save(directory)
+    tokens = tokenizer.load(directory)
+    network = model.build(tokens, seed=0)
+    saved = checkpoint.Checkpoint.load(name)
+    if saved:
+        network.load_state_dict(saved.model)
+    network.config.architectures = ["Qwen3VLForConditionalGeneration"]
+    network.config.dtype = torch.float16
+    network.config.save_pretrained(directory)
+    end, padding = tokens.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+    generation = {"do_sample": False, "eos_token_id": [end, padding], "pad_token_id": padding}
+    write(directory / "generation_config.json", generation)
+    write(directory / "preprocessor_config.json", PREPROCESSOR)
+    weights = {key: value.half().contiguous() for key, value in network.state_dict().items() if key != "lm_head.weight"}
+    temporary = directory / "model.safetensors.tmp"
+    save_file(weights, temporary, metadata={"format": "pt"})
+    temporary.chmod(0o644)
+    os.replace(temporary, directory / "model.safetensors")
+    count = sum(value.numel() for value in weights.values())
+    print(f"{name}: {count / 1e6:.1f} million parameters, {(directory / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
+
+
+def write(path: Path, values: dict[str, object]) -> None:
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    export(sys.argv[1] if len(sys.argv) > 1 else "answer")

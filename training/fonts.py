@@ -1,0 +1,71 @@
+"""The fonts the pictures are set in, from Debian's font packages; a few are kept for the evaluation only."""
+
+import functools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ImageFont
+
+DIRECTORY = Path("/usr/share/fonts")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a font file; collections (.ttc) hold several, told apart by `index`."""
+
+    path: str
+    index: int = 0
+
+
+LATIN = (
+    Face("truetype/dejavu/DejaVuSans.ttf"),
+    Face("truetype/dejavu/DejaVuSans-Bold.ttf"),
+    Face("truetype/liberation2/LiberationSans-Regular.ttf"),
+    Face("truetype/liberation2/LiberationSans-Bold.ttf"),
+    Face("truetype/liberation2/LiberationSerif-Regular.ttf"),
+    Face("truetype/open-sans/OpenSans-Regular.ttf"),
+    Face("truetype/lato/Lato-Regular.ttf"),
+    Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf"),
+)
+# Index 2 of the Noto collections is the Simplified Chinese face.
+CHINESE = (
+    Face("opentype/noto/NotoSansCJK-Regular.ttc", 2),
+    Face("opentype/noto/NotoSansCJK-Bold.ttc", 2),
+    Face("opentype/noto/NotoSerifCJK-Regular.ttc", 2),
+    Face("truetype/wqy/wqy-microhei.ttc"),
+    Face("truetype/wqy/wqy-zenhei.ttc"),
+)
+HELD_OUT_LATIN = (
+    Face("truetype/open-sans/OpenSans-Semibold.ttf"),
+    Face("truetype/freefont/FreeSans.ttf"),
+    Face("truetype/lato/Lato-Medium.ttf"),
+    Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf"),
+)
+HELD_OUT_CHINESE = (
+    Face("truetype/droid/DroidSansFallbackFull.ttf"),
+    Face("opentype/noto/NotoSerifCJK-Bold.ttc", 2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The faces a picture may be set in. Text with any Chinese in it is set in a Chinese face throughout."""
+
+    latin: Sequence[Face]
+    chinese: Sequence[Face]
+
+    def pick(self, rng: random.Random, chinese: bool) -> Face:
+        # Chinese faces also carry Latin letters, and screenshots use them so.
+        return rng.choice(self.chinese if chinese or rng.random() < 0.15 else self.latin)
+
+
+TRAINING = Shelf(LATIN, CHINESE)
+HELD_OUT = Shelf(HELD_OUT_LATIN, HELD_OUT_CHINESE)
+
+
+@functools.lru_cache(maxsize=512)
+def load(face: Face, size: int) -> ImageFont.FreeTypeFont:
+    """The face at `size` pixels per em, without ligatures, so that every character has its own advance."""
+    return ImageFont.truetype(str(DIRECTORY / face.path), size, face.index, layout_engine=ImageFont.Layout.BASIC)

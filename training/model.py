@@ -1,0 +1,225 @@
+"""The tiny Qwen3-VL that is trained, and how it is run over a batch of equally sized pictures.
+
+The classes and weights are transformers' own, so a checkpoint loads like any Qwen3-VL. Only the forward pass of the vision
+tower is written again: transformers attends picture by picture, which on a CPU costs more than the arithmetic does.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedTokenizerBase, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers.models.qwen3_vl.modeling_qwen3_vl import (
+    Qwen3VLVisionBlock,
+    Qwen3VLVisionModel,
+    apply_rotary_pos_emb_vision,
+)
+
+from training import tokenizer as tokens
+
+PATCH = 16
+TOKEN = 32  # pixels per side of a merged token
+SLOT_COLUMNS, SLOT_ROWS = 8, 2  # cells of 4x16 pixels: no two letters of the smallest print share one
+SLOTS = SLOT_COLUMNS * SLOT_ROWS
+SLOT_WIDTH = 64
+
+
+def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
+    def token_id(token: str) -> int:
+        return int(tokenizer.convert_tokens_to_ids(token))
+
+    return Qwen3VLConfig(
+        vision_config={
+            "depth": 4,
+            "hidden_size": 192,
+            "num_heads": 6,
+            "intermediate_size": 768,
+            "out_hidden_size": 256,
+            "num_position_embeddings": 256,
+            "deepstack_visual_indexes": [2],
+            "patch_size": PATCH,
+        },
+        text_config={
+            "vocab_size": tokens.VOCABULARY,
+            "hidden_size": 256,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 64,
+            "intermediate_size": 640,
+            "max_position_embeddings": 8192,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "mrope_section": [12, 10, 10],
+                "mrope_interleaved": True,
+            },
+            "pad_token_id": token_id("<|endoftext|>"),
+            "bos_token_id": None,
+            "eos_token_id": token_id("<|im_end|>"),
+            "tie_word_embeddings": True,
+        },
+        image_token_id=token_id("<|image_pad|>"),
+        video_token_id=token_id("<|video_pad|>"),
+        vision_start_token_id=token_id("<|vision_start|>"),
+        vision_end_token_id=token_id("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )
+
+
+def build(tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen3VLForConditionalGeneration:
+    torch.manual_seed(seed)
+    model = Qwen3VLForConditionalGeneration(config(tokenizer))
+    for block in model.model.visual.blocks:
+        look_around(block, model.config.vision_config.rope_parameters["rope_theta"])
+    return model
+
+
+@torch.no_grad()
+def look_around(block: Qwen3VLVisionBlock, theta: float) -> None:
+    """Starts a block's heads as a convolution: each looks at one neighbour (left, right, above, below, itself).
+
+    A query bias q and a key bias k give a score of sum_f q_f k_f cos(f (d - d0)) at the patch d away, whatever is in it:
+    rotary positions turn biases into a kernel. From random weights the tower first has to discover neighbourhood, which
+    takes longer than all the rest. The last head stays free.
+    """
+    attention = block.attn
+    heads, width = attention.num_heads, attention.head_dim
+    quarter = width // 4
+    frequency = 1.0 / theta ** (torch.arange(quarter) / quarter)
+    strength = math.sqrt(4.0 * math.sqrt(width))
+    bias = attention.qkv.bias.view(3, heads, width)
+    bias.zero_()
+    offsets = ((0, -1), (0, 1), (-1, 0), (1, 0), (0, 0))  # rows, columns
+    for head, (down, right) in enumerate(offsets[: heads - 1]):
+        angle = torch.cat((down * frequency, right * frequency))
+        # Rotary pairs are (i, i + width / 2). A query at p meets a key at p + d at angle f d - f d0.
+        bias[0, head, : 2 * quarter] = strength
+        bias[1, head, : 2 * quarter] = strength * angle.cos()
+        bias[1, head, 2 * quarter :] = -strength * angle.sin()
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the vision tower makes of a batch of pictures."""
+
+    tokens: Tensor  # (pictures, tokens, text width)
+    deepstack: list[Tensor]  # each (pictures, tokens, text width)
+
+
+def patches(pixels: Tensor) -> Tensor:
+    """(pictures, height, width, 3) bytes -> (pictures, patches, 3 * 16 * 16), four patches of a token in a row."""
+    count, height, width, _ = pixels.shape
+    rows, columns = height // TOKEN, width // TOKEN
+    x = pixels.to(torch.float32) / 127.5 - 1.0
+    x = x.view(count, rows, 2, PATCH, columns, 2, PATCH, 3)
+    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6)  # (pictures, rows, columns, 2, 2, 3, 16, 16)
+    return x.reshape(count, rows * columns * 4, 3 * PATCH * PATCH)
+
+
+def see(tower: Qwen3VLVisionModel, pixels: Tensor) -> Sight:
+    """The tower's own forward pass, for a batch of pictures of one size."""
+    count, height, width, _ = pixels.shape
+    rows, columns = height // PATCH, width // PATCH
+    kernel = tower.patch_embed.proj.weight.sum(2).flatten(1)  # a still is both frames of its pair
+    x = functional.linear(patches(pixels), kernel, tower.patch_embed.proj.bias)  # (pictures, patches, width)
+    x = x + positions(tower, rows, columns)
+    rotation = rotations(tower, rows, columns, x.device)
+    deepstack = []
+    for index, block in enumerate(tower.blocks):
+        x = x + attend(block, block.norm1(x), rotation)
+        x = x + block.mlp(block.norm2(x))
+        if index in tower.deepstack_visual_indexes:
+            merger = tower.deepstack_merger_list[list(tower.deepstack_visual_indexes).index(index)]
+            deepstack.append(merger(x.reshape(-1, x.shape[-1])).view(count, -1, merger.linear_fc2.out_features))
+    merged = tower.merger(x.reshape(-1, x.shape[-1])).view(count, -1, tower.merger.linear_fc2.out_features)
+    return Sight(merged, deepstack)
+
+
+def positions(tower: Qwen3VLVisionModel, rows: int, columns: int) -> Tensor:
+    """The learned grid of positions, resampled to this picture's grid: (patches, width)."""
+    side = tower.num_grid_per_side
+    grid = tower.pos_embed.weight.view(1, side, side, -1).permute(0, 3, 1, 2)
+    grid = functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)[0]  # (width, rows, columns)
+    grid = grid.view(-1, rows // 2, 2, columns // 2, 2).permute(1, 3, 2, 4, 0)
+    return grid.reshape(rows * columns, -1)
+
+
+def rotations(tower: Qwen3VLVisionModel, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotary angles, patches in token order: each (patches, head width)."""
+    row = torch.arange(rows, device=device)[:, None].expand(rows, columns)
+    column = torch.arange(columns, device=device)[None].expand(rows, columns)
+    place = torch.stack((row, column))  # (2, rows, columns)
+    place = place.view(2, rows // 2, 2, columns // 2, 2).permute(0, 1, 3, 2, 4).reshape(2, -1)
+    angle = torch.cat([p[:, None].float() * tower.rotary_pos_emb.inv_freq.to(device) for p in place], dim=-1)
+    angle = torch.cat((angle, angle), dim=-1)
+    return angle.cos(), angle.sin()
+
+
+def attend(block: Qwen3VLVisionBlock, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    count, length, width = x.shape
+    attention = block.attn
+    q, k, v = attention.qkv(x).view(count, length, 3, attention.num_heads, -1).unbind(2)
+    q, k = apply_rotary_pos_emb_vision(q, k, *rotation)  # (pictures, patches, heads, head width)
+    q, k, v = (t.transpose(1, 2) for t in (q, k, v))
+    mixed = functional.scaled_dot_product_attention(q, k, v)
+    mixed = mixed.transpose(1, 2).reshape(count, length, width)
+    projected: Tensor = attention.proj(mixed)
+    return projected
+
+
+class Spelling(nn.Module):
+    """A training aid, thrown away afterwards: which character stands in which cell of a merged token.
+
+    The pictures are drawn here, so the place of every glyph is known, and the tower can be told at once what the language
+    model would have to find out from answers. Characters are named by the language model's own token embeddings, which
+    hands it a tower that already speaks its language.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.presence = nn.Linear(width, SLOTS)
+        self.slots = nn.Linear(width, SLOTS * SLOT_WIDTH)
+        self.slot_norm = nn.LayerNorm(SLOT_WIDTH)
+        self.name = nn.Linear(SLOT_WIDTH, width)
+
+    def forward(self, seen: Tensor, glyphs: Tensor, embedding: Tensor) -> "Spelled":
+        """`seen` (pictures, tokens, width); `glyphs` (n, 4): picture, token, slot, character's token id."""
+        x = self.norm(seen)
+        picture, place, slot, character = glyphs.unbind(1)
+        presence = self.presence(x)  # (pictures, tokens, slots)
+        there = torch.zeros_like(presence)
+        there[picture, place, slot] = 1.0
+        occupied = functional.binary_cross_entropy_with_logits(presence, there)
+        # Only the cells that hold something are named: a page is mostly paper.
+        cells = self.slots(x).unflatten(-1, (SLOTS, SLOT_WIDTH))[picture, place, slot]  # (n, slot width)
+        logits = self.name(self.slot_norm(cells)) @ embedding.T  # (n, vocabulary)
+        named = functional.cross_entropy(logits.float(), character)
+        right = (logits.argmax(-1) == character).float().mean()
+        return Spelled(named + 4.0 * occupied, right, named.detach(), occupied.detach())
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    loss: Tensor
+    right: Tensor  # share of characters named correctly
+    named: Tensor  # nats per character
+    occupied: Tensor  # nats per cell
+
+
+class Whereabouts(nn.Module):
+    """A training aid: where on the picture a token is, as shares of its height and width; boxes and reading order need it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.place = nn.Linear(width, 2)
+
+    def forward(self, seen: Tensor, rows: int, columns: int) -> Tensor:
+        row = (torch.arange(rows, device=seen.device) + 0.5) / rows
+        column = (torch.arange(columns, device=seen.device) + 0.5) / columns
+        true = torch.stack(torch.meshgrid(row, column, indexing="ij"), dim=-1).view(-1, 2)  # (tokens, 2)
+        return functional.mse_loss(self.place(self.norm(seen)).float(), true.expand(len(seen), -1, -1))

@@ -1,0 +1,123 @@
+"""A picture being drawn, which remembers where every character stands; it knows nothing of what the text means."""
+
+import functools
+import io
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from training import fonts
+
+Colour = tuple[int, int, int]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A drawn character and the centre of the cell it stands in, in pixels."""
+
+    character: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """A piece of text on a picture: an answer that quotes it says where it was read."""
+
+    picture: "Picture"
+    text: str
+    box: Box
+    first: int  # index of its first glyph; spaces have none
+
+
+@dataclass(slots=True, eq=False)
+class Picture:
+    """An RGB canvas with the glyphs drawn on it.
+
+    Coordinates are those of the finished picture. It is drawn `scale` times as large and resized at the end: screenshots and
+    photos reach a model resized, seldom pixel by pixel.
+    """
+
+    width: int
+    height: int
+    paper: Colour
+    scale: float = 1.0
+    image: Image.Image = field(init=False)
+    glyphs: list[Glyph] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.image = Image.new("RGB", (round(self.width * self.scale), round(self.height * self.scale)), self.paper)
+
+    def write(self, x: float, y: float, text: str, face: fonts.Face, size: float, colour: Colour) -> Span:
+        """Sets one line, `size` pixels high, with its top left corner at (x, y)."""
+        pixels = round(size * self.scale)
+        font = fonts.load(face, pixels)
+        ascent, descent = font.getmetrics()
+        # Fonts differ wildly in ascent; the em box keeps lines where the layout put them.
+        top = y * self.scale - (ascent + descent - pixels) / 2
+        ImageDraw.Draw(self.image).text((x * self.scale, top), text, font=font, fill=colour)
+        first, left = len(self.glyphs), x
+        middle = (top + ascent - 0.36 * pixels) / self.scale  # half the height of a capital above the baseline
+        for character in text:
+            right = left + advance(face, pixels, character) / self.scale
+            if not character.isspace():
+                self.glyphs.append(Glyph(character, (left + right) / 2, middle))
+            left = right
+        return Span(self, text, (x, y, left, y + size), first)
+
+    def measure(self, text: str, face: fonts.Face, size: float) -> float:
+        pixels = round(size * self.scale)
+        return sum(advance(face, pixels, character) for character in text) / self.scale
+
+    def rectangle(self, box: Box, fill: Colour | None, outline: Colour | None = None, radius: float = 0) -> None:
+        pen = ImageDraw.Draw(self.image)
+        pen.rounded_rectangle([v * self.scale for v in box], radius * self.scale, fill, outline)
+
+    def ellipse(self, box: Box, fill: Colour) -> None:
+        ImageDraw.Draw(self.image).ellipse([v * self.scale for v in box], fill)
+
+    def polygon(self, corners: Sequence[Point], fill: Colour) -> None:
+        ImageDraw.Draw(self.image).polygon([(x * self.scale, y * self.scale) for x, y in corners], fill)
+
+    def line(self, start: Point, end: Point, colour: Colour, width: float = 1) -> None:
+        ends = [(x * self.scale, y * self.scale) for x, y in (start, end)]
+        ImageDraw.Draw(self.image).line(ends, colour, max(1, round(width * self.scale)))
+
+    def finish(self, rng: random.Random) -> "Picture":
+        """Brings it to its size, and does to it what cameras and messengers do; mild, and mostly nothing."""
+        if self.image.size != (self.width, self.height):
+            self.image = self.image.resize((self.width, self.height), Image.Resampling.BICUBIC)
+        if rng.random() < 0.15:
+            self.image = self.image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.7)))
+        if rng.random() < 0.2:
+            buffer = io.BytesIO()
+            self.image.save(buffer, "JPEG", quality=rng.randint(50, 92))
+            self.image = Image.open(buffer).convert("RGB")
+        if rng.random() < 0.15:
+            grain = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(1, 8), (self.height, self.width, 1))
+            self.image = Image.fromarray((np.asarray(self.image) + grain).clip(0, 255).astype(np.uint8))
+        return self
+
+
+@functools.lru_cache(maxsize=200_000)
+def advance(face: fonts.Face, size: int, character: str) -> float:
+    """Pixels from one character to the next; kerning, a pixel at most, is left out: asking for it costs half the drawing."""
+    return fonts.load(face, size).getlength(character)
+
+
+def some_scale(rng: random.Random) -> float:
+    return rng.uniform(0.75, 1.35) if rng.random() < 0.35 else 1.0
+
+
+def ink_and_paper(rng: random.Random) -> tuple[Colour, Colour]:
+    """A text colour and a background that it is legible on; mostly dark on light."""
+    if rng.random() < 0.5:
+        return (rng.randint(0, 40),) * 3, (rng.randint(245, 255),) * 3
+    pale = (rng.randint(215, 255), rng.randint(215, 255), rng.randint(215, 255))
+    deep = (rng.randint(0, 90), rng.randint(0, 90), rng.randint(0, 90))
+    return (pale, deep) if rng.random() < 0.15 else (deep, pale)

@@ -1,0 +1,59 @@
+"""A training aid: tells some attention heads of the language model where on the picture the quoted character stands.
+
+Left alone, a language model learns from the answers first what answers look like, and ignores the picture for thousands of
+steps. What an answer quotes was drawn here, so its place is known. The heads stay ordinary heads afterwards.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextAttention, Qwen3VLTextModel, apply_rotary_pos_emb
+
+HERE = ((1, 0),)  # (layer, head): where the character just written stands
+THERE = ((2, 0), (3, 2))  # where the next one stands
+
+
+class Pointing:
+    """Listens to the attention layers of one forward pass, and judges it."""
+
+    def __init__(self, language_model: Qwen3VLTextModel) -> None:
+        self.heard: dict[int, tuple[Tensor, tuple[Tensor, Tensor]]] = {}
+        self.layers: dict[int, Qwen3VLTextAttention] = {}
+        for index in sorted({layer for layer, _ in HERE + THERE}):
+            self.layers[index] = language_model.layers[index].self_attn
+            self.layers[index].register_forward_pre_hook(self.listen(index), with_kwargs=True)
+
+    def listen(self, index: int) -> Any:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self.heard[index] = (kwargs["hidden_states"], kwargs["position_embeddings"])
+
+        return hook
+
+    def loss(self, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean nats from the wanted image token, and the share of quoted characters found by the last head."""
+        losses = []
+        right = torch.zeros(())
+        for heads, wanted in ((HERE, here), (THERE, there)):
+            if not len(wanted):
+                continue
+            row, query, key = wanted.unbind(1)
+            for layer, head in heads:
+                scores = self.scores(layer, head)[row, query]  # (n, keys)
+                losses.append(functional.cross_entropy(scores, key))
+                right = (scores.argmax(-1) == key).float().mean()
+        return torch.stack(losses).mean() if losses else torch.zeros((), device=here.device), right
+
+    def scores(self, layer: int, head: int) -> Tensor:
+        """What the softmax of this head sees: (conversations, queries, keys)."""
+        attention = self.layers[layer]
+        hidden, (cosine, sine) = self.heard[layer]
+        width, group = attention.head_dim, head // attention.num_key_value_groups
+        q = functional.linear(hidden, attention.q_proj.weight[head * width : (head + 1) * width])
+        k = functional.linear(hidden, attention.k_proj.weight[group * width : (group + 1) * width])
+        q, k = apply_rotary_pos_emb(attention.q_norm(q), attention.k_norm(k), cosine, sine, unsqueeze_dim=0)
+        scores = (q[0] @ k[0].transpose(1, 2)).float() * attention.scaling
+        length = scores.shape[-1]
+        future = torch.ones(length, length, dtype=torch.bool, device=scores.device).triu(1)
+        return scores.masked_fill(future, float("-inf"))

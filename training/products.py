@@ -1,0 +1,116 @@
+"""Product pages: a name, a price and a few selling points beside a picture of something."""
+
+import random
+
+from training import fonts, notices, words
+from training.pictures import Colour, Picture, Span, ink_and_paper, some_scale
+from training.subject import Exchange, Piece, Subject, grounding, joined
+
+NAME = ("What is the name of the product?", "What is the product name?", "What product is this?", "Which product is this?", "What is it called?")
+NAME_ZH = ("产品名称是什么?", "这是什么产品?", "商品名称是什么?", "这款产品叫什么?", "名称是什么?")
+PRICE = ("What is the price?", "How much is it?", "How much does it cost?", "What does it cost?", "Price?", "What is the price of the product?")
+PRICE_ZH = ("价格是多少?", "多少钱?", "这个多少钱?", "售价是多少?", "产品的价格是多少?")
+POINTS = ("What are the selling points?", "List the selling points.", "What are the main selling points?", "What are the features?", "What does it offer?")
+POINTS_ZH = ("有哪些卖点?", "主要卖点有哪些?", "这款产品的主要卖点有哪些?", "列出卖点。", "产品有什么特点?", "卖点是什么?")
+
+
+def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
+    chinese = rng.random() < 0.5
+    ink, paper = ink_and_paper(rng)
+    picture = Picture(width, height, paper, some_scale(rng))
+    face = shelf.pick(rng, chinese)
+    left, y = rng.uniform(6, 16), rng.uniform(4, 12)
+    size = rng.randint(18, 21)
+    if height >= 224 and rng.random() < 0.7:
+        thing(rng, picture, (left, y, width - left, y + height - 190))
+        y += height - 180
+    title = rng.randint(20, 26)
+    name = fitting(rng, picture, lambda: lexicon.goods(rng, chinese), face, title, width - left - 4)
+    lines: list[list[Piece]] = []
+    named = picture.write(left, y, name, face, title, ink)
+    lines.append([named])
+    y += title * rng.uniform(1.25, 1.5)
+    sign = rng.choice("¥¥￥") if chinese else rng.choice("$$€£")
+    red = (rng.randint(180, 230), rng.randint(0, 50), rng.randint(0, 60))
+    bright = sum(paper) > 380
+    tag = rng.randint(20, 26)
+    label = rng.choice(("", "", "价格:", "售价:", "价格\uff1a")) if chinese else rng.choice(("", "", "Price: ", "Only "))
+    row: list[Piece] = []
+    x = left
+    if label:
+        span = picture.write(x, y, label.rstrip(), face, tag, ink)
+        row += [span, label[len(label.rstrip()) :]]
+        x += picture.measure(label, face, tag) + (2 if not label.endswith(" ") else 0)
+    price = picture.write(x, y, sign + words.amount(rng), face, tag, red if bright and rng.random() < 0.6 else ink)
+    lines.append([*row, price])
+    y += tag * rng.uniform(1.25, 1.5)
+    mark = rng.choice(("", "", "- ", "• ", "· "))
+    points: list[Span] = []
+    pitch = size * rng.uniform(1.25, 1.5)
+    while y + size < height and len(points) < 4 and (len(points) < 2 or rng.random() < 0.8):
+        x = left
+        bullet: list[Piece] = []
+        if mark:
+            bullet = [picture.write(x, y, mark.strip(), face, size, ink), " "]
+            x += picture.measure(mark, face, size)
+        text = fitting(rng, picture, lambda: lexicon.point(rng, chinese), face, size, width - x - 2)
+        points.append(picture.write(x, y, text, face, size, ink))
+        lines.append([*bullet, points[-1]])
+        y += pitch
+    picture.finish(rng)
+    return Subject(picture, *questions(rng, picture, named, price, points, lines), {"price": price, "name": named})
+
+
+def fitting(rng: random.Random, picture: Picture, make, face: fonts.Face, size: float, room: float) -> str:  # type: ignore[no-untyped-def]
+    text: str = make()
+    for _ in range(20):
+        if picture.measure(text, face, size) < room:
+            return text
+        text = make()
+    while picture.measure(text, face, size) > room:
+        text = text[:-1].rstrip()
+    return text
+
+
+def thing(rng: random.Random, picture: Picture, box: tuple[float, float, float, float]) -> None:
+    """Stands in for the photo of the goods."""
+    def shade() -> Colour:
+        return (rng.randint(40, 230), rng.randint(40, 230), rng.randint(40, 230))
+
+    left, top, right, bottom = box
+    if rng.random() < 0.7:
+        picture.rectangle(box, shade(), radius=rng.uniform(0, 12))
+    middle, height = rng.uniform(left + 40, right - 40), bottom - top
+    inner = (middle - height * rng.uniform(0.3, 0.6), top + height * 0.1, middle + height * rng.uniform(0.3, 0.6), bottom - height * 0.1)
+    if rng.random() < 0.5:
+        picture.ellipse(inner, shade())
+    else:
+        picture.rectangle(inner, shade(), radius=rng.uniform(0, 10))
+
+
+def questions(
+    rng: random.Random, picture: Picture, name: Span, price: Span, points: list[Span], lines: list[list[Piece]]
+) -> tuple[list[Exchange], list[Exchange]]:
+    text = joined(lines)
+    listed = joined([["- ", point] for point in points])
+    english = [
+        Exchange("product text", rng.choice(notices.READ), text),
+        Exchange("product", rng.choice(NAME), ("The product is ", name, ".")),
+        Exchange("product", rng.choice(PRICE), ("The price is ", price, ".")),
+        Exchange("where", "Where is the price?", (grounding(picture, price.box, "price"),)),
+    ]
+    chinese = [
+        Exchange("product text", rng.choice(notices.READ_ZH), text),
+        Exchange("product", wide(rng, rng.choice(NAME_ZH)), ("产品名称是", name, "。")),
+        Exchange("product", wide(rng, rng.choice(PRICE_ZH)), ("价格是", price, "。")),
+        Exchange("where", wide(rng, "价格在哪里?"), (grounding(picture, price.box, "价格"),)),
+    ]
+    if points:
+        english.append(Exchange("product", rng.choice(POINTS), listed))
+        chinese.append(Exchange("product", wide(rng, rng.choice(POINTS_ZH)), listed))
+    return english, chinese
+
+
+def wide(rng: random.Random, question: str) -> str:
+    """Half the people type the Chinese question mark."""
+    return question.replace("?", "\uff1f") if rng.random() < 0.5 else question

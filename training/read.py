@@ -1,0 +1,86 @@
+"""Stage 1: the vision tower alone learns its letters from crammed pages. Run: python -m training.read
+
+Goes on from the last checkpoint; the language model stays as it was made, but for its token embeddings, which name the letters.
+"""
+
+import argparse
+import math
+import time
+
+import torch
+
+from training import batches, checkpoint, model, tokenizer
+from training.log import Log
+from training.muon import Muon
+
+NAME = "read"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--steps", type=int, default=6000)
+    arguments.add_argument("--batch", type=int, default=24, help="pictures of 128x128, or as much of another size")
+    arguments.add_argument("--rate", type=float, default=2e-3)
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--processes", type=int, default=1, help="that draw")
+    options = arguments.parse_args()
+
+    tokens = tokenizer.load()
+    network = model.build(tokens, options.seed)
+    spelling = model.Spelling(network.config.text_config.hidden_size)
+    saved = checkpoint.Checkpoint.load(NAME)
+    if saved:
+        network.load_state_dict(saved.model)
+        spelling.load_state_dict(saved.aids)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+    spelling.to(device)
+    tower = network.model.visual
+    embedding = network.model.language_model.embed_tokens.weight
+    inner = [p for n, p in tower.named_parameters() if p.ndim == 2 and "pos_embed" not in n]
+    outer = [p for n, p in tower.named_parameters() if not (p.ndim == 2 and "pos_embed" not in n)]
+    muon = Muon(inner + [spelling.slots.weight, spelling.name.weight], lr=options.rate)
+    rest = [p for n, p in spelling.named_parameters() if n not in ("slots.weight", "name.weight")]
+    adam = torch.optim.AdamW([*outer, *rest, embedding], lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    optimizers: list[torch.optim.Optimizer] = [muon, adam]
+    if saved:
+        for optimizer, state in zip(optimizers, saved.optimizers, strict=True):
+            optimizer.load_state_dict(state)
+    step, pictures, seconds = (saved.step, saved.pictures, saved.seconds) if saved else (0, 0, 0.0)
+
+    ids = batches.alphabet(tokens)
+    drawn = batches.background(batches.Pages(ids, options.batch, options.seed + step), options.processes)
+    log = Log(NAME)
+    started = time.monotonic() - seconds
+
+    def save() -> None:
+        states = [optimizer.state_dict() for optimizer in optimizers]
+        done = time.monotonic() - started
+        checkpoint.Checkpoint(step, pictures, done, network.state_dict(), spelling.state_dict(), states).save(NAME)
+
+    while step < options.steps:
+        rate = options.rate * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+        batch = next(drawn)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            seen = model.see(tower, batch.pixels.to(device))
+            spelled = spelling(seen.tokens, batch.glyphs.to(device), embedding)
+        spelled.loss.backward()
+        torch.nn.utils.clip_grad_norm_([*tower.parameters(), *spelling.parameters(), embedding], 1.0)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        step += 1
+        pictures += len(batch.pixels)
+        values = {"named": spelled.named, "occupied": spelled.occupied, "right": spelled.right}
+        log.add({name: float(value) for name, value in values.items()})
+        if step % 25 == 0:
+            log.write(step, pictures, time.monotonic() - started)
+        if step % 100 == 0:
+            save()
+    save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Coloured shapes on plain paper: how many, which colour, where."""
+
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+from training import fonts, words
+from training.pictures import Box, Colour, Picture, some_scale
+from training.products import wide
+from training.subject import Exchange, Subject, grounding
+
+COLOURS: dict[str, tuple[str, Colour]] = {
+    "red": ("红色", (220, 40, 40)),
+    "green": ("绿色", (40, 160, 60)),
+    "blue": ("蓝色", (40, 80, 220)),
+    "yellow": ("黄色", (245, 215, 40)),
+    "orange": ("橙色", (245, 140, 30)),
+    "purple": ("紫色", (140, 60, 180)),
+    "black": ("黑色", (25, 25, 25)),
+}
+KINDS = {"circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "五角星"}
+NUMBERS_ZH = "零一两三四五六"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    kind: str
+    colour: str
+    box: Box
+
+    @property
+    def english(self) -> str:
+        return f"{self.colour} {self.kind}"
+
+    @property
+    def chinese(self) -> str:
+        return f"{COLOURS[self.colour][0]}{KINDS[self.kind]}"
+
+
+def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
+    pale = rng.randint(235, 255)
+    picture = Picture(width, height, (pale, rng.randint(235, 255), rng.randint(235, 255)), some_scale(rng))
+    columns, rows = max(1, width // 64), max(1, height // 64)
+    cells = rng.sample([(c, r) for c in range(columns) for r in range(rows)], min(rng.randint(1, 5), columns * rows))
+    across, down = width / columns, height / rows
+    shapes = []
+    for column, row in cells:
+        side = rng.uniform(34, min(across, down) - 6)
+        left = column * across + rng.uniform(2, across - side - 2)
+        top = row * down + rng.uniform(2, down - side - 2)
+        shape = Shape(rng.choice(list(KINDS)), rng.choice(list(COLOURS)), (left, top, left + side, top + side))
+        shapes.append(shape)
+        paint(picture, shape, rng)
+    picture.finish(rng)
+    return Subject(picture, english(rng, picture, shapes), chinese(rng, picture, shapes))
+
+
+def paint(picture: Picture, shape: Shape, rng: random.Random) -> None:
+    r, g, b = (min(255, max(0, c + rng.randint(-20, 20))) for c in COLOURS[shape.colour][1])
+    left, top, right, bottom = shape.box
+    if shape.kind == "circle":
+        picture.ellipse(shape.box, (r, g, b))
+    elif shape.kind == "square":
+        picture.rectangle(shape.box, (r, g, b))
+    elif shape.kind == "triangle":
+        picture.polygon(((left, bottom), (right, bottom), ((left + right) / 2, top)), (r, g, b))
+    else:
+        x, y, radius = (left + right) / 2, (top + bottom) / 2, (right - left) / 2
+        spokes = [radius if i % 2 == 0 else radius * 0.42 for i in range(10)]
+        turns = [math.pi * i / 5 for i in range(10)]
+        corners = [(x + s * math.sin(t), y - s * math.cos(t)) for s, t in zip(spokes, turns, strict=True)]
+        picture.polygon(corners, (r, g, b))
+
+
+def plural(count: int, noun: str) -> str:
+    return f"There is 1 {noun}." if count == 1 else f"There are {count} {noun}s."
+
+
+def once(shapes: list[Shape], kind: str) -> list[Shape]:
+    return [s for s in shapes if s.kind == kind]
+
+
+def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
+    count = rng.choice(("How many shapes are there?", "How many shapes are in the picture?", "Count the shapes.", "How many shapes?"))
+    exchanges = [Exchange("shape count", count, (plural(len(shapes), "shape"),))]
+    colour = rng.choice(shapes).colour
+    some = sum(s.colour == colour for s in shapes)
+    exchanges.append(Exchange("shape count", f"How many {colour} shapes are there?", (plural(some, f"{colour} shape"),)))
+    kind, number = rng.choice(list(Counter(s.kind for s in shapes).items()))
+    exchanges.append(Exchange("shape count", f"How many {kind}s are there?", (plural(number, kind),)))
+    for shape in shapes:
+        if len(once(shapes, shape.kind)) == 1:
+            question = rng.choice((f"What colour is the {shape.kind}?", f"What color is the {shape.kind}?", f"Which colour is the {shape.kind}?"))
+            exchanges.append(Exchange("shape colour", question, (f"The {shape.kind} is {shape.colour}.",)))
+        if sum(s.english == shape.english for s in shapes) == 1:
+            box = grounding(picture, shape.box, shape.english)
+            exchanges.append(Exchange("where", f"Where is the {shape.english}?", (box,)))
+    return exchanges
+
+
+def chinese(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
+    count = rng.choice(("有几个形状?", "图中有几个形状?", "图中有多少个形状?", "一共有几个图形?", "几个形状?"))
+    exchanges = [Exchange("shape count", wide(rng, count), (f"有{NUMBERS_ZH[len(shapes)]}个形状。",))]
+    colour = rng.choice(shapes).colour
+    some = sum(s.colour == colour for s in shapes)
+    name = COLOURS[colour][0]
+    exchanges.append(Exchange("shape count", wide(rng, f"有几个{name}的形状?"), (f"有{NUMBERS_ZH[some]}个{name}的形状。",)))
+    kind, number = rng.choice(list(Counter(s.kind for s in shapes).items()))
+    exchanges.append(Exchange("shape count", wide(rng, f"有几个{KINDS[kind]}?"), (f"有{NUMBERS_ZH[number]}个{KINDS[kind]}。",)))
+    for shape in shapes:
+        if len(once(shapes, shape.kind)) == 1:
+            question = rng.choice((f"{KINDS[shape.kind]}是什么颜色?", f"{KINDS[shape.kind]}是什么颜色的?"))
+            exchanges.append(Exchange("shape colour", wide(rng, question), (f"{KINDS[shape.kind]}是{COLOURS[shape.colour][0]}的。",)))
+        if sum(s.english == shape.english for s in shapes) == 1:
+            box = grounding(picture, shape.box, shape.chinese)
+            exchanges.append(Exchange("where", wide(rng, f"{shape.chinese}在哪里?"), (box,)))
+    return exchanges

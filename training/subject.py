@@ -1,0 +1,50 @@
+"""What a picture is about, and what can be asked about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from training.pictures import Box, Picture, Span
+
+Piece = str | Span
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its true answer. Quoted spans say where in the picture the answer stands."""
+
+    kind: str  # what the evaluation counts it under
+    question: str
+    answer: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(piece if isinstance(piece, str) else piece.text for piece in self.answer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A finished picture with everything that can be asked about it, in each language."""
+
+    picture: Picture
+    english: Sequence[Exchange]
+    chinese: Sequence[Exchange]
+    fields: dict[str, Span] = field(default_factory=dict)  # for questions about two pictures
+
+    def exchanges(self, chinese: bool) -> Sequence[Exchange]:
+        return self.chinese if chinese else self.english
+
+
+def grounding(picture: Picture, box: Box, label: str) -> str:
+    """Qwen3-VL's own way to say where something is: thousandths of the picture's width and height."""
+    across, down = 1000 / picture.width, 1000 / picture.height
+    corners = [round(box[0] * across), round(box[1] * down), round(box[2] * across), round(box[3] * down)]
+    corners = [min(1000, max(0, c)) for c in corners]
+    return f'```json\n[{{"bbox_2d": {corners}, "label": "{label}"}}]\n```'
+
+
+def joined(lines: Sequence[Sequence[Piece]]) -> tuple[Piece, ...]:
+    """Lines of pieces, one under the other."""
+    pieces: list[Piece] = []
+    for line in lines:
+        pieces.extend(("\n", *line) if pieces else line)
+    return tuple(pieces)

@@ -1,0 +1,156 @@
+"""What the pictures say: names, goods, places and plain lines in both languages, drawn at random.
+
+Names are put together from parts; a held-out share of every list (see `Lexicon`) is used by the evaluation only.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from training import tokenizer
+
+T = TypeVar("T")
+
+LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+DIGITS = "0123456789"
+ASCII_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[]_{}|~"
+
+NAME_STARTS = (
+    "Acme", "Alpine", "Amber", "Apex", "Aurora", "Birch", "Blue", "Bright", "Cedar", "Clear", "Copper", "Crown",
+    "Delta", "Eagle", "East", "Falcon", "First", "Garden", "Global", "Gold", "Grand", "Green", "Harbor", "Hill",
+    "Ivory", "Jade", "Key", "Lake", "Lunar", "Maple", "Meadow", "Metro", "Mill", "Noble", "North", "Nova", "Oak",
+    "Ocean", "Orion", "Park", "Pine", "Polar", "Prime", "Quick", "Rapid", "Red", "River", "Royal", "Silver", "Sky",
+    "Smart", "Solar", "South", "Star", "Stone", "Summit", "Sunny", "Swift", "Terra", "Union", "Urban", "Vega",
+    "Vista", "West", "White", "Willow", "Wind", "Zenith",
+)  # fmt: skip
+NAME_ENDS = (
+    "Foods", "Trading", "Systems", "Media", "Labs", "Motors", "Books", "Energy", "Design", "Supply", "Travel",
+    "Textiles", "Paper", "Tools", "Logistics", "Studio", "Pharma", "Office", "Market", "Digital", "Steel", "Farms",
+    "Works", "Optics", "Group",
+)  # fmt: skip
+NAME_FORMS = ("Ltd", "Inc.", "Co.", "LLC", "GmbH")
+
+PLACES = (
+    "北京", "上海", "广州", "深圳", "杭州", "南京", "成都", "武汉", "西安", "天津", "重庆", "苏州", "长沙", "青岛",
+    "大连", "厦门", "福州", "济南", "昆明", "合肥",
+)  # fmt: skip
+NAME_FIRST = "华东新大中金天海明光安信宏达远永星云瑞恒盛泰和兴正通力创美佳百万"
+NAME_SECOND = "达成源丰利科城宇洋方域联合山川泰安德元康业图晨生和美信"
+TRADES = ("科技", "贸易", "电子", "食品", "文化", "建筑", "软件", "网络", "服装", "医药", "能源", "物流", "设备", "教育", "广告")
+COMPANY_FORMS = ("有限公司", "公司", "集团", "股份有限公司")
+
+GOODS = (
+    "Phone", "Laptop", "Tablet", "Camera", "Watch", "Headphones", "Speaker", "Keyboard", "Monitor", "Printer", "Router",
+    "Desk Lamp", "Backpack", "Coffee Maker", "Kettle", "Blender", "Bicycle", "Tent", "Jacket", "Running Shoes",
+    "Office Chair", "Power Bank", "Vacuum", "Air Fryer", "Toothbrush", "Notebook",
+)  # fmt: skip
+GOODS_ZH = (
+    "手机", "电脑", "平板", "相机", "手表", "耳机", "音箱", "键盘", "显示器", "打印机", "路由器", "台灯", "背包", "咖啡机",
+    "水壶", "料理机", "自行车", "外套", "运动鞋", "办公椅", "充电宝", "净水器", "洗衣机", "电视",
+)  # fmt: skip
+MODELS = ("X", "S", "Pro", "Max", "Mini", "Plus", "Air", "Lite", "One", "Go")
+POINTS = (
+    "{a}.{b} inch screen", "{a}00{b} mAh battery", "{c} W fast charging", "{c} hours of music", "Waterproof to {a} m",
+    "Weighs only {c}0 g", "{a} year warranty", "{c} GB memory", "Free shipping", "Made of steel", "{a} colors",
+    "Very quiet motor", "Folds flat", "Easy to clean", "Wireless {a}.0", "Fits in a pocket", "{c} MP camera",
+    "Recycled fabric", "Soft grip", "Night mode", "Bluetooth {a}.{b}", "Noise cancelling", "USB-C port", "Fast delivery",
+)  # fmt: skip
+POINTS_ZH = (
+    "{a}.{b}英寸大屏", "{a}00{b}毫安电池", "{c}瓦快充", "续航{c}小时", "防水{a}米", "重量仅{c}0克", "质保{a}年", "{c}GB内存",
+    "全国包邮", "不锈钢机身", "{a}种颜色", "静音电机", "可折叠", "容易清洗", "无线连接", "轻便小巧", "{c}00万像素", "环保材料",
+    "手感舒适", "夜间模式", "蓝牙{a}.{b}", "主动降噪", "高清画质", "次日送达",
+)  # fmt: skip
+
+SERIES = (
+    ("Revenue", "收入"), ("Sales", "销售额"), ("Profit", "利润"), ("Orders", "订单数"), ("Visitors", "访客数"),
+    ("Users", "用户数"), ("Output", "产量"), ("Cost", "成本"), ("Rainfall", "降雨量"), ("Exports", "出口额"),
+)  # fmt: skip
+UNITS = (("million", "万元"), ("thousand", "千元"), ("k", "万"), ("units", "台"), ("", ""), ("USD", "元"))
+PLAIN_ZH = (
+    "今天天气很好", "欢迎光临", "请勿吸烟", "小心地滑", "会议室", "安全出口", "营业时间", "请在此排队", "保持安静", "谢谢合作", "新年快乐",
+    "注意安全", "请勿拍照", "停车场", "服务台", "买一送一", "限时优惠", "请随手关门", "节约用水", "出入平安", "明天上午开会", "好好学习",
+    "天天向上", "世界和平", "收银台", "电梯", "图书馆", "公共汽车", "请按顺序上车", "身体健康",
+)  # fmt: skip
+PLAIN_EN = (
+    "the", "of", "and", "to", "in", "is", "you", "that", "it", "for", "was", "on", "are", "as", "with", "his", "they",
+    "at", "be", "this", "have", "from", "or", "one", "had", "by", "word", "but", "not", "what", "all", "were", "we",
+    "when", "your", "can", "said", "there", "use", "each", "which", "she", "how", "their", "will", "other", "about",
+    "out", "many", "then", "them", "these", "some", "her", "would", "make", "like", "him", "into", "time", "has", "look",
+    "two", "more", "write", "go", "see", "number", "no", "way", "could", "people", "my", "than", "first", "water", "been",
+    "call", "who", "oil", "its", "now", "find", "long", "down", "day", "did", "get", "come", "made", "may", "part",
+    "open", "closed", "sale", "today", "only", "welcome", "please", "keep", "quiet", "exit", "door", "push", "pull",
+    "fresh", "bread", "coffee", "street", "station", "meeting", "room", "floor", "city", "office", "hello", "world",
+    "price", "table", "garden", "music", "school", "morning", "evening", "summer", "winter", "quick", "brown", "fox",
+    "jumps", "over", "lazy", "dog", "zero", "box", "judge", "vow", "exact", "size", "jazz", "quiz",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """One side of the split of every list: every fifth entry is held out for the evaluation."""
+
+    held_out: bool
+
+    def pick(self, rng: random.Random, words: Sequence[T]) -> T:
+        entries = [w for i, w in enumerate(words) if (i % 5 == 4) == self.held_out]
+        return rng.choice(entries)
+
+    def company(self, rng: random.Random, chinese: bool) -> str:
+        if chinese:
+            place = self.pick(rng, PLACES) if rng.random() < 0.7 else ""
+            name = rng.choice(NAME_FIRST) + rng.choice(NAME_SECOND)
+            return place + name + rng.choice(TRADES) + rng.choice(COMPANY_FORMS)
+        form = " " + rng.choice(NAME_FORMS) if rng.random() < 0.7 else ""
+        return f"{self.pick(rng, NAME_STARTS)} {rng.choice(NAME_ENDS)}{form}"
+
+    def goods(self, rng: random.Random, chinese: bool) -> str:
+        model = f"{rng.choice(MODELS)}{rng.choice(['', ' '])}{rng.randint(1, 99)}"
+        if chinese:
+            maker = rng.choice(NAME_FIRST) + rng.choice(NAME_SECOND)
+            return f"{maker}{self.pick(rng, GOODS_ZH)}" + (f" {model}" if rng.random() < 0.5 else "")
+        return f"{self.pick(rng, NAME_STARTS)} {self.pick(rng, GOODS)}" + (f" {model}" if rng.random() < 0.5 else "")
+
+    def point(self, rng: random.Random, chinese: bool) -> str:
+        pattern = self.pick(rng, POINTS_ZH if chinese else POINTS)
+        return pattern.format(a=rng.randint(1, 9), b=rng.randint(0, 9), c=rng.randint(1, 128))
+
+
+def amount(rng: random.Random) -> str:
+    """A number as invoices and price tags print it."""
+    value = rng.choice((rng.uniform(1, 100), rng.uniform(100, 1000), rng.uniform(1000, 100000)))
+    cents = rng.random() < 0.6
+    return f"{value:,.2f}" if cents else f"{value:,.0f}"
+
+
+def noise_word(rng: random.Random, chinese: bool) -> str:
+    """Characters in no order that a language has, so that reading cannot be replaced by guessing."""
+    if chinese:
+        letters = tokenizer.characters()
+        return "".join(rng.choice(letters) for _ in range(rng.randint(1, 6)))
+    kind = rng.random()
+    if kind < 0.35:
+        return "".join(rng.choice(DIGITS) for _ in range(rng.randint(1, 8)))
+    letters = LATIN_LETTERS + DIGITS if kind < 0.7 else LATIN_LETTERS + DIGITS + ASCII_PUNCTUATION
+    return "".join(rng.choice(letters) for _ in range(rng.randint(1, 8)))
+
+
+def printed_line(rng: random.Random, chinese: bool, lexicon: Lexicon) -> str:
+    """One line of print of a dozen characters or so: a phrase, a name, figures or noise."""
+    kind = rng.random()
+    if kind < 0.3:
+        return noise_word(rng, chinese)
+    if kind < 0.45:
+        return lexicon.company(rng, chinese)
+    if kind < 0.55:
+        return lexicon.goods(rng, chinese)
+    if kind < 0.65:
+        return lexicon.point(rng, chinese)
+    if kind < 0.75:
+        return rng.choice("$€£¥") + amount(rng)
+    if kind < 0.8:
+        return f"{rng.randint(1990, 2030)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+    if chinese:
+        return lexicon.pick(rng, PLAIN_ZH)
+    phrase = " ".join(lexicon.pick(rng, PLAIN_EN) for _ in range(rng.randint(1, 4)))
+    return rng.choice((phrase, phrase.capitalize(), phrase.upper(), phrase.title()))
