@@ -45,7 +45,8 @@ def _plain_mode(mode: str) -> str:
 
 def _levels(image: Image.Image) -> tuple[float, float]:
     """The values that become black and white. A bare conversion would clip everything over 255 to white."""
-    low, high = (float(value) for value in cast("tuple[float, float]", image.getextrema()))
+    known = image.convert("I") if image.mode == "I;16B" else image  # Pillow cannot measure this one
+    low, high = (float(value) for value in cast("tuple[float, float]", known.getextrema()))
     if not math.isfinite(low) or not math.isfinite(high):
         return 0.0, 255.0
     if image.mode.startswith("I;16") and image.format == "PNG":

@@ -12,7 +12,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
 from core.colours import Colours
 from core.errors import BadImage, TooLarge
-from core.kinds import refuse_others
+from core.kinds import claims_picture, refuse_others
 
 # Named, because Pillow knows some fifty more, and a small hostile file of a rare one costs hundreds of megabytes.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -48,6 +48,8 @@ def open_picture(data: bytes, pixel_limit: int) -> Image.Image:
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
+        if claims_picture(data):
+            raise _damaged() from error
         raise BadImage(
             "I cannot open this file as a picture. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC work."
         ) from error
@@ -146,7 +148,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _damaged() -> BadImage:
-    return BadImage("This picture is damaged. Please send it again, or send a screenshot of it.")
+    return BadImage("This picture is damaged or incomplete. Please send it again, or send a screenshot of it.")
 
 
 @functools.cache

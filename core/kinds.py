@@ -6,6 +6,7 @@ VIDEO = (b"\x1aE\xdf\xa3", b"FLV", b"OggS", b"\x00\x00\x01\xba", b"\x00\x00\x01\
 ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 SOUND = (b"ID3", b"fLaC", b"#!AMR", b"MThd")
 STILL = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"miaf", b"1pic")
+PICTURE = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TEXT = frozenset(range(0x20, 0x100)) | set(b"\t\n\r\f\x1b")
 
 
@@ -29,6 +30,11 @@ def refuse_others(data: bytes) -> None:
         raise BadImage("This file holds nothing but zeros. Please send the picture again.")
     if not start.startswith((b"GIF8", b"BM")) and TEXT.issuperset(start) and _decodes(start):
         raise BadImage("This is a text file. Please send a picture, or paste the text into your question.")
+
+
+def claims_picture(data: bytes) -> bool:
+    """It begins like a picture, so that what cannot be opened is damaged rather than something else."""
+    return data.startswith(PICTURE) or _riff(data, b"WEBP") or (data[4:8] == b"ftyp" and data[8:12] in STILL)
 
 
 def _riff(start: bytes, kind: bytes) -> bool:

@@ -17,12 +17,12 @@ import struct
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
-from core import errors
 from core.errors import BadImage, BotError, Busy, TooLarge
 
 WORKERS = 2  # decode at the same time; the others wait in line
@@ -92,20 +92,21 @@ class _Worker:
             assert self._process.stdin and self._process.stdout
             _write(self._process.stdin, {"job": job, "options": options, "seconds": seconds}, [data])
             header, blobs = _read(self._process.stdout)
-        except (OSError, EOFError) as error:
+            return _result(header, blobs)
+        except BotError:
+            raise
+        except Exception as error:  # it is gone, or writes nonsense
             self.close()
-            log.warning("a decoder was ended: %s", "it took too long" if late.is_set() else "it crashed")
+            log.warning("a decoder was ended: %s", "it took too long" if late.is_set() else repr(error))
             if late.is_set():
                 raise BadImage("This file takes too long to open. A screenshot of it would work.") from error
+            if isinstance(error, MemoryError):
+                raise TooLarge(
+                    "This picture needs too much memory to open. Please send a smaller version of it."
+                ) from error
             raise BadImage("This file is damaged in a way I cannot open. A screenshot of it would work.") from error
         finally:
             timer.cancel()
-        if "error" in header:
-            if header["error"] == "memory":
-                self.close()
-                raise TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
-            raise _error(*header["error"])
-        return list(zip(header["parts"], blobs, strict=True))
 
     def close(self) -> None:
         self._process.kill()
@@ -123,10 +124,15 @@ def _end() -> None:
         worker.close()
 
 
-def _error(name: str, sentence: str, values: dict[str, Any]) -> BotError:
-    kind = getattr(errors, name, BadImage)
-    error: BotError = (kind if issubclass(kind, BotError) else BadImage)(sentence, **values)
-    return error
+def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:
+    if header.get("memory"):
+        raise MemoryError
+    if "bug" in header:
+        raise RuntimeError(header["bug"])
+    if "error" in header:
+        name, sentence, values = header["error"]
+        raise {"BadImage": BadImage, "TooLarge": TooLarge}[name](sentence, **values)
+    return list(zip(header["parts"], blobs, strict=True))
 
 
 # A message on a pipe: the header's length, the header as JSON, and the blobs whose sizes it tells. No pickle: a worker
@@ -175,9 +181,11 @@ def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[b
         parts: list[Part] = getattr(importlib.import_module(module), function)(data, **header["options"])
         return {"parts": [what for what, _ in parts]}, [blob for _, blob in parts]
     except MemoryError:
-        return {"error": "memory"}, []
+        return {"memory": True}, []
     except BotError as error:
         return {"error": [type(error).__name__, error.sentence, error.values]}, []
+    except Exception:
+        return {"bug": traceback.format_exc()}, []
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+"""What a decoder might do to its worker; run in one by the tests."""
+
+import os
+import signal
+import time
+
+from core.errors import TooLarge
+from core.workers import Part
+
+
+def echo(data: bytes, **options: object) -> list[Part]:
+    print("something a library has to say")
+    return [(dict(options), data), ({"pid": os.getpid()}, b"")]
+
+
+def sleep(data: bytes, seconds: float) -> list[Part]:
+    time.sleep(seconds)
+    return []
+
+
+def hang(data: bytes) -> list[Part]:
+    while True:
+        pass
+
+
+def eat(data: bytes) -> list[Part]:
+    eaten = []
+    while True:
+        eaten.append(bytearray(1 << 24))
+
+
+def crash(data: bytes) -> list[Part]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return []
+
+
+def babble(data: bytes) -> list[Part]:
+    for descriptor in range(3, 10):
+        try:
+            os.write(descriptor, b"\0\0\0\x04nope" * 10)
+        except OSError:
+            continue
+    return []
+
+
+def stumble(data: bytes) -> list[Part]:
+    raise ZeroDivisionError
+
+
+def refuse(data: bytes) -> list[Part]:
+    raise TooLarge("{size} is too large", size=7)

@@ -1,0 +1,128 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import workers
+from core.errors import BadImage, BotError, Busy, TooLarge
+
+ROOT = Path(__file__).parents[2]
+OWNER = """
+import asyncio, sys
+from core import workers
+[_, (what, _)] = asyncio.run(workers.run("tests.core.jobs:echo", b"", {}))
+print(what["pid"], flush=True)
+if sys.argv[1] == "hang":
+    asyncio.run(workers.run("tests.core.jobs:hang", b"", {}, seconds=1))
+"""
+
+
+async def run(job: str, data: bytes = b"", seconds: float = 10.0, **options: object) -> list[workers.Part]:
+    return await workers.run(f"tests.core.jobs:{job}", data, options, seconds)
+
+
+async def test_a_job_gets_its_bytes_and_options_and_gives_parts_back() -> None:
+    data = os.urandom(3_000_000)
+    (what, same), (_, nothing) = await run("echo", data, name="图", number=2)
+    assert (what, same, nothing) == ({"name": "图", "number": 2}, data, b"")
+
+
+async def test_a_worker_stays_warm() -> None:
+    pids = {(await run("echo"))[1][0]["pid"] for _ in range(8)}
+    assert len(pids) <= workers.WORKERS
+    assert os.getpid() not in pids
+
+
+@pytest.mark.parametrize(
+    ("job", "error", "words"),
+    [
+        ("hang", BadImage, "takes too long"),
+        ("eat", TooLarge, "too much memory"),
+        ("crash", BadImage, "damaged"),
+        ("babble", BadImage, "damaged"),
+        ("stumble", BadImage, "damaged"),
+        ("refuse", TooLarge, "7 is too large"),
+    ],
+)
+async def test_a_job_that_misbehaves_is_ended_and_reported(job: str, error: type[BotError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        await run(job, seconds=1.0 if job == "hang" else 10.0)
+    assert (await run("echo", b"still here"))[0][1] == b"still here"
+
+
+async def test_a_job_that_does_not_read_its_input_is_ended_too() -> None:
+    await run("echo")
+    with pytest.raises(BadImage, match="too long"):
+        await asyncio.gather(*[run("hang", os.urandom(5_000_000), seconds=0.5) for _ in range(workers.WORKERS)])
+
+
+async def test_a_bug_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(BadImage):
+        await run("stumble")
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_too_many_jobs_are_refused_and_the_others_done() -> None:
+    limit = workers.WORKERS + workers.LINE
+    jobs = [workers.run("tests.core.jobs:sleep", b"", {"seconds": 0.02}) for _ in range(limit + 3)]
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(result) for result in results] == [list] * limit + [Busy] * 3
+    assert await run("echo")
+
+
+async def test_a_caller_who_leaves_takes_no_place_for_ever() -> None:
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(workers.run("tests.core.jobs:sleep", b"", {"seconds": 0.2}), 0.05)
+    assert await run("echo")
+
+
+async def test_the_event_loop_goes_on_while_a_worker_works() -> None:
+    job = asyncio.create_task(workers.run("tests.core.jobs:sleep", b"", {"seconds": 0.3}))
+    beats = 0
+    while not job.done():
+        await asyncio.sleep(0.01)
+        beats += 1
+    assert beats > 5
+
+
+def owner(what: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", OWNER, what]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_program_with_warm_workers_ends_cleanly() -> None:
+    with owner("end") as process:
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert not psutil.pid_exists(int(out))
+
+
+def test_no_worker_outlives_a_killed_owner_for_long() -> None:
+    with owner("hang") as process:
+        assert process.stdout
+        pids = [int(process.stdout.readline())]
+        deadline = time.monotonic() + 10
+        while len(pids) < 2 and time.monotonic() < deadline:  # whichever of the pool's workers hangs
+            pids = [child.pid for child in psutil.Process(process.pid).children()]
+            if any(psutil.Process(pid).cpu_times().user > 0.3 for pid in pids):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline + 10:
+        time.sleep(0.05)
+    assert not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        status = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return False
+    return bool(status != psutil.STATUS_ZOMBIE)  # nobody may be there to bury an orphan
