@@ -54,6 +54,29 @@ def ask(
     _finish(lambda: converse(_settings(config), pictures, chat))
 
 
+@cli.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check everything and say what to do. Exit status 1 when something does not work."""
+    from rich.console import Console
+
+    from bots.doctor import examine
+    from bots.finding import Level
+
+    console = Console(soft_wrap=True, highlight=False)
+    colours = {Level.OK: "green", Level.NOTE: "yellow", Level.WRONG: "red"}
+    levels = []
+
+    async def work() -> None:
+        async for finding in examine(config):
+            levels.append(finding.level)
+            console.print(f"{finding.level:5} {finding.what:10}", style=colours[finding.level], end="")
+            console.print(finding.text, markup=False)
+
+    _finish(work)
+    if Level.WRONG in levels:
+        sys.exit(1)
+
+
 @model_cli.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Hub name of a Qwen3-VL model.")] = "Qwen/Qwen3-VL-2B-Instruct",

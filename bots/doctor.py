@@ -1,0 +1,162 @@
+"""Says what is missing before the first user notices. Works offline; makes the database if it is new."""
+
+import asyncio
+import importlib
+import os
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import psutil
+
+from bots.config import Settings, load
+from bots.finding import Finding, Level
+from core.errors import BotError
+
+PLATFORM_WAIT_S = 15
+LEAST_DISK = 2_000_000_000  # bytes; pictures and caches grow
+BUILT = 1_760_000_000  # seconds since 1970; a clock before the product's own time is wrong
+MEMORY_PER_WEIGHT = {"float32": 4.0, "float16": 2.0, "int8": 1.1, "auto": 1.1}  # bytes, of a 2-byte checkpoint
+CONVERSATIONS = 1_500_000_000  # bytes beside the weights that a few conversations about pictures need
+
+
+async def examine(path: Path | None) -> AsyncIterator[Finding]:
+    """Everything that can be checked, in the order in which it has to be mended."""
+    try:
+        settings = load(path)
+    except BotError as error:
+        yield Finding("config", Level.WRONG, str(error))
+        return
+    yield Finding("config", Level.OK, f"enables {', '.join(settings.adapters) or 'nothing'}")
+    checks: list[Callable[[Settings], Awaitable[Finding]]] = [_clock, _database, _disk, _model, _memory, _processor]
+    for check in checks:
+        yield await check(settings)
+    if "bots.web" in settings.adapters:
+        yield await _web(settings)
+    for table in ("bots.telegram", "bots.slack"):
+        if table in settings.adapters:
+            async for finding in _platform(table, settings):
+                yield finding
+
+
+async def _clock(settings: Settings) -> Finding:
+    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    if time.time() < BUILT:
+        return Finding(
+            "clock", Level.WRONG, f"it says {now}: set it (timedatectl set-ntp true); Slack refuses old times"
+        )
+    return Finding("clock", Level.OK, now)
+
+
+async def _database(settings: Settings) -> Finding:
+    from storage.store import Store
+
+    try:
+        store = await Store.open(settings["storage"])
+        try:
+            await store.check()
+        finally:
+            await store.close()
+    except BotError as error:
+        return Finding("database", Level.WRONG, str(error))
+    return Finding("database", Level.OK, "opens and can be written")
+
+
+async def _disk(settings: Settings) -> Finding:
+    return await asyncio.to_thread(_room_on_disk, settings)
+
+
+def _room_on_disk(settings: Settings) -> Finding:
+    folder = Path(settings["core.engine"].cache).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    wanted = LEAST_DISK + settings["core.engine"].cache_limit * 1e9
+    if not os.access(folder, os.W_OK):
+        return Finding("disk", Level.WRONG, f"{folder} cannot be written: chown it, or set cache in [core.engine]")
+    if free < LEAST_DISK:
+        return Finding("disk", Level.WRONG, f"{free / 1e9:.1f} GB free in {folder}: make room, 2 GB at least")
+    if free < wanted:
+        text = (
+            f"{free / 1e9:.1f} GB free in {folder}; the caches may grow to {settings['core.engine'].cache_limit:.0f} GB"
+        )
+        return Finding("disk", Level.NOTE, f"{text}: lower cache_limit in [core.engine] or make room")
+    return Finding("disk", Level.OK, f"{free / 1e9:.0f} GB free in {folder}")
+
+
+async def _model(settings: Settings) -> Finding:
+    name = settings["core.engine"].model
+    try:
+        size = _weights(name)
+    except BotError as error:
+        return Finding("model", Level.WRONG, str(error))
+    return Finding("model", Level.OK, f"{name} is complete, {size / 1e9:.2f} GB")
+
+
+async def _memory(settings: Settings) -> Finding:
+    config, memory = settings["core.engine"], psutil.virtual_memory()
+    try:
+        needed = _weights(config.model) / 2 * MEMORY_PER_WEIGHT[config.precision.value] + CONVERSATIONS
+    except BotError:
+        return Finding(
+            "memory", Level.NOTE, f"{memory.total / 1e9:.1f} GB; the model's need is unknown until it is there"
+        )
+    text = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free; about {needed / 1e9:.1f} GB are needed"
+    if needed > memory.total:
+        return Finding("memory", Level.WRONG, f'{text}: set precision = "int8" in [core.engine], or add memory')
+    if needed > memory.available:
+        return Finding("memory", Level.NOTE, f"{text}: end other programs first")
+    return Finding("memory", Level.OK, text)
+
+
+async def _processor(settings: Settings) -> Finding:
+    import torch
+
+    features = torch.backends.cpu.get_cpu_capability()
+    text = f"{os.cpu_count()} cores, {features}"
+    if "fbgemm" not in torch.backends.quantized.supported_engines:
+        return Finding("processor", Level.NOTE, f"{text}: without FBGEMM float16 and int8 take slower ways")
+    return Finding("processor", Level.OK, text)
+
+
+async def _web(settings: Settings) -> Finding:
+    config = settings["bots.web"]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            return Finding(
+                "web", Level.WRONG, f"{config.host}:{config.port}: {reason}; is the service running already?"
+            )
+    if config.token is None and not config.loopback:
+        return Finding("web", Level.NOTE, f"everybody who reaches {config.host}:{config.port} may use it: set token")
+    return Finding("web", Level.OK, f"http://{config.host}:{config.port} is free")
+
+
+async def _platform(table: str, settings: Settings) -> AsyncIterator[Finding]:
+    """What an adapter finds out by asking its platform who it is."""
+    name = table.removeprefix("bots.")
+    config = settings[table]
+    if not config.allow:
+        yield Finding(
+            name, Level.NOTE, "allow is empty, so nobody is answered: send it a message, it tells you your id"
+        )
+    try:
+        async with asyncio.timeout(PLATFORM_WAIT_S):
+            for finding in await importlib.import_module(table).examine(config):
+                yield finding
+    except BotError as error:
+        yield Finding(name, Level.WRONG, str(error))
+    except TimeoutError:
+        yield Finding(name, Level.NOTE, "the platform could not be reached, so its tokens are not checked")
+
+
+def _weights(name: str) -> int:
+    """Bytes of the model's weights. Raises `ModelMissing`."""
+    from core.engine.checkpoint import Checkpoint
+
+    return sum(file.stat().st_size for file in Checkpoint.find(name).files)

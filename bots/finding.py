@@ -1,0 +1,19 @@
+"""One line of the doctor's report."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    OK = "ok"
+    NOTE = "note"  # works; the operator may want to know
+    WRONG = "wrong"  # does not work until it is mended
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`text` says what is, and unless all is well what to do."""
+
+    what: str
+    level: Level
+    text: str
