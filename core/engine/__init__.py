@@ -1,0 +1,8 @@
+"""Answers questions about pictures with a Qwen3-VL checkpoint on the CPU. Importing this package imports no torch.
+
+`core.engine.engine.Engine` is the way in; NOTES.md tells what was measured and what did not help.
+"""
+
+from core.engine.config import Config, Precision
+
+__all__ = ["Config", "Precision"]

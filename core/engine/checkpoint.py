@@ -1,0 +1,87 @@
+"""A model's files on disk: where they are, which revision they are, and their tensors one at a time."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from safetensors import safe_open
+
+from core.errors import ModelMissing, OperatorError
+
+DEMO = Path(__file__).parent.parent / "demo"
+SAMPLE = 1 << 20  # bytes of each end of a weights file that go into the revision
+
+
+class Checkpoint:
+    """A folder with config.json, tokenizer.json and safetensors files of a Qwen3-VL model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = _weight_files(folder)
+        if self.read_json("config.json").get("model_type") != "qwen3_vl":
+            raise OperatorError("{folder} is not a Qwen3-VL model: its config.json says otherwise.", folder=str(folder))
+        self.revision = self._revision()
+        self.names: dict[str, Path] = {}  # of a tensor: the file that holds it
+        for file in self.files:
+            with safe_open(file, framework="pt") as opened:
+                self.names.update(dict.fromkeys(opened.keys(), file))
+
+    @classmethod
+    def find(cls, name: str) -> "Checkpoint":
+        """`name` is "demo", a folder, or a Hugging Face name in the local cache. Raises `ModelMissing`."""
+        folder = DEMO if name == "demo" else Path(name).expanduser()
+        if not folder.is_dir():
+            folder = _cached_folder(name) or folder
+        if not (folder / "config.json").is_file() or not _weight_files(folder):
+            raise ModelMissing(
+                "The model {name} is not on this machine, or not all of it. Fetch it with "
+                "`python -m bots model fetch {name}`, or download its files by hand from "
+                "https://huggingface.co/{name} into a folder and write that folder as `model` into [core.engine].",
+                name=name,
+            )
+        return cls(folder)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """In the checkpoint's own type. Opened anew each time: pages of an open mapping count as our memory."""
+        with safe_open(self.names[name], framework="pt") as opened:
+            return opened.get_tensor(name)  # type: ignore[no-any-return]
+
+    def _revision(self) -> str:
+        """Changes with the weights, without reading gigabytes: configuration, sizes and both ends of each file."""
+        digest = hashlib.sha256()
+        for name in ("config.json", "tokenizer.json", "preprocessor_config.json"):
+            path = self.folder / name
+            digest.update(path.read_bytes() if path.is_file() else b"-")
+        for file in self.files:
+            size = file.stat().st_size
+            with file.open("rb") as opened:
+                digest.update(f"{file.name} {size}".encode() + opened.read(SAMPLE))
+                opened.seek(max(0, size - SAMPLE))
+                digest.update(opened.read())
+        return digest.hexdigest()[:16]
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The safetensors files; none when the index names one that is not there."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        files = [folder / name for name in names]
+        return files if all(file.is_file() for file in files) else []
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _cached_folder(name: str) -> Path | None:
+    try:
+        path = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        return None
+    return Path(path).parent if isinstance(path, str) else None

@@ -1,0 +1,34 @@
+"""The table [core.engine] of the config file. Imports no torch."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+
+class Precision(StrEnum):
+    """How the weights are kept; see quantize.py."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """What the operator may set about the model."""
+
+    model: str = Field(
+        "Qwen/Qwen3-VL-2B-Instruct",
+        description='A folder, a Hugging Face name that was fetched, or "demo".',
+        min_length=1,
+    )
+    precision: Precision = Field(
+        Precision.AUTO, description="float32, float16, int8, or auto: what suits this machine."
+    )
+    threads: int | None = Field(None, description="CPU threads for the model; every core by default.", ge=1)
+    memory: float | None = Field(None, description="Gigabytes for model and conversations; 60 % by default.", gt=0)
+    context_tokens: int = Field(8192, description="Longest conversation; older turns are left out.", ge=256)
+    waiting: int = Field(32, description="Questions that may wait in line; one more is told to come back.", ge=1)
+    cache: Path = Field(Path("data/cache"), description="Where computed pictures and conversations are kept.")
+    cache_limit: float = Field(20.0, description="Gigabytes for that folder; 0 keeps nothing on disk.", ge=0)

@@ -1,0 +1,116 @@
+"""The engine's face: coroutines outside, one model thread inside."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import psutil
+import torch
+
+from core.assistant import Sampling
+from core.conversation import Answer, Conversation, Event, Image
+from core.engine.cache import Cache, Disk
+from core.engine.checkpoint import Checkpoint
+from core.engine.config import Config
+from core.engine.model import Model
+from core.engine.sequence import Outlet, Request
+from core.engine.tokenizer import Tokenizer
+from core.engine.worker import Totals, Worker
+from core.errors import OperatorError
+
+log = logging.getLogger(__name__)
+SHARE = 0.6  # of the machine's memory, where the operator sets nothing
+RESERVE = 400_000_000  # bytes for activations and everything else
+LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mistake
+
+
+class Engine:
+    """Implements `core.assistant.Engine`. Make one with `start`; `close` it in the end."""
+
+    def __init__(self, worker: Worker, thread: threading.Thread) -> None:
+        self._worker = worker
+        self._thread = thread
+
+    @classmethod
+    async def start(cls, config: Config) -> "Engine":
+        """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[Worker] = loop.create_future()
+
+        def live() -> None:
+            try:
+                worker = _load(config)
+            except Exception as error:
+                loop.call_soon_threadsafe(_settle, ready, error)
+                return
+            loop.call_soon_threadsafe(_settle, ready, worker)
+            worker.run()
+
+        thread = threading.Thread(target=live, name="model", daemon=True)
+        thread.start()
+        return cls(await ready, thread)
+
+    async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
+        """Answer the open last turn. Raises `BotError`; closing the generator frees the model before its next step."""
+        outlet = Outlet()
+        request = Request(conversation, sampling, outlet.send)
+        self._worker.put(request)
+        try:
+            while True:
+                event = await outlet.receive()
+                yield event
+                if isinstance(event, Answer):
+                    return
+        finally:
+            request.closed.set()
+
+    async def look(self, image: Image) -> None:
+        """Have a picture looked at when nothing else is to do. Returns at once."""
+        self._worker.put(image)
+
+    def figures(self) -> Totals:
+        return self._worker.figures()
+
+    async def close(self) -> None:
+        """Answers that are still being written end with `Busy`."""
+        self._worker.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+
+def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> None:
+    with suppress(asyncio.InvalidStateError):  # nobody waits any more
+        if isinstance(outcome, Exception):
+            ready.set_exception(outcome)
+        else:
+            ready.set_result(outcome)
+
+
+def _load(config: Config) -> Worker:
+    begin = time.monotonic()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    checkpoint = Checkpoint.find(config.model)
+    disk = int(config.cache_limit * 1e9)
+    model = Model(checkpoint, config.precision, config.cache if disk else None)
+    limit = _room(config, model)
+    cache = Cache(limit, Disk(config.cache / "computed", model.identity, disk) if disk else None)
+    log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
+    return Worker(model, Tokenizer(checkpoint.folder), cache, limit, config.context_tokens, config.waiting)
+
+
+def _room(config: Config, model: Model) -> int:
+    """Bytes that conversations may take: the budget without what the process takes already."""
+    budget = int(config.memory * 1e9) if config.memory else int(SHARE * psutil.virtual_memory().total)
+    taken = psutil.Process().memory_info().rss + RESERVE
+    room = int(budget - taken)
+    if room < LEAST_ROWS * model.row_bytes:
+        raise OperatorError(
+            "The model alone takes {taken:.1f} GB, which leaves too little of the {budget:.1f} GB allowed. "
+            "Raise `memory` in [core.engine], or choose precision int8 or a smaller model.",
+            taken=taken / 1e9,
+            budget=budget / 1e9,
+        )
+    return room

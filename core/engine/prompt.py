@@ -1,0 +1,175 @@
+"""A conversation as the model sees it: token ids, pictures in place, and 3-D positions (M-RoPE). Pure numpy."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from core.conversation import Conversation, Image, Turn
+from core.engine.tokenizer import Tokenizer
+from core.errors import BadQuestion
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a picture's rows stand in a prompt. `height` and `width` are in image tokens."""
+
+    image: Image
+    start: int
+    height: int
+    width: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.height * self.width
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """`ids` (rows,) has the image pad in a picture's rows; `keys` (rows,) names each row's content."""
+
+    ids: Ints
+    keys: Ints
+    positions: Ints  # (3, rows): time, height, width
+    spans: tuple[Span, ...]
+
+    @cached_property
+    def next_position(self) -> int:
+        """Where the answer begins: after the largest position, not after the number of rows."""
+        return int(self.positions.max()) + 1
+
+    @cached_property
+    def images(self) -> dict[str, Image]:
+        """Its pictures, each once, by id."""
+        return {span.image.id: span.image for span in self.spans}
+
+
+class Prompter:
+    """Writes prompts for one model. `grid(width, height)` of pixels -> (height, width) in image tokens."""
+
+    def __init__(self, tokenizer: Tokenizer, grid: "Grid", context_tokens: int) -> None:
+        self._tokenizer = tokenizer
+        self._grid = grid
+        self._limit = context_tokens
+        self._special = {
+            name: tokenizer.special(f"<|{name}|>")
+            for name in ("im_start", "im_end", "vision_start", "vision_end", "image_pad")
+        }
+
+    def write(self, conversation: Conversation, answer_tokens: int) -> Prompt:
+        """The prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
+
+        The oldest turns go first when there is no room, half the budget at a time: dropping one turn per question
+        would make every prompt begin anew, and nothing computed before could be used again.
+        """
+        room = self._limit - answer_tokens
+        turns = [self._turn(turn) for turn in conversation.turns]
+        first = 0
+        for last in range(len(turns)):
+            if sum(map(len, turns[first : last + 1])) > room:
+                while first < last and sum(map(len, turns[first : last + 1])) > room // 2:
+                    first += 1
+        needed = len(turns[-1])
+        if needed > room:
+            raise BadQuestion(
+                "Your question with its pictures needs {needed} tokens, and there is room for {room}. "
+                "Ask about fewer pictures at once, or in fewer words.",
+                needed=needed,
+                room=room,
+            )
+        return _join(turns[first:])
+
+    def _turn(self, turn: Turn) -> "_Rows":
+        special = self._special
+        rows = _Rows(special["image_pad"])
+        rows.add_token(special["im_start"])
+        text = "user\n"
+        for picture in turn.pictures:
+            rows.add_text(self._tokenizer, f"{text}Picture {picture.number}: ")
+            rows.add_token(special["vision_start"])
+            rows.add_picture(picture.image, *self._grid(picture.image.width, picture.image.height))
+            rows.add_token(special["vision_end"])
+            text = ""
+        rows.add_text(self._tokenizer, text + turn.text)
+        rows.add_token(special["im_end"])
+        rows.add_text(self._tokenizer, "\n")
+        rows.add_token(special["im_start"])
+        if turn.answer is None:
+            rows.add_text(self._tokenizer, "assistant\n")
+            return rows
+        rows.add_text(self._tokenizer, f"assistant\n{turn.answer.text}")
+        rows.add_token(special["im_end"])
+        rows.add_text(self._tokenizer, "\n")
+        return rows
+
+
+class Grid:
+    """Pixels to image tokens, as Qwen's image processor resizes."""
+
+    def __init__(self, unit: int, min_pixels: int, max_pixels: int) -> None:
+        self.unit, self.min_pixels, self.max_pixels = unit, min_pixels, max_pixels
+
+    def __call__(self, width: int, height: int) -> tuple[int, int]:
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize  # imports torch
+
+        try:
+            pixels = smart_resize(height, width, self.unit, self.min_pixels, self.max_pixels)
+        except ValueError as error:  # longer than 200 times its width
+            raise BadQuestion("A picture is too long and narrow to look at. Cut it into parts, please.") from error
+        return pixels[0] // self.unit, pixels[1] // self.unit
+
+
+class _Rows:
+    """The rows of one turn, in parts: each part is (ids, keys, span or None)."""
+
+    def __init__(self, image_pad: int) -> None:
+        self._image_pad = image_pad
+        self.parts: list[tuple[Ints, Ints, Span | None]] = []
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add_token(self, token: int) -> None:
+        self._add(np.array([token], np.int64))
+
+    def add_text(self, tokenizer: Tokenizer, text: str) -> None:
+        if text:
+            self._add(np.array(tokenizer.encode(text), np.int64))
+
+    def add_picture(self, image: Image, height: int, width: int) -> None:
+        ids = np.full(height * width, self._image_pad, np.int64)
+        self._add(ids, picture_keys(image.id, height * width), Span(image, 0, height, width))
+
+    def _add(self, ids: Ints, keys: Ints | None = None, span: Span | None = None) -> None:
+        self.parts.append((ids, ids if keys is None else keys, span))
+        self._length += len(ids)
+
+
+def picture_keys(image_id: str, rows: int) -> Ints:
+    """Numbers for a picture's rows that no token id and no other picture's row has: negative, from its sha256."""
+    digest = hashlib.sha256(image_id.encode()).digest()
+    start = int.from_bytes(digest[:8], "big") >> 2
+    return -1 - start - np.arange(rows, dtype=np.int64)
+
+
+def _join(turns: list[_Rows]) -> Prompt:
+    ids, keys, positions, spans = [], [], [], []
+    row = position = 0
+    for part_ids, part_keys, span in (part for turn in turns for part in turn.parts):
+        ids.append(part_ids)
+        keys.append(part_keys)
+        if span is None:
+            positions.append(np.tile(np.arange(position, position + len(part_ids)), (3, 1)))
+            position += len(part_ids)
+        else:
+            grid = np.indices((1, span.height, span.width)).reshape(3, -1)  # (3, rows)
+            positions.append(grid + position)
+            position += max(span.height, span.width)
+            spans.append(Span(span.image, row, span.height, span.width))
+        row += len(part_ids)
+    return Prompt(np.concatenate(ids), np.concatenate(keys), np.concatenate(positions, axis=1), tuple(spans))

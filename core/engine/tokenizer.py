@@ -1,0 +1,53 @@
+"""Text to token ids and back. What a person typed never becomes a special token."""
+
+from pathlib import Path
+
+from tokenizers import Tokenizer as Encoder
+
+UNFINISHED = "\ufffd"  # how a decoder shows the first bytes of a character whose rest has not come yet
+
+
+class Tokenizer:
+    def __init__(self, folder: Path) -> None:
+        self._encoder = Encoder.from_file(str(folder / "tokenizer.json"))
+        self._encoder.encode_special_tokens = True  # so "<|im_end|>" in a question is only text
+
+    def special(self, name: str) -> int:
+        """The id of a special token such as `<|im_end|>`."""
+        token = self._encoder.token_to_id(name)
+        if token is None:
+            raise ValueError(f"the tokenizer has no {name}")
+        return int(token)
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._encoder.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._encoder.decode(ids, skip_special_tokens=True))
+
+
+class Detokenizer:
+    """The text of a growing answer, never half a character."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._ids: list[int] = []
+        self._start = 0  # tokens before it are no longer needed as context
+        self._shown = 0  # tokens whose text was returned
+
+    def add(self, token: int) -> str:
+        """The text that became certain with `token`; empty in the middle of a character."""
+        self._ids.append(token)
+        return self._advance(final=len(self._ids) - self._shown > 8)  # no character is that long: it is broken bytes
+
+    def finish(self) -> str:
+        """What is left, broken bytes as U+FFFD."""
+        return self._advance(final=True)
+
+    def _advance(self, final: bool) -> str:
+        shown = self._tokenizer.decode(self._ids[self._start : self._shown])
+        text = self._tokenizer.decode(self._ids[self._start :])
+        if len(text) <= len(shown) or (text.endswith(UNFINISHED) and not final):
+            return ""
+        self._start, self._shown = self._shown, len(self._ids)
+        return text[len(shown) :]

@@ -1,0 +1,93 @@
+"""The vision encoder, a slice at a time, so that running answers go on while a picture is looked at."""
+
+import io
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from torch import Tensor, nn
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
+
+from core.engine.prompt import Grid
+
+SLICE = 512  # patches; about 0.1 s of a 2B model's encoder on two cores
+QWEN3_VL = {
+    "size": {"shortest_edge": 65536, "longest_edge": 16777216},
+    "patch_size": 16,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
+
+
+class Vision:
+    """`visual` is transformers' Qwen3VLVisionModel whose linear layers were swapped."""
+
+    def __init__(self, visual: Any, settings: dict[str, Any]) -> None:
+        self._visual = visual
+        settings = {key: settings.get(key, default) for key, default in QWEN3_VL.items()}
+        self._processor = Qwen2VLImageProcessorPil(**settings)
+        self.merge = settings["merge_size"]
+        size = settings["size"]
+        self.grid = Grid(settings["patch_size"] * self.merge, size["shortest_edge"], size["longest_edge"])
+
+    def look(self, data: bytes) -> Generator[int, None, Tensor]:
+        """Yields after each slice how many patches it was worth; returns (1 + deepstack, image tokens, hidden)."""
+        visual = self._visual
+        with Pillow.open(io.BytesIO(data)) as picture:
+            pixels = self._processor(images=[np.asarray(picture.convert("RGB"))], return_tensors="pt")
+        grid = pixels["image_grid_thw"]  # (1, 3)
+        hidden = visual.patch_embed(pixels["pixel_values"])  # (patches, hidden)
+        indices, weights = get_vision_interpolation_indices_and_weights(
+            grid,
+            num_grid_per_side=visual.num_grid_per_side,
+            mode=visual.interpolation_mode,
+            align_corners=visual.interpolation_align_corners,
+            spatial_merge_size=self.merge,
+        )
+        hidden = hidden + (visual.pos_embed(indices) * weights[:, :, None]).sum(1)
+        cos, sin = visual.rotary_pos_emb(hidden, get_vision_position_ids(grid, self.merge))  # (patches, head_dim)
+        half = sin.shape[-1] // 2
+        sin = torch.cat([-sin[:, :half], sin[:, half:]], -1)[:, None]
+        cos = cos[:, None]  # (patches, 1, head_dim)
+        features = []
+        share = len(hidden) / (2 * len(visual.blocks))  # of the work that one half of a block is
+        due = 0.0
+        for number, block in enumerate(visual.blocks):
+            for part in (_attend(block, hidden, cos, sin), _transform(block, hidden)):
+                for done in part:
+                    due += share * done
+                    yield int(due)
+                    due -= int(due)
+            if number in visual.deepstack_visual_indexes:
+                merger = visual.deepstack_merger_list[visual.deepstack_visual_indexes.index(number)]
+                features.append(merger(hidden))  # (tokens, hidden of the language model)
+        return torch.stack([visual.merger(hidden), *features])
+
+
+def _attend(block: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> Generator[float, None, None]:
+    """Adds the block's attention to `hidden` (patches, hidden) in place; yields the finished share."""
+    attention = block.attn
+    x = attention.qkv(block.norm1(hidden)).view(len(hidden), 3, attention.num_heads, -1)
+    q, k, v = x.unbind(1)  # (patches, heads, head_dim) each
+    q, k = (t * cos + t.roll(t.shape[-1] // 2, -1) * sin for t in (q, k))
+    q, k, v = (t.transpose(0, 1)[None] for t in (q, k, v))  # (1, heads, patches, head_dim)
+    for first in range(0, len(hidden), SLICE):
+        own = slice(first, first + SLICE)
+        y = nn.functional.scaled_dot_product_attention(q[:, :, own], k, v)[0].transpose(
+            0, 1
+        )  # (slice, heads, head_dim)
+        hidden[own] += attention.proj(y.reshape(len(y), -1))
+        yield len(y) / len(hidden)
+
+
+def _transform(block: Any, hidden: Tensor) -> Generator[float, None, None]:
+    """Adds the block's MLP to `hidden` (patches, hidden) in place."""
+    for first in range(0, len(hidden), SLICE):
+        own = slice(first, first + SLICE)
+        hidden[own] += block.mlp(block.norm2(hidden[own]))
+        yield len(hidden[own]) / len(hidden)

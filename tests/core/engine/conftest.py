@@ -1,0 +1,42 @@
+"""A tiny model, made once."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.engine import Config
+from core.engine.engine import Engine
+from tests.core.engine.reference import Reference
+from tests.core.engine.tiny import make_model
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def reference(tiny: Path) -> Reference:
+    return Reference(tiny)
+
+
+@pytest.fixture
+def start(tiny: Path, tmp_path: Path) -> Start:
+    """`async with start(precision=…) as engine`: settings go into [core.engine]; the cache folder is the test's own."""
+
+    @asynccontextmanager
+    async def started(**settings: Any) -> AsyncIterator[Engine]:
+        engine = await Engine.start(
+            Config(**({"model": str(tiny), "cache": tmp_path / "cache", "threads": 1} | settings))
+        )
+        try:
+            yield engine
+        finally:
+            await engine.close()
+
+    return started

@@ -1,0 +1,204 @@
+"""The engine's specification is equality: with transformers, and of every shortcut with the long way."""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import UnidentifiedImageError
+
+from core.assistant import Sampling
+from core.conversation import Ending, Looking, Piece, Waiting
+from core.engine import Config
+from core.engine.engine import Engine
+from core.errors import BadQuestion, Busy, ModelMissing, OperatorError
+from tests.core.engine.conftest import Start
+from tests.core.engine.reference import Reference
+from tests.core.engine.tiny import ask, make_image, read
+
+GREEDY = Sampling(max_new_tokens=12)
+
+
+async def test_an_answer_equals_transformers_generate(start: Start, reference: Reference) -> None:
+    question = ask("What is in the picture?", make_image(1))
+    async with start() as engine:
+        answer, events = await read(engine, question, GREEDY)
+    assert answer.text == reference.generate(question, 12)
+    assert answer.ending is Ending.LENGTH
+    assert answer.figures.answer_tokens == 12
+    assert events[0] == Looking(1, 1)
+
+
+async def test_a_text_without_a_picture_equals_transformers_generate(start: Start, reference: Reference) -> None:
+    question = ask("你好，你是谁？")
+    async with start() as engine:
+        answer, _ = await read(engine, question, GREEDY)
+    assert answer.text == reference.generate(question, 12)
+
+
+async def test_a_second_picture_in_turn_two_equals_full_recomputation(start: Start, reference: Reference) -> None:
+    first = ask("What is it?", make_image(1, 160, 64))
+    async with start() as engine:
+        answer, _ = await read(engine, first, GREEDY)
+        second = ask("Compare.", make_image(2, 96, 128), after=first, answer=answer)
+        answer, _ = await read(engine, second, GREEDY)
+        assert answer.figures.reused_tokens > 20
+        assert answer.text == reference.generate(second, 12)
+        third = ask("And now?", after=second, answer=answer)
+        answer, _ = await read(engine, third, GREEDY)
+        assert answer.figures.reused_tokens > 50
+        assert answer.text == reference.generate(third, 12)
+
+
+async def test_two_pictures_of_one_size_stay_two(start: Start, reference: Reference) -> None:
+    one, two = make_image(1), make_image(2)
+    async with start() as engine:
+        texts = [(await read(engine, ask("Compare.", *pair), GREEDY))[0].text for pair in ((one, two), (two, one))]
+    assert texts == [reference.generate(ask("Compare.", *pair), 12) for pair in ((one, two), (two, one))]
+    assert texts[0] != texts[1]
+
+
+async def test_cached_equals_fresh(start: Start) -> None:
+    question = ask("What is it?", make_image(1), make_image(2))
+    async with start(cache_limit=0) as engine:
+        fresh, _ = await read(engine, question, GREEDY)
+        cached, events = await read(engine, question, GREEDY)
+    assert cached.text == fresh.text
+    assert cached.figures.reused_tokens == cached.figures.prompt_tokens - 1
+    assert not any(isinstance(event, Looking) for event in events)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+async def test_resumed_after_a_restart_equals_replayed(start: Start, tmp_path: Path, precision: str) -> None:
+    first = ask("What is it?", make_image(1))
+    async with start(precision=precision) as engine:
+        answer, _ = await read(engine, first, GREEDY)
+        second = ask("And its colour?", after=first, answer=answer)
+    async with start(precision=precision) as engine:
+        resumed, events = await read(engine, second, GREEDY)
+    async with start(precision=precision, cache=tmp_path / "other") as engine:
+        await read(engine, first, GREEDY)
+        replayed, _ = await read(engine, second, GREEDY)
+    async with start(precision=precision, cache_limit=0) as engine:
+        fresh, _ = await read(engine, second, GREEDY)
+    assert resumed.text == replayed.text == fresh.text
+    assert resumed.figures.reused_tokens > 20
+    assert not any(isinstance(event, Looking) for event in events)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+async def test_batched_equals_alone(start: Start, precision: str) -> None:
+    questions = [ask(f"Question {n}?", *[make_image(n + k, 96 + 32 * n, 64) for k in range(n % 3)]) for n in range(5)]
+    async with start(precision=precision, cache_limit=0) as engine:
+        alone = [(await read(engine, question, GREEDY))[0] for question in questions]
+    async with start(precision=precision, cache_limit=0) as engine:
+        together = await asyncio.gather(*[read(engine, question, GREEDY) for question in questions])
+    assert [answer.text for answer, _ in together] == [answer.text for answer in alone]
+
+
+async def test_a_picture_in_another_conversation_is_not_looked_at_again(start: Start) -> None:
+    async with start() as engine:
+        await read(engine, ask("What is it?", make_image(1)), GREEDY)
+        _, events = await read(engine, ask("Something else about it?", make_image(3), make_image(1)), GREEDY)
+        assert [event for event in events if isinstance(event, Looking)] == [Looking(1, 1)]
+        assert engine.figures().pictures_computed == 2
+
+
+async def test_a_picture_looked_at_ahead_is_ready_when_its_question_comes(start: Start) -> None:
+    async with start() as engine:
+        await engine.look(make_image(1))
+        while not engine.figures().pictures_computed:
+            await asyncio.sleep(0.01)
+        _, events = await read(engine, ask("What is it?", make_image(1)), GREEDY)
+    assert not any(isinstance(event, Looking) for event in events)
+
+
+async def test_one_picture_for_two_askers_is_looked_at_once(start: Start) -> None:
+    async with start(cache_limit=0) as engine:
+        await asyncio.gather(*[read(engine, ask(f"Question {n}", make_image(1)), GREEDY) for n in range(3)])
+        assert engine.figures().pictures_computed == 1
+
+
+async def test_closing_stops_the_model_and_frees_its_memory(start: Start) -> None:
+    async with start() as engine:
+        async with aclosing(engine.answer(ask("Write.", make_image(1)), Sampling(max_new_tokens=4000))) as events:
+            async for event in events:
+                if isinstance(event, Piece):
+                    break
+            assert engine.figures().running == 1
+        written = engine.figures().tokens_written
+        while engine.figures().running:
+            await asyncio.sleep(0.001)
+        assert engine.figures().tokens_written <= written + 2
+        assert engine.figures().kv_bytes == 0
+        answer, _ = await read(engine, ask("Still there?"), GREEDY)
+        assert answer.text
+
+
+async def test_sampling_draws_different_answers_and_greedy_the_same(start: Start) -> None:
+    async with start() as engine:
+        drawn = [
+            (await read(engine, ask("Tell."), Sampling(temperature=1.5, top_p=1.0, max_new_tokens=12)))[0].text
+            for _ in range(3)
+        ]
+        greedy = [(await read(engine, ask("Tell."), GREEDY))[0].text for _ in range(2)]
+    assert len(set(drawn)) > 1
+    assert len(set(greedy)) == 1
+
+
+async def test_a_full_line_is_said_to_be_busy(start: Start) -> None:
+    async with start(waiting=2) as engine:
+        long = [ask(f"Long {n}", *[make_image(8 * n + k, 512, 512) for k in range(4)]) for n in range(5)]
+        outcomes = await asyncio.gather(*[read(engine, question, GREEDY) for question in long], return_exceptions=True)
+        busy = [outcome for outcome in outcomes if isinstance(outcome, Busy)]
+        assert 1 <= len(busy) <= 3
+        assert all(error.retry_after > 0 for error in busy)
+        assert all(isinstance(outcome, Busy | tuple) for outcome in outcomes)
+
+
+async def test_waiting_tells_the_place_in_line(start: Start) -> None:
+    async with start() as engine:
+        await read(engine, ask("Measure.", make_image(9, 512, 512)), GREEDY)
+        asked = [ask(f"Question {n}", make_image(n, 512, 512)) for n in range(3)]
+        outcomes = await asyncio.gather(*[read(engine, question, GREEDY) for question in asked])
+    places = [[event.place for event in events if isinstance(event, Waiting)] for _, events in outcomes]
+    seconds = [event.seconds for _, events in outcomes for event in events if isinstance(event, Waiting)]
+    assert max(map(len, places)) >= 1
+    assert all(line == sorted(line, reverse=True) for line in places)
+    assert all(estimate is not None and estimate >= 0 for estimate in seconds)
+
+
+async def test_a_question_too_long_for_the_context_is_refused_with_numbers(start: Start) -> None:
+    async with start(context_tokens=256) as engine:
+        with pytest.raises(BadQuestion, match=r"needs \d+ tokens, and there is room for 244"):
+            await read(engine, ask("What?", *[make_image(n, 256, 256) for n in range(5)]), GREEDY)
+
+
+async def test_a_model_that_is_not_there_says_how_to_get_it() -> None:
+    with pytest.raises(ModelMissing, match="python -m bots model fetch Qwen/NoSuchModel"):
+        await Engine.start(Config(model="Qwen/NoSuchModel"))
+
+
+async def test_too_little_memory_is_said_at_the_start(start: Start) -> None:
+    with pytest.raises(OperatorError, match="Raise `memory`"):
+        async with start(memory=0.1):
+            pass
+
+
+async def test_an_open_answer_is_busy_when_the_engine_closes(start: Start) -> None:
+    async with start() as engine:
+        running = asyncio.create_task(read(engine, ask("Write."), Sampling(max_new_tokens=4000)))
+        while not engine.figures().tokens_written:
+            await asyncio.sleep(0.001)
+    with pytest.raises(Busy, match="restart"):
+        await running
+
+
+async def test_a_picture_that_cannot_be_read_fails_only_its_own_question(start: Start) -> None:
+    broken = replace(make_image(1), data=b"not a PNG")
+    async with start() as engine:
+        good = asyncio.create_task(read(engine, ask("What?", make_image(2)), GREEDY))
+        with pytest.raises(UnidentifiedImageError):
+            await read(engine, ask("What?", broken), GREEDY)
+        assert (await good)[0].text
