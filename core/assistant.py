@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, NotFound
 from core.quota import Quota
+from core.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Assistant:
         self, engine: Engine, history: History, sampling: Sampling = Sampling(), quota: Quota | None = None
     ) -> None:
         self.history = history
+        self.tally = Tally()
         self._quota = quota or Quota()
         self._engine = engine
         self._sampling = sampling
@@ -162,6 +164,7 @@ class Assistant:
     async def _write(
         self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None = None
     ) -> AsyncGenerator[Event]:
+        self.tally.asked(conversation.id)
         turn = conversation.turns[-1]
         stop = self._stops[conversation.id] = asyncio.Event()
         text = ""
@@ -177,13 +180,17 @@ class Assistant:
                     yield event
             answer = answer or Answer(text, Ending.STOPPED)
         except BotError:
-            raise  # refused before it began (busy, too long): nothing to remember
+            self.tally.refused(conversation.id)
+            raise  # before it began (busy, too long): nothing to remember
         except Exception:
-            await self.history.save(conversation.id, replace(turn, answer=Answer(text, Ending.FAILED)), key, replaces)
+            failed = Answer(text, Ending.FAILED)
+            self.tally.answered(conversation.id, failed)
+            await self.history.save(conversation.id, replace(turn, answer=failed), key, replaces)
             raise
         finally:
             del self._stops[conversation.id]
         await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces)
+        self.tally.answered(conversation.id, answer)
         log.info("answered: %s, %s", answer.ending, answer.figures)
         yield answer
 

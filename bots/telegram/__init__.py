@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from bots.finding import Finding
 from bots.telegram.config import Config
 from core.assistant import Assistant
 from core.images import Config as ImagesConfig
@@ -9,7 +10,7 @@ from core.images import Config as ImagesConfig
 if TYPE_CHECKING:
     from bots.telegram.desk import Store
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "examine", "run"]
 
 
 async def run(config: Config, assistant: Assistant, store: "Store", images: ImagesConfig) -> None:
@@ -17,3 +18,10 @@ async def run(config: Config, assistant: Assistant, store: "Store", images: Imag
     from bots.telegram.service import serve  # python-telegram-bot takes half a second to import
 
     await serve(config, assistant, store, images)
+
+
+async def examine(config: Config) -> list[Finding]:
+    """What the doctor finds. Raises `OperatorError` for a bad token."""
+    from bots.telegram.checkup import examine
+
+    return await examine(config)

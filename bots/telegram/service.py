@@ -27,7 +27,7 @@ async def serve(
 ) -> None:
     """Raises `OperatorError`."""
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
-    bot = _bot(config)
+    bot = make_bot(config)
     await insist(bot.initialize)
     me = bot.bot
     desk = Desk(config, bot, me, assistant, store, images, pace)
@@ -49,7 +49,7 @@ async def serve(
         await bot.shutdown()
 
 
-def _bot(config: Config) -> Bot:
+def make_bot(config: Config) -> Bot:
     api_url = config.api_url.rstrip("/")
     file_url = config.file_url.rstrip("/") or f"{api_url}/file"
     return Bot(

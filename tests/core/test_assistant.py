@@ -187,3 +187,17 @@ async def test_answers_follow_the_configured_sampling() -> None:
 
 def test_images_do_not_print_their_pixels() -> None:
     assert "PNG" not in repr(Image("x", b"\x89PNG", 1, 1, (1, 1), b"\x89PNG"))
+
+
+async def test_the_tally_counts_every_end_by_door() -> None:
+    bot, engine, _ = assistant()
+    await answer_of(bot.ask("web:1", Question("q"), "1"))
+    engine.script = lambda _: Busy("later")
+    with pytest.raises(Busy):
+        await answer_of(bot.ask("web:1", Question("q"), "2"))
+    engine.script = lambda _: ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        await answer_of(bot.ask("slack:1", Question("q"), "3"))
+    assert bot.tally.questions == {"web": 2, "slack": 1}
+    assert bot.tally.endings == {("web", "done"): 1, ("web", "refused"): 1, ("slack", "failed"): 1}
+    assert [entry.door for entry in bot.tally.latest] == ["web", "slack"]

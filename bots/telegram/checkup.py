@@ -1,0 +1,37 @@
+"""What the doctor asks Telegram."""
+
+from contextlib import suppress
+
+from telegram.error import InvalidToken, TelegramError
+
+from bots.finding import Finding, Level
+from bots.telegram.config import Config
+from bots.telegram.polling import BAD_TOKEN
+from bots.telegram.service import make_bot
+from core.errors import OperatorError
+
+
+async def examine(config: Config) -> list[Finding]:
+    """Raises `OperatorError` for a bad token."""
+    bot = make_bot(config)
+    try:
+        await bot.initialize()
+        webhook = (await bot.get_webhook_info()).url
+    except InvalidToken as error:
+        raise OperatorError(BAD_TOKEN) from error
+    except TelegramError as error:
+        return [Finding("telegram", Level.NOTE, f"not reached ({type(error).__name__}), so the token is not checked")]
+    finally:
+        with suppress(TelegramError):
+            await bot.shutdown()
+    findings = [Finding("telegram", Level.OK, f"the token is @{bot.bot.username}'s")]
+    if not bot.bot.can_read_all_group_messages:
+        text = "privacy mode is on: in groups the bot sees commands, mentions and replies to it only, as it should"
+        findings.append(Finding("telegram", Level.OK, text))
+    if not bot.bot.can_join_groups:
+        text = "the bot may not join groups: @BotFather, /setjoingroups, Enable"
+        findings.append(Finding("telegram", Level.NOTE, text))
+    if config.mode == "polling" and webhook:
+        text = "a webhook is set for this token; polling takes its place when the bot starts"
+        findings.append(Finding("telegram", Level.NOTE, text))
+    return findings
