@@ -15,7 +15,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from training import batches, checkpoint, model, tokenizer
 from training.course import Course
 from training.log import Log
-from training.muon import Muon
+from training.muon import Muon, is_inner_matrix
 from training.pointing import Pointing
 
 NAME = "answer"
@@ -93,13 +93,10 @@ def teachers(
     speaking = [(name, p) for name, p in network.named_parameters() if ".visual." not in name]
     helping = list(aids.named_parameters())
 
-    def matrix(name: str, parameter: Tensor) -> bool:
-        return parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
-
     groups = [seeing, speaking + helping]
-    muon = Muon([{"params": [p for n, p in g if matrix(n, p)]} for g in groups], lr=1e-3)
+    muon = Muon([{"params": [p for n, p in g if is_inner_matrix(n, p)]} for g in groups], lr=1e-3)
     adam = torch.optim.AdamW(
-        [{"params": [p for n, p in g if not matrix(n, p)]} for g in groups], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0
+        [{"params": [p for n, p in g if not is_inner_matrix(n, p)]} for g in groups], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0
     )
     return [muon, adam], [tower, 1.0]
 

@@ -17,6 +17,8 @@ from training.model import SLOT_COLUMNS, SLOT_ROWS, TOKEN
 from training.pictures import Glyph, Picture, Span
 
 Batch = TypeVar("Batch")
+# Characters that print alike are read as the first of them: the wide yuan sign as the narrow one, the small bullet as the large.
+SAME = {"\uffe5": "\u00a5", "\u00b7": "\u2022"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def alphabet(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
         text = tokenizer.decode([token_id])
         if len(text) == 1 and text != "\ufffd":
             found[text] = token_id
-    return found
+    return found | {other: found[one] for other, one in SAME.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Writer:
         found: list[int] = []
         for character in text:
             if character not in self.known:
-                self.known[character] = self.tokenizer(character, add_special_tokens=False)["input_ids"]
+                self.known[character] = self.tokenizer(SAME.get(character, character), add_special_tokens=False)["input_ids"]
             found += self.known[character]
         return found
 

@@ -32,6 +32,7 @@ AXES = (
     Axis("city", "城市", ("Rome", "Paris", "Oslo", "Lima", "Cairo", "Tokyo", "Delhi", "Bern"), False),
 )
 AXES_ZH = (
+    Axis("quarter", "季度", ("Q1", "Q2", "Q3", "Q4"), True),
     Axis("quarter", "季度", ("第一季度", "第二季度", "第三季度", "第四季度"), True),
     Axis("quarter", "季度", ("一季度", "二季度", "三季度", "四季度"), True),
     Axis("month", "月份", tuple(f"{month}月" for month in range(1, 13)), True),
@@ -94,7 +95,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
 def some_values(rng: random.Random, count: int) -> list[int]:
     """Different round numbers: the model is to compare and subtract, not to be a calculator."""
     step = rng.choice((5, 10, 10, 1))
-    chosen = rng.sample(range(2, 20 if step > 1 else 99), count)
+    chosen = rng.sample(range(2, {1: 99, 5: 31, 10: 20}[step]), count)
     return [value * step for value in chosen]
 
 

@@ -70,7 +70,8 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         title = rng.choice(("发票", "增值税发票", "电子发票") if chinese else ("INVOICE", "Invoice", "TAX INVOICE"))
         heading = size + rng.randint(0, 4)
         x = left if rng.random() < 0.4 else (width - picture.measure(title, face, heading)) / 2
-        lines.append([picture.write(x, y, title, face, heading, ink)])
+        colour = (rng.randint(120, 200), rng.randint(0, 60), rng.randint(0, 60)) if sum(paper) > 600 and rng.random() < 0.3 else ink
+        lines.append([picture.write(x, y, title, face, heading, colour)])
         y += heading * 1.4
         if rng.random() < 0.5:
             picture.line((left, y - 4), (width - left, y - 4), ink)

@@ -44,3 +44,10 @@ def orthogonal(matrix: Tensor) -> Tensor:
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
     return (x.T if tall else x).to(matrix.dtype)
+
+
+def is_inner_matrix(name: str, parameter: Tensor) -> bool:
+    """Whether Muon should learn it: no embedding, and not the mergers' 768x768 matrices, which cost as much as all others."""
+    if "embed" in name or "lm_head" in name or ("merger" in name and "linear_fc1" in name):
+        return False
+    return parameter.ndim == 2 and min(parameter.shape) > 16

@@ -25,8 +25,9 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     top = rng.uniform(2, 8)
     left = rng.uniform(4, 20)
     lines: list[Span] = []
+    share = rng.choice((0.0, 0.5, 1.0))  # of Chinese lines
     for index in range(count):
-        chinese = rng.random() < 0.5
+        chinese = rng.random() < share
         face = shelf.pick(rng, chinese)
         size = rng.randint(18, min(28, int(pitch)))
         text = words.printed_line(rng, chinese, lexicon)

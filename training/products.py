@@ -21,11 +21,15 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     face = shelf.pick(rng, chinese)
     left, y = rng.uniform(6, 16), rng.uniform(4, 12)
     size = rng.randint(18, 21)
-    if height >= 224 and rng.random() < 0.7:
+    room = width - left - 4
+    if width >= 320 and rng.random() < 0.4:
+        room = width * rng.uniform(0.6, 0.75) - left
+        thing(rng, picture, (left + room + 6, height * rng.uniform(0.05, 0.3), width - 6, height * rng.uniform(0.6, 0.95)))
+    elif height >= 224 and rng.random() < 0.7:
         thing(rng, picture, (left, y, width - left, y + height - 190))
         y += height - 180
     title = rng.randint(20, 26)
-    name = fitting(rng, picture, lambda: lexicon.goods(rng, chinese), face, title, width - left - 4)
+    name = fitting(rng, picture, lambda: lexicon.goods(rng, chinese), face, title, room)
     lines: list[list[Piece]] = []
     named = picture.write(left, y, name, face, title, ink)
     lines.append([named])
@@ -53,7 +57,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         if mark:
             bullet = [picture.write(x, y, mark.strip(), face, size, ink), " "]
             x += picture.measure(mark, face, size)
-        text = fitting(rng, picture, lambda: lexicon.point(rng, chinese), face, size, width - x - 2)
+        text = fitting(rng, picture, lambda: lexicon.point(rng, chinese), face, size, left + room - x)
         points.append(picture.write(x, y, text, face, size, ink))
         lines.append([*bullet, points[-1]])
         y += pitch
@@ -80,8 +84,11 @@ def thing(rng: random.Random, picture: Picture, box: tuple[float, float, float, 
     left, top, right, bottom = box
     if rng.random() < 0.7:
         picture.rectangle(box, shade(), radius=rng.uniform(0, 12))
-    middle, height = rng.uniform(left + 40, right - 40), bottom - top
-    inner = (middle - height * rng.uniform(0.3, 0.6), top + height * 0.1, middle + height * rng.uniform(0.3, 0.6), bottom - height * 0.1)
+    middle, height = (left + right) / 2, min(bottom - top, right - left)
+    if right - left > 120:
+        middle = rng.uniform(left + 50, right - 50)
+    half = height * rng.uniform(0.25, 0.45)
+    inner = (middle - half, (top + bottom) / 2 - half, middle + half, (top + bottom) / 2 + half)
     if rng.random() < 0.5:
         picture.ellipse(inner, shade())
     else:

@@ -11,7 +11,7 @@ import torch
 
 from training import batches, checkpoint, model, tokenizer
 from training.log import Log
-from training.muon import Muon
+from training.muon import Muon, is_inner_matrix
 
 NAME = "read"
 
@@ -37,11 +37,11 @@ def main() -> None:
     spelling.to(device)
     tower = network.model.visual
     embedding = network.model.language_model.embed_tokens.weight
-    inner = [p for n, p in tower.named_parameters() if p.ndim == 2 and "pos_embed" not in n]
-    outer = [p for n, p in tower.named_parameters() if not (p.ndim == 2 and "pos_embed" not in n)]
-    muon = Muon(inner + [spelling.slots.weight, spelling.name.weight], lr=options.rate)
-    rest = [p for n, p in spelling.named_parameters() if n not in ("slots.weight", "name.weight")]
-    adam = torch.optim.AdamW([*outer, *rest, embedding], lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    learned = [*tower.named_parameters(), *spelling.named_parameters(), ("embed_tokens.weight", embedding)]
+    muon = Muon([p for n, p in learned if is_inner_matrix(n, p)], lr=options.rate)
+    adam = torch.optim.AdamW(
+        [p for n, p in learned if not is_inner_matrix(n, p)], lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0
+    )
     optimizers: list[torch.optim.Optimizer] = [muon, adam]
     if saved:
         for optimizer, state in zip(optimizers, saved.optimizers, strict=True):
