@@ -1,0 +1,110 @@
+"""The bot as a test runs it: real SDK, real store, scripted engine, in front of the tests' own Bot API server."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as PilImage
+
+from bots.telegram.config import Config
+from bots.telegram.pace import Pace
+from bots.telegram.service import serve
+from core.assistant import Assistant, Engine
+from core.images import Config as ImagesConfig
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.bots.telegram.server import TOKEN, BotApi, Person
+from tests.bots.telegram.world import Json
+from tests.fakes import ScriptedEngine
+
+PATIENCE_S = 15.0
+
+
+def photo(colour: str = "red", size: tuple[int, int] = (64, 48), kind: str = "JPEG") -> bytes:
+    data = io.BytesIO()
+    PilImage.new("RGB", size, colour).save(data, kind)
+    return data.getvalue()
+
+
+async def until(true: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    async with asyncio.timeout(patience_s):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def service(
+    telegram: BotApi, folder: Path, engine: Engine, pause_s: float = 0.02, **settings: Any
+) -> AsyncIterator[asyncio.Task[None]]:
+    """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown."""
+    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, **settings}
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+    no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
+    assistant = Assistant(engine, store, quota=Quota(no_limits))
+    pace = Pace(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
+    task = asyncio.create_task(
+        serve(Config.model_validate(values), assistant, store, ImagesConfig(), pace), name="telegram"
+    )
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await store.close()
+
+
+class Chatting:
+    """A person in a chat with a running bot."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.chat = person.chat
+
+    async def answers(self, question: Json, count: int = 1) -> list[Json]:
+        """The bot's messages to a question, once they are finished."""
+        await until(lambda: len(self._finished(question)) >= count)
+        return self._finished(question)
+
+    async def answer(self, question: Json) -> str:
+        return str((await self.answers(question))[0]["text"])
+
+    def _finished(self, question: Json) -> list[Json]:
+        return [m for m in self.chat.answers_to(question["message_id"]) if is_finished(m)]
+
+
+def is_finished(message: Json) -> bool:
+    """Neither a placeholder nor a text that still grows: those can be stopped."""
+    markup = message.get("reply_markup", {"inline_keyboard": [[{"callback_data": ""}]]})
+    return markup["inline_keyboard"][0][0]["callback_data"] != "stop" and message.get("text") not in (
+        "One moment …",
+        "请稍候 …",
+    )
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[BotApi]:
+    async with BotApi(strict=False) as server:
+        yield server
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+async def running(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> AsyncIterator[BotApi]:
+    async with service(telegram, tmp_path, engine):
+        yield telegram
+
+
+@pytest.fixture
+def ann(telegram: BotApi) -> Chatting:
+    """In a private chat."""
+    return Chatting(Person(telegram, telegram.world.chat(7)))

@@ -1,0 +1,362 @@
+"""A Bot API server of our own on loopback: the real wire format in front of a `World`, with trouble on request.
+
+Runs inside a test's event loop, or beside it for a service in another process: `async with BotApi() as telegram`.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from aiohttp import web
+
+from tests.bots.telegram.world import BOT, Chat, Json, Refusal, World, refuse
+
+TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
+DOWNLOAD_LIMIT = 20 << 20  # bytes
+Fault = Literal["429", "500", "garbage", "hang", "drop before", "drop after"]
+
+# Parameters of the methods that the bot calls; * is required. Source: https://core.telegram.org/bots/api (10.3)
+METHODS = {
+    "getMe": "",
+    "getUpdates": "offset limit timeout allowed_updates",
+    "setWebhook": "url* certificate ip_address max_connections allowed_updates drop_pending_updates secret_token",
+    "deleteWebhook": "drop_pending_updates",
+    "sendMessage": "chat_id* message_thread_id text* parse_mode entities link_preview_options disable_notification "
+    "protect_content reply_parameters reply_markup",
+    "sendMessageDraft": "chat_id* message_thread_id draft_id* text parse_mode entities",
+    "editMessageText": "chat_id message_id inline_message_id text parse_mode entities link_preview_options "
+    "reply_markup",
+    "editMessageReplyMarkup": "chat_id message_id inline_message_id reply_markup",
+    "deleteMessage": "chat_id* message_id*",
+    "sendChatAction": "chat_id* message_thread_id action*",
+    "answerCallbackQuery": "callback_query_id* text show_alert url cache_time",
+    "getFile": "file_id*",
+    "setMyCommands": "commands* scope language_code",
+    "sendPhoto": "chat_id* message_thread_id photo* caption parse_mode caption_entities disable_notification "
+    "reply_parameters reply_markup",
+    "sendDocument": "chat_id* message_thread_id document* caption parse_mode caption_entities "
+    "disable_content_type_detection disable_notification reply_parameters reply_markup",
+}
+
+
+class BotApi:
+    """`trouble` is asked before each call what goes wrong; `calls` counts the methods, `faults` the trouble."""
+
+    def __init__(self, strict: bool = True, hang_s: float = 30.0) -> None:
+        self.world = World(strict)
+        self.calls: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.trouble: Callable[[str], Fault | None] = lambda method: None
+        self.token_is_good = True
+        self.another_poller = False
+        self.commands: dict[str, list[Json]] = {}
+        self.webhook: Json = {}
+        self.callback_answers: list[Json] = []
+        self.requests: list[tuple[str, Json]] = []
+        self._hang_s = hang_s
+        self._updates: list[Json] = []
+        self._next_update = 1000
+        self._arrived = asyncio.Event()
+        self._port = 0
+
+    async def __aenter__(self) -> "BotApi":
+        app = web.Application(client_max_size=64 << 20)
+        app.router.add_route("*", "/bot{token}/{method}", self._answer)
+        app.router.add_get("/file/bot{token}/{path:.+}", self._download)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    # What people do
+
+    def update(self, twice: bool = False, **content: Any) -> int:
+        """Queue an update; returns its id. Telegram may deliver one twice."""
+        self._next_update += 1
+        update = {"update_id": self._next_update, **json.loads(json.dumps(content))}
+        self._updates += [update] * (2 if twice else 1)
+        self._arrived.set()
+        return self._next_update
+
+    @property
+    def unconfirmed(self) -> int:
+        return len(self._updates)
+
+    # The wire
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        self.calls[method] += 1
+        fault = self.trouble(method)
+        if fault:
+            self.faults[fault] += 1
+        if (early := await self._fail_early(fault, request)) is not None:
+            return early
+        try:
+            if not self.token_is_good or request.match_info["token"] != TOKEN:
+                raise Refusal(401, "Unauthorized")
+            parameters = await _parameters(request)
+            _check(method, parameters)
+            self.requests.append((method, parameters))
+            result = await getattr(self, f"_{method}")(parameters)
+        except Refusal as refusal:
+            body: Json = {"ok": False, "error_code": refusal.code, "description": refusal.description}
+            if refusal.parameters:
+                body["parameters"] = refusal.parameters
+            return web.json_response(body, status=refusal.code)
+        if fault == "drop after":
+            return _drop(request)
+        return web.json_response({"ok": True, "result": result})
+
+    async def _fail_early(self, fault: Fault | None, request: web.Request) -> web.StreamResponse | None:
+        match fault:
+            case "429":
+                body = {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 1"}
+                return web.json_response({**body, "parameters": {"retry_after": 1}}, status=429)
+            case "500":
+                return web.json_response({"ok": False, "error_code": 500, "description": "Internal"}, status=500)
+            case "garbage":
+                return web.Response(text="<html>Bad gateway</html>", status=502)
+            case "hang":
+                await asyncio.sleep(self._hang_s)
+                return _drop(request)
+            case "drop before":
+                return _drop(request)
+        return None
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        self.calls["download"] += 1
+        fault = self.trouble("download")
+        if fault:
+            self.faults[fault] += 1
+            if (early := await self._fail_early(fault, request)) is not None:
+                return early
+        data = self.world.files.get(request.match_info["path"].removeprefix("photos/"))
+        if data is None or request.match_info["token"] != TOKEN:
+            return web.Response(status=404, text='{"ok":false,"error_code":404,"description":"Not Found"}')
+        return web.Response(body=data)
+
+    # The methods
+
+    async def _getMe(self, _: Json) -> Json:
+        return BOT
+
+    async def _getUpdates(self, parameters: Json) -> list[Json]:
+        if self.another_poller:
+            raise Refusal(
+                409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+            )
+        offset = int(parameters.get("offset") or 0)
+        self._updates = [update for update in self._updates if update["update_id"] >= offset]
+        end = asyncio.get_running_loop().time() + float(parameters.get("timeout") or 0)
+        while not self._updates and (left := end - asyncio.get_running_loop().time()) > 0:
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), left)
+            except TimeoutError:
+                break
+        return self._updates[:100]
+
+    async def _setWebhook(self, parameters: Json) -> bool:
+        self.webhook = parameters
+        return True
+
+    async def _deleteWebhook(self, _: Json) -> bool:
+        self.webhook = {}
+        return True
+
+    async def _sendMessage(self, p: Json) -> Json:
+        return self.world.send(p["chat_id"], p["text"], p.get("entities") or (), p)
+
+    async def _sendMessageDraft(self, p: Json) -> bool:
+        chat = self.world.find(p["chat_id"])
+        if chat.type != "private":
+            raise refuse("drafts are for private chats")
+        chat.drafts.append(self.world._content(p["text"], p.get("entities") or ())["text"])
+        return True
+
+    async def _editMessageText(self, p: Json) -> Json:
+        return self.world.edit(p["chat_id"], p["message_id"], p["text"], p.get("entities") or (), p.get("reply_markup"))
+
+    async def _deleteMessage(self, p: Json) -> bool:
+        self.world.delete(p["chat_id"], p["message_id"])
+        return True
+
+    async def _sendChatAction(self, p: Json) -> bool:
+        self.world.find(p["chat_id"])
+        return True
+
+    async def _answerCallbackQuery(self, p: Json) -> bool:
+        if len(p.get("text") or "") > 200:
+            raise refuse("MESSAGE_TOO_LONG")
+        self.callback_answers.append(p)
+        return True
+
+    async def _getFile(self, p: Json) -> Json:
+        data = self.world.files.get(p["file_id"])
+        if data is None:
+            raise refuse("wrong file_id or the file is temporarily unavailable")
+        if len(data) > DOWNLOAD_LIMIT:
+            raise refuse("file is too big")
+        file_id = p["file_id"]
+        return {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data), "file_path": f"photos/{file_id}"}
+
+    async def _setMyCommands(self, p: Json) -> bool:
+        self.commands[p.get("language_code") or ""] = p["commands"]
+        return True
+
+    async def _sendPhoto(self, p: Json) -> Json:
+        return self._send_file(p, "photo")
+
+    async def _sendDocument(self, p: Json) -> Json:
+        return self._send_file(p, "document")
+
+    def _send_file(self, p: Json, kind: str) -> Json:
+        name, data = p[kind]
+        caption = p.get("caption") or ""
+        if len(caption.encode("utf-16-le")) // 2 > 1024:
+            raise refuse("message caption is too long")
+        message = self.world.send(p["chat_id"], caption or "-", (), p)
+        chat = self.world.find(p["chat_id"])
+        del message["text"]
+        file_id = f"bot-{chat.id}-{message['message_id']}"
+        self.world.files[file_id] = data
+        chat.files.append((message["message_id"], name, data))
+        size = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
+        if kind == "photo":
+            message["photo"] = [{**size, "width": 1, "height": 1}]
+        else:
+            message["document"] = {**size, "file_name": name}
+        if caption:
+            message["caption"] = caption
+        return message
+
+
+async def _parameters(request: web.Request) -> Json:
+    """Forms carry JSON in their fields, and files."""
+    fields: Json = {}
+    files: Json = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            files[name] = (value.filename, value.file.read())
+            value.file.close()
+        else:
+            fields[name] = _value(name, str(value))
+    for name, value in list(fields.items()):
+        if isinstance(value, str) and value.startswith("attach://"):
+            fields[name] = files.pop(value.removeprefix("attach://"))
+    return fields | files
+
+
+def _value(name: str, text: str) -> Any:
+    if name in ("text", "caption", "file_id", "callback_query_id", "secret_token", "url", "language_code", "action"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _check(method: str, parameters: Json) -> None:
+    if method not in METHODS:
+        raise Refusal(404, "Not Found: method not found")
+    names = METHODS[method].split()
+    for name in names:
+        if name.endswith("*") and name[:-1] not in parameters:
+            raise refuse(f"{name[:-1]} is missing")
+    if unknown := parameters.keys() - {name.rstrip("*") for name in names}:
+        raise refuse(f"{method} has no parameters {sorted(unknown)}")
+
+
+def _drop(request: web.Request) -> web.Response:
+    """The connection ends without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+class Person:
+    """Somebody in a chat with the bot. What they send is queued as updates; returns the message."""
+
+    def __init__(
+        self, telegram: BotApi, chat: Chat, user_id: int = 0, language: str = "en", topic: int | None = None
+    ) -> None:
+        self.chat = chat
+        self.telegram = telegram
+        self._topic = topic
+        self._json: Json = {"id": user_id or abs(chat.id), "is_bot": False, "first_name": "Ann"}
+        self._json["language_code"] = language
+
+    def says(self, text: str, reply_to: Json | None = None, twice: bool = False, **more: Any) -> Json:
+        return self._send(reply_to, twice, text=text, entities=_found(text), **more)
+
+    def shows(
+        self,
+        picture: bytes,
+        caption: str = "",
+        reply_to: Json | None = None,
+        album: str | None = None,
+        twice: bool = False,
+    ) -> Json:
+        """As a photo, which Telegram has in several sizes."""
+        small, large = self._keep(picture[: len(picture) // 2]), self._keep(picture)
+        sizes = [{**small, "width": 90, "height": 67}, {**large, "width": 1280, "height": 960}]
+        return self._send(reply_to, twice, photo=sizes, **_captioned(caption), **_album(album))
+
+    def sends_file(self, data: bytes, name: str, kind: str | None, caption: str = "", album: str | None = None) -> Json:
+        document = {**self._keep(data), "file_name": name} | ({"mime_type": kind} if kind else {})
+        return self._send(None, False, document=document, **_captioned(caption), **_album(album))
+
+    def sends(self, **content: Any) -> Json:
+        return self._send(None, False, **content)
+
+    def presses(self, message: Json) -> None:
+        """The button under one of the bot's messages."""
+        [[button]] = message["reply_markup"]["inline_keyboard"]
+        query = {"id": f"q{message['message_id']}", "from": self._json, "chat_instance": "1", "message": message}
+        self.telegram.update(callback_query={**query, "data": button["callback_data"]})
+
+    def _send(self, reply_to: Json | None, twice: bool, **content: Any) -> Json:
+        if self._topic is not None:
+            content |= {"message_thread_id": self._topic, "is_topic_message": True}
+        if reply_to is not None:
+            content["reply_to_message"] = {k: v for k, v in reply_to.items() if k != "reply_to_message"}
+        message = self.telegram.world.add(self.chat, self._json, **content)
+        self.telegram.update(twice=twice, message=message)
+        return message
+
+    def _keep(self, data: bytes) -> Json:
+        file_id = f"file-{len(self.telegram.world.files)}"
+        self.telegram.world.files[file_id] = data
+        return {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
+
+
+def _captioned(caption: str) -> Json:
+    return {"caption": caption, "caption_entities": _found(caption)} if caption else {}
+
+
+def _album(name: str | None) -> Json:
+    return {"media_group_id": name} if name else {}
+
+
+def _found(text: str) -> Sequence[Json]:
+    """The commands and mentions that Telegram finds in a text of one-unit characters before them."""
+    entities: list[Json] = []
+    offset = 0
+    for word in text.split(" "):
+        kind = "bot_command" if word.startswith("/") else "mention" if word.startswith("@") else None
+        if kind:
+            entities.append({"type": kind, "offset": offset, "length": len(word.encode("utf-16-le")) // 2})
+        offset += len(word.encode("utf-16-le")) // 2 + 1
+    return entities

@@ -1,0 +1,199 @@
+"""Chats, people and messages as Telegram keeps them, and what it refuses to do to them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+BOT: Json = {
+    "id": 4242,
+    "is_bot": True,
+    "first_name": "Pictures",
+    "username": "picture_bot",
+    "can_join_groups": True,
+    "can_read_all_group_messages": False,
+    "supports_inline_queries": False,
+}
+ENTITIES = frozenset(
+    "bold italic underline strikethrough spoiler code pre text_link blockquote expandable_blockquote".split()
+)
+PAUSE_S, PER_MINUTE = 1.0, 20  # what a chat, and a group, takes
+
+
+class Refusal(Exception):
+    """An answer that is not ok; `parameters` as in Telegram's ResponseParameters."""
+
+    def __init__(self, code: int, description: str, **parameters: int) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+        self.parameters = parameters
+
+
+def refuse(description: str) -> Refusal:
+    return Refusal(400, f"Bad Request: {description}")
+
+
+@dataclass
+class Chat:
+    """`messages` by id; `states` are the texts that each of the bot's messages has shown, with their times."""
+
+    id: int
+    type: str = "private"
+    forum: bool = False
+    messages: dict[int, Json] = field(default_factory=dict)
+    states: dict[int, list[tuple[float, str]]] = field(default_factory=dict)
+    writes: list[float] = field(default_factory=list)
+    drafts: list[str] = field(default_factory=list)
+    files: list[tuple[int, str, bytes]] = field(default_factory=list)  # message id, name, content
+    blocked: bool = False
+    moved_to: int | None = None
+
+    def json(self) -> Json:
+        chat: Json = {"id": self.id, "type": self.type}
+        return chat | ({"first_name": "Ann"} if self.type == "private" else {"title": "Team", "is_forum": self.forum})
+
+    def by_bot(self) -> list[Json]:
+        return [m for _, m in sorted(self.messages.items()) if m["from"]["id"] == BOT["id"]]
+
+    def answers_to(self, message_id: int) -> list[Json]:
+        """The bot's messages that reply to a message, and their continuations, which follow without a reply."""
+        found: list[Json] = []
+        replying = False
+        for message in self.by_bot():
+            if "reply_to_message" in message:
+                replying = message["reply_to_message"]["message_id"] == message_id
+            if replying:
+                found.append(message)
+        return found
+
+    def person_messages(self) -> list[Json]:
+        return [m for _, m in sorted(self.messages.items()) if m["from"]["id"] != BOT["id"]]
+
+
+@dataclass
+class World:
+    """Message ids are counted per chat. `strict` answers 429 to more than a chat takes, as Telegram does."""
+
+    strict: bool = True
+    chats: dict[int, Chat] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    crowded: int = 0  # writes that came too early
+
+    def chat(self, chat_id: int, type: str | None = None, forum: bool = False) -> Chat:
+        if chat_id not in self.chats:
+            self.chats[chat_id] = Chat(chat_id, type or ("private" if chat_id > 0 else "supergroup"), forum)
+        return self.chats[chat_id]
+
+    def add(self, chat: Chat, sender: Json, **content: Any) -> Json:
+        message_id = max(chat.messages, default=0) + 1
+        message = {"message_id": message_id, "date": int(time.time()), "chat": chat.json(), "from": sender, **content}
+        chat.messages[message_id] = message
+        return message
+
+    def find(self, chat_id: int) -> Chat:
+        chat = self.chats.get(int(chat_id))
+        if chat is None:
+            raise refuse("chat not found")
+        if chat.moved_to is not None:
+            raise Refusal(
+                400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=chat.moved_to
+            )
+        if chat.blocked:
+            raise Refusal(403, "Forbidden: bot was blocked by the user")
+        return chat
+
+    def write(self, chat: Chat) -> None:
+        """One more message or edit in a chat."""
+        now = time.monotonic()
+        recent = [moment for moment in chat.writes if moment > now - 60]
+        early = bool(recent) and now - recent[-1] < PAUSE_S
+        if early or (chat.type != "private" and len(recent) >= PER_MINUTE):
+            self.crowded += 1
+            if self.strict:
+                raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
+        chat.writes.append(now)
+
+    def send(self, chat_id: int, text: str, entities: Sequence[Json], extra: Json) -> Json:
+        chat = self.find(chat_id)
+        content = self._content(text, entities) | self._reply(chat, extra)
+        if extra.get("message_thread_id"):
+            if not chat.forum:
+                raise refuse("message thread not found")
+            content |= {"message_thread_id": int(extra["message_thread_id"]), "is_topic_message": True}
+        if extra.get("reply_markup"):
+            content["reply_markup"] = extra["reply_markup"]
+        self.write(chat)
+        message = self.add(chat, BOT, **content)
+        chat.states[message["message_id"]] = [(time.monotonic(), message.get("text", ""))]
+        return message
+
+    def edit(self, chat_id: int, message_id: int, text: str, entities: Sequence[Json], markup: Json | None) -> Json:
+        chat = self.find(chat_id)
+        message = chat.messages.get(int(message_id))
+        if message is None:
+            raise refuse("message to edit not found")
+        if message["from"]["id"] != BOT["id"]:
+            raise refuse("message can't be edited")
+        content = self._content(text, entities)
+        new = content | ({"reply_markup": markup} if markup else {})
+        old = {key: message[key] for key in ("text", "entities", "reply_markup") if key in message}
+        if new == old:
+            raise refuse(
+                "message is not modified: specified new message content and reply markup are exactly the same as a "
+                "current content and reply markup of the message"
+            )
+        self.write(chat)
+        for key in old:
+            del message[key]
+        message.update(new, edit_date=int(time.time()))
+        chat.states[message["message_id"]].append((time.monotonic(), message["text"]))
+        return message
+
+    def delete(self, chat_id: int, message_id: int) -> None:
+        chat = self.find(chat_id)
+        if chat.messages.pop(int(message_id), None) is None:
+            raise refuse("message to delete not found")
+
+    def _content(self, text: str, entities: Sequence[Json]) -> Json:
+        """Trimmed as Telegram trims: at the end, and at the beginning up to the first entity."""
+        units = text.encode("utf-16-le")
+        for entity in entities:
+            _check_entity(entity, units)
+        if len(units) // 2 > 4096:
+            raise refuse("message is too long")
+        lead = len(text) - len(text.lstrip(" \n"))
+        lead = min([lead, *(entity["offset"] for entity in entities)])
+        text = text[lead:].rstrip()
+        if not text:
+            raise refuse("message text is empty")
+        length = len(text.encode("utf-16-le")) // 2
+        kept = [{**e, "offset": e["offset"] - lead} for e in entities]
+        kept = [{**e, "length": min(e["length"], length - e["offset"])} for e in kept if e["offset"] < length]
+        return {"text": text, "entities": kept} if kept else {"text": text}
+
+    def _reply(self, chat: Chat, extra: Json) -> Json:
+        reply = extra.get("reply_parameters")
+        if not reply:
+            return {}
+        replied = chat.messages.get(int(reply["message_id"]))
+        if replied is None:
+            if not reply.get("allow_sending_without_reply"):
+                raise refuse("message to be replied not found")
+            return {}
+        return {"reply_to_message": {key: value for key, value in replied.items() if key != "reply_to_message"}}
+
+
+def _check_entity(entity: Json, units: bytes) -> None:
+    start, end = entity["offset"], entity["offset"] + entity["length"]
+    if entity["type"] not in ENTITIES:
+        raise refuse(f"can't parse entities: unsupported type {entity['type']}")
+    if start < 0 or entity["length"] <= 0 or end > len(units) // 2:
+        raise refuse("entity_bounds_invalid: entity is out of the text")
+    for place in (start, end):
+        low = units[2 * place : 2 * place + 2]
+        if low and 0xDC00 <= int.from_bytes(low, "little") < 0xE000:
+            raise refuse("entity_bounds_invalid: entity begins or ends inside a character")
+    if entity["type"] == "text_link" and not entity.get("url"):
+        raise refuse("can't parse entities: a link needs its url")
