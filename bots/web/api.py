@@ -151,13 +151,17 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
 @router.get("/conversations", summary="List the conversations")
 async def conversations(desk: AtDesk) -> Summaries:
     """Those that were begun on the web, newest first."""
-    known = await desk.store.conversations("web:")
-    return Summaries(conversations=[SummaryView(id=s.id, title=s.title, updated=s.updated) for s in known if s.title])
+    views = []
+    for known in await desk.store.conversations("web:"):
+        title = known.title or next((asked.text for _, asked in desk.open_questions(known.id)), "")
+        if title:  # only pictures so far: nothing to come back to
+            views.append(SummaryView(id=known.id, title=title, updated=known.updated))
+    return Summaries(conversations=views)
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
-async def conversation(known: Known) -> ConversationView:
-    return ConversationView.of(known)
+async def conversation(known: Known, desk: AtDesk) -> ConversationView:
+    return ConversationView.of(known, desk.open_questions(known.id))
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")

@@ -8,8 +8,12 @@ from core.errors import BotError
 
 
 class Broadcast:
-    def __init__(self, conversation_id: str) -> None:
+    """`text` and `numbers` are of its question, for a page that opens the conversation meanwhile."""
+
+    def __init__(self, conversation_id: str, text: str = "", numbers: tuple[int, ...] = ()) -> None:
         self.conversation_id = conversation_id
+        self.text = text
+        self.numbers = numbers
         self._events: list[Event] = []
         self._error: BotError | None = None
         self._changed = asyncio.Event()

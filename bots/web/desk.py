@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 
 from bots.web.broadcast import Broadcast
+from bots.web.problem import Restarting
 from bots.web.shelf import Shelf
 from bots.web.upload import Upload
 from core import trace
@@ -48,7 +49,7 @@ class Desk:
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished("web"):
-            self._broadcasts[message.key] = Broadcast(message.conversation_id)
+            self._broadcasts[message.key] = _broadcast(message.conversation_id, _read(message.payload))
         await self._inbox.resume()
 
     async def close(self) -> None:
@@ -56,7 +57,7 @@ class Desk:
         await self._inbox.close()
         for broadcast in self._broadcasts.values():
             if not broadcast.over:
-                broadcast.fail(Busy("The service is restarting. Your question is kept and will be answered.", 3.0))
+                broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
 
     @property
     def running(self) -> int:
@@ -75,6 +76,14 @@ class Desk:
         if key is None:
             return PREFIX + secrets.token_hex(16)
         return PREFIX + hashlib.sha256(f"conversation:{key}".encode()).hexdigest()[:32]
+
+    def open_questions(self, conversation_id: str) -> list[tuple[str, Broadcast]]:
+        """Keys and answers of a conversation's questions that are still being answered, oldest first."""
+        return [
+            (key.removeprefix(PREFIX), broadcast)
+            for key, broadcast in self._broadcasts.items()
+            if broadcast.conversation_id == conversation_id and not broadcast.over
+        ]
 
     def find(self, key: str) -> Broadcast | None:
         """The answer under a key, while it is being written and for a while after."""
@@ -124,7 +133,7 @@ class Desk:
             return found  # its twin was a moment faster
         if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
-        broadcast = self._broadcasts[PREFIX + key] = Broadcast(conversation_id)
+        broadcast = self._broadcasts[PREFIX + key] = _broadcast(conversation_id, request)
         received = False
         try:
             received = await self._inbox.receive(PREFIX + key, conversation_id, json.dumps(asdict(request)))
@@ -138,9 +147,10 @@ class Desk:
     async def _work(self, batch: Sequence[Message]) -> None:
         for message in batch:
             trace.begin(message.key)
-            broadcast = self._broadcasts.setdefault(message.key, Broadcast(message.conversation_id))
+            request = _read(message.payload)
+            broadcast = self._broadcasts.setdefault(message.key, _broadcast(message.conversation_id, request))
             try:
-                async with aclosing(self._events(message)) as events:
+                async with aclosing(self._events(message, request)) as events:
                     async for event in events:
                         broadcast.publish(event)
             except BotError as error:
@@ -153,8 +163,7 @@ class Desk:
                 log.exception("the answer to %s failed", message.key)
             asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, message.key, None)
 
-    async def _events(self, message: Message) -> AsyncGenerator[Event]:
-        request = Request(**json.loads(message.payload))
+    async def _events(self, message: Message, request: Request) -> AsyncGenerator[Event]:
         conversation = await self.store.load(message.conversation_id)
         if request.follow_up and not conversation.turns and not conversation.waiting:
             raise NotFound("There is no such conversation. It was deleted or has expired.")
@@ -166,6 +175,15 @@ class Desk:
         async with aclosing(events):
             async for event in events:
                 yield event
+
+
+def _read(payload: str) -> Request:
+    fields = json.loads(payload)
+    return Request(**fields | {"pictures": tuple(fields["pictures"])})
+
+
+def _broadcast(conversation_id: str, request: Request) -> Broadcast:
+    return Broadcast(conversation_id, request.query, request.pictures)
 
 
 def _chosen(conversation: Conversation, numbers: Sequence[int]) -> tuple[Image, ...]:

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 import core
+from bots.web.api import REFUSALS
+from bots.web.manual import endpoints
 from bots.web.problem import voice_of
 from bots.web.session import COOKIE, LASTS_S
 from core.errors import BotError, NotFound
@@ -18,6 +20,12 @@ from core.voice import Voice
 
 TEMPLATES = Path(__file__).parent / "templates"
 SAMPLES = Path(core.__file__).parent / "demo" / "samples"
+SCENES = {  # sample -> what it is, and a first question about it
+    "invoice": (BotError("An invoice"), BotError("What is the total?")),
+    "chart": (BotError("A bar chart"), BotError("Which quarter is the highest?")),
+    "product": (BotError("A product page"), BotError("What are the selling points?")),
+}
+ACCEPT = "image/*,.heic,.heif,.avif"
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # what the page's modules say
 LOGIN_BYTES = 4096
 
@@ -35,7 +43,8 @@ class Pages:
             trim_blocks=True,
         )
         self._sentences = sorted({s for path in static.glob("*.js") for s in SAID.findall(path.read_text("utf-8"))})
-        self.samples = {path.name: path for path in sorted(SAMPLES.glob("*.png"))}
+        found = sorted(SAMPLES.glob("*.png"), key=lambda path: (_place(path.stem), path.name))
+        self.samples = {path.name: path for path in found}
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         voice = voice_of(request.headers)
@@ -43,6 +52,14 @@ class Pages:
             say=voice.say, language=voice.language, words=self._words(voice), **values
         )
         return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": voice.language})
+
+    def scenes(self, voice: Voice) -> list[dict[str, str]]:
+        """The samples, with a question for a first try in one click."""
+        return [
+            {"file": name, "label": voice.explain(label), "question": voice.explain(question)}
+            for name in self.samples
+            for label, question in [_scene(name)]
+        ]
 
     def _words(self, voice: Voice) -> str:
         """For a <script type="application/json">, where nothing may look like the end of it."""
@@ -54,9 +71,14 @@ class Pages:
 async def page(request: Request) -> Response:
     state = request.app.state
     return _pages(request).show(
-        request, "page.html", samples=list(state.pages.samples), door=not state.door.open, limit=state.config.pictures,
+        request,
+        "page.html",
+        samples=state.pages.scenes(voice_of(request.headers)),
+        accept=ACCEPT,
+        door=not state.door.open,
+        limit=state.config.pictures,
         upload_mb=state.config.upload_mb,
-    )  # fmt: skip
+    )
 
 
 @router.get("/samples/{name}")
@@ -101,12 +123,21 @@ async def logout(request: Request) -> Response:
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    return _pages(request).show(request, "docs.html", api=request.app.openapi())
+    refusals = [(status, response["description"]) for status, response in REFUSALS.items()]
+    return _pages(request).show(request, "docs.html", endpoints=endpoints(request.app.openapi()), refusals=refusals)
 
 
 def _pages(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages
+
+
+def _place(stem: str) -> int:
+    return list(SCENES).index(stem) if stem in SCENES else len(SCENES)
+
+
+def _scene(name: str) -> tuple[BotError, BotError]:
+    return SCENES.get(Path(name).stem) or (BotError("A picture"), BotError("What does this picture show?"))
 
 
 async def _token(request: Request) -> str:

@@ -20,6 +20,10 @@ class BodyTooSlow(BotError):
     pass
 
 
+class Restarting(BotError):
+    pass
+
+
 STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
     (TooLarge, 413),
     (BadImage, 415),
@@ -28,6 +32,7 @@ STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
     (NotAllowed, 403),
     (NotFound, 404),
     (BodyTooSlow, 408),
+    (Restarting, 503),
     (OperatorError, 503),
 )
 HTTP_ERRORS = {

@@ -1,11 +1,13 @@
 """The nouns of the REST API as they travel, with examples for /docs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from bots.web.broadcast import Broadcast
 from bots.web.markup import render
 from core.conversation import Answer, Conversation, Picture, Turn
 
@@ -76,19 +78,37 @@ class TurnView(BaseModel):
         )
 
 
+class AskingView(BaseModel):
+    """A question that is being answered; ask again with its key as the Idempotency-Key to read along."""
+
+    key: str
+    text: str = Field(examples=["What is the total?"])
+    pictures: list[PictureView]
+    again: bool = Field(description="It is the last turn's question, which is answered again.")
+
+
 class ConversationView(BaseModel):
-    """`waiting` are pictures that no question was asked about yet."""
+    """`waiting` are pictures that no question was asked about yet; `asking` are questions being answered."""
 
     id: str = Field(examples=[EXAMPLE_ID])
     turns: list[TurnView]
     waiting: list[PictureView]
+    asking: list[AskingView]
 
     @classmethod
-    def of(cls, conversation: Conversation) -> "ConversationView":
+    def of(cls, conversation: Conversation, asking: Sequence[tuple[str, Broadcast]]) -> "ConversationView":
+        views = {picture.number: PictureView.of(conversation.id, picture) for picture in conversation.pictures}
+        taken = {number for _, broadcast in asking for number in broadcast.numbers}
         return cls(
             id=conversation.id,
             turns=[TurnView.of(conversation.id, turn) for turn in conversation.turns],
-            waiting=[PictureView.of(conversation.id, picture) for picture in conversation.waiting],
+            waiting=[views[picture.number] for picture in conversation.waiting if picture.number not in taken],
+            asking=[
+                AskingView(
+                    key=key, text=it.text, pictures=[views[n] for n in it.numbers if n in views], again=not it.text
+                )
+                for key, it in asking
+            ],
         )
 
 

@@ -1,4 +1,5 @@
 import ast
+import re
 from pathlib import Path
 
 from core.errors import BadImage, BotError
@@ -17,6 +18,9 @@ def sentences() -> dict[str, str]:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     found[first.value] = str(path.relative_to(ROOT))
+    for path in [*ROOT.glob("bots/web/**/*.html"), *ROOT.glob("bots/web/**/*.js")]:
+        for sentence in re.findall(r'\bsay\("((?:[^"\\]|\\.)*)"', path.read_text("utf-8")):
+            found[sentence] = str(path.relative_to(ROOT))
     return found
 
 

@@ -1,0 +1,84 @@
+// Speaks with the server. A refusal carries the server's sentence; a lost connection is a TypeError of fetch or `Lost`.
+
+import { say } from "./words.js";
+
+const ROOT = "/api/v1";
+
+export class Refusal extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export class Lost extends Error {}
+
+export async function get(path) {
+  return (await send(path, {})).json();
+}
+
+export async function remove(path) {
+  await send(path, { method: "DELETE" });
+}
+
+export async function post(path, fields = {}) {
+  return (await send(path, { method: "POST", body: form(fields) })).json();
+}
+
+// Yields [name, data] of the server's events until "done" or "error"; throws `Lost` when they end before.
+export async function* events(path, fields, key, signal) {
+  const response = await send(path, { method: "POST", body: form(fields), headers: { "Idempotency-Key": key }, signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    let step;
+    try {
+      step = await reader.read();
+    } catch {
+      throw new Lost();
+    }
+    if (step.done) throw new Lost();
+    text += step.value;
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      const name = /^event: (.*)$/m.exec(block)?.[1];
+      if (!name) continue; // a heartbeat
+      yield [name, JSON.parse(/^data: (.*)$/m.exec(block)[1])];
+      if (name === "done" || name === "error") return;
+    }
+  }
+}
+
+export function path(conversation, rest = "") {
+  return `/conversations/${encodeURIComponent(conversation)}${rest}`;
+}
+
+export function address(conversation, rest) {
+  return ROOT + path(conversation, rest);
+}
+
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(18)); // randomUUID is missing where the page is opened without TLS
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+async function send(where, options) {
+  const response = await fetch(ROOT + where, options);
+  if (response.ok) return response;
+  if (response.status === 401) location.assign("/login");
+  let detail = say("Something went wrong on my side. Please try again.");
+  try {
+    detail = (await response.json()).detail;
+  } catch {
+    // something between us and the service answered; its words are not for people
+  }
+  if (response.status === 502 || response.status === 504) throw new Lost();
+  throw new Refusal(response.status, detail);
+}
+
+function form(fields) {
+  const made = new FormData();
+  for (const [name, value] of Object.entries(fields)) if (value != null && value !== "") made.append(name, value);
+  return made;
+}

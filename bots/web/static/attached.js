@@ -1,0 +1,119 @@
+// The pictures of the next question: uploaded as soon as they are chosen, so that they are looked at while one types.
+
+import { path, post, remove } from "./api.js";
+import { element, icon } from "./element.js";
+import { say } from "./words.js";
+
+export class Attached {
+  // `page` offers: conversation (id or null), began(id), complain(sentence), view(source, caption), limit, uploadBytes
+  constructor(list, page) {
+    this.list = list;
+    this.page = page;
+    this.pictures = []; // { number, url, item } in order; number is null until the server has it
+    this.queue = Promise.resolve();
+  }
+
+  get empty() {
+    return this.pictures.length === 0;
+  }
+
+  get numbers() {
+    return this.pictures.map((picture) => picture.number).filter((number) => number !== null);
+  }
+
+  // What the server keeps waiting for its question, after a reload.
+  show(pictures) {
+    this.clear();
+    for (const { number, url } of pictures) this.#place({ number, url });
+  }
+
+  clear() {
+    for (const { url } of this.pictures) if (url.startsWith("blob:")) URL.revokeObjectURL(url);
+    this.pictures = [];
+    this.list.replaceChildren();
+    this.page.changed();
+  }
+
+  // Resolves when every chosen picture has arrived or was refused.
+  settled() {
+    return this.queue;
+  }
+
+  add(files) {
+    for (const file of files) {
+      if (this.pictures.length >= this.page.limit) {
+        this.page.complain(say("At most {limit} pictures in one question, please.", { limit: this.page.limit }));
+        return;
+      }
+      if (file.size > this.page.uploadBytes) {
+        this.page.complain(say("This file is too large: at most {limit} MB, please.", { limit: this.page.uploadBytes / 1048576 }));
+        continue;
+      }
+      const picture = this.#place({ number: null, url: URL.createObjectURL(file) });
+      this.queue = this.queue.then(() => this.#send(file, picture));
+    }
+  }
+
+  async #send(file, picture) {
+    if (!this.pictures.includes(picture)) return; // removed while it waited
+    try {
+      const answer = await post("/pictures", { image: file, conversation: this.page.conversation });
+      this.page.began(answer.conversation);
+      const [first, ...more] = answer.pictures; // a document becomes several pictures
+      const known = this.numbers.includes(first.number);
+      if (known || !this.pictures.includes(picture)) this.#drop(picture);
+      else this.#arrived(picture, first);
+      for (const next of more) if (!this.numbers.includes(next.number)) this.#place({ number: next.number, url: next.url });
+    } catch (error) {
+      this.#drop(picture);
+      const lost = error instanceof TypeError || !error.message;
+      this.page.complain(lost ? say("The picture could not be sent: there is no connection. Please try again.") : error.message);
+    }
+    this.page.changed();
+  }
+
+  #place(picture) {
+    const image = element("img", { src: picture.url, alt: "" });
+    const view = element("button", { type: "button", class: "view", onclick: () => this.page.view(picture.url, picture.number) }, image);
+    const removal = element("button", { type: "button", class: "remove", onclick: () => this.#remove(picture) }, icon("close"));
+    picture.item = element("li", { class: "busy" }, view, removal);
+    this.pictures.push(picture);
+    this.list.append(picture.item);
+    if (picture.number !== null) this.#arrived(picture, picture);
+    else view.setAttribute("aria-label", say("A picture on its way"));
+    removal.setAttribute("aria-label", say("Remove this picture"));
+    this.page.changed();
+    return picture;
+  }
+
+  #arrived(picture, { number, url }) {
+    picture.number = number;
+    const view = picture.item.querySelector(".view");
+    if (picture.url !== url) {
+      const image = view.querySelector("img"); // the server's version: browsers cannot show every kind of file
+      image.src = url;
+      if (picture.url.startsWith("blob:")) URL.revokeObjectURL(picture.url);
+      picture.url = url;
+    }
+    picture.item.classList.remove("busy");
+    view.append(element("span", { class: "number", "aria-hidden": "true" }, String(number)));
+    view.setAttribute("aria-label", say("Show picture {number}", { number }));
+    picture.item.querySelector(".remove").setAttribute("aria-label", say("Remove picture {number}", { number }));
+  }
+
+  async #remove(picture) {
+    const index = this.pictures.indexOf(picture);
+    this.#drop(picture);
+    const next = this.list.children[Math.min(index, this.list.children.length - 1)];
+    (next?.querySelector(".remove") ?? document.getElementById("question")).focus();
+    if (picture.number === null || this.page.asked(picture.number)) return; // an earlier question keeps its picture
+    await remove(path(this.page.conversation, `/pictures/${picture.number}`)).catch((error) => this.page.complain(error.message));
+  }
+
+  #drop(picture) {
+    this.pictures = this.pictures.filter((other) => other !== picture);
+    picture.item.remove();
+    this.page.changed();
+  }
+}
+

@@ -1,0 +1,39 @@
+// Makes elements. Text is always set as text; the one place that takes HTML is `prose`, for what the server rendered.
+
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "class") made.className = value;
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value != null) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child != null));
+  return made;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function iconButton(name, label, onclick, properties = {}) {
+  return element("button", { type: "button", class: "quiet", title: label, "aria-label": label, onclick, ...properties }, icon(name));
+}
+
+export function prose(html) {
+  const made = element("div", { class: "prose" });
+  made.innerHTML = html; // bots/web/markup.py made it: raw HTML was off, and the page's policy runs no script in it
+  return made;
+}
+
+let last = "";
+export function announce(text) {
+  if (text === last) return;
+  last = text;
+  document.getElementById("announcer").textContent = text;
+}

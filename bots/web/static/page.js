@@ -1,0 +1,268 @@
+// The page: one conversation at a time, named by the address's #fragment, so that reload and back work.
+
+import { get, newKey, path, post } from "./api.js";
+import { asking } from "./asking.js";
+import { Attached } from "./attached.js";
+import { announce } from "./element.js";
+import { Sidebar } from "./sidebar.js";
+import { Turn } from "./turn.js";
+import { say } from "./words.js";
+
+const byId = (id) => document.getElementById(id);
+
+class Page {
+  constructor() {
+    this.conversation = null;
+    this.turns = [];
+    this.running = null; // { turn, abort }
+    this.limit = Number(document.body.dataset.limit);
+    this.uploadBytes = Number(document.body.dataset.uploadMb) * 1048576;
+    this.question = byId("question");
+    this.scroller = byId("scroller");
+    this.attached = new Attached(byId("attached"), this);
+    this.sidebar = new Sidebar(byId("conversations"), this);
+    this.#listen();
+  }
+
+  // Opens what the address names; an unknown conversation begins a new one.
+  async start() {
+    await Promise.all([this.sidebar.load(), this.open(location.hash.slice(1) || null)]);
+  }
+
+  async open(id) {
+    if (id !== null && id === this.conversation) return this.sidebar.show(false);
+    let known = null;
+    if (id !== null) {
+      try {
+        known = await get(path(id));
+      } catch (error) {
+        this.complain(error.message || say("There is no connection. Please try again."));
+      }
+    }
+    this.#leave();
+    this.conversation = known?.id ?? null;
+    history[location.hash.slice(1) === (this.conversation ?? "") ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
+    for (const turn of known?.turns ?? []) this.#place(new Turn(this, turn));
+    this.attached.show(known?.waiting ?? []);
+    this.#drawn();
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.sidebar.show(false);
+    if (matchMedia("(pointer: fine)").matches) this.question.focus();
+    const open = known?.asking.at(-1);
+    if (open?.again) this.#follow(this.turns.at(-1), path(id, "/retry"), {}, open.key);
+    else if (open) this.#follow(this.#place(new Turn(this, open)), "/analyze", { query: open.text, conversation: id }, open.key);
+  }
+
+  // A conversation has begun on the server.
+  began(id) {
+    if (id === this.conversation) return;
+    this.conversation = id;
+    history.replaceState(null, "", `#${id}`);
+  }
+
+  forgotten(id) {
+    if (id === this.conversation) this.open(null);
+  }
+
+  asked(number) {
+    return this.turns.some((turn) => turn.pictures.some((picture) => picture.number === number));
+  }
+
+  async ask(text) {
+    if (this.running || this.preparing) return;
+    if (this.attached.empty && !this.turns.length) return this.complain(say("Please add a picture first."));
+    this.complain("");
+    this.preparing = true;
+    this.changed();
+    await this.attached.settled();
+    this.preparing = false;
+    this.changed();
+    if (this.attached.empty && !this.turns.length) return; // it was refused, and the reader was told why
+    const query = text.trim() || say("Describe this picture.");
+    const pictures = this.attached.pictures.map(({ number, url }) => ({ number, url }));
+    const fields = { query, conversation: this.conversation, pictures: this.attached.numbers.join(",") };
+    const turn = this.#place(new Turn(this, { text: query, pictures }));
+    this.attached.clear();
+    this.question.value = "";
+    await this.#follow(turn, "/analyze", fields, newKey());
+  }
+
+  retry(turn) {
+    if (!this.running) this.#follow(turn, path(this.conversation, "/retry"), {}, newKey());
+  }
+
+  // The same question anew, after it failed.
+  again(turn) {
+    if (this.running) return;
+    const pictures = turn.pictures.map(({ number }) => number).join(",");
+    this.#follow(turn, "/analyze", { query: turn.text, conversation: this.conversation, pictures }, newKey());
+  }
+
+  async stop() {
+    if (this.conversation) await post(path(this.conversation, "/stop")).catch((error) => this.complain(error.message));
+  }
+
+  complain(sentence) {
+    const notice = byId("notice");
+    notice.hidden = !sentence;
+    notice.textContent = sentence;
+  }
+
+  view(url, number) {
+    const viewer = byId("viewer");
+    viewer.querySelector("img").src = url;
+    viewer.querySelector(".caption").textContent = number ? say("Picture {number}", { number }) : "";
+    viewer.showModal();
+  }
+
+  // What can be pressed follows from what is going on.
+  changed() {
+    const idle = !this.running && !this.preparing;
+    byId("stop").hidden = !this.running;
+    byId("send").hidden = Boolean(this.running);
+    byId("send").disabled = !idle || (this.attached?.empty && !(this.turns.length && this.question.value.trim()));
+  }
+
+  async #follow(turn, where, fields, key) {
+    const abort = new AbortController();
+    const running = (this.running = { turn, abort });
+    turn.begin();
+    this.#drawn();
+    this.#toEnd();
+    const whole = where === "/analyze" ? { ...fields, stream: true, html: true } : {};
+    const address = where === "/analyze" ? where : `${where}?stream=true&html=true`;
+    try {
+      const answer = await asking(address, whole, key, this.#listener(turn), abort.signal);
+      turn.finish(answer);
+      announce(say("Answer:") + " " + turn.words.textContent);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      turn.fail(error.message);
+    }
+    if (this.running === running) this.running = null;
+    this.#drawn();
+    this.sidebar.load();
+  }
+
+  #listener(turn) {
+    const status = (sentence) => {
+      turn.say(sentence);
+      announce(sentence);
+    };
+    return {
+      conversation: ({ conversation }) => this.began(conversation),
+      waiting: ({ place, seconds }) => {
+        if (place < 1) return;
+        status(seconds === null ? say("You are number {place} in line …", { place }) : say("You are number {place} in line, about {seconds} s …", { place, seconds: Math.max(1, Math.round(seconds)) }));
+      },
+      looking: ({ picture, of }) => status(say("Looking at picture {picture} of {of} …", { picture, of })),
+      html: ({ html }) => {
+        const pinned = this.#atEnd();
+        turn.write(html);
+        if (pinned) this.#toEnd();
+      },
+      lost: () => turn.say(say("The connection is lost. Trying again …"), true),
+      again: () => {},
+    };
+  }
+
+  #leave() {
+    this.running?.abort.abort(); // only our reading ends: the answer goes on, and is there when one comes back
+    this.running = null;
+    this.turns = [];
+    byId("thread").replaceChildren();
+    this.complain("");
+  }
+
+  #place(turn) {
+    this.turns.push(turn);
+    byId("thread").append(turn.node);
+    return turn;
+  }
+
+  #drawn() {
+    const last = this.turns.at(-1);
+    for (const turn of this.turns) turn.setLast(turn === last && !this.running);
+    byId("welcome").hidden = this.turns.length > 0;
+    const title = this.turns[0]?.text ?? say("Picture answers");
+    byId("title").textContent = title;
+    document.title = this.turns.length ? `${title} · ${say("Picture answers")}` : title;
+    this.sidebar.draw();
+    this.changed();
+  }
+
+  #atEnd() {
+    return this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 80;
+  }
+
+  #toEnd() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+  }
+
+  async #sample(button) {
+    const picture = await fetch(button.dataset.sample);
+    this.attached.add([await picture.blob()]);
+    await this.ask(button.dataset.question);
+  }
+
+  #listen() {
+    const files = byId("files");
+    const camera = byId("camera");
+    byId("composer").onsubmit = (event) => {
+      event.preventDefault();
+      if (!byId("send").disabled) this.ask(this.question.value);
+    };
+    this.question.onkeydown = (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+      event.preventDefault();
+      byId("composer").requestSubmit();
+    };
+    this.question.oninput = () => this.changed();
+    byId("stop").onclick = () => this.stop();
+    for (const button of [byId("choose"), document.querySelector("[data-choose]")]) button.onclick = () => files.click();
+    byId("photograph").onclick = () => camera.click();
+    for (const input of [files, camera]) {
+      input.onchange = () => {
+        this.#add(input.files);
+        input.value = "";
+      };
+    }
+    for (const button of document.querySelectorAll("[data-new]")) button.onclick = () => this.open(null);
+    for (const button of document.querySelectorAll("[data-sample]")) button.onclick = () => this.#sample(button);
+    byId("viewer").onclick = (event) => event.target === event.currentTarget && event.currentTarget.close();
+    addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
+    addEventListener("paste", (event) => this.#add(event.clipboardData?.files ?? []));
+    this.#listenToDrops();
+    let height = this.scroller.clientHeight;
+    new ResizeObserver(() => {
+      const left = this.scroller.scrollHeight - this.scroller.scrollTop - height;
+      height = this.scroller.clientHeight;
+      if (left < 80 && this.turns.length) this.#toEnd(); // what one was reading stays in sight above a growing question
+    }).observe(this.scroller);
+  }
+
+  #listenToDrops() {
+    let depth = 0; // dragenter and dragleave come for every element that is crossed
+    const carries = (event) => event.dataTransfer?.types.includes("Files");
+    const shade = (shown) => document.body.classList.toggle("dropping", shown);
+    addEventListener("dragenter", (event) => carries(event) && (depth++, shade(true)));
+    addEventListener("dragleave", (event) => carries(event) && (depth = Math.max(0, depth - 1)) === 0 && shade(false));
+    addEventListener("dragover", (event) => carries(event) && event.preventDefault());
+    addEventListener("drop", (event) => {
+      if (!carries(event)) return;
+      event.preventDefault();
+      depth = 0;
+      shade(false);
+      this.#add(event.dataTransfer.files);
+    });
+  }
+
+  #add(files) {
+    if (!files.length) return;
+    this.complain("");
+    this.attached.add(files);
+    this.question.focus();
+  }
+}
+
+new Page().start();

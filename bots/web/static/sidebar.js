@@ -1,0 +1,89 @@
+// The list of earlier conversations.
+
+import { address, get, path, remove } from "./api.js";
+import { element, icon, iconButton } from "./element.js";
+import { say } from "./words.js";
+
+const DAY = 86_400_000;
+
+export class Sidebar {
+  // `page` offers: conversation, open(id), forgotten(id), complain(sentence)
+  constructor(list, page) {
+    this.list = list;
+    this.page = page;
+    this.opener = document.getElementById("open-sidebar");
+    this.opener.onclick = () => this.show(true);
+    document.getElementById("close-sidebar").onclick = () => this.show(false);
+    document.getElementById("shade").onclick = () => this.show(false);
+    addEventListener("keydown", (event) => event.key === "Escape" && this.shown && this.show(false));
+  }
+
+  get shown() {
+    return document.body.classList.contains("listing");
+  }
+
+  show(shown) {
+    if (shown === this.shown) return;
+    document.body.classList.toggle("listing", shown);
+    document.getElementById("shade").hidden = !shown;
+    document.querySelector("main").inert = shown;
+    this.opener.setAttribute("aria-expanded", String(shown));
+    if (shown) document.getElementById("close-sidebar").focus();
+    else this.opener.focus();
+  }
+
+  async load() {
+    try {
+      this.conversations = (await get("/conversations")).conversations;
+    } catch {
+      return; // the list stays as it was; whatever is asked next says what is wrong
+    }
+    this.draw();
+  }
+
+  draw() {
+    const entries = [];
+    let group = "";
+    for (const conversation of this.conversations ?? []) {
+      const when = age(new Date(conversation.updated));
+      if (when !== group) entries.push(element("li", { class: "when" }, when));
+      group = when;
+      entries.push(this.#entry(conversation));
+    }
+    if (!entries.length) entries.push(element("li", { class: "none" }, say("Your conversations will be listed here.")));
+    this.list.replaceChildren(...entries);
+  }
+
+  #entry({ id, title }) {
+    const current = id === this.page.conversation;
+    const open = element("button", { type: "button", class: "open", title, onclick: () => this.page.open(id), "aria-current": current && "page" }, title);
+    const save = element("a", { class: "quiet", href: address(id, "/export"), download: "", title: say("Save as a zip file"), "aria-label": say("Save “{title}” as a zip file", { title }) }, icon("down"));
+    const erase = iconButton("delete", say("Delete “{title}”", { title }), () => this.#remove(id));
+    return element("li", { class: current ? "entry current" : "entry" }, open, save, erase);
+  }
+
+  async #remove(id) {
+    if (!(await confirmed())) return;
+    try {
+      await remove(path(id));
+    } catch (error) {
+      if (error.status !== 404) return this.page.complain(error.message || say("There is no connection. Please try again."));
+    }
+    this.page.forgotten(id);
+    await this.load();
+  }
+}
+
+function confirmed() {
+  const dialog = document.getElementById("confirm");
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}
+
+function age(date) {
+  const today = new Date().setHours(0, 0, 0, 0);
+  if (date >= today) return say("Today");
+  if (date >= today - DAY) return say("Yesterday");
+  return date >= today - 6 * DAY ? say("This week") : say("Earlier");
+}
