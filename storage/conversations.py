@@ -204,13 +204,15 @@ async def _show(
     next_number = max(next_number, picture.number + 1)
     here = and_(pictures.c.conversation_id == conversation_id, pictures.c.chapter == chapter)
     row = (await connection.execute(select(pictures).where(here, pictures.c.number == picture.number))).first()
-    if row is not None and row.image_id in (picture.image.id, None):
-        return row.id, next_number  # None: it was removed while the answer was written, and stays so
+    if row is not None and row.image_id is None:
+        return row.id, next_number  # it was removed while the answer was written, and stays so
+    await _keep(connection, picture.image)
+    if row is not None and row.image_id == picture.image.id:
+        return row.id, next_number
     if row is not None:
         await connection.execute(update(pictures).where(pictures.c.id == row.id).values(number=next_number))
         next_number += 1
     await connection.execute(delete(pictures).where(here, pictures.c.image_id == picture.image.id, _unasked()))
-    await _keep(connection, picture.image)
     picture_id = await _insert_picture(connection, conversation_id, chapter, picture.number, picture.image.id)
     return picture_id, next_number
 

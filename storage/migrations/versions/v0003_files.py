@@ -17,6 +17,6 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.String(255), nullable=False),
         sa.Column("image_id", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_files"),
-        sa.UniqueConstraint("file", "conversation_id", "image_id", name="uq_files_file"),
+        sa.UniqueConstraint("file", "conversation_id", "image_id", name="uq_files_file_conversation_id_image_id"),
     )
     op.create_index("ix_files_conversation_id", "files", ["conversation_id"])

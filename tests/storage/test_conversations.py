@@ -1,0 +1,235 @@
+import sqlite3
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.conversation import Answer, Conversation, Ending, Question, Turn
+from core.errors import NotFound
+from storage.store import DAY, Config, Store
+from tests.storage.things import answer_turn, ask, image, numbers
+
+CAT, DOG, BIRD = image("cat"), image("dog"), image("bird")
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
+async def test_an_unknown_conversation_is_empty(store: Store) -> None:
+    assert await store.load("web:1") == Conversation("web:1")
+    assert await store.answered("k") is None
+    assert await store.last_key("web:1") is None
+
+
+async def test_what_was_saved_is_loaded_also_after_a_restart(store: Store, path: Path) -> None:
+    first = await ask(store, "web:1", "What is it?", CAT, DOG, key="k1", answer="一只猫和一条狗 🐕")
+    second = await ask(store, "web:1", "And now?", BIRD, CAT, key="k2")
+    again = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    conversation = await again.load("web:1")
+    await again.close()
+    assert conversation == Conversation("web:1", (first, second), (), 4)
+    assert [numbers(turn) for turn in conversation.turns] == [[1, 2], [3, 1]]
+    assert conversation.turns[0].answer == Answer("一只猫和一条狗 🐕", Ending.DONE, first.answer.figures)  # type: ignore[union-attr]
+
+
+async def test_a_turn_is_saved_once_per_key(store: Store) -> None:
+    turn = await ask(store, "web:1", "What is it?", CAT, key="k1")
+    await ask(store, "web:1", "something else", DOG, key="k1", answer="no")
+    assert (await store.load("web:1")).turns == (turn,)
+    assert await store.answered("k1") == turn
+
+
+async def test_an_open_turn_is_not_saved(store: Store) -> None:
+    with pytest.raises(ValueError, match="open"):
+        await store.save("web:1", Turn("What?"), "k1")
+
+
+async def test_an_image_is_stored_once_whoever_sends_it(store: Store, path: Path) -> None:
+    await ask(store, "web:1", "?", CAT, key="k1")
+    await ask(store, "telegram:2", "?", CAT, DOG, key="k2")
+    await store.add_picture("slack:3", DOG)
+    assert rows(path, "SELECT count(*) FROM images") == [(2,)]
+
+
+async def test_pictures_wait_for_their_question_in_order(store: Store) -> None:
+    assert [await store.add_picture("t:1", picture) for picture in (CAT, DOG, CAT)] == [1, 2, 1]
+    waiting = (await store.load("t:1")).waiting
+    assert [(picture.number, picture.image) for picture in waiting] == [(1, CAT), (2, DOG)]
+    turn = await ask(store, "t:1", "Which is larger?", BIRD, key="k1")
+    assert numbers(turn) == [1, 2, 3]
+    conversation = await store.load("t:1")
+    assert (conversation.waiting, conversation.turns) == ((), (turn,))
+    assert await store.add_picture("t:1", DOG) == 2
+    assert (await store.load("t:1")).waiting == ()
+
+
+async def test_a_picture_that_comes_while_an_answer_is_written_yields_its_number(store: Store) -> None:
+    asked = (await store.load("t:1")).ask(Question("What is it?", (CAT,)))
+    assert await store.add_picture("t:1", DOG) == 1
+    turn = await answer_turn(store, asked, "k1")
+    conversation = await store.load("t:1")
+    assert conversation.turns == (turn,)
+    assert [(picture.number, picture.image) for picture in conversation.waiting] == [(2, DOG)]
+    assert conversation.next_number == 3
+
+
+async def test_the_picture_in_question_sent_again_meanwhile_does_not_wait_twice(store: Store) -> None:
+    asked = (await store.load("t:1")).ask(Question("What are they?", (CAT, DOG)))
+    assert await store.add_picture("t:1", DOG) == 1
+    turn = await answer_turn(store, asked, "k1")
+    conversation = await store.load("t:1")
+    assert (conversation.turns, conversation.waiting) == ((turn,), ())
+
+
+async def test_a_removed_picture_is_gone_and_its_number_is_not_given_again(store: Store, path: Path) -> None:
+    await ask(store, "t:1", "What are they?", CAT, DOG, key="k1")
+    assert await store.remove_picture("t:1", 1)
+    assert not await store.remove_picture("t:1", 1)
+    assert not await store.remove_picture("t:1", 9)
+    assert not await store.remove_picture("t:2", 1)
+    conversation = await store.load("t:1")
+    assert numbers(conversation.turns[0]) == [2]
+    assert rows(path, "SELECT id FROM images") == [(DOG.id,)]
+    assert await store.add_picture("t:1", CAT) == 3
+
+
+async def test_a_removed_picture_stays_with_others_who_sent_it(store: Store) -> None:
+    await ask(store, "t:1", "?", CAT, key="k1")
+    await ask(store, "t:2", "?", CAT, key="k2")
+    await store.remove_picture("t:1", 1)
+    assert numbers((await store.load("t:2")).turns[0]) == [1]
+
+
+async def test_a_waiting_picture_can_be_removed(store: Store) -> None:
+    await store.add_picture("t:1", CAT)
+    assert await store.remove_picture("t:1", 1)
+    assert (await store.load("t:1")).waiting == ()
+
+
+async def test_a_picture_removed_while_its_answer_is_written_stays_removed(store: Store) -> None:
+    await store.add_picture("t:1", CAT)
+    asked = (await store.load("t:1")).ask(Question("What is it?"))
+    await store.remove_picture("t:1", 1)
+    await answer_turn(store, asked, "k1")
+    assert (await store.load("t:1")).pictures == ()
+
+
+async def test_an_image_deleted_by_its_sender_leaves_every_conversation(store: Store, path: Path) -> None:
+    await ask(store, "slack:1", "?", CAT, DOG, key="k1")
+    await store.add_picture("slack:2", CAT)
+    assert await store.remove_image(CAT.id)
+    assert not await store.remove_image(CAT.id)
+    assert numbers((await store.load("slack:1")).turns[0]) == [2]
+    assert (await store.load("slack:2")).waiting == ()
+    with pytest.raises(NotFound):
+        await store.picture(CAT.id)
+
+
+async def test_the_sent_file_comes_with_the_picture_but_not_with_every_question(store: Store) -> None:
+    large = replace(CAT, original=b"as it was sent")
+    await ask(store, "t:1", "?", CAT, key="k1")
+    assert (await store.picture(CAT.id)).original is None
+    await ask(store, "t:1", "?", large, key="k2")
+    assert await store.picture(CAT.id) == large
+    assert (await store.load("t:1")).pictures[0].image == CAT
+
+
+async def test_a_retried_turn_takes_the_place_of_the_old_one(store: Store) -> None:
+    await ask(store, "t:1", "first", CAT, key="k1")
+    old = await ask(store, "t:1", "second", key="k2")
+    last = await ask(store, "t:1", "third", key="k3")
+    new = replace(old, answer=Answer("better", Ending.DONE))
+    await store.save("t:1", new, "k4", replaces="k2")
+    assert (await store.load("t:1")).turns[1:] == (new, last)
+    assert await store.answered("k2") == old
+    assert await store.last_key("t:1") == "k3"
+
+
+async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Store, path: Path) -> None:
+    await ask(store, "t:1", "old", CAT, DOG, key="k1")
+    await store.add_picture("t:1", BIRD)
+    await store.begin("t:1")
+    assert await store.load("t:1") == Conversation("t:1")
+    assert await store.last_key("t:1") is None
+    new = await ask(store, "t:1", "new", DOG, key="k2")
+    assert numbers(new) == [1]
+    assert (await store.load("t:1")).turns == (new,)
+    assert rows(path, "SELECT count(*) FROM turns") == [(2,)]
+    await store.begin("t:2")
+    assert await store.conversations("t:2") == []
+
+
+async def test_forgetting_removes_the_conversation_and_what_nobody_else_uses(store: Store, path: Path) -> None:
+    await ask(store, "t:1", "a secret question", CAT, DOG, key="k1")
+    await store.begin("t:1")
+    await store.add_picture("t:1", BIRD)
+    kept = await ask(store, "t:2", "?", DOG, key="k2")
+    message = await store.put("t", "m1", "t:1", "a secret payload")
+    await store.forget("t:1")
+    assert await store.load("t:1") == Conversation("t:1")
+    assert (await store.load("t:2")).turns == (kept,)
+    assert rows(path, "SELECT id FROM images") == [(DOG.id,)]
+    assert await store.unfinished("t") == []
+    assert message is not None
+    assert await store.put("t", "m1", "t:1", "again") is None
+
+
+async def test_nothing_of_a_forgotten_conversation_stays_in_the_files(store: Store, path: Path) -> None:
+    secret = image("a secret picture " * 1000)
+    await ask(store, "t:1", "a secret question", secret, key="k1")
+    await store.put("t", "m1", "t:1", "a secret payload")
+    await store.forget("t:1")
+    assert b"secret" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
+async def test_conversations_are_listed_newest_first_by_prefix(store: Store) -> None:
+    await ask(store, "web:a:1", "What  is\nthis? " + "long " * 40, CAT, key="k1")
+    await ask(store, "web:a:2", "Which one?", key="k2")
+    await ask(store, "web:b:3", "Other", key="k3")
+    await ask(store, "web:a:1", "Follow-up", key="k4")
+    await store.add_picture("web:aX", CAT)
+    found = await store.conversations("web:a:")
+    assert [summary.id for summary in found] == ["web:a:1", "web:a:2"]
+    assert found[0].title.startswith("What is this? long long")
+    assert len(found[0].title) == 80
+    assert abs(found[0].updated.timestamp() - time.time()) < 60
+    assert [summary.id for summary in await store.conversations("web:a:", limit=1)] == ["web:a:1"]
+    assert await store.conversations("web_a%") == []
+
+
+async def test_conversations_expire(store: Store, path: Path) -> None:
+    await ask(store, "t:1", "?", CAT, key="k1")
+    message = await store.put("t", "m1", "t:1", "payload")
+    assert message is not None
+    await store.finish([message.id])
+    now = time.time()
+    assert await store.expire(now + 29 * DAY) == 0
+    assert await store.put("t", "m1", "t:1", "again") is None
+    assert await store.expire(now + 31 * DAY) == 1
+    assert [rows(path, f"SELECT count(*) FROM {table}") for table in ("conversations", "images", "messages")] == [
+        [(0,)]
+    ] * 3
+
+
+async def test_with_zero_days_nothing_expires(path: Path) -> None:
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", expire_days=0))
+    await ask(store, "t:1", "?", CAT, key="k1")
+    assert await store.expire(time.time() + 10_000 * DAY) == 0
+    assert (await store.load("t:1")).turns
+    await store.close()
+
+
+async def test_thumbs_are_kept_and_can_be_taken_back(store: Store) -> None:
+    turn = await ask(store, "t:1", "?", CAT, key="k1")
+    other = await ask(store, "t:1", "??", key="k2")
+    assert await store.rate("k1", 1)
+    assert await store.rate("k2", -1)
+    assert not await store.rate("k9", 1)
+    assert await store.rated() == [(turn, 1), (other, -1)]
+    await store.rate("k1", 0)
+    assert await store.rated() == [(other, -1)]

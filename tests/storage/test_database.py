@@ -1,0 +1,169 @@
+"""The database under power cuts, other writers, full disks and cancelled tasks."""
+
+import asyncio
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from core.conversation import Answer, Ending, Question
+from core.errors import Busy, OperatorError
+from storage.store import Config, Store
+from tests.storage.things import ask, image, numbers
+from tests.storage.writer import PICTURES
+
+ROOT = Path(__file__).parents[2]
+
+
+def pragma(path: Path, name: str) -> object:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(f"PRAGMA {name}").fetchone()[0]
+    finally:
+        connection.close()
+
+
+async def test_a_kill_at_any_moment_leaves_whole_conversations(path: Path) -> None:
+    url, random = f"sqlite+aiosqlite:///{path}", Random(5)
+    for start in range(5):
+        saved, forgotten = _write_and_kill(url, str(start), random.uniform(0.02, 0.5))
+        assert pragma(path, "integrity_check") == "ok"
+        store = await Store.open(Config(url=url))
+        conversations = [await store.load(f"c:{number}") for number in range(3)]
+        turns = {turn.text: turn for conversation in conversations for turn in conversation.turns}
+        lost = [key for key, conversation_id in saved.items() if key not in turns and conversation_id not in forgotten]
+        assert saved
+        assert not lost
+        assert all(len(turn.pictures) == PICTURES for turn in turns.values())
+        assert all(turn.answer and turn.answer.text == text for text, turn in turns.items())
+        for conversation in conversations:
+            shown = [number for turn in conversation.turns for number in numbers(turn)]
+            assert shown == list(range(1, len(shown) + 1))
+        await store.close()
+    assert _dangling(path) == 0
+
+
+def _write_and_kill(url: str, start: str, seconds: float) -> tuple[dict[str, str], set[str]]:
+    """What the writer said was saved, and which conversations it may have forgotten since."""
+    command = [sys.executable, "-m", "tests.storage.writer", url, start]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = [process.stdout.readline()]
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        lines += process.stdout.readlines()
+    saved: dict[str, str] = {}
+    for line in lines:
+        match line.split():
+            case ["saved", key, conversation_id]:
+                saved[key] = conversation_id
+            case ["forgot", conversation_id]:
+                saved = {key: where for key, where in saved.items() if where != conversation_id}
+    number = sum(line.startswith("saved") for line in lines)  # the turn that the kill interrupted
+    return saved, {f"c:{(number + 1) % 3}"} if number % 5 == 4 else set()
+
+
+def _dangling(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        query = "SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM pictures WHERE image_id IS NOT NULL)"
+        return int(connection.execute(query).fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def test_the_file_is_prepared_for_power_cuts_and_other_readers(store: Store, path: Path) -> None:
+    await store.check()
+    assert pragma(path, "journal_mode") == "wal"
+    assert pragma(path, "auto_vacuum") == 2
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+async def test_a_write_waits_for_another_process(store: Store, path: Path) -> None:
+    other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.execute, ["COMMIT"])
+    release.start()
+    turn = await ask(store, "t:1", "?", image("cat"), key="k1")
+    release.join()
+    other.close()
+    assert (await store.load("t:1")).turns == (turn,)
+
+
+async def test_two_stores_write_the_same_message_once(store: Store, path: Path) -> None:
+    other = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    keys = [f"k{number}" for number in range(20)]
+    results = await asyncio.gather(*[side.put("t", key, "t:1", "x") for key in keys for side in (store, other)])
+    assert sum(result is not None for result in results) == len(keys)
+    await other.close()
+
+
+async def test_many_conversations_are_written_at_once(store: Store) -> None:
+    await asyncio.gather(*[ask(store, f"t:{n % 10}", str(n), image(str(n)), key=str(n)) for n in range(40)])
+    assert sum([len((await store.load(f"t:{n}")).turns) for n in range(10)]) == 40
+
+
+async def test_a_cancelled_save_is_whole_or_nothing_and_blocks_nobody(store: Store) -> None:
+    asked = (await store.load("t:1")).ask(Question("?", (image("cat"), image("dog"))))
+    turn = replace(asked.turns[-1], answer=Answer("yes", Ending.DONE))
+    for steps in range(60):
+        task = asyncio.create_task(store.save("t:1", turn, f"k{steps}"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait_for(ask(store, "t:2", "?", key="last"), 5)
+    turns = (await store.load("t:1")).turns
+    assert all(numbers(saved) == [1, 2] for saved in turns)
+
+
+async def test_a_full_disk_is_reported_and_harms_nothing(store: Store, path: Path) -> None:
+    first = await ask(store, "t:1", "?", image("cat"), key="k1")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, old[1]))
+    try:
+        with pytest.raises(Busy, match="try again"):
+            await ask(store, "t:1", "large", image("dog" * 200_000), key="k2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    second = await ask(store, "t:1", "large", image("dog" * 200_000), key="k2")
+    assert (await store.load("t:1")).turns == (first, second)
+    assert pragma(path, "integrity_check") == "ok"
+
+
+async def test_what_people_said_is_not_logged_when_the_database_fails(
+    store: Store, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE turn_pictures")
+    connection.commit()
+    connection.close()
+    with pytest.raises(Busy):
+        await ask(store, "t:1", "a secret", image("cat"), key="k1")
+    assert "turn_pictures" in caplog.text
+    assert "a secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["answers.db", "nosuch://x", "sqlite+nosuch:///x", "sqlite+aiosqlite:////proc/nowhere/x.db"]
+)
+async def test_an_address_that_cannot_work_is_explained(url: str) -> None:
+    with pytest.raises(OperatorError, match=r"database"):
+        await Store.open(Config(url=url))
+
+
+async def test_a_file_that_is_no_database_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database at all, but something else " * 100)
+    with pytest.raises(OperatorError, match="file is not a database"):
+        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))

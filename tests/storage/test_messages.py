@@ -1,0 +1,54 @@
+from pathlib import Path
+
+from core.inbox import Message
+from storage.store import Config, Store
+from tests.storage.things import ask, image
+
+
+async def put(store: Store, key: str, conversation_id: str = "t:1", group: str | None = None) -> Message:
+    message = await store.put("telegram", key, conversation_id, f"payload of {key}", group)
+    assert message is not None
+    return message
+
+
+async def test_a_message_is_written_down_once_also_after_a_restart(store: Store, path: Path) -> None:
+    message = await put(store, "u1", group="album")
+    assert message == Message(message.id, "telegram", "u1", "t:1", "payload of u1", "album")
+    assert await store.put("telegram", "u1", "t:1", "again") is None
+    again = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    assert await again.put("telegram", "u1", "t:1", "again") is None
+    assert await again.unfinished("telegram") == [message]
+    await again.close()
+
+
+async def test_unfinished_messages_come_oldest_first_with_what_was_sent(store: Store) -> None:
+    first, second, third = [await put(store, key) for key in ("u3", "u1", "u2")]
+    await store.record_sent(first.id, ["100"])
+    await store.record_sent(first.id, ["100", "101"])
+    await store.finish([second.id])
+    found = await store.unfinished("telegram")
+    assert [(message.key, message.sent) for message in found] == [("u3", ("100", "101")), ("u2", ())]
+    assert third in found
+    assert await store.unfinished("slack") == []
+
+
+async def test_a_finished_message_keeps_only_its_key(store: Store, path: Path) -> None:
+    message = await put(store, "u1")
+    await store.finish([message.id])
+    assert await store.put("telegram", "u1", "t:1", "again") is None
+    await store.forget("t:other")  # writes SQLite's log back
+    assert b"payload of u1" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
+async def test_the_turn_of_a_sent_message_is_found_by_the_platforms_id(store: Store) -> None:
+    message, elsewhere = await put(store, "u1"), await put(store, "u2", "t:2")
+    await store.record_sent(message.id, ["100", "101"])
+    await store.record_sent(elsewhere.id, ["100"])
+    await store.finish([message.id])
+    turn = await ask(store, "t:1", "?", image("cat"), key="u1")
+    other = await ask(store, "t:2", "?", key="u2")
+    assert await store.turn_of_sent("telegram", "101") == turn
+    assert await store.turn_of_sent("telegram", "100", "t:1") == turn
+    assert await store.turn_of_sent("telegram", "100", "t:2") == other
+    assert await store.turn_of_sent("telegram", "999") is None
+    assert await store.turn_of_sent("slack", "101") is None

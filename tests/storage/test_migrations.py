@@ -1,0 +1,75 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from core.conversation import Answer, Ending, Figures, Picture, Turn
+from core.errors import OperatorError
+from storage.migrations import upgrade
+from storage.store import Config, Store
+from storage.tables import metadata
+from tests.storage.things import ask, image
+
+CAT = image("cat", b"as it was sent")
+
+
+def migrated(path: Path, revision: str = "head") -> None:
+    path.parent.mkdir(exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, revision)
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(path: Path) -> None:
+    migrated(path)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+async def test_a_database_of_the_previous_version_keeps_its_conversations(path: Path) -> None:
+    migrated(path, "0001")
+    with sqlite3.connect(path) as old:
+        old.execute("INSERT INTO conversations VALUES ('t:1', 'What?', 0, 2, 1e12, 1e12)")
+        old.execute("INSERT INTO images VALUES (?, 64, 32, 640, 320, ?, ?)", (CAT.id, CAT.data, CAT.original))
+        old.execute("INSERT INTO pictures VALUES (1, 't:1', 0, 1, ?)", (CAT.id,))
+        figures = '{"queue_s": 1.5, "of_long_ago": 3}'
+        old.execute(
+            "INSERT INTO turns VALUES (1, 't:1', 0, 0, 'k1', 0, 'What?', 'A cat.', 'done', ?, 1e12)", (figures,)
+        )
+        old.execute("INSERT INTO turn_pictures VALUES (1, 0, 1)")
+    old.close()
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    [turn] = (await store.load("t:1")).turns
+    assert turn == Turn("What?", (Picture(1, image("cat")),), Answer("A cat.", Ending.DONE, Figures(queue_s=1.5)))
+    assert await store.picture(CAT.id) == CAT
+    await store.rate("k1", 1)
+    assert await store.rated() == [(turn, 1)]
+    await ask(store, "t:1", "And now?", CAT, key="k2")
+    await store.close()
+
+
+async def test_opening_again_changes_nothing(store: Store, path: Path) -> None:
+    def schema() -> list[object]:
+        connection = sqlite3.connect(path)
+        found = connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+        connection.close()
+        return found
+
+    before = schema()
+    await (await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))).close()
+    assert schema() == before
+
+
+async def test_a_database_of_a_newer_program_is_refused(store: Store, path: Path) -> None:
+    with sqlite3.connect(path) as future:
+        future.execute("UPDATE alembic_version SET version_num = '9999'")
+    future.close()
+    with pytest.raises(OperatorError, match="newer version"):
+        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
