@@ -74,7 +74,7 @@ def _room_on_disk(settings: Settings) -> Finding:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     wanted = LEAST_DISK + settings["core.engine"].cache_limit * 1e9
-    if not os.access(folder, os.W_OK):
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         return Finding("disk", Level.WRONG, f"{folder} cannot be written: chown it, or set cache in [core.engine]")
     if free < LEAST_DISK:
         return Finding("disk", Level.WRONG, f"{free / 1e9:.1f} GB free in {folder}: make room, 2 GB at least")
