@@ -1,0 +1,211 @@
+"""Slack's Web API and file downloads as the bot needs them: Slack's errors become ours. Knows no conversation."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from types import TracebackType
+from typing import Any, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.reply import Later, Refused
+from core.errors import BadImage, BotError, OperatorError
+from core.images import Config, check_size
+
+log = logging.getLogger(__name__)
+
+SCOPES = frozenset(  # what the manifest asks for and the bot cannot do without
+    "app_mentions:read chat:write files:read channels:history groups:history im:history mpim:history".split()
+)
+WISHES = {"users:read": "people's languages stay unknown", "assistant:write": "no status line and no Stop of Slack's"}
+BAD_TOKEN = frozenset(
+    "invalid_auth not_authed account_inactive token_revoked token_expired no_permission org_login_required "
+    "ekm_access_denied team_access_not_granted not_allowed_token_type".split()
+)
+BUSY = frozenset(
+    "internal_error fatal_error service_unavailable request_timeout team_added_to_org messaging_processing_failed "
+    "update_failed external_channel_migrating".split()
+)
+REDIRECTS = 3
+
+
+class Unclear(Later):
+    """Nobody knows whether Slack has done it: the answer got lost, or it failed half-way."""
+
+
+class Declined(Refused):
+    """Slack says no, and will say no again; `error` is its word for it."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class SlackApi:
+    """Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
+
+    def __init__(self, bot_token: str, api_url: str, pace: float) -> None:
+        self._token = bot_token
+        self._url = api_url if api_url.endswith("/") else f"{api_url}/"
+        self._pace = pace  # seconds between two new messages in a channel
+        self._turns: dict[str, float] = {}  # channel -> when it may be written to again, in loop time
+        self._failures = 0  # in a row
+        self.team = self.bot = self.bot_id = ""
+
+    async def __aenter__(self) -> "SlackApi":
+        # The SDK would make a session per call; and its retries would post a message twice whose answer got lost.
+        self.session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=30), cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+        )
+        self.client = AsyncWebClient(self._token, base_url=self._url, session=self.session, retry_handlers=[])
+        # Bolt and Socket Mode bring their tokens themselves.
+        self.bare_client = AsyncWebClient(None, base_url=self._url, session=self.session, retry_handlers=[])
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.session.close()
+
+    async def introduce(self) -> None:
+        """Check the token and its scopes. Raises `OperatorError` that names what is missing."""
+        answer = await patiently(lambda: self.call(self.client.auth_test()))
+        self.team, self.bot, self.bot_id = answer["team_id"], answer["user_id"], answer.get("bot_id", "")
+        if not self.bot_id:
+            raise OperatorError("bot_token is not a bot's token: it has to begin with xoxb-.")
+        granted = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")} - {""}
+        if granted and (missing := sorted(SCOPES - granted)):
+            raise OperatorError(
+                "Slack has not granted this app: {scopes}. Add it on api.slack.com/apps under OAuth & Permissions "
+                "(bots/slack_manifest.yaml has all), then reinstall the app to the workspace.",
+                scopes=", ".join(missing),
+            )
+        for scope in sorted(WISHES.keys() - granted) if granted else ():
+            log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
+
+    async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+        """Raises `Later` (`Unclear` where it may have happened), `Declined`, or `OperatorError` for token and scope."""
+        try:
+            answer = await request
+        except SlackApiError as error:
+            self._translate(error)
+        except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
+            raise self._unclear(type(error).__name__) from error
+        self._failures = 0
+        return answer
+
+    async def turn(self, channel: str) -> None:
+        """Wait until a new message may be posted in the channel: Slack takes about one a second."""
+        now = asyncio.get_running_loop().time()
+        self._turns = {name: time for name, time in self._turns.items() if time > now}
+        start = self._turns.get(channel, now)
+        self._turns[channel] = start + self._pace
+        await asyncio.sleep(start - now)
+
+    async def download(self, file: dict[str, Any], images: Config) -> bytes:
+        """The file as Slack keeps it. Raises `BadImage` or `TooLarge` with a sentence, or `Later`."""
+        if file.get("file_access") == "check_file_info":  # Slack Connect: the event only carries its id
+            file = await self._look_up(file)
+        name = file.get("name") or file.get("title") or file.get("id", "")
+        if file.get("mode") in ("tombstone", "hidden_by_limit") or file.get("file_access") == "file_not_found":
+            raise BadImage("{name} was deleted in Slack, so I cannot look at it.", name=name)
+        if file.get("size"):
+            check_size(file["size"], images)
+        url = file.get("url_private_download") or file.get("url_private") or ""
+        if file.get("is_external") or file.get("mode") == "external" or not self._is_slacks(url):
+            raise BadImage("{name} is not kept by Slack. Please upload the picture itself.", name=name)
+        try:
+            data = await self._get(url, images)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unclear(type(error).__name__) from error
+        if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            log.error(
+                "Slack gave its login page instead of a picture: the bot token lacks the scope files:read. Add it on "
+                "api.slack.com/apps under OAuth & Permissions, then reinstall the app to the workspace."
+            )
+            raise BadImage("Slack does not let me read {name}. Whoever runs me finds in my log what to do.", name=name)
+        return data
+
+    async def _look_up(self, file: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return dict((await self.call(self.client.files_info(file=file["id"])))["file"])
+        except (Declined, OperatorError) as error:
+            log.error("files.info on a Slack Connect file: %s", error)
+            raise BadImage("Slack does not let me read a file that was shared from another workspace.") from error
+
+    async def _get(self, url: str, images: Config) -> bytes:
+        """Redirects are followed by hand, as the token is for Slack only."""
+        for _ in range(REDIRECTS):
+            headers = {"Authorization": f"Bearer {self._token}"} if self._is_slacks(url) else {}
+            async with self.session.get(url, headers=headers, allow_redirects=False) as answer:
+                if answer.status in (301, 302, 303, 307, 308):
+                    url = urljoin(url, answer.headers.get("Location", ""))
+                    continue
+                if answer.status == 429:
+                    raise Later(_seconds(answer.headers.get("Retry-After")))
+                if answer.status >= 500:
+                    raise self._unclear(f"HTTP {answer.status}")
+                if answer.content_type == "text/html":
+                    return b"<html"
+                if answer.status != 200:
+                    raise BadImage("Slack does not give me that file any more. Please upload it again.")
+                data = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    data += chunk
+                    check_size(len(data), images)
+                return bytes(data)
+        return b"<html"  # Slack's login sends in circles
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether the token may be sent there."""
+        parts, own = urlsplit(url), urlsplit(self._url)
+        if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and (host in ("slack.com", "slack-files.com") or host.endswith(".slack.com"))
+
+    def _translate(self, error: SlackApiError) -> NoReturn:
+        response = error.response
+        data = response.data if isinstance(response, AsyncSlackResponse) and isinstance(response.data, dict) else {}
+        status = response.status_code if isinstance(response, AsyncSlackResponse) else 500
+        word = str(data.get("error", ""))
+        if status == 429 or word in ("ratelimited", "rate_limited"):
+            raise Later(_seconds(response.headers.get("Retry-After"))) from error
+        if status >= 500 or not word or word in BUSY:
+            raise self._unclear(word or f"HTTP {status}") from error
+        self._failures = 0
+        if word in BAD_TOKEN:
+            raise OperatorError(
+                "Slack does not accept the token ({error}). Copy it anew from api.slack.com/apps: bot_token (xoxb-) is "
+                "under OAuth & Permissions, app_token (xapp-) under Basic Information.",
+                error=word,
+            ) from error
+        if word == "missing_scope":
+            raise OperatorError(
+                "Slack has not granted this app: {scopes}. Add it on api.slack.com/apps under OAuth & Permissions "
+                "(bots/slack_manifest.yaml has all), then reinstall the app to the workspace.",
+                scopes=str(data.get("needed", "?")),
+            ) from error
+        raise Declined(word) from error
+
+    def _unclear(self, reason: str) -> Unclear:
+        self._failures = min(self._failures + 1, 8)
+        seconds = min(0.1 * 2**self._failures, 30.0)
+        log.info("Slack does not answer (%s), again in %.1f s", reason, seconds)
+        return Unclear(seconds)
+
+
+async def patiently(request: Any, attempts: int = 8) -> Any:
+    """`await request()`, again after each `Later`. Raises `BotError` when Slack stays away."""
+    for _ in range(attempts):
+        try:
+            return await request()
+        except Later as later:
+            await asyncio.sleep(later.seconds)
+    raise BotError("Slack does not answer me at the moment. Please try again in a few minutes.")
+
+
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdigit() else 10.0

@@ -1,0 +1,54 @@
+"""The settings of [bots.slack]."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+
+_ID = re.compile(r"[TECGDUW][A-Z0-9]+")
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """Made in five minutes from bots/slack_manifest.yaml: api.slack.com/apps, Create New App, From a manifest."""
+
+    bot_token: SecretStr = Field(description="OAuth & Permissions, Bot User OAuth Token; begins with xoxb-.")
+    app_token: SecretStr | None = Field(
+        None,
+        description="Basic Information, App-Level Tokens, scope connections:write; begins with xapp-. Socket Mode.",
+    )
+    signing_secret: SecretStr | None = Field(
+        None, description="Instead of app_token: Slack sends to https://<your host>/slack/events of [bots.web]."
+    )
+    allow: tuple[str, ...] = Field(
+        (), description='Who is answered: ids of people (U…), channels (C…) and workspaces (T…); "*" is everybody.'
+    )
+    threads: Literal["mention", "follow"] = Field(
+        "mention", description='"follow" also answers without a mention in threads where the bot was asked before.'
+    )
+    streaming: Literal["native", "edit"] = Field(
+        "native", description='"edit" posts and edits messages, also where Slack could stream.'
+    )
+    interval: float = Field(1.2, gt=0, description="Seconds between two updates of a growing answer.")
+    pace: float = Field(1.0, ge=0, description="Seconds between two new messages in a channel; Slack asks for one.")
+    api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
+
+    @field_validator("allow")
+    @classmethod
+    def _check_ids(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in allow:
+            if entry != "*" and not _ID.fullmatch(entry):
+                raise ValueError(f"{entry} is no id of Slack's: a person's begins with U, a channel's with C; or \"*\"")
+        return allow
+
+    @model_validator(mode="after")
+    def _check_way_in(self) -> "Config":
+        if (self.app_token is None) == (self.signing_secret is None):
+            raise ValueError("give either app_token (Socket Mode) or signing_secret (HTTP)")
+        if not self.bot_token.get_secret_value().startswith("xoxb-"):
+            raise ValueError("bot_token begins with xoxb-; it is under OAuth & Permissions")
+        if self.app_token and not self.app_token.get_secret_value().startswith("xapp-"):
+            raise ValueError("app_token begins with xapp-; it is under Basic Information, App-Level Tokens")
+        return self
+
+    def allows(self, user: str, channel: str, team: str) -> bool:
+        return not {"*", user, channel, team}.isdisjoint(self.allow)

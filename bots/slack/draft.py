@@ -1,0 +1,349 @@
+"""An answer being written in a Slack thread: streamed where Slack can, else posted and edited, in the same words.
+
+Exactly once: a stream carries no metadata until it is stopped, and its text can only grow. So its first call sends no
+text, and only its `ts` is written down; whatever goes wrong later (an append whose answer got lost, a stream that
+expired, a dead process) ends with `chat.update`, which replaces everything and may be repeated. A message whose `ts`
+was never written down is found in the thread: it is ours and carries this answer's key, or none at all.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from bots.reply import Gone, Later
+from bots.slack.api import Declined, SlackApi, Unclear
+from bots.slack.text import LIMIT, defuse, escape, split
+from core.conversation import Answer
+from core.errors import OperatorError
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+EVENT_TYPE = "picture_answer"  # of our messages' metadata
+STATUS_S = 90  # seconds; Slack clears a status line after two minutes
+PLACEHOLDER = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an answer goes. `asked` is the `ts` of the message it answers; a stream is shown to one `user` first."""
+
+    channel: str
+    thread: str
+    asked: str
+    user: str
+    team: str
+
+    @property
+    def direct(self) -> bool:
+        return self.channel.startswith("D")
+
+
+@dataclass(slots=True)
+class Abilities:
+    """What this app and workspace can do, as far as tried; shared by all drafts."""
+
+    streams: bool = True
+    status_line: bool = True
+    sessions: bool = True  # Slack's own Stop button; a stream cannot carry ours, so without it answers are edited
+
+
+class Draft:
+    """Use with `async with`. `retries` is set when the model answers, so that its answer gets a button for another."""
+
+    def __init__(
+        self,
+        slack: SlackApi,
+        place: Place,
+        key: str,
+        voice: Voice,
+        abilities: Abilities,
+        interval: float,
+        sent: tuple[str, ...],
+        resumed: bool,
+        stopped: Callable[[], object],
+    ) -> None:
+        self.interval = interval
+        self.retries = False
+        self._slack = slack
+        self._place = place
+        self._key = key
+        self._voice = voice
+        self._abilities = abilities
+        self._careful = resumed  # something of ours may stand in the thread that is not written down
+        self._stopped = stopped
+        self._streaming = True
+        self._streams: dict[str, str] = {}  # ts of an open stream -> its text
+        self._sent = list(sent)
+        self._session = False
+        self._line = ""
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Draft":
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self._renewing:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        if self._session:
+            await self._set_session("active")
+
+    def split(self, text: str) -> list[str]:
+        return split(defuse(text))
+
+    async def preview(self, text: str) -> bool:
+        return False
+
+    async def status(self, sentence: str) -> bool:
+        if self._sent:
+            return True  # an earlier run has already begun to write
+        if not self._session:
+            self._session = await self._set_session("processing")
+        self._line = sentence or self._voice.say("is looking …")
+        if not await self._show_line():
+            self._streaming = False  # the line has to stand in the message itself, which only an edit can replace
+            return False
+        self._renewing = self._renewing or asyncio.create_task(self._renew())
+        return True
+
+    async def post(self) -> str:
+        if self._careful and (left := await self._left_behind()):
+            ts = left[0]
+            if self._line:  # only a new message would take it away
+                self._line = ""
+                await self._show_line()
+        else:
+            ts = await self._create()
+        self._sent.append(ts)
+        return ts
+
+    async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
+        if sent not in self._streams or not await self._stream(sent, part, answer, last):
+            await self._replace(sent, part, answer, last)
+        if answer is not None and last and self._careful:
+            for ts in await self._left_behind():  # a post whose answer got lost came through after all
+                await self.remove(ts)
+
+    async def remove(self, sent: str) -> None:
+        if sent in self._sent:
+            self._sent.remove(sent)
+        try:
+            await self._slack.call(self._slack.client.chat_delete(channel=self._place.channel, ts=sent))
+        except Declined as declined:
+            if declined.error != "message_not_found":
+                log.warning("a message that is not needed any more stays: %s", declined.error)
+
+    # One message
+
+    async def _create(self) -> str:
+        await self._slack.turn(self._place.channel)
+        try:
+            if self._streaming and self._abilities.streams and self._abilities.sessions:
+                with suppress(Declined, OperatorError):
+                    return await self._open_stream()
+                self._streaming = False
+            answer = await self._slack.call(
+                self._slack.client.chat_postMessage(
+                    channel=self._place.channel,
+                    thread_ts=self._place.thread,
+                    text=PLACEHOLDER,
+                    metadata=self._metadata(),
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+            )
+        except Unclear:
+            self._careful = True
+            raise
+        return str(answer["ts"])
+
+    async def _open_stream(self) -> str:
+        place = self._place
+        try:
+            answer = await self._slack.call(
+                self._slack.client.chat_startStream(
+                    channel=place.channel,
+                    thread_ts=place.thread,
+                    recipient_user_id=None if place.direct else place.user,
+                    recipient_team_id=None if place.direct else place.team,
+                )
+            )
+        except Declined as declined:
+            if declined.error in ("unknown_method", "method_deprecated", "not_allowed", "feature_not_enabled"):
+                self._abilities.streams = False
+            log.info("no stream (%s): posting and editing instead", declined.error)
+            raise
+        ts = str(answer["ts"])
+        self._streams[ts] = ""
+        return ts
+
+    async def _stream(self, ts: str, part: str, answer: Answer | None, last: bool) -> bool:
+        """False when the stream is over and its text has to be replaced."""
+        shown = self._streams[ts]
+        rest = part.removeprefix(shown)
+        try:
+            if not part.startswith(shown):
+                await self._stop_stream(ts)
+                return False
+            if answer is None and last:
+                if rest:
+                    await self._append(ts, rest)
+                return True
+            buttons = self._buttons(answer) if last else []
+            await self._stop_stream(ts, rest, blocks=buttons, metadata=self._metadata())
+            return True
+        except Unclear:
+            self._streams.pop(ts, None)  # nobody knows what it says now
+            return False
+        except Declined as declined:
+            self._streams.pop(ts, None)
+            if declined.error == "stopped_by_user":
+                self._stopped()
+            log.info("the stream ended (%s): editing instead", declined.error)
+            return False
+
+    async def _append(self, ts: str, text: str) -> None:
+        await self._slack.call(
+            self._slack.client.chat_appendStream(channel=self._place.channel, ts=ts, markdown_text=text)
+        )
+        self._streams[ts] += text
+
+    async def _stop_stream(self, ts: str, text: str = "", **arguments: Any) -> None:
+        arguments = {name: value for name, value in arguments.items() if value}
+        if text:
+            arguments["markdown_text"] = text
+        await self._slack.call(self._slack.client.chat_stopStream(channel=self._place.channel, ts=ts, **arguments))
+        self._streams.pop(ts, None)
+
+    async def _replace(self, ts: str, part: str, answer: Answer | None, last: bool) -> None:
+        blocks = [{"type": "markdown", "text": part}, *(self._buttons(answer) if last else [])]
+        try:
+            await self._update(ts, part, blocks)
+        except Declined as declined:
+            if declined.error == "streaming_state_conflict":  # left open by a dead process, or its stop got lost
+                with suppress(Declined):
+                    await self._stop_stream(ts)
+                raise Later(0.2) from declined
+            if declined.error in ("message_not_found", "cant_update_message", "edit_window_closed"):
+                self._sent.remove(ts)
+                raise Gone from declined
+            if declined.error not in ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"):
+                raise
+            log.warning("Slack does not take an answer's Markdown (%s): sent as plain text", declined.error)
+            await self._update(ts, part, [])
+
+    async def _update(self, ts: str, part: str, blocks: list[dict[str, Any]]) -> None:
+        await self._slack.call(
+            self._slack.client.chat_update(
+                channel=self._place.channel,
+                ts=ts,
+                text=escape(part)[:LIMIT],  # for notifications; the blocks are what is read
+                blocks=blocks,
+                metadata=self._metadata(),
+            )
+        )
+
+    async def _left_behind(self) -> list[str]:
+        """Our messages below the question that nobody wrote down, oldest first."""
+        try:
+            answer = await self._slack.call(
+                self._slack.client.conversations_replies(
+                    channel=self._place.channel,
+                    ts=self._place.thread,
+                    oldest=self._place.asked,
+                    include_all_metadata=True,
+                    limit=200,
+                )
+            )
+        except (Declined, OperatorError) as error:
+            log.warning("whether an answer already stands there could not be seen: %s", error)
+            return []
+        return [
+            message["ts"]
+            for message in answer["messages"]
+            if message.get("user") == self._slack.bot
+            and message["ts"] > self._place.asked
+            and message["ts"] not in self._sent
+            and _key(message) in (self._key, None)
+        ]
+
+    def _metadata(self) -> dict[str, Any]:
+        return {"event_type": EVENT_TYPE, "event_payload": {"key": self._key}}
+
+    def _buttons(self, answer: Answer | None) -> list[dict[str, Any]]:
+        if answer is None:
+            return [_actions("stop", self._voice.say("Stop"), self._place.thread)]
+        if not self.retries:
+            return []
+        value = json.dumps({"key": self._key, "asked": self._place.asked, "sent": self._sent})
+        return [_actions("retry", self._voice.say("Try again"), value)]
+
+    # What Slack shows beside messages; it may not be there, and never matters
+
+    async def _show_line(self) -> bool:
+        if not self._abilities.status_line:
+            return False
+        place = self._place
+        try:
+            await self._slack.call(
+                self._slack.client.assistant_threads_setStatus(
+                    channel_id=place.channel, thread_ts=place.thread, status=self._line
+                )
+            )
+        except Later:
+            pass
+        except (Declined, OperatorError) as error:
+            log.info("no status line: %s", error)
+            self._abilities.status_line = not _is_final(error)
+            return False
+        return True
+
+    async def _renew(self) -> None:
+        while not self._sent:
+            await asyncio.sleep(STATUS_S)
+            await self._show_line()
+
+    async def _set_session(self, status: str) -> bool:
+        if not self._abilities.sessions:
+            return False
+        place = self._place
+        request: Awaitable[Any] = self._slack.client.agents_sessions_setStatus(
+            channel_id=place.channel, thread_ts=place.thread, status=status, initiator_user_id=place.user
+        )
+        try:
+            await self._slack.call(request)
+        except Later:
+            return False
+        except (Declined, OperatorError) as error:
+            log.info("no Stop button of Slack's: %s", error)
+            self._abilities.sessions = not _is_final(error)
+            return False
+        return True
+
+
+def _actions(action: str, label: str, value: str) -> dict[str, Any]:
+    text = {"type": "plain_text", "text": label}
+    return {"type": "actions", "elements": [{"type": "button", "action_id": action, "text": text, "value": value}]}
+
+
+def _key(message: dict[str, Any]) -> str | None:
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != EVENT_TYPE:
+        return None
+    return str((metadata.get("event_payload") or {}).get("key"))
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether it will be the same in every thread."""
+    return isinstance(error, OperatorError) or str(error) in (
+        "unknown_method",
+        "method_deprecated",
+        "not_allowed",
+        "not_an_agent",
+        "feature_not_enabled",
+    )

@@ -1,0 +1,191 @@
+"""What Bolt calls for each event. A listener decides, writes the event down and returns; only then is Slack told."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+
+from bots.reply import Later, Refused
+from bots.slack.api import SlackApi
+from bots.slack.bot import Bot, payload, payload_of
+from bots.slack.config import Config
+from bots.slack.draft import Place
+from bots.slack.message import Json, Message, command_of, removed_files
+from bots.slack.text import plain
+from core.errors import OperatorError
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+SHORTCUT = "ask_about_picture"
+
+
+class Listeners:
+    """`app` is Bolt's. It acknowledges after the listener by `process_before_response`; its default is before."""
+
+    def __init__(self, config: Config, slack: SlackApi, bot: Bot) -> None:
+        self._config = config
+        self._slack = slack
+        self._bot = bot
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+        async def authorize() -> AuthorizeResult:
+            """As `introduce` found it; else Bolt would ask auth.test about every event."""
+            return AuthorizeResult(enterprise_id=None, team_id=slack.team, bot_user_id=slack.bot, bot_id=slack.bot_id)
+
+        secret = config.signing_secret.get_secret_value() if config.signing_secret else None
+        self.app = AsyncApp(
+            name="picture-answers",
+            client=slack.bare_client,
+            authorize=authorize,
+            signing_secret=secret,
+            request_verification_enabled=secret is not None,
+            process_before_response=True,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
+        )
+        self._attach(self.app)
+
+    async def close(self) -> None:
+        """Let those finish that have begun to write something down."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2.0)
+
+    async def _track(self, next_: Callable[[], Awaitable[None]]) -> None:
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await next_()
+
+    def _attach(self, app: AsyncApp) -> None:
+        app.middleware(self._track)
+        app.event("app_mention")(self._on_message)
+        app.event("message")(self._on_message)
+        app.event("file_deleted")(self._on_file_deleted)
+        app.event("agent_session_stopped")(self._on_session_stopped)
+        app.action("stop")(self._on_stop)
+        app.action("retry")(self._on_retry)
+        app.shortcut(SHORTCUT)(self._on_shortcut)
+        app.view(SHORTCUT)(self._on_question)
+        for anything in (app.event, app.action, app.shortcut, app.view):
+            anything(re.compile(".*"))(self._on_anything_else)
+
+    async def _on_message(self, event: Json) -> None:
+        if event.get("subtype") in ("message_deleted", "message_changed"):
+            await self._on_removed(event)
+            return
+        message = Message.of(event, self._slack.team)
+        if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
+            return
+        conversation_id, key = message.conversation(self._slack.team), message.key(self._slack.team)
+        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop" and self._allows(message)
+        if stops and await self._bot.stop_once(key, conversation_id, payload_of(message)):
+            return
+        await self._bot.inbox.receive(key, conversation_id, payload_of(message))
+
+    async def _is_for_bot(self, message: Message) -> bool:
+        if message.direct or message.mentions(self._slack.bot):
+            return True
+        if self._config.threads == "mention" or message.top_level:
+            return False
+        return await self._bot.takes_part(message.conversation(self._slack.team))
+
+    def _allows(self, message: Message | Place) -> bool:
+        return self._config.allows(message.user, message.channel, message.team)
+
+    async def _on_removed(self, event: Json) -> None:
+        if not (files := removed_files(event)):
+            return
+        before = event["previous_message"]
+        thread = before.get("thread_ts") or before["ts"]
+        conversation_id = f"slack:{self._slack.team}:{event['channel']}:{thread}"
+        key = f"slack:removed:{event['channel']}:{event.get('event_ts') or event['ts']}"
+        await self._bot.inbox.receive(key, conversation_id, payload("removed", files=files))
+
+    async def _on_file_deleted(self, event: Json) -> None:
+        key = f"slack:deleted:{event['file_id']}"
+        await self._bot.inbox.receive(key, key, payload("removed", files=[event["file_id"]]))
+
+    async def _on_session_stopped(self, event: Json) -> None:
+        if thread := event.get("thread_ts"):
+            self._bot.stop(f"slack:{self._slack.team}:{event['channel']}:{thread}")
+
+    # Buttons, the shortcut and its window
+
+    async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
+        place = self._place(body)
+        if self._allows(place):
+            self._bot.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
+        await ack()
+
+    async def _on_retry(self, ack: AsyncAck, body: Json) -> None:
+        action = body["actions"][0]
+        value = json.loads(action["value"])
+        place = self._place(body, value["asked"])
+        conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
+        about = body["container"]["message_ts"]
+        if self._allows(place):
+            # Pressed twice, the button asks once; a new answer brings a new button.
+            key = f"slack:retry:{place.channel}:{about}:{hashlib.sha256(value['key'].encode()).hexdigest()[:16]}"
+            written = payload("retry", place=asdict(place), about=about, sent=value["sent"])
+            await self._bot.inbox.receive(key, conversation_id, written)
+        await ack()
+
+    def _place(self, body: Json, asked: str = "") -> Place:
+        message = body["message"]
+        channel = body["channel"]["id"]
+        team = body["user"].get("team_id") or self._slack.team
+        return Place(channel, message.get("thread_ts") or message["ts"], asked, body["user"]["id"], team)
+
+    async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
+        task = asyncio.create_task(self._open_window(body))  # its trigger is good for three seconds, as is the ack
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await ack()
+
+    async def _open_window(self, body: Json) -> None:
+        place = self._place(body, body["message"]["ts"])
+        voice = Voice(None)
+        try:
+            view = _window(json.dumps(asdict(place)), voice)
+            await self._slack.call(self._slack.client.views_open(trigger_id=body["trigger_id"], view=view))
+        except (Later, Refused, OperatorError) as error:
+            log.warning("the window for a question could not be opened: %s", error)
+
+    async def _on_question(self, ack: AsyncAck, body: Json) -> None:
+        view = body["view"]
+        place = Place(**json.loads(view["private_metadata"]))
+        text = view["state"]["values"]["question"]["text"]["value"]
+        conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
+        written = payload("window", place=asdict(place), text=text)
+        await self._bot.inbox.receive(f"slack:window:{view['id']}", conversation_id, written)
+        await ack()
+
+    async def _on_anything_else(self, ack: AsyncAck) -> None:
+        """Acknowledged, so that Slack does not send it again."""
+        await ack()
+
+
+def _window(private_metadata: str, voice: Voice) -> Json:
+    return {
+        "type": "modal",
+        "callback_id": SHORTCUT,
+        "private_metadata": private_metadata,
+        "title": {"type": "plain_text", "text": voice.say("Ask about a picture")},
+        "submit": {"type": "plain_text", "text": voice.say("Ask")},
+        "close": {"type": "plain_text", "text": voice.say("Cancel")},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "question",
+                "label": {"type": "plain_text", "text": voice.say("Your question")},
+                "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000},
+            }
+        ],
+    }

@@ -1,0 +1,60 @@
+"""Plugs the parts of the Slack bot together and runs them."""
+
+import asyncio
+import logging
+
+from slack_bolt.async_app import AsyncApp
+from starlette.routing import Router
+
+from bots.slack import socket, web
+from bots.slack.api import SlackApi
+from bots.slack.bot import Bot, Shelf
+from bots.slack.config import Config
+from bots.slack.listeners import Listeners
+from core.assistant import Assistant
+from core.errors import OperatorError
+from core.images import Config as ImagesConfig
+
+log = logging.getLogger(__name__)
+
+
+async def serve(
+    config: Config, assistant: Assistant, store: Shelf, images: ImagesConfig, router: Router | None
+) -> None:
+    if config.signing_secret and router is None:
+        raise OperatorError(
+            "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
+        )
+    if not config.allow:
+        log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
+    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
+        await slack.introduce()
+        bot = Bot(config, slack, assistant, store, images)
+        listeners = Listeners(config, slack, bot)
+        await bot.resume()
+        receiving = asyncio.create_task(_receive(config, slack, listeners.app, router))
+        try:
+            await asyncio.wait({receiving, bot.failure}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (bot.failure, receiving):
+                if ended.done():
+                    await ended
+        finally:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+            await listeners.close()
+            await bot.inbox.close()
+            bot.failure.cancel()
+
+
+async def _receive(config: Config, slack: SlackApi, app: AsyncApp, router: Router | None) -> None:
+    if config.app_token:
+        await socket.receive(app, slack, config.app_token.get_secret_value())
+    if router is None:
+        return
+    route = web.route(app)
+    router.routes.append(route)
+    log.info("Slack's events are taken at %s", web.PATH)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        router.routes.remove(route)

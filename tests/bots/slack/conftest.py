@@ -1,0 +1,114 @@
+"""A Slack of our own, a real store, a scripted engine, and the bot between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from PIL import Image as PilImage
+from starlette.applications import Starlette
+
+from bots.slack import Config, run
+from core.assistant import Assistant
+from core.images import Config as ImagesConfig
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.bots.slack.server import FakeSlack
+from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN, SECRET, Json, buttons, said
+from tests.fakes import ScriptedEngine
+
+Start = Callable[..., AbstractAsyncContextManager[None]]
+
+
+def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
+    data = BytesIO()
+    PilImage.new("RGB", size, colour).save(data, "PNG")
+    return data.getvalue()
+
+
+def settings(slack: FakeSlack, **changes: Any) -> Config:
+    values = {"bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "allow": ["*"], "api_url": slack.api_url}
+    return Config.model_validate({**values, "interval": 0.02, "pace": 0.0, **changes})
+
+
+@dataclass
+class Scene:
+    """What a test needs: what people do, and what they see then."""
+
+    slack: FakeSlack
+    store: Store
+    engine: Any
+
+    @asynccontextmanager
+    async def bot(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
+        """The bot over Socket Mode, connected."""
+        config = settings(self.slack, **changes)
+        task = asyncio.create_task(run(config, Assistant(self.engine, self.store), self.store, ImagesConfig()))
+        try:
+            connected = asyncio.create_task(self.slack.connected())
+            await asyncio.wait({task, connected}, return_when=asyncio.FIRST_COMPLETED)
+            connected.cancel()
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    @asynccontextmanager
+    async def bot_over_http(self, **changes: Any) -> AsyncIterator[None]:
+        """The bot behind a server that carries its route, as the web adapter does."""
+        app = Starlette()
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        self.slack.http_url = f"http://127.0.0.1:{port}/slack/events"
+        config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)
+        assistant = Assistant(self.engine, self.store)
+        task = asyncio.create_task(run(config, assistant, self.store, ImagesConfig(), app.router))
+        try:
+            while not app.router.routes and not task.done():
+                await asyncio.sleep(0.01)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            server.should_exit = True
+            await serving
+
+    async def finished(self, thread: str, count: int = 1, channel: str = "C0GENERAL") -> list[Json]:
+        """The bot's messages in a thread, once nothing is waiting and `count` of them stand there whole."""
+        async with asyncio.timeout(20):
+            while True:
+                await self.slack.settled()
+                found = self.slack.workspace.answers(channel, thread)
+                done = not await self.store.unfinished("slack")
+                if done and len(found) >= count:
+                    return found
+                await asyncio.sleep(0.01)
+
+    async def answer(self, thread: str, channel: str = "C0GENERAL") -> str:
+        return said((await self.finished(thread, channel=channel))[-1])
+
+    async def button(self, thread: str, action: str, channel: str = "C0GENERAL") -> tuple[Json, Json]:
+        """The first button of that kind in a thread, as soon as it is there, and its message."""
+        async with asyncio.timeout(20):
+            while True:
+                for message in self.slack.workspace.answers(channel, thread):
+                    for button in buttons(message):
+                        if button["action_id"] == action:
+                            return button, message
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"))
+    async with FakeSlack() as slack:
+        yield Scene(slack, store, ScriptedEngine())
+    await store.close()

@@ -1,0 +1,348 @@
+"""The tests' own Slack on loopback: Web API, files, Events API with signatures, Socket Mode over a real WebSocket.
+
+`person` methods do what people do. Everything that a bot has to stand can be switched on: slowness, 429, 500 before or
+after the effect, deliveries in several copies, connections that drop. `python -m tests.bots.slack.server 8000` runs it.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+
+from tests.bots.slack.workspace import APP, BOT, SECRET, TEAM, Json, Refusal, Workspace
+
+LOGIN_PAGE = "<!DOCTYPE html><html><body>Sign in to Slack</body></html>"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one call: `busy` is HTTP 429, `before` and `after` (its effect) HTTP 500, `cut` after it."""
+
+    kind: str
+    seconds: float = 0.0  # of a slow answer, or Retry-After
+
+
+@dataclass
+class FakeSlack:
+    """`http_url` makes it deliver there, not over WebSockets. `ack_s` is how long it waits for an acknowledgement."""
+
+    workspace: Workspace = field(default_factory=Workspace)
+    fault: Callable[[str], Fault | None] = lambda method: None
+    http_url: str | None = None
+    ack_s: float = 3.0
+    retry_s: float = 0.2
+    copies: int = 1
+    mention_carries_files: bool = False
+    acks: list[float] = field(default_factory=list)  # seconds
+    retries: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    connections: int = 0
+    refuse_sockets: bool = False
+
+    async def start(self, port: int = 0) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/api/{method}", self._api)
+        app.router.add_get("/files/{id}/{name}", self._file)
+        app.router.add_get("/login", self._login)
+        app.router.add_get("/socket", self._socket)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._sockets: list[web.WebSocketResponse] = []
+        self._tickets: set[str] = set()
+        self._waiting: dict[str, asyncio.Future[float]] = {}
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._session = aiohttp.ClientSession()
+
+    async def close(self) -> None:
+        for task in self._deliveries:
+            task.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
+        for socket in list(self._sockets):
+            await socket.close()
+        await self._session.close()
+        await self._runner.cleanup()
+
+    async def __aenter__(self) -> "FakeSlack":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/api/"
+
+    # What people do
+
+    def upload(self, data: bytes, name: str = "photo.png", mimetype: str = "image/png", **more: Any) -> Json:
+        """A file that a message can carry."""
+        file_id = f"F{len(self.workspace.files):05d}"
+        url = f"{self.url}/files/{file_id}/{name}"
+        file: Json = {"id": file_id, "name": name, "mimetype": mimetype, "size": len(data), "mode": "hosted"}
+        file |= {"filetype": name.rpartition(".")[2], "url_private": url, "url_private_download": url, **more}
+        self.workspace.files[file_id] = file
+        self.workspace.contents[file_id] = data
+        return file
+
+    def says(
+        self,
+        text: str,
+        files: tuple[Json, ...] = (),
+        channel: str = "C0GENERAL",
+        thread: str | None = None,
+        user: str = "U0ANN",
+        deliver: bool = True,
+    ) -> str:
+        """Somebody writes a message; returns its `ts`. The bot hears of it as Slack tells it."""
+        message: Json = {"type": "message", "user": user, "team": TEAM, "text": text, "ts": self.workspace.ts()}
+        if thread:
+            message["thread_ts"] = thread
+        if files:
+            message |= {"subtype": "file_share", "files": [self._as_sent(file) for file in files]}
+        self.workspace.channels[channel].append(message)
+        if not deliver:
+            return str(message["ts"])
+        where = {"channel": channel, "channel_type": "im" if channel.startswith("D") else "channel"}
+        if f"<@{BOT}>" in text and not channel.startswith("D"):
+            hidden = () if self.mention_carries_files else ("files", "subtype")
+            mention = {name: value for name, value in message.items() if name not in hidden}
+            self.tell({**mention, "type": "app_mention", "channel": channel})
+        self.tell({**message, **where})
+        return str(message["ts"])
+
+    def _as_sent(self, file: Json) -> Json:
+        if file["id"] in self.workspace.hidden:
+            return {"id": file["id"], "mode": "file_access", "file_access": "check_file_info"}
+        return file
+
+    def deletes_message(self, channel: str, ts: str) -> None:
+        message = self.workspace.find(channel, ts)
+        self.workspace.channels[channel].remove(message)
+        event = {"type": "message", "subtype": "message_deleted", "channel": channel, "deleted_ts": ts}
+        self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": message})
+
+    def deletes_file(self, file_id: str) -> None:
+        del self.workspace.files[file_id], self.workspace.contents[file_id]
+        self.tell({"type": "file_deleted", "file_id": file_id, "event_ts": self.workspace.ts()})
+
+    def stops_session(self, channel: str, thread: str, user: str = "U0ANN") -> None:
+        stopped = self.workspace.stop_streams(channel, thread)
+        event = {"type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user}
+        self.tell({**event, "event_ts": self.workspace.ts(), "streaming_message_ts": stopped})
+
+    def presses(self, button: Json, message: Json, channel: str = "C0GENERAL", user: str = "U0ANN") -> None:
+        action = {**button, "type": "button", "action_ts": self.workspace.ts(), "block_id": "b"}
+        body = {"type": "block_actions", "actions": [action], "message": message, "channel": {"id": channel}}
+        body |= {"container": {"type": "message", "message_ts": message["ts"], "channel_id": channel}}
+        self._interact({**body, "user": {"id": user, "team_id": TEAM}})
+
+    def opens_shortcut(self, message: Json, channel: str = "C0GENERAL", user: str = "U0ANN") -> None:
+        body = {"type": "message_action", "callback_id": "ask_about_picture", "message": message}
+        self._interact({**body, "channel": {"id": channel}, "user": {"id": user, "team_id": TEAM}})
+
+    def submits(self, view: Json, text: str, user: str = "U0ANN") -> None:
+        state = {"values": {"question": {"text": {"type": "plain_text_input", "value": text}}}}
+        self._interact(
+            {"type": "view_submission", "view": {**view, "state": state}, "user": {"id": user, "team_id": TEAM}}
+        )
+
+    # Deliveries
+
+    def tell(self, event: Json, copies: int | None = None) -> None:
+        envelope: Json = {"type": "event_callback", "team_id": TEAM, "api_app_id": APP, "event": event}
+        envelope |= {"event_id": f"Ev{uuid4().hex}", "event_time": int(time.time())}
+        for _ in range(copies or self.copies):
+            self._begin(self._deliver("events_api", envelope))
+
+    def _interact(self, body: Json) -> None:
+        trigger = uuid4().hex
+        self.workspace.triggers[trigger] = time.monotonic() + 3.0
+        body = {**body, "trigger_id": trigger, "team": {"id": TEAM}, "api_app_id": APP}
+        self._begin(self._deliver("interactive", body))
+
+    def _begin(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def settled(self) -> None:
+        """Until everything that was to be delivered is acknowledged."""
+        while self._deliveries:
+            await asyncio.wait(self._deliveries)
+
+    async def _deliver(self, kind: str, payload: Json) -> None:
+        """Again and again until it is acknowledged, as the retries of a patient Slack."""
+        attempt = 0
+        while True:
+            began = time.monotonic()
+            send = self._post if self.http_url else self._send
+            if await send(kind, payload, attempt):
+                self.acks.append(time.monotonic() - began)
+                return
+            attempt += 1
+            self.retries[kind] += 1
+            await asyncio.sleep(self.retry_s)
+
+    async def _send(self, kind: str, payload: Json, attempt: int) -> bool:
+        sockets = [socket for socket in self._sockets if not socket.closed]
+        if not sockets:
+            return False
+        envelope = uuid4().hex
+        acknowledged = self._waiting[envelope] = asyncio.get_running_loop().create_future()
+        message = {"envelope_id": envelope, "type": kind, "payload": payload, "accepts_response_payload": True}
+        if kind == "events_api":
+            message |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
+        try:
+            await sockets[-1].send_json(message)
+            await asyncio.wait_for(acknowledged, self.ack_s)
+        except (TimeoutError, ConnectionError):
+            return False
+        finally:
+            del self._waiting[envelope]
+        return True
+
+    async def _post(self, kind: str, payload: Json, attempt: int, secret: str = SECRET) -> bool:
+        assert self.http_url
+        body = json.dumps(payload)
+        headers = {"Content-Type": "application/json"}
+        if kind == "interactive":
+            body = urlencode({"payload": body})
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if attempt:
+            headers |= {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": "http_timeout"}
+        headers |= signed(body, secret)
+        try:
+            timeout = aiohttp.ClientTimeout(total=self.ack_s)
+            async with self._session.post(
+                self.http_url, data=body.encode(), headers=headers, timeout=timeout
+            ) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def drop_sockets(self, warn: bool = False) -> None:
+        """With `warn`, Slack says that it will, and leaves the rest to the bot."""
+        for socket in list(self._sockets):
+            if warn:
+                await socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
+            elif socket._req is not None and socket._req.transport is not None:
+                socket._req.transport.abort()
+
+    async def connected(self) -> None:
+        while not any(not socket.closed for socket in self._sockets):
+            await asyncio.sleep(0.01)
+
+    # The wire
+
+    async def _api(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        fault = self.fault(method)
+        if fault:
+            self.faults[fault.kind] += 1
+        if fault and fault.kind == "busy":
+            headers = {"Retry-After": f"{fault.seconds:.0f}"}
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+        if fault and fault.kind == "before":
+            return web.Response(status=500, text="oops")
+        if fault and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        answer = await self._answer(method, request)
+        if fault and fault.kind == "after":
+            return web.Response(status=503, text="oops", content_type="text/html")
+        if fault and fault.kind == "cut" and request.transport is not None:
+            request.transport.close()
+        return web.json_response(answer, headers={"x-oauth-scopes": ",".join(self.workspace.scopes)})
+
+    async def _answer(self, method: str, request: web.Request) -> Json:
+        args = await _arguments(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or args.pop("token", "")
+        try:
+            answer = self.workspace.call(method, token, args)
+        except Refusal as refusal:
+            self.workspace.refusals[f"{method} {refusal}"] += 1
+            return refusal.answer
+        if method == "apps.connections.open":
+            ticket = uuid4().hex
+            self._tickets.add(ticket)
+            answer["url"] = f"{self.url.replace('http', 'ws')}/socket?ticket={ticket}"
+        return answer
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        file_id = request.match_info["id"]
+        fault = self.fault("file")
+        if fault:
+            self.faults[f"file {fault.kind}"] += 1
+            if fault.kind in ("before", "after", "cut"):
+                return web.Response(status=500, text="oops")
+            if fault.kind == "busy":
+                return web.Response(status=429, headers={"Retry-After": f"{fault.seconds:.0f}"})
+        good = request.headers.get("Authorization") == f"Bearer {self.workspace.token}"
+        if not good or "files:read" not in self.workspace.scopes:
+            raise web.HTTPFound("/login?redir=/files")
+        if file_id not in self.workspace.contents:
+            raise web.HTTPNotFound
+        body = self.workspace.contents[file_id]
+        return web.Response(body=body, content_type=self.workspace.files[file_id]["mimetype"])
+
+    async def _login(self, _: web.Request) -> web.Response:
+        return web.Response(text=LOGIN_PAGE, content_type="text/html")
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        ticket = request.query.get("ticket", "")
+        if ticket not in self._tickets or self.refuse_sockets:
+            raise web.HTTPForbidden
+        self._tickets.remove(ticket)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "num_connections": 1})
+        self._sockets.append(socket)
+        self.connections += 1
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    waiting = self._waiting.get(json.loads(message.data).get("envelope_id", ""))
+                    if waiting and not waiting.done():
+                        waiting.set_result(time.monotonic())
+        finally:
+            self._sockets.remove(socket)
+        return socket
+
+
+def signed(body: str, secret: str = SECRET, age_s: float = 0.0) -> dict[str, str]:
+    moment = str(int(time.time() - age_s))
+    digest = hmac.new(secret.encode(), f"v0:{moment}:{body}".encode(), hashlib.sha256).hexdigest()
+    return {"X-Slack-Request-Timestamp": moment, "X-Slack-Signature": f"v0={digest}"}
+
+
+async def _arguments(request: web.Request) -> Json:
+    if request.content_type == "application/json":
+        return dict(await request.json())
+    return {**request.query, **await request.post()}
+
+
+async def _main(port: int) -> None:
+    slack = FakeSlack()
+    await slack.start(port)
+    print(slack.api_url, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import sys
+
+    asyncio.run(_main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
