@@ -34,6 +34,7 @@ class Request:
     about: str | None = None
     help: str = ""
     stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
+    made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the picture that the n-th file became
 
 
 class Memory(Protocol):
@@ -93,7 +94,9 @@ async def _obey(request: Request, assistant: Assistant, voice: Voice) -> AsyncGe
 async def _ask(
     request: Request, assistant: Assistant, memory: Memory, images: ImagesConfig, voice: Voice
 ) -> AsyncGenerator[Event]:
-    pictures = [await make_image(await read(), images) for read in request.files]
+    pictures: list[Image] = []
+    if not await assistant.history.answered(request.key):  # else only the delivery of its answer was interrupted
+        pictures = await _look(request, images)
     if request.about is not None and (turn := await memory.turn_of_sent(*_where(request))):
         pictures += [picture.image for picture in turn.pictures]
     if request.stopped():
@@ -109,6 +112,15 @@ async def _ask(
         yield says(
             voice.say("Send a picture with your question as its caption, or reply to a picture with a question.")
         )
+
+
+async def _look(request: Request, images: ImagesConfig) -> list[Image]:
+    pictures = []
+    for index, read in enumerate(request.files):
+        pictures.append(await make_image(await read(), images))
+        if request.made is not None:
+            await request.made(index, pictures[-1])
+    return pictures
 
 
 async def _again(
