@@ -50,7 +50,7 @@ def _fields(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _form(operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
-    form: dict[str, Any] = next(iter(content.values()), {}).get("schema", {})
+    form: dict[str, Any] = next(iter(content.values()))["schema"] if content else {}
     return form
 
 

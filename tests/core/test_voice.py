@@ -10,10 +10,16 @@ ROOT = Path(__file__).parents[2]
 
 def sentences() -> dict[str, str]:
     """Every literal that the code says to a person -> the file that says it."""
-    speakers = {"say", "BotError"} | _subclasses(BotError) - {"OperatorError", "ModelMissing"}  # operators read English
+    speakers = {"say", "BotError"} | _subclasses(BotError)
+    paths = [*ROOT.glob("bots/**/*.py"), *ROOT.glob("core/**/*.py"), *ROOT.glob("storage/**/*.py")]
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in paths}
+    for tree in trees.values():  # errors of an adapter's own
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        speakers |= {node.name for node in classes if any(_name(base) == "BotError" for base in node.bases)}
+    speakers -= {"OperatorError", "ModelMissing"}  # operators read English
     found = {}
-    for path in [*ROOT.glob("bots/**/*.py"), *ROOT.glob("core/**/*.py"), *ROOT.glob("storage/**/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) in speakers and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -133,7 +133,9 @@ class Page {
     const address = where === "/analyze" ? where : `${where}?stream=true&html=true`;
     try {
       const answer = await asking(address, whole, key, this.#listener(turn), abort.signal);
+      const pinned = this.#atEnd();
       turn.finish(answer);
+      if (pinned) this.#toEnd();
       announce(say("Answer:") + " " + turn.words.textContent);
     } catch (error) {
       if (abort.signal.aborted) return;
