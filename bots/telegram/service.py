@@ -26,6 +26,8 @@ async def serve(
     config: Config, assistant: Assistant, store: Store, images: ImagesConfig, pace: Pace | None = None
 ) -> None:
     """Raises `OperatorError`."""
+    # It would log whole replies when a proxy answers in Telegram's place; `polling` says what there is to know.
+    logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
     bot = make_bot(config)
     await insist(bot.initialize)
