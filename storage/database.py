@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -24,6 +25,8 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._reader = engine.execution_options(begin="BEGIN")
+        # SQLite has one writer at a time and lets the others poll; in line, each of them is served at once.
+        self._line = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @staticmethod
     async def open(url: str) -> "Database":
@@ -67,7 +70,7 @@ class Database:
         """
         for attempt in range(ATTEMPTS):
             try:
-                async with self._engine.begin() as connection:
+                async with self._line, self._engine.begin() as connection:
                     return await work(connection, *args, **kwargs)
             except IntegrityError:  # another process wrote the same row since `work` looked: now it will see it
                 if attempt == ATTEMPTS - 1:

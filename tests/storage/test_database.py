@@ -33,7 +33,7 @@ def pragma(path: Path, name: str) -> object:
 
 async def test_a_kill_at_any_moment_leaves_whole_conversations(path: Path) -> None:
     url, random = f"sqlite+aiosqlite:///{path}", Random(5)
-    for start in range(5):
+    for start in range(3):
         saved, forgotten = _write_and_kill(url, str(start), random.uniform(0.02, 0.5))
         assert pragma(path, "integrity_check") == "ok"
         store = await Store.open(Config(url=url))
