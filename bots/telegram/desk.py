@@ -29,18 +29,6 @@ from core.voice import Voice
 log = logging.getLogger(__name__)
 
 
-HELP = (
-    "Send me a picture with your question as its caption, or reply to a picture with a question. "
-    "Then simply ask on.\n\n"
-    "Several pictures at once work too; I number them, so you can say: compare picture 1 and 2. "
-    "A picture sent as a file keeps its small print sharper than a photo.\n\n"
-    "In a group, mention me or reply to me.\n\n"
-    "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
-    "/stop stops an answer\n/retry answers the last question again\n"
-    "/forget deletes this conversation and its pictures"
-)
-
-
 class Store(inbox.Mailbox, Memory, Protocol):
     """What the desk writes down and looks up: `storage.Store`."""
 
@@ -166,7 +154,7 @@ class Desk:
             inquiry.command,
             tuple(_reader(self._bot, file, self._images) for file in inquiry.files),
             inquiry.about,
-            voice.say(HELP),
+            _help(voice),
             lambda: running.stopped,
         )
         draft = self._draft(message, inquiry, voice, stoppable=inquiry.command in (None, "retry"))
@@ -186,8 +174,13 @@ class Desk:
         if not self._allows(asker, inquiry.message):
             return _only(says(voice.explain(self._stranger(asker, inquiry.message))))
         if inquiry.strange:
-            sentence = "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
-            return _only(says(voice.say(sentence)))
+            return _only(
+                says(
+                    voice.say(
+                        "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
+                    )
+                )
+            )
         return respond(request, self._assistant, self._store, self._images, voice)
 
     def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice, stoppable: bool) -> TelegramDraft:
@@ -226,6 +219,19 @@ class Desk:
         task = asyncio.create_task(attempt())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _help(voice: Voice) -> str:
+    return voice.say(
+        "Send me a picture with your question as its caption, or reply to a picture with a question. "
+        "Then simply ask on.\n\n"
+        "Several pictures at once work too; I number them, so you can say: compare picture 1 and 2. "
+        "A picture sent as a file keeps its small print sharper than a photo.\n\n"
+        "In a group, mention me or reply to me.\n\n"
+        "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
+        "/stop stops an answer\n/retry answers the last question again\n"
+        "/forget deletes this conversation and its pictures"
+    )
 
 
 def _is_stop(message: Message) -> bool:
