@@ -25,6 +25,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     )
     byte_limit_mib: float = Field(default=32, gt=0, description="Larger files are refused, in MiB.")
     pixel_limit_mp: float = Field(default=100, gt=0, le=200, description="Pictures with more megapixels are refused.")
+    page_limit: int = Field(default=4, ge=1, le=50, description="Most pages of one document in one question.")
 
 
 async def make_image(data: bytes, config: Config = Config()) -> Image:

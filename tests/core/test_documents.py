@@ -1,0 +1,109 @@
+import io
+
+import pytest
+from PIL import Image as Pillow
+
+from core.conversation import Image
+from core.documents import open_document
+from core.errors import BadImage, BotError, TooLarge
+from core.images import Config, make_image
+from core.voice import Voice
+from tests.core.papers import locked_pdf, pdf, tiff
+from tests.core.pictures import RED, encoded, plain
+
+TEN = [f"Page {number}" for number in range(1, 11)]
+
+
+def shade(image: Image) -> int:
+    """Of the corner, 0 to 9 in tenths below white: the page's number in our documents."""
+    pixel = Pillow.open(io.BytesIO(image.data)).getpixel((3, 3))
+    assert isinstance(pixel, tuple)
+    return round((255 - pixel[0]) / 25.5)
+
+
+async def test_the_pages_of_a_pdf_become_pictures() -> None:
+    document = await open_document(pdf(["One", "Two"]))
+    assert (document.pages, document.of) == ((1, 2), 2)
+    assert [shade(image) for image in document.images] == [1, 2]
+    page = document.images[0]
+    assert page.original_size == (1653, 2339)  # A4 at 200 dpi
+    assert abs(page.width / page.height - 210 / 297) < 0.05
+    dark = sum(Pillow.open(io.BytesIO(page.data)).convert("L").histogram()[:64])
+    assert dark > 500  # its letters
+    assert document.note(Voice("en")) == ""
+
+
+async def test_the_question_chooses_the_pages() -> None:
+    document = await open_document(pdf(TEN[:9]), "What is on pages 7-8 and on page 2?")
+    assert document.pages == (7, 8, 2)
+    assert [shade(image) for image in document.images] == [7, 8, 2]
+    assert document.note(Voice("en")).startswith("Pages looked at: 7, 8, 2 of 9.")
+    assert (await open_document(pdf(TEN), "最后两页")).pages == (9, 10)
+
+
+async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
+    document = await open_document(pdf(TEN), "What is it?", Config(page_limit=3))
+    assert document.pages == (1, 2, 3)
+    assert document.note(Voice("en")) == (
+        "Pages looked at: 1-3 of 10. For others, send it again and say “pages 4-5”, for example."
+    )
+    assert document.note(Voice("zh")) != document.note(Voice("en"))
+    assert (await open_document(pdf(TEN), "pages 2-9", Config(page_limit=3))).pages == (2, 3, 4)
+
+
+async def test_a_page_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(BadImage, match="has 2 pages"):
+        await open_document(pdf(["One", "Two"]), "page 7")
+
+
+async def test_the_small_print_of_a_page_can_be_read() -> None:
+    [page] = (await open_document(pdf(["One"]))).images
+    assert page.original is not None
+    fine = await make_image(page.original, Config(image_tokens=4000))
+    assert fine.width > 1.8 * page.width
+
+
+async def test_a_tiff_with_several_pages_is_a_document_and_its_thumbnails_are_not_pages() -> None:
+    document = await open_document(tiff([200, 150, 100]), "pages 2-3")
+    assert (document.pages, document.of) == ((2, 3), 3)
+    pixels = [Pillow.open(io.BytesIO(image.data)).getpixel((9, 9)) for image in document.images]
+    assert pixels == [(150, 150, 150), (100, 100, 100)]
+    document = await open_document(tiff([200, 150], thumbnail=True))
+    assert [(image.width, image.height) for image in document.images] == [(300, 400)] * 2
+
+
+async def test_a_picture_is_a_document_of_one_page() -> None:
+    data = encoded(plain(RED), "PNG")
+    document = await open_document(data, "page 9")
+    assert document.images == (await make_image(data),)
+    assert document.note(Voice("en")) == ""
+    assert len((await open_document(encoded(plain(RED), "GIF", save_all=True, append_images=[plain(RED)]))).images) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (pdf(["x"])[:200], "damaged"),
+        (b"%PDF-1.7\n", "damaged"),
+        (pdf([]), "damaged"),
+        (locked_pdf(), "password"),
+        (pdf(["x"], size=(100_000, 3)), "strip"),
+        (tiff([1, 2])[:400], "damaged"),
+        (b"%PDF-1.7\n" + b"1 0 obj << /Kids [1 0 R] >> endobj\n" * 1000, "damaged"),
+        (b"", "empty"),
+    ],
+    ids=["cut", "head", "no pages", "locked", "strip", "cut tiff", "circle", "empty"],
+)
+async def test_a_broken_document_is_refused_with_a_sentence(data: bytes, words: str) -> None:
+    with pytest.raises(BotError, match=words):
+        await open_document(data)
+
+
+async def test_a_poster_is_drawn_within_the_pixel_budget() -> None:
+    [page] = (await open_document(pdf(["Poster"], size=(14_000, 14_000)))).images
+    assert page.original_size[0] * page.original_size[1] <= 16_100_000
+
+
+async def test_a_document_has_the_byte_limit_of_pictures() -> None:
+    with pytest.raises(TooLarge):
+        await open_document(pdf(TEN), config=Config(byte_limit_mib=0.001))
