@@ -160,7 +160,7 @@ class Bot:
             own = pictures(files)
             if files and not own:
                 yield says(
-                    voice.say("I can only look at pictures: photos, and pictures sent as files. Ask me about one!")
+                    voice.say("I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it.")
                 )
                 return
             if numbers and not own and not text:
@@ -204,8 +204,8 @@ class Bot:
 
     def _stranger(self, place: Place, voice: Voice) -> str:
         return voice.say(
-            'I do not know you yet. Whoever runs me can let you in: allow = ["{user}"] in [bots.slack], or '
-            '["{channel}"] for everybody here.',
+            "You are not on this bot's list. Whoever runs it can let you in: allow = ['{user}'] in [bots.slack] for you, "
+            "['{channel}'] for everybody in this channel.",
             user=place.user,
             channel=place.channel,
         )
