@@ -166,7 +166,7 @@ async def conversation(known: Known, desk: AtDesk) -> ConversationView:
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
 async def forget(known: Known, desk: AtDesk) -> None:
-    await desk.assistant.forget(known.id)
+    await desk.forget(known.id)
 
 
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")

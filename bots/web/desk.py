@@ -36,7 +36,6 @@ class Request:
     query: str = ""
     pictures: tuple[int, ...] = ()
     again: bool = False
-    follow_up: bool = False
 
 
 class Desk:
@@ -45,6 +44,7 @@ class Desk:
         self.store = store
         self._inbox = Inbox(store, "web", self._work)
         self._broadcasts: dict[str, Broadcast] = {}
+        self._forgotten: set[str] = set()
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
@@ -65,11 +65,16 @@ class Desk:
 
     async def conversation(self, conversation_id: str) -> Conversation:
         """A conversation of the web's own. Raises `NotFound` for unknown ids and for those of other platforms."""
-        if conversation_id.startswith(PREFIX) and len(conversation_id) <= 100:
+        own = conversation_id.startswith(PREFIX) and len(conversation_id) <= 100
+        if own and conversation_id not in self._forgotten:
             conversation = await self.store.load(conversation_id)
             if conversation.turns or conversation.waiting:
                 return conversation
         raise NotFound("There is no such conversation. It was deleted or has expired.")
+
+    async def forget(self, conversation_id: str) -> None:
+        self._forgotten.add(conversation_id)
+        await self.assistant.forget(conversation_id)
 
     def new_id(self, key: str | None = None) -> str:
         """An id nobody can guess; the same one for the same key, so that a question sent twice stays one."""
@@ -94,27 +99,28 @@ class Desk:
         if (found := await self._known(conversation_id, key)) is not None:
             return found
         numbers = [*upload.pictures, *[await self.store.add_picture(conversation_id, image) for image in upload.images]]
-        request = Request(person, upload.query, tuple(numbers), follow_up=upload.conversation is not None)
+        request = Request(person, upload.query, tuple(numbers))
         return await self._submit(conversation_id, request, key)
 
     async def retry(self, conversation_id: str, person: str, key: str) -> Broadcast:
         if (found := await self._known(conversation_id, key)) is not None:
             return found
-        return await self._submit(conversation_id, Request(person, again=True, follow_up=True), key)
+        return await self._submit(conversation_id, Request(person, again=True), key)
 
     async def ask_once(self, conversation_id: str, upload: Upload, person: str) -> AsyncGenerator[Event]:
         """A question without a key: closing the iterator stops it and nothing is kept."""
         conversation = await self.store.load(conversation_id)
         question = Question(upload.query, (*_chosen(conversation, upload.pictures), *upload.images))
         key = PREFIX + secrets.token_hex(16)
-        trace.begin(key)
-        async with aclosing(self.assistant.ask(conversation_id, question, key, person)) as events:
+        events = self.assistant.ask(conversation_id, question, key, person)
+        async with aclosing(self._unless_forgotten(events, conversation_id)) as events:
             async for event in events:
                 yield event
 
     async def retry_once(self, conversation_id: str, person: str) -> AsyncGenerator[Event]:
         key = PREFIX + secrets.token_hex(16)
-        async with aclosing(self.assistant.retry(conversation_id, key, person)) as events:
+        events = self.assistant.retry(conversation_id, key, person)
+        async with aclosing(self._unless_forgotten(events, conversation_id)) as events:
             async for event in events:
                 yield event
 
@@ -164,17 +170,25 @@ class Desk:
             asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, message.key, None)
 
     async def _events(self, message: Message, request: Request) -> AsyncGenerator[Event]:
-        conversation = await self.store.load(message.conversation_id)
-        if request.follow_up and not conversation.turns and not conversation.waiting:
-            raise NotFound("There is no such conversation. It was deleted or has expired.")
+        conversation = await self.conversation(message.conversation_id)
         if request.again:
             events = self.assistant.retry(message.conversation_id, message.key, request.person)
         else:
             question = Question(request.query, _chosen(conversation, request.pictures))
             events = self.assistant.ask(message.conversation_id, question, message.key, request.person)
-        async with aclosing(events):
+        async with aclosing(self._unless_forgotten(events, message.conversation_id)) as events:
             async for event in events:
                 yield event
+
+    async def _unless_forgotten(self, events: AsyncGenerator[Event], conversation_id: str) -> AsyncGenerator[Event]:
+        """A question that waited while its conversation was deleted must not bring it back."""
+        async with aclosing(events):
+            try:
+                async for event in events:
+                    yield event
+            finally:
+                if conversation_id in self._forgotten:
+                    await self.assistant.forget(conversation_id)
 
 
 def _read(payload: str) -> Request:

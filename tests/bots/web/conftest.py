@@ -1,0 +1,96 @@
+"""The web service as a test runs it: real HTTP on loopback, real store, scripted engine."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image as PilImage
+
+from bots.web.config import Config
+from bots.web.server import serve
+from core.assistant import Assistant, Engine
+from core.images import Config as ImagesConfig
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.fakes import ScriptedEngine
+
+KEY = "a-key-nobody-guesses"
+UNLIMITED = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
+
+
+def photo(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
+    data = io.BytesIO()
+    PilImage.new("RGB", size, colour).save(data, "PNG")
+    return data.getvalue()
+
+
+async def until(true: Callable[[], object], patience_s: float = 10.0) -> None:
+    async with asyncio.timeout(patience_s):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@dataclass
+class Web:
+    """A running service and a client of it."""
+
+    url: str
+    client: httpx.AsyncClient
+    store: Store
+    assistant: Assistant
+
+    async def ask(self, query: str = "What is it?", *colours: str, **fields: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": fields.pop("key")} if "key" in fields else {}
+        files = [("image", (f"{colour}.png", photo(colour), "image/png")) for colour in colours]
+        data = {"query": query, **fields}
+        return await self.client.post("/api/v1/analyze", data=data, files=files or None, headers=headers)
+
+    async def begin(self) -> str:
+        """A conversation with one answered question about picture 1."""
+        conversation: str = (await self.ask("First?", "red")).json()["conversation"]
+        return conversation
+
+
+def events_of(response: httpx.Response) -> list[tuple[str, Any]]:
+    blocks = [block for block in response.text.split("\n\n") if block.startswith("event: ")]
+    return [(block.split("\n")[0][7:], json.loads(block.split("\n")[1][6:])) for block in blocks]
+
+
+@asynccontextmanager
+async def service(
+    folder: Path, engine: Engine | None = None, quota: Quota = UNLIMITED, **settings: Any
+) -> AsyncIterator[Web]:
+    """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+    assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
+    config = Config.model_validate({"port": 0, **settings})
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task: asyncio.Future[None] = asyncio.ensure_future(
+        serve(config, assistant, store, ImagesConfig(), None, address.set_result)
+    )
+    first: list[asyncio.Future[Any]] = [task, address]
+    try:
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        async with httpx.AsyncClient(base_url=address.result(), timeout=20, trust_env=False) as client:
+            yield Web(address.result(), client, store, assistant)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await store.close()
+
+
+@pytest.fixture
+async def web(tmp_path: Path) -> AsyncIterator[Web]:
+    async with service(tmp_path) as web:
+        yield web

@@ -1,0 +1,141 @@
+import httpx
+
+from bots.web.config import Config
+from tests.bots.web.conftest import Web, events_of, photo
+
+
+async def test_a_picture_and_a_query_get_a_text(web: Web) -> None:
+    response = await web.ask("What is it?", "red")
+    answer = response.json()
+    assert response.status_code == 200
+    assert answer["text"] == "Answer to 'What is it?' about [1] after 0 turns."
+    assert answer["ending"] == "done"
+    assert answer["conversation"].startswith("web:")
+    assert answer["figures"]["total_s"] >= 0
+
+
+async def test_several_pictures_are_numbered_in_the_order_they_were_sent(web: Web) -> None:
+    answer = (await web.ask("Compare", "red", "green", "blue")).json()
+    assert answer["text"] == "Answer to 'Compare' about [1, 2, 3] after 0 turns."
+    stored = (await web.client.get(f"/api/v1/conversations/{answer['conversation']}")).json()
+    assert [picture["number"] for picture in stored["turns"][0]["pictures"]] == [1, 2, 3]
+
+
+async def test_a_follow_up_needs_no_picture_and_may_bring_another(web: Web) -> None:
+    conversation = await web.begin()
+    second = (await web.ask("And the date?", conversation=conversation)).json()
+    assert second == second | {
+        "text": "Answer to 'And the date?' about [] after 1 turns.",
+        "conversation": conversation,
+    }
+    third = (await web.ask("And this?", "blue", conversation=conversation)).json()
+    assert third["text"] == "Answer to 'And this?' about [2] after 2 turns."
+
+
+async def test_pictures_of_the_conversation_can_be_asked_about_again_by_number(web: Web) -> None:
+    conversation = await web.begin()
+    await web.ask("And this?", "blue", conversation=conversation)
+    again = await web.ask("Compare", conversation=conversation, pictures="2,1")
+    assert again.json()["text"] == "Answer to 'Compare' about [2, 1] after 2 turns."
+    assert (await web.ask("Compare", conversation=conversation, pictures="9")).status_code == 400
+
+
+async def test_a_streamed_answer_comes_piece_by_piece_and_ends_with_done(web: Web) -> None:
+    response = await web.ask("What?", "red", stream="true", html="true")
+    events = events_of(response)
+    names = [name for name, _ in events]
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert names[:3] == ["conversation", "waiting", "looking"]
+    assert names[-1] == "done"
+    text = "".join(data["text"] for name, data in events if name == "piece")
+    assert text == events[-1][1]["text"] == "Answer to 'What?' about [1] after 0 turns."
+    assert events[-1][1]["html"].startswith("<p>Answer to")
+    assert "html" in names
+
+
+async def test_pictures_can_be_sent_ahead_of_their_question(web: Web) -> None:
+    first = await web.client.post("/api/v1/pictures", files={"image": photo("red")})
+    conversation = first.json()["conversation"]
+    files = [("image", photo("green")), ("image", photo("red"))]
+    second = await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files=files)
+    assert [picture["number"] for picture in second.json()["pictures"]] == [2, 1]
+    stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+    assert [picture["number"] for picture in stored["waiting"]] == [1, 2]
+    answer = await web.ask("Compare", conversation=conversation)
+    assert answer.json()["text"] == "Answer to 'Compare' about [1, 2] after 0 turns."
+
+
+async def test_conversations_are_listed_read_and_deleted(web: Web) -> None:
+    conversation = await web.begin()
+    await web.ask("Second?", conversation=conversation)
+    listed = (await web.client.get("/api/v1/conversations")).json()["conversations"]
+    assert [(known["id"], known["title"]) for known in listed] == [(conversation, "First?")]
+    stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+    assert [turn["text"] for turn in stored["turns"]] == ["First?", "Second?"]
+    assert stored["turns"][0]["answer"]["html"].startswith("<p>")
+    picture = await web.client.get(stored["turns"][0]["pictures"][0]["url"])
+    assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")
+    assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
+    assert (await web.client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
+    assert (await web.client.get(stored["turns"][0]["pictures"][0]["url"])).status_code == 404
+    assert (await web.client.get("/api/v1/conversations")).json() == {"conversations": []}
+
+
+async def test_a_removed_picture_is_gone_and_its_number_is_not_given_again(web: Web) -> None:
+    conversation = await web.begin()
+    address = f"/api/v1/conversations/{conversation}/pictures/1"
+    assert (await web.client.delete(address)).status_code == 204
+    assert (await web.client.get(address)).status_code == 404
+    assert (await web.client.delete(address)).status_code == 404
+    assert (await web.ask("This?", "blue", conversation=conversation)).json()["text"].count("[2]") == 1
+
+
+async def test_a_retry_takes_the_place_of_the_last_answer(web: Web) -> None:
+    conversation = await web.begin()
+    retried = await web.client.post(f"/api/v1/conversations/{conversation}/retry")
+    assert retried.json()["text"] == "Answer to 'First?' about [1] after 0 turns."
+    stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+    assert len(stored["turns"]) == 1
+
+
+async def test_what_is_wrong_is_said_in_a_sentence_with_its_status(web: Web) -> None:
+    unknown = "web:" + "0" * 32
+    post = web.client.post
+    wrong: list[tuple[httpx.Response, int]] = [
+        (await web.ask("", "red"), 400),
+        (await web.ask("What?"), 400),
+        (await web.ask("x" * 8001, "red"), 400),
+        (await post("/api/v1/analyze", json={"query": "?"}), 400),
+        (await post("/api/v1/analyze", content=b"--x", headers={"content-type": "multipart/form-data"}), 400),
+        (await post("/api/v1/analyze", data={"query": "?", "image": "http://127.0.0.1/a.png"}), 400),
+        (await web.ask("What?", "red", stream="perhaps"), 400),
+        (await web.ask("What?", "red", pictures="one"), 400),
+        (await post("/api/v1/analyze", data={"query": "?"}, files={"image": b"<html>"}), 415),
+        (await post("/api/v1/analyze", data={"query": "?"}, files={"image": b""}), 415),
+        (await web.ask("What?", *["red"] * (Config().pictures + 1)), 413),
+        (await web.ask("What?", "red", key="short"), 422),
+        (await web.ask("What?", conversation=unknown), 404),
+        (await web.client.get(f"/api/v1/conversations/{await web.begin()}/pictures/nine"), 422),
+        (await web.client.get("/nothing"), 404),
+        (await web.client.put("/api/v1/analyze"), 405),
+        (await post(f"/api/v1/conversations/{unknown}/stop"), 404),
+        (await post(f"/api/v1/conversations/{unknown}/retry"), 404),
+    ]
+    for response, status in wrong:
+        assert response.status_code == status, response.text
+        assert response.json()["detail"].endswith((".", "…"))
+
+
+async def test_errors_are_said_in_the_readers_language(web: Web) -> None:
+    chinese = {"Accept-Language": "fr;q=0.9, zh-CN;q=0.8, en;q=0.5"}
+    response = await web.client.get("/nothing", headers=chinese)
+    assert response.json() == {"detail": "这个地址没有内容。"}
+
+
+async def test_probes_tell_alive_and_ready_and_metrics_count(web: Web) -> None:
+    assert (await web.client.get("/healthz")).text == "ok\n"
+    assert (await web.client.get("/readyz")).text == "ok\n"
+    await web.begin()
+    metrics = (await web.client.get("/metrics")).text
+    assert 'web_requests_total{route="/api/v1/analyze",status="200"} 1.0' in metrics
+    assert "process_resident_memory_bytes" in metrics

@@ -1,0 +1,150 @@
+"""Nothing asked with a key is lost, and nothing is answered twice."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bots.web.conftest import KEY, Web, events_of, photo, service, until
+from tests.fakes import ScriptedEngine
+
+
+async def test_the_same_key_gets_the_same_answer_once(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        first = await web.ask("What?", "red", key=KEY)
+        second = await web.ask("What?", "red", key=KEY)
+        assert first.json() == second.json()
+        assert len(engine.asked) == 1
+    async with service(tmp_path, engine) as web:
+        assert (await web.ask("What?", "red", key=KEY)).json() == first.json()
+        assert len(engine.asked) == 1
+
+
+async def test_twins_sent_at_the_same_time_share_one_answer(tmp_path: Path) -> None:
+    engine = ScriptedEngine(pause=0.01)
+    async with service(tmp_path, engine) as web:
+        answers = await asyncio.gather(*(web.ask("What?", "red", key=KEY) for _ in range(4)))
+        assert {answer.text for answer in answers} == {answers[0].text}
+        assert len(engine.asked) == 1
+
+
+async def test_who_comes_back_reads_what_was_written_meanwhile(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(pause=0.05)) as web:
+        await read_some(web, key=KEY)
+        response = await web.ask("What?", "red", key=KEY, stream="true")
+        pieces = [data["text"] for name, data in events_of(response) if name == "piece"]
+        assert len(pieces[0].split()) > 1, "the text so far comes at once"
+        assert "".join(pieces) == "Answer to 'What?' about [1] after 0 turns."
+
+
+async def test_an_answer_with_a_key_goes_on_when_its_reader_goes_away(tmp_path: Path) -> None:
+    engine = ScriptedEngine(pause=0.03)
+    async with service(tmp_path, engine) as web:
+        await read_some(web, key=KEY)
+        await until(lambda: not engine.running)
+        [listed] = (await web.client.get("/api/v1/conversations")).json()["conversations"]
+        stored = (await web.client.get(f"/api/v1/conversations/{listed['id']}")).json()
+        assert stored["turns"][0]["answer"]["text"] == "Answer to 'What?' about [1] after 0 turns."
+        assert stored["turns"][0]["answer"]["ending"] == "done"
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+async def test_an_answer_without_a_key_stops_when_its_reader_goes_away(tmp_path: Path, stream: str) -> None:
+    engine = ScriptedEngine(pause=0.1)
+    async with service(tmp_path, engine) as web:
+        asking = asyncio.create_task(web.ask("What?", "red", stream=stream))
+        await until(lambda: engine.running)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await until(lambda: engine.cancelled == 1)
+        assert (await web.client.get("/api/v1/conversations")).json() == {"conversations": []}
+
+
+async def test_a_question_that_a_restart_interrupts_is_answered_after_it(tmp_path: Path) -> None:
+    slow = ScriptedEngine()
+    async with service(tmp_path, slow) as web:
+        conversation = await web.begin()
+        slow.pause = 5
+        waiting = asyncio.create_task(hanging_on(web, conversation))
+        await until(lambda: slow.running)
+    assert '"status": 503' in await waiting
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        answer = (await web.ask("Second?", conversation=conversation, key=KEY)).json()
+        assert answer["text"] == "Answer to 'Second?' about [] after 1 turns."
+        stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+        assert [turn["text"] for turn in stored["turns"]] == ["First?", "Second?"]
+        assert len(engine.asked) == 1
+
+
+async def test_a_page_that_opens_a_conversation_learns_what_is_being_answered(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(pause=0.1)) as web:
+        reading = asyncio.create_task(web.ask("What?", "red", key=KEY))
+        listed: list[dict[str, str]] = []
+        while not listed:
+            listed = (await web.client.get("/api/v1/conversations")).json()["conversations"]
+        assert listed[0]["title"] == "What?"
+        stored = (await web.client.get(f"/api/v1/conversations/{listed[0]['id']}")).json()
+        assert (stored["turns"], stored["waiting"]) == ([], [])
+        assert [(it["key"], it["text"], it["again"]) for it in stored["asking"]] == [(KEY, "What?", False)]
+        assert [picture["number"] for picture in stored["asking"][0]["pictures"]] == [1]
+        await reading
+
+
+async def test_stop_keeps_what_was_written_and_frees_the_model(tmp_path: Path) -> None:
+    engine = ScriptedEngine(pause=0.1)
+    async with service(tmp_path, engine) as web:
+        first = await web.client.post("/api/v1/pictures", files={"image": photo()})
+        conversation = first.json()["conversation"]
+        reading = asyncio.create_task(web.ask("What?", conversation=conversation, key=KEY, stream="true"))
+        await until(lambda: engine.running)
+        await asyncio.sleep(0.25)
+        assert (await web.client.post(f"/api/v1/conversations/{conversation}/stop")).json() == {"stopped": True}
+        done = events_of(await reading)[-1][1]
+        assert done["ending"] == "stopped"
+        assert done["text"].startswith("Answer")
+        assert engine.running == 0
+        assert (await web.client.post(f"/api/v1/conversations/{conversation}/stop")).json() == {"stopped": False}
+
+
+async def test_a_deleted_conversation_is_not_brought_back_by_its_waiting_questions(tmp_path: Path) -> None:
+    engine = ScriptedEngine(pause=0.05)
+    async with service(tmp_path, engine) as web:
+        conversation = await web.begin()
+        asking = [asyncio.create_task(web.ask(f"{n}?", conversation=conversation, key=f"{KEY}{n}")) for n in range(2)]
+        await until(lambda: engine.running)
+        assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
+        await asyncio.gather(*asking)
+        assert (await web.client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
+
+
+async def test_a_failed_answer_is_said_and_its_question_stays(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: RuntimeError("a bug"))) as web:
+        events = events_of(await web.ask("What?", "red", key=KEY, stream="true"))
+        assert events[-1][0] == "error"
+        assert "bug" not in events[-1][1]["detail"]
+        assert (await web.client.get("/healthz")).status_code == 200
+
+
+async def hanging_on(web: Web, conversation: str) -> str:
+    """What a reader has got when the service goes down under it."""
+    fields = {"query": "Second?", "conversation": conversation, "stream": "true"}
+    async with httpx.AsyncClient(base_url=web.url, trust_env=False) as client:
+        response = await client.post("/api/v1/analyze", data=fields, headers={"Idempotency-Key": KEY})
+        return response.text
+
+
+async def read_some(web: Web, key: str) -> None:
+    """Read the first pieces of a streamed answer, then hang up."""
+    fields = {"query": "What?", "stream": "true"}
+    async with web.client.stream(
+        "POST", "/api/v1/analyze", data=fields, files={"image": photo()}, headers={"Idempotency-Key": key}
+    ) as response:
+        seen = ""
+        async for text in response.aiter_text():
+            seen += text
+            if seen.count("event: piece") >= 3:
+                return
+    raise httpx.ReadError("the answer ended too early")
