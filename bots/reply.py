@@ -17,6 +17,7 @@ from core.voice import Voice
 
 log = logging.getLogger(__name__)
 Part = TypeVar("Part")
+PATIENCE_S = 2.0  # for a message that is being posted when the service ends
 
 
 class Later(Exception):
@@ -163,6 +164,17 @@ class _Delivery(Generic[Part]):
             self._shown[sent] = state
 
     async def _post(self, index: int) -> None:
+        """A shutdown does not come between posting and writing it down: nobody would ever edit the message."""
+        posting = asyncio.ensure_future(self._post_and_record(index))
+        try:
+            await asyncio.shield(posting)
+        except asyncio.CancelledError:
+            await asyncio.wait({posting}, timeout=PATIENCE_S)
+            posting.cancel()
+            await asyncio.gather(posting, return_exceptions=True)
+            raise
+
+    async def _post_and_record(self, index: int) -> None:
         self._sent[index : index + 1] = [await self._draft.post()]
         await self._record(self._sent)
 

@@ -17,8 +17,8 @@ async def examine(config: Config) -> list[Finding]:
     try:
         await bot.initialize()
         webhook = (await bot.get_webhook_info()).url
-    except InvalidToken as error:
-        raise OperatorError(BAD_TOKEN) from error
+    except InvalidToken:
+        raise OperatorError(BAD_TOKEN) from None  # PTB's error carries the token
     except TelegramError as error:
         return [Finding("telegram", Level.NOTE, f"not reached ({type(error).__name__}), so the token is not checked")]
     finally:

@@ -66,7 +66,7 @@ async def take(update: Update, receive: Receive) -> None:
 def pause_after(error: Exception, failures: int) -> float:
     """Seconds to wait; says what the operator should know. Raises `OperatorError` for a bad token."""
     if isinstance(error, InvalidToken):
-        raise OperatorError(BAD_TOKEN) from error
+        raise OperatorError(BAD_TOKEN) from None  # PTB's error carries the token
     if isinstance(error, RetryAfter):
         return wait_of(error)
     if isinstance(error, Conflict):

@@ -30,16 +30,21 @@ async def serve(
     logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
     bot = make_bot(config)
-    await insist(bot.initialize)
-    me = bot.bot
-    desk = Desk(config, bot, me, assistant, store, images, pace)
+    try:
+        await insist(bot.initialize)
+        log.info("@%s is there", bot.bot.username)
+        if not bot.bot.can_read_all_group_messages:
+            log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
+        await _work(config, bot, Desk(config, bot, bot.bot, assistant, store, images, pace))
+    finally:
+        await bot.shutdown()
+
+
+async def _work(config: Config, bot: Bot, desk: Desk) -> None:
     introducing = asyncio.create_task(_introduce(bot))
     try:
         if waiting := await desk.inbox.resume():
             log.info("%d messages were left to answer", waiting)
-        log.info("@%s is there", me.username)
-        if not me.can_read_all_group_messages:
-            log.info("privacy mode is on: in groups @%s sees commands, mentions and replies only", me.username)
         if config.mode == "webhook":
             await listen(bot, config, desk.receive)
         else:
@@ -48,7 +53,6 @@ async def serve(
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)
         await desk.close()
-        await bot.shutdown()
 
 
 def make_bot(config: Config) -> Bot:

@@ -89,6 +89,10 @@ class BotApi:
         self._arrived.set()
         return self._next_update
 
+    def take_update(self) -> Json:
+        """The oldest update, for posting it to a webhook."""
+        return self._updates.pop(0)
+
     @property
     def unconfirmed(self) -> int:
         return len(self._updates)

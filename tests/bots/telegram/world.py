@@ -80,6 +80,7 @@ class World:
     chats: dict[int, Chat] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     crowded: int = 0  # writes that came too early
+    refused_styles: set[str] = field(default_factory=set)
 
     def chat(self, chat_id: int, type: str | None = None, forum: bool = False) -> Chat:
         if chat_id not in self.chats:
@@ -161,6 +162,8 @@ class World:
         units = text.encode("utf-16-le")
         for entity in entities:
             _check_entity(entity, units)
+            if entity["type"] in self.refused_styles:
+                raise refuse("can't parse entities: this style is not taken today")
         if len(units) // 2 > 4096:
             raise refuse("message is too long")
         lead = len(text) - len(text.lstrip(" \n"))

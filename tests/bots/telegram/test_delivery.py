@@ -1,0 +1,241 @@
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from core.errors import OperatorError
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
+from tests.bots.telegram.server import BotApi, Fault, Person
+from tests.fakes import ScriptedEngine
+
+
+def once(method: str, *faults: Fault) -> object:
+    """The next calls of a method meet these faults, then none."""
+    left = list(faults)
+    return lambda called: left.pop(0) if called == method and left else None
+
+
+async def test_an_update_delivered_twice_is_answered_once(running: BotApi, ann: Chatting) -> None:
+    question = ann.person.says("One", twice=True)
+    await ann.answer(question)
+    await ann.answer(ann.person.says("Two"))
+    assert len(ann.chat.by_bot()) == 2
+
+
+async def test_an_update_is_on_disk_before_it_is_confirmed(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    engine.pause = 0.2
+    async with service(telegram, tmp_path, engine):
+        question = ann.person.says("One")
+        await until(lambda: telegram.unconfirmed == 0)
+    assert not [m for m in ann.chat.answers_to(question["message_id"]) if is_finished(m)]
+    engine.pause = 0
+    async with service(telegram, tmp_path, engine):
+        assert await ann.answer(question) == "Answer to 'One' about [] after 0 turns."
+
+
+async def test_a_half_answer_goes_on_in_place_after_a_restart(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    engine.pause = 0.2
+    async with service(telegram, tmp_path, engine, interval=1):
+        question = ann.person.says("One")
+        await until(lambda: any("Answer" in m["text"] for m in ann.chat.by_bot()))
+    async with service(telegram, tmp_path, engine, interval=1):
+        assert await ann.answer(question) == "Answer to 'One' about [] after 0 turns."
+    assert len(ann.chat.by_bot()) == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "garbage", "drop before", "drop after", "429"])
+async def test_the_last_edit_arrives_through_trouble(running: BotApi, ann: Chatting, fault: Fault) -> None:
+    running.trouble = once("editMessageText", fault, fault)  # type: ignore[assignment]
+    assert await ann.answer(ann.person.says("One")) == "Answer to 'One' about [] after 0 turns."
+    await until(lambda: running.faults[fault] == 2)
+    assert len(ann.chat.by_bot()) == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "drop before", "429"])
+async def test_a_download_is_tried_again(running: BotApi, ann: Chatting, fault: Fault) -> None:
+    running.trouble = once("getFile", fault)  # type: ignore[assignment]
+    assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer to 'One' about [1]")
+    running.trouble = once("download", fault, fault)  # type: ignore[assignment]
+    assert (await ann.answer(ann.person.shows(photo("blue"), "Two"))).startswith("Answer to 'Two' about [2]")
+
+
+async def test_asking_for_updates_goes_on_after_trouble(running: BotApi, ann: Chatting) -> None:
+    running.trouble = once("getUpdates", "500", "garbage", "drop after", "429")  # type: ignore[assignment]
+    assert (await ann.answer(ann.person.says("One"))).startswith("Answer")
+    await ann.answer(ann.person.says("Two"))
+    assert len(ann.chat.by_bot()) == 2
+
+
+async def test_a_wait_that_telegram_asks_for_is_obeyed_and_no_longer(running: BotApi, ann: Chatting) -> None:
+    running.trouble = once("editMessageText", "429")  # type: ignore[assignment]
+    question = ann.person.says("One")
+    await ann.answer(question)
+    [(posted, _), (edited, _)] = ann.chat.states[ann.chat.answers_to(question["message_id"])[0]["message_id"]]
+    assert 1.0 <= edited - posted < 2.5
+
+
+async def test_one_chats_trouble_delays_no_other(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
+    ann.chat.blocked = True
+    ann.person.says("One")
+    other = Chatting(Person(running, running.world.chat(8)))
+    assert (await other.answer(other.person.says("Two"))).startswith("Answer to 'Two'")
+    ann.chat.blocked = False
+    assert (await ann.answer(ann.person.says("Three"))).startswith("Answer to 'Three'")
+
+
+async def test_an_answer_whose_message_was_deleted_gets_another(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.pause = 0.1
+    question = ann.person.says("One")
+    await until(ann.chat.by_bot)
+    running.world.delete(7, ann.chat.by_bot()[0]["message_id"])
+    await until(lambda: [m["text"] for m in ann.chat.by_bot() if is_finished(m)])
+    assert [m["text"] for m in ann.chat.by_bot()] == ["Answer to 'One' about [] after 0 turns."]
+    assert question["message_id"] in ann.chat.messages
+
+
+async def test_a_deleted_question_is_answered_all_the_same(running: BotApi, ann: Chatting) -> None:
+    question = ann.person.says("One")
+    del ann.chat.messages[question["message_id"]]
+    await until(lambda: any("'One'" in m["text"] for m in ann.chat.by_bot()))
+
+
+async def test_an_answer_follows_its_group_that_became_a_supergroup(running: BotApi, engine: ScriptedEngine) -> None:
+    engine.pause = 0.1
+    old, new = running.world.chat(-5, "group"), running.world.chat(-1005)
+    team = Chatting(Person(running, old, user_id=7))
+    team.person.says("@picture_bot one")
+    await until(old.by_bot)
+    old.moved_to = new.id
+    await until(lambda: any(m["text"].startswith("Answer to 'one'") and is_finished(m) for m in new.by_bot()))
+
+
+async def test_formatting_that_telegram_refuses_is_shown_as_plain_text(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.script = lambda _: "**bold** words"
+    running.world.refused_styles = {"bold"}
+    [answer] = await ann.answers(ann.person.says("One"))
+    assert answer["text"] == "bold words"
+    assert "entities" not in answer
+
+
+async def test_a_long_answer_continues_in_further_messages(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    lines = [f"{number}: 第{number}行 " + "字" * 80 for number in range(120)]
+    engine.script = lambda _: "\n".join(lines)
+    question = ann.person.says("One")
+    messages = await ann.answers(question, count=3)
+    assert "\n".join(message["text"] for message in messages) == "\n".join(lines)
+
+
+async def test_a_shorter_second_attempt_leaves_nothing_of_the_first(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    engine.script, engine.pause = lambda _: "word " * 20_000, 0.001
+    async with service(telegram, tmp_path, engine, interval=1):
+        ann.person.says("One")
+        await until(lambda: len(ann.chat.by_bot()) >= 2)
+    engine.script = lambda _: "short"
+    async with service(telegram, tmp_path, engine):
+        await until(lambda: [m["text"] for m in ann.chat.by_bot()] == ["short"])
+
+
+async def test_no_chat_sees_more_than_a_write_a_second_and_the_end_comes_soon(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.pause = 0.3
+    ends: list[float] = []
+    engine.script = lambda _: " ".join("word" for _ in range(20))
+    async with BotApi(strict=True) as telegram, service(telegram, tmp_path, engine, pause_s=1.0):
+        people = [Chatting(Person(telegram, telegram.world.chat(1 + number))) for number in range(3)]
+        group = telegram.world.chat(-1, forum=True)
+        people += [Chatting(Person(telegram, group, user_id=9, topic=3 + number)) for number in range(2)]
+        questions = [p.person.says("@picture_bot tell") for p in people]
+        await until(lambda: engine.running == len(people))
+        await until(lambda: engine.running == 0)
+        ends.append(time.monotonic())
+        for person, question in zip(people, questions, strict=True):
+            await person.answers(question)
+        assert telegram.world.crowded == 0
+        assert telegram.faults.total() == 0
+        last = [chat.states[max(chat.states)][-1][0] for chat in telegram.world.chats.values()]
+        assert max(last) - ends[0] < 2.5  # two answers ended in one group: the second waits for the first
+        assert all(len(states) > 3 for chat in telegram.world.chats.values() for states in chat.states.values())
+
+
+async def test_a_bad_token_is_one_plain_sentence(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> None:
+    async with service(telegram, tmp_path, engine, token="1:wrong") as task:
+        with pytest.raises(OperatorError, match=r"^Telegram does not accept the token\. .*BotFather"):
+            await task
+
+
+async def test_a_token_taken_back_while_running_ends_the_adapter(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    async with service(telegram, tmp_path, engine) as task:
+        await ann.answer(ann.person.says("One"))
+        telegram.token_is_good = False
+        ann.person.says("Two")
+        with pytest.raises(OperatorError, match="does not accept the token"):
+            await task
+
+
+async def test_a_second_poller_is_named_in_the_log(
+    running: BotApi, ann: Chatting, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.another_poller = True
+    ann.person.says("One")
+    await until(lambda: "another program asks Telegram" in caplog.text)
+
+
+async def test_an_unreachable_telegram_is_waited_for(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    telegram.trouble = once("getMe", "drop before", "500", "garbage")  # type: ignore[assignment]
+    async with service(telegram, tmp_path, engine):
+        assert (await ann.answer(ann.person.says("One"))).startswith("Answer")
+
+
+async def test_the_webhook_takes_updates_with_its_secret_only(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, unused_tcp_port: int
+) -> None:
+    secret = "a-secret-of-the-tests"
+    hook: dict[str, Any] = {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": secret}
+    address = f"http://127.0.0.1:{unused_tcp_port}/hook"
+    right = {"X-Telegram-Bot-Api-Secret-Token": secret}
+    async with service(telegram, tmp_path, engine, port=unused_tcp_port, **hook), httpx.AsyncClient() as client:
+        await until(lambda: telegram.webhook.get("secret_token") == secret)
+        question = ann.person.shows(photo(), "One")
+        update = telegram.take_update()
+        for headers in ({}, {"X-Telegram-Bot-Api-Secret-Token": "wrong"}):
+            assert (await client.post(address, json=update, headers=headers)).status_code == 403
+        assert (await client.post(address, content=b"{", headers=right)).status_code == 400
+        assert (await client.post(address, content=b" " * 2_000_000, headers=right)).status_code == 413
+        for _ in range(2):
+            assert (await client.post(address, json=update, headers=right)).status_code == 200
+        assert (await ann.answer(question)).startswith("Answer to 'One' about [1]")
+        assert len(ann.chat.by_bot()) == 1
+    assert telegram.calls["getUpdates"] == 0
+    assert telegram.webhook["url"] == "https://bot.example.org/hook"
+
+
+async def test_neither_token_nor_words_reach_the_log(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    running.trouble = once("editMessageText", "garbage", "429", "500")  # type: ignore[assignment]
+    engine.script = lambda _: "the-answer-of-the-model"
+    await ann.answer(ann.person.shows(photo(), "a-caption-of-ann"))
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("bots", "core")))
+    assert "THE-SECRET-TOKEN" not in ours
+    assert "a-caption-of-ann" not in ours
+    assert "the-answer-of-the-model" not in ours
