@@ -5,11 +5,11 @@ the others alone. Ctrl-C and SIGTERM end everything cleanly; unanswered question
 """
 
 import asyncio
-import importlib
 import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bots.config import Settings
@@ -19,6 +19,9 @@ from core.errors import BotError, OperatorError
 from core.quota import Quota
 
 if TYPE_CHECKING:
+    from starlette.routing import Router
+
+    from core.engine.engine import Engine
     from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,17 +36,29 @@ async def serve(settings: Settings) -> None:
     set_up(settings["bots.log"])
     _end_on_signals()
     log.info("loading %s", settings["core.engine"].model)
-    async with assistant_of(settings) as (assistant, store):
-        expiring = asyncio.create_task(_expire(store))
+    async with open_house(settings) as house:
+        expiring = asyncio.create_task(_expire(house.store))
         try:
-            await _run_adapters(settings, assistant, store)
+            await _run_adapters(settings, house)
         finally:
             expiring.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the adapters share. `guests` are routes that the web adapter carries for others."""
+
+    assistant: Assistant
+    store: "Store"
+    engine: "Engine"
+    guests: "Router"
+
+
 @asynccontextmanager
-async def assistant_of(settings: Settings) -> AsyncIterator[tuple[Assistant, "Store"]]:
-    """The assistant with its engine loaded and its store open; both are closed at the end."""
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """The store opened and the model loaded; both are closed at the end."""
+    from starlette.routing import Router
+
     from core.engine.engine import Engine
     from storage.store import Store
 
@@ -51,27 +66,28 @@ async def assistant_of(settings: Settings) -> AsyncIterator[tuple[Assistant, "St
     try:
         engine = await Engine.start(settings["core.engine"])
         try:
-            yield Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"])), store
+            assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
+            yield House(assistant, store, engine, Router(redirect_slashes=False))
         finally:
             await engine.close()
     finally:
         await store.close()
 
 
-async def _run_adapters(settings: Settings, assistant: Assistant, store: "Store") -> None:
+async def _run_adapters(settings: Settings, house: House) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_keep_running(name, settings, assistant, store)) for name in settings.adapters]
+        tasks = [group.create_task(_keep_running(name, settings, house)) for name in settings.adapters]
     reasons = [str(task.result()) for task in tasks]
     raise OperatorError("Nothing is left to do. {reasons}", reasons=" ".join(reasons))
 
 
-async def _keep_running(name: str, settings: Settings, assistant: Assistant, store: "Store") -> OperatorError:
+async def _keep_running(name: str, settings: Settings, house: House) -> OperatorError:
     """Returns only what the operator has to mend."""
     failures = 0
     while True:
         began = asyncio.get_running_loop().time()
         try:
-            await importlib.import_module(name).run(settings[name], assistant, store, settings["core.images"])
+            await _run(name, settings, house)
             log.warning("%s ended", name)
         except OperatorError as error:
             log.error("%s: %s", name, error)
@@ -82,6 +98,23 @@ async def _keep_running(name: str, settings: Settings, assistant: Assistant, sto
             failures = 0
         await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
         failures += 1
+
+
+async def _run(name: str, settings: Settings, house: House) -> None:
+    config, images = settings[name], settings["core.images"]
+    if name == "bots.web":
+        from bots import web
+
+        await web.run(config, house.assistant, house.store, images, house.engine.figures, guests=house.guests)
+    elif name == "bots.slack":
+        from bots import slack
+
+        guests = house.guests if "bots.web" in settings.adapters else None
+        await slack.run(config, house.assistant, house.store, images, guests)
+    else:
+        from bots import telegram
+
+        await telegram.run(config, house.assistant, house.store, images)
 
 
 async def _expire(store: "Store") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bots.config import Settings
-from bots.service import assistant_of
+from bots.service import open_house
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
 from core.errors import BadImage, BadQuestion, OperatorError
@@ -29,8 +29,8 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
         settings = settings.with_value("storage", "url", f"sqlite+aiosqlite:///{folder}/chat.sqlite")
         async with AsyncExitStack() as stack:
             with console.status(f"Loading {settings['core.engine'].model} …"):
-                assistant, _ = await stack.enter_async_context(assistant_of(settings))
-            await _talk(assistant, console, Question(query, tuple(images)), chat or not query)
+                house = await stack.enter_async_context(open_house(settings))
+            await _talk(house.assistant, console, Question(query, tuple(images)), chat or not query)
 
 
 async def _talk(assistant: Assistant, console: Console, question: Question, chat: bool) -> None:

@@ -53,7 +53,7 @@ async def _receive(config: Config, slack: SlackApi, app: AsyncApp, router: Route
         return
     route = web.route(app)
     router.routes.append(route)
-    log.info("Slack's events are taken at %s", web.PATH)
+    log.info("Slack's events are taken at %s", web.PREFIX + web.PATH)
     try:
         await asyncio.Event().wait()
     finally:

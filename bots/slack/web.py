@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-PATH = "/slack/events"
+PREFIX = "/slack"  # where the web adapter carries our router
+PATH = "/events"
 LIMIT = 1 << 20  # bytes; Slack's own are some kilobytes, and nothing is known of the sender before it is read
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Router
 
 from bots.web import api, pages, probes
 from bots.web.config import Config
@@ -24,8 +25,14 @@ TITLE = "Picture answers"
 LOGINS_PER_MINUTE = 10
 
 
-def make_app(config: Config, desk: Desk, images: ImagesConfig, figures: Callable[[], object] | None = None) -> FastAPI:
-    """`figures` gives the engine's numbers for /metrics."""
+def make_app(
+    config: Config,
+    desk: Desk,
+    images: ImagesConfig,
+    figures: Callable[[], object] | None = None,
+    guests: Router | None = None,
+) -> FastAPI:
+    """`figures` gives the engine's numbers for /metrics; `guests` are carried under /slack."""
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
@@ -41,6 +48,8 @@ def make_app(config: Config, desk: Desk, images: ImagesConfig, figures: Callable
     app.include_router(probes.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
+    if guests is not None:
+        app.mount("/slack", guests)
     app.add_exception_handler(BotError, on_bot_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)

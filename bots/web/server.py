@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.routing import Router
 
 from bots.web.app import make_app
 from bots.web.config import Config
@@ -28,28 +29,28 @@ async def serve(
     images: ImagesConfig,
     figures: Callable[[], object] | None,
     ready: Callable[[str], None] | None,
+    guests: Router | None = None,
 ) -> None:
-    listener = _listen(config)
     desk = Desk(assistant, store)
-    app = make_app(config, desk, images, figures)
+    app = make_app(config, desk, images, figures, guests)
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,
     )  # fmt: skip
     server = _Server(settings)
-    await desk.open()
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
-        log.info("the page is at %s", address)
-        if ready is not None:
-            ready(address)
-        await asyncio.shield(serving)
-    finally:
-        await desk.close()
-        server.should_exit = True
-        await serving
-        listener.close()
+    with contextlib.closing(_listen(config)) as listener:
+        await desk.open()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
+            log.info("the page is at %s", address)
+            if ready is not None:
+                ready(address)
+            await asyncio.shield(serving)
+        finally:
+            await desk.close()
+            server.should_exit = True
+            await serving
 
 
 class _Server(uvicorn.Server):

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from PIL import Image as PilImage
 from starlette.applications import Starlette
+from starlette.routing import Router
 
 from bots.slack import Config, run
 from core.assistant import Assistant
@@ -61,7 +62,8 @@ class Scene:
     @asynccontextmanager
     async def bot_over_http(self, **changes: Any) -> AsyncIterator[None]:
         """The bot behind a server that carries its route, as the web adapter does."""
-        app = Starlette()
+        app, router = Starlette(), Router()
+        app.mount("/slack", router)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
         serving = asyncio.create_task(server.serve())
         while not server.started:
@@ -70,9 +72,9 @@ class Scene:
         self.slack.http_url = f"http://127.0.0.1:{port}/slack/events"
         config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)
         assistant = Assistant(self.engine, self.store)
-        task = asyncio.create_task(run(config, assistant, self.store, ImagesConfig(), app.router))
+        task = asyncio.create_task(run(config, assistant, self.store, ImagesConfig(), router))
         try:
-            while not app.router.routes and not task.done():
+            while not router.routes and not task.done():
                 await asyncio.sleep(0.01)
             yield
         finally:
@@ -104,6 +106,13 @@ class Scene:
                         if button["action_id"] == action:
                             return button, message
                 await asyncio.sleep(0.01)
+
+    async def window(self) -> Json:
+        """The one that the bot opened."""
+        async with asyncio.timeout(10):
+            while not self.slack.workspace.views:
+                await asyncio.sleep(0.01)
+        return self.slack.workspace.views[-1]
 
 
 @pytest.fixture
