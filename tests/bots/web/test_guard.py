@@ -1,0 +1,236 @@
+"""Nobody let in: attacks on the web's door, each over real HTTP."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bots.web.config import Config
+from bots.web.session import COOKIE, Door
+from core.conversation import Question
+from core.errors import OperatorError
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
+from tests.bots.web.conftest import Web, photo, service
+from tests.fakes import ScriptedEngine
+
+TOKEN = "a-token-for-the-tests"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+async def test_a_foreign_host_is_refused_whatever_is_asked(web: Web) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "93.184.216.34", "localhost@evil.example", "["):
+        for path in ("/", "/api/v1/conversations", "/healthz", "/static/page.css", "/metrics"):
+            response = await web.client.get(path, headers={"Host": host})
+            assert response.status_code == 400
+            assert "hosts" in response.json()["detail"]
+
+
+async def test_own_names_and_configured_ones_are_served(tmp_path: Path) -> None:
+    async with service(tmp_path, hosts=["pictures.example"]) as web:
+        for host in ("localhost:5000", "127.0.0.1", "LOCALHOST", "[::1]:5000", "pictures.example"):
+            assert (await web.client.get("/healthz", headers={"Host": host})).status_code == 200
+
+
+async def test_a_post_from_another_page_is_refused(web: Web) -> None:
+    paths = ("/api/v1/analyze", "/api/v1/pictures", "/login", "/logout", "/api/v1/conversations/web:1/stop")
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "https://[", ""):
+        for path in paths:
+            response = await web.client.post(path, headers={"Origin": origin}, data={"query": "?"})
+            assert response.status_code == 403
+        assert (await web.client.delete("/api/v1/conversations/web:1", headers={"Origin": origin})).status_code == 403
+
+
+async def test_a_post_that_a_browser_marks_as_cross_site_is_refused(web: Web) -> None:
+    for site in ("cross-site", "same-site"):
+        response = await web.client.post("/api/v1/analyze", headers={"Sec-Fetch-Site": site})
+        assert response.status_code == 403
+
+
+async def test_a_post_from_the_page_itself_is_served(web: Web) -> None:
+    headers = {"Origin": web.url}
+    answer = await web.client.post("/api/v1/analyze", data={"query": "?"}, files={"image": photo()}, headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.fixture
+async def closed(tmp_path: Path) -> AsyncIterator[Web]:
+    async with service(tmp_path, token=TOKEN) as web:
+        yield web
+
+
+async def test_without_the_token_nothing_but_the_door_opens(closed: Web) -> None:
+    paths = ["/", "/api/v1/conversations", "/openapi.json", "/docs", "/metrics", "/samples/invoice.png", "/nothing"]
+    for path in paths:
+        assert (await closed.client.get(path)).status_code == 401, path
+    for path in ("/healthz", "/readyz", "/login", "/static/page.css"):
+        assert (await closed.client.get(path)).status_code == 200, path
+    home = await closed.client.get("/", headers={"Accept": "text/html"})
+    assert (home.status_code, home.headers["location"]) == (303, "/login")
+
+
+async def test_a_wrong_token_is_refused(closed: Web) -> None:
+    for header in (f"Bearer {TOKEN}x".encode(), b"Bearer", f"Basic {TOKEN}".encode(), TOKEN.encode(), b"Bearer \xff"):
+        response = await closed.client.get("/api/v1/conversations", headers=[(b"authorization", header)])
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_the_right_token_opens_the_api(closed: Web) -> None:
+    assert (await closed.client.get("/api/v1/conversations", headers=BEARER)).status_code == 200
+
+
+async def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_cannot_use(closed: Web) -> None:
+    wrong = await closed.client.post("/login", data={"token": "wrong"})
+    assert wrong.status_code == 401
+    assert "set-cookie" not in wrong.headers
+    right = await closed.client.post("/login", data={"token": TOKEN})
+    cookie = right.headers["set-cookie"]
+    assert right.status_code == 303
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert TOKEN not in cookie
+    assert (await closed.client.get("/api/v1/conversations")).status_code == 200
+    await closed.client.post("/logout")
+    assert (await closed.client.get("/api/v1/conversations")).status_code == 401
+
+
+async def test_a_forged_session_is_refused(closed: Web) -> None:
+    for session in ("", ".", "9999999999.", "9999999999.0", "x.y", "²." + "0" * 64, "9" * 5000 + ".1"):
+        headers = [(b"cookie", f"{COOKIE}={session}".encode())]
+        assert (await closed.client.get("/api/v1/conversations", headers=headers)).status_code == 401
+
+
+def test_a_session_ends_with_its_time_and_with_its_token() -> None:
+    session = Door(TOKEN).new_session()
+    assert Door(TOKEN).admits("", {COOKIE: session})
+    assert not Door("another token").admits("", {COOKIE: session})
+    until, _, signature = session.partition(".")
+    assert not Door(TOKEN).admits("", {COOKIE: f"{int(until) + 1}.{signature}"})
+    assert not Door(TOKEN).admits(
+        "", {COOKIE: f"{int(time.time()) - 1}.{Door(TOKEN)._sign(str(int(time.time()) - 1))}"}
+    )
+
+
+async def test_guessing_the_token_is_slowed_down(closed: Web) -> None:
+    tries = [(await closed.client.post("/login", data={"token": f"guess {n}"})).status_code for n in range(12)]
+    assert tries == [401] * 10 + [429] * 2
+    assert (await closed.client.post("/login", data={"token": TOKEN})).status_code == 429
+
+
+async def test_too_large_a_request_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    async with service(tmp_path, upload_mb=1) as web:
+        announced = {"Content-Length": str(10**12), "Content-Type": "multipart/form-data; boundary=x"}
+        status, _ = await raw(web, "POST /api/v1/analyze HTTP/1.1", announced, b"")
+        assert status == 413
+
+
+async def test_a_request_that_turns_out_too_large_is_cut_off(tmp_path: Path) -> None:
+    async with service(tmp_path, upload_mb=1) as web:
+
+        async def endless() -> AsyncIterator[bytes]:
+            yield b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+            for _ in range(3 * 1024):
+                yield b"\0" * 1024
+
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        response = await web.client.post("/api/v1/analyze", content=endless(), headers=headers)
+        assert response.status_code == 413
+        assert response.json()["detail"] == "That is too much at once: at most 1 MB, please."
+
+
+async def test_a_body_that_stands_still_is_given_up(tmp_path: Path) -> None:
+    async with service(tmp_path, body_timeout=0.2) as web:
+        headers = {"Content-Length": "1000", "Content-Type": "multipart/form-data; boundary=x"}
+        status, body = await raw(web, "POST /api/v1/analyze HTTP/1.1", headers, b"--x\r\n")
+        assert status == 408
+        assert b"stood still" in body
+
+
+async def test_no_path_leads_out_of_what_is_served(web: Web) -> None:
+    paths = [
+        "/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static//etc/passwd",
+        "/static/..%5capp.py", "/samples/../model.safetensors", "/samples/..%2f..%2fconfig.json",
+        "/samples/%2fetc%2fpasswd", "/samples/samples.json",
+    ]  # fmt: skip
+    for path in paths:
+        status, body = await raw(web, f"GET {path} HTTP/1.1", {}, b"")
+        assert status == 404
+        assert b"import" not in body
+
+
+async def test_conversations_of_other_platforms_cannot_be_reached(web: Web) -> None:
+    conversation = "telegram:42:7"
+    events = web.assistant.ask(conversation, Question("?"), "telegram:update:1")
+    async for _ in events:
+        pass
+    address = f"/api/v1/conversations/{conversation}"
+    for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/stop"), ("POST", "/retry"), ("GET", "/export")]:
+        assert (await web.client.request(method, address + path)).status_code == 404
+    assert (await web.ask("?", conversation=conversation)).status_code == 404
+    assert (await web.client.get("/api/v1/conversations")).json() == {"conversations": []}
+
+
+async def test_a_person_who_asks_too_much_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with service(tmp_path, quota=Quota(QuotaConfig(questions_per_minute=1))) as web:
+        await web.ask("What?", "red")
+        refused = await web.ask("What?", "red")
+        assert refused.status_code == 429
+        assert 0 < int(refused.headers["retry-after"]) <= 60
+
+
+async def test_every_answer_forbids_inline_code_and_foreign_frames(web: Web) -> None:
+    for path in ("/", "/docs", "/api/v1/conversations", "/static/page.js", "/nothing"):
+        headers = (await web.client.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "server" not in headers
+
+
+async def test_tokens_questions_and_pictures_never_reach_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = "the caption is a secret"
+    async with service(tmp_path, ScriptedEngine(script=lambda _: RuntimeError("no")), token=TOKEN) as web:
+        files = {"image": ("secret-name.png", photo(), "image/png")}
+        await web.client.post("/api/v1/analyze", data={"query": secret}, files=files, headers=BEARER)
+        await web.client.post("/login", data={"token": TOKEN})
+    lines = [line for line in caplog.text.splitlines() if "aiosqlite" not in line and "httpx" not in line]
+    log = "\n".join(lines)
+    for word in (secret, TOKEN, "secret-name", "PNG"):
+        assert word not in log
+    assert "RuntimeError" in log
+
+
+def test_a_short_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 8 characters"):
+        Config.model_validate({"token": "short"})
+
+
+async def test_a_taken_port_is_said_in_one_sentence(web: Web, tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="another program has it"):
+        async with service(tmp_path, port=httpx.URL(web.url).port):
+            pass
+
+
+async def raw(web: Web, line: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """A request just as it is written here: clients tidy up paths and lengths."""
+    url = httpx.URL(web.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    fields = {"Host": f"{url.host}:{url.port}", "Connection": "close", **headers}
+    writer.write("\r\n".join([line, *(f"{name}: {value}" for name, value in fields.items()), "", ""]).encode() + body)
+    await writer.drain()
+    async with asyncio.timeout(10):
+        head = await reader.readuntil(b"\r\n\r\n")
+        rest = await reader.read(100_000)
+    writer.close()
+    return int(head.split()[1]), rest
