@@ -1,0 +1,76 @@
+"""A conversation to take along: as Markdown, as JSON, and as a zip of both with the pictures."""
+
+import asyncio
+import io
+import json
+import zipfile
+from typing import Any
+
+from core.conversation import Conversation, Ending, Picture, Turn
+from core.voice import Voice
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same conversation makes the same file
+
+
+async def archive(conversation: Conversation, voice: Voice) -> bytes:
+    """Zip with transcript.md, transcript.json and pictures/1.png …; packed beside the event loop."""
+    return await asyncio.to_thread(_pack, conversation, voice)
+
+
+def as_markdown(conversation: Conversation, voice: Voice) -> str:
+    """Pictures are linked as `pictures/1.png`, where the zip has them."""
+    lines = ["# " + voice.say("Conversation")]
+    shown: set[int] = set()
+    for turn in conversation.turns:
+        lines.append("## " + " ".join(turn.text.split()))
+        for picture in turn.pictures:
+            name = voice.say("Picture {number}", number=picture.number)
+            link = f"[{name}]({_path(picture)})"
+            lines.append(link if picture.number in shown else f"!{link}")
+            shown.add(picture.number)
+        if turn.answer:
+            lines.append(turn.answer.text.strip())
+            if turn.answer.ending is Ending.STOPPED:
+                lines.append(f"*{voice.say('(stopped)')}*")
+    waiting = [f"![{voice.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]
+    return "\n\n".join([*lines, *waiting]) + "\n"
+
+
+def as_json(conversation: Conversation) -> str:
+    whole = {
+        "conversation": conversation.id,
+        "pictures": [_picture(picture) for picture in conversation.pictures],
+        "turns": [_turn(turn) for turn in conversation.turns],
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _pack(conversation: Conversation, voice: Voice) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, text in (
+            ("transcript.md", as_markdown(conversation, voice)),
+            ("transcript.json", as_json(conversation)),
+        ):
+            packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)
+        for picture in conversation.pictures:  # PNG is packed already
+            packed.writestr(zipfile.ZipInfo(_path(picture), EPOCH), picture.image.data, zipfile.ZIP_STORED)
+    return file.getvalue()
+
+
+def _path(picture: Picture) -> str:
+    return f"pictures/{picture.number}.png"
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    image = picture.image
+    size = {"width": image.width, "height": image.height, "sent_as": list(image.original_size)}
+    return {"number": picture.number, "file": _path(picture), "sha256": image.id, **size}
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    asked = {"question": turn.text, "pictures": [picture.number for picture in turn.pictures]}
+    if turn.answer is None:
+        return asked
+    seconds = round(turn.answer.figures.total_s, 3)
+    return {**asked, "answer": turn.answer.text, "ending": turn.answer.ending.value, "seconds": seconds}
