@@ -171,9 +171,8 @@ def _cut(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int
     first = min((e.offset for e in within), default=None)
     if first is not None:
         return offsets.index(first)
-    while end > start + 1 and not _breakable(text, end):
-        end -= 1
-    return end
+    nearest = range(end, max(start, end - LONGEST_CHARACTER), -1)
+    return next((place for place in nearest if _breakable(text, place)), end)
 
 
 def _uncut(entities: tuple[Entity, ...], limit: int) -> list[Entity]:
@@ -181,6 +180,7 @@ def _uncut(entities: tuple[Entity, ...], limit: int) -> list[Entity]:
     return [e for e in entities if e.length <= limit // 4 or e.type in ("code", "text_link")]
 
 
+LONGEST_CHARACTER = 64  # code points; a pile of marks higher than that is cut
 _JOINERS = {"\u200d", "\ufe0f", "\ufe0e"}
 
 
@@ -191,10 +191,13 @@ def _breakable(text: str, place: int) -> bool:
         return False
     if "\U0001f3fb" <= after <= "\U0001f3ff":
         return False
-    return not (_is_flag(before) and _is_flag(after))
+    letters = place
+    while letters and _is_flag_letter(after) and _is_flag_letter(text[letters - 1]):
+        letters -= 1
+    return (place - letters) % 2 == 0  # a flag is two letters
 
 
-def _is_flag(character: str) -> bool:
+def _is_flag_letter(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
