@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -43,6 +43,7 @@ class Shelf(inbox.Mailbox, Memory, Protocol):
 @dataclass(slots=True)
 class _Running:
     stopped: bool = False
+    images: dict[str, str] = field(default_factory=dict)  # of the question: the file's id -> the image's
 
 
 class Bot:
@@ -122,7 +123,7 @@ class Bot:
         self, message: inbox.Message, asked: Message, place: Place, sent: tuple[str, ...], about: str | None = None
     ) -> None:
         """With `about`, the id of the message with an old answer: once more, over the old one."""
-        voice = await self._voice(place.user)
+        voice = await self.voice(place.user)
         running = self._running[message.conversation_id] = _Running()
         record = partial(self._shelf.record_sent, message.id)
         try:
@@ -135,8 +136,10 @@ class Bot:
                 await self._ask_in(place, voice)
         finally:
             del self._running[message.conversation_id]
-        # A picture may have been saved with its answer after its file was deleted.
-        await self._remove([file["id"] for file in asked.files if file["id"] in self._deleted])
+        for file_id in running.images.keys() & self._deleted:  # its picture was saved with the answer after that
+            name = _name({"id": file_id})
+            await self._shelf.remember_file(name, message.conversation_id, [running.images[file_id]])
+            await self._shelf.remove_file(name)
 
     async def _events(
         self,
@@ -160,7 +163,9 @@ class Bot:
             own = pictures(files)
             if files and not own:
                 yield says(
-                    voice.say("I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it.")
+                    voice.say(
+                        "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
+                    )
                 )
                 return
             if numbers and not own and not text:
@@ -169,6 +174,7 @@ class Bot:
         draft.retries = command in (None, "retry") and bool(text)
 
         async def made(index: int, image: Image) -> None:
+            running.images[own[index]["id"]] = image.id
             await self._shelf.remember_file(_name(own[index]), message.conversation_id, [image.id])
 
         request = Request(
@@ -204,8 +210,8 @@ class Bot:
 
     def _stranger(self, place: Place, voice: Voice) -> str:
         return voice.say(
-            "You are not on this bot's list. Whoever runs it can let you in: allow = ['{user}'] in [bots.slack] for you, "
-            "['{channel}'] for everybody in this channel.",
+            "You are not on this bot's list. Whoever runs it can let you in: "
+            "allow = ['{user}'] in [bots.slack] for you, ['{channel}'] for everybody in this channel.",
             user=place.user,
             channel=place.channel,
         )
@@ -288,7 +294,7 @@ class Bot:
             if await self._shelf.remove_file(f"slack:{file_id}"):
                 log.info("a picture that was deleted in Slack is removed")
 
-    async def _voice(self, user: str) -> Voice:
+    async def voice(self, user: str) -> Voice:
         if user not in self._locales:
             request = partial(self._slack.client.users_info, user=user, include_locale=True)
             try:

@@ -151,7 +151,7 @@ class Listeners:
 
     async def _open_window(self, body: Json) -> None:
         place = self._place(body, body["message"]["ts"])
-        voice = Voice(None)
+        voice = await self._bot.voice(place.user)
         try:
             view = _window(json.dumps(asdict(place)), voice)
             await self._slack.call(self._slack.client.views_open(trigger_id=body["trigger_id"], view=view))

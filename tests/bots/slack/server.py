@@ -332,7 +332,10 @@ def signed(body: str, secret: str = SECRET, age_s: float = 0.0) -> dict[str, str
 async def _arguments(request: web.Request) -> Json:
     if request.content_type == "application/json":
         return dict(await request.json())
-    return {**request.query, **await request.post()}
+    args: Json = {**request.query, **await request.post()}
+    for name in {"view", "blocks", "metadata"} & args.keys():  # JSON inside a form
+        args[name] = json.loads(args[name])
+    return args
 
 
 async def _main(port: int) -> None:
