@@ -191,7 +191,7 @@ async def test_every_answer_forbids_inline_code_and_foreign_frames(web: Web) -> 
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "server" not in headers
 
 

@@ -1,0 +1,62 @@
+"""A real headless Chromium, and what a person does in it."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PATIENCE_MS = 15_000
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+expect.set_options(timeout=PATIENCE_MS)
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None,
+    reason="the page is not tested: there is no Chromium here; `make browser` installs it where it may",
+)
+
+
+@asynccontextmanager
+async def started() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def visit(browser: Browser, url: str, path: str = "/", **context: Any) -> AsyncIterator[Page]:
+    """A page in a fresh profile. Afterwards: nothing was loaded from elsewhere, and nothing was complained about."""
+    settings: dict[str, Any] = {"viewport": {"width": 1280, "height": 820}, "locale": "en-US", **context}
+    profile = await browser.new_context(**settings)
+    try:
+        page = await profile.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: _hear(message.type, message.text, complaints))
+        page.on("request", lambda request: _watch(request, url, complaints))
+        await page.goto(url + path)
+        yield page
+        assert not complaints
+    finally:
+        await profile.close()
+
+
+def _hear(kind: str, text: str, complaints: list[str]) -> None:
+    # A refused request is how some tests begin, and a lost connection how others do: the page's words are tested there.
+    if kind == "error" and not text.startswith("Failed to load resource"):
+        complaints.append(text)
+
+
+def _watch(request: Request, url: str, complaints: list[str]) -> None:
+    if not request.url.startswith((url, "blob:" + url, "data:image")):
+        complaints.append(f"loads {request.url}")
