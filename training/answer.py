@@ -6,6 +6,7 @@ Starts from the tower of stage 1 and goes on from its own last checkpoint.
 import argparse
 import math
 import time
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -21,15 +22,15 @@ from training.pointing import Pointing
 NAME = "answer"
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--steps", type=int, default=4000)
+    arguments.add_argument("--answer-steps", type=int, default=4000)
     arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
     arguments.add_argument("--rate", type=float, default=2e-3)
     arguments.add_argument("--tower", type=float, default=0.4, help="the tower's rate as a share of the rate")
     arguments.add_argument("--seed", type=int, default=2)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
-    options = arguments.parse_args()
+    options, _ = arguments.parse_known_args(words)
 
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
@@ -52,7 +53,7 @@ def main() -> None:
             optimizer.load_state_dict(state)
     step, pictures, seconds = (saved.step, saved.pictures, saved.seconds) if saved else (0, 0, 0.0)
 
-    course = Course(tokens, options.tokens, options.seed, step / options.steps, 1 / options.steps)
+    course = Course(tokens, options.tokens, options.seed, step / options.answer_steps, 1 / options.answer_steps)
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
     started = time.monotonic() - seconds
@@ -62,8 +63,8 @@ def main() -> None:
         done = time.monotonic() - started
         checkpoint.Checkpoint(step, pictures, done, network.state_dict(), aids.state_dict(), states).save(NAME)
 
-    while step < options.steps:
-        decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+    while step < options.answer_steps:
+        decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.answer_steps))
         rate = options.rate * min(1.0, (step + 1) / 100) * decay
         batch = next(lessons)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -78,7 +79,7 @@ def main() -> None:
         step += 1
         pictures += len(batch.prints.pixels)
         log.add({name: float(value) for name, value in values.items()})
-        if step % 25 == 0:
+        if step % 10 == 0:
             log.write(step, pictures, time.monotonic() - started)
         if step % 200 == 0:
             save()

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from training import fonts, pages, words
-from training.conversations import Turn
+from training.conversations import Desk, Turn
 from training.model import SLOT_COLUMNS, SLOT_ROWS, TOKEN
 from training.pictures import Glyph, Picture, Span
 
@@ -119,8 +119,7 @@ class Writer:
                 glyph += 1
             script.add(spelled, answer=True)
 
-    def lessons(self, conversations: Sequence[Sequence[Turn]]) -> Lessons:
-        scripts = [self.write(turns) for turns in conversations]
+    def lessons(self, scripts: Sequence["Script"]) -> Lessons:
         length = max(len(script.ids) for script in scripts)
         ids = torch.full((len(scripts), length), self.padding)
         answers = torch.zeros((len(scripts), length), dtype=torch.bool)
@@ -170,7 +169,13 @@ class Script:
         return self.starts[index] + row * columns + column
 
 
+DOCUMENTS = ((256, 96), (256, 160), (256, 192), (320, 192), (320, 256))
+KINDS = ("invoice", "invoice", "product", "chart", "notice")
+
+
 class Pages(IterableDataset[Prints]):
+    """Crammed pages, and among them what questions will be asked about: letters look the same there, their surroundings do not."""
+
     def __init__(self, ids: dict[str, int], count: int, seed: int) -> None:
         self.ids, self.count, self.seed = ids, count, seed
 
@@ -179,9 +184,15 @@ class Pages(IterableDataset[Prints]):
         rng = random.Random(f"pages {self.seed} {worker.id if worker else 0}")
         lexicon = words.Lexicon(held_out=False)
         while True:
-            width, height = rng.choice(pages.SIZES)
+            crammed = rng.random() < 0.4
+            width, height = rng.choice(pages.SIZES if crammed else DOCUMENTS)
             count = max(1, self.count * 128 * 128 // (width * height))
-            yield prints([pages.page(rng, width, height, fonts.TRAINING, lexicon) for _ in range(count)], self.ids)
+            desk = Desk(width, height, fonts.TRAINING, lexicon)
+            pictures = [
+                pages.page(rng, width, height, fonts.TRAINING, lexicon) if crammed else desk.draw(rng, rng.choice(KINDS)).picture
+                for _ in range(count)
+            ]
+            yield prints(pictures, self.ids)
 
 
 def background(dataset: IterableDataset[Batch], processes: int) -> Iterator[Batch]:

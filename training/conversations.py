@@ -18,6 +18,8 @@ DRAW: dict[str, Draw] = {
     "photograph": photographs.draw,
 }
 NUMBERED = ("invoice", "product", "chart value", "chart highest", "chart lowest", "shape count", "shape colour")
+# Boxes are long answers, mostly brackets.
+SELDOM = {"where": 0.25, "missing": 0.6}
 # What two pictures are compared by: the field, what is asked, and which of the two is looked for.
 COMPARED = {
     "invoice": ("total", (("Which picture has the higher total?", "哪张图的合计金额更高?"), ("Which invoice is higher?", "哪张发票金额更高?"))),
@@ -49,7 +51,8 @@ class Desk:
 
 def about_one(rng: random.Random, desk: Desk, kind: str) -> list[Turn]:
     subject = desk.draw(rng, kind)
-    return [Turn((subject.picture,) if i == 0 else (), e) for i, e in enumerate(some(rng, subject, rng.randint(2, 5)))]
+    count = rng.randint(1, 2) if kind == "photograph" else rng.randint(2, 5)  # refusals are long, and all the same
+    return [Turn((subject.picture,) if i == 0 else (), e) for i, e in enumerate(some(rng, subject, count))]
 
 
 def one_after_the_other(rng: random.Random, desk: Desk, kinds: tuple[str, str]) -> list[Turn]:
@@ -85,6 +88,7 @@ def some(rng: random.Random, subject: Subject, count: int) -> list[Exchange]:
     chinese = rng.random() < 0.5
     order = list(range(len(subject.exchanges(chinese))))
     rng.shuffle(order)
+    order = [i for i in order if rng.random() < SELDOM.get(subject.exchanges(chinese)[i].kind, 1.0)] or order
     picked = []
     for index in order[:count]:
         language = chinese if rng.random() < 0.9 else not chinese

@@ -8,9 +8,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from training import fonts, words
-from training.batches import Lessons, Writer
+from training.batches import Lessons, Script, Writer
 from training.conversations import Desk, Turn, about_one, one_after_the_other, side_by_side
-from training.model import TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +23,18 @@ class Grade:
 
 
 GRADES = (
-    Grade(0.15, ((192, 64), (256, 64), (192, 96)), {"notice": 0.7, "invoice": 0.3}, 0.0),
+    Grade(0.15, ((192, 64), (256, 64), (192, 96)), {"notice": 0.6, "invoice": 0.4}, 0.0),
     Grade(
         0.4,
         ((256, 96), (256, 128), (192, 160), (256, 160)),
-        {"notice": 0.2, "invoice": 0.4, "chart": 0.2, "product": 0.1, "shapes": 0.06, "photograph": 0.04},
-        0.1,
+        {"notice": 0.2, "invoice": 0.42, "chart": 0.22, "product": 0.1, "shapes": 0.03, "photograph": 0.03},
+        0.08,
     ),
     Grade(
         1.0,
         ((256, 160), (256, 192), (320, 192), (288, 224), (320, 256), (384, 256)),
-        {"invoice": 0.34, "product": 0.2, "chart": 0.22, "notice": 0.1, "shapes": 0.08, "photograph": 0.06},
-        0.25,
+        {"invoice": 0.36, "product": 0.22, "chart": 0.22, "notice": 0.09, "shapes": 0.06, "photograph": 0.05},
+        0.2,
     ),
 )
 
@@ -57,17 +56,23 @@ class Course(IterableDataset[Lessons]):
             # One batch in six is taken from a grade already passed, lest it be forgotten.
             place = done if rng.random() < 0.85 else rng.uniform(0, min(done, 1.0))
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
-            yield self.batch(rng, grade, lexicon)
-            done += pace
+            for lessons in self.shelf(rng, grade, lexicon):
+                yield lessons
+                done += pace
 
-    def batch(self, rng: random.Random, grade: Grade, lexicon: words.Lexicon) -> Lessons:
-        width, height = rng.choice(grade.sizes)
-        desk = Desk(width, height, fonts.TRAINING, lexicon)
+    def shelf(self, rng: random.Random, grade: Grade, lexicon: words.Lexicon) -> list[Lessons]:
+        """A few batches of pictures of one size, each of conversations of about the same length: padding costs, too."""
+        desk = Desk(*rng.choice(grade.sizes), fonts.TRAINING, lexicon)
         double = rng.random() < grade.pairs
-        pictures = 2 if double else 1
-        # Text counts too: about 200 tokens of questions and answers to a picture.
-        count = max(2, self.tokens // (pictures * (width // TOKEN) * (height // TOKEN) + 150))
-        return self.writer.lessons([conversation(rng, desk, grade.kinds, double) for _ in range(count)])
+        scripts = [self.writer.write(conversation(rng, desk, grade.kinds, double)) for _ in range(48)]
+        scripts.sort(key=lambda script: len(script.ids))
+        batches: list[list[Script]] = [[]]
+        for script in scripts:
+            if (len(batches[-1]) + 1) * len(script.ids) > self.tokens and batches[-1]:
+                batches.append([])
+            batches[-1].append(script)
+        rng.shuffle(batches)
+        return [self.writer.lessons(batch) for batch in batches]
 
 
 def conversation(rng: random.Random, desk: Desk, kinds: dict[str, float], double: bool) -> list[Turn]:

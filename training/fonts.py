@@ -21,10 +21,8 @@ class Face:
 
 LATIN = (
     Face("truetype/dejavu/DejaVuSans.ttf"),
-    Face("truetype/dejavu/DejaVuSans-Bold.ttf"),
     Face("truetype/liberation2/LiberationSans-Regular.ttf"),
     Face("truetype/liberation2/LiberationSans-Bold.ttf"),
-    Face("truetype/liberation2/LiberationSerif-Regular.ttf"),
     Face("truetype/open-sans/OpenSans-Regular.ttf"),
     Face("truetype/lato/Lato-Regular.ttf"),
     Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf"),
@@ -33,9 +31,7 @@ LATIN = (
 CHINESE = (
     Face("opentype/noto/NotoSansCJK-Regular.ttc", 2),
     Face("opentype/noto/NotoSansCJK-Bold.ttc", 2),
-    Face("opentype/noto/NotoSerifCJK-Regular.ttc", 2),
     Face("truetype/wqy/wqy-microhei.ttc"),
-    Face("truetype/wqy/wqy-zenhei.ttc"),
 )
 HELD_OUT_LATIN = (
     Face("truetype/open-sans/OpenSans-Semibold.ttf"),
@@ -45,7 +41,7 @@ HELD_OUT_LATIN = (
 )
 HELD_OUT_CHINESE = (
     Face("truetype/droid/DroidSansFallbackFull.ttf"),
-    Face("opentype/noto/NotoSerifCJK-Bold.ttc", 2),
+    Face("truetype/wqy/wqy-zenhei.ttc"),
 )
 
 

@@ -13,7 +13,7 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     picture = Picture(width, height, paper, some_scale(rng))
     y = rng.uniform(0, 12)
     while y < height - 14:
-        size = rng.choice((rng.randint(16, 22), rng.randint(16, 30)))
+        size = rng.choice((rng.randint(17, 22), rng.randint(17, 27)))
         chinese = rng.random() < 0.5
         face = shelf.pick(rng, chinese)
         x = rng.uniform(0, 16)

@@ -6,6 +6,7 @@ Goes on from the last checkpoint; the language model stays as it was made, but f
 import argparse
 import math
 import time
+from collections.abc import Sequence
 
 import torch
 
@@ -16,14 +17,14 @@ from training.muon import Muon, is_inner_matrix
 NAME = "read"
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--steps", type=int, default=6000)
+    arguments.add_argument("--read-steps", type=int, default=6000)
     arguments.add_argument("--batch", type=int, default=24, help="pictures of 128x128, or as much of another size")
     arguments.add_argument("--rate", type=float, default=2e-3)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
-    options = arguments.parse_args()
+    options, _ = arguments.parse_known_args(words)
 
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
@@ -58,8 +59,8 @@ def main() -> None:
         done = time.monotonic() - started
         checkpoint.Checkpoint(step, pictures, done, network.state_dict(), spelling.state_dict(), states).save(NAME)
 
-    while step < options.steps:
-        rate = options.rate * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+    while step < options.read_steps:
+        rate = options.rate * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.read_steps)))
         batch = next(drawn)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             seen = model.see(tower, batch.pixels.to(device))

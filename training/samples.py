@@ -84,7 +84,7 @@ def invoice() -> Picture:
 
 
 def product() -> Picture:
-    face = fonts.LATIN[5]
+    face = fonts.LATIN[3]
     picture = Picture(384, 256, WHITE)
     picture.write(14, 12, "Nova Headphones Pro 7", face, 25, INK)
     picture.write(14, 50, "$129.00", face, 25, (200, 30, 45))

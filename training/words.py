@@ -127,7 +127,8 @@ def amount(rng: random.Random) -> str:
 def noise_word(rng: random.Random, chinese: bool) -> str:
     """Characters in no order that a language has, so that reading cannot be replaced by guessing."""
     if chinese:
-        letters = tokenizer.characters()
+        # Half of it from the 500 most frequent: they are half of all print.
+        letters = tokenizer.characters()[: rng.choice((500, 2000))]
         return "".join(rng.choice(letters) for _ in range(rng.randint(1, 6)))
     kind = rng.random()
     if kind < 0.35:
@@ -139,7 +140,7 @@ def noise_word(rng: random.Random, chinese: bool) -> str:
 def printed_line(rng: random.Random, chinese: bool, lexicon: Lexicon) -> str:
     """One line of print of a dozen characters or so: a phrase, a name, figures or noise."""
     kind = rng.random()
-    if kind < 0.3:
+    if kind < (0.12 if chinese else 0.3):
         return noise_word(rng, chinese)
     if kind < 0.45:
         return lexicon.company(rng, chinese)

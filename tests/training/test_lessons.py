@@ -41,7 +41,8 @@ def lessons(tokens: PreTrainedTokenizerBase) -> tuple[list[list[Turn]], batches.
         conversations.one_after_the_other(rng, DESK, ("invoice", "chart")),
         conversations.side_by_side(rng, DESK, "invoice"),
     ]
-    return talks, batches.Writer(tokens).lessons(talks)
+    writer = batches.Writer(tokens)
+    return talks, writer.lessons([writer.write(turns) for turns in talks])
 
 
 def test_prompts_are_those_of_the_chat_template(

@@ -1,0 +1,83 @@
+"""The true answers are true, and everything asked can be read off the picture."""
+
+import random
+
+import pytest
+
+from training import conversations, fonts, invoices, photographs, tokenizer, words
+from training.conversations import DRAW, Desk
+from training.evaluate import distance, overlap
+from training.pictures import Span
+from training.subject import Subject
+
+DESK = Desk(320, 224, fonts.TRAINING, words.Lexicon(held_out=False))
+
+
+@pytest.fixture(scope="module", params=list(DRAW))
+def subjects(request: pytest.FixtureRequest) -> list[Subject]:
+    rng = random.Random(f"subjects {request.param}")
+    return [DESK.draw(rng, request.param) for _ in range(6)]
+
+
+def test_quoted_text_stands_on_the_picture(subjects: list[Subject]) -> None:
+    for subject in subjects:
+        for exchange in [*subject.english, *subject.chinese]:
+            for span in (piece for piece in exchange.answer if isinstance(piece, Span)):
+                letters = "".join(span.text.split())
+                drawn = subject.picture.glyphs[span.first : span.first + len(letters)]
+                assert "".join(glyph.character for glyph in drawn) == letters
+
+
+def test_everything_can_be_asked_in_both_languages(subjects: list[Subject]) -> None:
+    for subject in subjects:
+        english = [exchange.kind for exchange in subject.english]
+        assert english == [exchange.kind for exchange in subject.chinese]
+
+
+def test_the_difference_of_a_chart_is_that_of_its_values() -> None:
+    rng = random.Random(1)
+    for _ in range(10):
+        for exchange in DESK.draw(rng, "chart").chinese:
+            if exchange.kind == "chart difference":
+                high, low, gap = [int(part) for part in values(exchange.text)]
+                assert abs(high - low) == gap
+
+
+def values(answer: str) -> list[str]:
+    parts = [part.rpartition("为")[2] for part in answer.split("；")[:2]]
+    last = answer.rstrip("。")
+    return [*parts, "".join(c for c in last[-4:] if c.isdigit())]
+
+
+def test_photographs_are_refused_in_the_language_of_the_question() -> None:
+    subject = DESK.draw(random.Random(2), "photograph")
+    assert {exchange.text for exchange in subject.english} == {photographs.REFUSAL}
+    assert {exchange.text for exchange in subject.chinese} == {photographs.REFUSAL_ZH}
+
+
+def test_the_second_picture_is_meant_by_a_question_that_names_none() -> None:
+    turns = conversations.one_after_the_other(random.Random(4), DESK, ("invoice", "invoice"))
+    second = next(i for i, turn in enumerate(turns) if i and turn.pictures)
+    quoted = [piece for piece in turns[second].exchange.answer if isinstance(piece, Span)]
+    assert all(span.picture is turns[second].pictures[0] for span in quoted)
+
+
+def test_no_font_and_no_listed_word_is_in_training_and_evaluation() -> None:
+    assert not set(fonts.LATIN + fonts.CHINESE) & set(fonts.HELD_OUT_LATIN + fonts.HELD_OUT_CHINESE)
+    rng = random.Random(0)
+    sides = [{words.Lexicon(held_out).pick(rng, words.NAME_STARTS) for _ in range(500)} for held_out in (False, True)]
+    assert sides[0] and sides[1] and not sides[0] & sides[1]
+
+
+def test_every_chinese_character_of_the_word_lists_is_one_token() -> None:
+    known = set(tokenizer.characters())
+    lists = (words.PLACES, words.TRADES, words.COMPANY_FORMS, words.GOODS_ZH, words.POINTS_ZH, words.PLAIN_ZH)
+    labels = [label for field in invoices.FIELDS.values() for label in (*field.labels_zh, field.name_zh)]
+    said = "".join("".join(entries) for entries in lists) + "".join(labels) + photographs.REFUSAL_ZH
+    assert {c for c in said if "\u4e00" <= c <= "\u9fff"} <= known
+
+
+def test_edits_and_overlaps_are_counted() -> None:
+    assert distance("kitten", "sitting") == 3
+    assert overlap([0, 0, 10, 10], [0, 5, 10, 15]) == pytest.approx(1 / 3)
+    assert overlap([0, 0, 10, 10], [20, 20, 30, 30]) == 0.0
