@@ -66,7 +66,7 @@ async def save(
         raise ValueError("an open turn cannot be saved")
     if (await connection.execute(select(turns.c.id).where(turns.c.key == key))).first():
         return
-    row = await _row(connection, conversation_id) or await _create(connection, conversation_id)
+    row = await _locked(connection, conversation_id) or await _create(connection, conversation_id)
     chapter, next_number = row.chapter, row.next_number
     picture_ids = []
     for picture in turn.pictures:
@@ -78,8 +78,8 @@ async def save(
         "position": await _position(connection, conversation_id, chapter, replaces),
         "key": key,
         "replaced": False,
-        "text": turn.text,
-        "answer": turn.answer.text,
+        "text": _storable(turn.text),
+        "answer": _storable(turn.answer.text),
         "ending": turn.answer.ending.value,
         "figures": asdict(turn.answer.figures),
         "created": time.time(),
@@ -87,12 +87,12 @@ async def save(
     turn_id = (await connection.execute(insert(turns).values(values).returning(turns.c.id))).scalar_one()
     for place, picture_id in enumerate(picture_ids):
         await connection.execute(insert(turn_pictures).values(turn_id=turn_id, place=place, picture_id=picture_id))
-    title = row.title or " ".join(turn.text.split())[:TITLE_LENGTH]
+    title = row.title or _storable(" ".join(turn.text.split())[:TITLE_LENGTH])
     await _touch(connection, conversation_id, next_number=next_number, title=title)
 
 
 async def add_picture(connection: AsyncConnection, conversation_id: str, image: Image) -> int:
-    row = await _row(connection, conversation_id) or await _create(connection, conversation_id)
+    row = await _locked(connection, conversation_id) or await _create(connection, conversation_id)
     here = (pictures.c.conversation_id == conversation_id, pictures.c.chapter == row.chapter)
     query = select(pictures.c.number).where(*here, pictures.c.image_id == image.id)
     number: int | None = (await connection.execute(query)).scalar()
@@ -105,7 +105,7 @@ async def add_picture(connection: AsyncConnection, conversation_id: str, image: 
 
 
 async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> bool:
-    row = await _row(connection, conversation_id)
+    row = await _locked(connection, conversation_id)
     if row is None:
         return False
     here = (pictures.c.conversation_id == conversation_id, pictures.c.chapter == row.chapter)
@@ -169,6 +169,12 @@ async def rated(connection: AsyncConnection) -> list[tuple[Turn, int]]:
 
 async def _row(connection: AsyncConnection, conversation_id: str) -> Any:
     return (await connection.execute(select(conversations).where(conversations.c.id == conversation_id))).first()
+
+
+async def _locked(connection: AsyncConnection, conversation_id: str) -> Any:
+    """Nobody else changes the conversation until the transaction ends. SQLite locks the whole file anyway."""
+    query = select(conversations).where(conversations.c.id == conversation_id).with_for_update()
+    return (await connection.execute(query)).first()
 
 
 async def _create(connection: AsyncConnection, conversation_id: str) -> Any:
@@ -280,6 +286,11 @@ async def _pictures(connection: AsyncConnection, turn_ids: list[int]) -> dict[in
     for row in rows:
         shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, found[row.image_id]))
     return shown
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: half a surrogate pair, which JSON can carry, and PostgreSQL's NUL."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:

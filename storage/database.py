@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,7 +17,8 @@ from storage.migrations import upgrade
 
 log = logging.getLogger(__name__)
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
-ATTEMPTS = 4  # at a write that collides with another one
+ATTEMPTS = 6  # at a write that collides with another one
+DEADLOCKS = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
@@ -24,9 +26,13 @@ Result = TypeVar("Result")
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(begin="BEGIN")
-        # SQLite has one writer at a time and lets the others poll; in line, each of them is served at once.
-        self._line = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._line: AbstractAsyncContextManager[None]
+        if engine.dialect.name == "sqlite":
+            self._reader = engine.execution_options(begin="BEGIN")
+            self._line = asyncio.Lock()  # SQLite lets writers poll for their turn; in line, each is served at once
+        else:
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
+            self._line = nullcontext()
 
     @staticmethod
     async def open(url: str) -> "Database":
@@ -72,12 +78,10 @@ class Database:
             try:
                 async with self._line, self._engine.begin() as connection:
                     return await work(connection, *args, **kwargs)
-            except IntegrityError:  # another process wrote the same row since `work` looked: now it will see it
-                if attempt == ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(0.01 * 2**attempt)
             except DBAPIError as error:
-                raise _unavailable(error) from error
+                if attempt == ATTEMPTS - 1 or not _collided(error):
+                    raise _unavailable(error) from error
+                await asyncio.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
         raise AssertionError("unreachable")
 
     async def tidy(self) -> None:
@@ -131,6 +135,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later could not be given the lock any more: writers ask for it at once.
     if begin := connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"):
         connection.exec_driver_sql(begin)
+
+
+def _collided(error: DBAPIError) -> bool:
+    """Another process wrote the same row since `work` looked: the next attempt will see it."""
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in DEADLOCKS
 
 
 def _unavailable(error: DBAPIError) -> Busy:

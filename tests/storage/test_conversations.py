@@ -44,6 +44,12 @@ async def test_a_turn_is_saved_once_per_key(store: Store) -> None:
     assert await store.answered("k1") == turn
 
 
+async def test_text_that_no_database_takes_is_saved_without_it(store: Store) -> None:
+    await ask(store, "t:1", "half \ud83d a\0 face", key="k1", answer="\udc00!")
+    [turn] = (await store.load("t:1")).turns
+    assert (turn.text, turn.answer and turn.answer.text) == ("half ? a face", "?!")
+
+
 async def test_an_open_turn_is_not_saved(store: Store) -> None:
     with pytest.raises(ValueError, match="open"):
         await store.save("web:1", Turn("What?"), "k1")

@@ -1,0 +1,152 @@
+"""The store on PostgreSQL, for several replicas; needs its server's programs and asyncpg, which SQLite users do not."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.conversation import Answer, Conversation, Ending, Picture, Turn
+from core.errors import Busy, OperatorError
+from storage.store import DAY, Config, Store
+from tests.storage.things import ask, image, numbers
+
+pytest.importorskip("asyncpg", reason="asyncpg is not installed: the store was not tested on PostgreSQL")
+if not shutil.which("initdb") or not shutil.which("postgres"):
+    pytest.skip("PostgreSQL is not installed: the store was not tested on it", allow_module_level=True)
+
+CAT, DOG = image("cat", b"as it was sent"), image("dog")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a cluster of our own, on loopback; it refuses to run as root."""
+    user = next((name for name in ("postgres", "nobody") if _exists(name)), None) if os.getuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    try:
+        if user:
+            shutil.chown(folder, user)
+        data = folder / "data"
+        subprocess.run(
+            ["initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
+            user=user,
+            check=True,
+            capture_output=True,
+            cwd=folder,
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        settings = [
+            f"-c{s}"
+            for s in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
+        ]
+        with subprocess.Popen(
+            ["postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
+        ) as process:
+            _wait(port)
+            yield f"postgresql+asyncpg://tester@127.0.0.1:{port}/postgres"
+            process.send_signal(signal.SIGINT)  # which does not wait for clients
+    finally:
+        shutil.rmtree(folder)
+
+
+def _exists(user: str) -> bool:
+    try:
+        return bool(pwd.getpwnam(user))
+    except KeyError:
+        return False
+
+
+def _wait(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port)):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError("PostgreSQL did not start")
+
+
+@pytest.fixture
+async def store(server: str) -> AsyncIterator[Store]:
+    for attempt in range(100):  # it listens a moment before it serves
+        try:
+            store = await Store.open(Config(url=server))
+            break
+        except (OperatorError, OSError):
+            if attempt == 99:
+                raise
+            await asyncio.sleep(0.05)
+    yield store
+    for summary in await store.conversations():
+        await store.forget(summary.id)
+    await store.close()
+
+
+async def test_conversations_live_as_on_sqlite(store: Store) -> None:
+    assert await store.add_picture("t:1", DOG) == 1
+    first = await ask(store, "t:1", "What is it? 🐕", CAT, key="k1", answer="一只猫")
+    second = await ask(store, "t:1", "And now?", DOG, key="k2")
+    assert (await store.load("t:1")).turns == (replace(first, pictures=_plain(first)), second)
+    assert numbers(first) == [1, 2]
+    better = replace(second, answer=Answer("better", Ending.DONE))
+    await store.save("t:1", better, "k3", replaces="k2")
+    assert (await store.load("t:1")).turns[1] == better
+    assert await store.last_key("t:1") == "k3"
+    assert await store.answered("k2") == second
+    assert await store.picture(CAT.id) == CAT
+    assert await store.remove_picture("t:1", 1)
+    assert (await store.load("t:1")).next_number == 3
+    await store.begin("t:1")
+    assert await store.load("t:1") == Conversation("t:1")
+    assert [summary.id for summary in await store.conversations("t:")] == ["t:1"]
+    assert await store.rate("k3", 1)
+    assert [rating for _, rating in await store.rated()] == [1]
+
+
+def _plain(turn: Turn) -> tuple[Picture, ...]:
+    return tuple(replace(picture, image=replace(picture.image, original=None)) for picture in turn.pictures)
+
+
+async def test_messages_live_as_on_sqlite(store: Store) -> None:
+    message = await store.put("telegram", "u1", "t:1", "payload", "album")
+    assert message is not None
+    assert await store.put("telegram", "u1", "t:1", "again") is None
+    await store.record_sent(message.id, ["100", "101"])
+    [unfinished] = await store.unfinished("telegram")
+    assert (unfinished.payload, unfinished.sent) == ("payload", ("100", "101"))
+    turn = await ask(store, "t:1", "?", DOG, key="u1")
+    assert await store.turn_of_sent("telegram", "101", "t:1") == turn
+    await store.finish([message.id])
+    assert await store.unfinished("telegram") == []
+    assert await store.expire(time.time() + 31 * DAY) == 1
+    assert await store.put("telegram", "u1", "t:1", "after it expired") is not None
+
+
+async def test_replicas_take_a_message_once_and_number_pictures_once(store: Store, server: str) -> None:
+    other = await Store.open(Config(url=server))
+    keys = [f"replica {number}" for number in range(20)]
+    results = await asyncio.gather(*[side.put("t", key, "t:1", "x") for key in keys for side in (store, other)])
+    assert sum(result is not None for result in results) == len(keys)
+    pictures = [image(f"picture {number}") for number in range(5)]
+    given = await asyncio.gather(*[side.add_picture("t:2", picture) for picture in pictures for side in (store, other)])
+    assert sorted(set(given)) == [1, 2, 3, 4, 5]
+    assert [picture.number for picture in (await store.load("t:2")).waiting] == [1, 2, 3, 4, 5]
+    await other.close()
+
+
+async def test_a_lost_server_is_explained(server: str) -> None:
+    url = server.rsplit(":", 1)[0] + ":1/postgres"
+    with pytest.raises((OperatorError, Busy), match="cannot be opened"):
+        await Store.open(Config(url=url))
