@@ -26,7 +26,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
     precision: Precision = Field(
         Precision.AUTO, description="float32, float16, int8, or auto: what suits this machine."
     )
-    threads: int | None = Field(None, description="CPU threads for the model; every core by default.", ge=1)
+    threads: int | None = Field(
+        None, description="CPU threads for the model; by default every core, for a small model one.", ge=1
+    )
     memory: float | None = Field(None, description="Gigabytes for model and conversations; 60 % by default.", gt=0)
     context_tokens: int = Field(8192, description="Longest conversation; older turns are left out.", ge=256)
     waiting: int = Field(32, description="Questions that may wait in line; one more is told to come back.", ge=1)

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import psutil
-import torch
 
 from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Event, Image
@@ -90,11 +89,9 @@ def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> Non
 
 def _load(config: Config) -> Worker:
     begin = time.monotonic()
-    if config.threads:
-        torch.set_num_threads(config.threads)
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit * 1e9)
-    model = Model(checkpoint, config.precision, config.cache if disk else None)
+    model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
     limit = _room(config, model)
     cache = Cache(limit, Disk(config.cache / "computed", model.identity, disk) if disk else None)
     log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
@@ -38,12 +39,17 @@ class Pass:
 class Model:
     """Touched by one thread only. `half` says that everything kept is rounded to float16."""
 
-    def __init__(self, checkpoint: Checkpoint, precision: Precision, cache: Path | None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, precision: Precision, cache: Path | None, threads: int | None = None
+    ) -> None:
         if has_fbgemm():
             torch.backends.quantized.engine = "fbgemm"
         config = Qwen3VLConfig(**checkpoint.read_json("config.json"))
         self.text_config = config.text_config
-        self.precision = choose(precision, parameters(config))
+        count = parameters(config)
+        self.precision = choose(precision, count)
+        # A small model's products end before a second core has noticed that there is work.
+        torch.set_num_threads(threads or (1 if count < SMALL else psutil.cpu_count(logical=False) or 1))
         self.half = self.precision is not Precision.FLOAT32
         self.identity = f"{checkpoint.revision}-{self.precision}"
         loader = _Loader(checkpoint, config, self.precision, cache and cache / "weights" / self.identity)

@@ -263,8 +263,8 @@ class Worker:
         sequence.close_stage("decode_s")
         self.totals.answers += 1
         self._scheduler.speeds.measure("answer", float(sequence.written))
-        sequence.request.send(sequence.answer(ending))
         self._remove(sequence)
+        sequence.request.send(sequence.answer(ending))
 
     def _say(self, sequence: Sequence, text: str) -> None:
         if text:
