@@ -204,6 +204,36 @@ def hostile() -> Iterator[Specimen]:
     yield Specimen("web page in a comment.jpg", encoded(plain(RED), "JPEG", comment=b"<html><script>"), (60, 40), RED)
 
 
+def mutated(count: int, seed: int = 11) -> Iterator[bytes]:
+    """Good files of every kind with some bytes changed, cut out, doubled or moved: whatever may come of each."""
+    pillow_heif.register_heif_opener()
+    random = Random(seed)
+    formats = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+    good = [encoded(picture, kind) for kind in formats for picture in (busy((64, 48)), plain(RED))]
+    good += [specimen.data for specimen in (*_deep(), *_animations(), *_profiles()) if len(specimen.data) < 100_000]
+    for number in range(count):
+        yield mangled(good[number % len(good)], random)
+
+
+def mangled(whole: bytes, random: Random) -> bytes:
+    data = bytearray(whole)
+    for _ in range(random.randint(1, 8)):
+        at = random.randrange(min(len(data), 600)) if random.random() < 0.7 else random.randrange(len(data))
+        match random.randrange(4):
+            case 0:
+                data[at] ^= 1 << random.randrange(8)
+            case 1:
+                data[at : at + 4] = random.choice(
+                    (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
+                )
+            case 2:
+                del data[at : at + random.randint(1, 40)]
+            case 3:
+                data[at:at] = data[max(0, at - 40) : at]
+        data = data or bytearray(b"\0")
+    return bytes(data)
+
+
 # How they are made
 
 

@@ -1,4 +1,5 @@
 import io
+from random import Random
 
 import pytest
 from PIL import Image as Pillow
@@ -9,7 +10,7 @@ from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
 from core.voice import Voice
 from tests.core.papers import locked_pdf, pdf, tiff
-from tests.core.pictures import RED, encoded, plain
+from tests.core.pictures import RED, encoded, mangled, plain
 
 TEN = [f"Page {number}" for number in range(1, 11)]
 
@@ -97,6 +98,19 @@ async def test_a_picture_is_a_document_of_one_page() -> None:
 async def test_a_broken_document_is_refused_with_a_sentence(data: bytes, words: str) -> None:
     with pytest.raises(BotError, match=words):
         await open_document(data)
+
+
+async def test_documents_with_damage_anywhere_get_pages_or_a_sentence() -> None:
+    random, pages, refused = Random(1), 0, 0
+    for data in [
+        mangled(whole, random) for whole in (pdf(["One", "Two"], size=(90, 120)), tiff([9, 99])) for _ in range(60)
+    ]:
+        try:
+            pages += len((await open_document(data)).images)
+        except BadImage:
+            refused += 1
+    assert pages > 20
+    assert refused > 20
 
 
 async def test_a_poster_is_drawn_within_the_pixel_budget() -> None:

@@ -11,7 +11,7 @@ from core.conversation import Image
 from core.decoder import fit
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
-from tests.core.pictures import GREEN, RED, Colour, Specimen, busy, encoded, endless_jpeg, plain, specimens
+from tests.core.pictures import GREEN, RED, Colour, Specimen, busy, encoded, endless_jpeg, mutated, plain, specimens
 
 PARENT_BOUND = 150  # MiB that the service itself may grow by, whatever is sent
 
@@ -56,6 +56,21 @@ async def test_every_odd_broken_and_hostile_file_gets_its_picture_or_its_sentenc
     alive = [child for child in psutil.Process().children() if "core.workers" in child.cmdline()]
     assert 1 <= len(alive) <= workers.WORKERS
     assert all(child.memory_info().rss < workers.MEMORY // 4 for child in alive)
+
+
+async def test_500_files_with_damage_anywhere_get_a_picture_or_a_sentence_and_crash_nothing() -> None:
+    made, refused = 0, 0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for data in mutated(500):
+        try:
+            image = await make_image(data)
+            assert opened(image).size == (image.width, image.height)
+            made += 1
+        except BadImage:
+            refused += 1
+    assert made > 50
+    assert refused > 50
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < PARENT_BOUND * 1024
 
 
 async def test_a_file_that_costs_minutes_is_given_up() -> None:
