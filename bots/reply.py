@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
@@ -34,6 +35,19 @@ class Refused(Exception):
 
 class Gone(Exception):
     """This one message is no longer there, its chat still is: another message takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Something to take along with an answer. Comes among the events, before their `Answer`; its text may be empty."""
+
+    name: str
+    data: bytes = field(repr=False)
+    caption: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        return self.name.endswith(".png")
 
 
 class Draft(Protocol[Part]):
@@ -67,6 +81,10 @@ class Draft(Protocol[Part]):
         """Make the message say `part`. `answer` is None while it is being written; `last` carries the buttons."""
         ...
 
+    async def attach(self, sent: str, file: File) -> None:
+        """Make the placeholder `sent` a message with this file; may be called again for the same one after a crash."""
+        ...
+
     async def remove(self, sent: str) -> None:
         """Take away a message that the answer no longer needs; one that is gone already is fine."""
         ...
@@ -78,13 +96,14 @@ class _Progress:
 
     text: str = ""
     status: str = ""
+    files: list[File] = field(default_factory=list)
     answer: Answer | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def reply(
-    events: AsyncGenerator[Event],
+    events: AsyncGenerator[Event | File],
     draft: Draft[Part],
     voice: Voice,
     sent: Sequence[str],
@@ -106,7 +125,8 @@ async def reply(
             answer = progress.answer
             try:
                 if not await _aside(draft, progress):
-                    await delivery.show(progress.text or progress.status, answer)
+                    text = progress.text if answer else progress.text or progress.status
+                    await delivery.show(text, answer, progress.files if answer else ())
             except Later as later:
                 # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
                 # forbids that too says Later again.
@@ -123,9 +143,9 @@ async def reply(
 
 async def _aside(draft: Draft[Part], progress: _Progress) -> bool:
     """Whether the platform showed it in a place of its own, so that no message is needed yet."""
-    if progress.text:
-        return progress.answer is None and await draft.preview(progress.text)
-    return await draft.status(progress.status)
+    if progress.answer is not None:
+        return False
+    return await (draft.preview(progress.text) if progress.text else draft.status(progress.status))
 
 
 class _Delivery(Generic[Part]):
@@ -137,19 +157,26 @@ class _Delivery(Generic[Part]):
         self._record = record
         self._shown: dict[str, object] = {}
 
-    async def show(self, text: str, answer: Answer | None) -> None:
+    async def show(self, text: str, answer: Answer | None, files: Sequence[File]) -> None:
         parts = self._draft.split(text) if text else []
         for index, part in enumerate(parts):
             await self._show_part(index, part, answer, last=index == len(parts) - 1)
+        for index, file in enumerate(files, len(parts)):
+            await self._show(index, file, partial(self._draft.attach, file=file))
         if not parts and not self._sent:
             await self._post(0)
-        while answer is not None and len(self._sent) > len(parts):  # an earlier run had got further, or failed longer
+        needed = len(parts) + len(files)
+        while answer is not None and len(self._sent) > needed:  # an earlier run had got further, or failed longer
             await self._draft.remove(self._sent[-1])
             self._sent.pop()
             await self._record(self._sent)
 
     async def _show_part(self, index: int, part: Part, answer: Answer | None, last: bool) -> None:
         state = (part, answer.ending if answer and last else None, last)
+        await self._show(index, state, partial(self._draft.edit, part=part, answer=answer, last=last))
+
+    async def _show(self, index: int, state: object, write: Callable[[str], Awaitable[None]]) -> None:
+        """Posts a message for this place if there is none, and writes unless it says the same already."""
         while True:
             if index == len(self._sent):
                 await self._post(index)
@@ -157,7 +184,7 @@ class _Delivery(Generic[Part]):
             if self._shown.get(sent) == state:
                 return
             try:
-                await self._draft.edit(sent, part, answer, last)
+                await write(sent)
             except Gone:
                 await self._post(index)
                 continue
@@ -179,7 +206,7 @@ class _Delivery(Generic[Part]):
         await self._record(self._sent)
 
 
-async def _read(events: AsyncGenerator[Event], progress: _Progress, voice: Voice) -> None:
+async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice: Voice) -> None:
     try:
         async with aclosing(events):
             async for event in events:
@@ -190,8 +217,11 @@ async def _read(events: AsyncGenerator[Event], progress: _Progress, voice: Voice
                         progress.status = _place(voice, place, seconds)
                     case Looking(picture, of):
                         progress.status = voice.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
+                    case File():
+                        progress.files.append(event)
                     case Answer():
-                        progress.text = event.text + _note(voice, event)
+                        only_files = progress.files and not event.text
+                        progress.text = "" if only_files else event.text + _note(voice, event)
                         progress.answer = event
                         progress.complete.set()
                 progress.changed.set()

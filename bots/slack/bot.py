@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from bots.reply import Later, Refused, reply
-from bots.request import Memory, Request, respond, says
+from bots.reply import File, Later, Refused, reply
+from bots.orders import says
+from bots.request import Memory, Request
+from bots.response import respond
 from bots.slack.api import Declined, SlackApi, patiently
 from bots.slack.config import Config
 from bots.slack.draft import Abilities, Draft, Place
@@ -150,7 +152,7 @@ class Bot:
         draft: Draft,
         running: _Running,
         about: str | None,
-    ) -> AsyncGenerator[Event]:
+    ) -> AsyncGenerator[Event | File]:
         if not self._config.allows(place.user, place.channel, place.team):
             yield says(self._stranger(place, voice))
             return

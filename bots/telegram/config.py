@@ -32,6 +32,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
         default=False,
         description="Show growing answers as Telegram's own draft in private chats, without a Stop button.",
     )
+    receipt: bool = Field(default=True, description="One small line under an answer: which pictures, which size.")
     timeout: float = Field(default=20, gt=0, description="Seconds to wait for Telegram before trying again.")
 
     @field_validator("allow", mode="before")

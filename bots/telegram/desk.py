@@ -12,8 +12,11 @@ from telegram import Bot, CallbackQuery, Document, Message, PhotoSize, Update, U
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
-from bots.reply import Refused, reply
-from bots.request import Memory, Request, respond, says
+from bots.extras import Offer, Wishes
+from bots.orders import says
+from bots.reply import File, Refused, reply
+from bots.request import Memory, Request
+from bots.response import respond
 from bots.telegram.config import Config
 from bots.telegram.draft import Place, TelegramDraft, sent_id
 from bots.telegram.files import download
@@ -27,6 +30,9 @@ from core.images import Config as ImagesConfig
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
+
+
+BUTTONS = frozenset({"retry", *Offer})
 
 
 class Store(inbox.Mailbox, Memory, Protocol):
@@ -106,9 +112,9 @@ class Desk:
         elif query.data == "stop":
             running = self._stop(conversation_id)
             self._later(query.answer(voice.say("Stopping …") if running else voice.say("This is finished already.")))
-        elif query.data == "retry":
+        elif query.data in BUTTONS:
             # One press of one button counts, however often it is pressed.
-            key = f"telegram:{self._me.id}:retry:{sent_id(query.message)}"
+            key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
             await self.inbox.receive(key, conversation_id, update.to_json())
             self._later(query.answer())
 
@@ -133,7 +139,7 @@ class Desk:
         if query and isinstance(query.message, Message):
             question = query.message.reply_to_message or query.message
             inquiry = read([question], self._me) or Inquiry(question)
-            inquiry = replace(inquiry, command="retry", about=sent_id(query.message))
+            inquiry = replace(inquiry, command=query.data, about=sent_id(query.message))
             asker = query.from_user
         else:
             messages = [update.message for update in updates if update.message]
@@ -146,6 +152,7 @@ class Desk:
     async def _show_answer(self, message: inbox.Message, inquiry: Inquiry, asker: User) -> None:
         voice = Voice(asker.language_code)
         running = _Running()
+        draft = self._draft(message, inquiry, voice)
         request = Request(
             message.conversation_id,
             message.key,
@@ -156,8 +163,9 @@ class Desk:
             inquiry.about,
             _help(voice),
             lambda: running.stopped,
+            wishes=Wishes(files=True, receipt=self._config.receipt),
+            offer=draft.offer,
         )
-        draft = self._draft(message, inquiry, voice, stoppable=inquiry.command in (None, "retry"))
 
         async def record(sent: Sequence[str]) -> None:
             await self._store.record_sent(message.id, sent)
@@ -170,7 +178,7 @@ class Desk:
         finally:
             del self._running[message.conversation_id]
 
-    def _events(self, request: Request, inquiry: Inquiry, asker: User, voice: Voice) -> AsyncGenerator[Event]:
+    def _events(self, request: Request, inquiry: Inquiry, asker: User, voice: Voice) -> AsyncGenerator[Event | File]:
         if not self._allows(asker, inquiry.message):
             return _only(says(voice.explain(self._stranger(asker, inquiry.message))))
         if inquiry.strange:
@@ -183,7 +191,7 @@ class Desk:
             )
         return respond(request, self._assistant, self._store, self._images, voice)
 
-    def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice, stoppable: bool) -> TelegramDraft:
+    def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
         chat_id, topic = message.conversation_id.split(":")[1:]
         place = Place(int(chat_id), int(topic), inquiry.message.message_id)
         self._later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
@@ -194,7 +202,7 @@ class Desk:
             voice,
             self._config.interval,
             first=not message.sent,
-            stoppable=stoppable,
+            stoppable=inquiry.command in (None, "retry", Offer.SMALL_PRINT),
             preview=self._config.draft_preview,
         )
 
@@ -230,6 +238,7 @@ def _help(voice: Voice) -> str:
         "In a group, mention me or reply to me.\n\n"
         "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
         "/stop stops an answer\n/retry answers the last question again\n"
+        "/export gives you the conversation as a file\n"
         "/forget deletes this conversation and its pictures"
     )
 

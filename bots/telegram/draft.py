@@ -9,6 +9,8 @@ from telegram import (
     Bot,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaDocument,
+    InputMediaPhoto,
     LinkPreviewOptions,
     Message,
     MessageEntity,
@@ -16,7 +18,8 @@ from telegram import (
 )
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
-from bots.reply import Gone, Later, Refused
+from bots.extras import Offer
+from bots.reply import File, Gone, Later, Refused
 from bots.telegram import text
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.text import Part
@@ -67,6 +70,11 @@ class TelegramDraft:
         self._stoppable = stoppable
         self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
         self._failures = 0
+        self._offers: tuple[Offer, ...] = ()
+
+    def offer(self, offers: tuple[Offer, ...]) -> None:
+        """The finished answer gets a button for each."""
+        self._offers = offers
 
     def split(self, text_: str) -> list[Part]:
         return text.split(text_)
@@ -121,15 +129,24 @@ class TelegramDraft:
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
         try:
-            await self._edit(sent, part, answer, last)
+            await self._edit_text(sent, part, answer, last)
         except BadRequest as error:
             if not part.entities or "entit" not in error.message.lower():
                 raise _refused(error) from error
             log.warning("Telegram refused a formatted answer, it is shown as plain text: %s", error)
             try:
-                await self._edit(sent, Part(part.text), answer, last)
+                await self._edit_text(sent, Part(part.text), answer, last)
             except BadRequest as plain:
                 raise _refused(plain) from plain
+
+    async def attach(self, sent: str, file: File) -> None:
+        """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice."""
+        kind = InputMediaPhoto if file.is_picture else InputMediaDocument
+        media = kind(file.data, caption=file.caption or None, filename=file.name)
+        try:
+            await self._edit(sent, lambda chat_id, message_id: self._bot.edit_message_media(media, chat_id, message_id))
+        except BadRequest as error:
+            raise _refused(error) from error
 
     async def remove(self, sent: str) -> None:
         chat_id, message_id = _ids(sent)
@@ -138,22 +155,27 @@ class TelegramDraft:
         except (BadRequest, ChatMigrated) as error:
             log.info("a message could not be removed: %s", error)
 
-    async def _edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
+    async def _edit_text(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
+        await self._edit(
+            sent,
+            lambda chat_id, message_id: self._bot.edit_message_text(
+                part.text,
+                chat_id,
+                message_id,
+                entities=_entities(part),
+                reply_markup=self._buttons(answer) if last else None,
+                link_preview_options=NO_PREVIEW,
+            ),
+            Rank.GROWING if answer is None else Rank.FINAL,
+        )
+
+    async def _edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
+        """Raises `Gone`, and `BadRequest` for what is wrong with the content."""
         chat_id, message_id = _ids(sent)
         if chat_id != self._chat_id:
             raise Gone  # the chat became a supergroup; what was written before cannot be edited there
         try:
-            await self._write(
-                Rank.GROWING if answer is None else Rank.FINAL,
-                lambda: self._bot.edit_message_text(
-                    part.text,
-                    chat_id,
-                    message_id,
-                    entities=_entities(part),
-                    reply_markup=self._buttons(answer) if last else None,
-                    link_preview_options=NO_PREVIEW,
-                ),
-            )
+            await self._write(rank, lambda: call(chat_id, message_id))
         except ChatMigrated as error:
             self._chat_id = error.new_chat_id
             raise Gone from error
@@ -168,12 +190,13 @@ class TelegramDraft:
     def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         if answer is None:
             return self._stop_button()
+        buttons = [(offer.label(self._voice), offer.value) for offer in self._offers]
         if answer.ending in (Ending.FAILED, Ending.STOPPED):
-            return _button(self._voice.say("Try again"), "retry")
-        return None
+            buttons.append((self._voice.say("Try again"), "retry"))
+        return _keyboard(buttons)
 
     def _stop_button(self) -> InlineKeyboardMarkup | None:
-        return _button(self._voice.say("Stop"), "stop") if self._stoppable else None
+        return _keyboard([(self._voice.say("Stop"), "stop")] if self._stoppable else [])
 
     async def _write(self, rank: Rank, call: Callable[[], Awaitable[Result]]) -> Result:
         """One paced write. Raises `Later`, `Refused`, or what Telegram has against this very message."""
@@ -215,8 +238,10 @@ def _entities(part: Part) -> list[MessageEntity]:
     return [MessageEntity(e.type, e.offset, e.length, url=e.url, language=e.language) for e in part.entities]
 
 
-def _button(label: str, data: str) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=data)]])
+def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup | None:
+    """Labels and what pressing them sends; a row each."""
+    rows = [[InlineKeyboardButton(label, callback_data=data)] for label, data in buttons]
+    return InlineKeyboardMarkup(rows) if rows else None
 
 
 def sent_id(message: Message) -> str:

@@ -9,7 +9,7 @@ from telegram import Document, ExternalReplyInfo, Message, MessageEntity, PhotoS
 from bots.request import COMMANDS
 from bots.telegram.draft import sent_id
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +115,4 @@ def _may_be_picture(document: Document) -> bool:
     """By its type, or its name; a file of unknown type is looked into."""
     kind = document.mime_type or "application/octet-stream"
     named = (document.file_name or "").lower().endswith(SUFFIXES)
-    return kind.startswith("image/") or kind == "application/octet-stream" or named
+    return kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream") or named

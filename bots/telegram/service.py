@@ -84,6 +84,7 @@ async def _introduce(bot: Bot) -> None:
             BotCommand("remove", voice.say("Remove a picture: /remove 2")),
             BotCommand("stop", voice.say("Stop the answer")),
             BotCommand("retry", voice.say("Answer the last question again")),
+            BotCommand("export", voice.say("Get this conversation as a file")),
             BotCommand("forget", voice.say("Delete this conversation and its pictures")),
         ]
         with suppress(TelegramError):

@@ -34,10 +34,7 @@ METHODS = {
     "answerCallbackQuery": "callback_query_id* text show_alert url cache_time",
     "getFile": "file_id*",
     "setMyCommands": "commands* scope language_code",
-    "sendPhoto": "chat_id* message_thread_id photo* caption parse_mode caption_entities disable_notification "
-    "reply_parameters reply_markup",
-    "sendDocument": "chat_id* message_thread_id document* caption parse_mode caption_entities "
-    "disable_content_type_detection disable_notification reply_parameters reply_markup",
+    "editMessageMedia": "business_connection_id chat_id message_id inline_message_id media* reply_markup",
 }
 
 
@@ -220,31 +217,10 @@ class BotApi:
         self.commands[p.get("language_code") or ""] = p["commands"]
         return True
 
-    async def _sendPhoto(self, p: Json) -> Json:
-        return self._send_file(p, "photo")
-
-    async def _sendDocument(self, p: Json) -> Json:
-        return self._send_file(p, "document")
-
-    def _send_file(self, p: Json, kind: str) -> Json:
-        name, data = p[kind]
-        caption = p.get("caption") or ""
-        if len(caption.encode("utf-16-le")) // 2 > 1024:
-            raise refuse("message caption is too long")
-        message = self.world.send(p["chat_id"], caption or "-", (), p)
-        chat = self.world.find(p["chat_id"])
-        del message["text"]
-        file_id = f"bot-{chat.id}-{message['message_id']}"
-        self.world.files[file_id] = data
-        chat.files.append((message["message_id"], name, data))
-        size = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
-        if kind == "photo":
-            message["photo"] = [{**size, "width": 1, "height": 1}]
-        else:
-            message["document"] = {**size, "file_name": name}
-        if caption:
-            message["caption"] = caption
-        return message
+    async def _editMessageMedia(self, p: Json) -> Json:
+        media = p["media"]
+        name, data = p[media["media"].removeprefix("attach://")]
+        return self.world.edit_media(p["chat_id"], p["message_id"], media["type"], name, data, media.get("caption", ""))
 
 
 async def _parameters(request: web.Request) -> Json:
@@ -257,9 +233,6 @@ async def _parameters(request: web.Request) -> Json:
             value.file.close()
         else:
             fields[name] = _value(name, str(value))
-    for name, value in list(fields.items()):
-        if isinstance(value, str) and value.startswith("attach://"):
-            fields[name] = files.pop(value.removeprefix("attach://"))
     return fields | files
 
 
@@ -279,7 +252,8 @@ def _check(method: str, parameters: Json) -> None:
     for name in names:
         if name.endswith("*") and name[:-1] not in parameters:
             raise refuse(f"{name[:-1]} is missing")
-    if unknown := parameters.keys() - {name.rstrip("*") for name in names}:
+    uploads = {name for name, value in parameters.items() if isinstance(value, tuple)}
+    if unknown := parameters.keys() - uploads - {name.rstrip("*") for name in names}:
         raise refuse(f"{method} has no parameters {sorted(unknown)}")
 
 
@@ -325,9 +299,10 @@ class Person:
     def sends(self, **content: Any) -> Json:
         return self._send(None, False, **content)
 
-    def presses(self, message: Json) -> None:
-        """The button under one of the bot's messages."""
-        [[button]] = message["reply_markup"]["inline_keyboard"]
+    def presses(self, message: Json, label: str = "") -> None:
+        """A button under one of the bot's messages, or the only one."""
+        rows = message["reply_markup"]["inline_keyboard"]
+        [button] = [button for [button] in rows if label in ("", button["text"])]
         query = {"id": f"q{message['message_id']}", "from": self._json, "chat_instance": "1", "message": message}
         self.telegram.update(callback_query={**query, "data": button["callback_data"]})
 

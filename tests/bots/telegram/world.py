@@ -46,7 +46,6 @@ class Chat:
     states: dict[int, list[tuple[float, str]]] = field(default_factory=dict)
     writes: list[float] = field(default_factory=list)
     drafts: list[str] = field(default_factory=list)
-    files: list[tuple[int, str, bytes]] = field(default_factory=list)  # message id, name, content
     blocked: bool = False
     moved_to: int | None = None
 
@@ -150,6 +149,25 @@ class World:
             del message[key]
         message.update(new, edit_date=int(time.time()))
         chat.states[message["message_id"]].append((time.monotonic(), message["text"]))
+        return message
+
+    def edit_media(self, chat_id: int, message_id: int, kind: str, name: str, data: bytes, caption: str) -> Json:
+        """Also makes a text message one with media."""
+        chat = self.find(chat_id)
+        message = chat.messages.get(int(message_id))
+        if message is None:
+            raise refuse("message to edit not found")
+        if len(caption.encode("utf-16-le")) // 2 > 1024:
+            raise refuse("message caption is too long")
+        self.write(chat)
+        for key in ("text", "entities", "caption", "photo", "document", "reply_markup"):
+            message.pop(key, None)
+        file_id = f"file-{len(self.files)}"
+        self.files[file_id] = data
+        size = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
+        content = [{**size, "width": 1, "height": 1}] if kind == "photo" else {**size, "file_name": name}
+        message.update({kind: content, "edit_date": int(time.time())} | ({"caption": caption} if caption else {}))
+        chat.states[message["message_id"]].append((time.monotonic(), name))
         return message
 
     def delete(self, chat_id: int, message_id: int) -> None:

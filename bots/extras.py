@@ -1,0 +1,106 @@
+"""What goes with an answer: drawn boxes, the receipt, and what else of it can be had. The same on every platform."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bots.reply import File
+from core.boxes import find_boxes, mark, visible
+from core.conversation import Answer, Ending, Event, Image, Piece, Turn
+from core.images import LOST_A_LOT
+from core.receipt import receipt
+from core.tables import csv_file, find_tables
+from core.voice import Voice
+
+LONG = 3000  # characters of an answer that is handier as a file
+
+
+class Offer(StrEnum):
+    """A button under an answer; its value is the command that it stands for."""
+
+    CSV = "csv"
+    TEXT = "text"
+    SMALL_PRINT = "smallprint"
+
+    def label(self, voice: Voice) -> str:
+        match self:
+            case Offer.CSV:
+                return voice.say("Table as CSV")
+            case Offer.TEXT:
+                return voice.say("As a text file")
+            case Offer.SMALL_PRINT:
+                return voice.say("Read the small print")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an adapter and its operator want to show."""
+
+    files: bool = False
+    receipt: bool = True
+
+
+async def shown(
+    events: AsyncGenerator[Event],
+    turn_of: Callable[[], Awaitable[Turn | None]],
+    wishes: Wishes,
+    notes: Sequence[str],
+    voice: Voice,
+) -> AsyncGenerator[Event | File]:
+    """An answer's events as people see them. Grounding is drawn on its picture where files can be shown.
+
+    `notes` are sentences about what was left out of the pictures.
+    """
+    raw = told = ""
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case Piece(text):
+                    raw += text
+                    if (now := visible(raw)).startswith(told) and now != told:
+                        yield Piece(now[len(told) :])
+                        told = now
+                case Answer():
+                    turn = await turn_of()
+                    if wishes.files and turn is not None:
+                        for marked in await mark(turn):
+                            caption = voice.say("Picture {number}", number=marked.number)
+                            yield File(f"picture-{marked.number}.png", marked.png, caption)
+                    yield replace(event, text=_words(event, turn, wishes, notes, voice))
+                case _:
+                    yield event
+
+
+def offers(turn: Turn | None) -> tuple[Offer, ...]:
+    """Nothing for an answer that failed."""
+    if turn is None or turn.answer is None or turn.answer.ending is Ending.FAILED:
+        return ()
+    found = []
+    if find_tables(turn.answer.text):
+        found.append(Offer.CSV)
+    if len(turn.answer.text) > LONG:
+        found.append(Offer.TEXT)
+    if any(_lost_a_lot(picture.image) for picture in turn.pictures):
+        found.append(Offer.SMALL_PRINT)
+    return tuple(found)
+
+
+def file_of(turn: Turn, offer: Offer) -> File | None:
+    """None when the answer has no such file."""
+    text = turn.answer.text if turn.answer else ""
+    if offer is Offer.CSV:
+        tables = find_tables(text)
+        return File("table.csv", csv_file(tables)) if tables else None
+    return File("answer.md", text.encode()) if text else None
+
+
+def _words(answer: Answer, turn: Turn | None, wishes: Wishes, notes: Sequence[str], voice: Voice) -> str:
+    words = find_boxes(answer.text).words(voice)
+    line = receipt(turn, voice, notes) if wishes.receipt and turn is not None else " · ".join(notes)
+    return f"{words}\n\n*{line}*" if line and words.strip() else words
+
+
+def _lost_a_lot(image: Image) -> bool:
+    width, height = image.original_size
+    return width * height > LOST_A_LOT * image.width * image.height

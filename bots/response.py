@@ -1,0 +1,157 @@
+"""What happens to a request, on every chat platform: it becomes the events of an answer.
+
+The bot's own sentences are answers too, so that whatever is said goes through the one loop in `bots.reply`. Everything
+here may be done again after a crash without anybody noticing.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from bots.extras import Offer, offers, shown
+from bots.orders import obey, says
+from bots.reply import File
+from bots.request import Memory, Request
+from core.assistant import Assistant
+from core.conversation import Answer, Ending, Event, Image, Question, Turn
+from core.documents import open_document
+from core.errors import BadImage, BadQuestion, NotAllowed, NotFound
+from core.images import Config as ImagesConfig
+from core.images import make_image
+from core.voice import Voice
+
+CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and what `core.images` allows
+
+
+async def respond(
+    request: Request, assistant: Assistant, memory: Memory, images: ImagesConfig, voice: Voice
+) -> AsyncGenerator[Event | File]:
+    """Raises `BotError` where asking the same again may help; what it would not help is only said."""
+    try:
+        async with aclosing(_Response(request, assistant, memory, images, voice).events()) as events:
+            async for event in events:
+                if request.stopped():
+                    assistant.stop(request.conversation_id)
+                yield event
+    except (BadImage, BadQuestion, NotAllowed, NotFound) as error:
+        yield says(voice.explain(error))
+
+
+@dataclass(slots=True)
+class _Response:
+    request: Request
+    assistant: Assistant
+    memory: Memory
+    images: ImagesConfig
+    voice: Voice
+    notes: list[str] = field(default_factory=list)  # what was left out of the pictures
+
+    def events(self) -> AsyncGenerator[Event | File]:
+        match self.request.command:
+            case None:
+                return self._ask()
+            case "retry":
+                return self._again()
+            case Offer.SMALL_PRINT:
+                return self._closer()
+            case _:
+                return obey(self.request, self.assistant, self.memory, self.voice)
+
+    async def _ask(self) -> AsyncGenerator[Event | File]:
+        request = self.request
+        pictures: list[Image] = []
+        if not await self.assistant.history.answered(request.key):  # else only its delivery was interrupted
+            pictures = await self._look()
+        if turn := await self._turn_about():
+            pictures += [picture.image for picture in turn.pictures]
+        if request.stopped():
+            yield Answer("", Ending.STOPPED)
+        elif request.text:
+            async with aclosing(self._answer(Question(request.text, tuple(pictures)))) as events:
+                async for event in events:
+                    yield event
+        elif pictures:
+            yield says(" ".join([await self._keep(pictures), *self.notes]))
+        else:
+            yield says(
+                self.voice.say(
+                    "Send a picture with your question as its caption, or reply to a picture with a question."
+                )
+            )
+
+    async def _again(self) -> AsyncGenerator[Event | File]:
+        """Answer once more: the last question, or the one whose answer stands in `about`."""
+        request = self.request
+        turn = await self._turn_about()
+        turns = (await self.assistant.history.load(request.conversation_id)).turns
+        if request.about is None or (turn is not None and turns and turn == turns[-1]):
+            events = self._shown(self.assistant.retry(request.conversation_id, request.key, request.person))
+        elif turn is not None:
+            events = self._answer(Question(turn.text, tuple(picture.image for picture in turn.pictures)))
+        else:  # it was never answered, so what was asked is asked again
+            events = self._ask()
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _closer(self) -> AsyncGenerator[Event | File]:
+        """Ask once more about the same pictures, less shrunk."""
+        turn = await self._turn_about()
+        if turn is None:
+            raise NotFound("I do not remember that answer any more. Please send the picture again.")
+        tokens = min(MOST_TOKENS, CLOSER * self.images.image_tokens)
+        pictures = []
+        for picture in turn.pictures:
+            kept = await self.memory.picture(picture.image.id)
+            sharper = self.images.model_copy(update={"image_tokens": tokens})
+            pictures.append(await make_image(kept.original, sharper) if kept.original else kept)
+        async with aclosing(self._answer(Question(turn.text, tuple(pictures)))) as events:
+            async for event in events:
+                yield event
+
+    def _answer(self, question: Question) -> AsyncGenerator[Event | File]:
+        request = self.request
+        return self._shown(self.assistant.ask(request.conversation_id, question, request.key, request.person))
+
+    def _shown(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event | File]:
+        return shown(events, self._saved_turn, self.request.wishes, self.notes, self.voice)
+
+    async def _saved_turn(self) -> Turn | None:
+        """The turn that was just answered; tells what else of it can be had."""
+        turn = await self.assistant.history.answered(self.request.key)
+        if self.request.offer is not None:
+            self.request.offer(offers(turn))
+        return turn
+
+    async def _turn_about(self) -> Turn | None:
+        if self.request.about is None:
+            return None
+        conversation_id = self.request.conversation_id
+        return await self.memory.turn_of_sent(conversation_id.split(":")[0], self.request.about, conversation_id)
+
+    async def _look(self) -> list[Image]:
+        """One file that cannot be looked at does not spoil the others."""
+        pictures: list[Image] = []
+        errors: list[BadImage] = []
+        for index, read in enumerate(self.request.files):
+            try:
+                document = await open_document(await read(), self.request.text, self.images)
+            except BadImage as error:
+                errors.append(error)
+                continue
+            pictures += document.images
+            self.notes.append(document.note(self.voice))
+            if self.request.made is not None:
+                for image in document.images:
+                    await self.request.made(index, image)
+        if errors and not pictures:
+            raise errors[0]
+        self.notes = [note for note in self.notes if note] + [self.voice.explain(error) for error in errors]
+        return pictures
+
+    async def _keep(self, pictures: list[Image]) -> str:
+        numbers = [await self.assistant.add_picture(self.request.conversation_id, picture) for picture in pictures]
+        if len(numbers) == 1:
+            return self.voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
+        shown = ", ".join(map(str, numbers))
+        return self.voice.say("Got pictures {numbers}. What would you like to know?", numbers=shown)
