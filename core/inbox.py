@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,14 +58,24 @@ Work = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 class Inbox:
-    """One adapter's messages. `work` gets one message, or all of one album; raising keeps them for the next start."""
+    """One adapter's messages. `work` gets one message, or all of one album; when it raises it is called again, and at
+    last the messages are kept for the next start."""
 
-    def __init__(self, mailbox: Mailbox, adapter: str, work: Work, gather_s: float = 1.0, gather_limit_s: float = 10.0):
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        adapter: str,
+        work: Work,
+        gather_s: float = 1.0,
+        gather_limit_s: float = 10.0,
+        pauses_s: Sequence[float] = (1, 5, 30),
+    ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
         self._work = work
         self._gather_s = gather_s  # an album has no end marker: it is over when nothing more came for so long
         self._gather_limit_s = gather_limit_s
+        self._pauses_s = pauses_s  # before each further attempt at what raised
         self._lanes: dict[str, deque[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -109,15 +120,29 @@ class Inbox:
             while lane:
                 batch = await self._gather(lane)
                 trace.begin(batch[0].key)
-                try:
-                    await self._work(batch)
-                    await self.mailbox.finish([message.id for message in batch])
-                except Exception:
-                    log.exception("message %s is kept for the next start", batch[0].key)
+                await self._finish(batch)
                 for _ in batch:
                     lane.popleft()
         finally:
             del self._lanes[conversation_id]
+
+    async def _finish(self, batch: Sequence[Message]) -> None:
+        """Tries again while the disk is full or the like, in the message's place in line."""
+        ids = [message.id for message in batch]
+        for pause in (*self._pauses_s, None):
+            try:
+                await self._work(batch)
+                await self.mailbox.finish(ids)
+                return
+            except Exception:
+                if pause is None:
+                    log.exception("message %s is kept for the next start", batch[0].key)
+                    return
+                log.warning("message %s failed and is tried again in %d s", batch[0].key, pause, exc_info=True)
+            await asyncio.sleep(pause)
+            with suppress(Exception):  # what was sent meanwhile is edited, not sent again
+                unfinished = await self.mailbox.unfinished(self._adapter)
+                batch = [message for message in unfinished if message.id in ids] or batch
 
     async def _gather(self, lane: deque[Message]) -> list[Message]:
         """The first message, or with `group` everything of its album that follows at once."""

@@ -100,9 +100,27 @@ async def test_an_album_that_never_ends_is_cut_at_the_limit() -> None:
 async def test_work_that_fails_keeps_its_message_for_the_next_start() -> None:
     desk, mailbox = Desk(), MemoryMailbox()
     desk.failing = {"1"}
-    inbox = Inbox(mailbox, "telegram", desk.work)
+    inbox = Inbox(mailbox, "telegram", desk.work, pauses_s=(0.0,))
     await inbox.receive("k1", "c", "1")
     await inbox.receive("k2", "c", "2")
     await until_idle(inbox, "c")
     assert desk.done == [["2"]]
     assert [message.payload for message in await mailbox.unfinished("telegram")] == ["1"]
+
+
+async def test_work_that_fails_for_a_while_keeps_its_place_in_line_and_what_it_sent() -> None:
+    mailbox = MemoryMailbox()
+    tried: list[tuple[str, tuple[str, ...]]] = []
+
+    async def work(messages: Sequence[Message]) -> None:
+        tried.append((messages[0].payload, messages[0].sent))
+        if len(tried) == 1:
+            await mailbox.record_sent(messages[0].id, ["posted"])
+            raise OSError("disk full")
+
+    inbox = Inbox(mailbox, "telegram", work, pauses_s=(0.0,))
+    await inbox.receive("k1", "c", "1")
+    await inbox.receive("k2", "c", "2")
+    await until_idle(inbox, "c")
+    assert tried == [("1", ()), ("1", ("posted",)), ("2", ())]
+    assert not await mailbox.unfinished("telegram")
