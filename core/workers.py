@@ -30,6 +30,9 @@ LINE = 64  # jobs in line; each holds the bytes of a file
 MEMORY = 1 << 30  # bytes of address space of one worker
 SECONDS = 20.0  # of one job
 
+# What a worker sees of the environment: no tokens. (Each of malloc's arenas is address space, and so is the limit.)
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TMPDIR")
+
 Part = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
 
 log = logging.getLogger(__name__)
@@ -69,7 +72,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parents[1],
-            env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # arenas are address space, and so is the limit
+            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {"MALLOC_ARENA_MAX": "2"},
             start_new_session=True,  # Ctrl-C is its owner's business
         )
         _started.add(self)
@@ -119,7 +122,8 @@ class _Worker:
 
 
 @atexit.register
-def _end() -> None:
+def end() -> None:
+    """End every worker; the next job starts another."""
     for worker in list(_started):
         worker.close()
 
@@ -163,6 +167,7 @@ def _serve() -> None:
     """The worker's side: until the owner closes the pipe, or is gone."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes to its pipe and to no file
     pipe_in, pipe_out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is not part of the answer
     while True:

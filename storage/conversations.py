@@ -1,20 +1,19 @@
 """Conversations as rows: each function is one step inside a transaction that its caller opened."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Summary, Turn
-from storage.tables import conversations, deliveries, images, messages, pictures, turn_pictures, turns
+from storage import pictures
+from storage.tables import conversations, deliveries, messages, turn_pictures, turns
 
 TITLE_LENGTH = 80  # characters
 _FIGURES = {field.name for field in fields(Figures)}
-_IMAGE = [column for column in images.c if column.name != "original"]
 
 
 async def load(connection: AsyncConnection, conversation_id: str) -> Conversation:
@@ -24,8 +23,8 @@ async def load(connection: AsyncConnection, conversation_id: str) -> Conversatio
         return Conversation(conversation_id)
     here = and_(turns.c.conversation_id == conversation_id, turns.c.chapter == row.chapter)
     found = (await connection.execute(select(turns).where(here, ~turns.c.replaced).order_by(turns.c.position))).all()
-    shown = await _pictures(connection, [turn.id for turn in found])
-    waiting = await _waiting(connection, conversation_id, row.chapter)
+    shown = await pictures.of_turns(connection, [turn.id for turn in found])
+    waiting = await pictures.waiting(connection, conversation_id, row.chapter)
     return Conversation(
         conversation_id, tuple(_turn(turn, shown.get(turn.id, ())) for turn in found), waiting, row.next_number
     )
@@ -70,7 +69,7 @@ async def save(
     chapter, next_number = row.chapter, row.next_number
     picture_ids = []
     for picture in turn.pictures:
-        picture_id, next_number = await _show(connection, conversation_id, chapter, picture, next_number)
+        picture_id, next_number = await pictures.show(connection, conversation_id, chapter, picture, next_number)
         picture_ids.append(picture_id)
     values = {
         "conversation_id": conversation_id,
@@ -93,41 +92,14 @@ async def save(
 
 async def add_picture(connection: AsyncConnection, conversation_id: str, image: Image) -> int:
     row = await _locked(connection, conversation_id) or await _create(connection, conversation_id)
-    here = (pictures.c.conversation_id == conversation_id, pictures.c.chapter == row.chapter)
-    query = select(pictures.c.number).where(*here, pictures.c.image_id == image.id)
-    number: int | None = (await connection.execute(query)).scalar()
-    await _keep(connection, image)
-    if number is None:
-        number = row.next_number
-        await _insert_picture(connection, conversation_id, row.chapter, number, image.id)
+    number = await pictures.wait(connection, conversation_id, row.chapter, image, row.next_number)
     await _touch(connection, conversation_id, next_number=max(row.next_number, number + 1))
     return number
 
 
 async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> bool:
     row = await _locked(connection, conversation_id)
-    if row is None:
-        return False
-    here = (pictures.c.conversation_id == conversation_id, pictures.c.chapter == row.chapter)
-    query = select(pictures.c.id, pictures.c.image_id).where(
-        *here, pictures.c.number == number, pictures.c.image_id.is_not(None)
-    )
-    found = (await connection.execute(query)).first()
-    if found is None:
-        return False
-    await connection.execute(update(pictures).where(pictures.c.id == found.id).values(image_id=None))
-    await _drop_unused(connection, [found.image_id])
-    return True
-
-
-async def remove_image(connection: AsyncConnection, image_id: str) -> bool:
-    result = await connection.execute(delete(images).where(images.c.id == image_id))
-    return result.rowcount > 0
-
-
-async def image(connection: AsyncConnection, image_id: str) -> Image | None:
-    row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
-    return None if row is None else _image(row, row.original)
+    return row is not None and await pictures.remove(connection, conversation_id, row.chapter, number)
 
 
 async def begin(connection: AsyncConnection, conversation_id: str) -> None:
@@ -136,12 +108,9 @@ async def begin(connection: AsyncConnection, conversation_id: str) -> None:
 
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:
-    used = select(pictures.c.image_id).where(
-        pictures.c.conversation_id == conversation_id, pictures.c.image_id.is_not(None)
-    )
-    image_ids = (await connection.execute(used)).scalars().all()
+    image_ids = await pictures.images_of(connection, conversation_id)
     await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
-    await _drop_unused(connection, image_ids)
+    await pictures.drop_unused(connection, image_ids)
 
 
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
@@ -163,7 +132,7 @@ async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
 
 async def rated(connection: AsyncConnection) -> list[tuple[Turn, int]]:
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
-    shown = await _pictures(connection, [row.id for row in rows])
+    shown = await pictures.of_turns(connection, [row.id for row in rows])
     return [(_turn(row, shown.get(row.id, ())), row.rating) for row in rows]
 
 
@@ -199,93 +168,11 @@ async def _position(connection: AsyncConnection, conversation_id: str, chapter: 
     return 0 if last is None else last + 1
 
 
-async def _show(
-    connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture, next_number: int
-) -> tuple[int, int]:
-    """The row of a turn's picture, made if need be, and the conversation's next number.
-
-    Somebody may have sent another picture while the answer was written: it may hold the number that the answer already
-    speaks of, or be the same picture under another number. It still waits, so it is the one that yields.
-    """
-    next_number = max(next_number, picture.number + 1)
-    here = and_(pictures.c.conversation_id == conversation_id, pictures.c.chapter == chapter)
-    row = (await connection.execute(select(pictures).where(here, pictures.c.number == picture.number))).first()
-    if row is not None and row.image_id is None:
-        return row.id, next_number  # it was removed while the answer was written, and stays so
-    await _keep(connection, picture.image)
-    if row is not None and row.image_id == picture.image.id:
-        return row.id, next_number
-    if row is not None:
-        await connection.execute(update(pictures).where(pictures.c.id == row.id).values(number=next_number))
-        next_number += 1
-    await connection.execute(delete(pictures).where(here, pictures.c.image_id == picture.image.id, _unasked()))
-    picture_id = await _insert_picture(connection, conversation_id, chapter, picture.number, picture.image.id)
-    return picture_id, next_number
-
-
-async def _insert_picture(
-    connection: AsyncConnection, conversation_id: str, chapter: int, number: int, image_id: str
-) -> int:
-    values = {"conversation_id": conversation_id, "chapter": chapter, "number": number, "image_id": image_id}
-    picture_id: int = (await connection.execute(insert(pictures).values(values).returning(pictures.c.id))).scalar_one()
-    return picture_id
-
-
-async def _keep(connection: AsyncConnection, image: Image) -> None:
-    """Each image once; the sent bytes are added when they come later."""
-    query = select(images.c.original.is_(None)).where(images.c.id == image.id)
-    lacks_original = (await connection.execute(query)).scalar()
-    if lacks_original is None:
-        width, height = image.original_size
-        values = {"id": image.id, "width": image.width, "height": image.height, "data": image.data}
-        values |= {"original_width": width, "original_height": height, "original": image.original}
-        await connection.execute(insert(images).values(values))
-    elif lacks_original and image.original is not None:
-        await connection.execute(update(images).where(images.c.id == image.id).values(original=image.original))
-
-
-async def _drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> None:
-    used = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
-    for image_id in set(image_ids):
-        await connection.execute(delete(images).where(images.c.id == image_id, not_(used)))
-
-
-def _unasked() -> ColumnElement[bool]:
-    return not_(exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.picture_id == pictures.c.id)))
-
-
 async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> Turn | None:
     row = (await connection.execute(select(turns).where(where).order_by(turns.c.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return _turn(row, (await _pictures(connection, [row.id])).get(row.id, ()))
-
-
-async def _waiting(connection: AsyncConnection, conversation_id: str, chapter: int) -> tuple[Picture, ...]:
-    query = (
-        select(pictures.c.number, *_IMAGE)
-        .join(images)
-        .where(pictures.c.conversation_id == conversation_id, pictures.c.chapter == chapter, _unasked())
-        .order_by(pictures.c.number)
-    )
-    return tuple(Picture(row.number, _image(row)) for row in (await connection.execute(query)).all())
-
-
-async def _pictures(connection: AsyncConnection, turn_ids: list[int]) -> dict[int, tuple[Picture, ...]]:
-    """By turn, in the order they were shown; removed ones are left out. An image used often is read once."""
-    query = (
-        select(turn_pictures.c.turn_id, pictures.c.number, pictures.c.image_id)
-        .join(pictures)
-        .where(turn_pictures.c.turn_id.in_(turn_ids), pictures.c.image_id.is_not(None))
-        .order_by(turn_pictures.c.turn_id, turn_pictures.c.place)
-    )
-    rows = (await connection.execute(query)).all()
-    wanted = select(*_IMAGE).where(images.c.id.in_({row.image_id for row in rows}))
-    found = {row.id: _image(row) for row in (await connection.execute(wanted)).all()}
-    shown: dict[int, tuple[Picture, ...]] = {}
-    for row in rows:
-        shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, found[row.image_id]))
-    return shown
+    return _turn(row, (await pictures.of_turns(connection, [row.id])).get(row.id, ()))
 
 
 def _storable(text: str) -> str:
@@ -296,7 +183,3 @@ def _storable(text: str) -> str:
 def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:
     figures = Figures(**{name: value for name, value in row.figures.items() if name in _FIGURES})
     return Turn(row.text, shown, Answer(row.answer, Ending(row.ending), figures))
-
-
-def _image(row: Any, original: bytes | None = None) -> Image:
-    return Image(row.id, row.data, row.width, row.height, (row.original_width, row.original_height), original)

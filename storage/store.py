@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Conversation, Image, Summary, Turn
 from core.errors import NotFound
 from core.inbox import Message
-from storage import conversations, files, messages
+from storage import conversations, files, messages, pictures
 from storage.database import Database
 
 DAY = 24 * 60 * 60  # seconds
@@ -97,7 +97,7 @@ class Store:
 
     async def picture(self, image_id: str) -> Image:
         """With `original`, if that was kept. Raises `NotFound`."""
-        image = await self._database.read(conversations.image, image_id)
+        image = await self._database.read(pictures.image, image_id)
         if image is None:
             raise NotFound("This picture is not here any more.")
         return image
@@ -110,7 +110,7 @@ class Store:
 
     async def remove_image(self, image_id: str) -> bool:
         """From every conversation: its sender deleted it on the platform."""
-        removed = await self._database.write(conversations.remove_image, image_id)
+        removed = await self._database.write(pictures.remove_image, image_id)
         if removed:
             await self._database.tidy()
         return removed

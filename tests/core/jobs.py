@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from core.errors import TooLarge
 from core.workers import Part
@@ -45,6 +46,15 @@ def babble(data: bytes) -> list[Part]:
 
 def stumble(data: bytes) -> list[Part]:
     raise ZeroDivisionError
+
+
+def environment(data: bytes) -> list[Part]:
+    return [(dict(os.environ), b"")]
+
+
+def write(data: bytes, path: str) -> list[Part]:
+    Path(path).write_bytes(data)
+    return []
 
 
 def refuse(data: bytes) -> list[Part]:

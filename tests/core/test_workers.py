@@ -56,6 +56,20 @@ async def test_a_job_that_misbehaves_is_ended_and_reported(job: str, error: type
     assert (await run("echo", b"still here"))[0][1] == b"still here"
 
 
+async def test_a_worker_sees_no_secrets_and_writes_no_files(tmp_path: Path) -> None:
+    os.environ["SOME_TOKEN"] = "secret"
+    try:
+        workers.end()
+        [(environment, _)] = await run("environment")
+    finally:
+        del os.environ["SOME_TOKEN"]
+    assert "PATH" in environment
+    assert "SOME_TOKEN" not in environment
+    with pytest.raises(BadImage):
+        await run("write", b"data", path=str(tmp_path / "file"))
+    assert (await asyncio.to_thread((tmp_path / "file").read_bytes)) == b""
+
+
 async def test_a_job_that_does_not_read_its_input_is_ended_too() -> None:
     await run("echo")
     with pytest.raises(BadImage, match="too long"):

@@ -1,0 +1,143 @@
+"""Pictures as rows: which image has which number in which chapter of a conversation. Images are kept once for all.
+
+Each function is one step inside a transaction that its caller opened.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation import Image, Picture
+from storage.tables import images, pictures, turn_pictures
+
+_IMAGE = [column for column in images.c if column.name != "original"]
+
+
+async def image(connection: AsyncConnection, image_id: str) -> Image | None:
+    row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
+    return None if row is None else _image(row, row.original)
+
+
+async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:
+    """Keep a picture until it is asked about; returns its number, which is the old one for a known picture."""
+    query = select(pictures.c.number).where(_in(conversation_id, chapter), pictures.c.image_id == image.id)
+    number: int | None = (await connection.execute(query)).scalar()
+    await _keep(connection, image)
+    if number is None:
+        number = next_number
+        await _insert(connection, conversation_id, chapter, Picture(number, image))
+    return number
+
+
+async def show(
+    connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture, next_number: int
+) -> tuple[int, int]:
+    """The row of a turn's picture, made if need be, and the conversation's next number.
+
+    Somebody may have sent another picture while the answer was written: it may hold the number that the answer already
+    speaks of, or be the same picture under another number. It still waits, so it is the one that yields.
+    """
+    next_number = max(next_number, picture.number + 1)
+    here = _in(conversation_id, chapter)
+    row = (await connection.execute(select(pictures).where(here, pictures.c.number == picture.number))).first()
+    if row is not None and row.image_id is None:
+        return row.id, next_number  # it was removed while the answer was written, and stays so
+    await _keep(connection, picture.image)
+    if row is not None and row.image_id == picture.image.id:
+        return row.id, next_number
+    if row is not None:
+        await connection.execute(update(pictures).where(pictures.c.id == row.id).values(number=next_number))
+        next_number += 1
+    await connection.execute(delete(pictures).where(here, pictures.c.image_id == picture.image.id, _unasked()))
+    return await _insert(connection, conversation_id, chapter, picture), next_number
+
+
+async def waiting(connection: AsyncConnection, conversation_id: str, chapter: int) -> tuple[Picture, ...]:
+    query = (
+        select(pictures.c.number, *_IMAGE)
+        .join(images)
+        .where(_in(conversation_id, chapter), _unasked())
+        .order_by(pictures.c.number)
+    )
+    return tuple(Picture(row.number, _image(row)) for row in (await connection.execute(query)).all())
+
+
+async def of_turns(connection: AsyncConnection, turn_ids: list[int]) -> dict[int, tuple[Picture, ...]]:
+    """By turn, in the order they were shown; removed ones are left out. An image used often is read once."""
+    query = (
+        select(turn_pictures.c.turn_id, pictures.c.number, pictures.c.image_id)
+        .join(pictures)
+        .where(turn_pictures.c.turn_id.in_(turn_ids), pictures.c.image_id.is_not(None))
+        .order_by(turn_pictures.c.turn_id, turn_pictures.c.place)
+    )
+    rows = (await connection.execute(query)).all()
+    wanted = select(*_IMAGE).where(images.c.id.in_({row.image_id for row in rows}))
+    found = {row.id: _image(row) for row in (await connection.execute(wanted)).all()}
+    shown: dict[int, tuple[Picture, ...]] = {}
+    for row in rows:
+        shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, found[row.image_id]))
+    return shown
+
+
+async def remove(connection: AsyncConnection, conversation_id: str, chapter: int, number: int) -> bool:
+    """The row stays without its image, so that the number is not given again."""
+    query = select(pictures.c.id, pictures.c.image_id).where(
+        _in(conversation_id, chapter), pictures.c.number == number, pictures.c.image_id.is_not(None)
+    )
+    found = (await connection.execute(query)).first()
+    if found is None:
+        return False
+    await connection.execute(update(pictures).where(pictures.c.id == found.id).values(image_id=None))
+    await drop_unused(connection, [found.image_id])
+    return True
+
+
+async def remove_image(connection: AsyncConnection, image_id: str) -> bool:
+    result = await connection.execute(delete(images).where(images.c.id == image_id))
+    return result.rowcount > 0
+
+
+async def images_of(connection: AsyncConnection, conversation_id: str) -> list[str]:
+    """In every chapter."""
+    here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.is_not(None))
+    return list((await connection.execute(select(pictures.c.image_id).where(*here))).scalars())
+
+
+async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> None:
+    used = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
+    for image_id in set(image_ids):
+        await connection.execute(delete(images).where(images.c.id == image_id, not_(used)))
+
+
+def _in(conversation_id: str, chapter: int) -> ColumnElement[bool]:
+    return and_(pictures.c.conversation_id == conversation_id, pictures.c.chapter == chapter)
+
+
+def _unasked() -> ColumnElement[bool]:
+    return not_(exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.picture_id == pictures.c.id)))
+
+
+async def _insert(connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture) -> int:
+    values = {"conversation_id": conversation_id, "chapter": chapter}
+    values |= {"number": picture.number, "image_id": picture.image.id}
+    picture_id: int = (await connection.execute(insert(pictures).values(values).returning(pictures.c.id))).scalar_one()
+    return picture_id
+
+
+async def _keep(connection: AsyncConnection, image: Image) -> None:
+    """Each image once; the sent bytes are added when they come later."""
+    query = select(images.c.original.is_(None)).where(images.c.id == image.id)
+    lacks_original = (await connection.execute(query)).scalar()
+    if lacks_original is None:
+        width, height = image.original_size
+        values = {"id": image.id, "width": image.width, "height": image.height, "data": image.data}
+        values |= {"original_width": width, "original_height": height, "original": image.original}
+        await connection.execute(insert(images).values(values))
+    elif lacks_original and image.original is not None:
+        await connection.execute(update(images).where(images.c.id == image.id).values(original=image.original))
+
+
+def _image(row: Any, original: bytes | None = None) -> Image:
+    return Image(row.id, row.data, row.width, row.height, (row.original_width, row.original_height), original)
