@@ -72,9 +72,11 @@ class Pace:
         if chat.busy or chat.line:
             raise Later(self._pause_s / 2)
         wait = self._wait(chat_id, chat)
-        if chat_id < 0:  # the fuller the minute, the longer the pause: half of a group's writes stay free for answers
-            recent = len(chat.window)
+        if chat_id < 0:  # the fuller the minute, the longer the pause; the last quarter stays free for answers
+            recent, most = len(chat.window), self._group_per_minute * 3 // 4
             wait = max(wait, chat.last + self._pause_s * 2 ** (recent * 5 / self._group_per_minute - 1) - self._now())
+            if recent >= most:
+                wait = max(wait, chat.window[-most] + 60 - self._now())
         if len(self._all) > self._all_per_second * 2 // 3:
             wait = max(wait, self._pause_s / 2)
         if wait > 0:
