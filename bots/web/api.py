@@ -38,7 +38,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     429: {"model": Problem, "description": "Too much to do right now; Retry-After says when to come back"},
     503: {"model": Problem, "description": "The service cannot answer right now"},
 }
-EVENT_STREAM = {"schema": {"type": "string"}, "example": 'event: piece\ndata: {"text": "The total"}\n\n'}
+EVENT_STREAM = {
+    "schema": {
+        "type": "object",
+        "properties": {"event": {"type": "string"}, "data": {"type": "string", "description": "JSON"}},
+    },
+    "example": 'event: piece\ndata: {"text": "The total"}\n\n',
+}
 ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The answer, or with `stream` its events", "content": {"text/event-stream": EVENT_STREAM}}
 }

@@ -14,6 +14,7 @@ class Broadcast:
         self.conversation_id = conversation_id
         self.text = text
         self.numbers = numbers
+        self.attempts = 0  # that failed
         self._events: list[Event] = []
         self._error: BotError | None = None
         self._changed = asyncio.Event()

@@ -18,13 +18,14 @@ from bots.web.shelf import Shelf
 from bots.web.upload import Upload
 from core import trace
 from core.assistant import Assistant
-from core.conversation import Conversation, Event, Image, Question
+from core.conversation import Conversation, Event, Image, Piece, Question
 from core.errors import BadQuestion, BotError, Busy, NotFound
 from core.inbox import Inbox, Message
 
 log = logging.getLogger(__name__)
 PREFIX = "web:"
 KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
+PAUSES_S = (1, 5, 30)  # before a question is tried again whose answer could not be saved
 WAITING_LIMIT = 4  # unanswered questions in one conversation
 
 
@@ -42,7 +43,7 @@ class Desk:
     def __init__(self, assistant: Assistant, store: Shelf) -> None:
         self.assistant = assistant
         self.store = store
-        self._inbox = Inbox(store, "web", self._work)
+        self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
         self._broadcasts: dict[str, Broadcast] = {}
         self._forgotten: set[str] = set()
 
@@ -156,18 +157,30 @@ class Desk:
             request = _read(message.payload)
             broadcast = self._broadcasts.setdefault(message.key, _broadcast(message.conversation_id, request))
             try:
-                async with aclosing(self._events(message, request)) as events:
-                    async for event in events:
-                        broadcast.publish(event)
-            except BotError as error:
-                broadcast.fail(error)
-                await self.store.check()  # raises when it was the disk that failed: the question is kept
-            except Exception:
-                broadcast.fail(BotError("Something went wrong on my side. Please try again."))
-                if await self.store.answered(message.key) is None:
-                    raise  # it could not even be saved: keep the question for the next start
-                log.exception("the answer to %s failed", message.key)
+                await self._answer(message, request, broadcast)
+            except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
+                broadcast.attempts += 1
+                if broadcast.attempts > len(PAUSES_S):
+                    broadcast.fail(Restarting("I cannot save answers at the moment. Your question is kept."))
+                raise
             asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, message.key, None)
+
+    async def _answer(self, message: Message, request: Request, broadcast: Broadcast) -> None:
+        """Raises only when nothing can be written down: all else is told to the readers."""
+        anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
+        try:
+            async with aclosing(self._events(message, request)) as events:
+                async for event in events:
+                    if not (anew and isinstance(event, Piece)):
+                        broadcast.publish(event)
+        except BotError as error:
+            await self.store.check()  # raises when it was the disk that failed
+            broadcast.fail(error)
+        except Exception:
+            if await self.store.answered(message.key) is None:
+                raise
+            log.exception("an answer failed")
+            broadcast.fail(BotError("Something went wrong on my side. Please try again."))
 
     async def _events(self, message: Message, request: Request) -> AsyncGenerator[Event]:
         conversation = await self.conversation(message.conversation_id)
@@ -182,13 +195,13 @@ class Desk:
 
     async def _unless_forgotten(self, events: AsyncGenerator[Event], conversation_id: str) -> AsyncGenerator[Event]:
         """A question that waited while its conversation was deleted must not bring it back."""
-        async with aclosing(events):
-            try:
+        try:
+            async with aclosing(events):
                 async for event in events:
                     yield event
-            finally:
-                if conversation_id in self._forgotten:
-                    await self.assistant.forget(conversation_id)
+        finally:  # the events are closed by now: they held the conversation's lock
+            if conversation_id in self._forgotten:
+                await self.assistant.forget(conversation_id)
 
 
 def _read(payload: str) -> Request:

@@ -132,7 +132,9 @@ class Guard:
             patience = self._config.body_timeout
             left = start + patience + received / SLOWEST - loop.time()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, min(patience, left)))
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the message.
+                async with asyncio.timeout(max(0.0, min(patience, left))):
+                    message = await receive()
             except TimeoutError:
                 raise BodyTooSlow("The upload stood still for too long. Please try again.") from None
             received += len(message.get("body", b""))

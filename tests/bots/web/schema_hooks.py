@@ -1,0 +1,35 @@
+"""Loaded by schemathesis: half of what it makes up is led to conversations and pictures that exist."""
+
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+CONVERSATIONS = os.environ["CONVERSATIONS"].split(",")
+PICTURE = Path(os.environ["PICTURE"]).read_bytes()
+
+
+@schemathesis.hook
+def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not path_parameters or "conversation_id" not in path_parameters:
+        return path_parameters
+    chance = zlib.crc32(repr(path_parameters).encode())
+    if chance % 2:
+        path_parameters["conversation_id"] = CONVERSATIONS[chance // 2 % len(CONVERSATIONS)]
+    return path_parameters
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    chance = zlib.crc32(repr(sorted(body)).encode() + repr(body.get("query")).encode())
+    if chance % 2:
+        body["image"] = [PICTURE] * (1 + chance // 2 % 2)
+    if chance % 3 and "conversation" in body:
+        body["conversation"] = CONVERSATIONS[chance // 3 % len(CONVERSATIONS)]
+    if chance % 5 and "pictures" in body:
+        body["pictures"] = "1"
+    return body
