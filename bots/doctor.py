@@ -112,11 +112,10 @@ async def _memory(settings: Settings) -> Finding:
 
 
 async def _processor(settings: Settings) -> Finding:
-    import torch
+    from core.engine.quantize import has_fbgemm, instructions
 
-    features = torch.backends.cpu.get_cpu_capability()
-    text = f"{os.cpu_count()} cores, {features}"
-    if "fbgemm" not in torch.backends.quantized.supported_engines:
+    text = f"{os.cpu_count()} cores, {instructions()}"
+    if not has_fbgemm():
         return Finding("processor", Level.NOTE, f"{text}: without FBGEMM float16 and int8 take slower ways")
     return Finding("processor", Level.OK, text)
 

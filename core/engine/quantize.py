@@ -121,6 +121,11 @@ class Foundry:
         return quantized, scale, bias
 
 
+def instructions() -> str:
+    """The processor's best vector instructions that torch uses: AVX2, AVX512, DEFAULT …"""
+    return str(torch.backends.cpu.get_cpu_capability())
+
+
 def has_fbgemm() -> bool:
     return "fbgemm" in torch.backends.quantized.supported_engines
 
