@@ -17,7 +17,7 @@ __all__ = ["Config", "run"]
 async def run(
     config: Config, assistant: Assistant, store: "Shelf", images: ImagesConfig, router: "Router | None" = None
 ) -> None:
-    """Work until cancelled. With `signing_secret`, Slack's route is put into `router` for the web adapter to carry.
+    """Work until cancelled. With `signing_secret`, Slack's route is put into `router`, mounted at /slack by the web.
 
     Raises `OperatorError` for a token, a scope or a setting that has to be mended.
     """

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from io import BytesIO
 from types import TracebackType
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
@@ -21,7 +22,11 @@ log = logging.getLogger(__name__)
 SCOPES = frozenset(  # what the manifest asks for and the bot cannot do without
     "app_mentions:read chat:write files:read channels:history groups:history im:history mpim:history".split()
 )
-WISHES = {"users:read": "people's languages stay unknown", "assistant:write": "no status line and no Stop of Slack's"}
+WISHES = {
+    "assistant:write": "no status line and no Stop of Slack's",
+    "files:write": "no drawn boxes, tables or transcripts",
+    "users:read": "people's languages stay unknown",
+}
 BAD_TOKEN = frozenset(
     "invalid_auth not_authed account_inactive token_revoked token_expired no_permission org_login_required "
     "ekm_access_denied team_access_not_granted not_allowed_token_type".split()
@@ -127,6 +132,19 @@ class SlackApi:
             )
             raise BadImage("Slack does not let me read {name}. Whoever runs me finds in my log what to do.", name=name)
         return data
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """The id of a file that nobody sees until a message carries it. Raises as `call` does."""
+        answer = await self.call(self.client.files_getUploadURLExternal(filename=name, length=len(data)))
+        try:
+            async with self.session.post(answer["upload_url"], data=BytesIO(data)) as uploaded:
+                if uploaded.status != 200:
+                    raise self._unclear(f"HTTP {uploaded.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unclear(type(error).__name__) from error
+        file_id = str(answer["file_id"])
+        await self.call(self.client.files_completeUploadExternal(files=[{"id": file_id, "title": name}]))
+        return file_id
 
     async def _look_up(self, file: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -30,6 +30,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     )
     interval: float = Field(1.2, gt=0, description="Seconds between two updates of a growing answer.")
     pace: float = Field(1.0, ge=0, description="Seconds between two new messages in a channel; Slack asks for one.")
+    receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
     api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
 
     @field_validator("allow")

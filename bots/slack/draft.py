@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from bots.reply import Gone, Later
+from bots.extras import Offer
+from bots.reply import File, Gone, Later
 from bots.slack.api import Declined, SlackApi, Unclear
 from bots.slack.text import LIMIT, defuse, escape, split
 from core.conversation import Answer
@@ -53,7 +54,7 @@ class Abilities:
 
 
 class Draft:
-    """Use with `async with`. `retries` is set when the model answers, so that its answer gets a button for another."""
+    """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons."""
 
     def __init__(
         self,
@@ -65,10 +66,10 @@ class Draft:
         interval: float,
         sent: tuple[str, ...],
         resumed: bool,
+        model: bool,
         stopped: Callable[[], object],
     ) -> None:
         self.interval = interval
-        self.retries = False
         self._slack = slack
         self._place = place
         self._key = key
@@ -76,7 +77,9 @@ class Draft:
         self._abilities = abilities
         self._careful = resumed  # something of ours may stand in the thread that is not written down
         self._stopped = stopped
-        self._streaming = True
+        self._model = model
+        self._offers: tuple[Offer, ...] = ()
+        self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
         self._sent = list(sent)
         self._session = False
@@ -93,6 +96,10 @@ class Draft:
         if self._session:
             await self._set_session("active")
 
+    def offer(self, offers: tuple[Offer, ...]) -> None:
+        """The finished answer gets a button for each."""
+        self._offers = offers
+
     def split(self, text: str) -> list[str]:
         return split(defuse(text))
 
@@ -102,7 +109,7 @@ class Draft:
     async def status(self, sentence: str) -> bool:
         if self._sent:
             return True  # an earlier run has already begun to write
-        if not self._session:
+        if self._model and not self._session:
             self._session = await self._set_session("processing")
         self._line = sentence or self._voice.say("is looking …")
         if not await self._show_line():
@@ -124,10 +131,24 @@ class Draft:
 
     async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
         if sent not in self._streams or not await self._stream(sent, part, answer, last):
-            await self._replace(sent, part, answer, last)
-        if answer is not None and last and self._careful:
+            buttons = self._buttons(answer) if last else []
+            await self._replace(sent, part, [{"type": "markdown", "text": part}, *buttons])
+        if answer is None or not last:
+            return
+        self._streaming = False  # what follows are files
+        if self._careful:
             for ts in await self._left_behind():  # a post whose answer got lost came through after all
                 await self.remove(ts)
+
+    async def attach(self, sent: str, file: File) -> None:
+        text = file.caption or file.name
+        try:
+            files: dict[str, Any] = {"file_ids": [await self._slack.upload(file.name, file.data)]}
+        except (Declined, OperatorError) as error:
+            log.error("a file could not be sent: %s", error)
+            text = self._voice.say("{name} could not be sent: Slack does not let me upload files here.", name=file.name)
+            files = {}
+        await self._replace(sent, text, [], **files)
 
     async def remove(self, sent: str) -> None:
         if sent in self._sent:
@@ -220,10 +241,9 @@ class Draft:
         await self._slack.call(self._slack.client.chat_stopStream(channel=self._place.channel, ts=ts, **arguments))
         self._streams.pop(ts, None)
 
-    async def _replace(self, ts: str, part: str, answer: Answer | None, last: bool) -> None:
-        blocks = [{"type": "markdown", "text": part}, *(self._buttons(answer) if last else [])]
+    async def _replace(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
         try:
-            await self._update(ts, part, blocks)
+            await self._update(ts, text, blocks, **files)
         except Declined as declined:
             if declined.error == "streaming_state_conflict":  # left open by a dead process, or its stop got lost
                 with suppress(Declined):
@@ -235,16 +255,17 @@ class Draft:
             if declined.error not in ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"):
                 raise
             log.warning("Slack does not take an answer's Markdown (%s): sent as plain text", declined.error)
-            await self._update(ts, part, [])
+            await self._update(ts, text, [])
 
-    async def _update(self, ts: str, part: str, blocks: list[dict[str, Any]]) -> None:
+    async def _update(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
         await self._slack.call(
             self._slack.client.chat_update(
                 channel=self._place.channel,
                 ts=ts,
-                text=escape(part)[:LIMIT],  # for notifications; the blocks are what is read
+                text=escape(text)[:LIMIT],  # for notifications, where there are blocks to read
                 blocks=blocks,
                 metadata=self._metadata(),
+                **files,
             )
         )
 
@@ -269,19 +290,20 @@ class Draft:
             if message.get("user") == self._slack.bot
             and message["ts"] > self._place.asked
             and message["ts"] not in self._sent
-            and _key(message) in (self._key, None)
+            and key_of(message) in (self._key, None)
         ]
 
     def _metadata(self) -> dict[str, Any]:
         return {"event_type": EVENT_TYPE, "event_payload": {"key": self._key}}
 
     def _buttons(self, answer: Answer | None) -> list[dict[str, Any]]:
-        if answer is None:
-            return [_actions("stop", self._voice.say("Stop"), self._place.thread)]
-        if not self.retries:
+        if not self._model:
             return []
-        value = json.dumps({"key": self._key, "asked": self._place.asked, "sent": self._sent})
-        return [_actions("retry", self._voice.say("Try again"), value)]
+        if answer is None:
+            return [_actions(_button("stop", self._voice.say("Stop"), self._place.thread))]
+        value = json.dumps({"key": self._key, "asked": self._place.asked})
+        offered = [_button(offer, offer.label(self._voice), value) for offer in self._offers]
+        return [_actions(*offered, _button("retry", self._voice.say("Try again"), value))]
 
     # What Slack shows beside messages; it may not be there, and never matters
 
@@ -326,16 +348,21 @@ class Draft:
         return True
 
 
-def _actions(action: str, label: str, value: str) -> dict[str, Any]:
-    text = {"type": "plain_text", "text": label}
-    return {"type": "actions", "elements": [{"type": "button", "action_id": action, "text": text, "value": value}]}
-
-
-def _key(message: dict[str, Any]) -> str | None:
+def key_of(message: dict[str, Any]) -> str | None:
+    """Which answer a message of ours carries a part of; None for a stream that was not stopped."""
     metadata = message.get("metadata") or {}
     if metadata.get("event_type") != EVENT_TYPE:
         return None
     return str((metadata.get("event_payload") or {}).get("key"))
+
+
+def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "actions", "elements": list(buttons)}
+
+
+def _button(action: str, label: str, value: str) -> dict[str, Any]:
+    text = {"type": "plain_text", "text": label}
+    return {"type": "button", "action_id": str(action), "text": text, "value": value}
 
 
 def _is_final(error: Exception) -> bool:

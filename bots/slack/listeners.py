@@ -12,6 +12,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
+from bots.extras import Offer
 from bots.reply import Later, Refused
 from bots.slack.api import SlackApi
 from bots.slack.bot import Bot, payload, payload_of
@@ -70,7 +71,8 @@ class Listeners:
         app.event("file_deleted")(self._on_file_deleted)
         app.event("agent_session_stopped")(self._on_session_stopped)
         app.action("stop")(self._on_stop)
-        app.action("retry")(self._on_retry)
+        for button in ("retry", *Offer):
+            app.action(str(button))(self._on_button)
         app.shortcut(SHORTCUT)(self._on_shortcut)
         app.view(SHORTCUT)(self._on_question)
         for anything in (app.event, app.action, app.shortcut, app.view):
@@ -124,16 +126,17 @@ class Listeners:
             self._bot.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
         await ack()
 
-    async def _on_retry(self, ack: AsyncAck, body: Json) -> None:
+    async def _on_button(self, ack: AsyncAck, body: Json) -> None:
+        """A button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
         action = body["actions"][0]
-        value = json.loads(action["value"])
+        value, command = json.loads(action["value"]), action["action_id"]
         place = self._place(body, value["asked"])
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
         about = body["container"]["message_ts"]
         if self._allows(place):
-            # Pressed twice, the button asks once; a new answer brings a new button.
-            key = f"slack:retry:{place.channel}:{about}:{hashlib.sha256(value['key'].encode()).hexdigest()[:16]}"
-            written = payload("retry", place=asdict(place), about=about, sent=value["sent"])
+            answer = hashlib.sha256(value["key"].encode()).hexdigest()[:16]
+            key = f"slack:{command}:{place.channel}:{about}:{answer}"
+            written = payload("button", place=asdict(place), command=command, about=about, key=value["key"])
             await self._bot.inbox.receive(key, conversation_id, written)
         await ack()
 

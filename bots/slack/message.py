@@ -11,6 +11,7 @@ _COMMANDS = {
     "new": ("new", "新对话"),
     "pictures": ("pictures", "图片"),
     "remove": ("remove", "移除"),
+    "export": ("export", "导出"),
     "forget": ("forget", "忘记"),
     "stop": ("stop", "停止"),
 }
@@ -78,13 +79,13 @@ def command_of(text: str) -> tuple[str | None, str]:
 
 
 def pictures(files: tuple[Json, ...]) -> list[Json]:
-    """Those that may hold a picture; Slack Connect's say nothing about themselves yet."""
+    """Those that may hold pictures; Slack Connect's say nothing about themselves yet."""
     return [file for file in files if file.get("file_access") == "check_file_info" or _is_picture(file)]
 
 
 def _is_picture(file: Json) -> bool:
     kind = str(file.get("mimetype") or "")
-    return kind.startswith("image/") or str(file.get("filetype")) in ("heic", "heif", "avif")
+    return kind.startswith("image/") or str(file.get("filetype")) in ("heic", "heif", "avif", "pdf")
 
 
 def removed_files(event: Json) -> list[str]:

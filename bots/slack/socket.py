@@ -17,8 +17,9 @@ from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 PING_S = 5.0  # a connection that does not answer for four of these is given up
-DEAF_S = 20.0  # without a connection for so long, the SDK's client is replaced
-WATCH_S = 1.0
+CONNECT_S = 6.0  # for a first connection; after that its address is used up
+DEAF_S = 3.0  # without a connection for so long, the SDK's client is replaced; its own monitor is slower
+WATCH_S = 0.5
 
 
 async def receive(app: AsyncApp, slack: SlackApi, app_token: str) -> None:
@@ -29,7 +30,7 @@ async def receive(app: AsyncApp, slack: SlackApi, app_token: str) -> None:
         tasks = [client.message_processor]
         try:
             client.wss_uri = await _address(slack, app_token)
-            async with asyncio.timeout(DEAF_S):
+            async with asyncio.timeout(CONNECT_S):
                 await client.connect()  # type: ignore[no-untyped-call]
             await _watch(handler)
             log.warning("Slack's connection is lost; opening a new one")

@@ -12,7 +12,7 @@ LIMIT = 1 << 20  # bytes; Slack's own are some kilobytes, and nothing is known o
 
 
 def route(app: AsyncApp) -> Route:
-    """For `POST /slack/events`; events, buttons, shortcuts and windows all come here."""
+    """For `POST`; events, buttons, shortcuts and windows all come here."""
 
     async def receive(request: Request) -> Response:
         body = bytearray()

@@ -34,7 +34,7 @@ def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
 
 def settings(slack: FakeSlack, **changes: Any) -> Config:
     values = {"bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "allow": ["*"], "api_url": slack.api_url}
-    return Config.model_validate({**values, "interval": 0.02, "pace": 0.0, **changes})
+    return Config.model_validate({**values, "interval": 0.02, "pace": 0.0, "receipt": False, **changes})
 
 
 @dataclass
@@ -48,12 +48,17 @@ class Scene:
     @asynccontextmanager
     async def bot(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
         """The bot over Socket Mode, connected."""
-        config = settings(self.slack, **changes)
-        task = asyncio.create_task(run(config, Assistant(self.engine, self.store), self.store, ImagesConfig()))
-        try:
+        async with self.bot_in_background(**changes) as task:
             connected = asyncio.create_task(self.slack.connected())
             await asyncio.wait({task, connected}, return_when=asyncio.FIRST_COMPLETED)
             connected.cancel()
+            yield task
+
+    @asynccontextmanager
+    async def bot_in_background(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
+        config = settings(self.slack, **changes)
+        task = asyncio.create_task(run(config, Assistant(self.engine, self.store), self.store, ImagesConfig()))
+        try:
             yield task
         finally:
             task.cancel()
@@ -89,7 +94,7 @@ class Scene:
             while True:
                 await self.slack.settled()
                 found = self.slack.workspace.answers(channel, thread)
-                done = not await self.store.unfinished("slack")
+                done = not await self.store.unfinished("slack") and "…" not in map(said, found)
                 if done and len(found) >= count:
                     return found
                 await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ import hmac
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -48,14 +48,16 @@ class FakeSlack:
     faults: Counter[str] = field(default_factory=Counter)
     connections: int = 0
     refuse_sockets: bool = False
+    redirect_files: str | None = None
 
     async def start(self, port: int = 0) -> None:
         app = web.Application()
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_get("/files/{id}/{name}", self._file)
+        app.router.add_post("/upload/{id}", self._upload)
         app.router.add_get("/login", self._login)
         app.router.add_get("/socket", self._socket)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
@@ -166,8 +168,9 @@ class FakeSlack:
     def tell(self, event: Json, copies: int | None = None) -> None:
         envelope: Json = {"type": "event_callback", "team_id": TEAM, "api_app_id": APP, "event": event}
         envelope |= {"event_id": f"Ev{uuid4().hex}", "event_time": int(time.time())}
+        place = (event.get("channel"), event.get("thread_ts") or event.get("ts"))
         for _ in range(copies or self.copies):
-            self._begin(self._deliver("events_api", envelope))
+            self._begin(self._deliver("events_api", envelope), str(place))
 
     def _interact(self, body: Json) -> None:
         trigger = uuid4().hex
@@ -175,8 +178,12 @@ class FakeSlack:
         body = {**body, "trigger_id": trigger, "team": {"id": TEAM}, "api_app_id": APP}
         self._begin(self._deliver("interactive", body))
 
-    def _begin(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def undelivered(self, channel: str, thread: str) -> bool:
+        """Whether something of a thread is not acknowledged yet."""
+        return any(task.get_name() == str((channel, thread)) for task in self._deliveries)
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+        task = asyncio.create_task(work, name=name)
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
 
@@ -280,7 +287,16 @@ class FakeSlack:
             ticket = uuid4().hex
             self._tickets.add(ticket)
             answer["url"] = f"{self.url.replace('http', 'ws')}/socket?ticket={ticket}"
+        if method == "files.getUploadURLExternal":
+            answer["upload_url"] = f"{self.url}/upload/{answer['file_id']}"
         return answer
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        fault = self.fault("upload")
+        if fault and fault.kind != "slow":
+            return web.Response(status=500, text="oops")
+        self.workspace.uploads[request.match_info["id"]]["data"] = await request.read()
+        return web.Response(text="OK")
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         file_id = request.match_info["id"]
@@ -291,6 +307,8 @@ class FakeSlack:
                 return web.Response(status=500, text="oops")
             if fault.kind == "busy":
                 return web.Response(status=429, headers={"Retry-After": f"{fault.seconds:.0f}"})
+        if self.redirect_files:
+            raise web.HTTPFound(self.redirect_files)
         good = request.headers.get("Authorization") == f"Bearer {self.workspace.token}"
         if not good or "files:read" not in self.workspace.scopes:
             raise web.HTTPFound("/login?redir=/files")
@@ -333,7 +351,7 @@ async def _arguments(request: web.Request) -> Json:
     if request.content_type == "application/json":
         return dict(await request.json())
     args: Json = {**request.query, **await request.post()}
-    for name in {"view", "blocks", "metadata"} & args.keys():  # JSON inside a form
+    for name in {"view", "blocks", "metadata", "files"} & args.keys():  # JSON inside a form
         args[name] = json.loads(args[name])
     return args
 

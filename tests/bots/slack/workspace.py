@@ -15,7 +15,7 @@ Json = dict[str, Any]
 TEAM, BOT, BOT_ID, APP = "T0TEAM", "U0BOT", "B0BOT", "A0APP"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-1-good", "xapp-1-good", "s3cret"
 SCOPES = (
-    "app_mentions:read assistant:write channels:history chat:write files:read groups:history im:history "
+    "app_mentions:read assistant:write channels:history chat:write files:read files:write groups:history im:history "
     "mpim:history users:read"
 ).split()
 NEEDED = {
@@ -28,6 +28,8 @@ NEEDED = {
     "assistant.threads.setStatus": "assistant:write",
     "agents.sessions.setStatus": "assistant:write",
     "files.info": "files:read",
+    "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
     "users.info": "users:read",
     "conversations.replies": "channels:history",
 }
@@ -50,6 +52,7 @@ class Workspace:
     locales: dict[str, str] = field(default_factory=dict)
     files: dict[str, Json] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, Json] = field(default_factory=dict)  # the bot's own files, with their `data`
     hidden: set[str] = field(default_factory=set)  # files that events carry as check_file_info
     stream_s: float = 60.0
     streams: bool = True
@@ -179,6 +182,11 @@ class Workspace:
             raise Refusal("msg_too_long")
         if not (args.get("text") or args.get("blocks")):
             raise Refusal("no_text")
+        for file_id in args.get("file_ids") or ():
+            if "title" not in self.uploads.get(file_id, {}):
+                raise Refusal("file_not_found")
+        if args.get("file_ids"):
+            message["files"] = [self.uploads[file_id] for file_id in args["file_ids"]]
         message.pop("stream", None)
         message["text"] = args.get("text") or ""
         self._write(message, args)
@@ -223,6 +231,23 @@ class Workspace:
         if args.get("metadata"):
             message["metadata"] = args["metadata"]
         return {"channel": args["channel"], "ts": message["ts"], "message": message}
+
+    def _files_getUploadURLExternal(self, args: Json) -> Json:
+        if not args.get("filename") or int(args.get("length", 0)) <= 0:
+            raise Refusal("missing_argument")
+        file_id = f"FUP{len(self.uploads):04d}"
+        self.uploads[file_id] = {"id": file_id, "name": args["filename"], "length": int(args["length"])}
+        return {"file_id": file_id}  # the server adds the address
+
+    def _files_completeUploadExternal(self, args: Json) -> Json:
+        done = []
+        for file in args["files"]:
+            known = self.uploads.get(file["id"])
+            if known is None or len(known.get("data", b"")) != known["length"]:
+                raise Refusal("file_not_found")
+            known["title"] = file["title"]
+            done.append({"id": file["id"], "title": file["title"]})
+        return {"files": done}
 
     def _assistant_threads_setStatus(self, args: Json) -> Json:
         if not self.status_line:

@@ -1,0 +1,75 @@
+"""What stands in Slack's threads: questions, the pictures above them, the bot's own answers below."""
+
+import logging
+from functools import partial
+from typing import Any
+
+from bots.slack.api import Declined, SlackApi, patiently
+from bots.slack.draft import Place, key_of
+from bots.slack.message import Json, Message
+from core.errors import BotError, OperatorError
+
+log = logging.getLogger(__name__)
+PAGES = 5  # of 200 messages each
+
+
+class Threads:
+    def __init__(self, slack: SlackApi) -> None:
+        self._slack = slack
+
+    async def files(self, asked: Message, *, acquainted: bool) -> tuple[list[Json], tuple[Json, ...]]:
+        """Files from earlier in the thread, and the message's own: a mention may come without them.
+
+        A direct message always comes with its files; `acquainted` says that the conversation knows those above it.
+        """
+        if (asked.top_level and asked.files) or (asked.direct and (asked.top_level or acquainted)):
+            return [], asked.files
+        try:
+            messages = await patiently(partial(self._read, asked.channel, asked.thread, latest=asked.ts))
+        except (Declined, OperatorError) as error:
+            log.error("pictures earlier in a thread cannot be seen: %s", error)
+            return [], asked.files
+        earlier: list[Json] = []
+        own = asked.files
+        for message in messages:
+            if message["ts"] == asked.ts:
+                own = own or tuple(message.get("files") or ())
+            elif message["ts"] < asked.ts and message.get("user") != self._slack.bot:
+                earlier += message.get("files") or ()
+        return [file for file in earlier if file.get("mode") != "tombstone"], own
+
+    async def question(self, place: Place) -> Message:
+        """What was asked, as it stands there now; without words when it is gone."""
+        nothing = Message(place.channel, place.asked, place.thread, place.user, place.team, "")
+        try:
+            messages = await patiently(partial(self._read, place.channel, place.thread, latest=place.asked))
+        except (Declined, BotError) as error:
+            log.warning("a question cannot be looked up: %s", error)
+            return nothing
+        found = [message for message in messages if message["ts"] == place.asked]
+        return (found and Message.of({**found[0], "channel": place.channel}, place.team)) or nothing
+
+    async def answer(self, place: Place, key: str) -> tuple[str, ...]:
+        """The ids of the messages that carry the answer of that key."""
+        read = partial(self._read, place.channel, place.thread, oldest=place.asked, include_all_metadata=True)
+        try:
+            messages = await patiently(read)
+        except (Declined, BotError) as error:
+            log.warning("an old answer cannot be looked up: %s", error)
+            return ()
+        return tuple(m["ts"] for m in messages if m.get("user") == self._slack.bot and key_of(m) == key)
+
+    async def _read(self, channel: str, thread: str, **between: Any) -> list[Json]:
+        found: list[Json] = []
+        cursor = None
+        for _ in range(PAGES):
+            answer = await self._slack.call(
+                self._slack.client.conversations_replies(
+                    channel=channel, ts=thread, inclusive=True, limit=200, cursor=cursor, **between
+                )
+            )
+            found.extend(answer["messages"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+        return found

@@ -1,0 +1,116 @@
+"""Settings, tokens and scopes: what is wrong is said by name, with the remedy."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from pydantic import ValidationError
+
+from bots.slack import Config, run
+from bots.slack.api import SCOPES, WISHES
+from bots.slack.listeners import SHORTCUT
+from core.assistant import Assistant
+from core.errors import OperatorError
+from core.images import Config as ImagesConfig
+from tests.bots.slack.conftest import Scene, png, settings
+from tests.bots.slack.server import Fault
+from tests.bots.slack.workspace import SECRET
+
+MANIFEST = Path(__file__).parents[3] / "bots" / "slack_manifest.yaml"
+
+
+async def start(scene: Scene, **changes: Any) -> str:
+    """The sentence that the bot ends with."""
+    config = settings(scene.slack, **changes)
+    with pytest.raises(OperatorError) as error:
+        async with asyncio.timeout(10):
+            await run(config, Assistant(scene.engine, scene.store), scene.store, ImagesConfig())
+    return str(error.value)
+
+
+async def test_a_revoked_token_is_named(scene: Scene) -> None:
+    scene.slack.workspace.token = "xoxb-another"
+    assert "(token_revoked)" in await start(scene)
+
+
+async def test_missing_scopes_are_named(scene: Scene) -> None:
+    scene.slack.workspace.scopes = ["chat:write", "app_mentions:read"]
+    sentence = await start(scene)
+    assert "channels:history, files:read, groups:history, im:history, mpim:history" in sentence
+    assert "reinstall" in sentence
+
+
+async def test_an_app_token_that_slack_does_not_take_is_named(scene: Scene) -> None:
+    assert "(invalid_auth)" in await start(scene, app_token="xapp-wrong")
+
+
+async def test_http_needs_the_web_adapter(scene: Scene) -> None:
+    assert "[bots.web]" in await start(scene, app_token=None, signing_secret=SECRET)
+
+
+async def test_a_token_that_is_revoked_while_the_bot_runs_ends_it_and_keeps_the_question(scene: Scene) -> None:
+    async with scene.bot() as running:
+        scene.slack.workspace.token = "xoxb-another"
+        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel="D0ANN")
+        with pytest.raises(OperatorError, match="token_revoked"):
+            await asyncio.wait_for(asyncio.shield(running), 10)
+    assert len(await scene.store.unfinished("slack")) == 1
+    scene.slack.workspace.token = "xoxb-1-good"
+    async with scene.bot():
+        assert (await scene.answer(asked, "D0ANN")).startswith("Answer to")
+
+
+async def test_slack_being_away_at_the_start_is_waited_for(scene: Scene) -> None:
+    left = [3]
+
+    def fault(_: str) -> Fault | None:
+        left[0] -= 1
+        return Fault("before") if left[0] >= 0 else None
+
+    scene.slack.fault = fault
+    async with scene.bot():
+        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel="D0ANN")
+        assert (await scene.answer(asked, "D0ANN")).startswith("Answer to")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"app_token": None}, "either app_token"),
+        ({"signing_secret": "x"}, "either app_token"),
+        ({"bot_token": "xoxp-1"}, "begins with xoxb-"),
+        ({"app_token": "xoxb-1"}, "begins with xapp-"),
+        ({"allow": ["@ann"]}, "@ann is no id"),
+        ({"threads": "always"}, "mention"),
+        ({"tokens": "x"}, "Extra inputs"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_a_reason(changes: dict[str, Any], reason: str) -> None:
+    values = {"bot_token": "xoxb-1", "app_token": "xapp-1", **changes}
+    with pytest.raises(ValidationError, match=reason):
+        Config.model_validate({name: value for name, value in values.items() if value is not None})
+
+
+def test_secrets_do_not_show_in_the_settings() -> None:
+    assert "xoxb" not in repr(Config.model_validate({"bot_token": "xoxb-1", "app_token": "xapp-1"}))
+
+
+def test_the_manifest_asks_for_exactly_what_the_bot_uses() -> None:
+    manifest = yaml.safe_load(MANIFEST.read_text("utf-8"))
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SCOPES | set(WISHES)
+    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == {
+        "agent_session_stopped",
+        "app_mention",
+        "file_deleted",
+        "message.channels",
+        "message.groups",
+        "message.im",
+        "message.mpim",
+    }
+    assert manifest["settings"]["socket_mode_enabled"] is True
+    assert manifest["settings"]["interactivity"]["is_enabled"] is True
+    assert [shortcut["callback_id"] for shortcut in manifest["features"]["shortcuts"]] == [SHORTCUT]
+    assert "agent_view" in manifest["features"]
+    assert "assistant_view" not in manifest["features"]
