@@ -77,6 +77,24 @@ def doctor(config: ConfigOption = None) -> None:
         sys.exit(1)
 
 
+@cli.command()
+def export_feedback(
+    folder: Annotated[Path, typer.Argument(help="Where to write to; made if it is not there.")] = Path("feedback"),
+    config: ConfigOption = None,
+) -> None:
+    """Write rated answers with their pictures as a data set, where [storage] ratings is switched on."""
+    from bots.service import rated_turns
+
+    async def work() -> None:
+        from bots.feedback import write
+
+        rated = await rated_turns(_settings(config))
+        path = await asyncio.to_thread(write, rated, folder)
+        typer.echo(f"{len(rated)} rated answers are in {path}", err=True)
+
+    _finish(work)
+
+
 @model_cli.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Hub name of a Qwen3-VL model.")] = "Qwen/Qwen3-VL-2B-Instruct",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bots.config import Settings
 from bots.log import set_up
 from core.assistant import Assistant
+from core.conversation import Turn
 from core.errors import BotError, OperatorError
 from core.quota import Quota
 
@@ -70,6 +71,19 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             yield House(assistant, store, engine, Router(redirect_slashes=False))
         finally:
             await engine.close()
+    finally:
+        await store.close()
+
+
+async def rated_turns(settings: Settings) -> list[tuple[Turn, int]]:
+    """Every rated turn, oldest first. Raises `OperatorError` where ratings are not switched on."""
+    from storage.store import Store
+
+    if not settings["storage"].ratings:
+        raise OperatorError("Ratings are switched off: set ratings = true in [storage], and people can rate answers.")
+    store = await Store.open(settings["storage"])
+    try:
+        return await store.rated()
     finally:
         await store.close()
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Conversation, Image, Summary, Turn
-from core.errors import NotFound
+from core.errors import NotAllowed, NotFound
 from core.inbox import Message
 from storage import conversations, files, messages, pictures
 from storage.database import Database
@@ -22,19 +22,23 @@ class Config(BaseModel, extra="forbid", frozen=True):
         ge=0,
         description="Conversations nobody wrote in for so many days are removed with their pictures; 0: never.",
     )
+    ratings: bool = Field(
+        False, description="Let people rate answers; `python -m bots export-feedback` writes the rated ones out."
+    )
 
 
 class Store:
     """Implements `core.assistant.History` and `core.inbox.Mailbox`. Every method raises `Busy` when the disk fails."""
 
-    def __init__(self, database: Database, expire_days: float = 30) -> None:
+    def __init__(self, database: Database, expire_days: float = 30, ratings: bool = False) -> None:
+        self.ratings = ratings  # whether answers may be rated
         self._database = database
         self._expire_days = expire_days
 
     @staticmethod
     async def open(config: Config) -> "Store":
         """Makes the database or brings it up to date. Raises `OperatorError`."""
-        return Store(await Database.open(config.url), config.expire_days)
+        return Store(await Database.open(config.url), config.expire_days, config.ratings)
 
     async def close(self) -> None:
         await self._database.close()
@@ -135,7 +139,12 @@ class Store:
     # Thumbs
 
     async def rate(self, key: str, rating: int) -> bool:
-        """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""
+        """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`.
+
+        Raises `NotAllowed` where the operator did not switch ratings on.
+        """
+        if not self.ratings:
+            raise NotAllowed("Ratings are switched off here.")
         return await self._database.write(conversations.rate, key, rating)
 
     async def rated(self) -> list[tuple[Turn, int]]:

@@ -9,6 +9,8 @@ from core.inbox import Mailbox
 
 
 class Shelf(History, Mailbox, Protocol):
+    ratings: bool  # whether answers may be rated
+
     async def conversations(self, prefix: str) -> Sequence[Summary]:
         """Every conversation whose id begins with `prefix`, newest first."""
         ...

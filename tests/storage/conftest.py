@@ -13,6 +13,6 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
     yield store
     await store.close()
