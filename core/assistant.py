@@ -103,6 +103,7 @@ class Assistant:
         """
         if len(question.text) > TEXT_LIMIT:
             raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
+        question = replace(question, text=_whole(question.text))
         async with self._turn_of(conversation_id):
             if (saved := await self.history.answered(key)) and saved.answer:
                 yield Piece(saved.answer.text)
@@ -206,6 +207,11 @@ class Assistant:
             self._users[conversation_id] -= 1
             if not self._users[conversation_id]:
                 del self._users[conversation_id], self._locks[conversation_id]
+
+
+def _whole(text: str) -> str:
+    """Without NUL and halves of surrogate pairs, which JSON can carry but no tokenizer and no database takes."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 async def _until(stop: asyncio.Event, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:

@@ -201,3 +201,9 @@ async def test_the_tally_counts_every_end_by_door() -> None:
     assert bot.tally.questions == {"web": 2, "slack": 1}
     assert bot.tally.endings == {("web", "done"): 1, ("web", "refused"): 1, ("slack", "failed"): 1}
     assert [entry.door for entry in bot.tally.latest] == ["web", "slack"]
+
+
+async def test_halves_of_characters_do_not_reach_the_model() -> None:
+    bot, engine, _ = assistant()
+    await answer_of(bot.ask("c", Question("a\0b \ud83d c"), "1"))
+    assert engine.asked[0].turns[0].text == "ab ? c"
