@@ -43,7 +43,7 @@ async def service(
     telegram: BotApi, folder: Path, engine: Engine, pause_s: float = 0.02, **settings: Any
 ) -> AsyncIterator[asyncio.Task[None]]:
     """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown."""
-    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, **settings}
+    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "receipt": False, **settings}
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))

@@ -39,20 +39,17 @@ def labels(message: Json) -> list[str]:
     return [button["text"] for [button] in message.get("reply_markup", {}).get("inline_keyboard", [])]
 
 
-async def test_a_receipt_says_which_picture_was_shrunk(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
-    engine.script = lambda _: "well"
-    text = await ann.answer(ann.person.shows(photo(size=(3000, 2000)), "What is this?"))
-    assert text.startswith("well\n\nLooked at picture 1 (")
-    assert text.endswith("shrunk from 3000×2000)")
-    assert await ann.answer(ann.person.says("And now?")) == "well"
-
-
-async def test_the_receipt_can_be_switched_off(
+async def test_a_receipt_says_which_picture_was_shrunk_unless_it_is_switched_off(
     telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
     engine.script = lambda _: "well"
+    async with service(telegram, tmp_path, engine, receipt=True):
+        text = await ann.answer(ann.person.shows(photo(size=(3000, 2000)), "What is this?"))
+        assert text.startswith("well\n\nLooked at picture 1 (")
+        assert text.endswith("shrunk from 3000×2000)")
+        assert await ann.answer(ann.person.says("And now?")) == "well"
     async with service(telegram, tmp_path, engine, receipt=False):
-        assert await ann.answer(ann.person.shows(photo(size=(3000, 2000)), "What is this?")) == "well"
+        assert await ann.answer(ann.person.shows(photo("blue", (3000, 2000)), "What is this?")) == "well"
 
 
 async def test_where_something_is_gets_drawn_and_its_json_is_never_shown(

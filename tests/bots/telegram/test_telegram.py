@@ -215,11 +215,10 @@ async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(
 async def test_the_stop_command_acts_at_once_and_spares_the_next_question(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.script = lambda conversation: conversation.turns[-1].text * 1000
+    engine.script = lambda conversation: "word " * 500 if conversation.turns[-1].text == "long" else "short"
     engine.pause = 0.05
-    long = ann.person.says("one two ")
+    long = ann.person.says("long")
     await until(lambda: engine.running)
-    engine.pause, engine.script = 0.0, lambda _: "short"
     following = ann.person.says("next")
     ann.person.says("/stop")
     assert (await ann.answer(long)).endswith("(stopped)")

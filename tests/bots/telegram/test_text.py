@@ -75,7 +75,7 @@ def test_plain_words_come_back_whole(lines: list[str]) -> None:
 def test_no_letter_of_an_answer_is_lost_to_its_formatting(answer: str) -> None:
     answer = answer.replace("``` ", "` ")  # what follows a fence is its language, which is not shown
     hidden = re.sub(
-        r"!\[p\]\([^)]*\)|\]\([^)]*\)|```python|!\[p\]|&amp;", "]", answer
+        r"!\[p\]\([^)]*\)|\]\([^)]*\)|```python|!\[p\]|&\w+;", "]", answer
     )  # addresses and marks that are not shown
     missing = sorted(letters(hidden))
     for letter in letters("".join(told(split(answer)))):
