@@ -58,6 +58,16 @@ async def last_key(connection: AsyncConnection, conversation_id: str) -> str | N
     return (await connection.execute(query)).scalar()
 
 
+async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
+    query = (
+        select(turns.c.key)
+        .join(conversations, conversations.c.id == turns.c.conversation_id)
+        .where(conversations.c.id == conversation_id, turns.c.chapter == conversations.c.chapter, ~turns.c.replaced)
+        .order_by(turns.c.position)
+    )
+    return list((await connection.execute(query)).scalars())
+
+
 async def save(
     connection: AsyncConnection, conversation_id: str, turn: Turn, key: str, replaces: str | None = None
 ) -> None:

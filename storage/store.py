@@ -62,6 +62,10 @@ class Store:
     async def last_key(self, conversation_id: str) -> str | None:
         return await self._database.read(conversations.last_key, conversation_id)
 
+    async def keys(self, conversation_id: str) -> list[str]:
+        """Of the turns that `load` gives, in the same order."""
+        return await self._database.read(conversations.keys, conversation_id)
+
     async def turn_of_sent(self, adapter: str, sent: str, conversation_id: str | None = None) -> Turn | None:
         """The turn whose answer stands in the platform's message `sent`.
 

@@ -1,13 +1,13 @@
 """The REST API: /api/v1. Everything that a program, or the page, can ask for."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from bots.web.desk import Desk
+from bots.web.desk import Desk, Writing
+from bots.web.desk import Request as Asked
 from bots.web.listener import answer_of
 from bots.web.problem import voice_of
 from bots.web.schema import (
@@ -15,16 +15,17 @@ from bots.web.schema import (
     Analysis,
     ConversationView,
     Pictures,
-    PictureView,
     Problem,
     Stopped,
     Summaries,
     SummaryView,
 )
-from bots.web.stream import sse
+from bots.web.stream import Stream
 from bots.web.upload import Upload, read_upload
-from core.conversation import Conversation, Event, Picture
+from bots.web.view import Viewer, picture_view
+from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
+from core.transcript import archive
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "Something is missing, or the request cannot be read"},
@@ -90,7 +91,11 @@ async def _known(conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], d
     return await desk.conversation(conversation_id)
 
 
-def _person(request: Request) -> str:
+def viewer_of(request: Request) -> Viewer:
+    return Viewer(voice_of(request.headers), request.app.state.config.receipt)
+
+
+def person_of(request: Request) -> str:
     """Whose quota a question counts against. One token is one team, so it is the address that tells people apart."""
     return f"web:{request.client.host if request.client else ''}"
 
@@ -128,12 +133,9 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
         await desk.conversation(conversation_id)
     elif not upload.conversation and not upload.images:
         raise BadQuestion("Please send a picture with your question: the field image is empty.")
-    if key is None:
-        events = desk.ask_once(conversation_id, upload, _person(request))
-    else:
-        asked = await desk.ask(conversation_id, upload, _person(request), key)
-        conversation_id, events = asked.conversation_id, asked.listen()
-    return await _answer(request, events, conversation_id, key, upload.stream, upload.html)
+    asked = Asked(person_of(request), upload.query, upload.pictures)
+    writing = await desk.take(conversation_id, asked, key, upload.images)
+    return await answer_response(request, writing, upload.stream, upload.html)
 
 
 @router.post(
@@ -149,9 +151,8 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     conversation_id = upload.conversation or desk.new_id()
     numbers = [await desk.assistant.add_picture(conversation_id, image) for image in upload.images]
     added = [Picture(number, image) for number, image in zip(numbers, upload.images, strict=True)]
-    return Pictures(
-        conversation=conversation_id, pictures=[PictureView.of(conversation_id, picture) for picture in added]
-    )
+    views = [picture_view(conversation_id, picture) for picture in added]
+    return Pictures(conversation=conversation_id, pictures=views, notes=list(upload.notes))
 
 
 @router.get("/conversations", summary="List the conversations")
@@ -166,13 +167,26 @@ async def conversations(desk: AtDesk) -> Summaries:
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
-async def conversation(known: Known, desk: AtDesk) -> ConversationView:
-    return ConversationView.of(known, desk.open_questions(known.id))
+async def conversation(request: Request, known: Known, desk: AtDesk) -> ConversationView:
+    return viewer_of(request).conversation(known, desk.open_questions(known.id))
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
 async def forget(known: Known, desk: AtDesk) -> None:
     await desk.forget(known.id)
+
+
+@router.get(
+    "/conversations/{conversation_id}/export",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+    summary="Take a conversation along",
+)
+async def export(request: Request, known: Known) -> Response:
+    """A zip with the pictures and the transcript, as Markdown and as JSON."""
+    packed = await archive(known, voice_of(request.headers))
+    headers = {"Content-Disposition": 'attachment; filename="conversation.zip"'}
+    return Response(packed, media_type="application/zip", headers=headers)
 
 
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
@@ -201,11 +215,8 @@ async def retry(
     """The new answer is drawn differently and takes the old one's place."""
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
-    if key is None:
-        events = desk.retry_once(known.id, _person(request))
-    else:
-        events = (await desk.retry(known.id, _person(request), key)).listen()
-    return await _answer(request, events, known.id, key, stream, html)
+    writing = await desk.take(known.id, Asked(person_of(request), again=True), key)
+    return await answer_response(request, writing, stream, html)
 
 
 PNG: dict[int | str, dict[str, Any]] = {
@@ -237,12 +248,13 @@ async def remove_picture(known: Known, number: Number, desk: AtDesk) -> None:
     await desk.assistant.remove_picture(known.id, number)
 
 
-async def _answer(
-    request: Request, events: AsyncGenerator[Event], conversation_id: str, key: str | None, stream: bool, html: bool
-) -> Response:
+async def answer_response(request: Request, writing: Writing, stream: bool, html: bool) -> Response:
+    """The whole answer, or its events as they come."""
+    viewer = viewer_of(request)
     if stream:
-        body = sse(events, conversation_id, key, voice_of(request.headers), html)
+        body = Stream(request.app.state.desk, writing, viewer, html).events()
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    async with aclosing(events):
-        answer = await answer_of(events, request)
-    return Response(Analysis.of(conversation_id, answer).model_dump_json(), media_type="application/json")
+    async with aclosing(writing.events):
+        answer = await answer_of(writing.events, request)
+    analysis = viewer.analysis(writing.conversation_id, answer)
+    return Response(analysis.model_dump_json(), media_type="application/json")

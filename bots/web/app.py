@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Router
 
-from bots.web import api, pages, probes
+from bots.web import api, pages, probes, turns
 from bots.web.config import Config
 from bots.web.desk import Desk
 from bots.web.guard import Guard
@@ -45,6 +45,7 @@ def make_app(
     app.state.metrics = Metrics(figures, lambda: desk.running)
     app.state.pages = pages.Pages(STATIC)
     app.include_router(api.router)
+    app.include_router(turns.router)
     app.include_router(probes.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -10,16 +10,18 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from bots.response import CLOSER, MOST_TOKENS
 from bots.web.broadcast import Broadcast
 from bots.web.problem import Restarting
 from bots.web.shelf import Shelf
-from bots.web.upload import Upload
 from core import trace
 from core.assistant import Assistant
-from core.conversation import Conversation, Event, Image, Piece, Question
+from core.conversation import Answer, Conversation, Event, Image, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, Busy, NotFound
+from core.images import Config as ImagesConfig
+from core.images import make_image
 from core.inbox import Inbox, Message
 
 log = logging.getLogger(__name__)
@@ -31,18 +33,30 @@ WAITING_LIMIT = 4  # unanswered questions in one conversation
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question as it is written down. `pictures` are numbers of the conversation; `again` asks its last question."""
+    """A question as it is written down. `pictures` are numbers of the conversation; `again` asks its last question, and
+    `closer` looks at the pictures less shrunk."""
 
     person: str
     query: str = ""
     pictures: tuple[int, ...] = ()
     again: bool = False
+    closer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """An answer being written: `key` is what its turn is saved under."""
+
+    conversation_id: str
+    key: str
+    events: AsyncGenerator[Event]
 
 
 class Desk:
-    def __init__(self, assistant: Assistant, store: Shelf) -> None:
+    def __init__(self, assistant: Assistant, store: Shelf, images: ImagesConfig) -> None:
         self.assistant = assistant
         self.store = store
+        self._images = images
         self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
         self._broadcasts: dict[str, Broadcast] = {}
         self._forgotten: set[str] = set()
@@ -95,35 +109,28 @@ class Desk:
         """The answer under a key, while it is being written and for a while after."""
         return self._broadcasts.get(PREFIX + key)
 
-    async def ask(self, conversation_id: str, upload: Upload, person: str, key: str) -> Broadcast:
-        """A question under a key: returns once it is on disk."""
-        if (found := await self._known(conversation_id, key)) is not None:
-            return found
-        numbers = [*upload.pictures, *[await self.store.add_picture(conversation_id, image) for image in upload.images]]
-        request = Request(person, upload.query, tuple(numbers))
-        return await self._submit(conversation_id, request, key)
+    async def take(
+        self, conversation_id: str, request: Request, key: str | None, images: Sequence[Image] = ()
+    ) -> Writing:
+        """A question and the answer to it. With a key it is on disk before this returns, its `images` too; without one
+        closing the events stops it and nothing is kept."""
+        if key is None:
+            name = PREFIX + secrets.token_hex(16)
+            return Writing(conversation_id, name, self._events(conversation_id, name, request, images))
+        broadcast = await self._known(conversation_id, key)
+        if broadcast is None:
+            numbers = [await self.store.add_picture(conversation_id, image) for image in images]
+            request = replace(request, pictures=(*request.pictures, *numbers))
+            broadcast = await self._submit(conversation_id, request, key)
+        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen())
 
-    async def retry(self, conversation_id: str, person: str, key: str) -> Broadcast:
-        if (found := await self._known(conversation_id, key)) is not None:
-            return found
-        return await self._submit(conversation_id, Request(person, again=True), key)
-
-    async def ask_once(self, conversation_id: str, upload: Upload, person: str) -> AsyncGenerator[Event]:
-        """A question without a key: closing the iterator stops it and nothing is kept."""
-        conversation = await self.store.load(conversation_id)
-        question = Question(upload.query, (*_chosen(conversation, upload.pictures), *upload.images))
-        key = PREFIX + secrets.token_hex(16)
-        events = self.assistant.ask(conversation_id, question, key, person)
-        async with aclosing(self._unless_forgotten(events, conversation_id)) as events:
-            async for event in events:
-                yield event
-
-    async def retry_once(self, conversation_id: str, person: str) -> AsyncGenerator[Event]:
-        key = PREFIX + secrets.token_hex(16)
-        events = self.assistant.retry(conversation_id, key, person)
-        async with aclosing(self._unless_forgotten(events, conversation_id)) as events:
-            async for event in events:
-                yield event
+    async def written(self, writing: Writing, answer: Answer) -> tuple[int, Turn]:
+        """The turn that came of it and its place in the conversation, from 1; 0 when it was deleted meanwhile."""
+        turn = await self.store.answered(writing.key)
+        keys = await self.store.keys(writing.conversation_id)
+        if turn is None or writing.key not in keys:
+            return 0, Turn("", (), answer)
+        return keys.index(writing.key) + 1, turn
 
     async def _known(self, conversation_id: str, key: str) -> Broadcast | None:
         if (found := self.find(key)) is not None:
@@ -169,7 +176,7 @@ class Desk:
         """Raises only when nothing can be written down: all else is told to the readers."""
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
         try:
-            async with aclosing(self._events(message, request)) as events:
+            async with aclosing(self._events(message.conversation_id, message.key, request)) as events:
                 async for event in events:
                     if not (anew and isinstance(event, Piece)):
                         broadcast.publish(event)
@@ -182,26 +189,32 @@ class Desk:
             log.exception("an answer failed")
             broadcast.fail(BotError("Something went wrong on my side. Please try again."))
 
-    async def _events(self, message: Message, request: Request) -> AsyncGenerator[Event]:
-        conversation = await self.conversation(message.conversation_id)
+    async def _events(
+        self, conversation_id: str, key: str, request: Request, images: Sequence[Image] = ()
+    ) -> AsyncGenerator[Event]:
+        conversation = await self.store.load(conversation_id) if images else await self.conversation(conversation_id)
         if request.again:
-            events = self.assistant.retry(message.conversation_id, message.key, request.person)
+            events = self.assistant.retry(conversation_id, key, request.person)
         else:
-            question = Question(request.query, _chosen(conversation, request.pictures))
-            events = self.assistant.ask(message.conversation_id, question, message.key, request.person)
-        async with aclosing(self._unless_forgotten(events, message.conversation_id)) as events:
-            async for event in events:
-                yield event
-
-    async def _unless_forgotten(self, events: AsyncGenerator[Event], conversation_id: str) -> AsyncGenerator[Event]:
-        """A question that waited while its conversation was deleted must not bring it back."""
+            pictures = _chosen(conversation, request.pictures)
+            if request.closer:
+                pictures = tuple([await self._sharper(picture) for picture in pictures])
+            question = Question(request.query, (*pictures, *images))
+            events = self.assistant.ask(conversation_id, question, key, request.person)
         try:
             async with aclosing(events):
                 async for event in events:
                     yield event
         finally:  # the events are closed by now: they held the conversation's lock
-            if conversation_id in self._forgotten:
+            if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
                 await self.assistant.forget(conversation_id)
+
+    async def _sharper(self, image: Image) -> Image:
+        """The picture less shrunk, if what was sent is still there."""
+        kept = await self.store.picture(image.id)
+        tokens = min(MOST_TOKENS, CLOSER * self._images.image_tokens)
+        closer = self._images.model_copy(update={"image_tokens": tokens})
+        return await make_image(kept.original, closer) if kept.original else kept
 
 
 def _read(payload: str) -> Request:

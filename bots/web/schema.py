@@ -1,15 +1,8 @@
 """The nouns of the REST API as they travel, with examples for /docs."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
-
-from bots.web.broadcast import Broadcast
-from bots.web.markup import render
-from core.conversation import Answer, Conversation, Picture, Turn
 
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
 EXAMPLE_FIGURES = {
@@ -38,44 +31,53 @@ class PictureView(BaseModel):
     original_height: int = Field(examples=[3000])
     url: str = Field(examples=[f"/api/v1/conversations/{EXAMPLE_ID}/pictures/1"])
 
-    @classmethod
-    def of(cls, conversation_id: str, picture: Picture) -> "PictureView":
-        image = picture.image
-        return cls(
-            number=picture.number,
-            width=image.width,
-            height=image.height,
-            original_width=image.original_size[0],
-            original_height=image.original_size[1],
-            url=f"/api/v1/conversations/{conversation_id}/pictures/{picture.number}",
-        )
+
+class BoxView(BaseModel):
+    """Where something is: left, top, right, bottom in thousandths of the picture; a point has no extent."""
+
+    picture: int | None = Field(examples=[1])
+    label: str = Field(examples=["stamp"])
+    corners: tuple[float, float, float, float] = Field(examples=[[120, 80, 340, 260]])
+
+
+class Marked(BaseModel):
+    """A picture with the answer's boxes drawn on it."""
+
+    number: int = Field(examples=[1])
+    url: str = Field(examples=[f"/api/v1/conversations/{EXAMPLE_ID}/turns/1/marked/1.png"])
+
+
+class Analysis(BaseModel):
+    """An answer. Ask on with `conversation`, then the pictures need not be sent again."""
+
+    text: str = Field(examples=["The total is **1,284.50 EUR**."])
+    conversation: str = Field(examples=[EXAMPLE_ID])
+    ending: str = Field(description="done, length, stopped or failed", examples=["done"])
+    figures: dict[str, float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
+    boxes: list[BoxView] = Field(description="Where things are that the answer points at.", examples=[[]])
 
 
 class AnswerView(BaseModel):
-    """`html` is `text` with its Markdown rendered, safe to show. `ending` is done, length, stopped or failed."""
+    """`html` is `text` with its Markdown rendered, safe to show. `receipt` says what was looked at, if that is worth
+    saying. `table` and `file` are addresses of the answer as CSV and as Markdown, where that is handy."""
 
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     html: str = Field(examples=["<p>The total is <strong>1,284.50 EUR</strong>.</p>"])
-    ending: str = Field(examples=["done"])
+    ending: str = Field(description="done, length, stopped or failed", examples=["done"])
     figures: dict[str, float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
-
-    @classmethod
-    def of(cls, answer: Answer) -> "AnswerView":
-        return cls(text=answer.text, html=render(answer.text), ending=answer.ending.value, figures=figures_of(answer))
+    boxes: list[BoxView] = Field(examples=[[]])
+    receipt: str = Field(examples=["Looked at picture 1 (1024×768, shrunk from 4000×3000) · 12 s"])
+    marked: list[Marked] = Field(examples=[[]])
+    table: str | None = Field(examples=[None])
+    file: str | None = Field(examples=[None])
+    small_print: bool = Field(description="Asking again with sharper pictures may read more.")
 
 
 class TurnView(BaseModel):
+    number: int = Field(examples=[1])
     text: str = Field(examples=["What is the total?"])
     pictures: list[PictureView]
     answer: AnswerView | None
-
-    @classmethod
-    def of(cls, conversation_id: str, turn: Turn) -> "TurnView":
-        return cls(
-            text=turn.text,
-            pictures=[PictureView.of(conversation_id, picture) for picture in turn.pictures],
-            answer=AnswerView.of(turn.answer) if turn.answer else None,
-        )
 
 
 class AskingView(BaseModel):
@@ -95,22 +97,6 @@ class ConversationView(BaseModel):
     waiting: list[PictureView]
     asking: list[AskingView]
 
-    @classmethod
-    def of(cls, conversation: Conversation, asking: Sequence[tuple[str, Broadcast]]) -> "ConversationView":
-        views = {picture.number: PictureView.of(conversation.id, picture) for picture in conversation.pictures}
-        taken = {number for _, broadcast in asking for number in broadcast.numbers}
-        return cls(
-            id=conversation.id,
-            turns=[TurnView.of(conversation.id, turn) for turn in conversation.turns],
-            waiting=[views[picture.number] for picture in conversation.waiting if picture.number not in taken],
-            asking=[
-                AskingView(
-                    key=key, text=it.text, pictures=[views[n] for n in it.numbers if n in views], again=not it.text
-                )
-                for key, it in asking
-            ],
-        )
-
 
 class SummaryView(BaseModel):
     id: str = Field(examples=[EXAMPLE_ID])
@@ -123,31 +109,12 @@ class Summaries(BaseModel):
 
 
 class Pictures(BaseModel):
-    """Pictures that now wait for their question."""
+    """Pictures that now wait for their question; `notes` say what was left out of a document."""
 
     conversation: str = Field(examples=[EXAMPLE_ID])
     pictures: list[PictureView]
+    notes: list[str] = Field(examples=[[]])
 
 
 class Stopped(BaseModel):
     stopped: bool = Field(description="False when nothing was running.")
-
-
-class Analysis(BaseModel):
-    """An answer. Ask on with `conversation`, then the pictures need not be sent again."""
-
-    text: str = Field(examples=["The total is **1,284.50 EUR**."])
-    conversation: str = Field(examples=[EXAMPLE_ID])
-    ending: str = Field(description="done, length, stopped or failed", examples=["done"])
-    figures: dict[str, float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
-
-    @classmethod
-    def of(cls, conversation_id: str, answer: Answer) -> "Analysis":
-        return cls(
-            text=answer.text, conversation=conversation_id, ending=answer.ending.value, figures=figures_of(answer)
-        )
-
-
-def figures_of(answer: Answer) -> dict[str, float]:
-    rounded: dict[str, Any] = {name: round(value, 3) for name, value in asdict(answer.figures).items()}
-    return rounded | {"total_s": round(answer.figures.total_s, 3)}

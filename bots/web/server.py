@@ -31,7 +31,7 @@ async def serve(
     ready: Callable[[str], None] | None,
     guests: Router | None = None,
 ) -> None:
-    desk = Desk(assistant, store)
+    desk = Desk(assistant, store, images)
     app = make_app(config, desk, images, figures, guests)
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,

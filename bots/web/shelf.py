@@ -15,6 +15,10 @@ class Shelf(History, Mailbox, Protocol):
         """Every conversation whose id begins with `prefix`, newest first."""
         ...
 
+    async def keys(self, conversation_id: str) -> Sequence[str]:
+        """Of the turns that `load` gives, in the same order."""
+        ...
+
     async def picture(self, image_id: str) -> Image:
         """With the bytes that were sent, where they were kept. Raises `NotFound`."""
         ...

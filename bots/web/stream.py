@@ -5,27 +5,46 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
+from bots.web.desk import Desk, Writing
 from bots.web.markup import render
 from bots.web.problem import log_bug, status_of
-from bots.web.schema import Analysis
+from bots.web.view import Viewer
+from core.boxes import visible
 from core.conversation import Answer, Event, Looking, Piece, Waiting
 from core.errors import BotError
-from core.voice import Voice
 
 HEARTBEAT_S = 10.0  # so that nothing between us and the reader takes a slow answer for a dead line
 RENDER_S = 0.25  # seconds between two renderings of a growing answer
 
 
-async def sse(
-    events: AsyncGenerator[Event], conversation_id: str, key: str | None, voice: Voice, html: bool
-) -> AsyncIterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class Stream:
     """`html` adds the text so far with its Markdown rendered, for readers that show it as it grows."""
-    yield _event("conversation", {"conversation": conversation_id})
-    text, rendered_at = "", 0.0
-    try:
-        async with aclosing(_with_heartbeat(events)) as beating:
+
+    desk: Desk
+    writing: Writing
+    viewer: Viewer
+    html: bool
+
+    async def events(self) -> AsyncIterator[bytes]:
+        yield _event("conversation", {"conversation": self.writing.conversation_id})
+        try:
+            async with aclosing(self._events()) as events:
+                async for event in events:
+                    yield event
+        except BotError as error:
+            yield _event("error", {"detail": self.viewer.voice.explain(error), "status": status_of(error)})
+        except Exception:
+            log_bug()
+            sentence = self.viewer.voice.say("Something went wrong on my side. Please try again.")
+            yield _event("error", {"detail": sentence, "status": 500})
+
+    async def _events(self) -> AsyncGenerator[bytes]:
+        text, shown, rendered_at = "", "", 0.0
+        async with aclosing(_with_heartbeat(self.writing.events)) as beating:
             async for event in beating:
                 match event:
                     case None:
@@ -36,22 +55,21 @@ async def sse(
                         yield _event("looking", {"picture": picture, "of": of})
                     case Piece(piece):
                         text += piece
-                        yield _event("piece", {"text": piece})
-                        if html and time.monotonic() - rendered_at >= RENDER_S:
+                        now = visible(text)  # without the JSON of boxes
+                        if now.startswith(shown) and now != shown:
+                            yield _event("piece", {"text": now[len(shown) :]})
+                            shown = now
+                        if self.html and time.monotonic() - rendered_at >= RENDER_S:
                             rendered_at = time.monotonic()
-                            yield _event("html", {"html": render(text)})
+                            yield _event("html", {"html": render(now)})
                     case Answer():
-                        yield _event("done", done(conversation_id, key, event))
-    except BotError as error:
-        yield _event("error", {"detail": voice.explain(error), "status": status_of(error)})
-    except Exception:
-        log_bug()
-        sentence = voice.say("Something went wrong on my side. Please try again.")
-        yield _event("error", {"detail": sentence, "status": 500})
+                        yield _event("done", await self._done(event))
 
-
-def done(conversation_id: str, key: str | None, answer: Answer) -> dict[str, Any]:
-    return Analysis.of(conversation_id, answer).model_dump() | {"html": render(answer.text), "key": key}
+    async def _done(self, answer: Answer) -> dict[str, Any]:
+        conversation_id = self.writing.conversation_id
+        number, turn = await self.desk.written(self.writing, answer)
+        view = self.viewer.turn(conversation_id, number, turn).model_dump()
+        return {"conversation": conversation_id, "number": number, "pictures": view["pictures"], **view["answer"]}
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

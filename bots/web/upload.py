@@ -8,10 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from bots.web.config import Config
+from bots.web.problem import voice_of
 from core.conversation import Image
+from core.documents import open_document
 from core.errors import BadQuestion, TooLarge
 from core.images import Config as ImagesConfig
-from core.images import make_image
+from core.voice import Voice
 
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
@@ -19,10 +21,11 @@ NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """`pictures` are numbers of pictures that the conversation already has."""
+    """`pictures` are numbers of pictures that the conversation already has; `notes` say what was left out."""
 
     query: str
     images: tuple[Image, ...]
+    notes: tuple[str, ...]
     pictures: tuple[int, ...]
     conversation: str | None
     stream: bool
@@ -36,12 +39,12 @@ async def read_upload(request: Request, config: Config, images: ImagesConfig) ->
     try:
         # One file more than allowed is let through, so that the refusal can be ours.
         async with request.form(max_files=config.pictures + 1, max_fields=20) as form:
-            return await _read(form, config, images)
+            return await _read(form, config, images, voice_of(request.headers))
     except HTTPException as error:
         raise _too_many(config) if "Too many files" in str(error.detail) else _unreadable() from None
 
 
-async def _read(form: FormData, config: Config, images: ImagesConfig) -> Upload:
+async def _read(form: FormData, config: Config, images: ImagesConfig, voice: Voice) -> Upload:
     files = [part for part in form.getlist("image") if isinstance(part, UploadFile)]
     if len(files) < len(form.getlist("image")):
         raise BadQuestion("The field image must be a file. Pictures are not fetched from addresses.")
@@ -50,9 +53,12 @@ async def _read(form: FormData, config: Config, images: ImagesConfig) -> Upload:
     numbers = _text(form, "pictures").replace(" ", "")
     if numbers and not NUMBERS.fullmatch(numbers):
         raise BadQuestion("The field pictures must be numbers of pictures, such as 1,3.")
+    query = _text(form, "query").strip()
+    documents = [await open_document(await file.read(), query, images) for file in files]
     return Upload(
-        query=_text(form, "query").strip(),
-        images=tuple([await make_image(await file.read(), images) for file in files]),
+        query=query,
+        images=tuple(image for document in documents for image in document.images),
+        notes=tuple(note for document in documents if (note := document.note(voice))),
         pictures=tuple(dict.fromkeys(int(number) for number in numbers.split(",") if number)),
         conversation=_text(form, "conversation") or None,
         stream=_truth(form, "stream"),

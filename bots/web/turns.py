@@ -1,0 +1,91 @@
+"""What else of an answer can be had: its table, its text, its boxes drawn, a closer look, a thumb."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
+
+from bots.extras import Offer, file_of
+from bots.web.api import ANSWERED, REFUSALS, AtDesk, Key, Known, Number, answer_response, person_of
+from bots.web.desk import Request as Asked
+from bots.web.schema import Analysis
+from core.boxes import mark
+from core.conversation import Turn
+from core.errors import NotFound
+
+router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/turns/{turn}", responses=REFUSALS)
+
+
+async def _turn(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]) -> Turn:
+    if turn > len(known.turns):
+        raise NotFound("There is no such answer in this conversation.")
+    return known.turns[turn - 1]
+
+
+OneTurn = Annotated[Turn, Depends(_turn)]
+
+
+@router.get(
+    "/table.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+    summary="Get an answer's table for a spreadsheet",
+)
+async def table(turn: OneTurn) -> Response:
+    """UTF-8 with a byte order mark; no cell is taken for a formula."""
+    return _file(turn, Offer.CSV, "text/csv; charset=utf-8")
+
+
+@router.get(
+    "/answer.md",
+    response_class=Response,
+    responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
+    summary="Get an answer as a Markdown file",
+)
+async def text(turn: OneTurn) -> Response:
+    return _file(turn, Offer.TEXT, "text/markdown; charset=utf-8")
+
+
+@router.get(
+    "/marked/{number}.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
+    summary="Get a picture with the answer's boxes drawn on it",
+)
+async def marked(turn: OneTurn, number: Number) -> Response:
+    found = next((it for it in await mark(turn) if it.number == number), None)
+    if found is None:
+        raise NotFound("The answer points at nothing in this picture.")
+    return Response(found.png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.post("/smallprint", response_model=Analysis, responses=ANSWERED, summary="Ask again with sharper pictures")
+async def small_print(
+    request: Request,
+    known: Known,
+    desk: AtDesk,
+    turn: OneTurn,
+    stream: Annotated[bool, Query()] = False,
+    html: Annotated[bool, Query()] = False,
+    key: Key = None,
+) -> Response:
+    """The same question about the same pictures, less shrunk; the first answer stays."""
+    numbers = tuple(picture.number for picture in turn.pictures)
+    asked = Asked(person_of(request), turn.text, numbers, closer=True)
+    return await answer_response(request, await desk.take(known.id, asked, key), stream, html)
+
+
+@router.post("/rating", status_code=204, summary="Rate an answer")
+async def rate(known: Known, desk: AtDesk, turn: OneTurn, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
+    """1 is a thumb up, -1 down, 0 takes it back."""
+    keys = await desk.store.keys(known.id)
+    number = known.turns.index(turn)
+    if number >= len(keys) or not await desk.store.rate(keys[number], rating):
+        raise NotFound("There is no such answer in this conversation.")
+
+
+def _file(turn: Turn, offer: Offer, kind: str) -> Response:
+    file = file_of(turn, offer)
+    if file is None:
+        raise NotFound("The answer has no table.")
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.data, media_type=kind, headers=headers)
