@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.engine.config import Config, Precision
+from core.errors import BotError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 Model = Annotated[str, typer.Argument(help='A folder, a Hugging Face name that was fetched, or "demo".')]
 
 
@@ -73,4 +75,7 @@ def compare(
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except BotError as error:
+        sys.exit(str(error))

@@ -24,7 +24,7 @@ from core.engine.engine import Engine
 
 FIRST = "What does this picture show, and what is the total amount written on it? Please answer briefly."
 THEN = "And what is the second largest number in it?"
-Results = dict[str, dict[str, float]]
+Results = dict[str, dict[str, float | None]]
 
 
 @dataclass
@@ -39,6 +39,16 @@ class Writing:
     def add(self, text: str) -> None:
         self.text += text
         self.times.append(time.monotonic())
+
+    def end(self, tokens: int) -> None:
+        self.tokens = tokens
+        if not self.times:  # an empty answer ends with its first token
+            self.add("")
+
+    @property
+    def decode_tokens_per_s(self) -> float | None:
+        """None for an answer too short to tell."""
+        return (self.tokens - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 2 else None
 
     @property
     def first_token_s(self) -> float:
@@ -87,7 +97,7 @@ class Ours:
             if isinstance(event, Piece):
                 writing.add(event.text)
             elif isinstance(event, Answer):
-                writing.tokens = event.figures.answer_tokens
+                writing.end(event.figures.answer_tokens)
         return writing
 
 
@@ -132,13 +142,14 @@ class Other:
             "model": "default", "stream": True, "stream_options": {"include_usage": True}, "temperature": 0,
             "max_tokens": tokens, "messages": _messages(conversation),
         }  # fmt: skip
-        writing = Writing()
+        writing, written = Writing(), 0
         async with httpx.AsyncClient(timeout=None) as client:
             async for chunk in _events(client, f"{self._url}/v1/chat/completions", body):
                 if usage := chunk.get("usage"):
-                    writing.tokens = usage["completion_tokens"]
+                    written = usage["completion_tokens"]
                 if (choices := chunk.get("choices")) and choices[0]["delta"].get("content"):
                     writing.add(choices[0]["delta"]["content"])
+        writing.end(written)
         return writing
 
 
@@ -150,12 +161,12 @@ async def measure(
     for number in range(rounds):
         for name, target in targets.items():
             found[name].append(await _round(target, conversations, tokens, number, picture))
-    return {
-        name: {
-            key: statistics.median(values) for key in each[0] if None not in (values := [one[key] for one in each])  # type: ignore[type-var,misc]
-        }
-        for name, each in found.items()
-    }  # fmt: skip
+    return {name: {key: _median([one[key] for one in each]) for key in each[0]} for name, each in found.items()}
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 async def _round(
@@ -183,14 +194,15 @@ async def _round(
         together = [_go_on(each, answer.text) for each, answer in zip(begun, seen, strict=True)]
         writings = await asyncio.gather(*[target.ask(each, tokens) for each in together])
         begin, end = max(w.times[0] for w in writings), min(w.times[-1] for w in writings)
+        within = sum(w.tokens_between(begin, end) for w in writings)
         return {
             "load_s": load,
             "first_token_s": alone.first_token_s,
-            "decode_tokens_per_s": (alone.tokens - 1) / (alone.times[-1] - alone.times[0]),
+            "decode_tokens_per_s": alone.decode_tokens_per_s,
             "followup_first_token_s": followup.first_token_s,
             "restart_followup_first_token_s": resumed.first_token_s,
             "eight_first_token_s": max(w.first_token_s for w in seen),
-            "batch_tokens_per_s": sum(w.tokens_between(begin, end) for w in writings) / (end - begin),
+            "batch_tokens_per_s": within / (end - begin) if end > begin else None,
             "peak_memory_alone_bytes": peak_alone,
             "peak_memory_bytes": target.peak(),
         }

@@ -1,6 +1,6 @@
 """Attention and MLP of the language model over packed rows: fused, and writing keys and values in place.
 
-They take the place of transformers' modules of the same name. One call computes the rows of many conversations: a
+They take the place of transformers' decoder layers. One call computes the rows of many conversations: a
 segment says which rows are whose. Every weight is read once for all of them.
 """
 
@@ -51,60 +51,89 @@ def make_segment(kv: KV, first: int, rows: int, groups: int) -> Segment:
     return Segment(kv, first, rows, mask.repeat(groups, 1))
 
 
-class Attention(nn.Module):
-    """Grouped-query attention with normalized queries and keys; `theirs` is transformers' module of the same layer."""
+class Layer(nn.Module):
+    """One decoder layer over (rows, hidden): takes the place of transformers' module with the same arithmetic."""
 
-    def __init__(self, theirs: Any, qkv: nn.Module, out: nn.Module, q_norm: Tensor, k_norm: Tensor) -> None:
+    def __init__(self, attention: "Attention", mlp: "MLP", before: "Norm", between: "Norm") -> None:
         super().__init__()
-        config = theirs.config
-        self.layer = theirs.layer_idx
-        self.dim = theirs.head_dim
-        self.heads = config.num_attention_heads
-        self.kv_heads = config.num_key_value_heads
-        self.groups = theirs.num_key_value_groups
-        self.eps = config.rms_norm_eps
-        self.qkv, self.out = qkv, out
-        self.norm = torch.cat(
-            [q_norm.expand(self.heads, -1), k_norm.expand(self.kv_heads, -1)]
-        )  # (heads + kv_heads, dim)
+        self.attention, self.mlp, self.before, self.between = attention, mlp, before, between
 
-    def forward(
-        self,
-        hidden_states: Tensor,  # (1, rows, hidden)
-        position_embeddings: tuple[Tensor, Tensor],  # (rows, 1, dim) each, the sine's first half negated
-        segments: list[Segment],
-        **unused: Any,
-    ) -> tuple[Tensor, None]:
-        rows = hidden_states.shape[1]
-        x = self.qkv(hidden_states[0]).view(rows, -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
-        qk, values = x.tensor_split((self.heads + self.kv_heads,), dim=1)
-        qk = nn.functional.rms_norm(qk, (self.dim,), None, self.eps).mul_(self.norm)
-        cos, sin = position_embeddings
-        qk = (qk * cos).addcmul_(qk.roll(self.dim // 2, -1), sin)
-        queries, keys = qk.tensor_split((self.heads,), dim=1)
-        out = x.new_empty(rows, self.heads * self.dim)
+    def forward(self, hidden: Tensor, rotation: "Rotation", segments: list[Segment], kept: list[int] | None) -> Tensor:
+        """With `kept`, only those rows are wanted any more, each of them the last of its segment."""
+        queries, keys, values = self.attention.project(self.before(hidden), rotation)
+        ends = {}
+        spans: list[tuple[Segment, slice, Tensor | None]] = []
         for segment in segments:
             own = slice(segment.first, segment.first + segment.rows)
-            out[own] = self._attend(segment, queries[own], keys[own], values[own])
-        return self.out(out)[None], None
+            segment.kv.write(self.attention.layer, segment.kv.length, keys[own], values[own])
+            ends[own.stop - 1] = segment
+            spans.append((segment, own, segment.mask))
+        if kept is not None:
+            hidden, queries = hidden[kept], queries[kept]
+            spans = [(ends[row], slice(n, n + 1), None) for n, row in enumerate(kept)]
+        attended = torch.empty(len(queries), self.attention.width)
+        for segment, own, mask in spans:
+            length = segment.kv.length + segment.rows
+            attended[own] = self.attention.attend(queries[own], segment.kv, length, mask)
+        hidden = hidden + self.attention.out(attended)
+        result: Tensor = hidden.add_(self.mlp(self.between(hidden)))
+        return result
 
-    def _attend(self, segment: Segment, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """queries (rows, heads, dim), keys and values (rows, kv_heads, dim) -> (rows, heads * dim)."""
-        kv, rows = segment.kv, segment.rows
-        kv.write(self.layer, kv.length, keys, values)
-        stop = kv.length + rows
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Rotary embedding of the pack's positions, (rows, 1, dim) each; the sine's first half is negated."""
+
+    cos: Tensor
+    sin: Tensor
+
+    @classmethod
+    def of(cls, cos: Tensor, sin: Tensor) -> "Rotation":
+        """From (rows, dim) as transformers computes them."""
+        half = sin.shape[-1] // 2
+        return cls(cos[:, None], torch.cat([-sin[:, :half], sin[:, half:]], -1)[:, None])
+
+    def turn(self, x: Tensor) -> Tensor:
+        """x: (rows, heads, dim)"""
+        return (x * self.cos).addcmul_(x.roll(x.shape[-1] // 2, -1), self.sin)
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with normalized queries and keys."""
+
+    def __init__(self, config: Any, layer: int, qkv: nn.Module, out: nn.Module, q_norm: Tensor, k_norm: Tensor) -> None:
+        super().__init__()
+        self.layer = layer
+        self.dim = config.head_dim
+        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self.groups = self.heads // self.kv_heads
+        self.width = self.heads * self.dim
+        self.qkv, self.out = qkv, out
+        norm = torch.cat([q_norm.expand(self.heads, -1), k_norm.expand(self.kv_heads, -1)])  # (heads + kv_heads, dim)
+        self.norm = Norm(norm, config.rms_norm_eps)
+
+    def project(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """(rows, hidden) -> queries (rows, heads, dim), keys and values (rows, kv_heads, dim)"""
+        x = self.qkv(x).view(len(x), -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
+        both = self.heads + self.kv_heads
+        turned = rotation.turn(self.norm(x[:, :both]))
+        return turned[:, : self.heads], turned[:, self.heads :], x[:, both:]
+
+    def attend(self, queries: Tensor, kv: KV, length: int, mask: Tensor | None) -> Tensor:
+        """queries (rows, heads, dim) to the first `length` rows of `kv` -> (rows, heads * dim)"""
+        rows = len(queries)
         # The queries of all heads that share a key head stand under each other, so keys need not be repeated.
         q = queries.view(rows, self.kv_heads, self.groups, self.dim).permute(
             1, 2, 0, 3
         )  # (kv_heads, groups, rows, dim)
         y = nn.functional.scaled_dot_product_attention(
             q.reshape(1, self.kv_heads, self.groups * rows, self.dim),
-            kv.keys[None, self.layer, :, :stop],
-            kv.values[None, self.layer, :, :stop],
-            attn_mask=segment.mask,
+            kv.keys[None, self.layer, :, :length],
+            kv.values[None, self.layer, :, :length],
+            attn_mask=mask,
         )  # (1, kv_heads, groups * rows, dim)
         y = y.view(self.kv_heads, self.groups, rows, self.dim).permute(2, 0, 1, 3)  # (rows, kv_heads, groups, dim)
-        return y.reshape(rows, -1)
+        return y.reshape(rows, self.width)
 
 
 class MLP(nn.Module):
@@ -113,16 +142,20 @@ class MLP(nn.Module):
         self.gate_up, self.down = gate_up, down
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up(x[0]).chunk(2, dim=-1)  # (rows, intermediate) each
-        return self.down(nn.functional.silu(gate).mul_(up))[None]  # type: ignore[no-any-return]
+        gate, up = self.gate_up(x).chunk(2, dim=-1)  # (rows, intermediate) each
+        down: Tensor = self.down(nn.functional.silu(gate).mul_(up))
+        return down
 
 
 class Norm(nn.Module):
-    """RMSNorm in one call."""
+    """RMSNorm: half the time of torch's for a few rows, where the number of operations counts."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
         super().__init__()
-        self.weight, self.eps = weight, eps
+        size = weight.shape[-1]
+        self.weight, self.eps = weight * size**0.5, eps * size
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+        length = torch.linalg.vector_norm(x, 2, -1, keepdim=True)
+        result: Tensor = (x * length.square_().add_(self.eps).rsqrt_()).mul_(self.weight)
+        return result

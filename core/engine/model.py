@@ -4,18 +4,18 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
-from torch import Tensor, nn
-from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from torch import Tensor
+from transformers import Qwen3VLConfig
 
 from core.engine.checkpoint import Checkpoint
 from core.engine.config import Precision
-from core.engine.layers import KV, MLP, Attention, Norm, make_segment
+from core.engine.layers import KV, Rotation, make_segment
+from core.engine.loader import Loader, make_empty
 from core.engine.prompt import Ints
-from core.engine.quantize import Foundry, has_fbgemm
+from core.engine.quantize import has_fbgemm
 from core.engine.vision import Vision
 
 log = logging.getLogger(__name__)
@@ -44,16 +44,15 @@ class Model:
     ) -> None:
         if has_fbgemm():
             torch.backends.quantized.engine = "fbgemm"
-        config = Qwen3VLConfig(**checkpoint.read_json("config.json"))
-        self.text_config = config.text_config
-        count = parameters(config)
+        empty = make_empty(Qwen3VLConfig(**checkpoint.read_json("config.json")))
+        self.text_config = empty.config.text_config
+        count = sum(parameter.numel() for parameter in empty.parameters())
         self.precision = choose(precision, count)
         # A small model's products end before a second core has noticed that there is work.
         torch.set_num_threads(threads or (1 if count < SMALL else psutil.cpu_count(logical=False) or 1))
         self.half = self.precision is not Precision.FLOAT32
         self.identity = f"{checkpoint.revision}-{self.precision}"
-        loader = _Loader(checkpoint, config, self.precision, cache and cache / "weights" / self.identity)
-        theirs = loader.load()
+        theirs = Loader(checkpoint, self.precision, cache and cache / "weights" / self.identity).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))
@@ -85,34 +84,18 @@ class Model:
                 pictures.append((slice(first + row, first + row + features.shape[1]), features))
                 hidden[pictures[-1][0]] = features[0]
             first += len(each.ids)
-        embeddings = _rotation(*text.rotary_emb(hidden, positions[:, None]))
-        hidden = hidden[None]  # (1, rows, hidden)
+        cos, sin = text.rotary_emb(hidden, positions[:, None])  # (1, rows, dim) each
+        rotation = Rotation.of(cos[0], sin[0])
+        kept = [s.first + s.rows - 1 for s, p in zip(segments, passes, strict=True) if p.wants_logits]
         for number, layer in enumerate(text.layers):
-            hidden = layer(hidden, position_embeddings=embeddings, segments=segments)
+            hidden = layer(hidden, rotation, segments, kept if number == len(text.layers) - 1 else None)
             for own, features in pictures:
                 if number + 1 < len(features):  # deepstack: features of earlier vision blocks join later
-                    hidden[0, own] += features[number + 1]
+                    hidden[own] += features[number + 1]
         for each in passes:
             each.kv.length += len(each.ids)
-        return self._logits(hidden[0], passes, segments)
-
-    def _logits(self, hidden: Tensor, passes: list[Pass], segments: list[Any]) -> list[Tensor | None]:
-        last = [s.first + s.rows - 1 for s, p in zip(segments, passes, strict=True) if p.wants_logits]
-        if not last:
-            return [None] * len(passes)
-        logits = iter(self._head(self._text.norm(hidden[last])))  # each (vocabulary,)
+        logits = iter(self._head(text.norm(hidden)) if kept else ())  # each (vocabulary,)
         return [next(logits) if p.wants_logits else None for p in passes]
-
-
-class Embedding(nn.Module):
-    """Token embeddings in the checkpoint's own type, mapped into memory: only the rows that are used are ever read."""
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.weight = weight
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.weight[ids].float()
 
 
 def choose(precision: Precision, count: int) -> Precision:
@@ -127,102 +110,6 @@ def choose(precision: Precision, count: int) -> Precision:
         log.warning("this processor has no FBGEMM kernels: weights are kept in bfloat16 instead of %s", precision)
         return Precision.FLOAT16
     return precision
-
-
-def parameters(config: Any) -> int:
-    with torch.device("meta"):
-        return sum(p.numel() for p in Qwen3VLForConditionalGeneration(config).parameters())
-
-
-class _Loader:
-    """Builds the model around empty modules and fills them one by one: never more than one layer twice in memory."""
-
-    def __init__(self, checkpoint: Checkpoint, config: Any, precision: Precision, folder: Path | None) -> None:
-        self._checkpoint = checkpoint
-        self._config = config
-        self._foundry = Foundry(precision, folder if precision is Precision.INT8 else None)
-        seeing = Precision.FLOAT32 if precision is Precision.FLOAT32 else Precision.FLOAT16
-        self._vision_foundry = Foundry(seeing, None)  # many rows at once: float16 is faster there than two int8 rows
-
-    def load(self) -> Any:
-        with torch.device("meta"):
-            theirs = Qwen3VLForConditionalGeneration(self._config)
-        self._load_text(theirs)
-        self._load_vision(theirs.model.visual)
-        for name, left in theirs.named_parameters():
-            if left.is_meta:
-                raise RuntimeError(f"{name} was not loaded")
-        return theirs.eval()
-
-    def _load_text(self, theirs: Any) -> None:
-        text, root = theirs.model.language_model, "model.language_model"
-        eps = self._config.text_config.rms_norm_eps
-        for number, layer in enumerate(text.layers):
-            at = f"{root}.layers.{number}"
-            attention = f"{at}.self_attn"
-            layer.self_attn = Attention(
-                layer.self_attn,
-                self._join(f"{attention}.qkv", [f"{attention}.{n}_proj" for n in "qkv"]),
-                self._join(f"{attention}.out", [f"{attention}.o_proj"]),
-                self._tensor(f"{attention}.q_norm.weight"),
-                self._tensor(f"{attention}.k_norm.weight"),
-            )
-            layer.mlp = MLP(
-                self._join(f"{at}.mlp.gate_up", [f"{at}.mlp.gate_proj", f"{at}.mlp.up_proj"]),
-                self._join(f"{at}.mlp.down", [f"{at}.mlp.down_proj"]),
-            )
-            for norm in ("input_layernorm", "post_attention_layernorm"):
-                setattr(layer, norm, Norm(self._tensor(f"{at}.{norm}.weight"), eps))
-        text.norm = Norm(self._tensor(f"{root}.norm.weight"), eps)
-        text.rotary_emb = type(text.rotary_emb)(config=self._config.text_config)
-        self._load_embeddings(theirs, f"{root}.embed_tokens")
-
-    def _load_embeddings(self, theirs: Any, name: str) -> None:
-        """The head has the same weights as the embeddings, unless the checkpoint brings its own."""
-        head = "lm_head" if "lm_head.weight" in self._checkpoint.names else name
-        theirs.lm_head = self._join("lm_head", [head])
-        if self._foundry.precision is Precision.FLOAT32 and head == name:
-            embedding = Embedding(theirs.lm_head.weight)
-        else:
-            embedding = Embedding(self._checkpoint.tensor(f"{name}.weight"))
-        theirs.model.language_model.embed_tokens = embedding
-
-    def _load_vision(self, visual: Any) -> None:
-        root = "model.visual"
-        visual.rotary_pos_emb = type(visual.rotary_pos_emb)(self._config.vision_config)
-        weight, bias = self._read([f"{root}.patch_embed.proj"])
-        visual.patch_embed = self._vision_foundry.linear("", lambda: (weight.flatten(1), bias))
-        for path, module in list(visual.named_modules()):
-            if isinstance(module, nn.Linear):
-                parent, _, child = path.rpartition(".")
-                at = f"{root}.{path}"
-                made = self._vision_foundry.linear(at, lambda at=at: self._read([at]))  # type: ignore[misc]
-                setattr(visual.get_submodule(parent), child, made)
-        for name, left in list(visual.named_parameters()):
-            if left.is_meta:
-                parent, _, child = name.rpartition(".")
-                value = nn.Parameter(self._tensor(f"{root}.{name}"), requires_grad=False)
-                setattr(visual.get_submodule(parent), child, value)
-
-    def _join(self, name: str, parts: list[str]) -> nn.Module:
-        return self._foundry.linear(name, lambda: self._read(parts))
-
-    def _read(self, parts: list[str]) -> tuple[Tensor, Tensor | None]:
-        weights = [self._tensor(f"{part}.weight") for part in parts]
-        biases = [self._tensor(f"{part}.bias") for part in parts if f"{part}.bias" in self._checkpoint.names]
-        if len(parts) == 1:
-            return weights[0], biases[0] if biases else None
-        return torch.cat(weights), torch.cat(biases) if biases else None
-
-    def _tensor(self, name: str) -> Tensor:
-        return self._checkpoint.tensor(name).float()
-
-
-def _rotation(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
-    """(1, rows, dim) each -> (rows, 1, dim), the sine's first half negated: rotating is one roll, two products."""
-    half = sin.shape[-1] // 2
-    sin = torch.cat([-sin[..., :half], sin[..., half:]], -1)
-    return cos[0, :, None], sin[0, :, None]
 
 
 def _end_tokens(checkpoint: Checkpoint) -> frozenset[int]:
