@@ -123,6 +123,19 @@ async def forget(connection: AsyncConnection, conversation_id: str) -> None:
     await pictures.drop_unused(connection, image_ids)
 
 
+async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
+    """Everything of a conversation under a new id; False when there is nothing, or something under that id already."""
+    row = await _row(connection, conversation_id)
+    if row is None or await _row(connection, new_id) is not None:
+        return False
+    await connection.execute(insert(conversations).values({**row._mapping, "id": new_id}))
+    here = turns.c.conversation_id == conversation_id
+    await connection.execute(update(turns).where(here).values(conversation_id=new_id))
+    await pictures.move(connection, conversation_id, new_id)
+    await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+    return True
+
+
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
     query = select(conversations.c.id).where(conversations.c.updated < moment)
     return list((await connection.execute(query)).scalars())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.tables import files, images
@@ -33,3 +33,8 @@ async def remove(connection: AsyncConnection, file: str) -> int:
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:
     await connection.execute(delete(files).where(files.c.conversation_id == conversation_id))
+
+
+async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
+    where = files.c.conversation_id == conversation_id
+    await connection.execute(update(files).where(where).values(conversation_id=new_id))

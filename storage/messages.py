@@ -43,6 +43,19 @@ async def forget(connection: AsyncConnection, conversation_id: str) -> None:
     await connection.execute(update(messages).where(*where).values(finished=time.time(), payload=None))
 
 
+async def key_of_sent(connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None) -> str | None:
+    query = select(messages.c.key).join(deliveries).where(deliveries.c.sent == sent, messages.c.adapter == adapter)
+    if conversation_id is not None:
+        query = query.where(messages.c.conversation_id == conversation_id)
+    return (await connection.execute(query.order_by(messages.c.id.desc()).limit(1))).scalar()
+
+
+async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
+    """What is not finished keeps its place: it is answered where it was asked, and the platform redirects that."""
+    where = messages.c.conversation_id == conversation_id, messages.c.finished.is_not(None)
+    await connection.execute(update(messages).where(*where).values(conversation_id=new_id))
+
+
 async def expire(connection: AsyncConnection, moment: float) -> None:
     """Keys of what was finished before; and what nobody took up, because its adapter was switched off."""
     stale = or_(messages.c.finished < moment, messages.c.created < moment)

@@ -99,6 +99,11 @@ async def remove_image(connection: AsyncConnection, image_id: str) -> bool:
     return result.rowcount > 0
 
 
+async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
+    here = pictures.c.conversation_id == conversation_id
+    await connection.execute(update(pictures).where(here).values(conversation_id=new_id))
+
+
 async def images_of(connection: AsyncConnection, conversation_id: str) -> list[str]:
     """In every chapter."""
     here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.is_not(None))

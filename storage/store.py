@@ -85,6 +85,10 @@ class Store:
         await self._database.write(_forget, conversation_id)
         await self._database.tidy()
 
+    async def move(self, conversation_id: str, new_id: str) -> bool:
+        """The platform gave the conversation's place another name; False when nothing was said there, or in both."""
+        return await self._database.write(_move, conversation_id, new_id)
+
     async def expire(self, now: float | None = None) -> int:
         """Forget conversations and message keys older than `expire_days`; returns how many conversations."""
         if not self._expire_days:
@@ -151,6 +155,11 @@ class Store:
             raise NotAllowed("Ratings are switched off here.")
         return await self._database.write(conversations.rate, key, rating)
 
+    async def rate_sent(self, adapter: str, sent: str, rating: int, conversation_id: str | None = None) -> bool:
+        """As `rate`, for the turn whose answer stands in the platform's message `sent`; see `turn_of_sent`."""
+        key = await self._database.read(messages.key_of_sent, adapter, sent, conversation_id)
+        return key is not None and await self.rate(key, rating)
+
     async def rated(self) -> list[tuple[Turn, int]]:
         return await self._database.read(conversations.rated)
 
@@ -175,3 +184,11 @@ async def _forget(connection: AsyncConnection, conversation_id: str) -> None:
     await conversations.forget(connection, conversation_id)
     await messages.forget(connection, conversation_id)
     await files.forget(connection, conversation_id)
+
+
+async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
+    if not await conversations.move(connection, conversation_id, new_id):
+        return False
+    await messages.move(connection, conversation_id, new_id)
+    await files.move(connection, conversation_id, new_id)
+    return True

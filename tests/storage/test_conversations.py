@@ -239,3 +239,15 @@ async def test_thumbs_are_kept_and_can_be_taken_back(store: Store) -> None:
     assert await store.rated() == [(turn, 1), (other, -1)]
     await store.rate("k1", 0)
     assert await store.rated() == [(other, -1)]
+
+
+async def test_a_conversation_moves_with_everything_where_nothing_was_said_before(store: Store) -> None:
+    await ask(store, "t:1", "first", image("cat"), key="k1")
+    await store.add_picture("t:1", image("dog"))
+    before = await store.load("t:1")
+    assert await store.move("t:1", "t:2")
+    assert await store.load("t:2") == replace(before, id="t:2")
+    assert await store.load("t:1") == Conversation("t:1")
+    await ask(store, "t:1", "another", key="k2")
+    assert not await store.move("t:1", "t:2")
+    assert not await store.move("t:3", "t:4")

@@ -52,3 +52,12 @@ async def test_the_turn_of_a_sent_message_is_found_by_the_platforms_id(store: St
     assert await store.turn_of_sent("telegram", "100", "t:2") == other
     assert await store.turn_of_sent("telegram", "999") is None
     assert await store.turn_of_sent("slack", "101") is None
+
+
+async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Store) -> None:
+    message = await put(store, "u1")
+    await store.record_sent(message.id, ["100", "101"])
+    turn = await ask(store, "t:1", "?", key="u1")
+    assert await store.rate_sent("telegram", "101", 1)
+    assert not await store.rate_sent("telegram", "999", 1)
+    assert await store.rated() == [(turn, 1)]
