@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test browser check format bench chaos demo-eval screenshots clean
+.PHONY: run test browser check format bench chaos demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -30,6 +30,14 @@ browser:
 
 demo-eval: .venv/dev.stamp
 	$(BIN)/python -m training.evaluate $(ARGS)
+
+# Speed and memory of the engine; ARGS="--model FOLDER --against URL" measures beside another server. Needs a quiet machine.
+bench: .venv/dev.stamp
+	$(BIN)/python -m core.engine bench $(ARGS)
+
+# The long form of tests/chaos: a night's work. ARGS="--kills 20" is a coffee's.
+chaos: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
 	rm -rf .venv
