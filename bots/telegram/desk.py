@@ -8,7 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from telegram import Bot, CallbackQuery, Document, Message, PhotoSize, Update, User
+from telegram import (
+    Bot,
+    CallbackQuery,
+    Document,
+    Message,
+    MessageReactionUpdated,
+    PhotoSize,
+    ReactionTypeEmoji,
+    Update,
+    User,
+)
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
@@ -37,6 +47,12 @@ BUTTONS = frozenset({"retry", *Offer})
 
 class Store(inbox.Mailbox, Memory, Protocol):
     """What the desk writes down and looks up: `storage.Store`."""
+
+    ratings: bool  # whether answers may be rated
+
+    async def rate_sent(self, adapter: str, sent: str, rating: int) -> bool: ...
+
+    async def move(self, conversation_id: str, new_id: str) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -75,6 +91,8 @@ class Desk:
             await self._receive_button(key, update, update.callback_query)
         elif message := update.message:
             await self._receive_message(key, update, message)
+        elif reaction := update.message_reaction:
+            await self._receive_reaction(reaction)
 
     async def close(self) -> None:
         """What is not finished waits on disk for the next start."""
@@ -84,19 +102,13 @@ class Desk:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _receive_message(self, key: str, update: Update, message: Message) -> None:
-        if message.migrate_to_chat_id:
-            log.warning(
-                "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
-                message.chat.id,
-                message.migrate_to_chat_id,
-            )
-        if message.from_user is None or message.from_user.is_bot or message.chat.type == "channel":
+        if not message.migrate_to_chat_id and not _by_person(message):
             return
-        in_album = bool(message.media_group_id and message.photo)  # its caption may stand on another picture
-        if not in_album and not is_for(self._me, message):
+        in_album = message.media_group_id is not None  # its caption may stand on another picture
+        if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
             return
         conversation_id = conversation_of(message)
-        if _is_stop(message) and self._allows(message.from_user, message) and conversation_id in self._running:
+        if _is_stop(message) and conversation_id in self._running and self._allows(message.from_user, message):
             await self._stop_once(key, conversation_id, update)
             return
         await self.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
@@ -117,6 +129,21 @@ class Desk:
             key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
             await self.inbox.receive(key, conversation_id, update.to_json())
             self._later(query.answer())
+
+    async def _receive_reaction(self, reaction: MessageReactionUpdated) -> None:
+        """A thumb rates an answer; not written down first, a lost one is no loss."""
+        emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
+        rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
+        if self._store.ratings and reaction.user and self._config.allows(reaction.user.id, reaction.chat.id):
+            await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
+
+    async def _move(self, message: Message, new_chat_id: int) -> None:
+        log.warning(
+            "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
+            message.chat.id,
+            new_chat_id,
+        )
+        await self._store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
     async def _stop_once(self, key: str, conversation_id: str, update: Update) -> None:
         """At once, not in line; written down all the same, so that a re-delivery does not stop a later answer."""
@@ -143,6 +170,9 @@ class Desk:
             asker = query.from_user
         else:
             messages = [update.message for update in updates if update.message]
+            if messages and messages[0].migrate_to_chat_id:
+                await self._move(messages[0], messages[0].migrate_to_chat_id)
+                return
             found = read(messages, self._me)
             if found is None or found.message.from_user is None:
                 return
@@ -206,8 +236,8 @@ class Desk:
             preview=self._config.draft_preview,
         )
 
-    def _allows(self, user: User, message: Message) -> bool:
-        return self._config.allows(user.id, message.chat.id)
+    def _allows(self, user: User | None, message: Message) -> bool:
+        return user is not None and self._config.allows(user.id, message.chat.id)
 
     def _stranger(self, user: User, message: Message) -> NotAllowed:
         return NotAllowed(
@@ -241,6 +271,12 @@ def _help(voice: Voice) -> str:
         "/export gives you the conversation as a file\n"
         "/forget deletes this conversation and its pictures"
     )
+
+
+def _by_person(message: Message) -> bool:
+    """An anonymous admin of a group shows up as a bot who speaks for the group."""
+    sender = message.from_user
+    return sender is not None and (not sender.is_bot or message.sender_chat == message.chat)
 
 
 def _is_stop(message: Message) -> bool:

@@ -15,7 +15,7 @@ from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)
 Receive = Callable[[Update], Awaitable[None]]
-WANTED = ["message", "callback_query"]
+WANTED = ["message", "callback_query", "message_reaction"]
 ASK_S = 25  # how long Telegram may hold a question for updates that has no answer yet
 CONFLICT_S = 10.0
 BAD_TOKEN = (

@@ -38,13 +38,17 @@ async def until(true: Callable[[], object], patience_s: float = PATIENCE_S) -> N
             await asyncio.sleep(0.01)
 
 
+def store_config(folder: Path, ratings: bool) -> StoreConfig:
+    return StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=ratings)
+
+
 @asynccontextmanager
 async def service(
-    telegram: BotApi, folder: Path, engine: Engine, pause_s: float = 0.02, **settings: Any
+    telegram: BotApi, folder: Path, engine: Engine, pause_s: float = 0.02, ratings: bool = False, **settings: Any
 ) -> AsyncIterator[asyncio.Task[None]]:
     """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown."""
     values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "receipt": False, **settings}
-    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+    store = await Store.open(store_config(folder, ratings))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))
     pace = Pace(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)

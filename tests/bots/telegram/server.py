@@ -268,12 +268,18 @@ class Person:
     """Somebody in a chat with the bot. What they send is queued as updates; returns the message."""
 
     def __init__(
-        self, telegram: BotApi, chat: Chat, user_id: int = 0, language: str = "en", topic: int | None = None
+        self,
+        telegram: BotApi,
+        chat: Chat,
+        user_id: int = 0,
+        language: str = "en",
+        topic: int | None = None,
+        is_bot: bool = False,
     ) -> None:
         self.chat = chat
         self.telegram = telegram
         self._topic = topic
-        self._json: Json = {"id": user_id or abs(chat.id), "is_bot": False, "first_name": "Ann"}
+        self._json: Json = {"id": user_id or abs(chat.id), "is_bot": is_bot, "first_name": "Ann"}
         self._json["language_code"] = language
 
     def says(self, text: str, reply_to: Json | None = None, twice: bool = False, **more: Any) -> Json:
@@ -305,6 +311,11 @@ class Person:
         [button] = [button for [button] in rows if label in ("", button["text"])]
         query = {"id": f"q{message['message_id']}", "from": self._json, "chat_instance": "1", "message": message}
         self.telegram.update(callback_query={**query, "data": button["callback_data"]})
+
+    def reacts(self, message: Json, emoji: str) -> None:
+        reaction = {"chat": self.chat.json(), "message_id": message["message_id"], "user": self._json, "date": 0}
+        new = [{"type": "emoji", "emoji": emoji}]
+        self.telegram.update(message_reaction={**reaction, "old_reaction": [], "new_reaction": new})
 
     def _send(self, reply_to: Json | None, twice: bool, **content: Any) -> Json:
         if self._topic is not None:

@@ -1,10 +1,12 @@
 import io
 import json
+from pathlib import Path
 
 from PIL import Image as PilImage
 
 from core.conversation import Image
-from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
+from storage.store import Store
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
 from tests.bots.telegram.server import BotApi, Person
 from tests.fakes import ScriptedEngine
 
@@ -239,18 +241,18 @@ async def test_a_failed_answer_offers_another_try(running: BotApi, ann: Chatting
 
 
 async def test_strangers_learn_how_to_be_let_in_and_nothing_else(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: object, ann: Chatting
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
-    async with service(telegram, tmp_path, engine, allow=[]):  # type: ignore[arg-type]
+    async with service(telegram, tmp_path, engine, allow=[]):
         answer = await ann.answer(ann.person.shows(photo(), "What is this?"))
     assert "allow = [7]" in answer
     assert not engine.asked
 
 
 async def test_listed_people_and_chats_are_let_in(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: object, ann: Chatting
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
-    async with service(telegram, tmp_path, engine, allow=[7, -100]):  # type: ignore[arg-type]
+    async with service(telegram, tmp_path, engine, allow=[7, -100]):
         assert (await ann.answer(ann.person.says("One"))).startswith("Answer")
         team = Chatting(Person(telegram, telegram.world.chat(-100), user_id=8))
         assert (await team.answer(team.person.says("@picture_bot two"))).startswith("Answer")
@@ -259,10 +261,10 @@ async def test_listed_people_and_chats_are_let_in(
 
 
 async def test_the_draft_preview_shows_growing_answers_where_it_is_switched_on(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: object, ann: Chatting
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     engine.pause = 0.1
-    async with service(telegram, tmp_path, engine, draft_preview=True, interval=1):  # type: ignore[arg-type]
+    async with service(telegram, tmp_path, engine, draft_preview=True, interval=1):
         question = ann.person.says("What is this?")
         assert (await ann.answer(question)).startswith("Answer to")
         assert ann.chat.drafts[0] == "One moment …"
@@ -278,3 +280,37 @@ async def test_words_of_the_model_ping_nobody_and_open_no_link(
     assert answer["entities"] == [{"type": "code", "offset": 4, "length": 9}]
     edits = [p for method, p in running.requests if method == "editMessageText"]
     assert all(json.loads(json.dumps(p["link_preview_options"])) == {"is_disabled": True} for p in edits)
+
+
+async def test_a_thumb_rates_an_answer_where_the_operator_wants_ratings(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    async with service(telegram, tmp_path, engine, ratings=True):
+        [answer] = await ann.answers(ann.person.shows(photo(), "One"))
+        await ann.answers(ann.person.says("Two"))
+        ann.person.reacts(answer, "👍")
+        await until(lambda: telegram.unconfirmed == 0)
+    store = await Store.open(store_config(tmp_path, ratings=True))
+    [(turn, rating)] = await store.rated()
+    await store.close()
+    assert (turn.text, rating) == ("One", 1)
+
+
+async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(running: BotApi) -> None:
+    old, new = running.world.chat(-5, "group"), running.world.chat(-1005)
+    team = Chatting(Person(running, old, user_id=7))
+    await team.answer(team.person.shows(photo(), "@picture_bot one"))
+    team.person.sends(migrate_to_chat_id=new.id)
+    await until(lambda: running.unconfirmed == 0)
+    team = Chatting(Person(running, new, user_id=7))
+    assert await team.answer(team.person.says("@picture_bot two")) == "Answer to 'two' about [] after 1 turns."
+
+
+async def test_an_anonymous_admin_is_answered_and_other_bots_are_not(running: BotApi) -> None:
+    chat = running.world.chat(-100)
+    bot = Person(running, chat, user_id=99, is_bot=True)
+    ignored = bot.says("@picture_bot what is this?")
+    admin = Chatting(Person(running, chat, user_id=1087968824, is_bot=True))
+    question = admin.person.says("@picture_bot one", sender_chat=chat.json())
+    assert (await admin.answer(question)).startswith("Answer to 'one'")
+    assert not chat.answers_to(ignored["message_id"])
