@@ -25,7 +25,7 @@ SCENES = {  # sample -> what it is, and a first question about it
     "chart": (BotError("A bar chart"), BotError("Which quarter is the highest?")),
     "product": (BotError("A product page"), BotError("What are the selling points?")),
 }
-ACCEPT = "image/*,.heic,.heif,.avif"
+ACCEPT = "image/*,.heic,.heif,.avif,.tif,.tiff,application/pdf"
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # what the page's modules say
 LOGIN_BYTES = 4096
 
@@ -78,6 +78,7 @@ async def page(request: Request) -> Response:
         door=not state.door.open,
         limit=state.config.pictures,
         upload_mb=state.config.upload_mb,
+        ratings=state.desk.store.ratings,
     )
 
 

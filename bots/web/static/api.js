@@ -14,20 +14,25 @@ export class Refusal extends Error {
 export class Lost extends Error {}
 
 export async function get(path) {
-  return (await send(path, {})).json();
+  return (await reach(path, {})).json();
 }
 
 export async function remove(path) {
-  await send(path, { method: "DELETE" });
+  await reach(path, { method: "DELETE" });
 }
 
 export async function post(path, fields = {}) {
-  return (await send(path, { method: "POST", body: form(fields) })).json();
+  return (await reach(path, { method: "POST", body: form(fields) })).json();
+}
+
+// What answers with nothing.
+export async function send(path, fields = {}) {
+  await reach(path, { method: "POST", body: form(fields) });
 }
 
 // Yields [name, data] of the server's events until "done" or "error"; throws `Lost` when they end before.
 export async function* events(path, fields, key, signal) {
-  const response = await send(path, { method: "POST", body: form(fields), headers: { "Idempotency-Key": key }, signal });
+  const response = await reach(path, { method: "POST", body: form(fields), headers: { "Idempotency-Key": key }, signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -63,7 +68,7 @@ export function newKey() {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
 }
 
-async function send(where, options) {
+async function reach(where, options) {
   const response = await fetch(ROOT + where, options);
   if (response.ok) return response;
   if (response.status === 401) location.assign("/login");

@@ -59,6 +59,7 @@ export class Attached {
     try {
       const answer = await post("/pictures", { image: file, conversation: this.page.conversation });
       this.page.began(answer.conversation);
+      if (answer.notes.length) this.page.complain(answer.notes.join(" "));
       const [first, ...more] = answer.pictures; // a document becomes several pictures
       const known = this.numbers.includes(first.number);
       if (known || !this.pictures.includes(picture)) this.#drop(picture);
@@ -96,7 +97,7 @@ export class Attached {
       picture.url = url;
     }
     picture.item.classList.remove("busy");
-    view.append(element("span", { class: "number", "aria-hidden": "true" }, String(number)));
+    view.after(element("span", { class: "number", "aria-hidden": "true" }, String(number)));
     view.setAttribute("aria-label", say("Show picture {number}", { number }));
     picture.item.querySelector(".remove").setAttribute("aria-label", say("Remove picture {number}", { number }));
   }

@@ -1,6 +1,6 @@
 // The page: one conversation at a time, named by the address's #fragment, so that reload and back work.
 
-import { get, newKey, path, post } from "./api.js";
+import { get, newKey, path, post, remove, send } from "./api.js";
 import { asking } from "./asking.js";
 import { Attached } from "./attached.js";
 import { announce } from "./element.js";
@@ -15,8 +15,10 @@ class Page {
     this.conversation = null;
     this.turns = [];
     this.running = null; // { turn, abort }
+    this.pinned = true; // to the end of the conversation
     this.limit = Number(document.body.dataset.limit);
     this.uploadBytes = Number(document.body.dataset.uploadMb) * 1048576;
+    this.ratings = document.body.dataset.ratings === "yes";
     this.question = byId("question");
     this.scroller = byId("scroller");
     this.attached = new Attached(byId("attached"), this);
@@ -45,7 +47,7 @@ class Page {
     for (const turn of known?.turns ?? []) this.#place(new Turn(this, turn));
     this.attached.show(known?.waiting ?? []);
     this.#drawn();
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#toEnd();
     this.sidebar.show(false);
     if (matchMedia("(pointer: fine)").matches) this.question.focus();
     const open = known?.asking.at(-1);
@@ -98,6 +100,23 @@ class Page {
     this.#follow(turn, "/analyze", { query: turn.text, conversation: this.conversation, pictures }, newKey());
   }
 
+  // The same question about the same pictures, less shrunk.
+  closer(turn) {
+    if (this.running) return;
+    const next = this.#place(new Turn(this, { text: turn.text, pictures: turn.pictures }));
+    this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {}, newKey());
+  }
+
+  async rate(turn, rating) {
+    try {
+      await send(path(this.conversation, `/turns/${turn.number}/rating`), { rating });
+      return true;
+    } catch (error) {
+      this.complain(error.message);
+      return false;
+    }
+  }
+
   async stop() {
     if (this.conversation) await post(path(this.conversation, "/stop")).catch((error) => this.complain(error.message));
   }
@@ -108,10 +127,15 @@ class Page {
     notice.textContent = sentence;
   }
 
-  view(url, number) {
+  view(url, number = null) {
     const viewer = byId("viewer");
+    const removal = byId("remove-picture");
+    const caption = number ? say("Picture {number}", { number }) : "";
     viewer.querySelector("img").src = url;
-    viewer.querySelector(".caption").textContent = number ? say("Picture {number}", { number }) : "";
+    viewer.querySelector("img").alt = caption || say("Picture");
+    viewer.querySelector(".caption").textContent = caption;
+    removal.hidden = !number || !this.asked(number) || Boolean(this.running);
+    removal.onclick = () => this.#removePicture(number);
     viewer.showModal();
   }
 
@@ -121,6 +145,19 @@ class Page {
     byId("stop").hidden = !this.running;
     byId("send").hidden = Boolean(this.running);
     byId("send").disabled = !idle || (this.attached?.empty && !(this.turns.length && this.question.value.trim()));
+  }
+
+  async #removePicture(number) {
+    byId("viewer").close();
+    try {
+      await remove(path(this.conversation, `/pictures/${number}`));
+    } catch (error) {
+      return this.complain(error.message);
+    }
+    const id = this.conversation;
+    this.conversation = null;
+    await this.open(id);
+    announce(say("Picture {number} is removed.", { number }));
   }
 
   async #follow(turn, where, fields, key) {
@@ -133,9 +170,7 @@ class Page {
     const address = where === "/analyze" ? where : `${where}?stream=true&html=true`;
     try {
       const answer = await asking(address, whole, key, this.#listener(turn), abort.signal);
-      const pinned = this.#atEnd();
       turn.finish(answer);
-      if (pinned) this.#toEnd();
       announce(say("Answer:") + " " + turn.words.textContent);
     } catch (error) {
       if (abort.signal.aborted) return;
@@ -159,9 +194,7 @@ class Page {
       },
       looking: ({ picture, of }) => status(say("Looking at picture {picture} of {of} …", { picture, of })),
       html: ({ html }) => {
-        const pinned = this.#atEnd();
         turn.write(html);
-        if (pinned) this.#toEnd();
       },
       lost: () => turn.say(say("The connection is lost. Trying again …"), true),
       again: () => {},
@@ -198,6 +231,7 @@ class Page {
   }
 
   #toEnd() {
+    this.pinned = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
@@ -235,12 +269,11 @@ class Page {
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
     addEventListener("paste", (event) => this.#add(event.clipboardData?.files ?? []));
     this.#listenToDrops();
-    let height = this.scroller.clientHeight;
-    new ResizeObserver(() => {
-      const left = this.scroller.scrollHeight - this.scroller.scrollTop - height;
-      height = this.scroller.clientHeight;
-      if (left < 80 && this.turns.length) this.#toEnd(); // what one was reading stays in sight above a growing question
-    }).observe(this.scroller);
+    this.scroller.onscroll = () => (this.pinned = this.#atEnd());
+    // Whoever reads at the end stays there, whatever grows: the answer, a picture that arrives late, the question's box.
+    const growing = new ResizeObserver(() => this.pinned && this.turns.length && this.#toEnd());
+    growing.observe(this.scroller);
+    growing.observe(byId("thread"));
   }
 
   #listenToDrops() {

@@ -4,16 +4,18 @@ import { element, icon, iconButton, prose } from "./element.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: view(url, number), retry(turn), again(turn, key)
-  constructor(page, { text, pictures, answer = null }) {
+  // `page` offers: view(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating)
+  constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
+    this.number = number; // in the conversation, once it was answered
     this.text = text;
     this.pictures = pictures;
+    this.asked = this.#asked();
     this.status = element("div", { class: "status", hidden: true }, element("span"));
     this.words = element("div");
     this.foot = element("div");
     this.answered = element("div", { class: "answered" }, this.status, this.words, this.foot);
-    this.node = element("article", { class: "turn" }, this.#asked(), this.answered);
+    this.node = element("article", { class: "turn" }, this.asked, this.answered);
     if (answer) this.finish(answer);
   }
 
@@ -38,11 +40,14 @@ export class Turn {
 
   finish(answer) {
     this.#end();
-    this.answer = answer;
+    if (answer.number) this.number = answer.number;
+    if (answer.pictures) this.#update(answer.pictures);
     this.words.replaceChildren(prose(answer.html));
+    if (answer.marked.length) this.words.append(this.#marked(answer.marked));
     const note = noteOf(answer);
     this.foot.replaceChildren();
     if (note) this.foot.append(element("p", { class: "note" }, note));
+    if (answer.receipt) this.foot.append(element("p", { class: "receipt" }, answer.receipt));
     this.foot.append(this.#actions(answer));
   }
 
@@ -65,13 +70,31 @@ export class Turn {
     this.answered.removeAttribute("aria-busy");
   }
 
+  // A closer look has new pictures.
+  #update(pictures) {
+    if (pictures.map(({ number }) => number).join() === this.pictures.map(({ number }) => number).join()) return;
+    this.pictures = pictures;
+    const asked = this.#asked();
+    this.asked.replaceWith(asked);
+    this.asked = asked;
+  }
+
+  #marked(marked) {
+    const shown = element("ul", { class: "marked" });
+    for (const { number, url } of marked) {
+      const image = element("img", { src: url, alt: say("Picture {number} with what was found drawn on it", { number }) });
+      shown.append(element("li", {}, element("button", { type: "button", class: "view", onclick: () => this.page.view(url) }, image)));
+    }
+    return shown;
+  }
+
   #asked() {
     const shown = element("ul", { class: this.pictures.length > 1 ? "shown many" : "shown" });
     for (const { number, url } of this.pictures) {
       const image = element("img", { src: url, alt: "", loading: "lazy" });
       const badge = element("span", { class: "number", "aria-hidden": "true" }, String(number));
       const label = say("Show picture {number}", { number });
-      shown.append(element("li", {}, element("button", { type: "button", class: "view", "aria-label": label, onclick: () => this.page.view(url, number) }, image, badge)));
+      shown.append(element("li", {}, element("button", { type: "button", class: "view", "aria-label": label, onclick: () => this.page.view(url, number) }, image), badge));
     }
     const words = element("div", { class: "words" }, element("span", { class: "unseen" }, say("You asked:") + " "), this.text);
     return element("div", { class: "asked" }, this.pictures.length ? shown : null, words);
@@ -86,8 +109,31 @@ export class Turn {
     });
     const again = iconButton("again", say("Answer again"), () => this.page.retry(this), { class: "quiet again" });
     actions.append(copy, again);
+    if (this.number && this.page.ratings) actions.append(...this.#thumbs());
+    if (answer.table) actions.append(download(answer.table, "table", say("Table as CSV")));
+    if (answer.file) actions.append(download(answer.file, "file", say("As a text file")));
+    if (answer.small_print) actions.append(element("button", { type: "button", class: "pill", onclick: () => this.page.closer(this) }, icon("zoom"), say("Read the small print")));
     return actions;
   }
+
+  #thumbs() {
+    const thumbs = [
+      [1, say("A good answer"), "quiet"],
+      [-1, say("A bad answer"), "quiet thumb-down"],
+    ].map(([rating, label, look]) => {
+      const thumb = iconButton("thumb", label, async () => {
+        const taken = thumb.getAttribute("aria-pressed") === "true";
+        if (!(await this.page.rate(this, taken ? 0 : rating))) return;
+        for (const other of thumbs) other.setAttribute("aria-pressed", String(other === thumb && !taken));
+      }, { class: look, "aria-pressed": "false" });
+      return thumb;
+    });
+    return thumbs;
+  }
+}
+
+function download(address, name, label) {
+  return element("a", { class: "pill", href: address, download: "" }, icon(name), label);
 }
 
 function noteOf(answer) {

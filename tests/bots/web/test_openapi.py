@@ -22,10 +22,10 @@ async def test_no_request_gets_an_undocumented_answer(tmp_path: Path) -> None:
             sys.executable, "-m", "schemathesis.cli", "run", f"{web.url}/openapi.json", "--checks", CHECKS,
             "--max-examples", EXAMPLES, "--seed", "1", "--no-color",
             env={
-                **os.environ, "SCHEMATHESIS_HOOKS": "tests.bots.web.schema_hooks",
+                **os.environ, "PYTHONPATH": str(HERE.parents[2]), "SCHEMATHESIS_HOOKS": "tests.bots.web.schema_hooks",
                 "CONVERSATIONS": ",".join(conversations), "PICTURE": str(picture),
             },
-            cwd=HERE.parents[2], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await program.communicate()
     report = output.decode()
