@@ -67,10 +67,15 @@ def events_of(response: httpx.Response) -> list[tuple[str, Any]]:
 
 @asynccontextmanager
 async def service(
-    folder: Path, engine: Engine | None = None, quota: Quota = UNLIMITED, **settings: Any
+    folder: Path,
+    engine: Engine | None = None,
+    quota: Quota = UNLIMITED,
+    storage: StoreConfig = StoreConfig(),
+    **settings: Any,
 ) -> AsyncIterator[Web]:
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
-    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+    url = f"sqlite+aiosqlite:///{folder / 'answers.db'}"
+    store = await Store.open(storage.model_copy(update={"url": url}))
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = Config.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -1,0 +1,102 @@
+"""What else of an answer can be had, through the REST API."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import httpx
+import pypdfium2
+
+from storage.store import Config as StoreConfig
+from tests.bots.web.conftest import KEY, Web, events_of, photo, service
+from tests.fakes import ScriptedEngine
+
+TABLE = "Here it is:\n\n| Item | Price |\n|---|---:|\n| =cmd() | 12.50 |\n| 纸 | 3 |\n"
+STAMP = 'The stamp:\n```json\n[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]\n```'
+
+
+async def turn_of(web: Web, answer: httpx.Response) -> tuple[str, dict[str, object]]:
+    """The address of the last turn, and its answer."""
+    address = f"/api/v1/conversations/{answer.json()['conversation']}"
+    turn = (await web.client.get(address)).json()["turns"][-1]
+    return f"{address}/turns/{turn['number']}", turn["answer"]
+
+
+async def test_a_table_comes_as_a_csv_file_that_no_spreadsheet_runs(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: TABLE)) as web:
+        address, answer = await turn_of(web, await web.ask("Table?", "red"))
+        assert answer["table"] == f"{address}/table.csv"
+        csv = await web.client.get(f"{address}/table.csv")
+        assert csv.content == b"\xef\xbb\xbfItem,Price\r\n'=cmd(),12.50\r\n" + "纸,3\r\n".encode()
+        assert "attachment" in csv.headers["content-disposition"]
+
+
+async def test_an_answer_without_a_table_offers_none(web: Web) -> None:
+    address, answer = await turn_of(web, await web.ask("What?", "red"))
+    assert (answer["table"], answer["file"], answer["marked"], answer["receipt"]) == (None, None, [], "")
+    assert (await web.client.get(f"{address}/table.csv")).status_code == 404
+    assert (await web.client.get(f"{address}/marked/1.png")).status_code == 404
+    assert (await web.client.get(f"{address[:-1]}2/table.csv")).status_code == 404
+
+
+async def test_where_something_is_comes_as_boxes_and_drawn_but_never_as_json(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: STAMP)) as web:
+        response = await web.ask("Where?", "red", stream="true", html="true")
+        done = events_of(response)[-1][1]
+        assert "bbox" not in "".join(str(data) for _, data in events_of(response))
+        assert done["text"] == "The stamp:"
+        assert done["boxes"] == [{"picture": None, "label": "stamp", "corners": [100, 100, 500, 500]}]
+        drawn = await web.client.get(done["marked"][0]["url"])
+        assert drawn.content[:4] == b"\x89PNG"
+        assert (await web.ask("Where?", "red")).json()["text"] == "The stamp:"
+
+
+async def test_a_shrunk_picture_is_on_the_receipt_and_can_be_looked_at_closer(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        files = {"image": photo("white", (2400, 2400))}
+        first = await web.client.post("/api/v1/analyze", data={"query": "Read"}, files=files)
+        address, answer = await turn_of(web, first)
+        assert "shrunk from 2400×2400" in str(answer["receipt"])
+        assert answer["small_print"] is True
+        closer = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
+        assert closer.json()["text"] == "Answer to 'Read' about [2] after 1 turns."
+        small, large = (asked.turns[-1].pictures[0].image for asked in engine.asked)
+        assert large.width > 1.5 * small.width
+        _, answer = await turn_of(web, closer)
+        assert answer["small_print"] is False
+
+
+async def test_receipts_can_be_switched_off(tmp_path: Path) -> None:
+    async with service(tmp_path, receipt=False) as web:
+        _, answer = await turn_of(web, await web.ask("What?", "red", "blue"))
+        assert answer["receipt"] == ""
+
+
+async def test_the_pages_of_a_document_become_pictures_and_what_was_left_out_is_said(web: Web) -> None:
+    document = pypdfium2.PdfDocument.new()
+    for _ in range(12):
+        document.new_page(200, 100)
+    pdf = io.BytesIO()
+    document.save(pdf)
+    added = await web.client.post("/api/v1/pictures", files={"image": ("a.pdf", pdf.getvalue(), "application/pdf")})
+    assert 1 < len(added.json()["pictures"]) < 12
+    assert "of 12" in added.json()["notes"][0]
+
+
+async def test_a_conversation_can_be_taken_along(web: Web) -> None:
+    conversation = await web.begin()
+    packed = await web.client.get(f"/api/v1/conversations/{conversation}/export")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert sorted(archive.namelist()) == ["pictures/1.png", "transcript.json", "transcript.md"]
+        assert "First?" in archive.read("transcript.md").decode()
+
+
+async def test_answers_are_rated_only_where_the_operator_wants_it(tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        address, _ = await turn_of(web, await web.ask("What?", "red"))
+        assert (await web.client.post(f"{address}/rating", data={"rating": 1})).status_code == 403
+    async with service(tmp_path, storage=StoreConfig(ratings=True)) as web:
+        assert (await web.client.post(f"{address}/rating", data={"rating": -1})).status_code == 204
+        assert [rating for _, rating in await web.store.rated()] == [-1]
+        assert (await web.client.post(f"{address}/rating", data={"rating": 5})).status_code == 422
