@@ -16,8 +16,9 @@ from bots.request import Memory, Request
 from bots.response import respond
 from bots.slack.api import Declined, SlackApi, patiently
 from bots.slack.config import Config
-from bots.slack.draft import Abilities, Draft, Place
+from bots.slack.draft import Draft
 from bots.slack.message import Json, Message, command_of, pictures
+from bots.slack.status import Abilities, Place
 from bots.slack.text import plain
 from bots.slack.threads import Threads
 from core import inbox

@@ -6,18 +6,17 @@ expired, a dead process) ends with `chat.update`, which replaces everything and 
 was never written down is found in the thread: it is ours and carries this answer's key, or none at all.
 """
 
-import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from bots.extras import Offer
 from bots.reply import File, Gone, Later
 from bots.slack.api import Declined, SlackApi, Unclear
+from bots.slack.status import Abilities, Place, Status
 from bots.slack.text import LIMIT, defuse, escape, split
 from core.conversation import Answer
 from core.errors import OperatorError
@@ -25,32 +24,7 @@ from core.voice import Voice
 
 log = logging.getLogger(__name__)
 EVENT_TYPE = "picture_answer"  # of our messages' metadata
-STATUS_S = 90  # seconds; Slack clears a status line after two minutes
 PLACEHOLDER = "…"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an answer goes. `asked` is the `ts` of the message it answers; a stream is shown to one `user` first."""
-
-    channel: str
-    thread: str
-    asked: str
-    user: str
-    team: str
-
-    @property
-    def direct(self) -> bool:
-        return self.channel.startswith("D")
-
-
-@dataclass(slots=True)
-class Abilities:
-    """What this app and workspace can do, as far as tried; shared by all drafts."""
-
-    streams: bool = True
-    status_line: bool = True
-    sessions: bool = True  # Slack's own Stop button; a stream cannot carry ours, so without it answers are edited
 
 
 class Draft:
@@ -82,19 +56,13 @@ class Draft:
         self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
         self._sent = list(sent)
-        self._session = False
-        self._line = ""
-        self._renewing: asyncio.Task[None] | None = None
+        self._status = Status(slack, place, abilities)
 
     async def __aenter__(self) -> "Draft":
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._renewing:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
-        if self._session:
-            await self._set_session("active")
+        await self._status.close()
 
     def offer(self, offers: tuple[Offer, ...]) -> None:
         """The finished answer gets a button for each."""
@@ -107,25 +75,21 @@ class Draft:
         return False
 
     async def status(self, sentence: str) -> bool:
+        if self._model:
+            await self._status.begin()
         if self._sent:
             return True  # an earlier run has already begun to write
-        if self._model and not self._session:
-            self._session = await self._set_session("processing")
-        self._line = sentence or self._voice.say("is looking …")
-        if not await self._show_line():
-            self._streaming = False  # the line has to stand in the message itself, which only an edit can replace
-            return False
-        self._renewing = self._renewing or asyncio.create_task(self._renew())
-        return True
+        shown = await self._status.say(sentence or self._voice.say("is looking …"))
+        self._streaming &= shown  # else it has to stand in the message itself, which only an edit can replace
+        return shown
 
     async def post(self) -> str:
         if self._careful and (left := await self._left_behind()):
             ts = left[0]
-            if self._line:  # only a new message would take it away
-                self._line = ""
-                await self._show_line()
+            await self._status.clear()  # which only a new message would do
         else:
             ts = await self._create()
+        self._status.settle()
         self._sent.append(ts)
         return ts
 
@@ -305,48 +269,6 @@ class Draft:
         offered = [_button(offer, offer.label(self._voice), value) for offer in self._offers]
         return [_actions(*offered, _button("retry", self._voice.say("Try again"), value))]
 
-    # What Slack shows beside messages; it may not be there, and never matters
-
-    async def _show_line(self) -> bool:
-        if not self._abilities.status_line:
-            return False
-        place = self._place
-        try:
-            await self._slack.call(
-                self._slack.client.assistant_threads_setStatus(
-                    channel_id=place.channel, thread_ts=place.thread, status=self._line
-                )
-            )
-        except Later:
-            pass
-        except (Declined, OperatorError) as error:
-            log.info("no status line: %s", error)
-            self._abilities.status_line = not _is_final(error)
-            return False
-        return True
-
-    async def _renew(self) -> None:
-        while not self._sent:
-            await asyncio.sleep(STATUS_S)
-            await self._show_line()
-
-    async def _set_session(self, status: str) -> bool:
-        if not self._abilities.sessions:
-            return False
-        place = self._place
-        request: Awaitable[Any] = self._slack.client.agents_sessions_setStatus(
-            channel_id=place.channel, thread_ts=place.thread, status=status, initiator_user_id=place.user
-        )
-        try:
-            await self._slack.call(request)
-        except Later:
-            return False
-        except (Declined, OperatorError) as error:
-            log.info("no Stop button of Slack's: %s", error)
-            self._abilities.sessions = not _is_final(error)
-            return False
-        return True
-
 
 def key_of(message: dict[str, Any]) -> str | None:
     """Which answer a message of ours carries a part of; None for a stream that was not stopped."""
@@ -363,14 +285,3 @@ def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:
 def _button(action: str, label: str, value: str) -> dict[str, Any]:
     text = {"type": "plain_text", "text": label}
     return {"type": "button", "action_id": str(action), "text": text, "value": value}
-
-
-def _is_final(error: Exception) -> bool:
-    """Whether it will be the same in every thread."""
-    return isinstance(error, OperatorError) or str(error) in (
-        "unknown_method",
-        "method_deprecated",
-        "not_allowed",
-        "not_an_agent",
-        "feature_not_enabled",
-    )

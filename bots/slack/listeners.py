@@ -17,8 +17,8 @@ from bots.reply import Later, Refused
 from bots.slack.api import SlackApi
 from bots.slack.bot import Bot, payload, payload_of
 from bots.slack.config import Config
-from bots.slack.draft import Place
 from bots.slack.message import Json, Message, command_of, removed_files
+from bots.slack.status import Place
 from bots.slack.text import plain
 from core.errors import OperatorError
 from core.voice import Voice

@@ -47,10 +47,11 @@ def split(markdown: str, limit: int = LIMIT) -> list[str]:
     while len(rest) > limit:
         room = limit - 8  # for the fence that may have to be closed
         cut = _border(rest[:room]) or room
-        part, rest = rest[:cut].rstrip(), rest[cut:].lstrip("\n ")
+        part, rest = rest[:cut].rstrip(), rest[cut:]
         if fence := _open_fence(part):
-            part, rest = f"{part}\n{fence[0]}", f"{fence[0]}{fence[1]}\n{rest}"
+            part, rest = f"{part}\n{fence[0]}", f"{fence[0]}{fence[1]}\n{rest.lstrip(chr(10))}"
         parts.append(part)
+        rest = rest.lstrip()
     return [*parts, rest] if rest else parts
 
 
@@ -63,11 +64,11 @@ def _border(text: str) -> int:
 
 
 def _open_fence(text: str) -> tuple[str, str] | None:
-    """The fence and its language, if `text` ends inside a code block."""
+    """The fence and its language, if `text` ends inside a code block; short, as each message opens it again."""
     fence: tuple[str, str] | None = None
     for marks, info in _FENCE.findall(text):
         if fence is None:
-            fence = (marks[:6], info[:40])  # so that opening it again costs little of a message
+            fence = (marks[:6], info if len(info) < len(text) // 8 else "")
         elif marks.startswith(fence[0]) and not info.strip():
             fence = None
     return fence
