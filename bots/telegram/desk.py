@@ -1,4 +1,4 @@
-"""Takes updates in, writes them down, and answers them in order: the part of the bot between Telegram and the core."""
+"""Works off what the reception wrote down: each message, album or press of a button becomes an answer in its chat."""
 
 import asyncio
 import json
@@ -10,12 +10,9 @@ from typing import Any, Protocol
 
 from telegram import (
     Bot,
-    CallbackQuery,
     Document,
     Message,
-    MessageReactionUpdated,
     PhotoSize,
-    ReactionTypeEmoji,
     Update,
     User,
 )
@@ -30,7 +27,7 @@ from bots.response import respond
 from bots.telegram.config import Config
 from bots.telegram.draft import Place, TelegramDraft, sent_id
 from bots.telegram.files import download
-from bots.telegram.inquiry import Inquiry, conversation_of, is_for, read
+from bots.telegram.inquiry import Inquiry, conversation_of, read
 from bots.telegram.pace import Pace
 from core import inbox, trace
 from core.assistant import Assistant
@@ -42,11 +39,8 @@ from core.voice import Voice
 log = logging.getLogger(__name__)
 
 
-BUTTONS = frozenset({"retry", *Offer})
-
-
 class Store(inbox.Mailbox, Memory, Protocol):
-    """What the desk writes down and looks up: `storage.Store`."""
+    """What the bot writes down and looks up: `storage.Store`."""
 
     ratings: bool  # whether answers may be rated
 
@@ -84,15 +78,8 @@ class Desk:
         self._running: dict[str, _Running] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
-    async def receive(self, update: Update) -> None:
-        """Returns once the update is on disk, or was of no interest. Raises `BotError` when the disk fails."""
-        key = f"telegram:{self._me.id}:{update.update_id}"
-        if update.callback_query:
-            await self._receive_button(key, update, update.callback_query)
-        elif message := update.message:
-            await self._receive_message(key, update, message)
-        elif reaction := update.message_reaction:
-            await self._receive_reaction(reaction)
+    def is_busy(self, conversation_id: str) -> bool:
+        return conversation_id in self._running
 
     async def close(self) -> None:
         """What is not finished waits on disk for the next start."""
@@ -100,42 +87,6 @@ class Desk:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-
-    async def _receive_message(self, key: str, update: Update, message: Message) -> None:
-        if not message.migrate_to_chat_id and not _by_person(message):
-            return
-        in_album = message.media_group_id is not None  # its caption may stand on another picture
-        if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
-            return
-        conversation_id = conversation_of(message)
-        if _is_stop(message) and conversation_id in self._running and self._allows(message.from_user, message):
-            await self._stop_once(key, conversation_id, update)
-            return
-        await self.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
-
-    async def _receive_button(self, key: str, update: Update, query: CallbackQuery) -> None:
-        if not isinstance(query.message, Message):
-            self._later(query.answer())
-            return
-        voice = Voice(query.from_user.language_code)
-        conversation_id = conversation_of(query.message)
-        if not self._allows(query.from_user, query.message):
-            self._later(query.answer(voice.explain(self._stranger(query.from_user, query.message))[:200]))
-        elif query.data == "stop":
-            running = self._stop(conversation_id)
-            self._later(query.answer(voice.say("Stopping …") if running else voice.say("This is finished already.")))
-        elif query.data in BUTTONS:
-            # One press of one button counts, however often it is pressed.
-            key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
-            await self.inbox.receive(key, conversation_id, update.to_json())
-            self._later(query.answer())
-
-    async def _receive_reaction(self, reaction: MessageReactionUpdated) -> None:
-        """A thumb rates an answer; not written down first, a lost one is no loss."""
-        emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
-        rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
-        if self._store.ratings and reaction.user and self._config.allows(reaction.user.id, reaction.chat.id):
-            await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
 
     async def _move(self, message: Message, new_chat_id: int) -> None:
         log.warning(
@@ -145,14 +96,8 @@ class Desk:
         )
         await self._store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
-    async def _stop_once(self, key: str, conversation_id: str, update: Update) -> None:
-        """At once, not in line; written down all the same, so that a re-delivery does not stop a later answer."""
-        message = await self._store.put("telegram", key, conversation_id, update.to_json())
-        if message is not None:
-            self._stop(conversation_id)
-            await self._store.finish([message.id])
-
-    def _stop(self, conversation_id: str) -> bool:
+    def stop(self, conversation_id: str) -> bool:
+        """At once, not in line; False when nothing is being written there."""
         if running := self._running.get(conversation_id):
             running.stopped = True
             self._assistant.stop(conversation_id)
@@ -209,8 +154,8 @@ class Desk:
             del self._running[message.conversation_id]
 
     def _events(self, request: Request, inquiry: Inquiry, asker: User, voice: Voice) -> AsyncGenerator[Event | File]:
-        if not self._allows(asker, inquiry.message):
-            return _only(says(voice.explain(self._stranger(asker, inquiry.message))))
+        if not self.allows(asker, inquiry.message.chat.id):
+            return _only(says(voice.explain(self.stranger(asker, inquiry.message.chat.id))))
         if inquiry.strange:
             return _only(
                 says(
@@ -224,7 +169,7 @@ class Desk:
     def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
         chat_id, topic = message.conversation_id.split(":")[1:]
         place = Place(int(chat_id), int(topic), inquiry.message.message_id)
-        self._later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
+        self.later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
         return TelegramDraft(
             self._bot,
             self._pace,
@@ -236,18 +181,18 @@ class Desk:
             preview=self._config.draft_preview,
         )
 
-    def _allows(self, user: User | None, message: Message) -> bool:
-        return user is not None and self._config.allows(user.id, message.chat.id)
+    def allows(self, user: User | None, chat_id: int) -> bool:
+        return user is not None and self._config.allows(user.id, chat_id)
 
-    def _stranger(self, user: User, message: Message) -> NotAllowed:
+    def stranger(self, user: User, chat_id: int) -> NotAllowed:
         return NotAllowed(
             "You are not on this bot's list. Whoever runs it can let you in: allow = [{user}] in [bots.telegram] for "
             "you, [{chat}] for everybody in this chat.",
             user=user.id,
-            chat=message.chat.id,
+            chat=chat_id,
         )
 
-    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
         """A courtesy that nothing waits for and whose failure does not matter."""
 
         async def attempt() -> None:
@@ -271,17 +216,6 @@ def _help(voice: Voice) -> str:
         "/export gives you the conversation as a file\n"
         "/forget deletes this conversation and its pictures"
     )
-
-
-def _by_person(message: Message) -> bool:
-    """An anonymous admin of a group shows up as a bot who speaks for the group."""
-    sender = message.from_user
-    return sender is not None and (not sender.is_bot or message.sender_chat == message.chat)
-
-
-def _is_stop(message: Message) -> bool:
-    words = (message.text or "").lower().split()
-    return bool(words) and words[0].partition("@")[0] == "/stop"
 
 
 def _reader(bot: Bot, file: PhotoSize | Document, images: ImagesConfig) -> Callable[[], Awaitable[bytes]]:

@@ -13,6 +13,7 @@ from bots.telegram.config import Config
 from bots.telegram.desk import Desk, Store
 from bots.telegram.pace import Pace
 from bots.telegram.polling import insist, poll
+from bots.telegram.reception import Reception
 from bots.telegram.webhook import listen
 from core.assistant import Assistant
 from core.images import Config as ImagesConfig
@@ -35,20 +36,21 @@ async def serve(
         log.info("@%s is there", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
-        await _work(config, bot, Desk(config, bot, bot.bot, assistant, store, images, pace))
+        desk = Desk(config, bot, bot.bot, assistant, store, images, pace)
+        await _work(config, bot, desk, Reception(desk, bot.bot, store))
     finally:
         await bot.shutdown()
 
 
-async def _work(config: Config, bot: Bot, desk: Desk) -> None:
+async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception) -> None:
     introducing = asyncio.create_task(_introduce(bot))
     try:
         if waiting := await desk.inbox.resume():
             log.info("%d messages were left to answer", waiting)
         if config.mode == "webhook":
-            await listen(bot, config, desk.receive)
+            await listen(bot, config, reception.receive)
         else:
-            await poll(bot, config.timeout, desk.receive)
+            await poll(bot, config.timeout, reception.receive)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)

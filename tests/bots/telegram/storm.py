@@ -56,7 +56,7 @@ async def storm(
     killed = 0
     try:
         while asyncio.get_running_loop().time() < end and not (killed == kills and all(map(_is_over, asked))):
-            await asyncio.sleep(dice.uniform(0.5, 3.0) + 1.0)
+            await asyncio.sleep(dice.uniform(1.0, 4.0) if killed < kills else 0.2)
             if killed < kills:
                 process.kill()
                 await process.wait()

@@ -1,0 +1,92 @@
+"""Takes updates in: what is of interest is written down for the desk; Stop and thumbs are seen to at once."""
+
+from telegram import CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
+
+from bots.extras import Offer
+from bots.telegram.desk import Desk, Store
+from bots.telegram.draft import sent_id
+from bots.telegram.inquiry import conversation_of, is_for
+from core.voice import Voice
+
+BUTTONS = frozenset({"retry", *Offer})
+
+
+class Reception:
+    """`me` is the bot itself."""
+
+    def __init__(self, desk: Desk, me: User, store: Store) -> None:
+        self._desk = desk
+        self._me = me
+        self._store = store
+
+    async def receive(self, update: Update) -> None:
+        """Returns once the update is on disk, or was of no interest. Raises `BotError` when the disk fails."""
+        key = f"telegram:{self._me.id}:{update.update_id}"
+        if update.callback_query:
+            await self._receive_button(key, update, update.callback_query)
+        elif message := update.message:
+            await self._receive_message(key, update, message)
+        elif reaction := update.message_reaction:
+            await self._receive_reaction(reaction)
+
+    async def _receive_message(self, key: str, update: Update, message: Message) -> None:
+        if not message.migrate_to_chat_id and not _by_person(message):
+            return
+        in_album = message.media_group_id is not None  # its caption may stand on another picture
+        if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
+            return
+        conversation_id = conversation_of(message)
+        if (
+            _is_stop(message)
+            and self._desk.is_busy(conversation_id)
+            and self._desk.allows(message.from_user, message.chat.id)
+        ):
+            await self._stop_once(key, conversation_id, update)
+            return
+        await self._desk.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
+
+    async def _receive_button(self, key: str, update: Update, query: CallbackQuery) -> None:
+        if not isinstance(query.message, Message):
+            self._desk.later(query.answer())
+            return
+        voice = Voice(query.from_user.language_code)
+        conversation_id = conversation_of(query.message)
+        if not self._desk.allows(query.from_user, query.message.chat.id):
+            self._desk.later(
+                query.answer(voice.explain(self._desk.stranger(query.from_user, query.message.chat.id))[:200])
+            )
+        elif query.data == "stop":
+            running = self._desk.stop(conversation_id)
+            self._desk.later(
+                query.answer(voice.say("Stopping …") if running else voice.say("This is finished already."))
+            )
+        elif query.data in BUTTONS:
+            # One press of one button counts, however often it is pressed.
+            key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
+            await self._desk.inbox.receive(key, conversation_id, update.to_json())
+            self._desk.later(query.answer())
+
+    async def _receive_reaction(self, reaction: MessageReactionUpdated) -> None:
+        """A thumb rates an answer; not written down first, a lost one is no loss."""
+        emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
+        rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
+        if self._store.ratings and reaction.user and self._desk.allows(reaction.user, reaction.chat.id):
+            await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
+
+    async def _stop_once(self, key: str, conversation_id: str, update: Update) -> None:
+        """At once, not in line; written down all the same, so that a re-delivery does not stop a later answer."""
+        message = await self._store.put("telegram", key, conversation_id, update.to_json())
+        if message is not None:
+            self._desk.stop(conversation_id)
+            await self._store.finish([message.id])
+
+
+def _by_person(message: Message) -> bool:
+    """An anonymous admin of a group shows up as a bot who speaks for the group."""
+    sender = message.from_user
+    return sender is not None and (not sender.is_bot or message.sender_chat == message.chat)
+
+
+def _is_stop(message: Message) -> bool:
+    words = (message.text or "").lower().split()
+    return bool(words) and words[0].partition("@")[0] == "/stop"
