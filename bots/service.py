@@ -9,7 +9,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bots.config import Settings
@@ -47,12 +47,14 @@ async def serve(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the adapters share. `guests` are routes that the web adapter carries for others."""
+    """What the adapters share. `guests` are routes that the web adapter carries for others; `adapters` says of each
+    how it is, for the operator's page."""
 
     assistant: Assistant
     store: "Store"
     engine: "Engine"
     guests: "Router"
+    adapters: dict[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -100,14 +102,17 @@ async def _keep_running(name: str, settings: Settings, house: House) -> Operator
     failures = 0
     while True:
         began = asyncio.get_running_loop().time()
+        house.adapters[name] = "running"
         try:
             await _run(name, settings, house)
             log.warning("%s ended", name)
         except OperatorError as error:
             log.error("%s: %s", name, error)
+            house.adapters[name] = str(error)
             return error
         except Exception:
             log.exception("%s failed", name)
+        house.adapters[name] = "failed, is started again"
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0
         await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
@@ -119,7 +124,9 @@ async def _run(name: str, settings: Settings, house: House) -> None:
     if name == "bots.web":
         from bots import web
 
-        await web.run(config, house.assistant, house.store, images, house.engine.figures, guests=house.guests)
+        await web.run(
+            config, house.assistant, house.store, images, house.engine.figures, None, house.guests, house.adapters
+        )
     elif name == "bots.slack":
         from bots import slack
 

@@ -1,6 +1,5 @@
 """The FastAPI application: routes, errors and the guard in front of them. Holds no global."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -9,11 +8,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Router
 
-from bots.web import api, pages, probes, turns
+from bots.web import admin, api, pages, probes, turns
 from bots.web.config import Config
 from bots.web.desk import Desk
 from bots.web.guard import Guard
 from bots.web.metrics import Counting, Metrics
+from bots.web.operation import Operation
 from bots.web.problem import on_bot_error, on_bug, on_http_error, on_invalid
 from bots.web.session import Door
 from bots.web.throttle import Throttle
@@ -29,10 +29,10 @@ def make_app(
     config: Config,
     desk: Desk,
     images: ImagesConfig,
-    figures: Callable[[], object] | None = None,
+    operation: Operation,
     guests: Router | None = None,
 ) -> FastAPI:
-    """`figures` gives the engine's numbers for /metrics; `guests` are carried under /slack."""
+    """`guests` are carried under /slack."""
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
@@ -42,12 +42,14 @@ def make_app(
     app.state.images = images
     app.state.door = door
     app.state.logins = Throttle(LOGINS_PER_MINUTE)
-    app.state.metrics = Metrics(figures, lambda: desk.running)
+    app.state.operation = operation
+    app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
     app.include_router(api.router)
     app.include_router(turns.router)
     app.include_router(probes.router)
     app.include_router(pages.router)
+    app.include_router(admin.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     if guests is not None:
         app.mount("/slack", guests)

@@ -1,26 +1,27 @@
-"""What the operator can see at /metrics: our own counters, the engine's numbers, the process's memory."""
+"""What the operator's machines can see at /metrics: requests, answers by door, the engine's numbers, memory."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bots.web.operation import Operation
+
+Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class Metrics:
     """One registry to an app, so that two apps in one process (tests) do not meet."""
 
-    def __init__(self, figures: Callable[[], object] | None, running: Callable[[], int]) -> None:
+    def __init__(self, operation: Operation) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "web_requests", "HTTP requests answered, by route and status", ["route", "status"], registry=self.registry
         )
-        Gauge("web_answers_running", "Answers being written for the web", registry=self.registry).set_function(running)
         ProcessCollector(registry=self.registry)
-        if figures is not None:
-            self.registry.register(_Engine(figures))
+        self.registry.register(_Service(operation))
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
@@ -43,17 +44,24 @@ class Counting:
         await self._app(scope, receive, send_counted)
 
 
-class _Engine(Collector):
-    """Every number of the engine's figures under its own name."""
+class _Service(Collector):
+    """What the assistant counted, and every number of the engine under its own name."""
 
-    def __init__(self, figures: Callable[[], object]) -> None:
-        self._figures = figures
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        figures = self._figures()
-        if not is_dataclass(figures):
-            return
-        for field in fields(figures):
-            value = getattr(figures, field.name)
-            if isinstance(value, int | float):
-                yield GaugeMetricFamily(f"engine_{field.name}", field.name.replace("_", " "), value)
+    def collect(self) -> Iterator[Family]:
+        tally = self._operation.tally
+        questions = CounterMetricFamily("questions", "Questions asked, by door", labels=["door"])
+        for door, count in tally.questions.items():
+            questions.add_metric([door], count)
+        answers = CounterMetricFamily("answers", "Answers, by door and how they ended", labels=["door", "ending"])
+        for (door, ending), count in tally.endings.items():
+            answers.add_metric([door, ending], count)
+        yield questions
+        yield answers
+        yield GaugeMetricFamily(
+            "troubles_recent", "Warnings and errors kept for /admin", len(self._operation.troubles.latest)
+        )
+        for name, value in self._operation.engine().items():
+            yield GaugeMetricFamily(f"engine_{name}", name.replace("_", " "), value)

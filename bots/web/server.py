@@ -5,7 +5,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import uvicorn
 from starlette.routing import Router
@@ -13,6 +13,7 @@ from starlette.routing import Router
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.desk import Desk
+from bots.web.operation import Operation
 from bots.web.shelf import Shelf
 from core.assistant import Assistant
 from core.errors import OperatorError
@@ -30,15 +31,17 @@ async def serve(
     figures: Callable[[], object] | None,
     ready: Callable[[str], None] | None,
     guests: Router | None = None,
+    adapters: Mapping[str, str] | None = None,
 ) -> None:
     desk = Desk(assistant, store, images)
-    app = make_app(config, desk, images, figures, guests)
+    operation = Operation(assistant.tally, figures, {} if adapters is None else adapters)
+    app = make_app(config, desk, images, operation, guests)
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,
     )  # fmt: skip
     server = _Server(settings)
-    with contextlib.closing(_listen(config)) as listener:
+    with operation.troubles, contextlib.closing(_listen(config)) as listener:
         await desk.open()
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:

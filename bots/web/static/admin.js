@@ -1,0 +1,18 @@
+// Keeps the operator's page current: fetches it again and swaps what is live, unless somebody is selecting in it.
+
+const EVERY_MS = 4000;
+
+setInterval(async () => {
+  if (document.hidden || !getSelection().isCollapsed) return;
+  try {
+    const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+    if (response.redirected) return location.reload();
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const live = page.getElementById("live");
+    const focused = document.activeElement?.getAttribute("aria-labelledby");
+    document.getElementById("live").replaceWith(live);
+    if (focused) live.querySelector(`[tabindex][aria-labelledby="${focused}"]`)?.focus();
+  } catch {
+    // the service is restarting; the next try will tell
+  }
+}, EVERY_MS);

@@ -1,0 +1,32 @@
+"""What the operator can see, at /admin and at /metrics."""
+
+import logging
+from pathlib import Path
+
+from tests.bots.web.conftest import Web, service
+from tests.fakes import ScriptedEngine
+
+
+async def test_the_operator_sees_questions_answers_and_troubles(web: Web) -> None:
+    await web.ask("A secret question?", "red")
+    logging.getLogger("bots.telegram").warning("Telegram cannot be reached")
+    page = (await web.client.get("/admin")).text
+    assert "Telegram cannot be reached" in page
+    assert '<td class="right">1</td><td>done 1</td>' in page
+    assert 'class="decode_s"' in page
+    assert "secret" not in page
+
+
+async def test_an_operators_page_that_others_could_open_needs_a_token(tmp_path: Path) -> None:
+    async with service(tmp_path, host="0.0.0.0") as web:
+        refused = await web.client.get(web.url.replace("localhost", "127.0.0.1") + "/admin")
+        assert refused.status_code == 403
+        assert "token" in refused.json()["detail"]
+
+
+async def test_metrics_count_questions_and_answers_by_door(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine()) as web:
+        await web.ask("What?", "red")
+        metrics = (await web.client.get("/metrics")).text
+        assert 'questions_total{door="web"} 1.0' in metrics
+        assert 'answers_total{door="web",ending="done"} 1.0' in metrics
