@@ -148,8 +148,8 @@ class Desk:
         self._running[message.conversation_id] = running
         try:
             await reply(self._events(request, inquiry, asker, voice), draft, voice, message.sent, record)
-        except Refused as refused:
-            log.warning("an answer could not be delivered: %s", refused)
+        except Refused:
+            log.info("nobody can read the answer any more")
         finally:
             del self._running[message.conversation_id]
 

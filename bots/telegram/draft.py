@@ -123,7 +123,7 @@ class TelegramDraft:
             self._chat_id = error.new_chat_id
             raise Later(0) from error
         except BadRequest as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
         self._first = False
         return f"{self._chat_id}:{message.message_id}"
 
@@ -132,12 +132,12 @@ class TelegramDraft:
             await self._edit_text(sent, part, answer, last)
         except BadRequest as error:
             if not part.entities or "entit" not in error.message.lower():
-                raise _refused(error) from error
+                raise self._refused(error) from error
             log.warning("Telegram refused a formatted answer, it is shown as plain text: %s", error)
             try:
                 await self._edit_text(sent, Part(part.text), answer, last)
             except BadRequest as plain:
-                raise _refused(plain) from plain
+                raise self._refused(plain) from plain
 
     async def attach(self, sent: str, file: File) -> None:
         """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice."""
@@ -146,7 +146,7 @@ class TelegramDraft:
         try:
             await self._edit(sent, lambda chat_id, message_id: self._bot.edit_message_media(media, chat_id, message_id))
         except BadRequest as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
 
     async def remove(self, sent: str) -> None:
         chat_id, message_id = _ids(sent)
@@ -210,23 +210,22 @@ class TelegramDraft:
             self._pace.block(self._chat_id, seconds)
             raise Later(seconds) from error
         except Forbidden as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
         except TelegramError as error:
             self._failures += 1
             raise Later(min(30.0, 0.25 * 2**self._failures)) from error
         self._failures = 0
         return result
 
+    def _refused(self, error: TelegramError) -> Refused:
+        log.warning("Telegram takes no message in chat %s: %s", self._chat_id, error)
+        return Refused(error.message)
+
 
 def wait_of(error: RetryAfter) -> float:
     """In seconds."""
     wait = error.retry_after
     return float(wait) if isinstance(wait, int) else wait.total_seconds()
-
-
-def _refused(error: TelegramError) -> Refused:
-    log.warning("Telegram does not take a message: %s", error)
-    return Refused(error.message)
 
 
 def _ids(sent: str) -> tuple[int, int]:
