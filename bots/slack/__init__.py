@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from bots.finding import Finding
 from bots.slack.config import Config
 from core.assistant import Assistant
 from core.images import Config as ImagesConfig
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from bots.slack.bot import Shelf
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "examine", "run"]
 
 
 async def run(
@@ -24,3 +25,10 @@ async def run(
     from bots.slack.service import serve  # Bolt takes a while to import, which `--help` must not pay
 
     await serve(config, assistant, store, images, router)
+
+
+async def examine(config: Config) -> list[Finding]:
+    """What the doctor finds. Raises `OperatorError` for a bad token or a missing scope."""
+    from bots.slack.checkup import examine
+
+    return await examine(config)

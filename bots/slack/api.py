@@ -25,6 +25,7 @@ SCOPES = frozenset(  # what the manifest asks for and the bot cannot do without
 WISHES = {
     "assistant:write": "no status line and no Stop of Slack's",
     "files:write": "no drawn boxes, tables or transcripts",
+    "reactions:read": "no thumbs, where answers may be rated",
     "users:read": "people's languages stay unknown",
 }
 BAD_TOKEN = frozenset(
@@ -74,8 +75,8 @@ class SlackApi:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.session.close()
 
-    async def introduce(self) -> None:
-        """Check the token and its scopes. Raises `OperatorError` that names what is missing."""
+    async def introduce(self) -> list[str]:
+        """Check the token and its scopes; returns those that are only missed. Raises `OperatorError` for the others."""
         answer = await patiently(lambda: self.call(self.client.auth_test()))
         self.team, self.bot, self.bot_id = answer["team_id"], answer["user_id"], answer.get("bot_id", "")
         if not self.bot_id:
@@ -87,8 +88,7 @@ class SlackApi:
                 "(bots/slack_manifest.yaml has all), then reinstall the app to the workspace.",
                 scopes=", ".join(missing),
             )
-        for scope in sorted(WISHES.keys() - granted) if granted else ():
-            log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
+        return sorted(WISHES.keys() - granted) if granted else []
 
     async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
         """Raises `Later` (`Unclear` where it may have happened), `Declined`, or `OperatorError` for token and scope."""

@@ -39,6 +39,10 @@ REWRITING = ("retry", Offer.SMALL_PRINT)  # over the old answer
 class Shelf(inbox.Mailbox, Memory, Protocol):
     """What the bot keeps on disk: `storage.Store`."""
 
+    ratings: bool  # whether answers may be rated
+
+    async def rate_sent(self, adapter: str, sent: str, rating: int) -> bool: ...
+
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...
 
     async def known_files(self, conversation_id: str) -> set[str]: ...
@@ -99,6 +103,11 @@ class Bot:
             self.stop(conversation_id)
             await self._shelf.finish([message.id])
         return True
+
+    async def rate(self, sent: str, rating: int) -> None:
+        """A thumb: 1 up, -1 down, 0 taken back. Not written down first; a lost one is no loss."""
+        if self._shelf.ratings:
+            await self._shelf.rate_sent("slack", sent, rating)
 
     async def takes_part(self, conversation_id: str) -> bool:
         """Whether the bot was asked there before."""

@@ -105,14 +105,14 @@ class Draft:
                 await self.remove(ts)
 
     async def attach(self, sent: str, file: File) -> None:
-        text = file.caption or file.name
+        """A message cannot be posted with a file in one repeatable step, so the placeholder is updated to carry it."""
         try:
-            files: dict[str, Any] = {"file_ids": [await self._slack.upload(file.name, file.data)]}
+            file_id = await self._slack.upload(file.name, file.data)
+            await self._replace(sent, file.caption or file.name, [], file_ids=[file_id])
         except (Declined, OperatorError) as error:
             log.error("a file could not be sent: %s", error)
             text = self._voice.say("{name} could not be sent: Slack does not let me upload files here.", name=file.name)
-            files = {}
-        await self._replace(sent, text, [], **files)
+            await self._replace(sent, text, [])
 
     async def remove(self, sent: str) -> None:
         if sent in self._sent:

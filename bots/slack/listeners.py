@@ -25,6 +25,7 @@ from core.voice import Voice
 
 log = logging.getLogger(__name__)
 SHORTCUT = "ask_about_picture"
+THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
 class Listeners:
@@ -69,6 +70,8 @@ class Listeners:
         app.event("app_mention")(self._on_message)
         app.event("message")(self._on_message)
         app.event("file_deleted")(self._on_file_deleted)
+        app.event("reaction_added")(self._on_reaction)
+        app.event("reaction_removed")(self._on_reaction)
         app.event("agent_session_stopped")(self._on_session_stopped)
         app.action("stop")(self._on_stop)
         for button in ("retry", *Offer):
@@ -113,6 +116,13 @@ class Listeners:
     async def _on_file_deleted(self, event: Json) -> None:
         key = f"slack:deleted:{event['file_id']}"
         await self._bot.inbox.receive(key, key, payload("removed", files=[event["file_id"]]))
+
+    async def _on_reaction(self, event: Json) -> None:
+        thumb, item = event["reaction"].partition("::")[0], event["item"]  # behind the colons is the skin's tone
+        if thumb not in THUMBS or event.get("item_user") != self._slack.bot or "ts" not in item:
+            return
+        if self._config.allows(event["user"], item["channel"], self._slack.team):
+            await self._bot.rate(item["ts"], THUMBS[thumb] if event["type"] == "reaction_added" else 0)
 
     async def _on_session_stopped(self, event: Json) -> None:
         if thread := event.get("thread_ts"):

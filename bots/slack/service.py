@@ -7,7 +7,7 @@ from slack_bolt.async_app import AsyncApp
 from starlette.routing import Router
 
 from bots.slack import socket, web
-from bots.slack.api import SlackApi
+from bots.slack.api import WISHES, SlackApi
 from bots.slack.bot import Bot, Shelf
 from bots.slack.config import Config
 from bots.slack.listeners import Listeners
@@ -28,7 +28,8 @@ async def serve(
     if not config.allow:
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
-        await slack.introduce()
+        for scope in await slack.introduce():
+            log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
         bot = Bot(config, slack, assistant, store, images)
         listeners = Listeners(config, slack, bot)
         await bot.resume()

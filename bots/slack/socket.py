@@ -29,7 +29,7 @@ async def receive(app: AsyncApp, slack: SlackApi, app_token: str) -> None:
         client = handler.client
         tasks = [client.message_processor]
         try:
-            client.wss_uri = await _address(slack, app_token)
+            client.wss_uri = await open_address(slack, app_token)
             async with asyncio.timeout(CONNECT_S):
                 await client.connect()  # type: ignore[no-untyped-call]
             await _watch(handler)
@@ -42,7 +42,8 @@ async def receive(app: AsyncApp, slack: SlackApi, app_token: str) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _address(slack: SlackApi, app_token: str) -> str:
+async def open_address(slack: SlackApi, app_token: str) -> str:
+    """Where a WebSocket can be opened, once. Raises `OperatorError`."""
     while True:
         try:
             answer = await slack.call(slack.bare_client.apps_connections_open(app_token=app_token))

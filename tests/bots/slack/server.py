@@ -142,6 +142,11 @@ class FakeSlack:
         del self.workspace.files[file_id], self.workspace.contents[file_id]
         self.tell({"type": "file_deleted", "file_id": file_id, "event_ts": self.workspace.ts()})
 
+    def reacts(self, reaction: str, message: Json, channel: str = "C0GENERAL", kind: str = "reaction_added") -> None:
+        event = {"type": kind, "user": "U0ANN", "reaction": reaction, "item_user": message["user"]}
+        item = {"type": "message", "channel": channel, "ts": message["ts"]}
+        self.tell({**event, "item": item, "event_ts": self.workspace.ts()})
+
     def stops_session(self, channel: str, thread: str, user: str = "U0ANN") -> None:
         stopped = self.workspace.stop_streams(channel, thread)
         event = {"type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user}
@@ -339,6 +344,19 @@ class FakeSlack:
         finally:
             self._sockets.remove(socket)
         return socket
+
+
+def once(method: str, kind: str, count: int = 1, seconds: float = 0.0) -> Callable[[str], Fault | None]:
+    """That fault for the first calls of the method."""
+    left = [count]
+
+    def fault(called: str) -> Fault | None:
+        if called != method or not left[0]:
+            return None
+        left[0] -= 1
+        return Fault(kind, seconds)
+
+    return fault
 
 
 def signed(body: str, secret: str = SECRET, age_s: float = 0.0) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from bots.slack.text import LIMIT
 from core.conversation import Conversation
 from tests.bots.slack.conftest import Scene, png
-from tests.bots.slack.server import Fault
+from tests.bots.slack.server import once
 from tests.bots.slack.workspace import BOT, buttons, said
 
 ME = f"<@{BOT}>"
@@ -23,19 +23,6 @@ def says(text: str) -> Callable[[Conversation], str]:
 
 async def ask(scene: Scene, text: str = "what is it?") -> str:
     return scene.slack.says(f"{ME} {text}", (scene.slack.upload(png()),))
-
-
-def once(method: str, kind: str, count: int = 1, seconds: float = 0.0) -> Callable[[str], Fault | None]:
-    """That fault for the first calls of the method."""
-    left = [count]
-
-    def fault(called: str) -> Fault | None:
-        if called != method or not left[0]:
-            return None
-        left[0] -= 1
-        return Fault(kind, seconds)
-
-    return fault
 
 
 async def test_an_answer_is_streamed_where_slack_can(scene: Scene) -> None:

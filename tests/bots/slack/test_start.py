@@ -8,7 +8,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from bots.slack import Config, run
+from bots.finding import Level
+from bots.slack import Config, examine, run
 from bots.slack.api import SCOPES, WISHES
 from bots.slack.listeners import SHORTCUT
 from core.assistant import Assistant
@@ -93,6 +94,22 @@ def test_a_wrong_setting_is_refused_with_a_reason(changes: dict[str, Any], reaso
         Config.model_validate({name: value for name, value in values.items() if value is not None})
 
 
+async def test_the_doctor_finds_what_is_right_and_what_is_missing(scene: Scene) -> None:
+    findings = await examine(settings(scene.slack))
+    assert [finding.level for finding in findings] == [Level.OK, Level.OK]
+    assert "U0BOT" in findings[0].text
+    scene.slack.workspace.scopes.remove("users:read")
+    assert "users:read is missing" in (await examine(settings(scene.slack)))[1].text
+    scene.slack.workspace.scopes.remove("files:read")
+    with pytest.raises(OperatorError, match="files:read"):
+        await examine(settings(scene.slack))
+
+
+async def test_the_doctor_names_a_bad_app_token(scene: Scene) -> None:
+    with pytest.raises(OperatorError, match="invalid_auth"):
+        await examine(settings(scene.slack, app_token="xapp-wrong"))
+
+
 def test_secrets_do_not_show_in_the_settings() -> None:
     assert "xoxb" not in repr(Config.model_validate({"bot_token": "xoxb-1", "app_token": "xapp-1"}))
 
@@ -108,6 +125,8 @@ def test_the_manifest_asks_for_exactly_what_the_bot_uses() -> None:
         "message.groups",
         "message.im",
         "message.mpim",
+        "reaction_added",
+        "reaction_removed",
     }
     assert manifest["settings"]["socket_mode_enabled"] is True
     assert manifest["settings"]["interactivity"]["is_enabled"] is True

@@ -16,7 +16,7 @@ TEAM, BOT, BOT_ID, APP = "T0TEAM", "U0BOT", "B0BOT", "A0APP"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-1-good", "xapp-1-good", "s3cret"
 SCOPES = (
     "app_mentions:read assistant:write channels:history chat:write files:read files:write groups:history im:history "
-    "mpim:history users:read"
+    "mpim:history reactions:read users:read"
 ).split()
 NEEDED = {
     "chat.postMessage": "chat:write",
@@ -182,11 +182,12 @@ class Workspace:
             raise Refusal("msg_too_long")
         if not (args.get("text") or args.get("blocks")):
             raise Refusal("no_text")
-        for file_id in args.get("file_ids") or ():
-            if "title" not in self.uploads.get(file_id, {}):
-                raise Refusal("file_not_found")
-        if args.get("file_ids"):
-            message["files"] = [self.uploads[file_id] for file_id in args["file_ids"]]
+        file_ids = args.get("file_ids") or []
+        file_ids = file_ids.split(",") if isinstance(file_ids, str) else file_ids
+        if any("title" not in self.uploads.get(file_id, {}) for file_id in file_ids):
+            raise Refusal("file_not_found")
+        if file_ids:
+            message["files"] = [self.uploads[file_id] for file_id in file_ids]
         message.pop("stream", None)
         message["text"] = args.get("text") or ""
         self._write(message, args)

@@ -1,0 +1,27 @@
+"""What the doctor asks Slack."""
+
+from bots.finding import Finding, Level
+from bots.reply import Later
+from bots.slack.api import WISHES, SlackApi
+from bots.slack.config import Config
+from bots.slack.socket import open_address
+from core.errors import BotError, OperatorError
+
+
+async def examine(config: Config) -> list[Finding]:
+    """Raises `OperatorError` for a bad token or a missing scope."""
+    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
+        try:
+            lacking = await slack.introduce()
+        except OperatorError:
+            raise
+        except (BotError, Later):
+            return [Finding("slack", Level.NOTE, "not reached, so the tokens are not checked")]
+        findings = [Finding("slack", Level.OK, f"bot_token is the bot {slack.bot}'s in the workspace {slack.team}")]
+        findings += [
+            Finding("slack", Level.NOTE, f"the scope {scope} is missing: {WISHES[scope]}") for scope in lacking
+        ]
+        if config.app_token:
+            await open_address(slack, config.app_token.get_secret_value())
+            findings.append(Finding("slack", Level.OK, "app_token opens a connection, so Socket Mode is on"))
+    return findings
