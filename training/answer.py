@@ -27,7 +27,7 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments.add_argument("--answer-steps", type=int, default=4000)
     arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
     arguments.add_argument("--rate", type=float, default=2e-3)
-    arguments.add_argument("--tower", type=float, default=0.4, help="the tower's rate as a share of the rate")
+    arguments.add_argument("--tower", type=float, default=0.3, help="the tower's rate as a share of the rate")
     arguments.add_argument("--seed", type=int, default=2)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
     options, _ = arguments.parse_known_args(words)
@@ -81,7 +81,7 @@ def main(words: Sequence[str] | None = None) -> None:
         log.add({name: float(value) for name, value in values.items()})
         if step % 10 == 0:
             log.write(step, pictures, time.monotonic() - started)
-        if step % 200 == 0:
+        if step % 100 == 0:
             save()
     save()
 
@@ -131,7 +131,7 @@ def judge(
     _, height, width, _ = batch.prints.pixels.shape
     placed = aids["whereabouts"](seen.tokens, height // model.TOKEN, width // model.TOKEN)
     spelled = aids["spelling"](seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
-    loss = said + 0.3 * pointed + 0.3 * spelled.loss + placed
+    loss = said + 0.3 * pointed + 0.5 * spelled.loss + placed
     quoted = batch.there.to(device)
     copied = torch.zeros_like(wanted)
     copied[quoted[:, 0], quoted[:, 1]] = True

@@ -114,9 +114,12 @@ def comparison(rng: random.Random, kind: str, pair: list[Subject], chinese: bool
     name, wordings = COMPARED[kind]
     spans = [subject.fields.get(name) for subject in pair]
     one, two = spans
-    if one is None or two is None or number(one.text) == number(two.text):
+    if one is None or two is None:
         return None
-    winner = 1 if number(one.text) > number(two.text) else 2
+    left, right = number(one.text), number(two.text)
+    if left is None or right is None or left == right:
+        return None
+    winner = 1 if left > right else 2
     question = rng.choice(wordings)[chinese]
     # The figures come first, so that the verdict can be read off what is already written.
     answer: tuple[Piece, ...] = ("Picture 1: ", one, "; picture 2: ", two, f"; picture {winner} is higher.")
@@ -125,5 +128,6 @@ def comparison(rng: random.Random, kind: str, pair: list[Subject], chinese: bool
     return Exchange("two pictures", question, answer)
 
 
-def number(text: str) -> float:
-    return float("".join(c for c in text if c in "0123456789."))
+def number(text: str) -> float | None:
+    digits = "".join(c for c in text if c in "0123456789.").strip(".")
+    return float(digits) if digits else None  # a narrow picture may have cut all of it off

@@ -39,10 +39,7 @@ HELD_OUT_LATIN = (
     Face("truetype/lato/Lato-Medium.ttf"),
     Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf"),
 )
-HELD_OUT_CHINESE = (
-    Face("truetype/droid/DroidSansFallbackFull.ttf"),
-    Face("truetype/wqy/wqy-zenhei.ttc"),
-)
+HELD_OUT_CHINESE = (Face("truetype/wqy/wqy-zenhei.ttc"),)
 
 
 @dataclass(frozen=True, slots=True)
