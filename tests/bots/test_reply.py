@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bots.reply import Gone, Later, Refused, reply
+from bots.reply import File, Gone, Later, Refused, reply
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage
 from core.voice import Voice
@@ -28,6 +28,10 @@ class Board:
 
     async def preview(self, text: str) -> bool:
         return False
+
+    async def attach(self, sent: str, file: File) -> None:
+        self._meet_trouble()
+        self.notes[sent] = f"[{file.name}]"
 
     async def remove(self, sent: str) -> None:
         del self.notes[sent]
@@ -58,7 +62,7 @@ class Record:
         self.sent = list(sent)
 
 
-async def stream(*events: Event | Exception, pause: float = 0.0) -> AsyncGenerator[Event]:
+async def stream(*events: Event | File | Exception, pause: float = 0.0) -> AsyncGenerator[Event | File]:
     for event in events:
         await asyncio.sleep(pause)
         if isinstance(event, Exception):
@@ -94,6 +98,13 @@ async def test_messages_that_a_longer_earlier_try_left_are_taken_away() -> None:
     assert record.sent == ["n0"]
 
 
+async def test_files_follow_the_text_and_come_once_also_after_a_rate_limit() -> None:
+    board = Board(trouble=[None, None, None, Later(0.01)])
+    events = [File("table.csv", b"a,b"), *words("hello")]
+    await reply(stream(*events), board, Voice("en"), (), Record())
+    assert list(board.notes.values()) == ["hello", "[table.csv]"]
+
+
 async def test_messages_of_an_earlier_run_are_edited_and_none_is_sent_again() -> None:
     board, record = Board(notes={"n0": "abc…"}), Record()
     await reply(stream(*words("abcdefghijklm")), board, Voice("en"), ("n0",), record)
@@ -117,7 +128,7 @@ async def test_a_message_that_somebody_deleted_is_replaced() -> None:
 async def test_a_chat_that_is_gone_ends_the_work_and_frees_the_model() -> None:
     closed = asyncio.Event()
 
-    async def endless() -> AsyncGenerator[Event]:
+    async def endless() -> AsyncGenerator[Event | File]:
         try:
             while True:
                 await asyncio.sleep(0.001)
