@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, insert, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image, Picture
-from storage.tables import images, pictures, turn_pictures
+from storage.tables import conversations, images, pictures, turn_pictures
 
 _IMAGE = [column for column in images.c if column.name != "original"]
 
@@ -18,6 +18,19 @@ _IMAGE = [column for column in images.c if column.name != "original"]
 async def image(connection: AsyncConnection, image_id: str) -> Image | None:
     row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
     return None if row is None else _image(row, row.original)
+
+
+async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
+    """A picture of the current chapter, without what was sent."""
+    query = (
+        select(*_IMAGE)
+        .join(pictures, pictures.c.image_id == images.c.id)
+        .join(conversations, conversations.c.id == pictures.c.conversation_id)
+        .where(conversations.c.id == conversation_id, pictures.c.chapter == conversations.c.chapter)
+        .where(pictures.c.number == number)
+    )
+    row = (await connection.execute(query)).first()
+    return None if row is None else _image(row)
 
 
 async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:

@@ -114,6 +114,10 @@ class Store:
             raise NotFound("This picture is not here any more.")
         return image
 
+    async def numbered_picture(self, conversation_id: str, number: int) -> Image | None:
+        """One picture of a conversation; the others are not read for it."""
+        return await self._database.read(pictures.numbered, conversation_id, number)
+
     async def remove_picture(self, conversation_id: str, number: int) -> bool:
         removed = await self._database.write(conversations.remove_picture, conversation_id, number)
         if removed:

@@ -1,5 +1,6 @@
 """The REST API: /api/v1. Everything that a program, or the page, can ask for."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -168,7 +169,8 @@ async def conversations(desk: AtDesk) -> Summaries:
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, known: Known, desk: AtDesk) -> ConversationView:
-    return viewer_of(request).conversation(known, desk.open_questions(known.id))
+    # Beside the event loop: rendering the Markdown of a long conversation takes a while.
+    return await asyncio.to_thread(viewer_of(request).conversation, known, desk.open_questions(known.id))
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
@@ -230,13 +232,11 @@ PNG: dict[int | str, dict[str, Any]] = {
     responses=PNG,
     summary="Get a picture as the model sees it",
 )
-async def picture(known: Known, number: Number) -> Response:
-    found = next((picture for picture in known.pictures if picture.number == number), None)
-    if found is None:
-        raise NotFound("There is no picture {number} in this conversation.", number=number)
+async def picture(conversation_id: str, number: Number, desk: AtDesk) -> Response:
+    image = await desk.picture(conversation_id, number)
     # A number is never given twice, so a browser may keep what it has seen.
     headers = {"Cache-Control": "private, max-age=86400, immutable"}
-    return Response(found.image.data, media_type="image/png", headers=headers)
+    return Response(image.data, media_type="image/png", headers=headers)
 
 
 @router.delete(

@@ -87,6 +87,14 @@ class Desk:
                 return conversation
         raise NotFound("There is no such conversation. It was deleted or has expired.")
 
+    async def picture(self, conversation_id: str, number: int) -> Image:
+        """Raises `NotFound`."""
+        own = conversation_id.startswith(PREFIX) and conversation_id not in self._forgotten
+        image = await self.store.numbered_picture(conversation_id, number) if own else None
+        if image is None:
+            raise NotFound("There is no picture {number} in this conversation.", number=number)
+        return image
+
     async def forget(self, conversation_id: str) -> None:
         self._forgotten.add(conversation_id)
         await self.assistant.forget(conversation_id)

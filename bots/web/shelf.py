@@ -19,6 +19,10 @@ class Shelf(History, Mailbox, Protocol):
         """Of the turns that `load` gives, in the same order."""
         ...
 
+    async def numbered_picture(self, conversation_id: str, number: int) -> Image | None:
+        """One picture of a conversation; the others are not read for it."""
+        ...
+
     async def picture(self, image_id: str) -> Image:
         """With the bytes that were sent, where they were kept. Raises `NotFound`."""
         ...

@@ -106,6 +106,6 @@ def _box(box: Box) -> BoxView:
     return BoxView(picture=box.picture, label=box.label, corners=box.corners)
 
 
-def _figures(answer: Answer) -> dict[str, float]:
+def _figures(answer: Answer) -> dict[str, int | float]:
     rounded: dict[str, Any] = {name: round(value, 3) for name, value in asdict(answer.figures).items()}
     return rounded | {"total_s": round(answer.figures.total_s, 3)}
