@@ -70,7 +70,7 @@ def follow(model: Model, prompt: Prompt, answer: list[int] | None, tokens: int) 
 
 
 def differ(expected: Tensor, found: Tensor) -> Difference:
-    a, b = expected.log_softmax(-1), found.log_softmax(-1)
+    a, b = expected.double().log_softmax(-1), found.double().log_softmax(-1)
     same = expected.argmax(-1) == found.argmax(-1)
     kl = (a.exp() * (a - b)).sum(-1).mean()
     return Difference(float(kl), float(same.float().mean()), bool(same.all()))

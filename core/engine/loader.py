@@ -40,8 +40,9 @@ class Loader:
         seeing = Precision.FLOAT32 if precision is Precision.FLOAT32 else Precision.FLOAT16
         self._vision_foundry = Foundry(seeing, None)  # many rows at once: float16 is faster there than two int8 rows
 
-    def fill(self, empty: Any) -> Any:
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # packing a weight uses one thread
+    def fill(self, empty: Any, threads: int) -> Any:
+        # Packing a weight hardly uses a second core; two teams of OpenMP threads would spin against each other.
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             self._fill_text(empty, pool)
             self._fill_vision(empty.model.visual, pool)
         for name, left in empty.named_parameters():

