@@ -16,7 +16,7 @@ from core.errors import BotError, OperatorError
 log = logging.getLogger(__name__)
 Receive = Callable[[Update], Awaitable[None]]
 WANTED = ["message", "callback_query", "message_reaction"]
-ASK_S = 25  # how long Telegram may hold a question for updates that has no answer yet
+HELD_S = 25  # how long Telegram may hold a question for updates that has no answer yet
 CONFLICT_S = 10.0
 BAD_TOKEN = (
     "Telegram does not accept the token. Copy it again from @BotFather (/mybots, API Token) into token in "
@@ -24,14 +24,22 @@ BAD_TOKEN = (
 )
 
 
-async def poll(bot: Bot, timeout: float, receive: Receive) -> None:
-    """Works until cancelled. Raises `OperatorError` when the token is not good (any more)."""
+async def poll(bot: Bot, timeout: float, receive: Receive, ready: Callable[[], Awaitable[None]]) -> None:
+    """Works until cancelled. Raises `OperatorError` when the token is not good (any more).
+
+    `ready` is awaited once, between Telegram's first answer and taking its updates: an album that a crash tore apart
+    comes together again.
+    """
     await insist(lambda: bot.delete_webhook())
     offset: int | None = None
     failures = 0
+    held = 0  # at first Telegram is to answer at once
     while True:
         try:
-            updates = await bot.get_updates(offset, timeout=ASK_S, allowed_updates=WANTED, read_timeout=ASK_S + timeout)
+            updates = await bot.get_updates(offset, timeout=held, allowed_updates=WANTED, read_timeout=held + timeout)
+            if not held:
+                await ready()
+                held = HELD_S
             for update in updates:
                 await take(update, receive)
                 offset = update.update_id + 1

@@ -44,13 +44,16 @@ async def serve(
 
 async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception) -> None:
     introducing = asyncio.create_task(_introduce(bot))
-    try:
+
+    async def resume() -> None:
         if waiting := await desk.inbox.resume():
             log.info("%d messages were left to answer", waiting)
+
+    try:
         if config.mode == "webhook":
-            await listen(bot, config, reception.receive)
+            await listen(bot, config, reception.receive, resume)
         else:
-            await poll(bot, config.timeout, reception.receive)
+            await poll(bot, config.timeout, reception.receive, resume)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)

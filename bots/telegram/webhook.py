@@ -25,8 +25,11 @@ BODY_LIMIT = 1 << 20  # bytes of one update
 PATIENCE_S = 3  # for requests that are being written down when the service ends
 
 
-async def listen(bot: Bot, config: Config, receive: Receive) -> None:
-    """Works until cancelled. Raises `OperatorError` when the address cannot be had or the token is not good."""
+async def listen(bot: Bot, config: Config, receive: Receive, ready: Callable[[], Awaitable[None]]) -> None:
+    """Works until cancelled; `ready` is awaited before anything is taken.
+
+    Raises `OperatorError` when the address cannot be had or the token is not good.
+    """
     try:
         listener = socket.create_server((config.host, config.port))
     except OSError as error:
@@ -42,6 +45,7 @@ async def listen(bot: Bot, config: Config, receive: Receive) -> None:
         timeout_graceful_shutdown=PATIENCE_S,
     )  # fmt: skip
     server = _Server(settings)
+    await ready()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         secret = config.webhook_secret.get_secret_value()

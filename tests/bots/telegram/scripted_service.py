@@ -24,7 +24,7 @@ async def main(url: str, folder: Path) -> None:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
     no_limits = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
     assistant = Assistant(ScriptedEngine(pause=0.1), store, quota=no_limits)
-    config = Config.model_validate({"token": TOKEN, "api_url": url, "allow": "*", "timeout": 2})
+    config = Config.model_validate({"token": TOKEN, "api_url": url, "allow": "*", "timeout": 2, "receipt": False})
     await run(config, assistant, store, ImagesConfig())
 
 

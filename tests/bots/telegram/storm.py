@@ -75,19 +75,22 @@ async def storm(
 
 
 def _ask(telegram: BotApi, number: int) -> _Asked:
-    """A captioned photo and two follow-ups at once; one chat in ten is a topic of a group."""
+    """A captioned photo or an album, and two follow-ups, at once; one chat in ten is a topic of a group."""
     if number % 10 == 9:
         chat = telegram.world.chat(-1000 - number, forum=True)
         person, mention = Person(telegram, chat, user_id=number + 1, topic=3), "@picture_bot "
     else:
         person, mention = Person(telegram, telegram.world.chat(number + 1)), ""
-    first = person.shows(photo("red"), f"{mention}first {number}", twice=number % 5 == 0)
+    album = f"album {number}" if number % 4 == 3 else None
+    first = person.shows(photo("red"), f"{mention}first {number}", twice=number % 5 == 0, album=album)
+    if album:
+        person.shows(photo("blue"), twice=number % 8 == 3, album=album)
     second = person.says(f"{mention}second {number}", twice=number % 7 == 0)
     third = person.says(f"{mention}third {number}")
     return _Asked(
         person,
         [
-            (first, f"Answer to 'first {number}' about [1] after 0 turns."),
+            (first, f"Answer to 'first {number}' about [{'1, 2' if album else '1'}] after 0 turns."),
             (second, f"Answer to 'second {number}' about [] after 1 turns."),
             (third, f"Answer to 'third {number}' about [] after 2 turns."),
         ],
