@@ -17,7 +17,8 @@ class Config(BaseModel, extra="forbid", frozen=True):
         description="Basic Information, App-Level Tokens, scope connections:write; begins with xapp-. Socket Mode.",
     )
     signing_secret: SecretStr | None = Field(
-        None, description="Instead of app_token: Slack sends to https://<your host>/slack/events of [bots.web]."
+        None,
+        description="Instead of app_token: Slack sends to /slack/events of [bots.web], whose hosts must name yours.",
     )
     allow: tuple[str, ...] = Field(
         (), description='Who is answered: ids of people (U…), channels (C…) and workspaces (T…); "*" is everybody.'

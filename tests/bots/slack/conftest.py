@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from PIL import Image as PilImage
-from starlette.applications import Starlette
 from starlette.routing import Router
 
+from bots import web
 from bots.slack import Config, run
 from core.assistant import Assistant
 from core.images import Config as ImagesConfig
@@ -66,17 +65,18 @@ class Scene:
 
     @asynccontextmanager
     async def bot_over_http(self, **changes: Any) -> AsyncIterator[None]:
-        """The bot behind a server that carries its route, as the web adapter does."""
-        app, router = Starlette(), Router()
-        app.mount("/slack", router)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        self.slack.http_url = f"http://127.0.0.1:{port}/slack/events"
-        config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)
+        """The bot behind the web adapter, which carries its route."""
+        router, ready = Router(redirect_slashes=False), asyncio.Event()
+
+        def listening(address: str) -> None:
+            self.slack.http_url = f"{address}/slack/events"
+            ready.set()
+
         assistant = Assistant(self.engine, self.store)
+        page = web.run(web.Config(port=0), assistant, self.store, ImagesConfig(), ready=listening, guests=router)
+        serving = asyncio.create_task(page)
+        await ready.wait()
+        config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)
         task = asyncio.create_task(run(config, assistant, self.store, ImagesConfig(), router))
         try:
             while not router.routes and not task.done():
@@ -84,9 +84,8 @@ class Scene:
             yield
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            server.should_exit = True
-            await serving
+            serving.cancel()
+            await asyncio.gather(task, serving, return_exceptions=True)
 
     async def finished(self, thread: str, count: int = 1, channel: str = "C0GENERAL") -> list[Json]:
         """The bot's messages in a thread, once nothing is waiting and `count` of them stand there whole."""

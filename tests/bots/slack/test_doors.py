@@ -41,7 +41,7 @@ async def test_an_address_that_is_used_up_does_not_leave_the_bot_deaf(scene: Sce
 
 
 async def test_over_http_the_same_questions_are_answered(scene: Scene) -> None:
-    scene.slack.copies = 3
+    scene.slack.copies, scene.slack.ack_s = 3, 20.0  # patient, so that a busy machine brings no retries
     async with scene.bot_over_http():
         asked = scene.slack.says(f"{ME} what is it?", (scene.slack.upload(png()),))
         assert await scene.answer(asked) == "Answer to 'what is it?' about [1] after 0 turns."
