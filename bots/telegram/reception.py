@@ -55,11 +55,12 @@ class Reception:
             self._desk.later(
                 query.answer(voice.explain(self._desk.stranger(query.from_user, query.message.chat.id))[:200])
             )
+        elif query.data == "stop" and self._desk.stop(conversation_id):
+            self._desk.later(query.answer(voice.say("Stopping …")))
         elif query.data == "stop":
-            running = self._desk.stop(conversation_id)
-            self._desk.later(
-                query.answer(voice.say("Stopping …") if running else voice.say("This is finished already."))
-            )
+            self._desk.later(query.answer(voice.say("This is finished already.")))
+            if query.message.text == voice.say("One moment …"):  # posted, but killed before it was written down
+                self._desk.later(query.message.delete())
         elif query.data in BUTTONS:
             # One press of one button counts, however often it is pressed.
             key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
