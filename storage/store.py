@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Self
 
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,10 +36,10 @@ class Store:
         self._database = database
         self._expire_days = expire_days
 
-    @staticmethod
-    async def open(config: Config) -> "Store":
+    @classmethod
+    async def open(cls, config: Config) -> Self:
         """Makes the database or brings it up to date. Raises `OperatorError`."""
-        return Store(await Database.open(config.url), config.expire_days, config.ratings)
+        return cls(await Database.open(config.url), config.expire_days, config.ratings)
 
     async def close(self) -> None:
         await self._database.close()

@@ -4,6 +4,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from bots.web.problem import problem
+from core.errors import BotError
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -16,7 +19,10 @@ async def alive() -> Response:
 @router.get("/readyz")
 async def ready(request: Request) -> Response:
     """The model is loaded (we are not started before it is), and the database can be written."""
-    await request.app.state.desk.store.check()
+    try:
+        await request.app.state.desk.store.check()
+    except BotError as error:
+        return problem(request.headers, 503, error)
     return PlainTextResponse("ok\n")
 
 

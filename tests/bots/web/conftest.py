@@ -71,11 +71,12 @@ async def service(
     engine: Engine | None = None,
     quota: Quota = UNLIMITED,
     storage: StoreConfig = StoreConfig(),
+    kind: type[Store] = Store,
     **settings: Any,
 ) -> AsyncIterator[Web]:
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
     url = f"sqlite+aiosqlite:///{folder / 'answers.db'}"
-    store = await Store.open(storage.model_copy(update={"url": url}))
+    store = await kind.open(storage.model_copy(update={"url": url}))
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = Config.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -6,6 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.conversation import Turn
+from core.errors import Busy
+from storage.store import Store
 from tests.bots.web.conftest import KEY, Web, events_of, photo, service, until
 from tests.fakes import ScriptedEngine
 
@@ -134,6 +137,36 @@ async def hanging_on(web: Web, conversation: str) -> str:
     async with httpx.AsyncClient(base_url=web.url, trust_env=False) as client:
         response = await client.post("/api/v1/analyze", data=fields, headers={"Idempotency-Key": KEY})
         return response.text
+
+
+class FullDisk(Store):
+    """Cannot save turns while it is full."""
+
+    full = False
+
+    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+        await self.check()
+        await super().save(conversation_id, turn, key, replaces)
+
+    async def check(self) -> None:
+        if self.full:
+            raise Busy("The disk is full.")
+
+
+async def test_an_answer_that_cannot_be_saved_is_tried_again_while_its_reader_waits(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine, kind=FullDisk) as web:
+        store = web.store
+        assert isinstance(store, FullDisk)
+        store.full = True
+        asking = asyncio.create_task(web.ask("What?", "red", key=KEY, stream="true"))
+        await until(lambda: engine.asked)
+        assert (await web.client.get("/readyz")).status_code == 503
+        store.full = False
+        events = events_of(await asking)
+        assert "".join(data["text"] for name, data in events if name == "piece") == events[-1][1]["text"]
+        stored = (await web.client.get(f"/api/v1/conversations/{events[-1][1]['conversation']}")).json()
+        assert len(stored["turns"]) == 1
 
 
 async def read_some(web: Web, key: str) -> None:
