@@ -14,6 +14,8 @@ from core.tables import csv_file, find_tables
 from core.voice import Voice
 
 LONG = 3000  # characters of an answer that is handier as a file
+CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and what `core.images` allows
+TOKEN_PIXELS = 32 * 32
 
 
 class Offer(StrEnum):
@@ -72,16 +74,17 @@ async def shown(
                     yield event
 
 
-def offers(turn: Turn | None) -> tuple[Offer, ...]:
-    """Nothing for an answer that failed."""
+def offers(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[Offer, ...]:
+    """Nothing for an answer that failed; no closer look at what was looked at with more than `image_tokens` already."""
     if turn is None or turn.answer is None or turn.answer.ending is Ending.FAILED:
         return ()
+    images = [picture.image for picture in turn.pictures]
     found = []
     if find_tables(turn.answer.text):
         found.append(Offer.CSV)
     if len(turn.answer.text) > LONG:
         found.append(Offer.TEXT)
-    if any(_lost_a_lot(picture.image) for picture in turn.pictures):
+    if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
         found.append(Offer.SMALL_PRINT)
     return tuple(found)
 
@@ -104,3 +107,7 @@ def _words(answer: Answer, turn: Turn | None, wishes: Wishes, notes: Sequence[st
 def _lost_a_lot(image: Image) -> bool:
     width, height = image.original_size
     return width * height > LOST_A_LOT * image.width * image.height
+
+
+def _looked_closer(image: Image, image_tokens: int) -> bool:
+    return image.width * image.height > 1.5 * image_tokens * TOKEN_PIXELS

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from bots.extras import Offer, offers, shown
+from bots.extras import CLOSER, MOST_TOKENS, Offer, offers, shown
 from bots.orders import obey, says
 from bots.reply import File
 from bots.request import Memory, Request
@@ -19,8 +19,6 @@ from core.errors import BadImage, BadQuestion, NotAllowed, NotFound
 from core.images import Config as ImagesConfig
 from core.images import make_image
 from core.voice import Voice
-
-CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and what `core.images` allows
 
 
 async def respond(
@@ -100,11 +98,13 @@ class _Response:
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
         tokens = min(MOST_TOKENS, CLOSER * self.images.image_tokens)
-        pictures = []
-        for picture in turn.pictures:
-            kept = await self.memory.picture(picture.image.id)
-            sharper = self.images.model_copy(update={"image_tokens": tokens})
-            pictures.append(await make_image(kept.original, sharper) if kept.original else kept)
+        sharper = self.images.model_copy(update={"image_tokens": tokens})
+        kept = [await self.memory.picture(picture.image.id) for picture in turn.pictures]
+        if not any(image.original for image in kept):
+            raise NotFound(
+                "The picture as it was sent was too large to keep. Please send the part with the small print."
+            )
+        pictures = [await make_image(image.original, sharper) if image.original else image for image in kept]
         async with aclosing(self._answer(Question(turn.text, tuple(pictures)))) as events:
             async for event in events:
                 yield event
@@ -120,7 +120,7 @@ class _Response:
         """The turn that was just answered; tells what else of it can be had."""
         turn = await self.assistant.history.answered(self.request.key)
         if self.request.offer is not None:
-            self.request.offer(offers(turn))
+            self.request.offer(offers(turn, self.images.image_tokens))
         return turn
 
     async def _turn_about(self) -> Turn | None:

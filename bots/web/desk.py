@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 
-from bots.response import CLOSER, MOST_TOKENS
+from bots.extras import CLOSER, MOST_TOKENS
 from bots.web.broadcast import Broadcast
 from bots.web.problem import Restarting
 from bots.web.shelf import Shelf

@@ -8,7 +8,7 @@ from typing import Any
 import pypdfium2
 from PIL import Image as PilImage
 
-from tests.bots.telegram.conftest import Chatting, photo, service, until
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.server import BotApi, Fault
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
@@ -97,6 +97,8 @@ async def test_small_print_is_read_from_the_picture_as_it_was_sent(
     quick, sharp = (conversation.turns[-1].pictures[0].image for conversation in engine.asked)
     assert sharp.width > 1.9 * quick.width
     assert engine.asked[1].turns[-1].text == "What does it say?"
+    await until(lambda: is_finished(ann.chat.by_bot()[-1]))
+    assert labels(ann.chat.by_bot()[-1]) == []  # there is nothing closer than that
 
 
 async def test_pages_of_a_pdf_become_pictures(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
