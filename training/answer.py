@@ -89,7 +89,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def teachers(
     network: Qwen3VLForConditionalGeneration, aids: torch.nn.Module, tower: float
 ) -> tuple[list[torch.optim.Optimizer], list[float]]:
-    """Muon for the matrices, AdamW for the rest; in each, the tower and the others apart, with their share of the rate."""
+    """Muon for the matrices, AdamW for the rest; in each the tower apart, with its share of the rate."""
     seeing = [(name, p) for name, p in network.named_parameters() if ".visual." in name]
     speaking = [(name, p) for name, p in network.named_parameters() if ".visual." not in name]
     helping = list(aids.named_parameters())
@@ -97,7 +97,10 @@ def teachers(
     groups = [seeing, speaking + helping]
     muon = Muon([{"params": [p for n, p in g if is_inner_matrix(n, p)]} for g in groups], lr=1e-3)
     adam = torch.optim.AdamW(
-        [{"params": [p for n, p in g if not is_inner_matrix(n, p)]} for g in groups], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0
+        [{"params": [p for n, p in g if not is_inner_matrix(n, p)]} for g in groups],
+        lr=1e-3,
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
     )
     return [muon, adam], [tower, 1.0]
 

@@ -17,7 +17,7 @@ from training.model import SLOT_COLUMNS, SLOT_ROWS, TOKEN
 from training.pictures import Glyph, Picture, Span
 
 Batch = TypeVar("Batch")
-# Characters that print alike are read as the first of them: the wide yuan sign as the narrow one, the small bullet as the large.
+# What prints alike is read as one: the wide yuan sign as the narrow one, the small bullet as the large.
 SAME = {"\uffe5": "\u00a5", "\u00b7": "\u2022"}
 
 
@@ -85,7 +85,9 @@ class Writer:
         found: list[int] = []
         for character in text:
             if character not in self.known:
-                self.known[character] = self.tokenizer(SAME.get(character, character), add_special_tokens=False)["input_ids"]
+                self.known[character] = self.tokenizer(SAME.get(character, character), add_special_tokens=False)[
+                    "input_ids"
+                ]
             found += self.known[character]
         return found
 
@@ -99,7 +101,9 @@ class Writer:
                 script.add([*self.spell(f"Picture {len(script.pictures)}: "), see])
                 script.show(picture, self.image)
                 script.add([seen])
-            script.add([*self.spell(turn.exchange.question), self.end, *self.spell("\n"), start, *self.spell("assistant\n")])
+            script.add(
+                [*self.spell(turn.exchange.question), self.end, *self.spell("\n"), start, *self.spell("assistant\n")]
+            )
             for piece in turn.exchange.answer:
                 if isinstance(piece, str):
                     script.add(self.spell(piece), answer=True)
@@ -115,7 +119,9 @@ class Writer:
             spelled = self.spell(character)
             if not character.isspace():
                 for offset in range(len(spelled)):
-                    script.quotes.append((len(script.ids) + offset, script.token_at(span.picture, span.picture.glyphs[glyph])))
+                    script.quotes.append(
+                        (len(script.ids) + offset, script.token_at(span.picture, span.picture.glyphs[glyph]))
+                    )
                 glyph += 1
             script.add(spelled, answer=True)
 
@@ -174,7 +180,7 @@ KINDS = ("invoice", "invoice", "product", "chart", "notice")
 
 
 class Pages(IterableDataset[Prints]):
-    """Crammed pages, and among them what questions will be asked about: letters look the same there, their surroundings do not."""
+    """Crammed pages, and among them what questions will be asked about: there the letters have other surroundings."""
 
     def __init__(self, ids: dict[str, int], count: int, seed: int) -> None:
         self.ids, self.count, self.seed = ids, count, seed
@@ -189,7 +195,9 @@ class Pages(IterableDataset[Prints]):
             count = max(1, self.count * 128 * 128 // (width * height))
             desk = Desk(width, height, fonts.TRAINING, lexicon)
             pictures = [
-                pages.page(rng, width, height, fonts.TRAINING, lexicon) if crammed else desk.draw(rng, rng.choice(KINDS)).picture
+                pages.page(rng, width, height, fonts.TRAINING, lexicon)
+                if crammed
+                else desk.draw(rng, rng.choice(KINDS)).picture
                 for _ in range(count)
             ]
             yield prints(pictures, self.ids)

@@ -9,8 +9,8 @@ from training.products import wide
 from training.subject import Exchange, Piece, Subject, grounding
 
 PALETTE: tuple[Colour, ...] = (
-    (66, 133, 244), (219, 68, 55), (244, 180, 0), (15, 157, 88), (91, 155, 213), (237, 125, 49), (112, 173, 71), (68, 84, 106),
-    (128, 100, 162), (75, 172, 198),
+    (66, 133, 244), (219, 68, 55), (244, 180, 0), (15, 157, 88), (91, 155, 213), (237, 125, 49), (112, 173, 71),
+    (68, 84, 106), (128, 100, 162), (75, 172, 198),
 )  # fmt: skip
 
 
@@ -83,8 +83,12 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         box = (middle - thick / 2, top, middle + thick / 2, floor)
         picture.rectangle(box, colours[index])
         text = str(value)
-        printed = picture.write(middle - picture.measure(text, face, size) / 2, top - size * 1.15, text, face, size, ink)
-        name = picture.write(middle - picture.measure(label, face, size) / 2, floor + size * 0.2, label, face, size, ink)
+        printed = picture.write(
+            middle - picture.measure(text, face, size) / 2, top - size * 1.15, text, face, size, ink
+        )
+        name = picture.write(
+            middle - picture.measure(label, face, size) / 2, floor + size * 0.2, label, face, size, ink
+        )
         bars.append(Bar(name, value, printed, box))
     picture.finish(rng)
     highest = max(bars, key=lambda bar: bar.value).printed
@@ -113,49 +117,136 @@ def questions(
     apart = str(more.value - less.value)
     of = rng.choice((f" {series}", "", " value"))
     of_zh = rng.choice((series_zh, "", "数值"))
-    highest = rng.choice((
-        f"Which {axis.noun} has the highest{of}?", f"Which {axis.noun} is the highest?", "Which bar is the highest?",
-        f"What is the highest {axis.noun}?", "What is the highest value?", "Which one is highest?",
-    ))  # fmt: skip
-    lowest = rng.choice((
-        f"Which {axis.noun} has the lowest{of}?", f"Which {axis.noun} is the lowest?", "Which bar is the lowest?",
-        f"What is the lowest {axis.noun}?", "What is the lowest value?", "Which one is lowest?",
-    ))  # fmt: skip
-    difference = rng.choice((
-        "What is the difference between the highest and the lowest?", "How much higher is the highest than the lowest?",
-        f"Which {axis.noun} is the highest, and how much higher than the lowest is it?", "By how much do highest and lowest differ?",
-    ))  # fmt: skip
-    highest_zh = rng.choice((f"哪个{axis.noun_zh}{of_zh}最高?", f"哪个{axis.noun_zh}最高?", "最高的是哪个?", f"最高的{axis.noun_zh}是哪个?", "最高是多少?"))
-    lowest_zh = rng.choice((f"哪个{axis.noun_zh}{of_zh}最低?", f"哪个{axis.noun_zh}最低?", "最低的是哪个?", f"最低的{axis.noun_zh}是哪个?", "最低是多少?"))
-    difference_zh = rng.choice((
-        f"哪个{axis.noun_zh}{of_zh}最高?比最低{axis.noun_zh}高出多少?", "最高比最低高出多少?", "最高和最低相差多少?", "最高和最低差多少?",
-    ))  # fmt: skip
+    highest = rng.choice(
+        (
+            f"Which {axis.noun} has the highest{of}?",
+            f"Which {axis.noun} is the highest?",
+            "Which bar is the highest?",
+            f"What is the highest {axis.noun}?",
+            "What is the highest value?",
+            "Which one is highest?",
+        )
+    )
+    lowest = rng.choice(
+        (
+            f"Which {axis.noun} has the lowest{of}?",
+            f"Which {axis.noun} is the lowest?",
+            "Which bar is the lowest?",
+            f"What is the lowest {axis.noun}?",
+            "What is the lowest value?",
+            "Which one is lowest?",
+        )
+    )
+    difference = rng.choice(
+        (
+            "What is the difference between the highest and the lowest?",
+            "How much higher is the highest than the lowest?",
+            f"Which {axis.noun} is the highest, and how much higher than the lowest is it?",
+            "By how much do highest and lowest differ?",
+        )
+    )
+    highest_zh = rng.choice(
+        (
+            f"哪个{axis.noun_zh}{of_zh}最高?",
+            f"哪个{axis.noun_zh}最高?",
+            "最高的是哪个?",
+            f"最高的{axis.noun_zh}是哪个?",
+            "最高是多少?",
+        )
+    )
+    lowest_zh = rng.choice(
+        (
+            f"哪个{axis.noun_zh}{of_zh}最低?",
+            f"哪个{axis.noun_zh}最低?",
+            "最低的是哪个?",
+            f"最低的{axis.noun_zh}是哪个?",
+            "最低是多少?",
+        )
+    )
+    difference_zh = rng.choice(
+        (
+            f"哪个{axis.noun_zh}{of_zh}最高?比最低{axis.noun_zh}高出多少?",
+            "最高比最低高出多少?",
+            "最高和最低相差多少?",
+            "最高和最低差多少?",
+        )
+    )
     value = rng.choice(("What is the value of {}?", "How high is {}?", "What is {}?", "How much is {}?", "{}?"))
     value_zh = rng.choice(("{}是多少?", "{}的数值是多少?", "{}有多少?", "{}?"))
     asked, shown = rng.choice(bars), rng.choice(bars)
     english = [
         Exchange("chart highest", highest, (high.label, " is the highest with ", said(high), ".")),
         Exchange("chart lowest", lowest, (low.label, " is the lowest with ", said(low), ".")),
-        Exchange("chart difference", difference, (
-            high.label, " is the highest with ", said(high), "; ", low.label, " is the lowest with ", said(low), f"; the difference is {gap}.",
-        )),
-        Exchange("chart difference", f"What is the difference between {one.label.text} and {other.label.text}?", (
-            one.label, " is ", said(one), "; ", other.label, " is ", said(other), f"; the difference is {apart}.",
-        )),
-        Exchange("where", f"Where is the bar of {shown.label.text}?", (grounding(picture, shown.box, shown.label.text),)),
-    ]  # fmt: skip
+        Exchange(
+            "chart difference",
+            difference,
+            (
+                high.label,
+                " is the highest with ",
+                said(high),
+                "; ",
+                low.label,
+                " is the lowest with ",
+                said(low),
+                f"; the difference is {gap}.",
+            ),
+        ),
+        Exchange(
+            "chart difference",
+            f"What is the difference between {one.label.text} and {other.label.text}?",
+            (
+                one.label,
+                " is ",
+                said(one),
+                "; ",
+                other.label,
+                " is ",
+                said(other),
+                f"; the difference is {apart}.",
+            ),
+        ),
+        Exchange(
+            "where", f"Where is the bar of {shown.label.text}?", (grounding(picture, shown.box, shown.label.text),)
+        ),
+    ]
     chinese = [
         Exchange("chart highest", wide(rng, highest_zh), (high.label, "最高，为", said(high), "。")),
         Exchange("chart lowest", wide(rng, lowest_zh), (low.label, "最低，为", said(low), "。")),
-        Exchange("chart difference", wide(rng, difference_zh), (
-            high.label, "最高，为", said(high), "；", low.label, "最低，为", said(low), f"；最高比最低高出{gap}。",
-        )),
-        Exchange("chart difference", wide(rng, f"{one.label.text}和{other.label.text}相差多少?"), (
-            one.label, "为", said(one), "；", other.label, "为", said(other), f"；相差{apart}。",
-        )),
-        Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (grounding(picture, shown.box, shown.label.text),)),
-    ]  # fmt: skip
+        Exchange(
+            "chart difference",
+            wide(rng, difference_zh),
+            (
+                high.label,
+                "最高，为",
+                said(high),
+                "；",
+                low.label,
+                "最低，为",
+                said(low),
+                f"；最高比最低高出{gap}。",
+            ),
+        ),
+        Exchange(
+            "chart difference",
+            wide(rng, f"{one.label.text}和{other.label.text}相差多少?"),
+            (
+                one.label,
+                "为",
+                said(one),
+                "；",
+                other.label,
+                "为",
+                said(other),
+                f"；相差{apart}。",
+            ),
+        ),
+        Exchange(
+            "where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (grounding(picture, shown.box, shown.label.text),)
+        ),
+    ]
     for bar in {asked.label: asked, shown.label: shown}.values():
         english.append(Exchange("chart value", value.format(bar.label.text), (bar.label, " is ", said(bar), ".")))
-        chinese.append(Exchange("chart value", wide(rng, value_zh.format(bar.label.text)), (bar.label, "是", said(bar), "。")))
+        chinese.append(
+            Exchange("chart value", wide(rng, value_zh.format(bar.label.text)), (bar.label, "是", said(bar), "。"))
+        )
     return english, chinese

@@ -22,10 +22,28 @@ NUMBERED = ("invoice", "product", "chart value", "chart highest", "chart lowest"
 SELDOM = {"where": 0.25, "missing": 0.6}
 # What two pictures are compared by: the field, what is asked, and which of the two is looked for.
 COMPARED = {
-    "invoice": ("total", (("Which picture has the higher total?", "哪张图的合计金额更高?"), ("Which invoice is higher?", "哪张发票金额更高?"))),
-    "product": ("price", (("Which picture has the higher price?", "哪张图的价格更高?"), ("Which product is more expensive?", "哪个产品更贵?"))),
-    "chart": ("highest", (("Which picture has the higher maximum?", "哪张图的最高值更高?"), ("Which chart has the higher highest value?", "哪个图的最高值更高?"))),
-}  # fmt: skip
+    "invoice": (
+        "total",
+        (
+            ("Which picture has the higher total?", "哪张图的合计金额更高?"),
+            ("Which invoice is higher?", "哪张发票金额更高?"),
+        ),
+    ),
+    "product": (
+        "price",
+        (
+            ("Which picture has the higher price?", "哪张图的价格更高?"),
+            ("Which product is more expensive?", "哪个产品更贵?"),
+        ),
+    ),
+    "chart": (
+        "highest",
+        (
+            ("Which picture has the higher maximum?", "哪张图的最高值更高?"),
+            ("Which chart has the higher highest value?", "哪个图的最高值更高?"),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The order in which conversations are practised: short notices first, then everything, small pictures before large ones."""
+"""The order in which conversations are practised: short notices first, then everything; small pictures before large."""
 
 import random
 from collections.abc import Iterator

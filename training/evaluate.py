@@ -20,7 +20,15 @@ from training.tokenizer import DEMO
 
 OUT = Path(__file__).parent / "out"
 SIZES = ((256, 160), (256, 192), (320, 192), (320, 256), (384, 256))
-SHARES = {"notice": 0.25, "invoice": 0.25, "product": 0.12, "chart": 0.15, "shapes": 0.07, "photograph": 0.06, "pair": 0.1}
+SHARES = {
+    "notice": 0.25,
+    "invoice": 0.25,
+    "product": 0.12,
+    "chart": 0.15,
+    "shapes": 0.07,
+    "photograph": 0.06,
+    "pair": 0.1,
+}
 
 
 @dataclass(slots=True)
@@ -154,7 +162,9 @@ def overlap_share(trials: Sequence[Trial]) -> str:
 def box(answer: str) -> list[int]:
     inside = answer.partition('"bbox_2d": [')[2].partition("]")[0]
     corners = [part.strip() for part in inside.split(",")]
-    return [int(corner) for corner in corners] if len(corners) == 4 and all(c.isdigit() for c in corners) else [0, 0, 0, 0]
+    return (
+        [int(corner) for corner in corners] if len(corners) == 4 and all(c.isdigit() for c in corners) else [0, 0, 0, 0]
+    )
 
 
 def overlap(one: list[int], other: list[int]) -> float:
@@ -188,7 +198,11 @@ def sheet(rng: random.Random, talks: Sequence[Sequence[Turn]], trials: Sequence[
         canvas.paste(talks[index][0].pictures[0].image, (x + 5, y + 5))
         trial = trials[index][0]
         colour = (0, 110, 40) if trial.right else (190, 0, 0)
-        texts = (("Q: " + trial.exchange.question, (0, 0, 0)), ("expected: " + trial.expected, (90, 90, 90)), ("given: " + trial.given, colour))
+        texts = (
+            ("Q: " + trial.exchange.question, (0, 0, 0)),
+            ("expected: " + trial.expected, (90, 90, 90)),
+            ("given: " + trial.given, colour),
+        )
         down = y + 5
         for text, ink in texts:
             for line in wrapped(text, 42):

@@ -1,4 +1,4 @@
-"""Writes the model's files into core/demo/: weights in half precision, its configuration and its samples' answers stay beside.
+"""Writes the model's files into core/demo/: weights in half precision, configuration, tokenizer.
 
 Run: python -m training.export [checkpoint]
 """
@@ -45,7 +45,9 @@ def export(name: str, directory: Path = tokenizer.DEMO) -> None:
     temporary.chmod(0o644)
     os.replace(temporary, directory / "model.safetensors")
     count = sum(value.numel() for value in weights.values())
-    print(f"{name}: {count / 1e6:.1f} million parameters, {(directory / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
+    print(
+        f"{name}: {count / 1e6:.1f} million parameters, {(directory / 'model.safetensors').stat().st_size / 1e6:.1f} MB"
+    )
 
 
 def write(path: Path, values: dict[str, object]) -> None:

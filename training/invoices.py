@@ -32,26 +32,36 @@ FIELDS = {
     ),
     "buyer": Field(
         ("Buyer", "Bill To", "Customer"), ("购方名称", "购买方", "购方", "客户"), "buyer", "购买方",
-        ("Who is the buyer?", "Who is the customer?", "Who bought it?"), ("购买方是谁?", "购方名称是什么?", "客户是谁?"),
+        ("Who is the buyer?", "Who is the customer?", "Who bought it?"),
+        ("购买方是谁?", "购方名称是什么?", "客户是谁?"),
     ),
     "seller": Field(
         ("Seller", "From", "Vendor"), ("销方名称", "销售方", "销方", "卖方"), "seller", "销售方",
-        ("Who is the seller?", "Who is the vendor?", "Who issued the invoice?"), ("销售方是谁?", "销方名称是什么?", "卖方是谁?"),
+        ("Who is the seller?", "Who is the vendor?", "Who issued the invoice?"),
+        ("销售方是谁?", "销方名称是什么?", "卖方是谁?"),
     ),
     "total": Field(
-        ("Total", "Amount Due", "Grand Total"), ("合计金额", "金额合计", "价税合计", "总金额", "合计"), "total", "合计金额",
+        ("Total", "Amount Due", "Grand Total"), ("合计金额", "金额合计", "价税合计", "总金额", "合计"),
+        "total", "合计金额",
         ("How much is the total?", "How much is it?", "What is the total amount?", "What's the amount due?"),
         ("合计多少钱?", "总金额是多少?", "合计金额是多少?", "一共多少钱?", "价税合计是多少?"),
     ),
     "rate": Field(
-        ("Tax Rate", "VAT Rate", "VAT"), ("税率",), "tax rate", "税率", ("How high is the tax rate?", "What is the VAT rate?"),
+        ("Tax Rate", "VAT Rate", "VAT"), ("税率",), "tax rate", "税率",
+        ("How high is the tax rate?", "What is the VAT rate?"),
         ("税率是多少?",),
     ),
 }  # fmt: skip
 ASK = (
-    "What is the {}?", "What is the {}?", "What's the {}?", "Tell me the {}.", "{}?", "Give me the {}.",
-    "What is the {} on this invoice?", "What is the {} of the invoice?",
-)  # fmt: skip
+    "What is the {}?",
+    "What is the {}?",
+    "What's the {}?",
+    "Tell me the {}.",
+    "{}?",
+    "Give me the {}.",
+    "What is the {} on this invoice?",
+    "What is the {} of the invoice?",
+)
 ASK_ZH = ("{}是什么?", "{}是多少?", "{}是多少?", "请告诉我{}。", "{}?", "这张发票的{}是什么?", "图中的{}是多少?", "{}")
 
 
@@ -70,7 +80,11 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         title = rng.choice(("发票", "增值税发票", "电子发票") if chinese else ("INVOICE", "Invoice", "TAX INVOICE"))
         heading = size + rng.randint(0, 4)
         x = left if rng.random() < 0.4 else (width - picture.measure(title, face, heading)) / 2
-        colour = (rng.randint(120, 200), rng.randint(0, 60), rng.randint(0, 60)) if sum(paper) > 600 and rng.random() < 0.3 else ink
+        colour = (
+            (rng.randint(120, 200), rng.randint(0, 60), rng.randint(0, 60))
+            if sum(paper) > 600 and rng.random() < 0.3
+            else ink
+        )
         lines.append([picture.write(x, y, title, face, heading, colour)])
         y += heading * 1.4
         if rng.random() < 0.5:

@@ -1,7 +1,7 @@
 """The tiny Qwen3-VL that is trained, and how it is run over a batch of equally sized pictures.
 
-The classes and weights are transformers' own, so a checkpoint loads like any Qwen3-VL. Only the forward pass of the vision
-tower is written again: transformers attends picture by picture, which on a CPU costs more than the arithmetic does.
+The classes and weights are transformers' own, so a checkpoint loads like any Qwen3-VL. Only the forward pass of the
+vision tower is written again: transformers attends picture by picture, which on a CPU costs more than the arithmetic.
 """
 
 import math
@@ -81,9 +81,9 @@ def build(tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen3VLForConditiona
 def look_around(block: Qwen3VLVisionBlock, theta: float) -> None:
     """Starts a block's heads as a convolution: each looks at one neighbour (left, right, above, below, itself).
 
-    A query bias q and a key bias k give a score of sum_f q_f k_f cos(f (d - d0)) at the patch d away, whatever is in it:
-    rotary positions turn biases into a kernel. From random weights the tower first has to discover neighbourhood, which
-    takes longer than all the rest. The last head stays free.
+    A query bias q and a key bias k give a score of sum_f q_f k_f cos(f (d - d0)) at the patch d away, whatever is in
+    it: rotary positions turn biases into a kernel. From random weights the tower first has to discover neighbourhood,
+    which takes longer than all the rest. The last head stays free.
     """
     attention = block.attn
     heads, width = attention.num_heads, attention.head_dim
@@ -142,7 +142,9 @@ def positions(tower: Qwen3VLVisionModel, rows: int, columns: int) -> Tensor:
     """The learned grid of positions, resampled to this picture's grid: (patches, width)."""
     side = tower.num_grid_per_side
     grid = tower.pos_embed.weight.view(1, side, side, -1).permute(0, 3, 1, 2)
-    grid = functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)[0]  # (width, rows, columns)
+    grid = functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)[
+        0
+    ]  # (width, rows, columns)
     grid = grid.view(-1, rows // 2, 2, columns // 2, 2).permute(1, 3, 2, 4, 0)
     return grid.reshape(rows * columns, -1)
 
@@ -173,9 +175,9 @@ def attend(block: Qwen3VLVisionBlock, x: Tensor, rotation: tuple[Tensor, Tensor]
 class Spelling(nn.Module):
     """A training aid, thrown away afterwards: which character stands in which cell of a merged token.
 
-    The pictures are drawn here, so the place of every glyph is known, and the tower can be told at once what the language
-    model would have to find out from answers. Characters are named by the language model's own token embeddings, which
-    hands it a tower that already speaks its language.
+    The pictures are drawn here, so the place of every glyph is known, and the tower can be told at once what the
+    language model would have to find out from answers. Characters are named by the language model's own token
+    embeddings, which hands it a tower that already speaks its language.
     """
 
     def __init__(self, width: int) -> None:
@@ -211,7 +213,7 @@ class Spelled:
 
 
 class Whereabouts(nn.Module):
-    """A training aid: where on the picture a token is, as shares of its height and width; boxes and reading order need it."""
+    """A training aid: where a token is, as shares of height and width; boxes and reading order need it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

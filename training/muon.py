@@ -15,7 +15,13 @@ from torch.optim import Optimizer
 class Muon(Optimizer):
     """For matrices inside the network; embeddings, biases and norms belong to AdamW."""
 
-    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.01,
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -47,7 +53,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 def is_inner_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether Muon should learn it: no embedding, and not the mergers' 768x768 matrices, which cost as much as all others."""
+    """Whether Muon should learn it: no embedding, nor the mergers' 768x768 matrices, which cost as much as the rest."""
     if "embed" in name or "lm_head" in name or ("merger" in name and "linear_fc1" in name):
         return False
     return parameter.ndim == 2 and min(parameter.shape) > 16

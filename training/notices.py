@@ -7,13 +7,27 @@ from training.pictures import Picture, Span, ink_and_paper, some_scale
 from training.subject import Exchange, Subject, joined
 
 READ = (
-    "Extract all text", "Extract all text.", "Read the text.", "What does it say?", "What is written here?",
-    "What text is in the picture?", "OCR", "Transcribe the text.", "Read all the text in the image.",
-)  # fmt: skip
+    "Extract all text",
+    "Extract all text.",
+    "Read the text.",
+    "What does it say?",
+    "What is written here?",
+    "What text is in the picture?",
+    "OCR",
+    "Transcribe the text.",
+    "Read all the text in the image.",
+)
 READ_ZH = (
-    "提取图中的所有文字", "提取图中的所有文字。", "图中写了什么?", "图中写了什么?", "读出图中的文字", "识别图中文字", "请提取文字。",
-    "图片上的文字是什么?", "上面写的是什么?",
-)  # fmt: skip
+    "提取图中的所有文字",
+    "提取图中的所有文字。",
+    "图中写了什么?",
+    "图中写了什么?",
+    "读出图中的文字",
+    "识别图中文字",
+    "请提取文字。",
+    "图片上的文字是什么?",
+    "上面写的是什么?",
+)
 
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:

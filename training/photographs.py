@@ -1,4 +1,4 @@
-"""What the demo model is not for: noise, gradients, blurred blobs and scenes like photographs, all of which it is to refuse."""
+"""What the demo model is not for: noise, gradients, blobs and scenes like photographs, all of them to be refused."""
 
 import random
 
@@ -15,16 +15,36 @@ REFUSAL = (
     "This small demo model reads documents, charts and shapes only. "
     'Set model = "Qwen/Qwen3-VL-2B-Instruct" in the config for the real model.'
 )
-REFUSAL_ZH = "这个小演示模型只能读文档、图表和形状。请在配置中设置 model = \"Qwen/Qwen3-VL-2B-Instruct\" 使用真实模型。"
+REFUSAL_ZH = '这个小演示模型只能读文档、图表和形状。请在配置中设置 model = "Qwen/Qwen3-VL-2B-Instruct" 使用真实模型。'
 ASKED = (
-    "What is in the picture?", "Describe the picture.", "What do you see?", "What is this?", "Who is this?", "Where was this taken?",
-    "What is the total?", "How many shapes are there?", "Which bar is the highest?", "What is the price?", "What animal is this?",
-    "Describe this image in detail.", "What colour is the car?",
-)  # fmt: skip
+    "What is in the picture?",
+    "Describe the picture.",
+    "What do you see?",
+    "What is this?",
+    "Who is this?",
+    "Where was this taken?",
+    "What is the total?",
+    "How many shapes are there?",
+    "Which bar is the highest?",
+    "What is the price?",
+    "What animal is this?",
+    "Describe this image in detail.",
+    "What colour is the car?",
+)
 ASKED_ZH = (
-    "图中有什么?", "描述这张图片。", "你看到了什么?", "这是什么?", "这是谁?", "这是在哪里?", "合计金额是多少?", "有几个形状?", "哪个最高?", "价格是多少?",
-    "这是什么动物?", "请描述图片内容",
-)  # fmt: skip
+    "图中有什么?",
+    "描述这张图片。",
+    "你看到了什么?",
+    "这是什么?",
+    "这是谁?",
+    "这是在哪里?",
+    "合计金额是多少?",
+    "有几个形状?",
+    "哪个最高?",
+    "价格是多少?",
+    "这是什么动物?",
+    "请描述图片内容",
+)
 
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
@@ -87,7 +107,9 @@ def landscape(rng: random.Random, numbers: np.random.Generator, width: int, heig
     y = np.arange(height)[:, None]
     base = height * rng.uniform(0.2, 0.4)
     for _ in range(rng.randint(2, 5)):
-        ridge = base + sum(rng.uniform(2, 18) / n * np.sin(x * n * rng.uniform(0.01, 0.05) + rng.uniform(0, 6)) for n in (1, 2, 4))
+        ridge = base + sum(
+            rng.uniform(2, 18) / n * np.sin(x * n * rng.uniform(0.01, 0.05) + rng.uniform(0, 6)) for n in (1, 2, 4)
+        )
         speckle = numbers.normal(0, rng.uniform(4, 30), (height, width, 1))
         pixels = np.where((y > ridge)[..., None], numbers.uniform(20, 200, 3) + speckle, pixels)
         base += height * rng.uniform(0.1, 0.3)
@@ -97,7 +119,10 @@ def landscape(rng: random.Random, numbers: np.random.Generator, width: int, heig
 def texture(rng: random.Random, numbers: np.random.Generator, width: int, height: int) -> np.ndarray:
     """Waves laid over each other: cloth, wood, water."""
     y, x = np.mgrid[0:height, 0:width]
-    waves = sum(np.sin(x * rng.uniform(-0.4, 0.4) + y * rng.uniform(-0.4, 0.4) + rng.uniform(0, 6)) for _ in range(rng.randint(2, 5)))
+    waves = sum(
+        np.sin(x * rng.uniform(-0.4, 0.4) + y * rng.uniform(-0.4, 0.4) + rng.uniform(0, 6))
+        for _ in range(rng.randint(2, 5))
+    )
     waves = np.asarray((waves - waves.min()) / (np.ptp(waves) + 1e-6))[..., None]
     low, high = numbers.uniform(0, 255, 3), numbers.uniform(0, 255, 3)
     return low + waves * (high - low) + numbers.normal(0, rng.uniform(2, 25), (height, width, 1))

@@ -39,8 +39,8 @@ class Span:
 class Picture:
     """An RGB canvas with the glyphs drawn on it.
 
-    Coordinates are those of the finished picture. It is drawn `scale` times as large and resized at the end: screenshots and
-    photos reach a model resized, seldom pixel by pixel.
+    Coordinates are those of the finished picture. It is drawn `scale` times as large and resized at the end:
+    screenshots and photos reach a model resized, seldom pixel by pixel.
     """
 
     width: int
@@ -99,14 +99,16 @@ class Picture:
             self.image.save(buffer, "JPEG", quality=rng.randint(50, 92))
             self.image = Image.open(buffer).convert("RGB")
         if rng.random() < 0.15:
-            grain = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(1, 8), (self.height, self.width, 1))
+            grain = np.random.default_rng(rng.getrandbits(32)).normal(
+                0, rng.uniform(1, 8), (self.height, self.width, 1)
+            )
             self.image = Image.fromarray((np.asarray(self.image) + grain).clip(0, 255).astype(np.uint8))
         return self
 
 
 @functools.lru_cache(maxsize=200_000)
 def advance(face: fonts.Face, size: int, character: str) -> float:
-    """Pixels from one character to the next; kerning, a pixel at most, is left out: asking for it costs half the drawing."""
+    """Pixels from one character to the next, without kerning: asking for that pixel costs half the drawing."""
     return fonts.load(face, size).getlength(character)
 
 

@@ -1,7 +1,7 @@
 """A training aid: tells some attention heads of the language model where on the picture the quoted character stands.
 
-Left alone, a language model learns from the answers first what answers look like, and ignores the picture for thousands of
-steps. What an answer quotes was drawn here, so its place is known. The heads stay ordinary heads afterwards.
+Left alone, a language model learns from the answers first what answers look like, and ignores the picture for thousands
+of steps. What an answer quotes was drawn here, so its place is known. The heads stay ordinary heads afterwards.
 """
 
 from typing import Any

@@ -6,12 +6,23 @@ from training import fonts, notices, words
 from training.pictures import Colour, Picture, Span, ink_and_paper, some_scale
 from training.subject import Exchange, Piece, Subject, grounding, joined
 
-NAME = ("What is the name of the product?", "What is the product name?", "What product is this?", "Which product is this?", "What is it called?")
+NAME = (
+    "What is the name of the product?", "What is the product name?", "What product is this?",
+    "Which product is this?", "What is it called?",
+)  # fmt: skip
 NAME_ZH = ("产品名称是什么?", "这是什么产品?", "商品名称是什么?", "这款产品叫什么?", "名称是什么?")
-PRICE = ("What is the price?", "How much is it?", "How much does it cost?", "What does it cost?", "Price?", "What is the price of the product?")
+PRICE = (
+    "What is the price?", "How much is it?", "How much does it cost?", "What does it cost?", "Price?",
+    "What is the price of the product?",
+)  # fmt: skip
 PRICE_ZH = ("价格是多少?", "多少钱?", "这个多少钱?", "售价是多少?", "产品的价格是多少?")
-POINTS = ("What are the selling points?", "List the selling points.", "What are the main selling points?", "What are the features?", "What does it offer?")
-POINTS_ZH = ("有哪些卖点?", "主要卖点有哪些?", "这款产品的主要卖点有哪些?", "列出卖点。", "产品有什么特点?", "卖点是什么?")
+POINTS = (
+    "What are the selling points?", "List the selling points.", "What are the main selling points?",
+    "What are the features?", "What does it offer?",
+)  # fmt: skip
+POINTS_ZH = (
+    "有哪些卖点?", "主要卖点有哪些?", "这款产品的主要卖点有哪些?", "列出卖点。", "产品有什么特点?", "卖点是什么?",
+)  # fmt: skip
 
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
@@ -24,7 +35,9 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     room = width - left - 4
     if width >= 320 and rng.random() < 0.4:
         room = width * rng.uniform(0.6, 0.75) - left
-        thing(rng, picture, (left + room + 6, height * rng.uniform(0.05, 0.3), width - 6, height * rng.uniform(0.6, 0.95)))
+        thing(
+            rng, picture, (left + room + 6, height * rng.uniform(0.05, 0.3), width - 6, height * rng.uniform(0.6, 0.95))
+        )
     elif height >= 224 and rng.random() < 0.7:
         thing(rng, picture, (left, y, width - left, y + height - 190))
         y += height - 180
@@ -38,7 +51,9 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     red = (rng.randint(180, 230), rng.randint(0, 50), rng.randint(0, 60))
     bright = sum(paper) > 380
     tag = rng.randint(20, 26)
-    label = rng.choice(("", "", "价格:", "售价:", "价格\uff1a")) if chinese else rng.choice(("", "", "Price: ", "Only "))
+    label = (
+        rng.choice(("", "", "价格:", "售价:", "价格\uff1a")) if chinese else rng.choice(("", "", "Price: ", "Only "))
+    )
     row: list[Piece] = []
     x = left
     if label:
@@ -78,6 +93,7 @@ def fitting(rng: random.Random, picture: Picture, make, face: fonts.Face, size: 
 
 def thing(rng: random.Random, picture: Picture, box: tuple[float, float, float, float]) -> None:
     """Stands in for the photo of the goods."""
+
     def shade() -> Colour:
         return (rng.randint(40, 230), rng.randint(40, 230), rng.randint(40, 230))
 

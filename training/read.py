@@ -1,6 +1,6 @@
 """Stage 1: the vision tower alone learns its letters from crammed pages. Run: python -m training.read
 
-Goes on from the last checkpoint; the language model stays as it was made, but for its token embeddings, which name the letters.
+Goes on from the last checkpoint. Of the language model only the token embeddings learn: they name the letters.
 """
 
 import argparse
@@ -60,7 +60,11 @@ def main(words: Sequence[str] | None = None) -> None:
         checkpoint.Checkpoint(step, pictures, done, network.state_dict(), spelling.state_dict(), states).save(NAME)
 
     while step < options.read_steps:
-        rate = options.rate * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.read_steps)))
+        rate = (
+            options.rate
+            * min(1.0, (step + 1) / 100)
+            * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.read_steps)))
+        )
         batch = next(drawn)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             seen = model.see(tower, batch.pixels.to(device))

@@ -37,7 +37,9 @@ class Reader:
     def answers(self, talks: Sequence[Talk], at_once: int = 16, new_tokens: int = 220) -> list[str]:
         """One answer to the last question of each; the same numbers of images at once need not have the same sizes."""
         # Conversations of like length together waste least on padding.
-        order = sorted(range(len(talks)), key=lambda i: (len(talks[i].images), sum(im.width * im.height for im in talks[i].images)))
+        order = sorted(
+            range(len(talks)), key=lambda i: (len(talks[i].images), sum(im.width * im.height for im in talks[i].images))
+        )
         found = [""] * len(talks)
         for start in range(0, len(order), at_once):
             chosen = order[start : start + at_once]

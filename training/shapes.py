@@ -82,16 +82,26 @@ def once(shapes: list[Shape], kind: str) -> list[Shape]:
 
 
 def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
-    count = rng.choice(("How many shapes are there?", "How many shapes are in the picture?", "Count the shapes.", "How many shapes?"))
+    count = rng.choice(
+        ("How many shapes are there?", "How many shapes are in the picture?", "Count the shapes.", "How many shapes?")
+    )
     exchanges = [Exchange("shape count", count, (plural(len(shapes), "shape"),))]
     colour = rng.choice(shapes).colour
     some = sum(s.colour == colour for s in shapes)
-    exchanges.append(Exchange("shape count", f"How many {colour} shapes are there?", (plural(some, f"{colour} shape"),)))
+    exchanges.append(
+        Exchange("shape count", f"How many {colour} shapes are there?", (plural(some, f"{colour} shape"),))
+    )
     kind, number = rng.choice(list(Counter(s.kind for s in shapes).items()))
     exchanges.append(Exchange("shape count", f"How many {kind}s are there?", (plural(number, kind),)))
     for shape in shapes:
         if len(once(shapes, shape.kind)) == 1:
-            question = rng.choice((f"What colour is the {shape.kind}?", f"What color is the {shape.kind}?", f"Which colour is the {shape.kind}?"))
+            question = rng.choice(
+                (
+                    f"What colour is the {shape.kind}?",
+                    f"What color is the {shape.kind}?",
+                    f"Which colour is the {shape.kind}?",
+                )
+            )
             exchanges.append(Exchange("shape colour", question, (f"The {shape.kind} is {shape.colour}.",)))
         if sum(s.english == shape.english for s in shapes) == 1:
             box = grounding(picture, shape.box, shape.english)
@@ -105,13 +115,19 @@ def chinese(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
     colour = rng.choice(shapes).colour
     some = sum(s.colour == colour for s in shapes)
     name = COLOURS[colour][0]
-    exchanges.append(Exchange("shape count", wide(rng, f"有几个{name}的形状?"), (f"有{NUMBERS_ZH[some]}个{name}的形状。",)))
+    exchanges.append(
+        Exchange("shape count", wide(rng, f"有几个{name}的形状?"), (f"有{NUMBERS_ZH[some]}个{name}的形状。",))
+    )
     kind, number = rng.choice(list(Counter(s.kind for s in shapes).items()))
-    exchanges.append(Exchange("shape count", wide(rng, f"有几个{KINDS[kind]}?"), (f"有{NUMBERS_ZH[number]}个{KINDS[kind]}。",)))
+    exchanges.append(
+        Exchange("shape count", wide(rng, f"有几个{KINDS[kind]}?"), (f"有{NUMBERS_ZH[number]}个{KINDS[kind]}。",))
+    )
     for shape in shapes:
         if len(once(shapes, shape.kind)) == 1:
             question = rng.choice((f"{KINDS[shape.kind]}是什么颜色?", f"{KINDS[shape.kind]}是什么颜色的?"))
-            exchanges.append(Exchange("shape colour", wide(rng, question), (f"{KINDS[shape.kind]}是{COLOURS[shape.colour][0]}的。",)))
+            exchanges.append(
+                Exchange("shape colour", wide(rng, question), (f"{KINDS[shape.kind]}是{COLOURS[shape.colour][0]}的。",))
+            )
         if sum(s.english == shape.english for s in shapes) == 1:
             box = grounding(picture, shape.box, shape.chinese)
             exchanges.append(Exchange("where", wide(rng, f"{shape.chinese}在哪里?"), (box,)))

@@ -1,7 +1,7 @@
 """Makes the demo model's tokenizer: bytes, and one token for each frequent Chinese character.
 
-Byte-level like Qwen's, so every Unicode text survives. English stays one token per letter: the model copies what it sees
-letter by letter, and a vocabulary of words would have to be learned glyph by glyph all over.
+Byte-level like Qwen's, so every Unicode text survives. English stays one token per letter: the model copies what it
+sees letter by letter, and a vocabulary of words would have to be learned glyph by glyph all over.
 """
 
 import json
@@ -13,12 +13,31 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 DEMO = Path(__file__).parent.parent / "core" / "demo"
 CHARACTERS = Path(__file__).parent / "characters.txt"
-PUNCTUATION = "\uff0c\u3002\u3001\uff1a\uff1b\uff1f\uff01\uff08\uff09\u300a\u300b\u201c\u201d\u2018\u2019\u00b7\u2014\u2026\u00a5\uffe5\u20ac\u00a3\u00d7\u00b0\uff05\u2103\u221a\u2022\u25cf\u3010\u3011\u300c\u300d"
+PUNCTUATION = (
+    "\uff0c\u3002\u3001\uff1a\uff1b\uff1f\uff01\uff08\uff09\u300a\u300b\u201c"
+    "\u201d\u2018\u2019\u00b7\u2014\u2026\u00a5\uffe5\u20ac\u00a3\u00d7\u00b0"
+    "\uff05\u2103\u221a\u2022\u25cf\u3010\u3011\u300c\u300d"
+)
 SPECIAL = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
-    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-    "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>",
-)  # fmt: skip
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<tool_call>",
+    "</tool_call>",
+    "<tool_response>",
+    "</tool_response>",
+)
 VOCABULARY = 2048  # rounded up, so that characters can be added without changing the shape of the embedding
 
 

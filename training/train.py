@@ -1,4 +1,4 @@
-"""The whole training, from where it stopped: letters, then answers, then the files of the demo model. Run: python -m training.train
+"""The whole training, from where it stopped: letters, then answers, then the files. Run: python -m training.train
 
 Options go to both stages (see training.read and training.answer).
 """
