@@ -1,9 +1,9 @@
 """An answer being written in a Slack thread: streamed where Slack can, else posted and edited, in the same words.
 
 Exactly once: a stream carries no metadata until it is stopped, and its text can only grow. So its first call sends no
-text, and only its `ts` is written down; whatever goes wrong later (an append whose answer got lost, a stream that
-expired, a dead process) ends with `chat.update`, which replaces everything and may be repeated. A message whose `ts`
-was never written down is found in the thread: it is ours and carries this answer's key, or none at all.
+text, and only when its `ts` is written down does text follow; whatever goes wrong later (an append whose answer got
+lost, a stream that expired, a dead process) ends with `chat.update`, which replaces everything and may be repeated. A
+message whose `ts` was never written down is found in the thread: it is ours, and carries this answer's key or nothing.
 """
 
 import json
@@ -129,9 +129,12 @@ class Draft:
         await self._slack.turn(self._place.channel)
         try:
             if self._streaming and self._abilities.streams and self._abilities.sessions:
-                with suppress(Declined, OperatorError):
+                try:
                     return await self._open_stream()
-                self._streaming = False
+                except Unclear:
+                    raise
+                except (Declined, Later, OperatorError):  # Later: 20 a minute are allowed, posts are more
+                    self._streaming = False
             answer = await self._slack.call(
                 self._slack.client.chat_postMessage(
                     channel=self._place.channel,
@@ -254,7 +257,7 @@ class Draft:
             if message.get("user") == self._slack.bot
             and message["ts"] > self._place.asked
             and message["ts"] not in self._sent
-            and key_of(message) in (self._key, None)
+            and (key_of(message) == self._key or _is_empty(message))
         ]
 
     def _metadata(self) -> dict[str, Any]:
@@ -276,6 +279,11 @@ def key_of(message: dict[str, Any]) -> str | None:
     if metadata.get("event_type") != EVENT_TYPE:
         return None
     return str((metadata.get("event_payload") or {}).get("key"))
+
+
+def _is_empty(message: dict[str, Any]) -> bool:
+    """A stream that was opened, and nobody wrote down."""
+    return key_of(message) is None and not (message.get("text") or message.get("blocks") or message.get("files"))
 
 
 def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from tests.bots.slack.workspace import APP, BOT, SECRET, TEAM, Json, Refusal, Workspace
 
+RETRY_LIMIT_S = 2.0  # between two tries; Slack waits minutes
 LOGIN_PAGE = "<!DOCTYPE html><html><body>Sign in to Slack</body></html>"
 
 
@@ -40,7 +41,7 @@ class FakeSlack:
     fault: Callable[[str], Fault | None] = lambda method: None
     http_url: str | None = None
     ack_s: float = 3.0
-    retry_s: float = 0.2
+    retry_s: float = 0.1
     copies: int = 1
     mention_carries_files: bool = False
     acks: list[float] = field(default_factory=list)  # seconds
@@ -208,10 +209,10 @@ class FakeSlack:
                 return
             attempt += 1
             self.retries[kind] += 1
-            await asyncio.sleep(self.retry_s)
+            await asyncio.sleep(min(self.retry_s * 2 ** min(attempt, 10), RETRY_LIMIT_S))
 
     async def _send(self, kind: str, payload: Json, attempt: int) -> bool:
-        sockets = [socket for socket in self._sockets if not socket.closed]
+        sockets = [socket for socket in self._sockets if _is_alive(socket)]
         if not sockets:
             return False
         envelope = uuid4().hex
@@ -256,7 +257,7 @@ class FakeSlack:
                 socket._req.transport.abort()
 
     async def connected(self) -> None:
-        while not any(not socket.closed for socket in self._sockets):
+        while not any(map(_is_alive, self._sockets)):
             await asyncio.sleep(0.01)
 
     # The wire
@@ -357,6 +358,11 @@ def once(method: str, kind: str, count: int = 1, seconds: float = 0.0) -> Callab
         return Fault(kind, seconds)
 
     return fault
+
+
+def _is_alive(socket: web.WebSocketResponse) -> bool:
+    transport = socket._req.transport if socket._req is not None else None
+    return not socket.closed and transport is not None and not transport.is_closing()
 
 
 def signed(body: str, secret: str = SECRET, age_s: float = 0.0) -> dict[str, str]:

@@ -151,10 +151,12 @@ async def _wait_for_answers(slack: FakeSlack, asked: dict[tuple[str, str], list[
             for question in questions
             if not any(f" {question} " in text and text.endswith("the end.") for text in _texts(slack, place))
         ]
-        if not missing or time.monotonic() > end:
-            await asyncio.wait_for(slack.settled(), 30)
-            await asyncio.sleep(1.5)  # what would come twice, comes now
+        if time.monotonic() > end:
             return missing
+        if not missing:
+            await asyncio.wait_for(slack.settled(), 60)
+            await asyncio.sleep(1.5)  # what would come twice, comes now
+            return []
         await asyncio.sleep(0.2)
 
 

@@ -262,7 +262,8 @@ async def test_what_a_dead_process_left_half_written_is_finished(
     if streaming == "native":
         call |= {"recipient_user_id": "U0ANN", "recipient_team_id": "T0TEAM"}
         left = workspace.call("chat.startStream", workspace.token, call)["ts"]
-        workspace.call("chat.appendStream", workspace.token, {**call, "ts": left, "markdown_text": "Answ"})
+        if written_down:  # only then does text follow
+            workspace.call("chat.appendStream", workspace.token, {**call, "ts": left, "markdown_text": "Answ"})
     else:
         left = workspace.call("chat.postMessage", workspace.token, {**call, "text": "…", "metadata": metadata})["ts"]
     message = {"channel": "C0GENERAL", "ts": asked, "thread": asked, "user": "U0ANN", "team": "T0TEAM"}

@@ -329,6 +329,7 @@ class Workspace:
         if len(text) > 12_000 or len(message["stream"]) + len(text) > 13_000:
             raise Refusal("msg_too_long")
         message["stream"] += text
+        message["text"] = message["stream"]
 
 
 def said(message: Json) -> str:
