@@ -21,7 +21,7 @@ COPY core core
 COPY storage storage
 RUN pip install --no-cache-dir -c requirements.lock -e ".[telegram,slack,postgres]"
 
-USER bots
+USER 1000:1000
 ENV HF_HOME=/data/huggingface \
     PA_STORAGE_URL=sqlite+aiosqlite:////data/conversations.sqlite \
     PA_CORE_ENGINE_CACHE=/data/cache \
