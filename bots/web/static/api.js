@@ -1,4 +1,4 @@
-// Speaks with the server. A refusal carries the server's sentence; a lost connection is a TypeError of fetch or `Lost`.
+// Speaks with the server. What it throws has a sentence for people: the server's own, or that there is no connection.
 
 import { say } from "./words.js";
 
@@ -11,7 +11,11 @@ export class Refusal extends Error {
   }
 }
 
-export class Lost extends Error {}
+export class Lost extends Error {
+  constructor() {
+    super(say("There is no connection. Please try again."));
+  }
+}
 
 export async function get(path) {
   return (await reach(path, {})).json();
@@ -69,7 +73,9 @@ export function newKey() {
 }
 
 async function reach(where, options) {
-  const response = await fetch(ROOT + where, options);
+  const response = await fetch(ROOT + where, options).catch((error) => {
+    throw error.name === "AbortError" ? error : new Lost();
+  });
   if (response.ok) return response;
   if (response.status === 401) location.assign("/login");
   let detail = say("Something went wrong on my side. Please try again.");

@@ -4,7 +4,7 @@ import { Lost, events } from "./api.js";
 
 const PAUSES = [500, 1000, 2000, 4000, 8000];
 
-// Calls listener.<event>(data) for each of the server's events, listener.lost() while there is no connection.
+// Calls listener.<event>(data) for each of the server's events, and listener.lost() when there is no connection.
 // Resolves with the data of "done"; throws the server's refusal.
 export async function asking(path, fields, key, listener, signal) {
   let failures = 0;
@@ -18,11 +18,9 @@ export async function asking(path, fields, key, listener, signal) {
       }
     } catch (error) {
       if (signal.aborted) throw error;
-      const away = error instanceof Lost || error instanceof TypeError;
-      if (!away && error.status !== 503) throw error;
+      if (!(error instanceof Lost) && error.status !== 503) throw error;
       listener.lost();
       await new Promise((resolve) => setTimeout(resolve, PAUSES[Math.min(failures++, PAUSES.length - 1)]));
-      listener.again();
     }
   }
 }

@@ -67,8 +67,7 @@ export class Attached {
       for (const next of more) if (!this.numbers.includes(next.number)) this.#place({ number: next.number, url: next.url });
     } catch (error) {
       this.#drop(picture);
-      const lost = error instanceof TypeError || !error.message;
-      this.page.complain(lost ? say("The picture could not be sent: there is no connection. Please try again.") : error.message);
+      this.page.complain(error.message);
     }
     this.page.changed();
   }

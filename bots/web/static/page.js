@@ -34,14 +34,16 @@ class Page {
   async open(id) {
     if (id !== null && id === this.conversation) return this.sidebar.show(false);
     let known = null;
+    let complaint = "";
     if (id !== null) {
       try {
         known = await get(path(id));
       } catch (error) {
-        this.complain(error.message || say("There is no connection. Please try again."));
+        complaint = error.message;
       }
     }
     this.#leave();
+    this.complain(complaint);
     this.conversation = known?.id ?? null;
     history[location.hash.slice(1) === (this.conversation ?? "") ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
     for (const turn of known?.turns ?? []) this.#place(new Turn(this, turn));
@@ -197,7 +199,6 @@ class Page {
         turn.write(html);
       },
       lost: () => turn.say(say("The connection is lost. Trying again …"), true),
-      again: () => {},
     };
   }
 

@@ -67,7 +67,7 @@ export class Sidebar {
     try {
       await remove(path(id));
     } catch (error) {
-      if (error.status !== 404) return this.page.complain(error.message || say("There is no connection. Please try again."));
+      if (error.status !== 404) return this.page.complain(error.message);
     }
     this.page.forgotten(id);
     await this.load();
