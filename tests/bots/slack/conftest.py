@@ -43,6 +43,7 @@ class Scene:
     slack: FakeSlack
     store: Store
     engine: Any
+    patience_s: float = 30.0  # for an answer
 
     @asynccontextmanager
     async def bot(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
@@ -89,7 +90,7 @@ class Scene:
 
     async def finished(self, thread: str, count: int = 1, channel: str = "C0GENERAL") -> list[Json]:
         """The bot's messages in a thread, once nothing is waiting and `count` of them stand there whole."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(self.patience_s):
             while True:
                 await self.slack.settled()
                 found = self.slack.workspace.answers(channel, thread)
@@ -103,7 +104,7 @@ class Scene:
 
     async def button(self, thread: str, action: str, channel: str = "C0GENERAL") -> tuple[Json, Json]:
         """The first button of that kind in a thread, as soon as it is there, and its message."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(self.patience_s):
             while True:
                 for message in self.slack.workspace.answers(channel, thread):
                     for button in buttons(message):
@@ -113,7 +114,7 @@ class Scene:
 
     async def window(self) -> Json:
         """The one that the bot opened."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(self.patience_s):
             while not self.slack.workspace.views:
                 await asyncio.sleep(0.01)
         return self.slack.workspace.views[-1]

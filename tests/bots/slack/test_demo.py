@@ -15,13 +15,16 @@ DEMO = Path(__file__).parents[3] / "core" / "demo"
 ME = f"<@{BOT}>"
 DM = "D0ANN"
 
-pytestmark = pytest.mark.skipif(not (DEMO / "model.safetensors").exists(), reason="the demo model is not built")
+pytestmark = [
+    pytest.mark.skipif(not (DEMO / "model.safetensors").exists(), reason="the demo model is not built"),
+    pytest.mark.timeout(300),
+]
 
 
 @pytest.fixture
 async def demo(scene: Scene, tmp_path: Path) -> AsyncIterator[Scene]:
     engine = await Engine.start(EngineConfig(model="demo", cache=tmp_path / "cache"))
-    scene.engine = engine
+    scene.engine, scene.patience_s = engine, 120.0
     yield scene
     await engine.close()
 
