@@ -15,6 +15,7 @@ from typing import Protocol
 from core import trace
 
 log = logging.getLogger(__name__)
+SETTLE_S = 60.0  # an album is not held longer than that while its platform cannot be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,14 @@ class Inbox:
         gather_s: float = 1.0,
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = (1, 5, 30),
+        settled: asyncio.Event | None = None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
         self._work = work
         self._gather_s = gather_s  # an album has no end marker: it is over when nothing more came for so long
         self._gather_limit_s = gather_limit_s
+        self._settled = settled  # whether the platform has handed over what it had; without it, that is not known
         self._pauses_s = pauses_s  # before each further attempt at what raised
         self._lanes: dict[str, deque[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -153,6 +156,9 @@ class Inbox:
                 size = len(lane)
                 await asyncio.sleep(self._gather_s)
                 waited += self._gather_s
+                if self._settled is not None:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._settled.wait(), SETTLE_S)
         batch = [first]
         for message in list(lane)[1:]:
             if first.group is None or message.group != first.group:

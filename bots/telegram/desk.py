@@ -66,8 +66,9 @@ class Desk:
         store: Store,
         images: ImagesConfig,
         pace: Pace | None = None,
+        settled: asyncio.Event | None = None,
     ) -> None:
-        self.inbox = inbox.Inbox(store, "telegram", self._work)
+        self.inbox = inbox.Inbox(store, "telegram", self._work, settled=settled)
         self._config = config
         self._bot = bot
         self._me = me

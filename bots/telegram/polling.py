@@ -5,7 +5,7 @@ PTB's own Updater confirms updates before their handlers have finished, and goes
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
@@ -16,6 +16,7 @@ from core.errors import BotError, OperatorError
 log = logging.getLogger(__name__)
 Receive = Callable[[Update], Awaitable[None]]
 WANTED = ["message", "callback_query", "message_reaction"]
+MOST = 100  # updates in one answer
 HELD_S = 25  # how long Telegram may hold a question for updates that has no answer yet
 CONFLICT_S = 10.0
 BAD_TOKEN = (
@@ -24,29 +25,43 @@ BAD_TOKEN = (
 )
 
 
-async def poll(bot: Bot, timeout: float, receive: Receive, ready: Callable[[], Awaitable[None]]) -> None:
+async def poll(
+    bot: Bot, timeout: float, receive: Receive, ready: Callable[[], Awaitable[None]], settled: asyncio.Event
+) -> None:
     """Works until cancelled. Raises `OperatorError` when the token is not good (any more).
 
-    `ready` is awaited once, between Telegram's first answer and taking its updates: an album that a crash tore apart
-    comes together again.
+    `ready` is awaited once, between Telegram's first answer and taking its updates; `settled` is set while Telegram has
+    nothing more that might belong to an album. So no album is torn by a crash, or by a connection lost in its middle.
     """
     await insist(lambda: bot.delete_webhook())
     offset: int | None = None
     failures = 0
     held = 0  # at first Telegram is to answer at once
+    resumed = False
     while True:
         try:
             updates = await bot.get_updates(offset, timeout=held, allowed_updates=WANTED, read_timeout=held + timeout)
-            if not held:
+            if not resumed:
                 await ready()
-                held = HELD_S
+                resumed = True
+            if more := _has_more(updates):
+                settled.clear()
             for update in updates:
                 await take(update, receive)
                 offset = update.update_id + 1
             failures = 0
+            held = 1 if more else HELD_S
+            if not more:
+                settled.set()
         except (TelegramError, BotError) as error:
             failures += 1
             await asyncio.sleep(pause_after(error, failures))
+
+
+def _has_more(updates: Sequence[Update]) -> bool:
+    """Whether the rest of an album may be in the next answer."""
+    in_album = any(update.message and update.message.media_group_id for update in updates)
+    return in_album or len(updates) >= MOST
 
 
 async def insist(call: Callable[[], Awaitable[object]]) -> None:

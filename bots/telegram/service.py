@@ -36,13 +36,14 @@ async def serve(
         log.info("@%s is there", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
-        desk = Desk(config, bot, bot.bot, assistant, store, images, pace)
-        await _work(config, bot, desk, Reception(desk, bot.bot, store))
+        settled = asyncio.Event()
+        desk = Desk(config, bot, bot.bot, assistant, store, images, pace, settled)
+        await _work(config, bot, desk, Reception(desk, bot.bot, store), settled)
     finally:
         await bot.shutdown()
 
 
-async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception) -> None:
+async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception, settled: asyncio.Event) -> None:
     introducing = asyncio.create_task(_introduce(bot))
 
     async def resume() -> None:
@@ -51,9 +52,10 @@ async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception) -> N
 
     try:
         if config.mode == "webhook":
+            settled.set()  # Telegram posts what it has at once
             await listen(bot, config, reception.receive, resume)
         else:
-            await poll(bot, config.timeout, reception.receive, resume)
+            await poll(bot, config.timeout, reception.receive, resume, settled)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)

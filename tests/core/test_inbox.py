@@ -124,3 +124,14 @@ async def test_work_that_fails_for_a_while_keeps_its_place_in_line_and_what_it_s
     await until_idle(inbox, "c")
     assert tried == [("1", ()), ("1", ("posted",)), ("2", ())]
     assert not await mailbox.unfinished("telegram")
+
+
+async def test_an_album_waits_until_its_platform_has_handed_over_everything() -> None:
+    desk, settled = Desk(), asyncio.Event()
+    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gather_s=0.01, settled=settled)
+    await inbox.receive("k1", "c", "1", group="album")
+    await asyncio.sleep(0.1)
+    await inbox.receive("k2", "c", "2", group="album")
+    settled.set()
+    await until_idle(inbox, "c")
+    assert desk.done == [["1", "2"]]

@@ -73,6 +73,14 @@ async def test_asking_for_updates_goes_on_after_trouble(running: BotApi, ann: Ch
     assert len(ann.chat.by_bot()) == 2
 
 
+async def test_an_album_is_not_torn_by_a_connection_lost_in_its_middle(running: BotApi, ann: Chatting) -> None:
+    captioned = ann.person.shows(photo("red"), "Compare", album="a")
+    running.trouble = once("getUpdates", "500", "500", "500")
+    await until(lambda: running.faults.total() == 2)
+    ann.person.shows(photo("blue"), album="a")
+    assert await ann.answer(captioned) == "Answer to 'Compare' about [1, 2] after 0 turns."
+
+
 async def test_a_wait_that_telegram_asks_for_is_obeyed_and_no_longer(running: BotApi, ann: Chatting) -> None:
     running.trouble = once("editMessageText", "429")
     question = ann.person.says("One")
