@@ -1,0 +1,48 @@
+"""The web with the real engine and the embedded demo model: what somebody sees who tries it for the first time."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from bots.web.pages import SAMPLES
+from core.engine import Config as EngineConfig
+from core.engine.engine import Engine
+from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.conftest import service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+KNOWN = json.loads((SAMPLES / "samples.json").read_text("utf-8"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    cache = tmp_path_factory.mktemp("cache")
+    engine = await Engine.start(EngineConfig.model_validate({"model": "demo", "cache": str(cache)}))
+    yield engine
+    await engine.close()
+
+
+async def test_the_api_reads_the_samples(engine: Engine, tmp_path: Path) -> None:
+    async with service(tmp_path, engine) as web:
+        for name, questions in KNOWN.items():
+            first = questions[0]
+            files = {"image": (SAMPLES / name).read_bytes()}
+            answer = await web.client.post("/api/v1/analyze", data={"query": first["question"]}, files=files)
+            assert answer.json()["text"] == first["answer"]
+
+
+@needs_chromium
+async def test_a_first_visitor_reads_the_invoice_and_asks_on(engine: Engine, tmp_path: Path) -> None:
+    async with started() as browser, service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await page.get_by_role("button", name="What is the total?").click()
+        await expect(page.locator(".prose")).to_contain_text("8,600.00")
+        await expect(page.locator(".actions")).to_have_count(1)
+        await page.fill("#question", "What is the tax rate?")
+        await page.press("#question", "Enter")
+        await expect(page.locator(".prose").nth(1)).to_contain_text("13%")
