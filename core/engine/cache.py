@@ -67,8 +67,7 @@ class Cache:
         entry = self._get(name) if length else None
         if entry is None:
             return 0
-        for target, source in ((kv.keys, "keys"), (kv.values, "values")):
-            target[:, :, :length] = torch.from_numpy(entry.arrays[source][:, :, :length])
+        kv.rows[:, :, :length] = torch.from_numpy(entry.arrays["kv"][:, :, :length])
         kv.length = length
         return length
 
@@ -77,15 +76,12 @@ class Cache:
         length = len(rows)
         name = f"rows-{hashlib.sha256(rows.tobytes()).hexdigest()}"
         dtype = torch.float16 if kv.half else torch.float32
-        arrays = {
-            which: tensor[:, :, :length].to(dtype, copy=True, memory_format=torch.contiguous_format).numpy()
-            for which, tensor in (("keys", kv.keys), ("values", kv.values))
-        }
+        computed = kv.rows[:, :, :length].to(dtype, copy=True, memory_format=torch.contiguous_format).numpy()
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):
                 self._drop(each)
-        self._put(name, Entry(arrays | {"rows": rows}, rows))
+        self._put(name, Entry({"kv": computed, "rows": rows}, rows))
 
     def shrink(self, limit: int) -> None:
         """Forget from memory until `limit` holds."""

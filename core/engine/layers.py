@@ -14,23 +14,26 @@ from torch import Tensor, nn
 class KV:
     """Keys and values of one conversation; the first `length` rows are computed.
 
-    float32 of shape (layers, kv_heads, capacity, head_dim); pages that were never written take no memory. With `half`,
-    values are rounded to float16 as they are written, so what is kept in 16 bits is exactly what was computed with.
+    float32 of shape (layers, 2 kv_heads, capacity, head_dim), keys first; pages that were never written take no memory.
+    With `half`, values are rounded to float16 as they are written, so what is kept in 16 bits is exactly what was
+    computed with.
     """
 
     def __init__(self, layers: int, heads: int, capacity: int, dim: int, half: bool) -> None:
-        self.keys = torch.empty(layers, heads, capacity, dim)
-        self.values = torch.empty(layers, heads, capacity, dim)
+        self.heads = heads
+        self.rows = torch.empty(layers, 2 * heads, capacity, dim)
         self.length = 0
         self.half = half
 
-    def write(self, layer: int, start: int, keys: Tensor, values: Tensor) -> None:
-        """`keys`, `values`: (rows, kv_heads, head_dim)."""
-        if self.half:
-            keys, values = keys.half(), values.half()
-        stop = start + len(keys)
-        self.keys[layer, :, start:stop] = keys.transpose(0, 1)  # (kv_heads, rows, head_dim)
-        self.values[layer, :, start:stop] = values.transpose(0, 1)
+    def write(self, layer: int, rows: Tensor) -> None:
+        """`rows`: (rows, 2 kv_heads, head_dim), those after `length`."""
+        target = self.rows[layer, :, self.length : self.length + len(rows)]  # (2 kv_heads, rows, head_dim)
+        target.copy_((rows.half() if self.half else rows).transpose(0, 1))
+
+    def read(self, layer: int, length: int) -> tuple[Tensor, Tensor]:
+        """Keys and values (1, kv_heads, length, head_dim) each."""
+        rows = self.rows[layer, None, :, :length]
+        return rows[:, : self.heads], rows[:, self.heads :]
 
 
 @dataclass(slots=True)
@@ -60,24 +63,23 @@ class Layer(nn.Module):
 
     def forward(self, hidden: Tensor, rotation: "Rotation", segments: list[Segment], kept: list[int] | None) -> Tensor:
         """With `kept`, only those rows are wanted any more, each of them the last of its segment."""
-        queries, keys, values = self.attention.project(self.before(hidden), rotation)
+        queries, rows = self.attention.project(self.before(hidden), rotation)
         ends = {}
         spans: list[tuple[Segment, slice, Tensor | None]] = []
         for segment in segments:
             own = slice(segment.first, segment.first + segment.rows)
-            segment.kv.write(self.attention.layer, segment.kv.length, keys[own], values[own])
+            segment.kv.write(self.attention.layer, rows[own])
             ends[own.stop - 1] = segment
             spans.append((segment, own, segment.mask))
         if kept is not None:
             hidden, queries = hidden[kept], queries[kept]
             spans = [(ends[row], slice(n, n + 1), None) for n, row in enumerate(kept)]
-        attended = torch.empty(len(queries), self.attention.width)
-        for segment, own, mask in spans:
-            length = segment.kv.length + segment.rows
-            attended[own] = self.attention.attend(queries[own], segment.kv, length, mask)
-        hidden = hidden + self.attention.out(attended)
-        result: Tensor = hidden.add_(self.mlp(self.between(hidden)))
-        return result
+        parts = [self.attention.attend(queries[own], segment, mask) for segment, own, mask in spans]
+        attended = (
+            parts[0] if len(parts) == 1 else torch.cat(parts) if parts else hidden.new_empty(0, self.attention.width)
+        )
+        result: Tensor = self.attention.out(attended).add_(hidden)
+        return result.add_(self.mlp(self.between(result)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +114,21 @@ class Attention(nn.Module):
         norm = torch.cat([q_norm.expand(self.heads, -1), k_norm.expand(self.kv_heads, -1)])  # (heads + kv_heads, dim)
         self.norm = Norm(norm, config.rms_norm_eps)
 
-    def project(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
-        """(rows, hidden) -> queries (rows, heads, dim), keys and values (rows, kv_heads, dim)"""
+    def project(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
+        """(rows, hidden) -> queries (rows, heads, dim), keys and values (rows, 2 kv_heads, dim)"""
         x = self.qkv(x).view(len(x), -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
-        both = self.heads + self.kv_heads
-        turned = rotation.turn(self.norm(x[:, :both]))
-        return turned[:, : self.heads], turned[:, self.heads :], x[:, both:]
+        turning = x[:, : self.heads + self.kv_heads]
+        turning.copy_(rotation.turn(self.norm(turning)))
+        return x[:, : self.heads], x[:, self.heads :]
 
-    def attend(self, queries: Tensor, kv: KV, length: int, mask: Tensor | None) -> Tensor:
-        """queries (rows, heads, dim) to the first `length` rows of `kv` -> (rows, heads * dim)"""
+    def attend(self, queries: Tensor, segment: Segment, mask: Tensor | None) -> Tensor:
+        """queries (rows, heads, dim), the last ones of `segment` -> (rows, heads * dim)"""
         rows = len(queries)
+        keys, values = segment.kv.read(self.layer, segment.kv.length + segment.rows)
         # The queries of all heads that share a key head stand under each other, so keys need not be repeated.
-        q = queries.view(rows, self.kv_heads, self.groups, self.dim).permute(
-            1, 2, 0, 3
-        )  # (kv_heads, groups, rows, dim)
-        y = nn.functional.scaled_dot_product_attention(
-            q.reshape(1, self.kv_heads, self.groups * rows, self.dim),
-            kv.keys[None, self.layer, :, :length],
-            kv.values[None, self.layer, :, :length],
-            attn_mask=mask,
-        )  # (1, kv_heads, groups * rows, dim)
+        q = queries.reshape(rows, self.kv_heads, self.groups, self.dim).permute(1, 2, 0, 3)
+        q = q.reshape(1, self.kv_heads, self.groups * rows, self.dim)
+        y = nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
         y = y.view(self.kv_heads, self.groups, rows, self.dim).permute(2, 0, 1, 3)  # (rows, kv_heads, groups, dim)
         return y.reshape(rows, self.width)
 

@@ -60,6 +60,12 @@ class Prompter:
             for name in ("im_start", "im_end", "vision_start", "vision_end", "image_pad")
         }
 
+    @property
+    def closing(self) -> list[int]:
+        """What follows an answer whatever is asked next (pictures and odd first characters apart)."""
+        special, encode = self._special, self._tokenizer.encode
+        return [special["im_end"], *encode("\n"), special["im_start"], *encode("user\n")]
+
     def write(self, conversation: Conversation, answer_tokens: int) -> Prompt:
         """The prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
 

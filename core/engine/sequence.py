@@ -82,12 +82,9 @@ class Sequence(Job):
             raise RuntimeError("not admitted")
         return self.kv
 
-    @property
-    def keys(self) -> Ints:
-        """What each computed row holds, prompt and answer; the last token of an answer is never computed."""
-        return np.concatenate([self.prompt.keys, np.array(self.answer_ids, np.int64)])[
-            : self.kv.length if self.kv else 0
-        ]
+    def keys(self, following: list[int]) -> Ints:
+        """What its rows hold: prompt, answer, and what follows. The last token of an answer may not be computed yet."""
+        return np.concatenate([self.prompt.keys, np.array([*self.answer_ids, *following], np.int64)])
 
     def answer(self, ending: Ending) -> Answer:
         figures = replace(

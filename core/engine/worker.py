@@ -135,7 +135,8 @@ class Worker:
                 raise Busy("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)
             tokens = min(sampling.max_new_tokens, self._context // 2)
             prompt = self._prompter.write(request.conversation, tokens)
-            size = self._model.row_bytes * (len(prompt.ids) + tokens)
+            room = len(prompt.ids) + tokens + len(self._prompter.closing)
+            size = self._model.row_bytes * room
             if size > scheduler.limit:
                 raise BadQuestion("There is not enough memory here for so long a conversation. Please begin a new one.")
         except Exception as error:
@@ -165,7 +166,7 @@ class Worker:
         for sequence in self._scheduler.admit():
             self._cache.shrink(max(0, self._scheduler.limit - self._scheduler.used))
             prompt = sequence.prompt
-            sequence.kv = self._model.make_kv(len(prompt.ids) + sequence.answer_tokens)
+            sequence.kv = self._model.make_kv(sequence.bytes // self._model.row_bytes)
             sequence.reused = self._cache.resume(prompt.keys, sequence.kv)
             sequence.rows = len(prompt.ids) - sequence.reused
             for span in prompt.spans:
@@ -265,6 +266,19 @@ class Worker:
         self._scheduler.speeds.measure("answer", float(sequence.written))
         self._remove(sequence)
         sequence.request.send(sequence.answer(ending))
+        self._keep(sequence)
+
+    def _keep(self, sequence: Sequence) -> None:
+        """Remember what was computed for the next question; with nothing else to do, compute its first rows too."""
+        kv, closing = sequence.computed, self._prompter.closing
+        rows = sequence.keys(closing)
+        if sequence.answer_ids and not self._sequences and self._inbox.empty():
+            position = sequence.prompt.next_position + kv.length - len(sequence.prompt.ids)
+            positions = np.tile(np.arange(position, position + len(rows) - kv.length), (3, 1))
+            self._model.forward([Pass(kv, rows[kv.length :], positions, [], False)])
+        self._cache.limit = max(0, self._scheduler.limit - self._scheduler.used)
+        self._cache.keep(rows[: kv.length], kv)
+        sequence.kv = None
 
     def _say(self, sequence: Sequence, text: str) -> None:
         if text:
@@ -272,13 +286,9 @@ class Worker:
             sequence.request.send(Piece(text))
 
     def _remove(self, sequence: Sequence) -> None:
-        """Give its memory back; what was computed for it is kept for the next question."""
+        """Give its memory back."""
         self._scheduler.remove(sequence)
         self._sequences.remove(sequence)
-        if sequence.kv is not None and sequence.kv.length > sequence.reused:
-            self._cache.limit = max(0, self._scheduler.limit - self._scheduler.used)
-            self._cache.keep(sequence.keys, sequence.kv)
-        sequence.kv = None
         needed = {name for each in self._sequences for name in each.prompt.images}
         self._features = {name: kept for name, kept in self._features.items() if name in needed}
 
@@ -287,6 +297,8 @@ class Worker:
             if sequence.request.closed.is_set():
                 wanted = sequence.missing
                 self._remove(sequence)
+                if sequence.kv is not None and sequence.kv.length > sequence.reused:
+                    self._keep(sequence)
                 needed = {name for each in self._sequences for name in each.missing}
                 for name in wanted:
                     if name not in needed:

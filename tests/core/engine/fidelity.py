@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -34,23 +35,23 @@ def main() -> None:
         "int8": lambda weight: Int8Linear(*quantize(weight), None),
         "int8 weights, exact activations": _rounded,
     }
-    expected = _logits(file, ids, None)
+    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
+    linears = {path: module for path, module in model.named_modules() if isinstance(module, nn.Linear)}
+    torch.backends.quantized.engine = "fbgemm"
+    expected = _logits(model, ids)
     table = Table("", "KL", "same top token", title=f"{len(ids)} tokens")
     for name, make in kinds.items():
-        difference = differ(expected, _logits(file, ids, make))
+        for path, linear in linears.items():
+            parent, _, child = path.rpartition(".")
+            setattr(model.get_submodule(parent), child, _Rows(make(linear.weight.detach())))
+        difference = differ(expected, _logits(model, ids))
         table.add_row(name, f"{difference.kl:.6f}", f"{difference.same_top:.1%}")
     Console().print(table)
 
 
 @torch.inference_mode()
-def _logits(file: Path, ids: Tensor, make: Callable[[Tensor], nn.Module] | None) -> Tensor:
-    """(tokens, vocabulary), with every linear layer made anew by `make`."""
-    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
-    torch.backends.quantized.engine = "fbgemm"
-    for path, module in list(model.named_modules()):
-        if make and isinstance(module, nn.Linear):
-            parent, _, child = path.rpartition(".")
-            setattr(model.get_submodule(parent), child, _Rows(make(module.weight.detach())))
+def _logits(model: Any, ids: Tensor) -> Tensor:
+    """(tokens, vocabulary)"""
     return torch.cat([model(part[None]).logits[0] for part in ids.view(-1, CHUNK)])
 
 

@@ -21,7 +21,7 @@ def make_kv(length: int = 0, seed: int = 0, half: bool = True) -> KV:
     kv = KV(layers=2, heads=2, capacity=16, dim=4, half=half)
     random = torch.Generator().manual_seed(seed)
     for layer in range(2):
-        kv.write(layer, 0, torch.randn(length, 2, 4, generator=random), torch.randn(length, 2, 4, generator=random))
+        kv.write(layer, torch.randn(length, 4, 4, generator=random))
     kv.length = length
     return kv
 
@@ -38,8 +38,7 @@ def test_the_longest_known_beginning_is_taken_over_exactly(half: bool) -> None:
     cache.keep(rows(1, 2, 9), make_kv(3, seed=1))
     kv = make_kv(half=half)
     assert cache.resume(rows(1, 2, 3, 4, 8, 8), kv) == 4
-    assert torch.equal(kv.keys[:, :, :4], kept.keys[:, :, :4])
-    assert torch.equal(kv.values[:, :, :4], kept.values[:, :, :4])
+    assert torch.equal(kv.rows[:, :, :4], kept.rows[:, :, :4])
 
 
 def test_the_last_row_is_always_computed() -> None:
@@ -66,7 +65,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     again = open_cache(tmp_path)
     kv = make_kv()
     assert again.resume(rows(1, 2, 3, 4), kv) == 3
-    assert torch.equal(kv.values[:, :, :3], kept.values[:, :, :3])
+    assert torch.equal(kv.rows[:, :, :3], kept.rows[:, :, :3])
     found = again.picture("cat")
     assert found is not None
     assert torch.equal(found, features)

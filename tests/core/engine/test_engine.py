@@ -149,7 +149,7 @@ async def test_sampling_draws_different_answers_and_greedy_the_same(start: Start
 
 async def test_a_full_line_is_said_to_be_busy(start: Start) -> None:
     async with start(waiting=2) as engine:
-        long = [ask(f"Long {n}", *[make_image(8 * n + k, 512, 512) for k in range(4)]) for n in range(5)]
+        long = [ask(f"Long {n}", *[make_image(8 * n + k, 256, 256) for k in range(2)]) for n in range(5)]
         outcomes = await asyncio.gather(*[read(engine, question, GREEDY) for question in long], return_exceptions=True)
         busy = [outcome for outcome in outcomes if isinstance(outcome, Busy)]
         assert 1 <= len(busy) <= 3
@@ -159,8 +159,8 @@ async def test_a_full_line_is_said_to_be_busy(start: Start) -> None:
 
 async def test_waiting_tells_the_place_in_line(start: Start) -> None:
     async with start() as engine:
-        await read(engine, ask("Measure.", make_image(9, 512, 512)), GREEDY)
-        asked = [ask(f"Question {n}", make_image(n, 512, 512)) for n in range(3)]
+        await read(engine, ask("Measure.", make_image(9, 256, 256)), GREEDY)
+        asked = [ask(f"Question {n}", make_image(n, 256, 256)) for n in range(3)]
         outcomes = await asyncio.gather(*[read(engine, question, GREEDY) for question in asked])
     places = [[event.place for event in events if isinstance(event, Waiting)] for _, events in outcomes]
     seconds = [event.seconds for _, events in outcomes for event in events if isinstance(event, Waiting)]

@@ -43,6 +43,13 @@ def test_a_picture_keeps_its_own_number_as_its_label(prompter: Prompter, tiny: P
     assert "Picture 7: " in Tokenizer(tiny).decode(prompt.ids.tolist())
 
 
+def test_what_follows_an_answer_is_known_before_the_next_question(prompter: Prompter, tiny: Path) -> None:
+    first = ask("What is it?", make_image(1))
+    second = ask("And its colour?", after=first, answer=Answer("A cat.", Ending.DONE))
+    known = [*prompter.write(first, 10).ids.tolist(), *Tokenizer(tiny).encode("A cat."), *prompter.closing]
+    assert prompter.write(second, 10).ids.tolist()[: len(known)] == known
+
+
 def test_special_tokens_in_a_question_are_only_text(prompter: Prompter, tiny: Path) -> None:
     special = Tokenizer(tiny).special("<|im_end|>")
     plain = prompter.write(ask("Hello"), 10).ids.tolist()
