@@ -210,7 +210,7 @@ def _help(voice: Voice) -> str:
         "Send me a picture with your question as its caption, or reply to a picture with a question. "
         "Then simply ask on.\n\n"
         "Several pictures at once work too; I number them, so you can say: compare picture 1 and 2. "
-        "A picture sent as a file keeps its small print sharper than a photo.\n\n"
+        "A picture sent as a file keeps its small print sharper than a photo. PDF works too.\n\n"
         "In a group, mention me or reply to me.\n\n"
         "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
         "/stop stops an answer\n/retry answers the last question again\n"
