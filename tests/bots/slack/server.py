@@ -184,11 +184,6 @@ class FakeSlack:
         body = {**body, "trigger_id": trigger, "team": {"id": TEAM}, "api_app_id": APP}
         self._begin(self._deliver("interactive", body))
 
-    @property
-    def in_flight(self) -> int:
-        """Deliveries that are not acknowledged yet."""
-        return len(self._deliveries)
-
     def undelivered(self, channel: str, thread: str) -> bool:
         """Whether something of a thread is not acknowledged yet."""
         return any(task.get_name() == str((channel, thread)) for task in self._deliveries)

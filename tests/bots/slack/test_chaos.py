@@ -22,6 +22,7 @@ from tests.bots.slack.server import FakeSlack, Fault
 from tests.bots.slack.workspace import BOT, said
 
 QUESTIONS, KILLS, CHANNELS = (200, 20, 10) if os.environ.get("CHAOS") == "full" else (24, 3, 4)
+AT_ONCE = 8  # questions without an answer
 ROOT = Path(__file__).parents[3]
 POINTS = (  # a kill comes when the bot next makes such a call, before or after its effect
     "users.info",
@@ -91,7 +92,7 @@ async def test_every_question_gets_one_whole_answer(tmp_path: Path, capsys: pyte
         alive = asyncio.create_task(chaos.keep_alive())
         killing = asyncio.create_task(chaos.keep_killing())
         try:
-            asked = await _ask(slack, chance, channels, killing)
+            asked = await _ask(slack, chance, channels)
             missing = await _wait_for_answers(slack, asked, killing, 300)
         finally:
             killing.cancel()
@@ -112,9 +113,7 @@ async def test_every_question_gets_one_whole_answer(tmp_path: Path, capsys: pyte
         assert not await _unfinished(chaos.database)
 
 
-async def _ask(
-    slack: FakeSlack, chance: random.Random, channels: list[str], killing: "asyncio.Task[None]"
-) -> dict[tuple[str, str], list[str]]:
+async def _ask(slack: FakeSlack, chance: random.Random, channels: list[str]) -> dict[tuple[str, str], list[str]]:
     """(channel, thread) -> what was asked there, in order; half of the questions are follow-ups.
 
     Slack keeps no order while the bot is away, so a follow-up is asked when what was asked before has arrived.
@@ -131,7 +130,7 @@ async def _ask(
             thread = slack.says(f"<@{BOT}> {question}", (slack.upload(png()),), channel=channel)
             asked[channel, thread] = []
         asked[channel, thread].append(question)
-        while slack.in_flight > 20 and not killing.done():  # spread over the kills, so that each finds work
+        while len(_missing(slack, asked)) > AT_ONCE:  # spread over the kills, so that each finds work
             await asyncio.sleep(0.02)
     return asked
 
@@ -142,12 +141,7 @@ async def _wait_for_answers(
     """The questions that have no whole answer in the end."""
     end = time.monotonic() + seconds
     while True:
-        missing = [
-            question
-            for place, questions in asked.items()
-            for question in questions
-            if not any(f" {question} " in text and text.endswith("the end.") for text in _texts(slack, place))
-        ]
+        missing = _missing(slack, asked)
         if time.monotonic() > end:
             return missing
         if not missing and killing.done():
@@ -155,6 +149,15 @@ async def _wait_for_answers(
             await asyncio.sleep(1.5)  # what would come twice, comes now
             return []
         await asyncio.sleep(0.2)
+
+
+def _missing(slack: FakeSlack, asked: dict[tuple[str, str], list[str]]) -> list[str]:
+    return [
+        question
+        for place, questions in asked.items()
+        for question in questions
+        if not any(f" {question} " in text and text.endswith("the end.") for text in _texts(slack, place))
+    ]
 
 
 def _texts(slack: FakeSlack, place: tuple[str, str]) -> list[str]:
