@@ -55,6 +55,29 @@ def bench(
 
 
 @app.command()
+def crowd(
+    model: Model,
+    precision: Precision = Precision.AUTO,
+    conversations: Annotated[int, typer.Option(help="That come one after the other.")] = 8,
+    seconds: Annotated[float, typer.Option(help="In which they come.")] = 120.0,
+    tokens: int = 64,
+    memory: Annotated[float | None, typer.Option(help="Gigabytes.")] = None,
+    threads: int | None = None,
+    cache: Path = Path("data/bench"),
+) -> None:
+    """Conversations about pictures that arrive while others are answered: pauses, estimates and memory."""
+    from core.engine.crowd import crowd as come
+
+    config = Config(model=model, precision=precision, threads=threads, memory=memory, cache=cache)
+    visits, peak = asyncio.run(come(config, conversations, seconds, tokens))
+    table = Table("visit", "first token (s)", "told at first (s)", "longest pause (s)")
+    for number, visit in enumerate(visits, 1):
+        told = "" if visit.told is None else f"{visit.told:.1f}"
+        table.add_row(str(number), f"{visit.pieces[0]:.1f}", told, f"{visit.longest_pause:.2f}")
+    Console().print(table, f"most memory: {(peak or 0) / 1e9:.2f} GB")
+
+
+@app.command()
 def compare(
     model: Model,
     pictures: Annotated[list[Path], typer.Argument(help="Your own.")],

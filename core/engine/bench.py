@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import httpx
 import numpy as np
-import psutil
 from PIL import Image as Pillow
 
 from core.assistant import Sampling
@@ -87,7 +86,7 @@ class Ours:
         self._engine = None
 
     def peak(self) -> int | None:
-        return _peak(psutil.Process().pid)
+        return peak_memory()
 
     async def ask(self, conversation: Conversation, tokens: int) -> Writing:
         if self._engine is None:
@@ -135,7 +134,7 @@ class Other:
         self._process = None
 
     def peak(self) -> int | None:
-        return _peak(self._process.pid) if self._process else None
+        return peak_memory(self._process.pid) if self._process else None
 
     async def ask(self, conversation: Conversation, tokens: int) -> Writing:
         body = {
@@ -177,7 +176,7 @@ async def _round(
     load = await target.start()
     try:
         seed = time.time_ns() + number  # nobody has seen these pictures
-        first = Conversation("bench").ask(Question(FIRST, (_picture(seed, picture),)))
+        first = Conversation("bench").ask(Question(FIRST, (make_picture(seed, picture),)))
         alone = await target.ask(first, tokens)
         second = _go_on(first, alone.text)
         followup = await target.ask(second, tokens // 4)
@@ -187,7 +186,7 @@ async def _round(
             load = await target.start()
         resumed = await target.ask(_go_on(second, followup.text), tokens // 4)
         begun = [
-            Conversation(f"bench:{n}").ask(Question(FIRST, (_picture(seed + n + 1, picture),)))
+            Conversation(f"bench:{n}").ask(Question(FIRST, (make_picture(seed + n + 1, picture),)))
             for n in range(conversations)
         ]
         seen = await asyncio.gather(*[target.ask(each, 2) for each in begun])
@@ -215,7 +214,7 @@ def _go_on(conversation: Conversation, text: str) -> Conversation:
     return replace(conversation, turns=(*conversation.turns[:-1], turn)).ask(Question(THEN))
 
 
-def _picture(seed: int, given: bytes | None) -> Image:
+def make_picture(seed: int, given: bytes | None = None) -> Image:
     """A given picture gets one new pixel, or else its features would be known after the first round."""
     random = np.random.default_rng(seed)
     if given:
@@ -254,9 +253,9 @@ async def _events(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> 
                 yield json.loads(line.removeprefix("data: "))
 
 
-def _peak(process: int) -> int | None:
+def peak_memory(process: int | None = None) -> int | None:
     """Most memory a process ever had, in bytes; Linux tells."""
-    status = Path(f"/proc/{process}/status")
+    status = Path(f"/proc/{process or 'self'}/status")
     if not status.exists():
         return None
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

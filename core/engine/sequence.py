@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,8 @@ class Outlet:
         self._events: asyncio.Queue[Sent] = asyncio.Queue()
 
     def send(self, event: Sent) -> None:
-        """From any thread. A loop that has ended reads nothing any more."""
-        if not self._loop.is_closed():
+        """From any thread."""
+        with suppress(RuntimeError):  # a loop that has ended reads nothing any more
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
 
     async def receive(self) -> Event:

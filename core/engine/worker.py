@@ -89,14 +89,14 @@ class Worker:
 
     def run(self) -> None:
         while self._receive():
-            self._drop_closed()
-            self._admit()
             try:
+                self._drop_closed()
+                self._admit()
                 self._advance()
-            except Exception as error:
+                self._tell()
+            except Exception as error:  # a bug: those who were being answered are told, the next ones are answered
                 log.exception("a step failed")
                 self._fail(error)
-            self._tell()
         self._fail(Busy("The service is about to restart. Please ask again in a minute.", retry_after=60.0))
         self._cache.close()
 
@@ -173,8 +173,9 @@ class Worker:
                 name = span.image.id
                 if span.stop <= sequence.reused or name in sequence.missing:
                     continue  # its keys and values are known, or it is in line already
-                if name in self._features or (features := self._cache.picture(name)) is None:
-                    features = self._features.get(name)
+                features = self._features.get(name)
+                if features is None:
+                    features = self._cache.picture(name)
                 if features is None:
                     sequence.missing.append(name)
                 else:
