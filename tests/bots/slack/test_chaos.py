@@ -21,7 +21,7 @@ from tests.bots.slack.process import answer_to
 from tests.bots.slack.server import FakeSlack, Fault
 from tests.bots.slack.workspace import BOT, said
 
-QUESTIONS, KILLS, CHANNELS = (200, 20, 10) if os.environ.get("CHAOS") == "full" else (24, 3, 4)
+QUESTIONS, KILLS, CHANNELS, CALLS = (200, 20, 10, 200) if os.environ.get("CHAOS") == "full" else (24, 3, 4, 64)
 AT_ONCE = 8  # questions without an answer
 ROOT = Path(__file__).parents[3]
 POINTS = (  # a kill comes when the bot next makes such a call, before or after its effect
@@ -72,9 +72,8 @@ class Chaos:
 
     async def keep_killing(self) -> None:
         while (kills := self.kills.total()) < KILLS:
-            if self.chance.random() < 0.5:
-                self.point = self.chance.choice(POINTS)
-            self.calls_left = self.chance.randint(3, 8 * QUESTIONS // KILLS)
+            self.point = self.chance.choice(POINTS) if self.chance.random() < 0.3 else None
+            self.calls_left = self.chance.randint(10, CALLS)
             while self.kills.total() == kills:
                 await asyncio.sleep(0.02)
 
