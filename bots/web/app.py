@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Router
 
 from bots.web import admin, api, pages, probes, turns
@@ -14,7 +15,7 @@ from bots.web.desk import Desk
 from bots.web.guard import Guard
 from bots.web.metrics import Counting, Metrics
 from bots.web.operation import Operation
-from bots.web.problem import on_bot_error, on_bug, on_http_error, on_invalid
+from bots.web.problem import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.session import Door
 from bots.web.throttle import Throttle
 from core.errors import BotError
@@ -56,6 +57,7 @@ def make_app(
     app.add_exception_handler(BotError, on_bot_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(ClientDisconnect, on_hung_up)
     app.add_exception_handler(Exception, on_bug)
     app.add_middleware(Guard, config=config, door=door)
     app.add_middleware(Counting, metrics=app.state.metrics)

@@ -92,6 +92,11 @@ def log_bug() -> None:
     log.exception("a request failed")
 
 
+async def on_hung_up(request: Request, error: Exception) -> Response:
+    """Nobody reads this any more."""
+    return Response(status_code=400)
+
+
 async def on_bug(request: Request, error: Exception) -> Response:
     """Anything else is our mistake; uvicorn logs the traceback."""
     return problem(request.headers, 500, BotError("Something went wrong on my side. Please try again."))

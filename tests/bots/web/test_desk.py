@@ -54,7 +54,9 @@ async def test_an_answer_with_a_key_goes_on_when_its_reader_goes_away(tmp_path: 
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
-async def test_an_answer_without_a_key_stops_when_its_reader_goes_away(tmp_path: Path, stream: str) -> None:
+async def test_an_answer_without_a_key_stops_when_its_reader_goes_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, stream: str
+) -> None:
     engine = ScriptedEngine(pause=0.1)
     async with service(tmp_path, engine) as web:
         asking = asyncio.create_task(web.ask("What?", "red", stream=stream))
@@ -62,6 +64,7 @@ async def test_an_answer_without_a_key_stops_when_its_reader_goes_away(tmp_path:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         await until(lambda: engine.cancelled == 1)
+        assert "Exception" not in caplog.text
         assert (await web.client.get("/api/v1/conversations")).json() == {"conversations": []}
 
 
