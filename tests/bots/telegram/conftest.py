@@ -23,7 +23,7 @@ from tests.bots.telegram.server import TOKEN, BotApi, Person
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0  # the machine may be busy
 
 
 def photo(colour: str = "red", size: tuple[int, int] = (64, 48), kind: str = "JPEG") -> bytes:
