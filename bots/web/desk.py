@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import secrets
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
@@ -60,11 +61,12 @@ class Desk:
         self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
         self._broadcasts: dict[str, Broadcast] = {}
         self._forgotten: set[str] = set()
+        self._refused: Counter[str] = Counter()  # how often a key met a full line or a quota
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished("web"):
-            self._broadcasts[message.key] = _broadcast(message.conversation_id, _read(message.payload))
+            self._broadcasts[_name(message)] = _broadcast(message.conversation_id, _read(message.payload))
         await self._inbox.resume()
 
     async def close(self) -> None:
@@ -73,10 +75,6 @@ class Desk:
         for broadcast in self._broadcasts.values():
             if not broadcast.over:
                 broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
-
-    @property
-    def running(self) -> int:
-        return sum(not broadcast.over for broadcast in self._broadcasts.values())
 
     async def conversation(self, conversation_id: str) -> Conversation:
         """A conversation of the web's own. Raises `NotFound` for unknown ids and for those of other platforms."""
@@ -155,44 +153,51 @@ class Desk:
             return found  # its twin was a moment faster
         if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
-        broadcast = self._broadcasts[PREFIX + key] = _broadcast(conversation_id, request)
+        name = PREFIX + key
+        attempt = f"{name}#{self._refused[name]}" if name in self._refused else name
+        broadcast = self._broadcasts[name] = _broadcast(conversation_id, request)
         received = False
         try:
-            received = await self._inbox.receive(PREFIX + key, conversation_id, json.dumps(asdict(request)))
+            received = await self._inbox.receive(attempt, conversation_id, json.dumps(asdict(request)))
         finally:
             if not received:
-                del self._broadcasts[PREFIX + key]
+                del self._broadcasts[name]
         if not received:
             raise NotFound("This question was asked before and its answer is gone. Please ask it anew.")
         return broadcast
 
     async def _work(self, batch: Sequence[Message]) -> None:
         for message in batch:
-            trace.begin(message.key)
-            request = _read(message.payload)
-            broadcast = self._broadcasts.setdefault(message.key, _broadcast(message.conversation_id, request))
+            name, request = _name(message), _read(message.payload)
+            trace.begin(name)
+            broadcast = self._broadcasts.setdefault(name, _broadcast(message.conversation_id, request))
             try:
-                await self._answer(message, request, broadcast)
+                await self._answer(name, request, broadcast)
             except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
                 broadcast.attempts += 1
                 if broadcast.attempts > len(PAUSES_S):
                     broadcast.fail(Restarting("I cannot save answers at the moment. Your question is kept."))
                 raise
-            asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, message.key, None)
+            if broadcast.refused:
+                del self._broadcasts[name]  # who comes back later with the same key is asked for anew
+            else:
+                asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, name, None)
 
-    async def _answer(self, message: Message, request: Request, broadcast: Broadcast) -> None:
+    async def _answer(self, name: str, request: Request, broadcast: Broadcast) -> None:
         """Raises only when nothing can be written down: all else is told to the readers."""
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
         try:
-            async with aclosing(self._events(message.conversation_id, message.key, request)) as events:
+            async with aclosing(self._events(broadcast.conversation_id, name, request)) as events:
                 async for event in events:
                     if not (anew and isinstance(event, Piece)):
                         broadcast.publish(event)
         except BotError as error:
             await self.store.check()  # raises when it was the disk that failed
+            if isinstance(error, Busy):
+                self._refused[name] += 1
             broadcast.fail(error)
         except Exception:
-            if await self.store.answered(message.key) is None:
+            if await self.store.answered(name) is None:
                 raise
             log.exception("an answer failed")
             broadcast.fail(BotError("Something went wrong on my side. Please try again."))
@@ -223,6 +228,11 @@ class Desk:
         tokens = min(MOST_TOKENS, CLOSER * self._images.image_tokens)
         closer = self._images.model_copy(update={"image_tokens": tokens})
         return await make_image(kept.original, closer) if kept.original else kept
+
+
+def _name(message: Message) -> str:
+    """What the turn is saved under: a message that was refused before has a number behind its key."""
+    return message.key.partition("#")[0]
 
 
 def _read(payload: str) -> Request:

@@ -142,6 +142,17 @@ async def hanging_on(web: Web, conversation: str) -> str:
         return response.text
 
 
+async def test_a_key_that_met_a_full_line_can_be_asked_again(tmp_path: Path) -> None:
+    full = [Busy("The line is full."), Busy("The line is full.")]
+    engine = ScriptedEngine(script=lambda _: full.pop() if full else "Now")
+    async with service(tmp_path, engine) as web:
+        answers = [await web.ask("What?", "red", key=KEY) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [429, 429, 200, 200]
+        assert answers[0].headers["retry-after"]
+        stored = (await web.client.get(f"/api/v1/conversations/{answers[2].json()['conversation']}")).json()
+        assert len(stored["turns"]) == 1
+
+
 class FullDisk(Store):
     """Cannot save turns while it is full."""
 
