@@ -64,6 +64,7 @@ class Sequence(Job):
     reused: int = 0  # rows of the prompt that were taken from the cache
     missing: list[str] = field(default_factory=list)  # ids of pictures still to be looked at
     new_pictures: int = 0
+    looking: int = 0  # at which of them
     answer_ids: list[int] = field(default_factory=list)
     text: str = ""
     figures: Figures = field(default_factory=Figures)

@@ -2,8 +2,6 @@
 
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
@@ -18,6 +16,7 @@ from core.engine.prompt import Prompter
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler, Step
 from core.engine.sequence import Request, Sequence
+from core.engine.sights import Sights
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.errors import BadQuestion, Busy
 
@@ -46,15 +45,6 @@ class Totals:
     longest_step_s: float = 0.0  # what somebody who reads along waited for a token, at worst
 
 
-@dataclass(slots=True)
-class _Sight:
-    """A picture that is being looked at, for whoever needs it."""
-
-    image: Image
-    work: Generator[int, None, Tensor]
-    patches: int  # left
-
-
 class Worker:
     """Everything here happens in the thread that calls `run`, except `put`."""
 
@@ -69,7 +59,7 @@ class Worker:
         self._context = context
         self._inbox: SimpleQueue[Request | Image | None] = SimpleQueue()
         self._sequences: list[Sequence] = []  # running and in line
-        self._sights: OrderedDict[str, _Sight] = OrderedDict()
+        self._sights = Sights(model.vision)
         self._features: dict[str, Tensor] = {}  # of the pictures of running requests
         self._clock = time.monotonic
 
@@ -104,8 +94,8 @@ class Worker:
         step = self._scheduler.next_step(self._clock())
         if step is not None:
             self._compute(step)
-        elif self._sights:
-            self._look(next(iter(self._sights.values())), 0.1)
+        elif (image := self._sights.next()) is not None:
+            self._look(image, 0.1)
 
     def _fail(self, error: Exception) -> None:
         for sequence in list(self._sequences):
@@ -126,7 +116,7 @@ class Worker:
             if isinstance(message, Request):
                 self._take(message)
             elif len(self._sights) < AHEAD and self._cache.picture(message.id) is None:
-                self._sight(message)
+                self._sights.begin(message)
 
     def _take(self, request: Request) -> None:
         scheduler, sampling = self._scheduler, request.sampling
@@ -156,7 +146,7 @@ class Worker:
             request=request,
             clock=self._clock,
             rows=len(prompt.ids),
-            patches=sum(self._patches(image) for image in prompt.images.values()),
+            patches=sum(self._sights.left(image) for image in prompt.images.values()),
             since=now,
         )
         self._sequences.append(sequence)
@@ -191,16 +181,18 @@ class Worker:
         if step.decode or step.prefill:
             self._forward(step)
         if step.look is not None:
-            sequence = step.look
-            name = sequence.missing[0]
-            sight = self._sight(sequence.prompt.images[name])
-            if not sequence.begun or sight.patches == self._patches(sight.image):
-                number = sequence.new_pictures - len(sequence.missing) + 1
-                sequence.request.send(Looking(number, sequence.new_pictures))
-            sequence.begun = True
-            self._look(sight, step.seconds)
+            self._announce(step.look)
+            self._look(step.look.prompt.images[step.look.missing[0]], step.seconds)
         if step.decode:
             self.totals.longest_step_s = max(self.totals.longest_step_s, self._clock() - begin)
+
+    def _announce(self, sequence: Sequence) -> None:
+        """Tell which picture is looked at, when another one begins."""
+        number = sequence.new_pictures - len(sequence.missing) + 1
+        if sequence.looking != number:
+            sequence.looking = number
+            sequence.begun = True
+            sequence.request.send(Looking(number, sequence.new_pictures))
 
     def _forward(self, step: Step[Sequence]) -> None:
         """One token for everybody who decodes, and a chunk for those who prefill."""
@@ -303,41 +295,26 @@ class Worker:
                 needed = {name for each in self._sequences for name in each.missing}
                 for name in wanted:
                     if name not in needed:
-                        self._sights.pop(name, None)
+                        self._sights.close(name)
 
-    def _sight(self, image: Image) -> _Sight:
-        """The looking at this picture that is going on, or a new one."""
-        if image.id not in self._sights:
-            self._sights[image.id] = _Sight(image, self._model.vision.look(image.data), self._patches(image))
-        return self._sights[image.id]
-
-    def _look(self, sight: _Sight, seconds: float) -> None:
-        """Go on looking for about so long."""
-        begin, before = self._clock(), sight.patches
-        while (elapsed := self._clock() - begin) < seconds:
-            slices = (before - sight.patches) or 1
-            if elapsed and elapsed + elapsed / slices > seconds * 1.5:
-                break
-            try:
-                with torch.inference_mode():
-                    sight.patches = max(1, sight.patches - next(sight.work))
-            except StopIteration as done:
-                self._seen(sight, done.value)
-                break
-            except Exception as error:
-                self._blind(sight, error)
-                return
+    def _look(self, image: Image, seconds: float) -> None:
+        begin, before = self._clock(), self._sights.left(image)
+        try:
+            features = self._sights.look(image, seconds)
+        except Exception as error:
+            self._blind(image.id, error)
+            return
         elapsed = self._clock() - begin
+        looked = before - (self._sights.left(image) if features is None else 0)
         self.totals.image_s += elapsed
-        if before - sight.patches > 64:
-            self._scheduler.speeds.measure("patch", elapsed / (before - sight.patches))
+        if looked > 64:
+            self._scheduler.speeds.measure("patch", elapsed / looked)
+        if features is not None:
+            self._seen(image.id, features)
         for sequence in self._sequences:
             sequence.patches = self._left(sequence)
 
-    def _seen(self, sight: _Sight, features: Tensor) -> None:
-        name = sight.image.id
-        sight.patches = 0
-        del self._sights[name]
+    def _seen(self, name: str, features: Tensor) -> None:
         features = features.half() if self._model.half else features.clone()
         self._cache.keep_picture(name, features)
         self.totals.pictures_computed += 1
@@ -345,28 +322,18 @@ class Worker:
             if name in sequence.missing:
                 self._features[name] = features
                 sequence.missing.remove(name)
-                sequence.patches = self._left(sequence)
                 if not sequence.missing:
                     sequence.close_stage("image_s")
 
-    def _blind(self, sight: _Sight, error: Exception) -> None:
+    def _blind(self, name: str, error: Exception) -> None:
         """A picture that cannot be looked at fails those who asked about it, nobody else."""
-        del self._sights[sight.image.id]
         log.error("looking at a picture failed", exc_info=error)
-        for sequence in [s for s in self._sequences if sight.image.id in s.missing]:
+        for sequence in [each for each in self._sequences if name in each.missing]:
             sequence.request.send(error)
             self._remove(sequence)
 
     def _left(self, sequence: Sequence) -> int:
-        images = sequence.prompt.images
-        return sum(
-            self._sights[name].patches if name in self._sights else self._patches(images[name])
-            for name in sequence.missing
-        )
-
-    def _patches(self, image: Image) -> int:
-        height, width = self._model.vision.grid(image.width, image.height)
-        return height * width * int(self._model.vision.merge) ** 2
+        return sum(self._sights.left(sequence.prompt.images[name]) for name in sequence.missing)
 
     def _tell(self) -> None:
         """Places and estimates to those who wait, when they changed."""
