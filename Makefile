@@ -4,12 +4,12 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test browser check audit format bench chaos demo-eval clean
+.PHONY: run test system check audit format bench chaos demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
 
-test: .venv/dev.stamp browser
+test: .venv/dev.stamp system
 	$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/dev.stamp audit
@@ -28,14 +28,16 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The browser tests need a Chromium; without one they say that they were skipped.
-browser:
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+# The browser tests need a Chromium, the training's tests its fonts; without them they say that they were skipped.
+SYSTEM := chromium fonts-dejavu-core fonts-freefont-ttf fonts-lato fonts-liberation2 fonts-noto-cjk fonts-open-sans \
+  fonts-roboto-unhinted fonts-wqy-microhei fonts-wqy-zenhei
+system:
+	@{ command -v chromium && [ -e /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc ]; } >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends chromium fonts-wqy-microhei >/dev/null; } \
-	|| echo "No Chromium here and no right to install one: the browser tests will be skipped."
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM) >/dev/null; } \
+	|| echo "No right to install $(SYSTEM): tests that need them will be skipped."
 
-demo-eval: .venv/dev.stamp
+demo-eval: .venv/dev.stamp system
 	$(BIN)/python -m training.evaluate $(ARGS)
 
 # Speed and memory of the engine; ARGS="--model FOLDER --against URL" measures beside another server. Needs a quiet machine.
