@@ -18,7 +18,7 @@ from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots.slack.conftest import png
 from tests.bots.slack.process import answer_to
-from tests.bots.slack.server import FakeSlack, Fault
+from tests.bots.slack.server import FakeSlack, Fault, patience_s
 from tests.bots.slack.workspace import BOT, said
 
 QUESTIONS, KILLS, CHANNELS, CALLS = (200, 20, 10, 200) if os.environ.get("CHAOS") == "full" else (24, 3, 4, 64)
@@ -101,13 +101,15 @@ async def test_every_question_gets_one_whole_answer(tmp_path: Path, capsys: pyte
                 await chaos.process.wait()
             await asyncio.gather(alive, killing, return_exceptions=True)
         report = _count(slack, asked) | {"kills": chaos.kills.total(), "faults": slack.faults.total()}
-        report |= {"re-deliveries": slack.retries.total(), "slowest ack ms": round(1000 * max(slack.acks))}
+        acks = sorted(slack.acks)
+        report |= {"re-deliveries": slack.retries.total(), "slowest ack ms": round(1000 * acks[-1])}
+        report |= {"median ack ms": round(1000 * acks[len(acks) // 2])}
         with capsys.disabled():
             print(f"\nSlack chaos (seed {seed}): {report}, kills {dict(chaos.kills)}")
         assert not missing
         assert report["whole"] == report["questions"] == QUESTIONS
         assert not report["doubled"] + report["out of order"] + report["left over"]
-        assert report["slowest ack ms"] < 3000
+        assert acks[-1] < patience_s()
         assert not slack.workspace.pings()
         assert not await _unfinished(chaos.database)
 
