@@ -36,7 +36,14 @@ class Checkpoint:
         folder = DEMO if name == "demo" else Path(name).expanduser()
         if not folder.is_dir():
             folder = _cached_folder(name) or folder
-        if not (folder / "config.json").is_file() or not _weight_files(folder):
+        needed = [folder / "config.json", folder / "tokenizer.json"]
+        if not all(path.is_file() for path in needed) or not _weight_files(folder):
+            if Path(name).expanduser().is_dir() or name.count("/") != 1:
+                raise ModelMissing(
+                    "There is no whole model in {folder}: config.json, tokenizer.json and all of its safetensors files "
+                    "must lie there.",
+                    folder=str(folder),
+                )
             raise ModelMissing(
                 "The model {name} is not on this machine, or not all of it. Fetch it with "
                 "`python -m bots model fetch {name}`, or download its files by hand from "
