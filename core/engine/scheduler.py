@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 PAUSE = 0.6  # seconds a step may take while somebody reads along
-ALONE = 3.0  # seconds a step may take while nobody does: cancelling waits for it
+ALONE = 1.0  # seconds a step may take while nobody does: cancelling and newcomers wait for it
 ROWS = 512  # most rows of prefill in one step; activations stay small
 FIRST_ROWS = 32  # before any speed is known
 AGEING = 0.5  # a second of waiting counts like so many seconds less work: short questions first, nobody starves
