@@ -1,0 +1,112 @@
+"""Shows a chat as Telegram would: `python -m tests.bots.telegram.screen FILE.png [en|zh]` has the demo model answer."""
+
+import asyncio
+import base64
+import html
+import sys
+import tempfile
+from pathlib import Path
+
+from core.engine import Config as EngineConfig
+from core.engine.engine import Engine
+from tests.bots.telegram.conftest import Chatting, service, until
+from tests.bots.telegram.server import BotApi, Person
+from tests.bots.telegram.test_demo import as_photo
+from tests.bots.telegram.world import BOT, Chat, Json, World
+from tests.bots.web.browser import started
+
+STYLE = """
+body { margin: 0; padding: 16px; width: 460px; background: #cfe0c8; font: 15px/1.4 "Noto Sans", "Noto Sans CJK SC",
+  "WenQuanYi Micro Hei", sans-serif; display: flex; flex-direction: column; gap: 8px; color: #111; }
+.m { max-width: 360px; padding: 6px 10px; border-radius: 12px; background: #fff; white-space: pre-wrap;
+  overflow-wrap: anywhere; align-self: flex-start; box-shadow: 0 1px 1px #0002; }
+.m.me { align-self: flex-end; background: #e3fdc9; }
+.m img { display: block; max-width: 100%; border-radius: 8px; margin-bottom: 4px; }
+.q { border-left: 3px solid #3a8; padding-left: 6px; color: #375; font-size: 13px; margin-bottom: 4px; max-height: 18px;
+  overflow: hidden; }
+.f { display: flex; gap: 8px; align-items: center; } .f::before { content: "📄"; font-size: 26px; }
+.b { align-self: flex-start; width: 300px; text-align: center; background: #0003; color: #fff; border-radius: 8px;
+  padding: 6px 10px; font-size: 14px; margin-top: -4px; }
+pre, code { font: 13px "Noto Sans Mono", monospace; margin: 0; white-space: pre-wrap; color: #8a2a2a; }
+blockquote { margin: 0; border-left: 3px solid #3a8; padding-left: 8px; }
+"""
+TAGS = {
+    "bold": "b",
+    "italic": "i",
+    "underline": "u",
+    "strikethrough": "s",
+    "code": "code",
+    "pre": "pre",
+    "blockquote": "blockquote",
+    "expandable_blockquote": "blockquote",
+}
+ASKED = {
+    "en": ("What is the price?", "Where is the price?", "Which quarter is the highest?"),
+    "zh": ("价格是多少？", "价格在哪里？", "哪个季度收入最高？"),
+}
+
+
+def page(chat: Chat, world: World) -> str:
+    shown = "".join(_bubble(message, world) for _, message in sorted(chat.messages.items()))
+    return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{shown}"
+
+
+def _bubble(message: Json, world: World) -> str:
+    mine = "" if message["from"]["id"] == BOT["id"] else " me"
+    parts = []
+    if replied := message.get("reply_to_message"):
+        parts.append(f"<div class=q>{html.escape(replied.get('text') or replied.get('caption') or '…')}</div>")
+    if "photo" in message:
+        data = base64.b64encode(world.files[message["photo"][-1]["file_id"]]).decode()
+        parts.append(f"<img src='data:image;base64,{data}'>")
+    if "document" in message:
+        parts.append(f"<div class=f>{html.escape(message['document'].get('file_name', ''))}</div>")
+    parts.append(_formatted(message.get("text", ""), message.get("entities", [])))
+    parts.append(html.escape(message.get("caption", "")))
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    buttons = "".join(f"<div class=b>{html.escape(button['text'])}</div>" for row in rows for button in row)
+    return f"<div class='m{mine}'>{''.join(parts)}</div>{buttons}"
+
+
+def _formatted(text: str, entities: list[Json]) -> str:
+    units = text.encode("utf-16-le")
+    marks: dict[int, list[str]] = {}
+    for entity in sorted(entities, key=lambda e: -e["length"]):
+        tag = TAGS.get(entity["type"], "span")
+        marks.setdefault(entity["offset"], []).append(f"<{tag}>")
+        marks.setdefault(entity["offset"] + entity["length"], []).insert(0, f"</{tag}>")
+    places = sorted({0, *marks, len(units) // 2})
+    pieces = []
+    for start, end in zip(places, [*places[1:], places[-1]], strict=True):
+        pieces += [*marks.get(start, []), html.escape(units[2 * start : 2 * end].decode("utf-16-le"))]
+    return "".join(pieces)
+
+
+async def converse(telegram: BotApi, language: str) -> Chat:
+    """A conversation with what comes with its answers."""
+    price, where, highest = ASKED[language]
+    ann = Chatting(Person(telegram, telegram.world.chat(7), language=language))
+    product = ann.person.shows(as_photo("product"), price)
+    await ann.answers(product)
+    await ann.answers(ann.person.says(where, reply_to=product), count=2)
+    await ann.answers(ann.person.shows(as_photo("chart")))
+    await ann.answers(ann.person.says(highest))
+    ann.person.says("/pictures")
+    await until(lambda: "photo" in ann.chat.by_bot()[-1])
+    return ann.chat
+
+
+async def main(path: Path, language: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        demo = await Engine.start(EngineConfig(model="demo", threads=1, cache=Path(folder) / "cache", cache_limit=0))
+        async with BotApi(strict=False) as telegram, service(telegram, Path(folder), demo, receipt=True):
+            chat = await converse(telegram, language)
+            async with started() as browser:
+                view = await browser.new_page(viewport={"width": 492, "height": 600}, device_scale_factor=2)
+                await view.set_content(page(chat, telegram.world))
+                await view.screenshot(path=path, full_page=True)
+        await demo.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "en"))
