@@ -69,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> None:
         batch = next(lessons)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, values = judge(network, aids, pointing, batch, device)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_([*network.parameters(), *aids.parameters()], 1.0)
         for optimizer in optimizers:
             for group, share in zip(optimizer.param_groups, shares, strict=True):
@@ -134,7 +134,7 @@ def judge(
     _, height, width, _ = batch.prints.pixels.shape
     placed = aids["whereabouts"](seen.tokens, height // model.TOKEN, width // model.TOKEN)
     spelled = aids["spelling"](seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
-    loss = said + 0.3 * pointed + 0.5 * spelled.loss + placed
+    loss = said + 0.3 * pointed + 0.5 * spelled.loss + 10 * placed
     quoted = batch.there.to(device)
     copied = torch.zeros_like(wanted)
     copied[quoted[:, 0], quoted[:, 1]] = True

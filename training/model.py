@@ -24,6 +24,7 @@ TOKEN = 32  # pixels per side of a merged token
 SLOT_COLUMNS, SLOT_ROWS = 8, 2  # cells of 4x16 pixels: no two letters of the smallest print share one
 SLOTS = SLOT_COLUMNS * SLOT_ROWS
 SLOT_WIDTH = 64
+MAP_STRENGTH = 4.0  # patches come with a norm of about 40 once trained
 
 
 def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
@@ -74,6 +75,7 @@ def build(tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen3VLForConditiona
     model = Qwen3VLForConditionalGeneration(config(tokenizer))
     for block in model.model.visual.blocks:
         look_around(block, model.config.vision_config.rope_parameters["rope_theta"])
+    draw_map(model.model.visual)
     return model
 
 
@@ -99,6 +101,23 @@ def look_around(block: Qwen3VLVisionBlock, theta: float) -> None:
         bias[0, head, : 2 * quarter] = strength
         bias[1, head, : 2 * quarter] = strength * angle.cos()
         bias[1, head, 2 * quarter :] = -strength * angle.sin()
+
+
+@torch.no_grad()
+def draw_map(tower: Qwen3VLVisionModel) -> None:
+    """Starts the learned positions as a map: row and column, and a wave along each, in six directions of their own.
+
+    From small random numbers the tower never learns where on the picture a patch is, since letters do not depend on it;
+    the language model then cannot tell which token comes next on the line.
+    """
+    side, width = tower.num_grid_per_side, tower.pos_embed.embedding_dim
+    directions = torch.linalg.qr(torch.randn(width, 6, generator=torch.Generator().manual_seed(0)))[0]
+    place = torch.linspace(0, 1, side)
+    row, column = torch.meshgrid(place, place, indexing="ij")
+    straight = [2 * row - 1, 2 * column - 1]
+    waves = [wave(2 * math.pi * along) for wave in (torch.sin, torch.cos) for along in (row, column)]
+    code = torch.stack([*straight, *waves], dim=-1).view(-1, 6)  # (positions, 6)
+    tower.pos_embed.weight += MAP_STRENGTH * code @ directions.T
 
 
 @dataclass(frozen=True, slots=True)

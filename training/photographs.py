@@ -76,7 +76,7 @@ def clouds(rng: random.Random, numbers: np.random.Generator, width: int, height:
         total += np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC), float) / 2 ** (octave - 1)
     total = (total - total.min()) / (np.ptp(total) + 1e-6)
     low, high = numbers.uniform(0, 255, 3), numbers.uniform(0, 255, 3)
-    return low + total[..., None] * (high - low)
+    return np.asarray(low + total[..., None] * (high - low))
 
 
 def gradient(rng: random.Random, numbers: np.random.Generator, width: int, height: int) -> np.ndarray:
@@ -84,7 +84,7 @@ def gradient(rng: random.Random, numbers: np.random.Generator, width: int, heigh
     slope = x / width * rng.uniform(-1, 1) + y / height * rng.uniform(-1, 1)
     slope = (slope - slope.min()) / (np.ptp(slope) + 1e-6)
     low, high = numbers.uniform(0, 255, 3), numbers.uniform(0, 255, 3)
-    return low + slope[..., None] * (high - low)
+    return np.asarray(low + slope[..., None] * (high - low))
 
 
 def blobs(rng: random.Random, numbers: np.random.Generator, width: int, height: int) -> np.ndarray:

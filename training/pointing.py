@@ -53,7 +53,7 @@ class Pointing:
         q = functional.linear(hidden, attention.q_proj.weight[head * width : (head + 1) * width])
         k = functional.linear(hidden, attention.k_proj.weight[group * width : (group + 1) * width])
         q, k = apply_rotary_pos_emb(attention.q_norm(q), attention.k_norm(k), cosine, sine, unsqueeze_dim=0)
-        scores = (q[0] @ k[0].transpose(1, 2)).float() * attention.scaling
+        scores: Tensor = (q[0] @ k[0].transpose(1, 2)).float() * attention.scaling
         length = scores.shape[-1]
         future = torch.ones(length, length, dtype=torch.bool, device=scores.device).triu(1)
         return scores.masked_fill(future, float("-inf"))

@@ -1,6 +1,7 @@
 """Product pages: a name, a price and a few selling points beside a picture of something."""
 
 import random
+from collections.abc import Callable
 
 from training import fonts, notices, words
 from training.pictures import Colour, Picture, Span, ink_and_paper, some_scale
@@ -42,7 +43,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         thing(rng, picture, (left, y, width - left, y + height - 190))
         y += height - 180
     title = rng.randint(20, 26)
-    name = fitting(rng, picture, lambda: lexicon.goods(rng, chinese), face, title, room)
+    name = fitting(picture, lambda: lexicon.goods(rng, chinese), face, title, room)
     lines: list[list[Piece]] = []
     named = picture.write(left, y, name, face, title, ink)
     lines.append([named])
@@ -72,7 +73,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         if mark:
             bullet = [picture.write(x, y, mark.strip(), face, size, ink), " "]
             x += picture.measure(mark, face, size)
-        text = fitting(rng, picture, lambda: lexicon.point(rng, chinese), face, size, left + room - x)
+        text = fitting(picture, lambda: lexicon.point(rng, chinese), face, size, left + room - x)
         points.append(picture.write(x, y, text, face, size, ink))
         lines.append([*bullet, points[-1]])
         y += pitch
@@ -80,8 +81,9 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     return Subject(picture, *questions(rng, picture, named, price, points, lines), {"price": price, "name": named})
 
 
-def fitting(rng: random.Random, picture: Picture, make, face: fonts.Face, size: float, room: float) -> str:  # type: ignore[no-untyped-def]
-    text: str = make()
+def fitting(picture: Picture, make: Callable[[], str], face: fonts.Face, size: float, room: float) -> str:
+    """A text that is short enough, made anew until it is; in the end cut."""
+    text = make()
     for _ in range(20):
         if picture.measure(text, face, size) < room:
             return text

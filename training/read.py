@@ -69,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             seen = model.see(tower, batch.pixels.to(device))
             spelled = spelling(seen.tokens, batch.glyphs.to(device), embedding)
-        spelled.loss.backward()
+        torch.autograd.backward(spelled.loss)
         torch.nn.utils.clip_grad_norm_([*tower.parameters(), *spelling.parameters(), embedding], 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
