@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from bots.reply import File
 from core.boxes import find_boxes, mark, visible
-from core.conversation import Answer, Ending, Event, Image, Piece, Turn
+from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
 from core.images import LOST_A_LOT
 from core.receipt import receipt
 from core.tables import csv_file, find_tables
@@ -46,13 +46,15 @@ class Wishes:
 async def shown(
     events: AsyncGenerator[Event],
     turn_of: Callable[[], Awaitable[Turn | None]],
+    pictures_of: Callable[[], Awaitable[Sequence[Picture]]],
     wishes: Wishes,
     notes: Sequence[str],
     voice: Voice,
 ) -> AsyncGenerator[Event | File]:
     """An answer's events as people see them. Grounding is drawn on its picture where files can be shown.
 
-    `notes` are sentences about what was left out of the pictures.
+    `turn_of` gives the finished turn, `pictures_of` all pictures of its conversation; `notes` are sentences about what
+    was left out of them.
     """
     raw = told = ""
     async with aclosing(events):
@@ -65,8 +67,8 @@ async def shown(
                         told = now
                 case Answer():
                     turn = await turn_of()
-                    if wishes.files and turn is not None:
-                        for marked in await mark(turn):
+                    if wishes.files and turn is not None and find_boxes(event.text).boxes:
+                        for marked in await mark(turn, await pictures_of()):
                             caption = voice.say("Picture {number}", number=marked.number)
                             yield File(f"picture-{marked.number}.png", marked.png, caption)
                     yield replace(event, text=_words(event, turn, wishes, notes, voice))

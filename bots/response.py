@@ -13,7 +13,7 @@ from bots.orders import obey, says
 from bots.reply import File
 from bots.request import Memory, Request
 from core.assistant import Assistant
-from core.conversation import Answer, Ending, Event, Image, Question, Turn
+from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document
 from core.errors import BadImage, BadQuestion, NotAllowed, NotFound
 from core.images import Config as ImagesConfig
@@ -114,7 +114,7 @@ class _Response:
         return self._shown(self.assistant.ask(request.conversation_id, question, request.key, request.person))
 
     def _shown(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event | File]:
-        return shown(events, self._saved_turn, self.request.wishes, self.notes, self.voice)
+        return shown(events, self._saved_turn, self._pictures, self.request.wishes, self.notes, self.voice)
 
     async def _saved_turn(self) -> Turn | None:
         """The turn that was just answered; tells what else of it can be had."""
@@ -122,6 +122,9 @@ class _Response:
         if self.request.offer is not None:
             self.request.offer(offers(turn, self.images.image_tokens))
         return turn
+
+    async def _pictures(self) -> tuple[Picture, ...]:
+        return (await self.assistant.history.load(self.request.conversation_id)).pictures
 
     async def _turn_about(self) -> Turn | None:
         if self.request.about is None:

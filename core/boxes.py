@@ -5,10 +5,11 @@ The person gets a picture with the boxes drawn on it and the rest of the text; t
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core import workers
-from core.conversation import Image, Turn
+from core.conversation import Image, Picture, Turn
 from core.voice import Voice
 
 MOST = 50  # boxes that are drawn
@@ -89,16 +90,17 @@ def visible(growing: str) -> str:
     return text[: begun.start()]
 
 
-async def mark(turn: Turn) -> list[Marked]:
-    """The turn's pictures that its answer points into, with the boxes drawn; empty when it points at nothing.
+async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[Marked]:
+    """The pictures that a turn's answer points into, with the boxes drawn; empty when it points at nothing.
 
-    A box that names no picture is in the last one, which is the one just asked about.
+    `known` are all of its conversation, for a follow-up that brought none. A box that names no picture is in the last
+    one, which is the one just asked about.
     """
     boxes = find_boxes(turn.answer.text).boxes if turn.answer else ()
-    pictures = {picture.number: picture.image for picture in turn.pictures}
+    pictures = {picture.number: picture.image for picture in (*known, *turn.pictures)}
     if not boxes or not pictures:
         return []
-    last = turn.pictures[-1].number
+    last = (turn.pictures or known)[-1].number
     by_picture: dict[int, list[Box]] = {}
     for box in boxes:
         by_picture.setdefault(box.picture if box.picture in pictures else last, []).append(box)

@@ -56,6 +56,16 @@ async def test_boxes_are_drawn_on_the_picture_and_their_json_is_not_shown(scene:
         assert said(drawn) == "Picture 1"
 
 
+async def test_a_follow_up_points_into_the_picture_that_it_is_about(scene: Scene) -> None:
+    scene.engine.script = lambda _: '```json\n[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]\n```'
+    async with scene.bot():
+        photo = scene.slack.says("", (scene.slack.upload(png()),), channel=DM)
+        await scene.finished(photo, channel=DM)
+        for count in (3, 5):
+            scene.slack.says("where is the cat?", channel=DM, thread=photo)
+            assert len((await scene.finished(photo, count, DM))[-1]["files"]) == 1
+
+
 async def test_a_table_can_be_had_as_csv(scene: Scene) -> None:
     scene.engine.script = lambda _: TABLE
     async with scene.bot():
