@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,9 @@ def bench(
 
     config = Config(model=model, precision=precision, threads=threads, memory=memory, cache=cache)
     targets = {"ours": Ours(config)} | ({"other": Other(against, command)} if against else {})
-    results = asyncio.run(measure(targets, conversations, tokens, rounds, picture.read_bytes() if picture else None))
+    given = picture.read_bytes() if picture else None
+    tell = partial(typer.echo, err=True)  # it takes minutes: every figure as it comes
+    results = asyncio.run(measure(targets, conversations, tokens, rounds, given, tell))
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return

@@ -7,7 +7,8 @@ import json
 import shlex
 import statistics
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -152,14 +153,22 @@ class Other:
         return writing
 
 
+Tell = Callable[[str], None]
+
+
 async def measure(
-    targets: dict[str, Any], conversations: int, tokens: int, rounds: int, picture: bytes | None
+    targets: dict[str, Any], conversations: int, tokens: int, rounds: int, picture: bytes | None, tell: Tell
 ) -> Results:
     """Medians by target and figure. A target runs alone: each is started for its round and stopped after it."""
     found: dict[str, list[dict[str, float | None]]] = {name: [] for name in targets}
     for number in range(rounds):
         for name, target in targets.items():
-            found[name].append(await _round(target, conversations, tokens, number, picture))
+            figures: dict[str, float | None] = {}
+            async with aclosing(_round(target, conversations, tokens, number, picture)) as round_:
+                async for figure, value in round_:
+                    figures[figure] = value
+                    tell(f"{name} {figure} {value}")
+            found[name].append(figures)
     return {name: {key: _median([one[key] for one in each]) for key in each[0]} for name, each in found.items()}
 
 
@@ -170,41 +179,35 @@ def _median(values: list[float | None]) -> float | None:
 
 async def _round(
     target: Target, conversations: int, tokens: int, number: int, picture: bytes | None
-) -> dict[str, float | None]:
-    await target.start()  # whatever is prepared once is prepared now
-    await target.stop()
+) -> AsyncGenerator[tuple[str, float | None]]:
+    """Figures as they are found. The second start counts: what is prepared once has been prepared then."""
     load = await target.start()
     try:
         seed = time.time_ns() + number  # nobody has seen these pictures
         first = Conversation("bench").ask(Question(FIRST, (make_picture(seed, picture),)))
         alone = await target.ask(first, tokens)
+        yield "first_token_s", alone.first_token_s
+        yield "decode_tokens_per_s", alone.decode_tokens_per_s
         second = _go_on(first, alone.text)
         followup = await target.ask(second, tokens // 4)
-        peak_alone = target.peak()
+        yield "followup_first_token_s", followup.first_token_s
+        yield "peak_memory_alone_bytes", target.peak()
         if load is not None:
             await target.stop()
             load = await target.start()
+        yield "load_s", load
         resumed = await target.ask(_go_on(second, followup.text), tokens // 4)
-        begun = [
-            Conversation(f"bench:{n}").ask(Question(FIRST, (make_picture(seed + n + 1, picture),)))
-            for n in range(conversations)
-        ]
+        yield "restart_followup_first_token_s", resumed.first_token_s
+        questions = [Question(FIRST, (make_picture(seed + n + 1, picture),)) for n in range(conversations)]
+        begun = [Conversation(f"bench:{n}").ask(question) for n, question in enumerate(questions)]
         seen = await asyncio.gather(*[target.ask(each, 2) for each in begun])
+        yield "last_of_all_first_token_s", max(writing.first_token_s for writing in seen)
         together = [_go_on(each, answer.text) for each, answer in zip(begun, seen, strict=True)]
         writings = await asyncio.gather(*[target.ask(each, tokens) for each in together])
         begin, end = max(w.times[0] for w in writings), min(w.times[-1] for w in writings)
         within = sum(w.tokens_between(begin, end) for w in writings)
-        return {
-            "load_s": load,
-            "first_token_s": alone.first_token_s,
-            "decode_tokens_per_s": alone.decode_tokens_per_s,
-            "followup_first_token_s": followup.first_token_s,
-            "restart_followup_first_token_s": resumed.first_token_s,
-            "eight_first_token_s": max(w.first_token_s for w in seen),
-            "batch_tokens_per_s": within / (end - begin) if end > begin else None,
-            "peak_memory_alone_bytes": peak_alone,
-            "peak_memory_bytes": target.peak(),
-        }
+        yield "batch_tokens_per_s", within / (end - begin) if end > begin else None
+        yield "peak_memory_bytes", target.peak()
     finally:
         await target.stop()
 
