@@ -26,6 +26,7 @@ from core.engine.layers import KV
 from core.engine.prompt import Ints
 
 log = logging.getLogger(__name__)
+LAYOUT = 2  # of the files; those of another one are computed again
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -221,7 +222,7 @@ class Disk:
 
     def _seal(self, arrays: Arrays) -> str:
         """Of content, shapes and the model they belong to."""
-        seal = zlib.crc32(self._identity.encode())
+        seal = zlib.crc32(f"{LAYOUT} {self._identity}".encode())
         for key in sorted(arrays):
             array = np.ascontiguousarray(arrays[key])
             seal = zlib.crc32(f"{key}{array.shape}{array.dtype}".encode(), seal)

@@ -1,0 +1,51 @@
+"""The demo model asked directly: what every door has to show, word for word. `make demo-eval` says how it reads."""
+
+import io
+import re
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image as PilImage
+
+from core.assistant import Sampling
+from core.conversation import Answer, Conversation, Question
+from core.engine.engine import Engine
+from core.images import Config, make_image
+
+SAMPLES = Path(__file__).parents[1] / "core" / "demo" / "samples"
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / f"{name}.png").read_bytes()
+
+
+def as_photo(name: str) -> bytes:
+    """As chat apps send photos: compressed once more."""
+    data = io.BytesIO()
+    PilImage.open(SAMPLES / f"{name}.png").convert("RGB").save(data, "JPEG", quality=87)
+    return data.getvalue()
+
+
+async def directly(engine: Engine, *turns: tuple[str, tuple[bytes, ...]]) -> list[str]:
+    """The answers to the questions of one conversation, each with the pictures that came with it."""
+    conversation, answers = Conversation("test:direct"), []
+    for text, pictures in turns:
+        images = tuple([await make_image(data, Config()) for data in pictures])
+        conversation = conversation.ask(Question(text, images))
+        async with aclosing(engine.answer(conversation, Sampling())) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    answers.append(event.text)
+                    answered = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=event))
+                    conversation = replace(conversation, turns=answered)
+    return answers
+
+
+def shows(message: str, answer: str) -> bool:
+    """Whether a platform's message says the answer: the same words; formatting and the receipt below are its own."""
+    return bool(_words(answer)) and _words(answer) in _words(message)
+
+
+def _words(text: str) -> str:
+    return re.sub(r"\W+", "", text)
