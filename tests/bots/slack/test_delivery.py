@@ -14,7 +14,7 @@ from tests.bots.slack.server import once
 from tests.bots.slack.workspace import BOT, buttons, said
 
 ME = f"<@{BOT}>"
-LONG = "\n\n".join(f"**Part {n}.** " + "A sentence that goes on for a while. " * 12 for n in range(12))
+LONG = "\n\n".join(f"**Part {n}.** " + "A-sentence-that-goes-on-for-a-while. " * 12 for n in range(12))
 
 
 def says(text: str) -> Callable[[Conversation], str]:
@@ -49,7 +49,7 @@ async def test_streamed_and_edited_answers_say_the_same(scene: Scene, text: str)
             assert all(len(part) <= LIMIT for part in whole[-1])
             assert [bool(buttons(answer)) for answer in answers] == [False] * (len(answers) - 1) + [True]
     assert whole[0] == whole[1]
-    assert "".join("".join(whole[0]).split()).count("Asentencethatgoesonforawhile.") == text.count("A sentence")
+    assert "".join("".join(whole[0]).split()).count("A-sentence-that-goes-on-for-a-while.") == text.count("A-sentence")
     assert not scene.slack.workspace.refusals
 
 
