@@ -74,11 +74,15 @@ export class Sidebar {
   }
 }
 
+let settle = () => {};
+
 function confirmed() {
+  settle(false); // an earlier question whose dialog is closed, but whose event is still on its way
   const dialog = document.getElementById("confirm");
   dialog.returnValue = "";
+  dialog.onclose = () => dialog.open || settle(dialog.returnValue === "yes");
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) => (settle = resolve));
 }
 
 function age(date) {
