@@ -15,7 +15,7 @@ from tests.bots.web.conftest import service
 DOCS = Path(__file__).parents[3] / "docs"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}, "device_scale_factor": 1.5}
 INVOICE = ("What is the total?", "What is the tax rate?", "Where is the total?")
-CHART = ("哪个季度收入最高?", "把图表转成表格")
+CHART = ("哪个季度收入最高", "哪个季度收入最低？")
 
 
 async def main() -> None:
