@@ -10,15 +10,12 @@ from core.engine.engine import Engine
 from tests.bots.slack.conftest import Scene
 from tests.bots.slack.server import FakeSlack, patience_s
 from tests.bots.slack.workspace import BOT, Json, said
+from tests.demo import directly, sample, shows
 
-DEMO = Path(__file__).parents[3] / "core" / "demo"
 ME = f"<@{BOT}>"
-DM = "D0ANN"
+CHANNEL, DM = "C0GENERAL", "D0ANN"
 
-pytestmark = [
-    pytest.mark.skipif(not (DEMO / "model.safetensors").exists(), reason="the demo model is not built"),
-    pytest.mark.timeout(300),
-]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -27,10 +24,6 @@ async def demo(scene: Scene, tmp_path: Path) -> AsyncIterator[Scene]:
     scene.engine, scene.patience_s = engine, 120.0
     yield scene
     await engine.close()
-
-
-def sample(slack: FakeSlack, name: str) -> Json:
-    return slack.upload((DEMO / "samples" / f"{name}.png").read_bytes(), f"{name}.png")
 
 
 async def test_over_socket_mode_the_demo_model_answers_in_channels_and_direct_messages(demo: Scene) -> None:
@@ -47,23 +40,32 @@ async def test_over_http_the_demo_model_answers_in_channels_and_direct_messages(
 
 
 async def _talk(demo: Scene) -> None:
+    """Four threads at once, each with a follow-up; what stands there is what the model says when asked directly."""
     slack = demo.slack
+    invoice, chart, product = sample("invoice"), sample("chart"), sample("product")
+    talks = (
+        (("What is the total?", (invoice,)), ("What is the invoice number?", ())),
+        (("What is the total in picture 1?", (invoice, chart)), ("Which quarter is the highest in picture 2?", ())),
+        (("What is the price?", (product,)), ("产品名称是什么？", ())),
+        (("Which quarter is the highest?", (chart,)), ("Which quarter is the lowest?", ())),
+    )
+    expected = [await directly(demo.engine, *talk) for talk in talks]
 
-    one = slack.says(f"{ME} What is the total?", (sample(slack, "invoice"),))
-    two = slack.says(f"{ME} What is the total in picture 1?", (sample(slack, "invoice"), sample(slack, "chart")))
-    below = slack.says("our new headphones", (sample(slack, "product"),), user="U0BOB")
-    slack.says(f"{ME} What is the price?", thread=below)
-    direct = slack.says("Which quarter is the highest?", (sample(slack, "chart"),), channel=DM)
-    assert "8,600.00" in await demo.answer(one)
-    assert "8,600.00" in await demo.answer(two)
-    assert "129.00" in await demo.answer(below)
-    assert "Q4" in await demo.answer(direct, DM)
+    one = slack.says(f"{ME} {talks[0][0][0]}", (_upload(slack, invoice),))
+    two = slack.says(f"{ME} {talks[1][0][0]}", (_upload(slack, invoice), _upload(slack, chart)))
+    below = slack.says("our new headphones", (_upload(slack, product),), user="U0BOB")
+    slack.says(f"{ME} {talks[2][0][0]}", thread=below)
+    direct = slack.says(talks[3][0][0], (_upload(slack, chart),), channel=DM)
+    threads = ((one, CHANNEL), (two, CHANNEL), (below, CHANNEL), (direct, DM))
+    for (thread, channel), answers in zip(threads, expected, strict=True):
+        assert shows(await demo.answer(thread, channel), answers[0])
 
-    slack.says(f"{ME} What is the invoice number?", thread=one)
-    slack.says(f"{ME} Which quarter is the highest in picture 2?", thread=two)
-    slack.says(f"{ME} 产品名称是什么？", thread=below)
-    slack.says("Which quarter is the lowest?", channel=DM, thread=direct)
-    assert "20260118" in said((await demo.finished(one, 2))[1])
-    assert "Q4" in said((await demo.finished(two, 2))[1])
-    assert "Nova" in said((await demo.finished(below, 2))[1])
-    assert "Q2" in said((await demo.finished(direct, 2, DM))[1])
+    for (thread, channel), (_, (follow_up, _)) in zip(threads, talks, strict=True):
+        mention = "" if channel == DM else f"{ME} "
+        slack.says(f"{mention}{follow_up}", thread=thread, channel=channel)
+    for (thread, channel), answers in zip(threads, expected, strict=True):
+        assert shows(said((await demo.finished(thread, 2, channel))[1]), answers[1])
+
+
+def _upload(slack: FakeSlack, data: bytes) -> Json:
+    return slack.upload(data, "picture.png")
