@@ -10,7 +10,7 @@ run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
 
 test: .venv/dev.stamp system
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/dev.stamp audit
 	$(BIN)/ruff format --check .
