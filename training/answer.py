@@ -1,6 +1,7 @@
 """Stage 2: the whole model learns to answer. Run: python -m training.answer
 
-Starts from the tower of stage 1 and goes on from its own last checkpoint.
+Goes on from its own last checkpoint; without one it starts from the tower of stage 1, or, where checkpoints were lost,
+from the published weights (--from-demo).
 """
 
 import argparse
@@ -9,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
@@ -28,6 +30,7 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
     arguments.add_argument("--rate", type=float, default=2e-3)
     arguments.add_argument("--tower", type=float, default=0.3, help="the tower's rate as a share of the rate")
+    arguments.add_argument("--from-demo", action="store_true", help="start from the weights in core/demo")
     arguments.add_argument("--seed", type=int, default=2)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
     options, _ = arguments.parse_known_args(words)
@@ -40,6 +43,9 @@ def main(words: Sequence[str] | None = None) -> None:
     if saved:
         network.load_state_dict(saved.model)
         aids.load_state_dict(saved.aids)
+    elif options.from_demo:
+        weights = load_file(tokenizer.DEMO / "model.safetensors")
+        network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
     elif read := checkpoint.Checkpoint.load("read"):
         network.load_state_dict(read.model)
         aids["spelling"].load_state_dict(read.aids)
