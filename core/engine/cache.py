@@ -28,6 +28,7 @@ from core.engine.prompt import Ints
 log = logging.getLogger(__name__)
 LAYOUT = 2  # of the files; those of another one are computed again
 Arrays = dict[str, npt.NDArray[Any]]
+FORMAT = 2  # of the files; raise it when their arrays change
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class Disk:
 
     def __init__(self, folder: Path, identity: str, limit: int) -> None:
         self._root = folder
-        self._folder = folder / identity
+        self._folder = folder / f"{identity}-{FORMAT}"
         self._identity = identity
         self._limit = limit
         self._folder.mkdir(parents=True, exist_ok=True)

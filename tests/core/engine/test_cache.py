@@ -97,7 +97,8 @@ def test_a_file_of_another_model_is_not_trusted(tmp_path: Path) -> None:
     other = open_cache(tmp_path, "model-2")
     assert other.picture("cat") is None
     other.close()
-    (tmp_path / "model-1" / "picture-cat.safetensors").rename(tmp_path / "model-2" / "picture-cat.safetensors")
+    (file,) = tmp_path.rglob("picture-cat.safetensors")
+    file.rename(tmp_path / file.parent.name.replace("model-1", "model-2") / file.name)
     smuggled = open_cache(tmp_path, "model-2")
     assert smuggled.picture("cat") is None
     smuggled.close()
@@ -129,7 +130,8 @@ def test_the_folder_stays_below_its_limit(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
-    (tmp_path / "model-1").rmdir()
+    (folder,) = tmp_path.iterdir()
+    folder.rmdir()
     cache.keep_picture("cat", torch.zeros(1, 2, 2))
     assert cache.picture("cat") is not None
     cache.close()
