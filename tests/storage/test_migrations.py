@@ -45,7 +45,7 @@ async def test_a_database_of_the_previous_version_keeps_its_conversations(path: 
         )
         old.execute("INSERT INTO turn_pictures VALUES (1, 0, 1)")
     old.close()
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
     [turn] = (await store.load("t:1")).turns
     assert turn == Turn("What?", (Picture(1, image("cat")),), Answer("A cat.", Ending.DONE, Figures(queue_s=1.5)))
     assert await store.picture(CAT.id) == CAT

@@ -245,6 +245,8 @@ async def test_with_a_token_the_page_asks_for_it_once(browser: Browser, tmp_path
         await expect(page.get_by_role("alert")).to_have_text("This is not the token.")
         await page.get_by_label("Token").fill("a-token-for-the-tests")
         await page.keyboard.press("Enter")
+        await page.wait_for_url("**/")
+        await page.wait_for_load_state("load")  # its modules have run by then
         await choose(page, "red")
         await ask(page, "In?")
         await expect(page.locator(".prose")).to_contain_text("Answer to 'In?'")
