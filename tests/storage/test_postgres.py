@@ -82,7 +82,7 @@ def _wait(port: int) -> None:
 async def store(server: str) -> AsyncIterator[Store]:
     for attempt in range(100):  # it listens a moment before it serves
         try:
-            store = await Store.open(Config(url=server))
+            store = await Store.open(Config(url=server, ratings=True))
             break
         except (OperatorError, OSError):
             if attempt == 99:
@@ -135,7 +135,7 @@ async def test_messages_live_as_on_sqlite(store: Store) -> None:
 
 
 async def test_replicas_take_a_message_once_and_number_pictures_once(store: Store, server: str) -> None:
-    other = await Store.open(Config(url=server))
+    other = await Store.open(Config(url=server, ratings=True))
     keys = [f"replica {number}" for number in range(20)]
     results = await asyncio.gather(*[side.put("t", key, "t:1", "x") for key in keys for side in (store, other)])
     assert sum(result is not None for result in results) == len(keys)
