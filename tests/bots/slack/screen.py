@@ -15,9 +15,9 @@ from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots.slack.conftest import Scene
 from tests.bots.slack.server import FakeSlack
-from tests.bots.slack.test_demo import sample
 from tests.bots.slack.workspace import BOT, Json, Workspace, buttons, said
 from tests.bots.web.browser import started
+from tests.demo import sample
 
 STYLE = """
 body { margin: 0; padding: 16px; width: 520px; background: #fff; color: #1d1c1d; font: 15px/1.46 "Lato", "Noto Sans",
@@ -64,7 +64,7 @@ async def converse(scene: Scene, language: str) -> list[Json]:
     """A thread with what comes with its answers."""
     price, where, listed = ASKED[language]
     scene.slack.workspace.locales["U0ANN"] = language
-    photo = scene.slack.says(price, (sample(scene.slack, "product"),), channel=DM)
+    photo = scene.slack.says(price, (scene.slack.upload(sample("product"), "product.png"),), channel=DM)
     count = len(await scene.finished(photo, channel=DM))
     scene.slack.says(where, channel=DM, thread=photo)
     count = len(await scene.finished(photo, count + 1, DM))

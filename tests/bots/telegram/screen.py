@@ -11,9 +11,9 @@ from core.engine import Config as EngineConfig
 from core.engine.engine import Engine
 from tests.bots.telegram.conftest import Chatting, service, until
 from tests.bots.telegram.server import BotApi, Person
-from tests.bots.telegram.test_demo import as_photo
 from tests.bots.telegram.world import BOT, Chat, Json, World
 from tests.bots.web.browser import started
+from tests.demo import as_photo
 
 STYLE = """
 body { margin: 0; padding: 16px; width: 460px; background: #cfe0c8; font: 15px/1.4 "Noto Sans", "Noto Sans CJK SC",
