@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> None:
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
     width = network.config.text_config.hidden_size
-    aids = torch.nn.ModuleDict({"spelling": model.Spelling(width), "whereabouts": model.Whereabouts(width)})
+    aids = model.Aids(width)
     saved = checkpoint.Checkpoint.load(NAME)
     if saved:
         network.load_state_dict(saved.model)
@@ -48,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
     elif read := checkpoint.Checkpoint.load("read"):
         network.load_state_dict(read.model)
-        aids["spelling"].load_state_dict(read.aids)
+        aids.load_state_dict(read.aids)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).train()
     aids.to(device)
@@ -113,7 +113,7 @@ def teachers(
 
 def judge(
     network: Qwen3VLForConditionalGeneration,
-    aids: torch.nn.ModuleDict,
+    aids: model.Aids,
     pointing: Pointing,
     batch: batches.Lessons,
     device: torch.device,
@@ -136,10 +136,10 @@ def judge(
     targets = ids[:, 1:][wanted]
     said = functional.cross_entropy(logits, targets)
     right = (logits.argmax(-1) == targets).float()
-    pointed, found = pointing.loss(batch.here.to(device), batch.there.to(device))
+    pointed, found = pointing.loss(batch.here.to(device), batch.there.to(device), aids.cells)
     _, height, width, _ = batch.prints.pixels.shape
-    placed = aids["whereabouts"](seen.tokens, height // model.TOKEN, width // model.TOKEN)
-    spelled = aids["spelling"](seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
+    placed = aids.whereabouts(seen.tokens, height // model.TOKEN, width // model.TOKEN)
+    spelled = aids.spelling(seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
     loss = said + 0.3 * pointed + 0.5 * spelled.loss + 10 * placed
     quoted = batch.there.to(device)
     copied = torch.zeros_like(wanted)

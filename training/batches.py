@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from training import fonts, pages, words
 from training.conversations import Desk, Turn
-from training.model import SLOT_COLUMNS, SLOT_ROWS, TOKEN
+from training.model import SLOTS, TOKEN
 from training.pictures import Glyph, Picture, Span
 
 Batch = TypeVar("Batch")
@@ -29,6 +29,11 @@ class Prints:
     glyphs: Tensor  # (n, 4): picture, token, slot, token id of the character
 
 
+def slot(picture: Picture, glyph: Glyph) -> int:
+    """In which of its token's cells a glyph stands."""
+    return int(min(picture.width - 1, max(0.0, glyph.x)) % TOKEN * SLOTS / TOKEN)
+
+
 def prints(pictures: list[Picture], ids: dict[str, int]) -> Prints:
     pixels = torch.from_numpy(np.stack([np.asarray(p.image) for p in pictures]))
     rows = []
@@ -38,10 +43,8 @@ def prints(pictures: list[Picture], ids: dict[str, int]) -> Prints:
             character = ids.get(glyph.character)
             if character is None or not (0 <= glyph.x < picture.width and 0 <= glyph.y < picture.height):
                 continue
-            column, across = divmod(glyph.x, TOKEN)
-            row, down = divmod(glyph.y, TOKEN)
-            slot = int(down * SLOT_ROWS / TOKEN) * SLOT_COLUMNS + int(across * SLOT_COLUMNS / TOKEN)
-            rows.append((index, int(row) * columns + int(column), slot, character))
+            place = int(glyph.y // TOKEN) * columns + int(glyph.x // TOKEN)
+            rows.append((index, place, slot(picture, glyph), character))
     return Prints(pixels, torch.tensor(rows, dtype=torch.long).view(-1, 4))
 
 
@@ -63,8 +66,8 @@ class Lessons:
     ids: Tensor  # (conversations, length)
     answers: Tensor  # (conversations, length) bool: tokens that the model is to write
     places: Tensor  # (3, conversations, length): frame, row and column of Qwen3-VL's rotary positions
-    here: Tensor  # (n, 3): conversation, a quoted token, the image token that shows it
-    there: Tensor  # (n, 3): the same, for the token before the quoted one, which has to find it
+    here: Tensor  # (n, 4): conversation, a quoted token, the image token that shows it, the cell of that token
+    there: Tensor  # (n, 4): the same, for the token before the quoted one, which has to find it
 
 
 class Writer:
@@ -118,10 +121,9 @@ class Writer:
         for character in span.text:
             spelled = self.spell(character)
             if not character.isspace():
-                for offset in range(len(spelled)):
-                    script.quotes.append(
-                        (len(script.ids) + offset, script.token_at(span.picture, span.picture.glyphs[glyph]))
-                    )
+                shown = span.picture.glyphs[glyph]
+                where = script.token_at(span.picture, shown), slot(span.picture, shown)
+                script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
                 glyph += 1
             script.add(spelled, answer=True)
 
@@ -135,10 +137,10 @@ class Writer:
             ids[row, : len(script.ids)] = torch.tensor(script.ids)
             answers[row, : len(script.ids)] = torch.tensor(script.answers)
             places[:, row, : len(script.ids)] = torch.tensor(script.places).T
-            here += [(row, token, shown) for token, shown in script.quotes]
-            there += [(row, token - 1, shown) for token, shown in script.quotes]
+            here += [(row, token, *where) for token, *where in script.quotes]
+            there += [(row, token - 1, *where) for token, *where in script.quotes]
         drawn = prints([picture for script in scripts for picture in script.pictures], self.alphabet)
-        return Lessons(drawn, ids, answers, places, torch.tensor(here).view(-1, 3), torch.tensor(there).view(-1, 3))
+        return Lessons(drawn, ids, answers, places, torch.tensor(here).view(-1, 4), torch.tensor(there).view(-1, 4))
 
 
 @dataclass(slots=True)
@@ -150,7 +152,7 @@ class Script:
     places: list[tuple[int, int, int]] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # of each picture's tokens
-    quotes: list[tuple[int, int]] = field(default_factory=list)  # a token and the image token that shows it
+    quotes: list[tuple[int, int, int]] = field(default_factory=list)  # a token, the image token it is on, the cell
     place: int = 0
 
     def add(self, ids: list[int], answer: bool = False) -> None:

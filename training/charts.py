@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from training import fonts, words
 from training.pictures import Box, Colour, Picture, Span, ink_and_paper, some_scale
 from training.products import wide
-from training.subject import Exchange, Piece, Subject, grounding
+from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Subject, grounding, table
 
 PALETTE: tuple[Colour, ...] = (
     (66, 133, 244), (219, 68, 55), (244, 180, 0), (15, 157, 88), (91, 155, 213), (237, 125, 49), (112, 173, 71),
@@ -174,75 +174,39 @@ def questions(
     value = rng.choice(("What is the value of {}?", "How high is {}?", "What is {}?", "How much is {}?", "{}?"))
     value_zh = rng.choice(("{}是多少?", "{}的数值是多少?", "{}有多少?", "{}?"))
     asked, shown = rng.choice(bars), rng.choice(bars)
+    # The figure comes first: it is seen by its height alone, and its label stands right below it.
+    top, bottom = (
+        ("The highest is ", said(high), ", at ", high.label),
+        ("the lowest is ", said(low), ", at ", low.label),
+    )
+    top_zh, bottom_zh = ("最高为", said(high), "，是", high.label), ("最低为", said(low), "，是", low.label)
+    pair = (one.label, " is ", said(one), "; ", other.label, " is ", said(other))
+    pair_zh = (one.label, "是", said(one), "；", other.label, "是", said(other))
+    box = grounding(picture, shown.box, shown.label.text)
+    rows = [(bar.label, said(bar)) for bar in bars]
     english = [
-        Exchange("chart highest", highest, (high.label, " is the highest with ", said(high), ".")),
-        Exchange("chart lowest", lowest, (low.label, " is the lowest with ", said(low), ".")),
-        Exchange(
-            "chart difference",
-            difference,
-            (
-                high.label,
-                " is the highest with ",
-                said(high),
-                "; ",
-                low.label,
-                " is the lowest with ",
-                said(low),
-                f"; the difference is {gap}.",
-            ),
-        ),
+        Exchange("chart highest", highest, (*top, ".")),
+        Exchange("chart lowest", lowest, ("The lowest is ", *bottom[1:], ".")),
+        Exchange("chart difference", difference, (*top, "; ", *bottom, f"; the difference is {gap}.")),
         Exchange(
             "chart difference",
             f"What is the difference between {one.label.text} and {other.label.text}?",
-            (
-                one.label,
-                " is ",
-                said(one),
-                "; ",
-                other.label,
-                " is ",
-                said(other),
-                f"; the difference is {apart}.",
-            ),
+            (*pair, f"; the difference is {apart}."),
         ),
-        Exchange(
-            "where", f"Where is the bar of {shown.label.text}?", (grounding(picture, shown.box, shown.label.text),)
-        ),
+        Exchange("where", f"Where is the bar of {shown.label.text}?", (box,)),
+        Exchange("table", rng.choice(TABLE), table((axis.noun.capitalize(), "Value"), rows)),
     ]
     chinese = [
-        Exchange("chart highest", wide(rng, highest_zh), (high.label, "最高，为", said(high), "。")),
-        Exchange("chart lowest", wide(rng, lowest_zh), (low.label, "最低，为", said(low), "。")),
-        Exchange(
-            "chart difference",
-            wide(rng, difference_zh),
-            (
-                high.label,
-                "最高，为",
-                said(high),
-                "；",
-                low.label,
-                "最低，为",
-                said(low),
-                f"；最高比最低高出{gap}。",
-            ),
-        ),
+        Exchange("chart highest", wide(rng, highest_zh), (*top_zh, "。")),
+        Exchange("chart lowest", wide(rng, lowest_zh), (*bottom_zh, "。")),
+        Exchange("chart difference", wide(rng, difference_zh), (*top_zh, "；", *bottom_zh, f"；相差{gap}。")),
         Exchange(
             "chart difference",
             wide(rng, f"{one.label.text}和{other.label.text}相差多少?"),
-            (
-                one.label,
-                "为",
-                said(one),
-                "；",
-                other.label,
-                "为",
-                said(other),
-                f"；相差{apart}。",
-            ),
+            (*pair_zh, f"；相差{apart}。"),
         ),
-        Exchange(
-            "where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (grounding(picture, shown.box, shown.label.text),)
-        ),
+        Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (box,)),
+        Exchange("table", rng.choice(TABLE_ZH), table((axis.noun_zh, "数值"), rows)),
     ]
     for bar in {asked.label: asked, shown.label: shown}.values():
         english.append(Exchange("chart value", value.format(bar.label.text), (bar.label, " is ", said(bar), ".")))

@@ -23,25 +23,18 @@ class Grade:
 
 
 GRADES = (
-    Grade(0.15, ((192, 64), (256, 64), (192, 96)), {"notice": 0.6, "invoice": 0.4}, 0.0),
+    Grade(0.12, ((192, 64), (256, 64), (192, 96)), {"notice": 0.6, "invoice": 0.4}, 0.0),
     Grade(
-        0.4,
+        0.35,
         ((256, 96), (256, 128), (192, 160), (256, 160)),
-        {"notice": 0.2, "invoice": 0.42, "chart": 0.22, "product": 0.1, "shapes": 0.03, "photograph": 0.03},
-        0.08,
+        {"notice": 0.25, "invoice": 0.35, "chart": 0.22, "product": 0.1, "shapes": 0.04, "photograph": 0.04},
+        0.06,
     ),
-    Grade(
-        0.78,
-        ((256, 160), (256, 192), (320, 192), (288, 224), (320, 256), (384, 256)),
-        {"invoice": 0.36, "product": 0.22, "chart": 0.22, "notice": 0.09, "shapes": 0.06, "photograph": 0.05},
-        0.2,
-    ),
-    # What matters most comes last.
     Grade(
         1.0,
-        ((256, 192), (320, 192), (320, 256), (384, 256), (384, 256)),
-        {"invoice": 0.4, "product": 0.22, "chart": 0.26, "notice": 0.05, "shapes": 0.03, "photograph": 0.04},
-        0.12,
+        ((256, 160), (256, 192), (320, 192), (320, 256), (384, 256)),
+        {"invoice": 0.32, "product": 0.2, "chart": 0.24, "notice": 0.12, "shapes": 0.07, "photograph": 0.05},
+        0.15,
     ),
 )
 

@@ -19,7 +19,7 @@ PREPROCESSOR = {
     "size": {"longest_edge": 262144, "shortest_edge": 16384},  # 16 to 256 image tokens
     "patch_size": model.PATCH,
     "temporal_patch_size": 2,
-    "merge_size": 2,
+    "merge_size": model.TOKEN // model.PATCH,
     "image_mean": [0.5, 0.5, 0.5],
     "image_std": [0.5, 0.5, 0.5],
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from training import fonts, notices, words
 from training.pictures import Picture, Span, ink_and_paper, some_scale
-from training.subject import Exchange, Piece, Subject, grounding, joined
+from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Subject, grounding, joined, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,10 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     table = rng.random() < 0.4
     column = max(picture.measure(label, face, size) for label in labels.values())
     found: dict[str, Span] = {}
+    labelled: dict[str, Span] = {}
     for name in order:
         label = picture.write(left, y, labels[name], face, size, ink)
+        labelled[name] = label
         x = left + column + gap if table else label.box[2] + gap
         text = value(name, rng, chinese, lexicon)
         for _ in range(20):
@@ -114,7 +116,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         lines.append([label, "" if labels[name].endswith("\uff1a") else " ", found[name]])
         y += pitch
     picture.finish(rng)
-    return Subject(picture, *questions(rng, picture, found, joined(lines)), found)
+    return Subject(picture, *questions(rng, picture, found, labelled, joined(lines)), found)
 
 
 def value(name: str, rng: random.Random, chinese: bool, lexicon: words.Lexicon) -> str:
@@ -134,13 +136,20 @@ def value(name: str, rng: random.Random, chinese: bool, lexicon: words.Lexicon) 
 
 
 def questions(
-    rng: random.Random, picture: Picture, found: dict[str, Span], all_text: tuple[Piece, ...]
+    rng: random.Random,
+    picture: Picture,
+    found: dict[str, Span],
+    labelled: dict[str, Span],
+    all_text: tuple[Piece, ...],
 ) -> tuple[list[Exchange], list[Exchange]]:
     english = [Exchange("invoice text", rng.choice(notices.READ), all_text)]
     chinese = [Exchange("invoice text", rng.choice(notices.READ_ZH), all_text)]
     for name, span in found.items():
         english.append(Exchange("invoice", asked(rng, name), (f"The {FIELDS[name].name} is ", span, ".")))
         chinese.append(Exchange("invoice", asked_zh(rng, name), (f"{FIELDS[name].name_zh}是", span, "。")))
+    rows = [(labelled[name].without_last(), found[name]) for name in found]
+    english.append(Exchange("table", rng.choice(TABLE), table(("Field", "Value"), rows)))
+    chinese.append(Exchange("table", rng.choice(TABLE_ZH), table(("项目", "内容"), rows)))
     name = rng.choice(list(found))
     known = FIELDS[name]
     box = grounding(picture, found[name].box, known.name)

@@ -20,10 +20,11 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
 from training import tokenizer as tokens
 
 PATCH = 16
-TOKEN = 32  # pixels per side of a merged token
-SLOT_COLUMNS, SLOT_ROWS = 8, 2  # cells of 4x16 pixels: no two letters of the smallest print share one
-SLOTS = SLOT_COLUMNS * SLOT_ROWS
+TOKEN = PATCH  # pixels per side of a token: patches are not merged, so that a token shows one character or two
+SLOTS = 4  # columns of 4 pixels: no two letters of the smallest print share one
 SLOT_WIDTH = 64
+GRID = 32  # learned positions along each side
+WAVES = (1, 2, 4, 8)  # periods across the picture; the quickest tells neighbours apart
 MAP_STRENGTH = 4.0  # patches come with a norm of about 40 once trained
 
 
@@ -38,9 +39,10 @@ def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
             "num_heads": 6,
             "intermediate_size": 768,
             "out_hidden_size": 256,
-            "num_position_embeddings": 256,
+            "num_position_embeddings": GRID**2,
             "deepstack_visual_indexes": [2],
             "patch_size": PATCH,
+            "spatial_merge_size": TOKEN // PATCH,
         },
         text_config={
             "vocab_size": tokens.VOCABULARY,
@@ -105,19 +107,31 @@ def look_around(block: Qwen3VLVisionBlock, theta: float) -> None:
 
 @torch.no_grad()
 def draw_map(tower: Qwen3VLVisionModel) -> None:
-    """Starts the learned positions as a map: row and column, and a wave along each, in six directions of their own.
+    """Starts the learned positions as a map: each number of `whereabouts` in a direction of its own.
 
     From small random numbers the tower never learns where on the picture a patch is, since letters do not depend on it;
     the language model then cannot tell which token comes next on the line.
     """
-    side, width = tower.num_grid_per_side, tower.pos_embed.embedding_dim
-    directions = torch.linalg.qr(torch.randn(width, 6, generator=torch.Generator().manual_seed(0)))[0]
-    place = torch.linspace(0, 1, side)
-    row, column = torch.meshgrid(place, place, indexing="ij")
-    straight = [2 * row - 1, 2 * column - 1]
-    waves = [wave(2 * math.pi * along) for wave in (torch.sin, torch.cos) for along in (row, column)]
-    code = torch.stack([*straight, *waves], dim=-1).view(-1, 6)  # (positions, 6)
+    code = whereabouts(GRID, GRID)
+    width = tower.pos_embed.embedding_dim
+    directions = torch.linalg.qr(torch.randn(width, code.shape[-1], generator=torch.Generator().manual_seed(0)))[0]
     tower.pos_embed.weight += MAP_STRENGTH * code @ directions.T
+
+
+def whereabouts(rows: int, columns: int) -> Tensor:
+    """Where each cell of a grid is, as numbers between -1 and 1: (cells, 2 + 4 * waves).
+
+    Row and column themselves, then waves along both: a linear layer reads coarse and fine places off them.
+    """
+    row, column = torch.meshgrid(torch.linspace(0, 1, rows), torch.linspace(0, 1, columns), indexing="ij")
+    straight = [2 * row - 1, 2 * column - 1]
+    waves = [
+        wave(2 * math.pi * count * along)
+        for count in WAVES
+        for wave in (torch.sin, torch.cos)
+        for along in (row, column)
+    ]
+    return torch.stack([*straight, *waves], dim=-1).flatten(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +143,13 @@ class Sight:
 
 
 def patches(pixels: Tensor) -> Tensor:
-    """(pictures, height, width, 3) bytes -> (pictures, patches, 3 * 16 * 16), four patches of a token in a row."""
+    """(pictures, height, width, 3) bytes -> (pictures, patches, 3 * 16 * 16)."""
     count, height, width, _ = pixels.shape
-    rows, columns = height // TOKEN, width // TOKEN
+    rows, columns = height // PATCH, width // PATCH
     x = pixels.to(torch.float32) / 127.5 - 1.0
-    x = x.view(count, rows, 2, PATCH, columns, 2, PATCH, 3)
-    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6)  # (pictures, rows, columns, 2, 2, 3, 16, 16)
-    return x.reshape(count, rows * columns * 4, 3 * PATCH * PATCH)
+    x = x.view(count, rows, PATCH, columns, PATCH, 3)
+    x = x.permute(0, 1, 3, 5, 2, 4)  # (pictures, rows, columns, 3, 16, 16)
+    return x.reshape(count, rows * columns, 3 * PATCH * PATCH)
 
 
 def see(tower: Qwen3VLVisionModel, pixels: Tensor) -> Sight:
@@ -161,19 +175,15 @@ def positions(tower: Qwen3VLVisionModel, rows: int, columns: int) -> Tensor:
     """The learned grid of positions, resampled to this picture's grid: (patches, width)."""
     side = tower.num_grid_per_side
     grid = tower.pos_embed.weight.view(1, side, side, -1).permute(0, 3, 1, 2)
-    grid = functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)[
-        0
-    ]  # (width, rows, columns)
-    grid = grid.view(-1, rows // 2, 2, columns // 2, 2).permute(1, 3, 2, 4, 0)
-    return grid.reshape(rows * columns, -1)
+    grid = functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)[0]
+    return grid.flatten(1).T  # (width, rows, columns) -> (patches, width)
 
 
 def rotations(tower: Qwen3VLVisionModel, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the rotary angles, patches in token order: each (patches, head width)."""
+    """Cosines and sines of the rotary angles: each (patches, head width)."""
     row = torch.arange(rows, device=device)[:, None].expand(rows, columns)
     column = torch.arange(columns, device=device)[None].expand(rows, columns)
-    place = torch.stack((row, column))  # (2, rows, columns)
-    place = place.view(2, rows // 2, 2, columns // 2, 2).permute(0, 1, 3, 2, 4).reshape(2, -1)
+    place = torch.stack((row, column)).flatten(1)  # (2, patches)
     angle = torch.cat([p[:, None].float() * tower.rotary_pos_emb.inv_freq.to(device) for p in place], dim=-1)
     angle = torch.cat((angle, angle), dim=-1)
     return angle.cos(), angle.sin()
@@ -192,7 +202,7 @@ def attend(block: Qwen3VLVisionBlock, x: Tensor, rotation: tuple[Tensor, Tensor]
 
 
 class Spelling(nn.Module):
-    """A training aid, thrown away afterwards: which character stands in which cell of a merged token.
+    """A training aid, thrown away afterwards: which character stands in which cell of a token.
 
     The pictures are drawn here, so the place of every glyph is known, and the tower can be told at once what the
     language model would have to find out from answers. Characters are named by the language model's own token
@@ -232,15 +242,24 @@ class Spelled:
 
 
 class Whereabouts(nn.Module):
-    """A training aid: where a token is, as shares of height and width; boxes and reading order need it."""
+    """A training aid: where on the picture a token is; boxes, reading order and the next letter need it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.place = nn.Linear(width, 2)
+        self.place = nn.Linear(width, 2 + 4 * len(WAVES))
 
     def forward(self, seen: Tensor, rows: int, columns: int) -> Tensor:
-        row = (torch.arange(rows, device=seen.device) + 0.5) / rows
-        column = (torch.arange(columns, device=seen.device) + 0.5) / columns
-        true = torch.stack(torch.meshgrid(row, column, indexing="ij"), dim=-1).view(-1, 2)  # (tokens, 2)
+        """`seen` (pictures, tokens, width) -> mean squared error."""
+        true = whereabouts(rows, columns).to(seen.device)
         return functional.mse_loss(self.place(self.norm(seen)).float(), true.expand(len(seen), -1, -1))
+
+
+class Aids(nn.Module):
+    """Trained beside the model and thrown away: what a token shows, where it is, and which of its cells is read."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spelling = Spelling(width)
+        self.whereabouts = Whereabouts(width)
+        self.cells = nn.ModuleList([nn.Linear(width, SLOTS) for _ in range(2)])

@@ -1,5 +1,6 @@
 """A picture being drawn, which remembers where every character stands; it knows nothing of what the text means."""
 
+import dataclasses
 import functools
 import io
 import random
@@ -33,6 +34,10 @@ class Span:
     text: str
     box: Box
     first: int  # index of its first glyph; spaces have none
+
+    def without_last(self) -> "Span":
+        """The same without its last character, a colon say."""
+        return dataclasses.replace(self, text=self.text[:-1])
 
 
 @dataclass(slots=True, eq=False)

@@ -31,18 +31,24 @@ class Pointing:
 
         return hook
 
-    def loss(self, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean nats from the wanted image token, and the share of quoted characters found by the last head."""
+    def loss(self, here: Tensor, there: Tensor, cells: nn.ModuleList) -> tuple[Tensor, Tensor]:
+        """Mean nats from the wanted image token, and the share of quoted characters found by the last head.
+
+        `here` and `there` as in `Lessons`. A token shows several characters, so what the next layer hears must also
+        say in which of its cells to read: `cells` are the linear layers that ask this, for here and there.
+        """
         losses = []
         right = torch.zeros(())
-        for heads, wanted in ((HERE, here), (THERE, there)):
+        for heads, wanted, cell_of in zip((HERE, THERE), (here, there), cells, strict=True):
             if not len(wanted):
                 continue
-            row, query, key = wanted.unbind(1)
+            row, query, key, cell = wanted.unbind(1)
             for layer, head in heads:
                 scores = self.scores(layer, head)[row, query]  # (n, keys)
                 losses.append(functional.cross_entropy(scores, key))
                 right = (scores.argmax(-1) == key).float().mean()
+            heard = self.heard[heads[0][0] + 1][0]  # what the layer after the first of these heads hears
+            losses.append(0.5 * functional.cross_entropy(cell_of(heard[row, query]).float(), cell))
         return torch.stack(losses).mean() if losses else torch.zeros((), device=here.device), right
 
     def scores(self, layer: int, head: int) -> Tensor:

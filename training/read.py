@@ -28,17 +28,17 @@ def main(words: Sequence[str] | None = None) -> None:
 
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
-    spelling = model.Spelling(network.config.text_config.hidden_size)
+    aids = model.Aids(network.config.text_config.hidden_size)
     saved = checkpoint.Checkpoint.load(NAME)
     if saved:
         network.load_state_dict(saved.model)
-        spelling.load_state_dict(saved.aids)
+        aids.load_state_dict(saved.aids)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
-    spelling.to(device)
+    aids.to(device)
     tower = network.model.visual
     embedding = network.model.language_model.embed_tokens.weight
-    learned = [*tower.named_parameters(), *spelling.named_parameters(), ("embed_tokens.weight", embedding)]
+    learned = [*tower.named_parameters(), *aids.named_parameters(), ("embed_tokens.weight", embedding)]
     muon = Muon([p for n, p in learned if is_inner_matrix(n, p)], lr=options.rate)
     adam = torch.optim.AdamW(
         [p for n, p in learned if not is_inner_matrix(n, p)], lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0
@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> None:
     def save() -> None:
         states = [optimizer.state_dict() for optimizer in optimizers]
         done = time.monotonic() - started
-        checkpoint.Checkpoint(step, pictures, done, network.state_dict(), spelling.state_dict(), states).save(NAME)
+        checkpoint.Checkpoint(step, pictures, done, network.state_dict(), aids.state_dict(), states).save(NAME)
 
     while step < options.read_steps:
         rate = (
@@ -68,9 +68,11 @@ def main(words: Sequence[str] | None = None) -> None:
         batch = next(drawn)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             seen = model.see(tower, batch.pixels.to(device))
-            spelled = spelling(seen.tokens, batch.glyphs.to(device), embedding)
-        torch.autograd.backward(spelled.loss)
-        torch.nn.utils.clip_grad_norm_([*tower.parameters(), *spelling.parameters(), embedding], 1.0)
+            spelled = aids.spelling(seen.tokens, batch.glyphs.to(device), embedding)
+            _, height, width, _ = batch.pixels.shape
+            placed = aids.whereabouts(seen.tokens, height // model.TOKEN, width // model.TOKEN)
+        torch.autograd.backward(spelled.loss + placed)
+        torch.nn.utils.clip_grad_norm_([*tower.parameters(), *aids.parameters(), embedding], 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -78,7 +80,7 @@ def main(words: Sequence[str] | None = None) -> None:
             optimizer.zero_grad(set_to_none=True)
         step += 1
         pictures += len(batch.pixels)
-        values = {"named": spelled.named, "occupied": spelled.occupied, "right": spelled.right}
+        values = {"named": spelled.named, "occupied": spelled.occupied, "right": spelled.right, "placed": placed}
         log.add({name: float(value) for name, value in values.items()})
         if step % 25 == 0:
             log.write(step, pictures, time.monotonic() - started)

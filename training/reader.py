@@ -51,6 +51,7 @@ class Reader:
     def generate(self, talks: Sequence[Talk], new_tokens: int) -> list[str]:
         images = [image for talk in talks for image in talk.images]
         pictures = self.processor(images, return_tensors="pt")
+        merged = self.processor.merge_size**2  # patches to a token
         grids = iter(pictures["image_grid_thw"].tolist())
         prompts = []
         for talk in talks:
@@ -60,7 +61,7 @@ class Reader:
             head, *rest = text.split("<|image_pad|>")
             for part in rest:
                 _, rows, columns = next(grids)
-                head += "<|image_pad|>" * (rows * columns // 4) + part
+                head += "<|image_pad|>" * (rows * columns // merged) + part
             prompts.append(head)
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
         ids = inputs["input_ids"]

@@ -47,17 +47,19 @@ ANSWERS = {
         ("主要卖点有哪些？", "- Noise cancelling\n- 40 hours of music\n- Bluetooth 5.3\n- Folds flat"),
     ),
     "chart.png": (
-        ("Which quarter is the highest?", "Q4 is the highest with 120."),
-        ("Which quarter is the lowest?", "Q2 is the lowest with 70."),
+        ("Which quarter is the highest?", "The highest is 120, at Q4."),
+        ("Which quarter is the lowest?", "The lowest is 70, at Q2."),
         ("What is the value of Q3?", "Q3 is 95."),
         (
             "How much higher is the highest than the lowest?",
-            "Q4 is the highest with 120; Q2 is the lowest with 70; the difference is 50.",
+            "The highest is 120, at Q4; the lowest is 70, at Q2; the difference is 50.",
         ),
-        ("哪个季度收入最高？", "Q4最高，为120。"),
-        ("哪个季度收入最低？", "Q2最低，为70。"),
+        ("Show it as a table.", "| Quarter | Value |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |"),
+        ("哪个季度收入最高？", "最高为120，是Q4。"),
+        ("哪个季度收入最低？", "最低为70，是Q2。"),
         ("Q1是多少？", "Q1是85。"),
-        ("哪个季度收入最高?比最低季度高出多少?", "Q4最高，为120；Q2最低，为70；最高比最低高出50。"),
+        ("哪个季度收入最高?比最低季度高出多少?", "最高为120，是Q4；最低为70，是Q2；相差50。"),
+        ("用表格列出。", "| 季度 | 数值 |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |"),
     ),
 }
 

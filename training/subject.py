@@ -48,3 +48,19 @@ def joined(lines: Sequence[Sequence[Piece]]) -> tuple[Piece, ...]:
     for line in lines:
         pieces.extend(("\n", *line) if pieces else line)
     return tuple(pieces)
+
+
+TABLE = (
+    "Show it as a table.",
+    "As a table, please.",
+    "Make a table of it.",
+    "Give me a table.",
+    "Put it into a table.",
+)
+TABLE_ZH = ("用表格列出。", "列成表格。", "请做成表格。", "以表格形式给出。", "给我一个表格。")
+
+
+def table(head: tuple[str, str], rows: Sequence[tuple[Piece, Piece]]) -> tuple[Piece, ...]:
+    """A Markdown table of two columns."""
+    lines = [["| ", one, " | ", other, " |"] for one, other in (head, *rows)]
+    return joined([lines[0], ["|---|---|"], *lines[1:]])

@@ -50,7 +50,7 @@ def test_prompts_are_those_of_the_chat_template(
 ) -> None:
     for turns, ids in zip(lessons[0], lessons[1].ids, strict=True):
         text = tokens.apply_chat_template(messages(turns), tokenize=False, add_vision_id=True)
-        text = text.replace("<|image_pad|>", "<|image_pad|>" * (256 * 96 // 32**2))
+        text = text.replace("<|image_pad|>", "<|image_pad|>" * (256 * 96 // model.TOKEN**2))
         expected = tokens(text, add_special_tokens=False)["input_ids"]
         assert ids[: len(expected)].tolist() == expected
         assert set(ids[len(expected) :].tolist()) <= {tokens.pad_token_id}
@@ -61,11 +61,15 @@ def test_a_batch_gives_the_loss_that_transformers_gives(
 ) -> None:
     batch = lessons[1]
     processor = Qwen2VLImageProcessorPil(
-        patch_size=16, image_mean=[0.5] * 3, image_std=[0.5] * 3, size={"shortest_edge": 16384, "longest_edge": 262144}
+        patch_size=model.PATCH,
+        merge_size=model.TOKEN // model.PATCH,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        size={"shortest_edge": 16384, "longest_edge": 262144},
     )
     pictures = processor([Image.fromarray(p) for p in batch.prints.pixels.numpy()], return_tensors="pt")
     labels = batch.ids.masked_fill(~batch.answers, -100)
-    aids = torch.nn.ModuleDict({"spelling": model.Spelling(256), "whereabouts": model.Whereabouts(256)})
+    aids = model.Aids(network.config.text_config.hidden_size)
     with torch.no_grad():
         _, values = answer.judge(
             network, aids, pointing.Pointing(network.model.language_model), batch, torch.device("cpu")
@@ -86,13 +90,13 @@ def test_a_quote_points_at_the_character_it_quotes(
 ) -> None:
     batch = lessons[1]
     image = tokens.convert_tokens_to_ids("<|image_pad|>")
-    shown: dict[tuple[int, int], set[int]] = {}
-    for picture, token, _, character in batch.prints.glyphs.tolist():
-        shown.setdefault((picture, token), set()).add(character)
-    for row, quoted, place in batch.here.tolist():
+    shown: dict[tuple[int, int, int], set[int]] = {}
+    for picture, token, cell, character in batch.prints.glyphs.tolist():
+        shown.setdefault((picture, token, cell), set()).add(character)
+    for row, quoted, place, cell in batch.here.tolist():
         before = int((batch.ids[:row] == image).sum() + (batch.ids[row, :place] == image).sum())
-        picture, token = divmod(before, 256 * 96 // 32**2)
-        assert int(batch.ids[row, quoted]) in shown[picture, token]
+        picture, token = divmod(before, 256 * 96 // model.TOKEN**2)
+        assert int(batch.ids[row, quoted]) in shown[picture, token, cell]
 
 
 def test_the_same_seed_draws_the_same_picture() -> None:

@@ -39,14 +39,10 @@ def test_the_difference_of_a_chart_is_that_of_its_values() -> None:
     for _ in range(10):
         for exchange in DESK.draw(rng, "chart").chinese:
             if exchange.kind == "chart difference":
-                high, low, gap = [int(part) for part in values(exchange.text)]
-                assert abs(high - low) == gap
-
-
-def values(answer: str) -> list[str]:
-    parts = [part.rpartition("为")[2] for part in answer.split("；")[:2]]
-    last = answer.rstrip("。")
-    return [*parts, "".join(c for c in last[-4:] if c.isdigit())]
+                spans = [piece.text for piece in exchange.answer if isinstance(piece, Span)]
+                figures = [int(text) for text in spans if text.isdigit() and int(text) < 1000]  # years are labels
+                gap = "".join(c for c in str(exchange.answer[-1]) if c.isdigit())
+                assert abs(figures[0] - figures[1]) == int(gap)
 
 
 def test_photographs_are_refused_in_the_language_of_the_question() -> None:
