@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from bots.reply import File
 from core.boxes import find_boxes, mark, visible
-from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
+from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
 from core.images import LOST_A_LOT
-from core.receipt import receipt
+from core.receipt import made_room, receipt
 from core.tables import csv_file, find_tables
 from core.voice import Voice
 
@@ -65,6 +65,8 @@ async def shown(
                     if (now := visible(raw)).startswith(told) and now != told:
                         yield Piece(now[len(told) :])
                         told = now
+                case Removed(numbers):
+                    notes = [*notes, made_room(numbers, voice)]
                 case Answer():
                     turn = await turn_of()
                     if wishes.files and turn is not None and find_boxes(event.text).boxes:

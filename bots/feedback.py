@@ -9,19 +9,19 @@ from core.conversation import Turn
 RATED = "rated.jsonl"
 
 
-def write(rated: Sequence[tuple[Turn, int]], folder: Path) -> Path:
+def write(rated: Sequence[Turn], folder: Path) -> Path:
     """One line per turn: pictures (file names), question, answer, rating (1 or -1). The same picture is one file."""
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     lines = []
-    for turn, rating in rated:
+    for turn in rated:
         names = []
         for picture in turn.pictures:
             path = pictures / f"{picture.image.id}.png"
             path.write_bytes(picture.image.data)
             names.append(str(path.relative_to(folder)))
         answer = turn.answer.text if turn.answer else ""
-        line = {"pictures": names, "question": turn.text, "answer": answer, "rating": rating}
+        line = {"pictures": names, "question": turn.text, "answer": answer, "rating": turn.rating}
         lines.append(json.dumps(line, ensure_ascii=False))
     path = folder / RATED
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")

@@ -18,6 +18,7 @@ from core.documents import open_document
 from core.errors import BadImage, BadQuestion, NotAllowed, NotFound
 from core.images import Config as ImagesConfig
 from core.images import make_image
+from core.receipt import made_room
 from core.voice import Voice
 
 
@@ -153,7 +154,9 @@ class _Response:
         return pictures
 
     async def _keep(self, pictures: list[Image]) -> str:
-        numbers = [await self.assistant.add_picture(self.request.conversation_id, picture) for picture in pictures]
+        numbers, gone = await self.assistant.add_pictures(self.request.conversation_id, pictures)
+        if gone:
+            self.notes.append(made_room(gone, self.voice))
         if len(numbers) == 1:
             return self.voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
         shown = ", ".join(map(str, numbers))

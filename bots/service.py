@@ -77,7 +77,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         await store.close()
 
 
-async def rated_turns(settings: Settings) -> list[tuple[Turn, int]]:
+async def rated_turns(settings: Settings) -> list[Turn]:
     """Every rated turn, oldest first. Raises `OperatorError` where ratings are not switched on."""
     from storage.store import Store
 

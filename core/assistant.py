@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
 from pydantic import BaseModel, Field
 
-from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question, Turn
+from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Event, Image, Piece, Question, Removed, Turn
 from core.errors import BadQuestion, BotError, NotFound
 from core.quota import Quota
 from core.tally import Tally
@@ -134,11 +134,20 @@ class Assistant:
                     async for event in events:
                         yield event
 
-    async def add_picture(self, conversation_id: str, image: Image) -> int:
-        """A picture without a question yet: remembered, numbered, and encoded while its question is being typed."""
-        number = await self.history.add_picture(conversation_id, image)
-        await self._engine.look(image)
-        return number
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> tuple[list[int], tuple[int, ...]]:
+        """Pictures without a question yet: remembered, and encoded while it is being typed.
+
+        Returns their numbers, and those of earlier pictures that had to make room.
+        """
+        numbers = []
+        for image in images:
+            numbers.append(await self.history.add_picture(conversation_id, image))
+            await self._engine.look(image)
+        surplus: tuple[int, ...] = ()
+        if max(numbers, default=0) > MOST_PICTURES:
+            surplus = (await self.history.load(conversation_id)).surplus
+            await self._remove(conversation_id, surplus)
+        return numbers, surplus
 
     def stop(self, conversation_id: str) -> bool:
         """Stop the running answer, if there is one; it is saved as far as it got."""
@@ -166,6 +175,8 @@ class Assistant:
         self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None = None
     ) -> AsyncGenerator[Event]:
         self.tally.asked(conversation.id)
+        surplus = conversation.surplus
+        conversation = conversation.without(surplus)
         turn = conversation.turns[-1]
         stop = self._stops[conversation.id] = asyncio.Event()
         text = ""
@@ -193,7 +204,14 @@ class Assistant:
         await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces)
         self.tally.answered(conversation.id, answer)
         log.info("answered: %s, %s", answer.ending, answer.figures)
+        if surplus:
+            await self._remove(conversation.id, surplus)
+            yield Removed(surplus)
         yield answer
+
+    async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            await self.history.remove_picture(conversation_id, number)
 
     @asynccontextmanager
     async def _turn_of(self, conversation_id: str) -> AsyncIterator[None]:

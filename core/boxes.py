@@ -90,21 +90,27 @@ def visible(growing: str) -> str:
     return text[: begun.start()]
 
 
-async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[Marked]:
-    """The pictures that a turn's answer points into, with the boxes drawn; empty when it points at nothing.
+def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[Box]]:
+    """The pictures that a turn's answer points into, by number; empty when it points at nothing.
 
-    `known` are all of its conversation, for a follow-up that brought none. A box that names no picture is in the last
-    one, which is the one just asked about.
+    `known` are all that its conversation had then, for a follow-up that brought none. A box that names no picture is in
+    the last one, which is the one just asked about.
     """
     boxes = find_boxes(turn.answer.text).boxes if turn.answer else ()
-    pictures = {picture.number: picture.image for picture in (*known, *turn.pictures)}
+    pictures = {picture.number: picture for picture in (*known, *turn.pictures)}
     if not boxes or not pictures:
-        return []
-    last = (turn.pictures or known)[-1].number
-    by_picture: dict[int, list[Box]] = {}
+        return {}
+    last = (turn.pictures or known)[-1]
+    found: dict[Picture, list[Box]] = {}
     for box in boxes:
-        by_picture.setdefault(box.picture if box.picture in pictures else last, []).append(box)
-    return [Marked(number, await draw(pictures[number], found)) for number, found in sorted(by_picture.items())]
+        found.setdefault(pictures.get(box.picture or 0, last), []).append(box)
+    return {picture: found[picture] for picture in sorted(found, key=lambda picture: picture.number)}
+
+
+async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[Marked]:
+    """The pictures that a turn's answer points into, with the boxes drawn; see `pointed_at`."""
+    found = pointed_at(turn, known)
+    return [Marked(picture.number, await draw(picture.image, boxes)) for picture, boxes in found.items()]
 
 
 async def draw(image: Image, boxes: list[Box]) -> bytes:

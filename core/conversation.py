@@ -1,8 +1,11 @@
 """The nouns of a conversation about pictures. They know no platform, no model and no database."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+MOST_PICTURES = 24  # that a conversation keeps; of more, those go that nobody asked about for longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question with its pictures, and its answer (`None` while it is being written)."""
+    """A question with its pictures, and its answer (`None` while written). `rating`: 1 is a thumb up, -1 down."""
 
     text: str
     pictures: tuple[Picture, ...] = ()
     answer: Answer | None = None
+    rating: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,29 @@ class Conversation:
         """Every picture of the conversation once, by number."""
         known = {p.number: p for turn in self.turns for p in turn.pictures} | {p.number: p for p in self.waiting}
         return tuple(known[number] for number in sorted(known))
+
+    @property
+    def surplus(self) -> tuple[int, ...]:
+        """Numbers of the pictures beyond `MOST_PICTURES`; the last question's and those that wait for theirs stay."""
+        used = {p.number: index for index, turn in enumerate(self.turns) for p in turn.pictures}
+        used |= {p.number: len(self.turns) for p in self.waiting}
+        longest_unused = sorted(used, key=lambda number: (used[number], number))
+        beyond = longest_unused[: max(0, len(used) - MOST_PICTURES)]
+        last = {p.number for turn in self.turns[-1:] for p in turn.pictures}
+        return tuple(sorted(number for number in beyond if number not in last))
+
+    def until(self, turn: int) -> "Conversation":
+        """As it stood when its `turn`-th question, from 1, was answered."""
+        return replace(self, turns=self.turns[:turn], waiting=())
+
+    def without(self, numbers: Collection[int]) -> "Conversation":
+        """With these pictures taken out of every turn."""
+
+        def left(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+            return tuple(picture for picture in pictures if picture.number not in numbers)
+
+        turns = tuple(replace(turn, pictures=left(turn.pictures)) for turn in self.turns)
+        return replace(self, turns=turns, waiting=left(self.waiting))
 
     def ask(self, question: Question) -> "Conversation":
         """This conversation with `question` as its open last turn; waiting pictures come first."""
@@ -145,4 +172,11 @@ class Piece:
     text: str
 
 
-Event = Waiting | Looking | Piece | Answer  # a stream of events ends with its one Answer
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """These pictures had to make room in their conversation."""
+
+    numbers: tuple[int, ...]
+
+
+Event = Waiting | Looking | Piece | Removed | Answer  # a stream of events ends with its one Answer

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.conversation import Picture, Turn
+from core.conversation import MOST_PICTURES, Picture, Turn
 from core.voice import Voice
 
 LONG = 10.0  # seconds; a quicker answer's time is not worth a line
@@ -23,6 +23,15 @@ def receipt(turn: Turn, voice: Voice, notes: Sequence[str] = ()) -> str:
     if seconds >= 1:
         parts.append(voice.say("{seconds} s", seconds=round(seconds)))
     return " · ".join([*parts, *notes])
+
+
+def made_room(numbers: Sequence[int], voice: Voice) -> str:
+    """Which pictures a conversation that had too many keeps no longer."""
+    return voice.say(
+        "Removed to make room: picture {numbers}. A conversation keeps {limit}.",
+        numbers=", ".join(map(str, numbers)),
+        limit=MOST_PICTURES,
+    )
 
 
 def _looked_at(pictures: Sequence[Picture], voice: Voice) -> str:

@@ -153,10 +153,10 @@ async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
     return result.rowcount > 0
 
 
-async def rated(connection: AsyncConnection) -> list[tuple[Turn, int]]:
+async def rated(connection: AsyncConnection) -> list[Turn]:
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
     shown = await pictures.of_turns(connection, [row.id for row in rows])
-    return [(_turn(row, shown.get(row.id, ())), row.rating) for row in rows]
+    return [_turn(row, shown.get(row.id, ())) for row in rows]
 
 
 async def _row(connection: AsyncConnection, conversation_id: str) -> Any:
@@ -205,4 +205,4 @@ def _storable(text: str) -> str:
 
 def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:
     figures = Figures(**{name: value for name, value in row.figures.items() if name in _FIGURES})
-    return Turn(row.text, shown, Answer(row.answer, Ending(row.ending), figures))
+    return Turn(row.text, shown, Answer(row.answer, Ending(row.ending), figures), row.rating or 0)

@@ -165,7 +165,7 @@ class Store:
         key = await self._database.read(messages.key_of_sent, adapter, sent, conversation_id)
         return key is not None and await self.rate(key, rating)
 
-    async def rated(self) -> list[tuple[Turn, int]]:
+    async def rated(self) -> list[Turn]:
         return await self._database.read(conversations.rated)
 
     # Messages

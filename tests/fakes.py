@@ -113,9 +113,7 @@ class MemoryHistory:
         known = await self.load(conversation_id)
         if number not in {picture.number for picture in known.pictures}:
             return False
-        turns = tuple(replace(t, pictures=tuple(p for p in t.pictures if p.number != number)) for t in known.turns)
-        waiting = tuple(p for p in known.waiting if p.number != number)
-        self.conversations[conversation_id] = replace(known, turns=turns, waiting=waiting)
+        self.conversations[conversation_id] = known.without([number])
         return True
 
     async def begin(self, conversation_id: str) -> None:

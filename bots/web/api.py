@@ -1,6 +1,7 @@
 """The REST API: /api/v1. Everything that a program, or the page, can ask for."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -93,7 +94,8 @@ async def _known(conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], d
 
 
 def viewer_of(request: Request) -> Viewer:
-    return Viewer(voice_of(request.headers), request.app.state.config.receipt)
+    state = request.app.state
+    return Viewer(voice_of(request.headers), state.config.receipt, state.images.image_tokens)
 
 
 def person_of(request: Request) -> str:
@@ -136,7 +138,7 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
         raise BadQuestion("Please send a picture with your question: the field image is empty.")
     asked = Asked(person_of(request), upload.query, upload.pictures)
     writing = await desk.take(conversation_id, asked, key, upload.images)
-    return await answer_response(request, writing, upload.stream, upload.html)
+    return await answer_response(request, writing, upload.stream, upload.html, upload.notes)
 
 
 @router.post(
@@ -150,10 +152,11 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     if upload.conversation:
         await desk.conversation(upload.conversation)
     conversation_id = upload.conversation or desk.new_id()
-    numbers = [await desk.assistant.add_picture(conversation_id, image) for image in upload.images]
+    numbers, removed = await desk.assistant.add_pictures(conversation_id, upload.images)
     added = [Picture(number, image) for number, image in zip(numbers, upload.images, strict=True)]
     views = [picture_view(conversation_id, picture) for picture in added]
-    return Pictures(conversation=conversation_id, pictures=views, notes=list(upload.notes))
+    notes = viewer_of(request).notes(upload.notes, removed)
+    return Pictures(conversation=conversation_id, pictures=views, removed=list(removed), notes=notes)
 
 
 @router.get("/conversations", summary="List the conversations")
@@ -248,13 +251,15 @@ async def remove_picture(known: Known, number: Number, desk: AtDesk) -> None:
     await desk.assistant.remove_picture(known.id, number)
 
 
-async def answer_response(request: Request, writing: Writing, stream: bool, html: bool) -> Response:
+async def answer_response(
+    request: Request, writing: Writing, stream: bool, html: bool, notes: Sequence[str] = ()
+) -> Response:
     """The whole answer, or its events as they come."""
     viewer = viewer_of(request)
     if stream:
-        body = Stream(request.app.state.desk, writing, viewer, html).events()
+        body = Stream(request.app.state.desk, writing, viewer, html, notes).events()
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     async with aclosing(writing.events):
-        answer = await answer_of(writing.events, request)
-    analysis = viewer.analysis(writing.conversation_id, answer)
+        answer, removed = await answer_of(writing.events, request)
+    analysis = viewer.analysis(writing.conversation_id, answer, viewer.notes(notes, removed))
     return Response(analysis.model_dump_json(), media_type="application/json")

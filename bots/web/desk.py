@@ -130,13 +130,13 @@ class Desk:
             broadcast = await self._submit(conversation_id, request, key)
         return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen())
 
-    async def written(self, writing: Writing, answer: Answer) -> tuple[int, Turn]:
-        """The turn that came of it and its place in the conversation, from 1; 0 when it was deleted meanwhile."""
-        turn = await self.store.answered(writing.key)
+    async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
+        """The conversation, and which of its turns, from 1, came of it; 0 when it was deleted meanwhile."""
+        known = await self.store.load(writing.conversation_id)
         keys = await self.store.keys(writing.conversation_id)
-        if turn is None or writing.key not in keys:
-            return 0, Turn("", (), answer)
-        return keys.index(writing.key) + 1, turn
+        if writing.key in keys[: len(known.turns)]:
+            return known, keys.index(writing.key) + 1
+        return Conversation(writing.conversation_id, (Turn("", (), answer),)), 0
 
     async def _known(self, conversation_id: str, key: str) -> Broadcast | None:
         if (found := self.find(key)) is not None:

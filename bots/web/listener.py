@@ -5,11 +5,14 @@ from collections.abc import AsyncGenerator
 
 from starlette.requests import ClientDisconnect, Request
 
-from core.conversation import Answer, Event
+from core.conversation import Answer, Event, Removed
 
 
-async def answer_of(events: AsyncGenerator[Event], request: Request) -> Answer:
-    """The answer the events end with. Raises `ClientDisconnect` as soon as nobody waits for it any more."""
+async def answer_of(events: AsyncGenerator[Event], request: Request) -> tuple[Answer, tuple[int, ...]]:
+    """The answer the events end with, and the pictures that had to make room.
+
+    Raises `ClientDisconnect` as soon as nobody waits for it any more.
+    """
     reading = asyncio.ensure_future(_last(events))
     gone = asyncio.ensure_future(_hung_up(request))
     try:
@@ -23,10 +26,13 @@ async def answer_of(events: AsyncGenerator[Event], request: Request) -> Answer:
         await asyncio.gather(reading, gone, return_exceptions=True)
 
 
-async def _last(events: AsyncGenerator[Event]) -> Answer:
+async def _last(events: AsyncGenerator[Event]) -> tuple[Answer, tuple[int, ...]]:
+    removed: tuple[int, ...] = ()
     async for event in events:
-        if isinstance(event, Answer):
-            return event
+        if isinstance(event, Removed):
+            removed = event.numbers
+        elif isinstance(event, Answer):
+            return event, removed
     raise RuntimeError("the events of an answer ended without one")
 
 

@@ -55,6 +55,7 @@ class Analysis(BaseModel):
     ending: str = Field(description="done, length, stopped or failed", examples=["done"])
     figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
     boxes: list[BoxView] = Field(description="Where things are that the answer points at.", examples=[[]])
+    notes: list[str] = Field(description="What was left out, or had to make room.", examples=[[]])
 
 
 class AnswerView(BaseModel):
@@ -71,6 +72,7 @@ class AnswerView(BaseModel):
     table: str | None = Field(examples=[None])
     file: str | None = Field(examples=[None])
     small_print: bool = Field(description="Asking again with sharper pictures may read more.")
+    rating: int = Field(description="1 is a thumb up, -1 down, 0 none.", examples=[0])
 
 
 class TurnView(BaseModel):
@@ -109,10 +111,11 @@ class Summaries(BaseModel):
 
 
 class Pictures(BaseModel):
-    """Pictures that now wait for their question; `notes` say what was left out of a document."""
+    """Pictures that now wait for their question. `removed` had to make room; `notes` say so, and what was left out."""
 
     conversation: str = Field(examples=[EXAMPLE_ID])
     pictures: list[PictureView]
+    removed: list[int] = Field(description="Numbers of earlier pictures.", examples=[[]])
     notes: list[str] = Field(examples=[[]])
 
 

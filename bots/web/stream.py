@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from bots.web.markup import render
 from bots.web.problem import log_bug, status_of
 from bots.web.view import Viewer
 from core.boxes import visible
-from core.conversation import Answer, Event, Looking, Piece, Waiting
+from core.conversation import Answer, Event, Looking, Piece, Removed, Waiting
 from core.errors import BotError
 
 HEARTBEAT_S = 10.0  # so that nothing between us and the reader takes a slow answer for a dead line
@@ -22,12 +22,16 @@ RENDER_S = 0.25  # seconds between two renderings of a growing answer
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """`html` adds the text so far with its Markdown rendered, for readers that show it as it grows."""
+    """`html` adds the text so far with its Markdown rendered, for readers that show it as it grows.
+
+    `notes` say what was left out of the pictures.
+    """
 
     desk: Desk
     writing: Writing
     viewer: Viewer
     html: bool
+    notes: Sequence[str] = ()
 
     async def events(self) -> AsyncIterator[bytes]:
         yield _event("conversation", {"conversation": self.writing.conversation_id})
@@ -44,6 +48,7 @@ class Stream:
 
     async def _events(self) -> AsyncGenerator[bytes]:
         text, shown, rendered_at = "", "", 0.0
+        removed: tuple[int, ...] = ()
         async with aclosing(_with_heartbeat(self.writing.events)) as beating:
             async for event in beating:
                 match event:
@@ -62,14 +67,16 @@ class Stream:
                         if self.html and time.monotonic() - rendered_at >= RENDER_S:
                             rendered_at = time.monotonic()
                             yield _event("html", {"html": render(now)})
+                    case Removed(numbers):
+                        removed = numbers
                     case Answer():
-                        yield _event("done", await self._done(event))
+                        yield _event("done", await self._done(event, removed))
 
-    async def _done(self, answer: Answer) -> dict[str, Any]:
-        conversation_id = self.writing.conversation_id
-        number, turn = await self.desk.written(self.writing, answer)
-        view = self.viewer.turn(conversation_id, number, turn).model_dump()
-        return {"conversation": conversation_id, "number": number, "pictures": view["pictures"], **view["answer"]}
+    async def _done(self, answer: Answer, removed: Sequence[int]) -> dict[str, Any]:
+        known, number = await self.desk.written(self.writing, answer)
+        view = self.viewer.turn(known, number or 1).model_dump()
+        what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
+        return {**what, "notes": self.viewer.notes(self.notes, removed), **view["answer"]}
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

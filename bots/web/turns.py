@@ -51,8 +51,9 @@ async def text(turn: OneTurn) -> Response:
     responses={200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
     summary="Get a picture with the answer's boxes drawn on it",
 )
-async def marked(turn: OneTurn, number: Number) -> Response:
-    found = next((it for it in await mark(turn) if it.number == number), None)
+async def marked(known: Known, turn: OneTurn, number: Number) -> Response:
+    pictures = known.until(known.turns.index(turn) + 1).pictures
+    found = next((it for it in await mark(turn, pictures) if it.number == number), None)
     if found is None:
         raise NotFound("The answer points at nothing in this picture.")
     return Response(found.png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})

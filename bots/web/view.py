@@ -1,10 +1,10 @@
 """A conversation as its readers see it: Markdown rendered, boxes taken out of the text, and what else can be had."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.extras import Offer, offers
+from bots.extras import MOST_TOKENS, Offer, offers
 from bots.web.broadcast import Broadcast
 from bots.web.markup import render
 from bots.web.schema import (
@@ -17,25 +17,26 @@ from bots.web.schema import (
     PictureView,
     TurnView,
 )
-from core.boxes import Box, find_boxes
+from core.boxes import Box, find_boxes, pointed_at
 from core.conversation import Answer, Conversation, Picture, Turn
-from core.receipt import receipt
+from core.receipt import made_room, receipt
 from core.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose language is spoken, and whether receipts are shown."""
+    """Whose language is spoken, whether receipts are shown, and how closely pictures are looked at in the beginning."""
 
     voice: Voice
     receipts: bool = True
+    image_tokens: int = MOST_TOKENS
 
     def conversation(self, known: Conversation, asking: Sequence[tuple[str, Broadcast]]) -> ConversationView:
         views = {picture.number: picture_view(known.id, picture) for picture in known.pictures}
         taken = {number for _, broadcast in asking for number in broadcast.numbers}
         return ConversationView(
             id=known.id,
-            turns=[self.turn(known.id, number, turn) for number, turn in enumerate(known.turns, 1)],
+            turns=[self.turn(known, number) for number in range(1, len(known.turns) + 1)],
             waiting=[views[picture.number] for picture in known.waiting if picture.number not in taken],
             asking=[
                 AskingView(
@@ -45,15 +46,16 @@ class Viewer:
             ],
         )
 
-    def turn(self, conversation_id: str, number: int, turn: Turn) -> TurnView:
+    def turn(self, known: Conversation, number: int) -> TurnView:
+        turn = known.turns[number - 1]
         return TurnView(
             number=number,
             text=turn.text,
-            pictures=[picture_view(conversation_id, picture) for picture in turn.pictures],
-            answer=self._answer(conversation_id, number, turn, turn.answer) if turn.answer else None,
+            pictures=[picture_view(known.id, picture) for picture in turn.pictures],
+            answer=self._answer(known.until(number), turn, turn.answer) if turn.answer else None,
         )
 
-    def analysis(self, conversation_id: str, answer: Answer) -> Analysis:
+    def analysis(self, conversation_id: str, answer: Answer, notes: list[str]) -> Analysis:
         grounding = find_boxes(answer.text)
         return Analysis(
             text=grounding.words(self.voice),
@@ -61,24 +63,31 @@ class Viewer:
             ending=answer.ending.value,
             figures=_figures(answer),
             boxes=[_box(box) for box in grounding.boxes],
+            notes=notes,
         )
 
-    def _answer(self, conversation_id: str, number: int, turn: Turn, answer: Answer) -> AnswerView:
+    def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:
+        """Sentences about pictures that were not looked at, or are no longer kept."""
+        return [*left_out, made_room(removed, self.voice)] if removed else list(left_out)
+
+    def _answer(self, known: Conversation, turn: Turn, answer: Answer) -> AnswerView:
         grounding = find_boxes(answer.text)
         words = grounding.words(self.voice)
-        here = f"/api/v1/conversations/{conversation_id}/turns/{number}"
-        possible = offers(turn)
+        here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
+        possible = offers(turn, self.image_tokens)
+        pictures = pointed_at(turn, known.pictures)
         return AnswerView(
             text=words,
             html=render(words),
             ending=answer.ending.value,
             figures=_figures(answer),
-            boxes=[_box(box) for box in grounding.boxes],
+            boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
             receipt=receipt(turn, self.voice) if self.receipts else "",
-            marked=[Marked(number=n, url=f"{here}/marked/{n}.png") for n in _pointed_at(turn, grounding.boxes)],
+            marked=[Marked(number=it.number, url=f"{here}/marked/{it.number}.png") for it in pictures],
             table=f"{here}/table.csv" if Offer.CSV in possible else None,
             file=f"{here}/answer.md" if Offer.TEXT in possible else None,
             small_print=Offer.SMALL_PRINT in possible,
+            rating=turn.rating,
         )
 
 
@@ -92,14 +101,6 @@ def picture_view(conversation_id: str, picture: Picture) -> PictureView:
         original_height=image.original_size[1],
         url=f"/api/v1/conversations/{conversation_id}/pictures/{picture.number}",
     )
-
-
-def _pointed_at(turn: Turn, boxes: Sequence[Box]) -> list[int]:
-    """As `core.boxes.mark` has it: a box that names none of the turn's pictures is in the last one."""
-    numbers = [picture.number for picture in turn.pictures]
-    if not numbers:
-        return []
-    return sorted({box.picture if box.picture in numbers else numbers[-1] for box in boxes})
 
 
 def _box(box: Box) -> BoxView:

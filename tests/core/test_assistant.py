@@ -5,15 +5,19 @@ from contextlib import aclosing
 import pytest
 
 from core.assistant import Assistant, Sampling
-from core.conversation import Answer, Conversation, Ending, Event, Image, Piece, Question
+from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Event, Image, Piece, Question, Removed
 from core.errors import BadQuestion, Busy, NotFound
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
 from tests.fakes import MemoryHistory, ScriptedEngine, image
+
+UNLIMITED = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
 
 
 def assistant(engine: ScriptedEngine | None = None) -> tuple[Assistant, ScriptedEngine, MemoryHistory]:
     engine = engine or ScriptedEngine()
     history = MemoryHistory()
-    return Assistant(engine, history), engine, history
+    return Assistant(engine, history, quota=UNLIMITED), engine, history
 
 
 async def answer_of(events: AsyncGenerator[Event]) -> Answer:
@@ -54,12 +58,37 @@ async def test_a_key_that_was_answered_gets_the_same_answer_and_the_model_is_not
 
 async def test_pictures_that_came_without_a_question_belong_to_the_next_one() -> None:
     bot, engine, _ = assistant()
-    assert await bot.add_picture("c", image("red")) == 1
-    assert await bot.add_picture("c", image("blue")) == 2
+    assert await bot.add_pictures("c", [image("red"), image("blue")]) == ([1, 2], ())
     assert engine.looked == [image("red").id, image("blue").id]
     answer = await answer_of(bot.ask("c", Question("compare", (image("green"),)), "1"))
     assert "[1, 2, 3]" in answer.text
     assert "about []" in (await answer_of(bot.ask("c", Question("again"), "2"))).text
+
+
+def shades(count: int) -> list[Image]:
+    return [image(f"hsl({10 * number}, 100%, 50%)") for number in range(count)]
+
+
+async def test_at_the_limit_the_picture_nobody_asked_about_for_longest_goes_and_that_is_told() -> None:
+    bot, engine, history = assistant()
+    kept = shades(MOST_PICTURES)
+    await answer_of(bot.ask("c", Question("all", tuple(kept)), "1"))
+    await answer_of(bot.ask("c", Question("the first", (kept[0],)), "2"))
+    async with aclosing(bot.ask("c", Question("two more", (image("white"), image("grey"))), "3")) as events:
+        told = [event async for event in events]
+    assert told[-2] == Removed((2, 3))
+    numbers = {picture.number for picture in (await history.load("c")).pictures}
+    assert numbers == {*range(1, MOST_PICTURES + 3)} - {2, 3}
+    assert {picture.number for picture in engine.asked[-1].pictures} == numbers
+
+
+async def test_a_picture_without_a_question_makes_room_too_but_never_for_itself() -> None:
+    bot, _, history = assistant()
+    numbers, removed = await bot.add_pictures("c", shades(MOST_PICTURES + 3))
+    assert removed == (1, 2, 3)
+    assert [picture.number for picture in (await history.load("c")).waiting] == numbers[3:]
+    more = tuple(image(f"hsl({10 * number}, 50%, 50%)") for number in range(9))
+    assert f"{MOST_PICTURES + 12}]" in (await answer_of(bot.ask("c", Question("all", more), "1"))).text
 
 
 async def test_a_picture_the_conversation_knows_keeps_its_number() -> None:
@@ -171,7 +200,7 @@ async def test_forgetting_stops_the_running_answer_first() -> None:
 
 async def test_removing_a_picture_that_is_not_there_says_so() -> None:
     bot, _, history = assistant()
-    await bot.add_picture("c", image())
+    await bot.add_pictures("c", [image()])
     await bot.remove_picture("c", 1)
     assert (await history.load("c")).pictures == ()
     with pytest.raises(NotFound, match="picture 7"):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image as Pillow
 
-from core.boxes import Box, Grounding, draw, find_boxes, mark, visible
-from core.conversation import Answer, Conversation, Ending, Image, Question, Turn
+from core.boxes import Box, Grounding, draw, find_boxes, mark, pointed_at, visible
+from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
 from core.images import make_image
 from core.voice import Voice
 from tests.core.pictures import GREEN, RED, WHITE, encoded, plain
@@ -122,3 +122,10 @@ async def test_the_picture_that_an_answer_points_into_comes_back_marked() -> Non
     [marked] = await mark(answered(f"In picture 1: {fenced(CAT)}"))
     assert (marked.number, pixel(marked.png, 399, 299)) == (1, RED)
     assert [m.number for m in await mark(answered(f"Picture 1: {fenced(CAT)} Picture 2: {fenced(CAT)}"))] == [1, 2]
+
+
+async def test_a_follow_up_points_into_the_last_picture_that_its_conversation_had() -> None:
+    pictures = [Picture(number, await white()) for number in (1, 2)]
+    turn = Turn("And where is that?", (), Answer(fenced(CAT), Ending.DONE))
+    assert [picture.number for picture in pointed_at(turn, pictures)] == [2]
+    assert pointed_at(turn) == {}

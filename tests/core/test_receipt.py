@@ -1,5 +1,5 @@
 from core.conversation import Answer, Ending, Figures, Image, Picture, Turn
-from core.receipt import receipt
+from core.receipt import made_room, receipt
 from core.voice import Voice
 
 
@@ -39,4 +39,9 @@ def test_what_was_left_out_is_told() -> None:
 
 
 def test_it_speaks_chinese() -> None:
-    assert receipt(turn((1152, 864), shrunk=True), Voice("zh")) == "看了图片 1(1152×864,由 4000×3000 缩小) · 2 秒"
+    assert receipt(turn((1152, 864), shrunk=True), Voice("zh")) == "看了图片 1（1152×864，由 4000×3000 缩小） · 2 秒"
+
+
+def test_pictures_that_had_to_go_are_told() -> None:
+    assert made_room([1, 2], Voice("en")) == "Removed to make room: picture 1, 2. A conversation keeps 24."
+    assert made_room([3], Voice("zh")) == "为腾出位置已移除图片 3。一个对话最多保留 24 张。"

@@ -236,9 +236,9 @@ async def test_thumbs_are_kept_and_can_be_taken_back(store: Store) -> None:
     assert await store.rate("k1", 1)
     assert await store.rate("k2", -1)
     assert not await store.rate("k9", 1)
-    assert await store.rated() == [(turn, 1), (other, -1)]
+    assert await store.rated() == [replace(turn, rating=1), replace(other, rating=-1)]
     await store.rate("k1", 0)
-    assert await store.rated() == [(other, -1)]
+    assert await store.rated() == [replace(other, rating=-1)]
 
 
 async def test_a_conversation_moves_with_everything_where_nothing_was_said_before(store: Store) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from core.inbox import Message
@@ -60,4 +61,4 @@ async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Stor
     turn = await ask(store, "t:1", "?", key="u1")
     assert await store.rate_sent("telegram", "101", 1)
     assert not await store.rate_sent("telegram", "999", 1)
-    assert await store.rated() == [(turn, 1)]
+    assert await store.rated() == [replace(turn, rating=1)]

@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ async def test_a_database_of_the_previous_version_keeps_its_conversations(path: 
     assert turn == Turn("What?", (Picture(1, image("cat")),), Answer("A cat.", Ending.DONE, Figures(queue_s=1.5)))
     assert await store.picture(CAT.id) == CAT
     await store.rate("k1", 1)
-    assert await store.rated() == [(turn, 1)]
+    assert await store.rated() == [replace(turn, rating=1)]
     await ask(store, "t:1", "And now?", CAT, key="k2")
     await store.close()
 

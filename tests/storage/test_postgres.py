@@ -112,7 +112,7 @@ async def test_conversations_live_as_on_sqlite(store: Store) -> None:
     assert await store.load("t:1") == Conversation("t:1")
     assert [summary.id for summary in await store.conversations("t:")] == ["t:1"]
     assert await store.rate("k3", 1)
-    assert [rating for _, rating in await store.rated()] == [1]
+    assert [turn.rating for turn in await store.rated()] == [1]
 
 
 def _plain(turn: Turn) -> tuple[Picture, ...]:

@@ -5,7 +5,7 @@ import { element, icon } from "./element.js";
 import { say } from "./words.js";
 
 export class Attached {
-  // `page` offers: conversation (id or null), began(id), complain(sentence), view(source, caption), limit, uploadBytes
+  // `page` offers: conversation (id or null), began(id), removed(numbers), complain(sentence), view(source, caption), limit, uploadBytes
   constructor(list, page) {
     this.list = list;
     this.page = page;
@@ -34,6 +34,10 @@ export class Attached {
     this.page.changed();
   }
 
+  without(numbers) {
+    for (const picture of this.pictures) if (numbers.includes(picture.number)) this.#drop(picture);
+  }
+
   // Resolves when every chosen picture has arrived or was refused.
   settled() {
     return this.queue;
@@ -59,6 +63,7 @@ export class Attached {
     try {
       const answer = await post("/pictures", { image: file, conversation: this.page.conversation });
       this.page.began(answer.conversation);
+      this.page.removed(answer.removed);
       if (answer.notes.length) this.page.complain(answer.notes.join(" "));
       const [first, ...more] = answer.pictures; // a document becomes several pictures
       const known = this.numbers.includes(first.number);

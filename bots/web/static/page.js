@@ -68,6 +68,12 @@ class Page {
     if (id === this.conversation) this.open(null);
   }
 
+  // Pictures that had to make room.
+  removed(numbers) {
+    for (const turn of this.turns) turn.without(numbers);
+    this.attached.without(numbers);
+  }
+
   asked(number) {
     return this.turns.some((turn) => turn.pictures.some((picture) => picture.number === number));
   }
@@ -173,6 +179,7 @@ class Page {
     try {
       const answer = await asking(address, whole, key, this.#listener(turn), abort.signal);
       turn.finish(answer);
+      this.removed(answer.removed);
       announce(say("Answer:") + " " + turn.words.textContent);
     } catch (error) {
       if (abort.signal.aborted) return;

@@ -47,7 +47,8 @@ export class Turn {
     const note = noteOf(answer);
     this.foot.replaceChildren();
     if (note) this.foot.append(element("p", { class: "note" }, note));
-    if (answer.receipt) this.foot.append(element("p", { class: "receipt" }, answer.receipt));
+    const receipt = [answer.receipt, ...(answer.notes ?? [])].filter(Boolean).join(" · ");
+    if (receipt) this.foot.append(element("p", { class: "receipt" }, receipt));
     this.foot.append(this.#actions(answer));
   }
 
@@ -68,6 +69,11 @@ export class Turn {
     this.status.hidden = true;
     this.answered.classList.remove("writing");
     this.answered.removeAttribute("aria-busy");
+  }
+
+  // Pictures that the conversation no longer has.
+  without(numbers) {
+    this.#update(this.pictures.filter(({ number }) => !numbers.includes(number)));
   }
 
   // A closer look has new pictures.
@@ -109,14 +115,14 @@ export class Turn {
     });
     const again = iconButton("again", say("Answer again"), () => this.page.retry(this), { class: "quiet again" });
     actions.append(copy, again);
-    if (this.number && this.page.ratings) actions.append(...this.#thumbs());
+    if (this.number && this.page.ratings) actions.append(...this.#thumbs(answer.rating));
     if (answer.table) actions.append(download(answer.table, "table", say("Table as CSV")));
     if (answer.file) actions.append(download(answer.file, "file", say("As a text file")));
     if (answer.small_print) actions.append(element("button", { type: "button", class: "pill", onclick: () => this.page.closer(this) }, icon("zoom"), say("Read the small print")));
     return actions;
   }
 
-  #thumbs() {
+  #thumbs(given) {
     const thumbs = [
       [1, say("A good answer"), "quiet"],
       [-1, say("A bad answer"), "quiet thumb-down"],
@@ -125,7 +131,7 @@ export class Turn {
         const taken = thumb.getAttribute("aria-pressed") === "true";
         if (!(await this.page.rate(this, taken ? 0 : rating))) return;
         for (const other of thumbs) other.setAttribute("aria-pressed", String(other === thumb && !taken));
-      }, { class: look, "aria-pressed": "false" });
+      }, { class: look, "aria-pressed": String(rating === given) });
       return thumb;
     });
     return thumbs;

@@ -152,7 +152,7 @@ async def test_thumbs_rate_an_answer_where_the_operator_wants_it(scene: Scene, t
             for reaction in ("+1::skin-tone-2", "tada", "-1"):
                 scene.slack.reacts(reaction, answer, DM)
                 await scene.slack.settled()
-            assert [stars for _, stars in await store.rated()] == expected
+            assert [turn.rating for turn in await store.rated()] == expected
             scene.slack.reacts("-1", answer, DM, "reaction_removed")
             await scene.slack.settled()
             assert not await store.rated()

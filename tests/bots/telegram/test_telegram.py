@@ -291,9 +291,9 @@ async def test_a_thumb_rates_an_answer_where_the_operator_wants_ratings(
         ann.person.reacts(answer, "👍")
         await until(lambda: telegram.unconfirmed == 0)
     store = await Store.open(store_config(tmp_path, ratings=True))
-    [(turn, rating)] = await store.rated()
+    [turn] = await store.rated()
     await store.close()
-    assert (turn.text, rating) == ("One", 1)
+    assert (turn.text, turn.rating) == ("One", 1)
 
 
 async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(running: BotApi) -> None:

@@ -219,7 +219,7 @@ async def test_what_else_of_an_answer_can_be_had_by_keyboard(
         good = page.get_by_role("button", name="A good answer")
         await good.press("Enter")
         await expect(good).to_have_attribute("aria-pressed", "true")
-        assert [rating for _, rating in await web.store.rated()] == [1]
+        assert [turn.rating for turn in await web.store.rated()] == [1]
         await page.get_by_role("button", name="Read the small print").press("Enter")
         await expect(page.locator(".receipt")).to_have_count(2)
         await expect(page.locator(".shown .number")).to_have_text(["1", "2"])

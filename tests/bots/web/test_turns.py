@@ -45,10 +45,41 @@ async def test_where_something_is_comes_as_boxes_and_drawn_but_never_as_json(tmp
         done = events_of(response)[-1][1]
         assert "bbox" not in "".join(str(data) for _, data in events_of(response))
         assert done["text"] == "The stamp:"
-        assert done["boxes"] == [{"picture": None, "label": "stamp", "corners": [100, 100, 500, 500]}]
+        assert done["boxes"] == [{"picture": 1, "label": "stamp", "corners": [100, 100, 500, 500]}]
         drawn = await web.client.get(done["marked"][0]["url"])
         assert drawn.content[:4] == b"\x89PNG"
         assert (await web.ask("Where?", "red")).json()["text"] == "The stamp:"
+
+
+async def test_a_follow_up_points_into_the_picture_that_it_was_about_whatever_came_later(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: STAMP)) as web:
+        conversation = await web.begin()
+        await web.ask("And where is that?", conversation=conversation)
+        await web.ask("And here?", "blue", conversation=conversation)
+        turns = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()["turns"]
+        assert [turn["answer"]["marked"][0]["number"] for turn in turns] == [1, 1, 2]
+        for turn in turns:
+            assert (await web.client.get(turn["answer"]["marked"][0]["url"])).status_code == 200
+
+
+async def test_pictures_that_had_to_make_room_are_told(web: Web) -> None:
+    shades = [("image", ("a.png", photo(f"hsl({10 * number}, 100%, 50%)"), "image/png")) for number in range(25)]
+    conversation = ""
+    for start in range(0, 24, 8):
+        fields = {"conversation": conversation} if conversation else {}
+        added = await web.client.post("/api/v1/pictures", files=shades[start : start + 8], data=fields)
+        conversation = added.json()["conversation"]
+        assert added.json()["notes"] == []
+    added = await web.client.post("/api/v1/pictures", files=shades[24:], data={"conversation": conversation})
+    assert (added.json()["removed"], added.json()["notes"]) == (
+        [1],
+        ["Removed to make room: picture 1. A conversation keeps 24."],
+    )
+    await web.ask("All?", conversation=conversation)
+    answer = (await web.ask("One more?", "white", conversation=conversation)).json()
+    assert answer["notes"] == ["Removed to make room: picture 2. A conversation keeps 24."]
+    streamed = events_of(await web.ask("Another?", "black", conversation=conversation, stream="true"))[-1][1]
+    assert streamed["removed"] == [3] and "picture 3" in streamed["notes"][0]
 
 
 async def test_a_shrunk_picture_is_on_the_receipt_and_can_be_looked_at_closer(tmp_path: Path) -> None:
@@ -98,5 +129,7 @@ async def test_answers_are_rated_only_where_the_operator_wants_it(tmp_path: Path
         assert (await web.client.post(f"{address}/rating", data={"rating": 1})).status_code == 403
     async with service(tmp_path, storage=StoreConfig(ratings=True)) as web:
         assert (await web.client.post(f"{address}/rating", data={"rating": -1})).status_code == 204
-        assert [rating for _, rating in await web.store.rated()] == [-1]
+        assert [turn.rating for turn in await web.store.rated()] == [-1]
         assert (await web.client.post(f"{address}/rating", data={"rating": 5})).status_code == 422
+        [turn] = (await web.client.get(address.partition("/turns/")[0])).json()["turns"]
+        assert turn["answer"]["rating"] == -1
