@@ -5,25 +5,20 @@ the others alone. Ctrl-C and SIGTERM end everything cleanly; unanswered question
 """
 
 import asyncio
+import importlib
 import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bots.config import Settings
+from bots.house import House
 from bots.log import set_up
+from bots.shelf import Shelf
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, OperatorError
 from core.quota import Quota
-
-if TYPE_CHECKING:
-    from starlette.routing import Router
-
-    from core.engine.engine import Engine
-    from storage.store import Store
 
 log = logging.getLogger(__name__)
 PAUSES_S = (1, 2, 5, 10, 30, 60)
@@ -45,18 +40,6 @@ async def serve(settings: Settings) -> None:
             expiring.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What the adapters share. `guests` are routes that the web adapter carries for others; `adapters` says of each
-    how it is, for the operator's page."""
-
-    assistant: Assistant
-    store: "Store"
-    engine: "Engine"
-    guests: "Router"
-    adapters: dict[str, str] = field(default_factory=dict)
-
-
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """The store opened and the model loaded; both are closed at the end."""
@@ -70,7 +53,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         engine = await Engine.start(settings["core.engine"])
         try:
             assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
-            yield House(assistant, store, engine, Router(redirect_slashes=False))
+            guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
+            yield House(assistant, store, settings["core.images"], engine.figures, guests)
         finally:
             await engine.close()
     finally:
@@ -104,7 +88,7 @@ async def _keep_running(name: str, settings: Settings, house: House) -> Operator
         began = asyncio.get_running_loop().time()
         house.adapters[name] = "running"
         try:
-            await _run(name, settings, house)
+            await importlib.import_module(name).run(settings[name], house)
             log.warning("%s ended", name)
         except OperatorError as error:
             log.error("%s: %s", name, error)
@@ -119,26 +103,7 @@ async def _keep_running(name: str, settings: Settings, house: House) -> Operator
         failures += 1
 
 
-async def _run(name: str, settings: Settings, house: House) -> None:
-    config, images = settings[name], settings["core.images"]
-    if name == "bots.web":
-        from bots import web
-
-        await web.run(
-            config, house.assistant, house.store, images, house.engine.figures, None, house.guests, house.adapters
-        )
-    elif name == "bots.slack":
-        from bots import slack
-
-        guests = house.guests if "bots.web" in settings.adapters else None
-        await slack.run(config, house.assistant, house.store, images, guests)
-    else:
-        from bots import telegram
-
-        await telegram.run(config, house.assistant, house.store, images)
-
-
-async def _expire(store: "Store") -> None:
+async def _expire(store: Shelf) -> None:
     while True:
         try:
             if removed := await store.expire():

@@ -68,8 +68,8 @@ class History(Protocol):
         """Begin anew: what was said stays on disk until it expires, but is no longer part of the conversation."""
         ...
 
-    async def forget(self, conversation_id: str) -> None:
-        """Remove the conversation and every picture that nobody else uses."""
+    async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
+        """Remove the conversation and every picture that nobody else uses; see `storage.Store.forget`."""
         ...
 
     async def last_key(self, conversation_id: str) -> str | None:
@@ -157,10 +157,11 @@ class Assistant:
         stop.set()
         return True
 
-    async def forget(self, conversation_id: str) -> None:
+    async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
+        """`key` is of the message that asked for it. Returns the ids of what was posted for answers given up."""
         self.stop(conversation_id)
         async with self._turn_of(conversation_id):
-            await self.history.forget(conversation_id)
+            return await self.history.forget(conversation_id, key)
 
     async def begin(self, conversation_id: str) -> None:
         async with self._turn_of(conversation_id):

@@ -141,6 +141,11 @@ async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
     return list((await connection.execute(query)).scalars())
 
 
+async def answered_since(connection: AsyncConnection, moment: float) -> int:
+    where = turns.c.created >= moment, turns.c.ending != Ending.FAILED.value
+    return int((await connection.execute(select(func.count()).select_from(turns).where(*where))).scalar_one())
+
+
 async def summaries(connection: AsyncConnection, prefix: str, limit: int) -> list[Summary]:
     newest = conversations.c.updated.desc()
     query = select(conversations).where(conversations.c.id.startswith(prefix, autoescape=True))

@@ -37,10 +37,23 @@ async def finish(connection: AsyncConnection, message_ids: Sequence[int]) -> Non
     await connection.execute(update(messages).where(where).values(finished=time.time(), payload=None))
 
 
-async def forget(connection: AsyncConnection, conversation_id: str) -> None:
-    """Whatever was written down for the conversation is dropped and will not be taken up by another start."""
+async def forget(connection: AsyncConnection, conversation_id: str, key: str | None) -> tuple[str, ...]:
+    """Whatever was written down for the conversation is dropped and will not be taken up by another start.
+
+    All but the message `key`, which takes over what was sent for the others; returns what is sent for it now.
+    """
     where = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
-    await connection.execute(update(messages).where(*where).values(finished=time.time(), payload=None))
+    rows = await connection.execute(select(messages.c.key, messages.c.id).where(*where).order_by(messages.c.id))
+    found = {row.key: row.id for row in rows}
+    order = found.pop(key, None) if key else None
+    sent = await _sent(connection, order) if order else ()
+    if order:
+        for dropped in found.values():
+            sent += await _sent(connection, dropped)
+            await record_sent(connection, dropped, ())
+        await record_sent(connection, order, sent)
+    await finish(connection, list(found.values()))
+    return sent
 
 
 async def key_of_sent(connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Conversation, Image, Summary, Turn
 from core.errors import NotAllowed, NotFound
 from core.inbox import Message
-from storage import conversations, files, messages, pictures
+from storage import blocks, conversations, files, messages, pictures
 from storage.database import Database
 
 DAY = 24 * 60 * 60  # seconds
@@ -78,13 +78,22 @@ class Store:
         """Those whose id begins with `prefix`, newest first."""
         return await self._database.read(conversations.summaries, prefix, limit)
 
+    async def answered_since(self, moment: float) -> int:
+        """How many questions that are not forgotten; `moment` is in seconds since 1970."""
+        return await self._database.read(conversations.answered_since, moment)
+
     async def begin(self, conversation_id: str) -> None:
         await self._database.write(conversations.begin, conversation_id)
 
-    async def forget(self, conversation_id: str) -> None:
-        """The conversation, its messages' payloads and every picture that nobody else uses, overwritten on the disk."""
-        await self._database.write(_forget, conversation_id)
+    async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
+        """The conversation, its messages' payloads and every picture that nobody else uses, overwritten on the disk.
+
+        `key` is of the message that asked for it. That one stays to be answered, and takes over what was posted for
+        the others that nobody answers any more: returned are the platform's ids of all that.
+        """
+        sent = await self._database.write(_forget, conversation_id, key)
         await self._database.tidy()
+        return sent
 
     async def move(self, conversation_id: str, new_id: str) -> bool:
         """The platform gave the conversation's place another name; False when nothing was said there, or in both."""
@@ -168,6 +177,19 @@ class Store:
     async def rated(self) -> list[Turn]:
         return await self._database.read(conversations.rated)
 
+    # Who may not ask
+
+    async def block(self, person: str) -> bool:
+        """`person` is a platform's id of somebody; False when they were blocked before."""
+        return await self._database.write(blocks.block, person)
+
+    async def unblock(self, person: str) -> bool:
+        """False when they were not blocked."""
+        return await self._database.write(blocks.unblock, person)
+
+    async def is_blocked(self, person: str) -> bool:
+        return await self._database.read(blocks.is_blocked, person)
+
     # Messages
 
     async def put(
@@ -185,10 +207,10 @@ class Store:
         await self._database.write(messages.finish, message_ids)
 
 
-async def _forget(connection: AsyncConnection, conversation_id: str) -> None:
+async def _forget(connection: AsyncConnection, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
     await conversations.forget(connection, conversation_id)
-    await messages.forget(connection, conversation_id)
     await files.forget(connection, conversation_id)
+    return await messages.forget(connection, conversation_id, key)
 
 
 async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

@@ -115,3 +115,10 @@ files = Table(
     Column("image_id", String(64), nullable=False),  # no foreign key: written down before the image is kept
     UniqueConstraint("file", "conversation_id", "image_id"),
 )
+
+blocked = Table(
+    "blocked",
+    metadata,
+    Column("person", String(255), primary_key=True),  # the platform's id; those of two platforms are never alike
+    Column("created", Float, nullable=False),
+)

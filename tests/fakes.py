@@ -120,10 +120,11 @@ class MemoryHistory:
         self.conversations.pop(conversation_id, None)
         self.keys.pop(conversation_id, None)
 
-    async def forget(self, conversation_id: str) -> None:
-        for key in self.keys.pop(conversation_id, []):
-            self.turns.pop(key, None)
+    async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
+        for saved in self.keys.pop(conversation_id, []):
+            self.turns.pop(saved, None)
         self.conversations.pop(conversation_id, None)
+        return ()
 
     async def last_key(self, conversation_id: str) -> str | None:
         keys = self.keys.get(conversation_id)

@@ -1,30 +1,20 @@
 """Slack: mentions in channels and threads, direct messages, over Socket Mode or HTTP."""
 
-from typing import TYPE_CHECKING
-
 from bots.finding import Finding
+from bots.house import House
 from bots.slack.config import Config
-from core.assistant import Assistant
-from core.images import Config as ImagesConfig
-
-if TYPE_CHECKING:
-    from starlette.routing import Router
-
-    from bots.slack.bot import Shelf
 
 __all__ = ["Config", "examine", "run"]
 
 
-async def run(
-    config: Config, assistant: Assistant, store: "Shelf", images: ImagesConfig, router: "Router | None" = None
-) -> None:
-    """Work until cancelled. With `signing_secret`, Slack's route is put into `router`, mounted at /slack by the web.
+async def run(config: Config, house: House) -> None:
+    """Work until cancelled. With `signing_secret`, Slack's route is one of the house's guests, at /slack.
 
     Raises `OperatorError` for a token, a scope or a setting that has to be mended.
     """
     from bots.slack.service import serve  # Bolt takes a while to import, which `--help` must not pay
 
-    await serve(config, assistant, store, images, router)
+    await serve(config, house)
 
 
 async def examine(config: Config) -> list[Finding]:

@@ -6,22 +6,19 @@ import logging
 from slack_bolt.async_app import AsyncApp
 from starlette.routing import Router
 
+from bots.house import House
 from bots.slack import socket, web
 from bots.slack.api import WISHES, SlackApi
-from bots.slack.bot import Bot, Shelf
+from bots.slack.bot import Bot
 from bots.slack.config import Config
 from bots.slack.listeners import Listeners
-from core.assistant import Assistant
 from core.errors import OperatorError
-from core.images import Config as ImagesConfig
 
 log = logging.getLogger(__name__)
 
 
-async def serve(
-    config: Config, assistant: Assistant, store: Shelf, images: ImagesConfig, router: Router | None
-) -> None:
-    if config.signing_secret and router is None:
+async def serve(config: Config, house: House) -> None:
+    if config.signing_secret and house.guests is None:
         raise OperatorError(
             "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
         )
@@ -30,10 +27,10 @@ async def serve(
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
-        bot = Bot(config, slack, assistant, store, images)
+        bot = Bot(config, slack, house.assistant, house.store, house.images)
         listeners = Listeners(config, slack, bot)
         await bot.resume()
-        receiving = asyncio.create_task(_receive(config, slack, listeners.app, router))
+        receiving = asyncio.create_task(_receive(config, slack, listeners.app, house.guests))
         try:
             await asyncio.wait({receiving, bot.failure}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (bot.failure, receiving):

@@ -9,23 +9,20 @@ from telegram import Bot, BotCommand
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+from bots.house import House
 from bots.telegram.config import Config
-from bots.telegram.desk import Desk, Store
+from bots.telegram.desk import Desk
 from bots.telegram.pace import Pace
 from bots.telegram.polling import insist, poll
 from bots.telegram.reception import Reception
 from bots.telegram.webhook import listen
-from core.assistant import Assistant
-from core.images import Config as ImagesConfig
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 64
 
 
-async def serve(
-    config: Config, assistant: Assistant, store: Store, images: ImagesConfig, pace: Pace | None = None
-) -> None:
+async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
     """Raises `OperatorError`."""
     # It would log whole replies when a proxy answers in Telegram's place; `polling` says what there is to know.
     logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)
@@ -37,8 +34,8 @@ async def serve(
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
         settled = asyncio.Event()
-        desk = Desk(config, bot, bot.bot, assistant, store, images, pace, settled)
-        await _work(config, bot, desk, Reception(desk, bot.bot, store), settled)
+        desk = Desk(config, bot, bot.bot, house.assistant, house.store, house.images, pace, settled)
+        await _work(config, bot, desk, Reception(desk, bot.bot, house.store), settled)
     finally:
         await bot.shutdown()
 

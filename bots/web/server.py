@@ -5,37 +5,25 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import uvicorn
-from starlette.routing import Router
 
+from bots.house import House
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.desk import Desk
 from bots.web.operation import Operation
-from bots.web.shelf import Shelf
-from core.assistant import Assistant
 from core.errors import OperatorError
-from core.images import Config as ImagesConfig
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends
 
 
-async def serve(
-    config: Config,
-    assistant: Assistant,
-    store: Shelf,
-    images: ImagesConfig,
-    figures: Callable[[], object] | None,
-    ready: Callable[[str], None] | None,
-    guests: Router | None = None,
-    adapters: Mapping[str, str] | None = None,
-) -> None:
-    desk = Desk(assistant, store, images)
-    operation = Operation(assistant.tally, figures, {} if adapters is None else adapters)
-    app = make_app(config, desk, images, operation, guests)
+async def serve(config: Config, house: House, ready: Callable[[str], None] | None) -> None:
+    desk = Desk(house.assistant, house.store, house.images)
+    operation = Operation(house.assistant.tally, house.figures, house.adapters)
+    app = make_app(config, desk, house.images, operation, house.guests)
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,

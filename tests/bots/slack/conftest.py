@@ -13,9 +13,9 @@ from PIL import Image as PilImage
 from starlette.routing import Router
 
 from bots import web
+from bots.house import House
 from bots.slack import Config, run
 from core.assistant import Assistant
-from core.images import Config as ImagesConfig
 from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots.slack.server import FakeSlack
@@ -57,7 +57,7 @@ class Scene:
     @asynccontextmanager
     async def bot_in_background(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
         config = settings(self.slack, **changes)
-        task = asyncio.create_task(run(config, Assistant(self.engine, self.store), self.store, ImagesConfig()))
+        task = asyncio.create_task(run(config, House(Assistant(self.engine, self.store), self.store)))
         try:
             yield task
         finally:
@@ -73,12 +73,11 @@ class Scene:
             self.slack.http_url = f"{address}/slack/events"
             ready.set()
 
-        assistant = Assistant(self.engine, self.store)
-        page = web.run(web.Config(port=0), assistant, self.store, ImagesConfig(), ready=listening, guests=router)
-        serving = asyncio.create_task(page)
+        house = House(Assistant(self.engine, self.store), self.store, guests=router)
+        serving = asyncio.create_task(web.run(web.Config(port=0), house, listening))
         await ready.wait()
         config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)
-        task = asyncio.create_task(run(config, assistant, self.store, ImagesConfig(), router))
+        task = asyncio.create_task(run(config, house))
         try:
             while not router.routes and not task.done():
                 await asyncio.sleep(0.01)

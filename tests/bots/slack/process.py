@@ -5,10 +5,10 @@ was asked. `python -m tests.bots.slack.process DATABASE API_URL`
 import asyncio
 import sys
 
+from bots.house import House
 from bots.slack import Config, run
 from core.assistant import Assistant
 from core.conversation import Conversation
-from core.images import Config as ImagesConfig
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig
@@ -34,7 +34,7 @@ async def main(database: str, api_url: str) -> None:
     values = {"bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "allow": ["*"], "api_url": api_url}
     config = Config.model_validate({**values, "interval": 0.05, "pace": 0.0})
     assistant = Assistant(ScriptedEngine(script, pause=0.01), store, quota=Quota(NO_LIMITS))
-    await run(config, assistant, store, ImagesConfig())
+    await run(config, House(assistant, store))
 
 
 if __name__ == "__main__":

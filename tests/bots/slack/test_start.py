@@ -9,12 +9,12 @@ import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
 from bots.finding import Level
+from bots.house import House
 from bots.slack import Config, examine, run
 from bots.slack.api import SCOPES, WISHES
 from bots.slack.listeners import SHORTCUT
 from core.assistant import Assistant
 from core.errors import OperatorError
-from core.images import Config as ImagesConfig
 from tests.bots.slack.conftest import Scene, png, settings
 from tests.bots.slack.server import Fault
 from tests.bots.slack.workspace import SECRET
@@ -27,7 +27,7 @@ async def start(scene: Scene, **changes: Any) -> str:
     config = settings(scene.slack, **changes)
     with pytest.raises(OperatorError) as error:
         async with asyncio.timeout(10):
-            await run(config, Assistant(scene.engine, scene.store), scene.store, ImagesConfig())
+            await run(config, House(Assistant(scene.engine, scene.store), scene.store))
     return str(error.value)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image as PilImage
 
+from bots.house import House
 from bots.telegram.config import Config
 from bots.telegram.pace import Pace
 from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
-from core.images import Config as ImagesConfig
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig
@@ -52,9 +52,7 @@ async def service(
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))
     pace = Pace(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
-    task = asyncio.create_task(
-        serve(Config.model_validate(values), assistant, store, ImagesConfig(), pace), name="telegram"
-    )
+    task = asyncio.create_task(serve(Config.model_validate(values), House(assistant, store), pace), name="telegram")
     try:
         yield task
     finally:

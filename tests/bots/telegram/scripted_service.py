@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from bots import log
+from bots.house import House
 from bots.telegram import Config, run
 from core.assistant import Assistant
-from core.images import Config as ImagesConfig
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig
@@ -25,7 +25,7 @@ async def main(url: str, folder: Path) -> None:
     no_limits = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
     assistant = Assistant(ScriptedEngine(pause=0.1), store, quota=no_limits)
     config = Config.model_validate({"token": TOKEN, "api_url": url, "allow": "*", "timeout": 2, "receipt": False})
-    await run(config, assistant, store, ImagesConfig())
+    await run(config, House(assistant, store))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from PIL import Image as PilImage
 
+from bots.house import House
 from bots.web.config import Config
 from bots.web.server import serve
 from core.assistant import Assistant, Engine
-from core.images import Config as ImagesConfig
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig
@@ -80,9 +80,7 @@ async def service(
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = Config.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task: asyncio.Future[None] = asyncio.ensure_future(
-        serve(config, assistant, store, ImagesConfig(), None, address.set_result)
-    )
+    task: asyncio.Future[None] = asyncio.ensure_future(serve(config, House(assistant, store), address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]
     try:
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)

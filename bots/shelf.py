@@ -1,0 +1,78 @@
+"""What the doors keep on disk and look up there: `storage.Store`, which alone knows the tables."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.assistant import History
+from core.conversation import Image, Summary, Turn
+from core.inbox import Mailbox
+
+
+class Shelf(History, Mailbox, Protocol):
+    """Every method raises `Busy` when the disk fails."""
+
+    ratings: bool  # whether answers may be rated
+
+    async def turn_of_sent(self, adapter: str, sent: str, conversation_id: str | None = None) -> Turn | None:
+        """The turn whose answer stands in the platform's message `sent`."""
+        ...
+
+    async def conversations(self, prefix: str) -> Sequence[Summary]:
+        """Every conversation whose id begins with `prefix`, newest first."""
+        ...
+
+    async def keys(self, conversation_id: str) -> Sequence[str]:
+        """Of the turns that `load` gives, in the same order."""
+        ...
+
+    async def answered_since(self, moment: float) -> int:
+        """How many questions; `moment` is in seconds since 1970."""
+        ...
+
+    async def move(self, conversation_id: str, new_id: str) -> bool:
+        """The platform gave the conversation's place another name; False when nothing was said there."""
+        ...
+
+    async def check(self) -> None:
+        """Raises `Busy` when nothing could be written down now."""
+        ...
+
+    async def expire(self) -> int:
+        """Forget what nobody wrote in for long; returns how many conversations."""
+        ...
+
+    # Pictures, and the platform's files that they came in
+
+    async def picture(self, image_id: str) -> Image:
+        """With the bytes that were sent, where they were kept. Raises `NotFound`."""
+        ...
+
+    async def numbered_picture(self, conversation_id: str, number: int) -> Image | None:
+        """One picture of a conversation; the others are not read for it."""
+        ...
+
+    async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...
+
+    async def known_files(self, conversation_id: str) -> set[str]: ...
+
+    async def remove_file(self, file: str) -> bool: ...
+
+    # People
+
+    async def rate(self, key: str, rating: int) -> bool:
+        """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""
+        ...
+
+    async def rate_sent(self, adapter: str, sent: str, rating: int) -> bool:
+        """As `rate`, for the turn whose answer stands in the platform's message `sent`."""
+        ...
+
+    async def block(self, person: str) -> bool:
+        """`person` is the platform's id of somebody; False when they were blocked before."""
+        ...
+
+    async def unblock(self, person: str) -> bool:
+        """False when they were not blocked."""
+        ...
+
+    async def is_blocked(self, person: str) -> bool: ...

@@ -1,0 +1,23 @@
+"""Who is not answered any more, by an admin's word."""
+
+import time
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.tables import blocked
+
+
+async def block(connection: AsyncConnection, person: str) -> bool:
+    if await is_blocked(connection, person):
+        return False
+    await connection.execute(insert(blocked).values(person=person, created=time.time()))
+    return True
+
+
+async def unblock(connection: AsyncConnection, person: str) -> bool:
+    return (await connection.execute(delete(blocked).where(blocked.c.person == person))).rowcount > 0
+
+
+async def is_blocked(connection: AsyncConnection, person: str) -> bool:
+    return (await connection.execute(select(blocked.c.person).where(blocked.c.person == person))).first() is not None
