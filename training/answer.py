@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
 
-from training import batches, checkpoint, model, tokenizer
+from training import batches, checkpoint, model, team, tokenizer
 from training.course import Course
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
@@ -34,7 +34,10 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments.add_argument("--seed", type=int, default=2)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
     options, _ = arguments.parse_known_args(words)
+    team.train(train, options)
 
+
+def train(options: argparse.Namespace) -> None:
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
     width = network.config.text_config.hidden_size
@@ -59,7 +62,9 @@ def main(words: Sequence[str] | None = None) -> None:
             optimizer.load_state_dict(state)
     step, pictures, seconds = (saved.step, saved.pictures, saved.seconds) if saved else (0, 0, 0.0)
 
-    course = Course(tokens, options.tokens, options.seed, step / options.answer_steps, 1 / options.answer_steps)
+    seed = options.seed + 1000 * team.rank()
+    portion = options.tokens // team.size()
+    course = Course(tokens, portion, seed, step / options.answer_steps, 1 / options.answer_steps)
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
     started = time.monotonic() - seconds
@@ -76,20 +81,25 @@ def main(words: Sequence[str] | None = None) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, values = judge(network, aids, pointing, batch, device)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_([*network.parameters(), *aids.parameters()], 1.0)
+        learned = [*network.parameters(), *aids.parameters()]
+        team.add_up(p.grad if p.grad is not None else torch.zeros_like(p) for p in learned)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
         for optimizer in optimizers:
             for group, share in zip(optimizer.param_groups, shares, strict=True):
                 group["lr"] = rate * share
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         step += 1
-        pictures += len(batch.prints.pixels)
+        pictures += len(batch.prints.pixels) * team.size()
         log.add({name: float(value) for name, value in values.items()})
+        if team.rank():
+            continue
         if step % 10 == 0:
             log.write(step, pictures, time.monotonic() - started)
         if step % 100 == 0:
             save()
-    save()
+    if not team.rank():
+        save()
 
 
 def teachers(

@@ -13,6 +13,9 @@ PALETTE: tuple[Colour, ...] = (
     (68, 84, 106), (128, 100, 162), (75, 172, 198),
 )  # fmt: skip
 
+VALUES = ("Show the values as a table.", "Make a table of the chart.", "Give me the values as a table.")
+VALUES_ZH = ("用表格列出数值", "把图表做成表格")
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -194,7 +197,7 @@ def questions(
             (*pair, f"; the difference is {apart}."),
         ),
         Exchange("where", f"Where is the bar of {shown.label.text}?", (box,)),
-        Exchange("table", rng.choice(TABLE), table((axis.noun.capitalize(), "Value"), rows)),
+        Exchange("table", rng.choice((*TABLE, *VALUES)), table((axis.noun.capitalize(), "Value"), rows)),
     ]
     chinese = [
         Exchange("chart highest", wide(rng, highest_zh), (*top_zh, "。")),
@@ -206,7 +209,7 @@ def questions(
             (*pair_zh, f"；相差{apart}。"),
         ),
         Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (box,)),
-        Exchange("table", rng.choice(TABLE_ZH), table((axis.noun_zh, "数值"), rows)),
+        Exchange("table", rng.choice((*TABLE_ZH, *VALUES_ZH)), table((axis.noun_zh, "数值"), rows)),
     ]
     for bar in {asked.label: asked, shown.label: shown}.values():
         english.append(Exchange("chart value", value.format(bar.label.text), (bar.label, " is ", said(bar), ".")))

@@ -52,6 +52,8 @@ FIELDS = {
         ("税率是多少?",),
     ),
 }  # fmt: skip
+FORM = ("Show the fields as a table.", "Make a table of the invoice.")
+FORM_ZH = ("用表格列出各项", "把发票做成表格")
 ASK = (
     "What is the {}?",
     "What is the {}?",
@@ -148,8 +150,8 @@ def questions(
         english.append(Exchange("invoice", asked(rng, name), (f"The {FIELDS[name].name} is ", span, ".")))
         chinese.append(Exchange("invoice", asked_zh(rng, name), (f"{FIELDS[name].name_zh}是", span, "。")))
     rows = [(labelled[name].without_last(), found[name]) for name in found]
-    english.append(Exchange("table", rng.choice(TABLE), table(("Field", "Value"), rows)))
-    chinese.append(Exchange("table", rng.choice(TABLE_ZH), table(("项目", "内容"), rows)))
+    english.append(Exchange("table", rng.choice((*TABLE, *FORM)), table(("Field", "Value"), rows)))
+    chinese.append(Exchange("table", rng.choice((*TABLE_ZH, *FORM_ZH)), table(("项目", "内容"), rows)))
     name = rng.choice(list(found))
     known = FIELDS[name]
     box = grounding(picture, found[name].box, known.name)

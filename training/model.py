@@ -228,8 +228,9 @@ class Spelling(nn.Module):
         # Only the cells that hold something are named: a page is mostly paper.
         cells = self.slots(x).unflatten(-1, (SLOTS, SLOT_WIDTH))[picture, place, slot]  # (n, slot width)
         logits = self.name(self.slot_norm(cells)) @ embedding.T  # (n, vocabulary)
-        named = functional.cross_entropy(logits.float(), character)
-        right = (logits.argmax(-1) == character).float().mean()
+        count = max(1, len(glyphs))  # photographs and shapes have none
+        named = functional.cross_entropy(logits.float(), character, reduction="sum") / count
+        right = (logits.argmax(-1) == character).float().sum() / count
         return Spelled(named + 4.0 * occupied, right, named.detach(), occupied.detach())
 
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from training import team
+
 
 class Muon(Optimizer):
     """For matrices inside the network; embeddings, biases and norms belong to AdamW."""
@@ -26,19 +28,23 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                update = orthogonal(parameter.grad.lerp(state["momentum"], group["momentum"]))
-                # As large, entry by entry, as an AdamW step of the same learning rate.
-                scale = 0.2 * max(parameter.shape) ** 0.5
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update, alpha=-group["lr"] * scale)
+        learning = [(group, p) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        updates = []
+        for index, (group, parameter) in enumerate(learning):
+            state = self.state[parameter]
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(parameter)
+            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
+            if index % team.size() == team.rank():  # each process works out its share of the updates
+                updates.append(orthogonal(parameter.grad.lerp(state["momentum"], group["momentum"])))
+            else:
+                updates.append(torch.zeros_like(parameter))
+        team.add_up(updates)
+        for (group, parameter), update in zip(learning, updates, strict=True):
+            # As large, entry by entry, as an AdamW step of the same learning rate.
+            scale = 0.2 * max(parameter.shape) ** 0.5
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(update, alpha=-group["lr"] * scale)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

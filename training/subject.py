@@ -50,14 +50,8 @@ def joined(lines: Sequence[Sequence[Piece]]) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-TABLE = (
-    "Show it as a table.",
-    "As a table, please.",
-    "Make a table of it.",
-    "Give me a table.",
-    "Put it into a table.",
-)
-TABLE_ZH = ("用表格列出。", "列成表格。", "请做成表格。", "以表格形式给出。", "给我一个表格。")
+TABLE = ("Show it as a table.", "As a table.", "As a table, please.", "Make a table of it.", "Give me a table.")
+TABLE_ZH = ("用表格列出", "列成表格", "做成表格", "请做成表格。", "以表格形式给出。")
 
 
 def table(head: tuple[str, str], rows: Sequence[tuple[Piece, Piece]]) -> tuple[Piece, ...]:
