@@ -7,22 +7,31 @@ from typing import Annotated
 
 import typer
 
-from tests.chaos.weather import Weather
+from tests.chaos.weather import Plan, Storm
+
+cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 
+@cli.command()
 def main(
     kills: Annotated[int, typer.Option(help="How often the service is killed.")] = 1000,
+    conversations: Annotated[int, typer.Option(help="Of two questions each; 0: as many questions as kills.")] = 0,
+    doors: Annotated[str, typer.Option(help="Which doors people ask at.")] = "telegram,slack,web",
+    faults: Annotated[float, typer.Option(help="Share of the platforms' calls that fail.")] = 0.2,
+    storms: Annotated[float, typer.Option(help="Share of the lives with bad weather.")] = 0.3,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
+    log: Annotated[str, typer.Option(help="Level of the service's own log.")] = "CRITICAL",
 ) -> None:
-    """Kill the real service over Telegram, Slack and the web together, and count."""
+    """Kill the real service again and again while people ask, and count what they saw."""
+    plan = Plan(kills, conversations or kills // 2, doors.split(","), faults=faults, storms=storms, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(Weather(Path(folder), seed).blow(kills))
+        report = asyncio.run(Storm(Path(folder), plan, log).blow())
     print(report)
-    for line in [*report.lost, *report.doubled, *report.different]:
+    for line in report.troubles:
         print(line)
-    if report.lost or report.doubled or report.different:
+    if not report.good:
         raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cli()

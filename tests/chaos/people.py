@@ -1,7 +1,10 @@
-"""Three people, one at each door, who ask the same two things and remember what they were told."""
+"""People, each at one door, who ask two things about a picture and remember what they were told."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -13,59 +16,116 @@ from tests.bots.telegram import server as telegram_server
 from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.server import BotApi
 
-QUESTIONS = ("What is the total?", "税率是多少？")
+SAMPLES = Path(__file__).parents[2] / "core" / "demo" / "samples"
+AGAIN_S = 0.3  # before somebody on the web sends a question again
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What somebody asks: the picture with the first question, the others below it."""
+
+    picture: bytes
+    questions: tuple[str, ...]
+
+
+@cache
+def talks() -> tuple[Talk, ...]:
+    """Different pictures and questions, so that an answer to somebody else would be seen."""
+    samples = json.loads((SAMPLES / "samples.json").read_text("utf-8"))
+    return tuple(
+        Talk((SAMPLES / name).read_bytes(), (asked[first]["question"], asked[-1 - first]["question"]))
+        for name, asked in samples.items()
+        for first in (0, 1)
+    )
 
 
 class Person(Protocol):
+    """`ask` returns when everything is sent; `copies` is how often each message arrives."""
+
     door: str
 
-    def ask(self, picture: bytes) -> None:
-        """Send the picture with the first question, and the second one at once."""
-        ...
+    async def ask(self, talk: Talk, copies: int) -> None: ...
 
     def answers(self) -> list[str]:
         """What stands there as finished answers, in the order of the questions they belong to or stand below."""
         ...
 
+    def in_order(self) -> bool:
+        """Whether each answer was complete before the next one."""
+        ...
 
-@dataclass
+    def leftovers(self) -> int:
+        """Messages of the bot that never became an answer."""
+        ...
+
+
+@dataclass(eq=False)
 class OnTelegram:
     telegram: BotApi
     number: int
     door: str = "telegram"
+    asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def ask(self, picture: bytes) -> None:
-        self._person = telegram_server.Person(self.telegram, self.telegram.world.chat(10_000 + self.number))
-        twice = self.number % 3 == 0
-        shown = self._person.shows(picture, QUESTIONS[0], twice=twice)
-        self._asked = [shown, self._person.says(QUESTIONS[1], twice=twice)]
+    async def ask(self, talk: Talk, copies: int) -> None:
+        self.telegram.copies = copies
+        person = telegram_server.Person(self.telegram, self._chat)
+        self.asked = [person.shows(talk.picture, talk.questions[0]), *map(person.says, talk.questions[1:])]
+        self.telegram.copies = 1
 
     def answers(self) -> list[str]:
-        chat = self._person.chat
-        return [m["text"] for q in self._asked for m in chat.answers_to(q["message_id"]) if is_finished(m)]
+        return [message["text"] for message in self._finished()]
+
+    def in_order(self) -> bool:
+        ends = [self._chat.states[message["message_id"]][-1][0] for message in self._finished()]
+        return ends == sorted(ends)
+
+    def leftovers(self) -> int:
+        return len(self._chat.by_bot()) - len(self._finished())
+
+    @property
+    def _chat(self) -> Any:
+        return self.telegram.world.chat(10_000 + self.number)
+
+    def _finished(self) -> list[dict[str, Any]]:
+        return [m for q in self.asked for m in self._chat.answers_to(q["message_id"]) if is_finished(m)]
 
 
-@dataclass
+@dataclass(eq=False)
 class OnSlack:
     slack: FakeSlack
     number: int
     door: str = "slack"
+    thread: str = ""
 
-    def ask(self, picture: bytes) -> None:
-        file = self.slack.upload(picture)
-        self._thread = self.slack.says(f"<@{BOT}> {QUESTIONS[0]}", (file,), user=f"U{self.number}")
-        self.slack.says(f"<@{BOT}> {QUESTIONS[1]}", thread=self._thread, user=f"U{self.number}")
+    async def ask(self, talk: Talk, copies: int) -> None:
+        """Slack keeps no order while the bot is away, so nobody asks on before what they said has arrived."""
+        for question in talk.questions:
+            first = not self.thread
+            files = (self.slack.upload(talk.picture),) if first else ()
+            self.slack.copies = copies
+            ts = self.slack.says(f"<@{BOT}> {question}", files, thread=self.thread or None, user=f"U{self.number}")
+            self.thread = self.thread or ts
+            while self.slack.undelivered("C0GENERAL", self.thread):
+                await asyncio.sleep(0.05)
 
     def answers(self) -> list[str]:
-        messages = self.slack.workspace.answers("C0GENERAL", self._thread)
-        return [said(m) for m in messages if not self._grows(m)]
+        return [said(message) for message in self._messages() if not self._grows(message)]
+
+    def in_order(self) -> bool:
+        return True  # they stand below each other in one thread, so `answers` shows it
+
+    def leftovers(self) -> int:
+        return sum(map(self._grows, self._messages()))
+
+    def _messages(self) -> list[dict[str, Any]]:
+        return self.slack.workspace.answers("C0GENERAL", self.thread) if self.thread else []
 
     def _grows(self, message: dict[str, Any]) -> bool:
         stopping = any(button["action_id"] == "stop" for button in buttons(message))
         return stopping or said(message) in ("…", "") or self.slack.workspace.is_open(message["ts"])
 
 
-@dataclass
+@dataclass(eq=False)
 class OnTheWeb:
     """Posts with a key, and posts again with the same key until it is answered, as the page does."""
 
@@ -74,39 +134,49 @@ class OnTheWeb:
     door: str = "web"
     texts: list[str] = field(default_factory=list)
 
-    def ask(self, picture: bytes) -> None:
-        self._asking = asyncio.create_task(self._ask(picture))
+    async def ask(self, talk: Talk, copies: int) -> None:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
+            first, *others = talk.questions
+            answer = await self._insist(client, {"query": first}, talk.picture, copies)
+            place = {"conversation": answer["conversation"]}
+            for question in others:
+                await self._insist(client, {"query": question, **place}, None, copies)
+            while not self.texts:
+                try:
+                    read = (await client.get(f"/api/v1/conversations/{place['conversation']}")).raise_for_status()
+                    self.texts = [turn["answer"]["text"] for turn in read.json()["turns"]]
+                except httpx.HTTPError:
+                    await asyncio.sleep(AGAIN_S)
 
     def answers(self) -> list[str]:
         return self.texts
 
-    async def close(self) -> None:
-        self._asking.cancel()
-        await asyncio.gather(self._asking, return_exceptions=True)
+    def in_order(self) -> bool:
+        return True  # the second question is asked when the first one is answered
 
-    async def _ask(self, picture: bytes) -> None:
-        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
-            first = await self._insist(client, {"query": QUESTIONS[0]}, picture)
-            conversation = first["conversation"]
-            await self._insist(client, {"query": QUESTIONS[1], "conversation": conversation}, None)
-            while True:
-                try:
-                    read = (await client.get(f"/api/v1/conversations/{conversation}")).raise_for_status().json()
-                    break
-                except httpx.HTTPError:
-                    await asyncio.sleep(0.3)
-        self.texts = [turn["answer"]["text"] for turn in read["turns"]]
+    def leftovers(self) -> int:
+        return 0
 
-    async def _insist(self, client: httpx.AsyncClient, form: dict[str, str], picture: bytes | None) -> dict[str, Any]:
-        headers = {"Idempotency-Key": uuid4().hex}
+    async def _insist(
+        self, client: httpx.AsyncClient, form: dict[str, str], picture: bytes | None, copies: int
+    ) -> dict[str, Any]:
+        """Several times at once with one key, which is one question."""
+        key = uuid4().hex
+        answers = await asyncio.gather(*[self._post(client, form, picture, key) for _ in range(copies)])
+        assert all(answer["text"] == answers[0]["text"] for answer in answers), answers
+        return answers[0]
+
+    async def _post(
+        self, client: httpx.AsyncClient, form: dict[str, str], picture: bytes | None, key: str
+    ) -> dict[str, Any]:
         files = {"image": ("picture.png", picture)} if picture else None
         while True:
             try:
-                answer = await client.post("/api/v1/analyze", data=form, files=files, headers=headers)
+                answer = await client.post("/api/v1/analyze", data=form, files=files, headers={"Idempotency-Key": key})
                 if answer.status_code == 200:
                     return dict(answer.json())
                 if answer.status_code not in (429, 503):
                     raise RuntimeError(f"{answer.status_code}: {answer.text}")
             except httpx.HTTPError:
                 pass  # killed under our hands; the key makes it safe to ask again
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(AGAIN_S)

@@ -1,32 +1,39 @@
-"""Kills a service at random moments and between any two of its writes, and counts what people saw of it."""
+"""Kills the real service at random and between any two of its writes while people ask, and counts what they saw.
+
+Weather comes on top: a full disk, a database that others hold, a network that is cut, a clock that is moved.
+"""
 
 import asyncio
 import random
+import resource
 import socket
 import sqlite3
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from tests.bots.slack.server import FakeSlack, Fault
-from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN
-from tests.bots.telegram.server import TOKEN, BotApi
-from tests.bots.telegram.server import Fault as TelegramFault
-from tests.chaos.people import QUESTIONS, OnSlack, OnTelegram, OnTheWeb, Person
+from tests.chaos.fate import MOMENTS, set_clock
+from tests.chaos.nursery import Life, Nursery
+from tests.chaos.people import OnSlack, OnTelegram, OnTheWeb, Person, talks
+from tests.chaos.platforms import Platforms
+from tests.chaos.report import Report
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "core" / "demo" / "samples" / "invoice.png"
 START_S, PATIENCE_S = 90.0, 240.0  # the machine may be busy
+LIFE_S = 1.8  # the longest of a life, once it is ready, that does not end at a chosen point
+CLOCK_S = 2 * 24 * 3600.0  # the clock is moved by at most so much, to either side
+TELL_S = 20.0  # seconds between two lines about the progress
+KILLS = ("at random", "at random", "while starting", "before a write", "after a write", *MOMENTS)
+STORMS = ("disk full", "database busy", "network cut", "clock moved")
 
 CONFIG = """
 [core.engine]
 model = "demo"
+threads = 1
 cache = "{folder}/cache"
 cache_limit = 0.2
 [core.quota]
@@ -37,207 +44,251 @@ at_once = 0
 [storage]
 url = "sqlite+aiosqlite:///{folder}/answers.db"
 [bots.log]
-level = "ERROR"
+level = "{level}"
 [bots.web]
 port = {port}
-[bots.telegram]
-token = "{telegram_token}"
-api_url = "{telegram_url}"
-allow = "*"
-receipt = false
-timeout = 3
-[bots.slack]
-bot_token = "{bot_token}"
-app_token = "{app_token}"
-api_url = "{slack_url}"
-allow = ["*"]
-receipt = false
-pace = 0.0
-interval = 0.3
 """
 
 
-@dataclass
-class Report:
-    """Per door: questions, answers that stand there exactly once, whole and in order, and what went wrong."""
+@dataclass(frozen=True)
+class Plan:
+    """`conversations` are of all doors together, two questions each; `faults` and `storms` are shares, of calls and of
+    lives; every message arrives up to `copies` times."""
 
-    kills: Counter[str] = field(default_factory=Counter)  # by the moment that was chosen
-    questions: Counter[str] = field(default_factory=Counter)
-    answered: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    different: list[str] = field(default_factory=list)  # not the words of a calm day, or not in the order asked
-
-    def judge(self, person: Person, expected: Sequence[str]) -> None:
-        found = person.answers()
-        self.questions[person.door] += len(expected)
-        if list(found) == list(expected):
-            self.answered[person.door] += len(expected)
-        elif len(found) < len(expected):
-            self.lost.append(f"{person.door}: {found}")
-        elif len(found) > len(expected):
-            self.doubled.append(f"{person.door}: {found}")
-        else:
-            self.different.append(f"{person.door}: {found}")
-
-    def __str__(self) -> str:
-        lines = ["| door | questions | answered once, whole, in order |", "|---|---|---|"]
-        lines += [f"| {door} | {count} | {self.answered[door]} |" for door, count in sorted(self.questions.items())]
-        kills = ", ".join(f"{count} {moment}" for moment, count in sorted(self.kills.items()))
-        counts = f"lost {len(self.lost)}, doubled {len(self.doubled)}, different or out of order {len(self.different)}"
-        return "\n".join([*lines, "", f"{sum(self.kills.values())} kills ({kills}); {counts}"])
+    kills: int = 1000
+    conversations: int = 500
+    doors: Sequence[str] = ("telegram", "slack", "web")
+    faults: float = 0.2
+    copies: int = 3
+    storms: float = 0.3
+    at_once: int = 12  # conversations with a question that is not answered
+    seed: int = 1
 
 
-class Weather:
-    """The fake platforms, the service between them as a process, and who dies when."""
+class Storm:
+    """The fake platforms, lives of the service between them, and who dies when."""
 
-    def __init__(self, folder: Path, seed: int = 1, faults: float = 0.1) -> None:
-        self.report = Report()
+    def __init__(self, folder: Path, plan: Plan, level: str = "CRITICAL") -> None:
         self._folder = folder
-        self._dice = random.Random(seed)
-        self._faults = faults
-        self._process: asyncio.subprocess.Process | None = None
-        self._armed = ""  # a moment at which the next call of a platform kills the service
-        self._killed = asyncio.Event()
+        self._plan = plan
+        self._level = level  # of the services' logs; dying is noisy
+        self._dice = random.Random(plan.seed)
+        self._report = Report()
         self._people: list[tuple[Person, Sequence[str]]] = []
+        self._asking: dict[Person, asyncio.Task[None]] = {}
+        self._cramped: set[Life] = set()  # those that met a full disk
+        self._told = 0.0
+        self._port = _free_port()
+        self._url = f"http://127.0.0.1:{self._port}"
 
-    async def blow(self, kills: int) -> Report:
-        """A calm day first, which tells what the answers are; then `kills` kills with people asking all the time."""
-        async with BotApi(strict=True, hang_s=2) as telegram, FakeSlack() as slack:
-            port = _free_port()
-            self._url = f"http://127.0.0.1:{port}"
-            self._write_config(telegram, slack, port)
-            await self._start()
-            expected = await self._calm_day(telegram, slack)
-            telegram.trouble = self._on_telegram
-            slack.fault = self._on_slack
-            slack.copies = 2
-            for number in range(kills):
-                for person in _three(telegram, slack, self._url, number + 1):
-                    person.ask(SAMPLE.read_bytes())
-                    self._people.append((person, expected))
-                await self._kill()
-                await self._start()
-            await self._wait()
-            await self._end()
-        for person, answers in self._people:
-            self.report.judge(person, answers)
-        return self.report
+    async def blow(self) -> Report:
+        """A calm day first, which tells what the answers are; then the kills, with people asking all the time."""
+        async with Platforms(self._plan.doors, self._dice) as self._platforms, Nursery() as self._nursery:
+            self._prepare()
+            self._life = await self._start(None)
+            self._expected = await self._calm_day()
+            began = time.monotonic()
+            self._platforms.faults = self._plan.faults
+            self._life.kill()
+            await self._life.ended
+            self._weather = asyncio.create_task(asyncio.sleep(0))
+            while (kills := self._report.kills.total()) < self._plan.kills:
+                await self._live((kills + 1) * self._plan.conversations // self._plan.kills)
+                self._tell(began)
+            await self._weather
+            self._life = await self._start(None)
+            await self._ask(self._plan.conversations)
+            await self._settle()
+            self._life.kill()
+            self._report.seconds = time.monotonic() - began
+            self._count()
+        return self._report
 
-    async def _calm_day(self, telegram: BotApi, slack: FakeSlack) -> Sequence[str]:
-        people = _three(telegram, slack, self._url, 0)
-        for person in people:
-            person.ask(SAMPLE.read_bytes())
+    def _prepare(self) -> None:
+        self._clock = self._folder / "clock"
+        set_clock(self._clock, 0)
+        text = CONFIG.format(folder=self._folder, port=self._port, level=self._level)
+        (self._folder / "config.toml").write_text(text + self._platforms.tables, "utf-8")
+
+    # People
+
+    def _person(self, door: str, number: int) -> Person:
+        match door:
+            case "telegram":
+                return OnTelegram(self._platforms.telegram, number)
+            case "slack":
+                return OnSlack(self._platforms.slack, number)
+        return OnTheWeb(self._url, number)
+
+    async def _calm_day(self) -> dict[tuple[str, int], list[str]]:
+        """Door and talk -> the answers."""
+        people = {
+            (door, index): self._person(door, -1 - index) for door in self._plan.doors for index in range(len(talks()))
+        }
         async with asyncio.timeout(PATIENCE_S):
-            while any(len(person.answers()) < len(QUESTIONS) for person in people):
+            for (_, index), person in people.items():
+                await person.ask(talks()[index], 1)
+            while not all(_is_complete(person, talks()[index].questions) for (_, index), person in people.items()):
                 await asyncio.sleep(0.1)
-        first, *others = [person.answers() for person in people]
-        assert all(answers == first for answers in others), "the doors disagree"
-        return first
+        return {key: person.answers() for key, person in people.items()}
 
-    async def _kill(self) -> None:
-        moment = self._dice.choice(["at random", "at random", "before a write", "after a write", "while starting"])
-        if moment != "while starting":
-            await self._ready()
-        self._killed.clear()
-        if moment.endswith("a write"):
-            self._armed = moment
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._killed.wait(), 5)
-            self._armed = ""
+    async def _ask(self, count: int) -> None:
+        """Until so many conversations have begun, or this life is over; nobody begins while too many wait."""
+        plan = self._plan
+        async with asyncio.timeout(PATIENCE_S):
+            while (number := len(self._people)) < count and not self._life.ended.done():
+                if len(self._open()) >= plan.at_once:
+                    await asyncio.sleep(0.05)
+                    continue
+                door = plan.doors[number % len(plan.doors)]
+                index = self._dice.randrange(len(talks()))
+                person = self._person(door, number)
+                self._people.append((person, self._expected[door, index]))
+                work = person.ask(talks()[index], self._dice.randint(1, plan.copies))
+                self._asking[person] = asyncio.create_task(work)
+
+    def _open(self) -> list[Person]:
+        """Who still waits for an answer."""
+        waiting = [(person, expected) for person, expected in self._people if person in self._asking]
+        for person, expected in waiting:
+            if self._asking[person].done() and _is_complete(person, expected):
+                self._asking.pop(person).result()
+        return list(self._asking)
+
+    # The service
+
+    async def _start(self, moment: str | None) -> Life:
+        fate: dict[str, object] = {"clock": str(self._clock)}
+        if moment in MOMENTS:
+            fate |= {"moment": moment, "writes": self._dice.randint(1, 25)}
+        return await self._nursery.bear("run", "--config", str(self._folder / "config.toml"), fate=fate)
+
+    async def _live(self, conversations: int) -> None:
+        """One life from its start to its kill, in which the conversations become so many."""
+        moment = self._dice.choice(KILLS)
+        self._life = await self._start(moment)
+        if self._weather.done() and self._dice.random() < self._plan.storms:
+            self._weather = asyncio.create_task(self._bad_weather())
+        if moment == "while starting":
+            await asyncio.sleep(self._dice.uniform(0, 0.6))
         else:
-            await asyncio.sleep(self._dice.uniform(0, 2.5))
-            if self._dice.random() < 0.2:
-                await asyncio.to_thread(self._hold_database)
-        await self._end()
-        self.report.kills[moment] += 1
+            await self._until_ready()
+            await self._ask(conversations)
+            await self._wait_for_death(moment)
+        self._life.kill()
+        status = await self._life.ended
+        if status == 2 and self._life in self._cramped:
+            return  # with a full disk it cannot start, and says so
+        if status != -9:
+            raise RuntimeError(f"the service ended by itself with {status}")
+        self._report.kills[moment] += 1
 
-    def _hold_database(self) -> None:
+    async def _wait_for_death(self, moment: str) -> None:
+        if moment.endswith("a write"):
+            writes = self._dice.randint(1, 6)
+            self._platforms.on_write = lambda: self._on_write(moment, writes)
+        await asyncio.wait({self._life.ended}, timeout=self._dice.uniform(0, LIFE_S))
+        self._platforms.on_write = lambda: None
+
+    def _on_write(self, moment: str, left: int) -> None:
+        """Just before the platform does what it was asked to, or as soon as it has."""
+        if left > 1:
+            self._platforms.on_write = lambda: self._on_write(moment, left - 1)
+            return
+        delay = 0.0 if moment == "before a write" else self._dice.uniform(0, 0.02)
+        life = self._life
+        if delay:
+            asyncio.get_running_loop().call_later(delay, life.kill)
+        else:
+            life.kill()
+        self._platforms.on_write = lambda: None
+
+    async def _until_ready(self) -> None:
+        async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as client:
+            while not self._life.ended.done():
+                with suppress(httpx.HTTPError):
+                    if (await client.get(f"{self._url}/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(0.03)
+
+    async def _keep_alive(self) -> None:
+        if self._life.ended.done():
+            raise RuntimeError(f"the service ended by itself with {self._life.ended.result()}")
+
+    # Weather
+
+    async def _bad_weather(self) -> None:
+        """Begins at any moment of a life and may last longer than it."""
+        kind = self._dice.choice(STORMS)
+        self._report.weather[kind] += 1
+        await asyncio.sleep(self._dice.uniform(0, 1))
+        seconds = self._dice.uniform(0.1, 1)
+        match kind:
+            case "disk full":
+                await self._fill_disk(seconds)
+            case "database busy":
+                await asyncio.to_thread(self._hold_database, seconds)
+            case "network cut":
+                await self._platforms.cut_network()
+                await asyncio.sleep(seconds)
+                await self._platforms.mend_network()
+            case "clock moved":
+                set_clock(self._clock, self._dice.uniform(-CLOCK_S, CLOCK_S))
+
+    async def _fill_disk(self, seconds: float) -> None:
+        """No file of the service can take another byte: what a full disk is to a process."""
+        life = self._life
+        self._cramped.add(life)
+        for limit, pause in ((0, seconds), (resource.RLIM_INFINITY, 0.0)):
+            if not life.ended.done():
+                with suppress(ProcessLookupError):
+                    resource.prlimit(life.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            await asyncio.sleep(pause)
+
+    def _hold_database(self, seconds: float) -> None:
         """Somebody else writes for a while, a backup for example."""
         with suppress(sqlite3.OperationalError):
             connection = sqlite3.connect(self._folder / "answers.db", timeout=1)
             connection.execute("BEGIN IMMEDIATE")
-            time.sleep(0.7)
+            time.sleep(seconds)
             connection.rollback()
             connection.close()
 
-    def _on_telegram(self, method: str) -> TelegramFault | None:
-        if method.startswith(("send", "edit")):
-            self._perhaps_die()
-        if self._dice.random() < self._faults:
-            return self._dice.choice(("429", "500", "drop before", "drop after"))
-        return None
+    # The end
 
-    def _on_slack(self, method: str) -> Fault | None:
-        if method.startswith("chat."):
-            self._perhaps_die()
-        if self._dice.random() < self._faults and method != "auth.test":
-            return Fault(self._dice.choice(("busy", "before", "after", "cut")))
-        return None
-
-    def _perhaps_die(self) -> None:
-        """Just before the platform does what it was asked to, or as soon as it has."""
-        if not self._armed or self._process is None or self._process.returncode is not None:
-            return
-        if self._armed == "before a write":
-            self._process.kill()
-            self._killed.set()
-        else:
-            asyncio.get_running_loop().call_later(self._dice.uniform(0, 0.02), self._process.kill)
-            asyncio.get_running_loop().call_later(0.03, self._killed.set)
-        self._armed = ""
-
-    async def _start(self) -> None:
-        command = (sys.executable, "-m", "bots", "run", "--config", str(self._folder / "config.toml"))
-        self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
-
-    async def _ready(self) -> None:
-        async with asyncio.timeout(START_S), httpx.AsyncClient() as client:
-            while True:
-                with suppress(httpx.HTTPError):
-                    if (await client.get(f"{self._url}/readyz")).status_code == 200:
-                        return
-                if self._process is not None and self._process.returncode not in (None, -9):
-                    raise RuntimeError(f"the service ended by itself with {self._process.returncode}")
-                await asyncio.sleep(0.1)
-
-    async def _end(self) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-
-    async def _wait(self) -> None:
+    async def _settle(self) -> None:
         """Until everybody has their answers, or nothing has come for a long time."""
         loop = asyncio.get_running_loop()
         known, since = -1, loop.time()
-        while loop.time() - since < PATIENCE_S:
-            complete = sum(len(person.answers()) >= len(QUESTIONS) for person, _ in self._people)
-            if complete == len(self._people):
-                break
-            if complete != known:
-                known, since = complete, loop.time()
-            await asyncio.sleep(0.5)
-        await asyncio.sleep(2)  # a second answer would come now
-        for person, _ in self._people:
-            if isinstance(person, OnTheWeb):
-                await person.close()
+        while (waiting := len(self._open())) and loop.time() - since < PATIENCE_S:
+            await self._keep_alive()
+            if waiting != known:
+                known, since = waiting, loop.time()
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(3)  # a second answer would come now
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    def _write_config(self, telegram: BotApi, slack: FakeSlack, port: int) -> None:
-        text = CONFIG.format(
-            folder=self._folder,
-            port=port,
-            telegram_token=TOKEN,
-            telegram_url=telegram.url,
-            bot_token=BOT_TOKEN,
-            app_token=APP_TOKEN,
-            slack_url=slack.api_url,
-        )
-        (self._folder / "config.toml").write_text(text, "utf-8")
+    def _count(self) -> None:
+        for person, expected in self._people:
+            self._report.judge(person, expected)
+        self._report.calls, self._report.faults = self._platforms.calls, self._platforms.failed
+        self._report.slowest_ack_s = max(self._platforms.slack.acks, default=0.0)
+
+    def _tell(self, began: float) -> None:
+        """A line now and then, for whoever waits."""
+        now, kills = time.monotonic(), max(1, self._report.kills.total())
+        if now - max(began, self._told) < TELL_S:
+            return
+        self._told = now
+        waiting, asked = len(self._open()), len(self._people)
+        text = f"{kills} kills, {(now - began) / kills:.2f} s each; {asked - waiting} of {asked} conversations answered"
+        print(text, file=sys.stderr, flush=True)
 
 
-def _three(telegram: BotApi, slack: FakeSlack, url: str, number: int) -> list[Person]:
-    return [OnTelegram(telegram, number), OnSlack(slack, number), OnTheWeb(url, number)]
+def _is_complete(person: Person, expected: Sequence[str]) -> bool:
+    return len(person.answers()) >= len(expected)
 
 
 def _free_port() -> int:

@@ -59,11 +59,11 @@ class FakeSlack:
         app.router.add_post("/upload/{id}", self._upload)
         app.router.add_get("/login", self._login)
         app.router.add_get("/socket", self._socket)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        self.runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", port)
         await site.start()
-        self.port = self._runner.addresses[0][1]
+        self.port = self.runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._sockets: list[web.WebSocketResponse] = []
         self._tickets: set[str] = set()
@@ -78,7 +78,7 @@ class FakeSlack:
         for socket in list(self._sockets):
             await socket.close()
         await self._session.close()
-        await self._runner.cleanup()
+        await self.runner.cleanup()
 
     async def __aenter__(self) -> "FakeSlack":
         await self.start()

@@ -43,6 +43,7 @@ class BotApi:
 
     def __init__(self, strict: bool = True, hang_s: float = 30.0) -> None:
         self.world = World(strict)
+        self.copies = 1  # of each update that is delivered
         self.calls: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.trouble: Callable[[str], Fault | None] = lambda method: None
@@ -56,25 +57,25 @@ class BotApi:
         self._updates: list[Json] = []
         self._next_update = 1000
         self._arrived = asyncio.Event()
-        self._port = 0
+        self.port = 0
 
     async def __aenter__(self) -> "BotApi":
         app = web.Application(client_max_size=64 << 20)
         app.router.add_route("*", "/bot{token}/{method}", self._answer)
         app.router.add_get("/file/bot{token}/{path:.+}", self._download)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        self.runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
-        self._port = self._runner.addresses[0][1]
+        self.port = self.runner.addresses[0][1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self.runner.cleanup()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     # What people do
 
@@ -82,7 +83,7 @@ class BotApi:
         """Queue an update; returns its id. Telegram may deliver one twice."""
         self._next_update += 1
         update = {"update_id": self._next_update, **json.loads(json.dumps(content))}
-        self._updates += [update] * (2 if twice else 1)
+        self._updates += [update] * (2 if twice else self.copies)
         self._arrived.set()
         return self._next_update
 

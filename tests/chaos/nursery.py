@@ -1,0 +1,132 @@
+"""Forks lives of the service in milliseconds: a process that has imported everything and started nothing.
+
+`python -m tests.chaos.nursery` reads a line of JSON for each life and writes its pid, later how it ended. A life is a
+session of its own and runs what `python -m bots …` runs; only its `fate` is not the product's.
+"""
+
+import asyncio
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MODULES = (
+    "torch transformers.models.qwen3_vl.modeling_qwen3_vl core.engine.engine bots.service bots.web.server "
+    "rich.console bots.telegram.service bots.slack.service storage.store alembic.command aiosqlite tests.chaos.fate"
+).split()
+# One thread each, and idle ones that sleep: the lives share the machine with the platforms and everybody else.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Life:
+    """`ended` is the exit status, or the negative number of the signal."""
+
+    pid: int
+    ended: "asyncio.Future[int]"
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        if not self.ended.done():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+class Nursery:
+    """`async with Nursery() as nursery`; at the end every life is over."""
+
+    async def __aenter__(self) -> "Nursery":
+        self._lives: dict[int, Life] = {}
+        self._born: asyncio.Future[Life]
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.chaos.nursery",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+        )  # fmt: skip
+        assert self._process.stdout
+        if not await self._process.stdout.readline():
+            raise RuntimeError("nothing can be born here; the nursery said why")
+        self._listening = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        await self._process.wait()
+        await self._listening
+
+    async def bear(self, *words: str, fate: dict[str, Any] | None = None) -> Life:
+        """A service started with these words after `python -m bots`."""
+        assert self._process.stdin
+        self._born = asyncio.get_running_loop().create_future()
+        self._process.stdin.write(json.dumps({"words": words, "fate": fate or {}}).encode() + b"\n")
+        return await self._born
+
+    async def _listen(self) -> None:
+        assert self._process.stdout
+        async for line in self._process.stdout:
+            pid, status = json.loads(line)
+            if status is None:
+                life = self._lives[pid] = Life(pid, asyncio.get_running_loop().create_future())
+                self._born.set_result(life)
+            else:
+                self._lives.pop(pid).ended.set_result(status)
+
+
+def _main() -> None:
+    for name in MODULES:
+        importlib.import_module(name)
+    threads = len(os.listdir("/proc/self/task"))
+    assert threads == 1, f"{threads} threads; a fork would lose all but one"
+    gc.collect()
+    gc.freeze()  # so that the lives' collections leave these pages shared
+    _say("ready")
+    lives: dict[int, int] = {}  # a file descriptor that becomes readable when the process ends -> its pid
+    while True:
+        readable, _, _ = select.select([0, *lives], [], [])
+        for ended in (each for each in readable if each):
+            _, status = os.waitpid(lives[ended], 0)
+            _say([lives.pop(ended), os.waitstatus_to_exitcode(status)])
+            os.close(ended)
+        if 0 in readable:
+            line = sys.stdin.readline()
+            if not line:
+                break
+            order = json.loads(line)
+            pid = os.fork()
+            if not pid:
+                _live(order["words"], order["fate"])
+            lives[os.pidfd_open(pid)] = pid
+            _say([pid, None])
+    for pid in lives.values():
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _live(words: Sequence[str], fate: dict[str, Any]) -> None:
+    from tests.chaos.fate import meet
+
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # ours is for pids
+    meet(**fate)
+    sys.argv = ["bots", *words]
+    runpy.run_module("bots", run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+def _say(what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    _main()
