@@ -20,12 +20,12 @@ def main(
     faults: Annotated[float, typer.Option(help="Share of the platforms' calls that fail.")] = 0.2,
     storms: Annotated[float, typer.Option(help="Share of the lives with bad weather.")] = 0.3,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
-    log: Annotated[str, typer.Option(help="Level of the service's own log.")] = "CRITICAL",
+    keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
 ) -> None:
     """Kill the real service again and again while people ask, and count what they saw."""
     plan = Plan(kills, conversations or kills // 2, doors.split(","), faults=faults, storms=storms, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(Storm(Path(folder), plan, log).blow())
+        report = asyncio.run(Storm(keep or Path(folder), plan).blow())
     print(report)
     for line in report.troubles:
         print(line)

@@ -42,18 +42,23 @@ class Life:
 
 
 class Nursery:
-    """`async with Nursery() as nursery`; at the end every life is over."""
+    """`async with Nursery(log) as nursery`; at the end every life is over. `log` gets what they write to stderr."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
 
     async def __aenter__(self) -> "Nursery":
         self._lives: dict[int, Life] = {}
         self._born: asyncio.Future[Life]
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.chaos.nursery",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, **ENVIRONMENT},
-        )  # fmt: skip
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.chaos.nursery",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+                cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+            )  # fmt: skip
         assert self._process.stdout
         if not await self._process.stdout.readline():
-            raise RuntimeError("nothing can be born here; the nursery said why")
+            raise RuntimeError(f"nothing can be born here: {self._log.read_text()}")
         self._listening = asyncio.create_task(self._listen())
         return self
 

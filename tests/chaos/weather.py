@@ -44,7 +44,7 @@ at_once = 0
 [storage]
 url = "sqlite+aiosqlite:///{folder}/answers.db"
 [bots.log]
-level = "{level}"
+level = "WARNING"
 [bots.web]
 port = {port}
 """
@@ -68,10 +68,10 @@ class Plan:
 class Storm:
     """The fake platforms, lives of the service between them, and who dies when."""
 
-    def __init__(self, folder: Path, plan: Plan, level: str = "CRITICAL") -> None:
+    def __init__(self, folder: Path, plan: Plan) -> None:
         self._folder = folder
+        self._log = folder / "log"
         self._plan = plan
-        self._level = level  # of the services' logs; dying is noisy
         self._dice = random.Random(plan.seed)
         self._report = Report()
         self._people: list[tuple[Person, Sequence[str]]] = []
@@ -83,7 +83,7 @@ class Storm:
 
     async def blow(self) -> Report:
         """A calm day first, which tells what the answers are; then the kills, with people asking all the time."""
-        async with Platforms(self._plan.doors, self._dice) as self._platforms, Nursery() as self._nursery:
+        async with Platforms(self._plan.doors, self._dice) as self._platforms, Nursery(self._log) as self._nursery:
             self._prepare()
             self._life = await self._start(None)
             self._expected = await self._calm_day()
@@ -107,7 +107,7 @@ class Storm:
     def _prepare(self) -> None:
         self._clock = self._folder / "clock"
         set_clock(self._clock, 0)
-        text = CONFIG.format(folder=self._folder, port=self._port, level=self._level)
+        text = CONFIG.format(folder=self._folder, port=self._port)
         (self._folder / "config.toml").write_text(text + self._platforms.tables, "utf-8")
 
     # People
@@ -129,6 +129,7 @@ class Storm:
             for (_, index), person in people.items():
                 await person.ask(talks()[index], 1)
             while not all(_is_complete(person, talks()[index].questions) for (_, index), person in people.items()):
+                self._check_alive()
                 await asyncio.sleep(0.1)
         return {key: person.answers() for key, person in people.items()}
 
@@ -180,7 +181,7 @@ class Storm:
         if status == 2 and self._life in self._cramped:
             return  # with a full disk it cannot start, and says so
         if status != -9:
-            raise RuntimeError(f"the service ended by itself with {status}")
+            raise self._strange_end()
         self._report.kills[moment] += 1
 
     async def _wait_for_death(self, moment: str) -> None:
@@ -211,9 +212,12 @@ class Storm:
                         return
                 await asyncio.sleep(0.03)
 
-    async def _keep_alive(self) -> None:
+    def _check_alive(self) -> None:
         if self._life.ended.done():
-            raise RuntimeError(f"the service ended by itself with {self._life.ended.result()}")
+            raise self._strange_end()
+
+    def _strange_end(self) -> RuntimeError:
+        return RuntimeError(f"the service ended with {self._life.ended.result()}: {self._log.read_text()[-2000:]}")
 
     # Weather
 
@@ -261,7 +265,7 @@ class Storm:
         loop = asyncio.get_running_loop()
         known, since = -1, loop.time()
         while (waiting := len(self._open())) and loop.time() - since < PATIENCE_S:
-            await self._keep_alive()
+            self._check_alive()
             if waiting != known:
                 known, since = waiting, loop.time()
             await asyncio.sleep(0.2)
