@@ -13,6 +13,7 @@ import runpy
 import select
 import signal
 import sys
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,23 +43,24 @@ class Life:
 
 
 class Nursery:
-    """`async with Nursery(log) as nursery`; at the end every life is over. `log` gets what they write to stderr."""
+    """`async with Nursery() as nursery`; at the end every life is over. `words` are the last lines of their stderr."""
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    def __init__(self) -> None:
+        self.words: deque[str] = deque(maxlen=200)
 
     async def __aenter__(self) -> "Nursery":
         self._lives: dict[int, Life] = {}
         self._born: asyncio.Future[Life]
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.chaos.nursery",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
-                cwd=ROOT, env={**os.environ, **ENVIRONMENT},
-            )  # fmt: skip
+        pipe = asyncio.subprocess.PIPE  # for stderr too: a file could not grow on a full disk
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.chaos.nursery", stdin=pipe, stdout=pipe, stderr=pipe,
+            cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+        )  # fmt: skip
+        self._hearing = asyncio.create_task(self._hear())
         assert self._process.stdout
         if not await self._process.stdout.readline():
-            raise RuntimeError(f"nothing can be born here: {self._log.read_text()}")
+            await self._hearing
+            raise RuntimeError("nothing can be born here: " + "".join(self.words))
         self._listening = asyncio.create_task(self._listen())
         return self
 
@@ -66,7 +68,7 @@ class Nursery:
         assert self._process.stdin
         self._process.stdin.close()
         await self._process.wait()
-        await self._listening
+        await asyncio.gather(self._listening, self._hearing)
 
     async def bear(self, *words: str, fate: dict[str, Any] | None = None) -> Life:
         """A service started with these words after `python -m bots`."""
@@ -74,6 +76,11 @@ class Nursery:
         self._born = asyncio.get_running_loop().create_future()
         self._process.stdin.write(json.dumps({"words": words, "fate": fate or {}}).encode() + b"\n")
         return await self._born
+
+    async def _hear(self) -> None:
+        assert self._process.stderr
+        async for line in self._process.stderr:
+            self.words.append(line.decode(errors="replace"))
 
     async def _listen(self) -> None:
         assert self._process.stdout
