@@ -5,6 +5,7 @@ the others alone. Ctrl-C and SIGTERM end everything cleanly; unanswered question
 """
 
 import asyncio
+import gc
 import importlib
 import logging
 import signal
@@ -33,6 +34,7 @@ async def serve(settings: Settings) -> None:
     _end_on_signals()
     log.info("loading %s", settings["core.engine"].model)
     async with open_house(settings) as house:
+        gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
         expiring = asyncio.create_task(_expire(house.store))
         try:
             await _run_adapters(settings, house)
@@ -94,8 +96,10 @@ async def _keep_running(name: str, settings: Settings, house: House) -> Operator
             log.error("%s: %s", name, error)
             house.adapters[name] = str(error)
             return error
+        except BotError as error:
+            log.error("%s is started again: %s", name, error)
         except Exception:
-            log.exception("%s failed", name)
+            log.exception("%s failed and is started again", name)
         house.adapters[name] = "failed, is started again"
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0

@@ -23,7 +23,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     upload_mb: int = Field(64, ge=1, le=1024, description="Largest request in megabytes, all its pictures together.")
     pictures: int = Field(8, ge=1, le=100, description="Most pictures in one question.")
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
-    body_timeout: float = Field(20.0, gt=0, description="Seconds an upload may stand still before it is given up.")
+    body_timeout: float = Field(20.0, gt=0, description="Seconds a request may stand still before it is given up.")
 
     @field_validator("token")
     @classmethod

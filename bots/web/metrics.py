@@ -1,14 +1,17 @@
-"""What the operator's machines can see at /metrics: requests, answers by door, the engine's numbers, memory."""
+"""What the operator's machines can see at /metrics: requests, answers by door, the engine's numbers, memory, lag."""
 
+import asyncio
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.web.operation import Operation
 
+BEAT_S = 0.02  # between two looks at the event loop
+LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
 Family = CounterMetricFamily | GaugeMetricFamily
 
 
@@ -20,8 +23,23 @@ class Metrics:
         self.requests = Counter(
             "web_requests", "HTTP requests answered, by route and status", ["route", "status"], registry=self.registry
         )
+        self.lag = Histogram(
+            "event_loop_lag_seconds", "How late the event loop comes to what is due", buckets=LAGS_S,
+            registry=self.registry,
+        )  # fmt: skip
         ProcessCollector(registry=self.registry)
         self.registry.register(_Service(operation))
+
+    async def feel_pulse(self) -> None:
+        """Until cancelled. A block of a second is as many late beats as would have been in it, not one."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + BEAT_S
+        while True:
+            await asyncio.sleep(due - loop.time())
+            now = loop.time()
+            while due <= now:
+                self.lag.observe(now - due)
+                due += BEAT_S
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -8,12 +8,14 @@ import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp, Message
 
 from bots.house import House
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.desk import Desk
 from bots.web.operation import Operation
+from bots.web.patience import patient_protocol
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -25,12 +27,14 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
     operation = Operation(house.assistant.tally, house.figures, house.adapters)
     app = make_app(config, desk, house.images, operation, house.guests)
     settings = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-        timeout_graceful_shutdown=PATIENCE_S,
+        app, http=patient_protocol(config.body_timeout), log_config=None, access_log=False, lifespan="off", ws="none",
+        server_header=False, timeout_graceful_shutdown=PATIENCE_S,
     )  # fmt: skip
     server = _Server(settings)
     with operation.troubles, contextlib.closing(_listen(config)) as listener:
         await desk.open()
+        await _warm_up(app)
+        pulse = asyncio.create_task(app.state.metrics.feel_pulse())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
@@ -42,6 +46,20 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
             await desk.close()
             server.should_exit = True
             await serving
+            pulse.cancel()
+
+
+async def _warm_up(app: ASGIApp) -> None:
+    """FastAPI prepares its routes at the first request, which takes a fifth of a second: nobody shall wait for that."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: Message) -> None:
+        pass
+
+    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "root_path": ""}
+    await app({**scope, "http_version": "1.1", "scheme": "http", "headers": [(b"host", b"localhost")]}, receive, send)
 
 
 class _Server(uvicorn.Server):

@@ -151,6 +151,28 @@ async def test_a_body_that_stands_still_is_given_up(tmp_path: Path) -> None:
         assert b"stood still" in body
 
 
+async def test_a_request_whose_headers_stand_still_or_trickle_is_given_up(tmp_path: Path) -> None:
+    async with service(tmp_path, body_timeout=0.3) as web:
+        url = httpx.URL(web.url)
+        for first in (b"", b"GET /healthz HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET "):
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(first)
+            trickle = asyncio.create_task(_trickle(writer))
+            async with asyncio.timeout(10):
+                answered = await reader.read()
+            trickle.cancel()
+            writer.close()
+            assert answered.count(b"HTTP/1.1 200") == first.count(b"\r\n\r\n")
+        async with web.client.stream("GET", "/healthz") as answer:
+            assert answer.status_code == 200
+
+
+async def _trickle(writer: asyncio.StreamWriter) -> None:
+    while True:
+        await asyncio.sleep(0.05)
+        writer.write(b"x")
+
+
 async def test_no_path_leads_out_of_what_is_served(web: Web) -> None:
     paths = [
         "/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static//etc/passwd",
