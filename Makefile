@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test system check audit format bench chaos demo-eval clean
+.PHONY: run test system check audit format bench chaos hostile soak demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -44,9 +44,15 @@ demo-eval: .venv/dev.stamp system
 bench: .venv/dev.stamp
 	$(BIN)/python -m core.engine bench $(ARGS)
 
-# The long form of tests/chaos: a night's work. ARGS="--kills 20" is a coffee's.
+# The long forms of tests/chaos. 1,000 kills take about half an hour; ARGS="--kills 20" is a minute's work.
 chaos: .venv/dev.stamp
-	$(BIN)/python -m tests.chaos $(ARGS)
+	$(BIN)/python -m tests.chaos storm $(ARGS)
+
+hostile: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos hostile $(ARGS)
+
+soak: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos soak $(ARGS)
 
 clean:
 	rm -rf .venv

@@ -1,4 +1,4 @@
-"""The long form of test_chaos.py: `python -m tests.chaos --kills 1000`. Exit status 1 when anything went wrong."""
+"""The long forms of the tests here: `python -m tests.chaos storm` and others. Exit status 1 when anything went wrong."""
 
 import asyncio
 import tempfile
@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from tests.chaos.hostile import DOORS, MORE, send_hostile_files
 from tests.chaos.weather import Plan, Storm
 
 cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 
 @cli.command()
-def main(
+def storm(
     kills: Annotated[int, typer.Option(help="How often the service is killed.")] = 1000,
     conversations: Annotated[int, typer.Option(help="Of two questions each; 0: as many questions as kills.")] = 0,
     doors: Annotated[str, typer.Option(help="Which doors people ask at.")] = "telegram,slack,web",
@@ -30,6 +31,21 @@ def main(
     for line in report.troubles:
         print(line)
     if not report.good:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def hostile(
+    files: Annotated[int, typer.Option(help="At each door.")] = 500,
+    doors: Annotated[str, typer.Option(help="Which doors they are sent to.")] = ",".join(DOORS),
+) -> None:
+    """Send damaged and hostile files through every door of the real service."""
+    with tempfile.TemporaryDirectory() as folder:
+        findings = asyncio.run(send_hostile_files(Path(folder), files, doors.split(",")))
+    print(findings)
+    for line in findings.bad:
+        print(line)
+    if findings.bad or findings.grown > MORE:
         raise typer.Exit(1)
 
 

@@ -47,6 +47,7 @@ class Nursery:
 
     def __init__(self) -> None:
         self.words: deque[str] = deque(maxlen=200)
+        self._line = asyncio.Lock()
 
     async def __aenter__(self) -> "Nursery":
         self._lives: dict[int, Life] = {}
@@ -70,12 +71,13 @@ class Nursery:
         await self._process.wait()
         await asyncio.gather(self._listening, self._hearing)
 
-    async def bear(self, *words: str, fate: dict[str, Any] | None = None) -> Life:
-        """A service started with these words after `python -m bots`."""
+    async def bear(self, *words: str, fate: dict[str, Any] | None = None, out: Path | None = None) -> Life:
+        """`python -m bots` with these words; `out` is where it writes to instead of our `words`."""
         assert self._process.stdin
-        self._born = asyncio.get_running_loop().create_future()
-        self._process.stdin.write(json.dumps({"words": words, "fate": fate or {}}).encode() + b"\n")
-        return await self._born
+        async with self._line:
+            self._born = asyncio.get_running_loop().create_future()
+            self._process.stdin.write(json.dumps([words, fate or {}, out and str(out)]).encode() + b"\n")
+            return await self._born
 
     async def _hear(self) -> None:
         assert self._process.stderr
@@ -112,10 +114,9 @@ def _main() -> None:
             line = sys.stdin.readline()
             if not line:
                 break
-            order = json.loads(line)
             pid = os.fork()
             if not pid:
-                _live(order["words"], order["fate"])
+                _live(*json.loads(line))
             lives[os.pidfd_open(pid)] = pid
             _say([pid, None])
     for pid in lives.values():
@@ -123,12 +124,14 @@ def _main() -> None:
         os.waitpid(pid, 0)
 
 
-def _live(words: Sequence[str], fate: dict[str, Any]) -> None:
+def _live(words: Sequence[str], fate: dict[str, Any], out: str | None) -> None:
     from tests.chaos.fate import meet
 
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
+    if out:
+        os.dup2(os.open(out, os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
     os.dup2(2, 1)  # ours is for pids
     meet(**fate)
     sys.argv = ["bots", *words]

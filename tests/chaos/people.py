@@ -109,20 +109,16 @@ class OnSlack:
                 await asyncio.sleep(0.05)
 
     def answers(self) -> list[str]:
-        return [said(message) for message in self._messages() if not self._grows(message)]
+        return [said(message) for message in self._messages() if not is_growing(self.slack, message)]
 
     def in_order(self) -> bool:
         return True  # they stand below each other in one thread, so `answers` shows it
 
     def leftovers(self) -> int:
-        return sum(map(self._grows, self._messages()))
+        return sum(is_growing(self.slack, message) for message in self._messages())
 
     def _messages(self) -> list[dict[str, Any]]:
         return self.slack.workspace.answers("C0GENERAL", self.thread) if self.thread else []
-
-    def _grows(self, message: dict[str, Any]) -> bool:
-        stopping = any(button["action_id"] == "stop" for button in buttons(message))
-        return stopping or said(message) in ("…", "") or self.slack.workspace.is_open(message["ts"])
 
 
 @dataclass(eq=False)
@@ -180,3 +176,9 @@ class OnTheWeb:
             except httpx.HTTPError:
                 pass  # killed under our hands; the key makes it safe to ask again
             await asyncio.sleep(AGAIN_S)
+
+
+def is_growing(slack: FakeSlack, message: dict[str, Any]) -> bool:
+    """A placeholder, or an answer that is still being written."""
+    stopping = any(button["action_id"] == "stop" for button in buttons(message))
+    return stopping or said(message) in ("…", "") or slack.workspace.is_open(message["ts"])

@@ -6,7 +6,6 @@ Weather comes on top: a full disk, a database that others hold, a network that i
 import asyncio
 import random
 import resource
-import socket
 import sqlite3
 import sys
 import time
@@ -16,36 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.fate import MOMENTS, set_clock
-from tests.chaos.nursery import Life, Nursery
-from tests.chaos.people import OnSlack, OnTelegram, OnTheWeb, Person, talks
-from tests.chaos.platforms import Platforms
+from tests.chaos.nursery import Life
+from tests.chaos.people import Person, talks
 from tests.chaos.report import Report
+from tests.chaos.site import Site
 
-START_S, PATIENCE_S = 90.0, 240.0  # the machine may be busy
+PATIENCE_S = 240.0  # the machine may be busy
 LIFE = 4.0  # a life that does not end at a chosen point lasts up to so many times what its start took
 CLOCK_S = 2 * 24 * 3600.0  # the clock is moved by at most so much, to either side
 TELL_S = 20.0  # seconds between two lines about the progress
 KILLS = ("at random", "at random", "while starting", "before a write", "after a write", *MOMENTS)
 STORMS = ("disk full", "database busy", "network cut", "clock moved")
-
-CONFIG = """
-[core.engine]
-model = "demo"
-threads = 1
-cache = "{folder}/cache"
-cache_limit = 0.2
-[core.quota]
-questions_per_minute = 0
-questions_per_day = 0
-pictures_per_minute = 0
-at_once = 0
-[storage]
-url = "sqlite+aiosqlite:///{folder}/answers.db"
-[bots.log]
-level = "WARNING"
-[bots.web]
-port = {port}
-"""
+CANNOT_WORK = 2  # exit status of a service that said why
 
 
 @dataclass(frozen=True)
@@ -64,7 +45,7 @@ class Plan:
 
 
 class Storm:
-    """The fake platforms, lives of the service between them, and who dies when."""
+    """Who asks, who dies when, and what the weather is."""
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self._folder = folder
@@ -75,74 +56,57 @@ class Storm:
         self._asking: dict[Person, asyncio.Task[None]] = {}
         self._cramped: set[Life] = set()  # those that met a full disk
         self._told = 0.0
-        self._start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
-        self._port = _free_port()
-        self._url = f"http://127.0.0.1:{self._port}"
 
     async def blow(self) -> Report:
         """A calm day first, which tells what the answers are; then the kills, with people asking all the time."""
-        async with Platforms(self._plan.doors, self._dice) as self._platforms, Nursery() as self._nursery:
-            self._prepare()
-            self._life = await self._start(None)
-            await self._until_ready()
-            self._expected = await self._calm_day()
-            began = time.monotonic()
-            self._platforms.faults = self._plan.faults
-            self._life.kill()
-            await self._life.ended
-            self._weather = asyncio.create_task(asyncio.sleep(0))
-            while (kills := self._report.kills.total()) < self._plan.kills:
-                await self._live((kills + 1) * self._plan.conversations // self._plan.kills)
-                self._tell(began)
-            await self._weather
-            self._life = await self._start(None)
-            await self._ask(self._plan.conversations)
-            await self._settle()
-            self._life.kill()
-            self._report.seconds = time.monotonic() - began
-            self._count()
-        return self._report
-
-    def _prepare(self) -> None:
+        plan, report = self._plan, self._report
         self._clock = self._folder / "clock"
         set_clock(self._clock, 0)
-        text = CONFIG.format(folder=self._folder, port=self._port)
-        (self._folder / "config.toml").write_text(text + self._platforms.tables, "utf-8")
+        async with Site(self._folder, plan.doors, self._dice) as self._site:
+            self._expected = await self._calm_day()
+            began = time.monotonic()
+            self._site.platforms.faults = plan.faults
+            self._weather = asyncio.create_task(asyncio.sleep(0))
+            while (kills := report.kills.total()) < plan.kills:
+                await self._live((kills + 1) * plan.conversations // plan.kills)
+                self._tell(began)
+            await self._weather
+            await self._start(None)
+            await self._ask(plan.conversations)
+            await self._settle()
+            await self._site.end()
+            report.seconds = time.monotonic() - began
+            self._count()
+        return report
 
     # People
 
-    def _person(self, door: str, number: int) -> Person:
-        match door:
-            case "telegram":
-                return OnTelegram(self._platforms.telegram, number)
-            case "slack":
-                return OnSlack(self._platforms.slack, number)
-        return OnTheWeb(self._url, number)
-
     async def _calm_day(self) -> dict[tuple[str, int], list[str]]:
         """Door and talk -> the answers."""
-        people = {
-            (door, index): self._person(door, -1 - index) for door in self._plan.doors for index in range(len(talks()))
-        }
+        await self._start(None)
+        await self._site.until_ready()
+        doors, count = self._plan.doors, len(talks())
+        people = {(door, index): self._site.person(door, -1 - index) for door in doors for index in range(count)}
         async with asyncio.timeout(PATIENCE_S):
             for (_, index), person in people.items():
                 await person.ask(talks()[index], 1)
             while not all(_is_complete(person, talks()[index].questions) for (_, index), person in people.items()):
-                self._check_alive()
+                self._site.check_alive()
                 await asyncio.sleep(0.1)
+        await self._site.end()
         return {key: person.answers() for key, person in people.items()}
 
     async def _ask(self, count: int) -> None:
         """Until so many conversations have begun, or this life is over; nobody begins while too many wait."""
         plan = self._plan
         async with asyncio.timeout(PATIENCE_S):
-            while (number := len(self._people)) < count and not self._life.ended.done():
+            while (number := len(self._people)) < count and not self._site.life.ended.done():
                 if len(self._open()) >= plan.at_once:
                     await asyncio.sleep(0.05)
                     continue
                 door = plan.doors[number % len(plan.doors)]
                 index = self._dice.randrange(len(talks()))
-                person = self._person(door, number)
+                person = self._site.person(door, number)
                 self._people.append((person, self._expected[door, index]))
                 work = person.ask(talks()[index], self._dice.randint(1, plan.copies))
                 self._asking[person] = asyncio.create_task(work)
@@ -157,70 +121,48 @@ class Storm:
 
     # The service
 
-    async def _start(self, moment: str | None) -> Life:
+    async def _start(self, moment: str | None) -> None:
         fate: dict[str, object] = {"clock": str(self._clock)}
         if moment in MOMENTS:
             fate |= {"moment": moment, "writes": self._dice.randint(1, 25)}
-        return await self._nursery.bear("run", "--config", str(self._folder / "config.toml"), fate=fate)
+        await self._site.start(fate)
 
     async def _live(self, conversations: int) -> None:
         """One life from its start to its kill, in which the conversations become so many."""
         moment = self._dice.choice(KILLS)
-        self._life = await self._start(moment)
+        await self._start(moment)
         if self._weather.done() and self._dice.random() < self._plan.storms:
             self._weather = asyncio.create_task(self._bad_weather())
         if moment == "while starting":
-            await asyncio.sleep(self._dice.uniform(0, self._start_s))
+            await asyncio.sleep(self._dice.uniform(0, self._site.start_s))
         else:
-            await self._until_ready()
+            await self._site.until_ready()
             await self._ask(conversations)
             await self._wait_for_death(moment)
-        self._life.kill()
-        status = await self._life.ended
-        if status == 2 and self._life in self._cramped:
+        status = await self._site.end()
+        if status == CANNOT_WORK and self._site.life in self._cramped:
             return  # with a full disk it cannot start, and says so
         if status != -9:
-            raise self._strange_end()
+            raise self._site.strange_end()
         self._report.kills[moment] += 1
 
     async def _wait_for_death(self, moment: str) -> None:
         if moment.endswith("a write"):
             writes = self._dice.randint(1, 6)
-            self._platforms.on_write = lambda: self._on_write(moment, writes)
-        await asyncio.wait({self._life.ended}, timeout=self._dice.uniform(0, LIFE * self._start_s))
-        self._platforms.on_write = lambda: None
+            self._site.platforms.on_write = lambda: self._on_write(moment, writes)
+        await asyncio.wait({self._site.life.ended}, timeout=self._dice.uniform(0, LIFE * self._site.start_s))
+        self._site.platforms.on_write = lambda: None
 
     def _on_write(self, moment: str, left: int) -> None:
         """Just before the platform does what it was asked to, or as soon as it has."""
         if left > 1:
-            self._platforms.on_write = lambda: self._on_write(moment, left - 1)
+            self._site.platforms.on_write = lambda: self._on_write(moment, left - 1)
             return
-        delay = 0.0 if moment == "before a write" else self._dice.uniform(0, 0.02)
-        life = self._life
-        if delay:
-            asyncio.get_running_loop().call_later(delay, life.kill)
+        self._site.platforms.on_write = lambda: None
+        if moment == "before a write":
+            self._site.life.kill()
         else:
-            life.kill()
-        self._platforms.on_write = lambda: None
-
-    async def _until_ready(self) -> None:
-        """The page is served once the model is loaded."""
-        began = time.monotonic()
-        async with asyncio.timeout(START_S):
-            while not self._life.ended.done():
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-                    writer.close()
-                    self._start_s = time.monotonic() - began
-                    return
-                await asyncio.sleep(0.03)
-
-    def _check_alive(self) -> None:
-        if self._life.ended.done():
-            raise self._strange_end()
-
-    def _strange_end(self) -> RuntimeError:
-        return RuntimeError(f"the service ended with {self._life.ended.result()}: {''.join(self._nursery.words)}")
+            asyncio.get_running_loop().call_later(self._dice.uniform(0, 0.02), self._site.life.kill)
 
     # Weather
 
@@ -228,7 +170,7 @@ class Storm:
         """Begins at any moment of a life and may last longer than it."""
         kind = self._dice.choice(STORMS)
         self._report.weather[kind] += 1
-        await asyncio.sleep(self._dice.uniform(0, 1))
+        await asyncio.sleep(self._dice.uniform(0, 2 * self._site.start_s))
         seconds = self._dice.uniform(0.1, 1)
         match kind:
             case "disk full":
@@ -236,15 +178,15 @@ class Storm:
             case "database busy":
                 await asyncio.to_thread(self._hold_database, seconds)
             case "network cut":
-                await self._platforms.cut_network()
+                await self._site.platforms.cut_network()
                 await asyncio.sleep(seconds)
-                await self._platforms.mend_network()
+                await self._site.platforms.mend_network()
             case "clock moved":
                 set_clock(self._clock, self._dice.uniform(-CLOCK_S, CLOCK_S))
 
     async def _fill_disk(self, seconds: float) -> None:
         """No file of the service can take another byte: what a full disk is to a process."""
-        life = self._life
+        life = self._site.life
         self._cramped.add(life)
         for limit, pause in ((0, seconds), (resource.RLIM_INFINITY, 0.0)):
             if not life.ended.done():
@@ -268,7 +210,7 @@ class Storm:
         loop = asyncio.get_running_loop()
         known, since = -1, loop.time()
         while (waiting := len(self._open())) and loop.time() - since < PATIENCE_S:
-            self._check_alive()
+            self._site.check_alive()
             if waiting != known:
                 known, since = waiting, loop.time()
             await asyncio.sleep(0.2)
@@ -278,10 +220,11 @@ class Storm:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     def _count(self) -> None:
+        platforms = self._site.platforms
         for person, expected in self._people:
             self._report.judge(person, expected)
-        self._report.calls, self._report.faults = self._platforms.calls, self._platforms.failed
-        self._report.slowest_ack_s = max(self._platforms.slack.acks, default=0.0)
+        self._report.calls, self._report.faults = platforms.calls, platforms.failed
+        self._report.slowest_ack_s = max(platforms.slack.acks, default=0.0)
 
     def _tell(self, began: float) -> None:
         """A line now and then, for whoever waits."""
@@ -296,8 +239,3 @@ class Storm:
 
 def _is_complete(person: Person, expected: Sequence[str]) -> bool:
     return len(person.answers()) >= len(expected)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -1,6 +1,7 @@
 """PDF and TIFF documents for the tests, written by hand, so that each byte is known."""
 
 import io
+import zlib
 from collections.abc import Sequence
 
 from PIL import Image
@@ -12,7 +13,7 @@ def pdf(texts: Sequence[str], size: tuple[float, float] = A4, extra: str = "") -
     """A page per text, in large letters; the page's background has the shade of its number."""
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(texts)))
-    objects = [
+    objects: list[str | bytes] = [
         f"<< /Type /Catalog /Pages 2 0 R {extra} >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(texts)} >>",
         font,
@@ -27,12 +28,13 @@ def pdf(texts: Sequence[str], size: tuple[float, float] = A4, extra: str = "") -
     return _file(objects)
 
 
-def _file(objects: Sequence[str]) -> bytes:
+def _file(objects: Sequence[str | bytes]) -> bytes:
     out = b"%PDF-1.7\n"
     offsets = []
     for number, body in enumerate(objects, 1):
         offsets.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n".encode()
+        content = body.encode() if isinstance(body, str) else body
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, content)
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
     tail = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n"
     return out + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}".encode() + tail.encode()
@@ -56,3 +58,56 @@ def tiff(shades: Sequence[int], size: tuple[int, int] = (300, 400), thumbnail: b
     file = io.BytesIO()
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
     return file.getvalue()
+
+
+def hostile_papers() -> dict[str, bytes]:
+    """Small documents that would cost much if one believed them, by name."""
+    whole = pdf(["One", "Two"])
+    bomb = zlib.compress(b"0 0 m 9 9 l S " * 5_000_000, 9)
+    return {
+        "locked": locked_pdf(),
+        "pages in a circle": whole.replace(b"/Kids [4 0 R 6 0 R]", b"/Kids [2 0 R 2 0 R]"),
+        "two thousand million pages": whole.replace(b"/Count 2", b"/Count 2000000000"),
+        "page of a million metres": pdf(["One"], (1e9, 1e9)),
+        "page of nothing": pdf(["One"], (0, 0)),
+        "page inside out": pdf(["One"], (-90, -90)),
+        "form that draws itself": _with_contents(
+            b"/X Do", b"/XObject << /X 5 0 R >>", b"/Type /XObject /Subtype /Form"
+        ),
+        "stream bomb": _with_contents(bomb, b"", b"/Filter /FlateDecode"),
+        "a million letters": pdf(["x" * 1_000_000]),
+        "table in a circle": whole.replace(b"/Root 1 0 R", b"/Root 1 0 R /Prev 9"),
+        "table beyond the end": whole.replace(b"startxref\n", b"startxref\n99999999"),
+        "only a head": whole[:20],
+        "no end": whole[:-200],
+        "pages without end.tiff": _circular_tiff(),
+    }
+
+
+def _with_contents(stream: bytes, resources: bytes, more: bytes) -> bytes:
+    """One page whose contents are that stream."""
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 90 90] /Contents 5 0 R /Resources << %b >> >>" % resources
+    contents = b"<< /Length %d /BBox [0 0 90 90] /Resources << %b >> %b >>\nstream\n%b\nendstream"
+    return _file(
+        [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            "null",
+            page,
+            contents % (len(stream), resources, more, stream),
+        ]
+    )
+
+
+def _circular_tiff() -> bytes:
+    """Its second directory is followed by its first one."""
+    whole = bytearray(tiff([9, 99], (30, 40)))
+    first = int.from_bytes(whole[4:8], "little")
+    for _ in range(2):
+        link = first + 2 + 12 * int.from_bytes(whole[first : first + 2], "little")
+        second = int.from_bytes(whole[link : link + 4], "little")
+        if not second:
+            whole[link : link + 4] = whole[4:8]
+            break
+        first = second
+    return bytes(whole)

@@ -1,0 +1,139 @@
+"""Hostile files through every door of the real service: `python -m tests.chaos hostile`. Each must be answered.
+
+Answered is: an answer about the picture, or one sentence that says what is wrong with the file; not the sentence for
+our own mistakes, and nothing that crashes or eats more memory than `MORE`.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.bots.slack.workspace import BOT, said
+from tests.bots.telegram.conftest import is_finished
+from tests.bots.telegram.server import Person
+from tests.chaos.people import is_growing
+from tests.chaos.site import Site
+from tests.core.hostile import hostile_files
+
+DOORS = ("telegram", "slack", "web", "terminal")
+MORE = 300 << 20  # bytes that the service may grow by; files are decoded in processes of their own
+PATIENCE_S = 300.0  # for one answer; a decoder that hangs has 40 s, and four doors share two decoders
+AT_ONCE = 6  # files at a door
+QUESTION = "What is it?"
+OUR_MISTAKE = "went wrong"  # of the sentence for it
+SHORT = "[core.assistant]\nmax_new_tokens = 4\n[core.images]\nimage_tokens = 32\n"  # the files matter, not the answers
+
+Show = Callable[[Site, int, bytes], Awaitable[str]]
+
+
+@dataclass
+class Findings:
+    """By door: `sent` files, and what came of them. `grown` is in bytes."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)  # about the picture, or with a sentence about the file
+    sentences: Counter[str] = field(default_factory=Counter)
+    bad: list[str] = field(default_factory=list)
+    grown: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        lines = ["| door | hostile files | answered |", "|---|---|---|"]
+        lines += [f"| {door} | {count} | {self.answered[door]} |" for door, count in sorted(self.sent.items())]
+        grown = f"- The service grew by {self.grown / 2**20:.0f} MiB, of {MORE >> 20} allowed, and never ended."
+        return "\n".join([*lines, "", grown, f"- {self.seconds / 60:.1f} minutes; {len(self.sentences)} sentences."])
+
+
+async def send_hostile_files(folder: Path, count: int, doors: Sequence[str] = DOORS) -> Findings:
+    """`count` files at each door, all doors at the same time."""
+    findings, files, began = Findings(), hostile_files(count), time.monotonic()
+    async with Site(folder, doors, random.Random(1), tables=SHORT) as site:
+        await site.start()
+        await site.until_ready()
+        service = psutil.Process(site.life.pid)
+        before = service.memory_info().rss
+        await asyncio.gather(*[_at_door(door, site, files, findings) for door in doors])
+        site.check_alive()
+        findings.grown = service.memory_info().rss - before
+    findings.seconds = time.monotonic() - began
+    return findings
+
+
+async def _at_door(door: str, site: Site, files: Sequence[bytes], findings: Findings) -> None:
+    line = iter(enumerate(files))
+
+    async def work() -> None:
+        for number, data in line:
+            findings.sent[door] += 1
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    words = await SHOW[door](site, number, data)
+            except (TimeoutError, httpx.HTTPError, RuntimeError) as error:
+                findings.bad.append(f"{door}: file {number}: {error!r}")
+                site.check_alive()
+                continue
+            findings.sentences[words] += 1
+            if words and OUR_MISTAKE not in words:
+                findings.answered[door] += 1
+            else:
+                findings.bad.append(f"{door}: file {number}: {words!r}")
+            if not number % 50:
+                print(f"{door}: {number} of {len(files)}", file=sys.stderr, flush=True)
+
+    await asyncio.gather(*[work() for _ in range(AT_ONCE)])
+
+
+async def _on_telegram(site: Site, number: int, data: bytes) -> str:
+    chat = site.platforms.telegram.world.chat(20_000 + number)
+    Person(site.platforms.telegram, chat).sends_file(data, "picture.png", None, QUESTION)
+    while not (finished := [message for message in chat.by_bot() if is_finished(message)]):
+        site.check_alive()
+        await asyncio.sleep(0.1)
+    return str(finished[0]["text"])
+
+
+async def _on_slack(site: Site, number: int, data: bytes) -> str:
+    slack = site.platforms.slack
+    thread = slack.says(f"<@{BOT}> {QUESTION}", (slack.upload(data),), user=f"U{number}")
+    while True:
+        site.check_alive()
+        messages = slack.workspace.answers("C0GENERAL", thread)
+        if finished := [message for message in messages if not is_growing(slack, message)]:
+            return said(finished[0])
+        await asyncio.sleep(0.1)
+
+
+async def _on_the_web(site: Site, number: int, data: bytes) -> str:
+    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE_S, trust_env=False) as client:
+        form, files = {"query": QUESTION}, {"image": ("picture.png", data)}
+        answer = (await client.post("/api/v1/analyze", data=form, files=files)).json()
+    return str(answer.get("text") or answer["detail"])
+
+
+async def _in_the_terminal(site: Site, number: int, data: bytes) -> str:
+    path, out = site.folder / f"file {number}.png", site.folder / f"said {number}"
+    await asyncio.to_thread(path.write_bytes, data)
+    life = await site.nursery.bear("ask", str(path), QUESTION, "--config", str(site.config), out=out)
+    status = await life.ended
+    words = out.read_text("utf-8")
+    path.unlink()
+    out.unlink()
+    if status not in (0, 2) or "Traceback" in words:
+        raise RuntimeError(f"it ended with {status}: {words}")
+    return words
+
+
+SHOW: dict[str, Show] = {
+    "telegram": _on_telegram,
+    "slack": _on_slack,
+    "web": _on_the_web,
+    "terminal": _in_the_terminal,
+}

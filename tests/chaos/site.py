@@ -1,0 +1,109 @@
+"""The real service with the demo model, between the fake platforms: one life of it after the other."""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.nursery import Life, Nursery
+from tests.chaos.people import OnSlack, OnTelegram, OnTheWeb, Person
+from tests.chaos.platforms import Platforms
+
+START_S = 90.0  # the machine may be busy
+
+CONFIG = """
+[core.engine]
+model = "demo"
+threads = 1
+cache = "{folder}/cache"
+cache_limit = 0.2
+{engine}
+[core.quota]
+questions_per_minute = 0
+questions_per_day = 0
+pictures_per_minute = 0
+at_once = 0
+[storage]
+url = "sqlite+aiosqlite:///{folder}/answers.db"
+[bots.log]
+level = "WARNING"
+[bots.web]
+port = {port}
+"""
+
+
+class Site:
+    """`engine` and `tables` are lines for the config file, of [core.engine] and at its end; `life` is the latest."""
+
+    life: Life
+
+    def __init__(
+        self, folder: Path, doors: Sequence[str], dice: random.Random, engine: str = "", tables: str = ""
+    ) -> None:
+        self.folder = folder
+        self.platforms = Platforms(doors, dice)
+        self.nursery = Nursery()
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
+        self._engine = engine
+        self._tables = tables
+
+    async def __aenter__(self) -> "Site":
+        self._stack = AsyncExitStack()
+        await self._stack.enter_async_context(self.platforms)
+        await self._stack.enter_async_context(self.nursery)
+        text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine)
+        self.config.write_text(text + self.platforms.tables + self._tables, "utf-8")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.toml"
+
+    async def start(self, fate: dict[str, Any] | None = None) -> None:
+        self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate)
+
+    async def end(self) -> int:
+        """Kill it, if it still lives; returns how it ended."""
+        self.life.kill()
+        return await self.life.ended
+
+    async def until_ready(self) -> None:
+        """Or dead. The page is served once the model is loaded."""
+        began = time.monotonic()
+        async with asyncio.timeout(START_S):
+            while not self.life.ended.done():
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                    writer.close()
+                    self.start_s = time.monotonic() - began
+                    return
+                await asyncio.sleep(0.03)
+
+    def check_alive(self) -> None:
+        if self.life.ended.done():
+            raise self.strange_end()
+
+    def strange_end(self) -> RuntimeError:
+        return RuntimeError(f"the service ended with {self.life.ended.result()}: {''.join(self.nursery.words)}")
+
+    def person(self, door: str, number: int) -> Person:
+        match door:
+            case "telegram":
+                return OnTelegram(self.platforms.telegram, number)
+            case "slack":
+                return OnSlack(self.platforms.slack, number)
+        return OnTheWeb(self.url, number)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
