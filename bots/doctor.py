@@ -112,11 +112,13 @@ async def _memory(settings: Settings) -> Finding:
 
 
 async def _processor(settings: Settings) -> Finding:
-    from core.engine.quantize import has_fbgemm, instructions
+    from core.engine.kernel import Unavailable, find_compiler, instructions
 
     text = f"{os.cpu_count()} cores, {instructions()}"
-    if not has_fbgemm():
-        return Finding("processor", Level.NOTE, f"{text}: without FBGEMM float16 and int8 take slower ways")
+    try:
+        find_compiler()
+    except Unavailable as reason:
+        return Finding("processor", Level.NOTE, f"{text}: {reason}; until then float16 is used, which is slower")
     return Finding("processor", Level.OK, text)
 
 

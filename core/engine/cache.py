@@ -22,13 +22,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from core.engine.layers import KV
+from core.engine.kv import KV
 from core.engine.prompt import Ints
 
 log = logging.getLogger(__name__)
 LAYOUT = 2  # of the files; those of another one are computed again
 Arrays = dict[str, npt.NDArray[Any]]
-FORMAT = 2  # of the files; raise it when their arrays change
+FORMAT = 3  # of the files; raise it when their arrays change
 
 
 @dataclass(slots=True)
@@ -77,8 +77,7 @@ class Cache:
         """Remember `kv`, computed from `rows`; what it continues is forgotten."""
         length = len(rows)
         name = f"rows-{hashlib.sha256(rows.tobytes()).hexdigest()}"
-        dtype = torch.float16 if kv.half else torch.float32
-        computed = kv.rows[:, :, :length].to(dtype, copy=True, memory_format=torch.contiguous_format).numpy()
+        computed = kv.rows[:, :, :length].clone(memory_format=torch.contiguous_format).numpy()
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator
@@ -15,14 +17,16 @@ from core.engine.cache import Cache, Disk
 from core.engine.checkpoint import Checkpoint
 from core.engine.config import Config
 from core.engine.model import Model
-from core.engine.sequence import Outlet, Request
+from core.engine.request import Outlet, Request
 from core.engine.tokenizer import Tokenizer
-from core.engine.worker import Totals, Worker
+from core.engine.totals import Totals
+from core.engine.worker import Worker
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 SHARE = 0.6  # of the machine's memory, where the operator sets nothing
 RESERVE = 400_000_000  # bytes for activations and everything else
+NICENESS = 5  # of the model's threads
 LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mistake
 
 
@@ -40,6 +44,7 @@ class Engine:
         ready: asyncio.Future[Worker] = loop.create_future()
 
         def live() -> None:
+            _step_back()
             try:
                 worker = _load(config)
             except Exception as error:
@@ -79,6 +84,17 @@ class Engine:
         await asyncio.to_thread(self._thread.join)
 
 
+def _step_back() -> None:
+    """The event loop goes first. On Linux a thread has its own niceness, and OpenMP's threads inherit their maker's."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+def budget(config: Config) -> int:
+    """Bytes that model and conversations may take."""
+    return int(config.memory * 1e9) if config.memory else int(SHARE * psutil.virtual_memory().total)
+
+
 def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> None:
     with suppress(asyncio.InvalidStateError):  # nobody waits any more
         if isinstance(outcome, Exception):
@@ -100,14 +116,14 @@ def _load(config: Config) -> Worker:
 
 def _room(config: Config, model: Model) -> int:
     """Bytes that conversations may take: the budget without what the process takes already."""
-    budget = int(config.memory * 1e9) if config.memory else int(SHARE * psutil.virtual_memory().total)
+    allowed = budget(config)
     taken = psutil.Process().memory_info().rss + RESERVE
-    room = int(budget - taken)
+    room = int(allowed - taken)
     if room < LEAST_ROWS * model.row_bytes:
         raise OperatorError(
             "The model alone takes {taken:.1f} GB, which leaves too little of the {budget:.1f} GB allowed. "
             "Raise `memory` in [core.engine], or choose precision int8 or a smaller model.",
             taken=taken / 1e9,
-            budget=budget / 1e9,
+            budget=allowed / 1e9,
         )
     return room

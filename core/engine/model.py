@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psutil
 import torch
@@ -12,10 +13,13 @@ from transformers import Qwen3VLConfig
 
 from core.engine.checkpoint import Checkpoint
 from core.engine.config import Precision
-from core.engine.layers import KV, Rotation, make_segment
+from core.engine.kernel import Kernel, Unavailable, load
+from core.engine.kv import KV
+from core.engine.layers import Rotation
 from core.engine.loader import Loader, make_empty
+from core.engine.pack import Pack, Segment
 from core.engine.prompt import Ints
-from core.engine.quantize import has_fbgemm
+from core.engine.quantize import Foundry, has_fbgemm
 from core.engine.vision import Vision
 
 log = logging.getLogger(__name__)
@@ -37,7 +41,7 @@ class Pass:
 
 
 class Model:
-    """Touched by one thread only. `half` says that everything kept is rounded to float16."""
+    """Touched by one thread only. `dtype` is of everything that is kept: keys and values, image features."""
 
     def __init__(
         self, checkpoint: Checkpoint, precision: Precision, cache: Path | None, threads: int | None = None
@@ -47,28 +51,28 @@ class Model:
         empty = make_empty(Qwen3VLConfig(**checkpoint.read_json("config.json")))
         self.text_config = empty.config.text_config
         count = sum(parameter.numel() for parameter in empty.parameters())
-        self.precision = choose(precision, count)
+        self.precision, self._kernel = choose(precision, count, cache)
         # A small model's products end before a second core has noticed that there is work.
         threads = threads or (1 if count < SMALL else psutil.cpu_count(logical=False) or 1)
-        self.half = self.precision is not Precision.FLOAT32
+        self.dtype = torch.float32 if self.precision is Precision.FLOAT32 else torch.float16
         self.identity = f"{checkpoint.revision}-{self.precision}"
-        theirs = Loader(checkpoint, self.precision, cache and cache / "weights" / self.identity).fill(empty, threads)
         torch.set_num_threads(threads)
+        folder = cache / "weights" / self.identity if cache and self._kernel else None
+        theirs = Loader(checkpoint, Foundry(self.precision, self._kernel, folder)).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))
         self.ends = _end_tokens(checkpoint)
-        self._groups = self.text_config.num_attention_heads // self.text_config.num_key_value_heads
 
     def make_kv(self, capacity: int) -> KV:
         text = self.text_config
-        return KV(text.num_hidden_layers, text.num_key_value_heads, capacity, text.head_dim, self.half)
+        return KV(text.num_hidden_layers, text.num_key_value_heads, capacity, text.head_dim, self.dtype)
 
     @property
     def row_bytes(self) -> int:
         """Of one row of a running conversation's keys and values."""
         text = self.text_config
-        return int(2 * 4 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim)
+        return int(2 * self.dtype.itemsize * text.num_hidden_layers * text.num_key_value_heads * text.head_dim)
 
     @torch.inference_mode()
     def forward(self, passes: list[Pass]) -> list[Tensor | None]:
@@ -77,9 +81,8 @@ class Model:
         ids = torch.cat([torch.from_numpy(p.ids) for p in passes])  # (rows,)
         positions = torch.cat([torch.from_numpy(p.positions) for p in passes], 1)  # (3, rows)
         hidden = text.embed_tokens(ids)  # (rows, hidden)
-        segments, pictures, first = [], [], 0
+        pictures, first = [], 0
         for each in passes:
-            segments.append(make_segment(each.kv, first, len(each.ids), self._groups))
             for row, features in each.features:
                 features = features.float()
                 pictures.append((slice(first + row, first + row + features.shape[1]), features))
@@ -87,30 +90,36 @@ class Model:
             first += len(each.ids)
         cos, sin = text.rotary_emb(hidden, positions[:, None])  # (1, rows, dim) each
         rotation = Rotation.of(cos[0], sin[0])
-        kept = [s.first + s.rows - 1 for s, p in zip(segments, passes, strict=True) if p.wants_logits]
+        pack = Pack([Segment(p.kv, len(p.ids), p.kv.length) for p in passes], self._kernel)
+        wanted = [p.wants_logits for p in passes]
         for number, layer in enumerate(text.layers):
-            hidden = layer(hidden, rotation, segments, kept if number == len(text.layers) - 1 else None)
+            hidden = layer(hidden, rotation, pack, wanted if number == len(text.layers) - 1 else None)
             for own, features in pictures:
                 if number + 1 < len(features):  # deepstack: features of earlier vision blocks join later
                     hidden[own] += features[number + 1]
         for each in passes:
             each.kv.length += len(each.ids)
-        logits = iter(self._head(text.norm(hidden)) if kept else ())  # each (vocabulary,)
+        logits = iter(self._head(text.norm(hidden)) if any(wanted) else ())  # each (vocabulary,)
         return [next(logits) if p.wants_logits else None for p in passes]
 
 
-def choose(precision: Precision, count: int) -> Precision:
-    """What `auto` means here, and what is possible: says why in the log."""
-    if precision is Precision.AUTO:
-        if count < SMALL:
-            log.info("precision float32: the model is small")
-            return Precision.FLOAT32
-        precision = Precision.INT8 if has_fbgemm() else Precision.FLOAT16
-        log.info("precision %s: decoding is as fast as memory can be read", precision)
-    if precision is not Precision.FLOAT32 and not has_fbgemm():
-        log.warning("this processor has no FBGEMM kernels: weights are kept in bfloat16 instead of %s", precision)
-        return Precision.FLOAT16
-    return precision
+def choose(precision: Precision, count: int, cache: Path | None) -> tuple[Precision, Kernel | None]:
+    """What `auto` means here, and what is possible: says why in the log. The kernel is int8's."""
+    if precision is Precision.AUTO and count < SMALL:
+        log.info("precision float32: the model is small")
+        return Precision.FLOAT32, None
+    if precision in (Precision.AUTO, Precision.INT8):
+        try:
+            kernel = load(cache / "kernel" if cache else Path(mkdtemp()))
+        except Unavailable as reason:
+            log.warning("precision float16: %s", reason)
+            precision = Precision.FLOAT16
+        else:
+            log.info("precision int8: decoding is as fast as memory can be read")
+            return Precision.INT8, kernel
+    if precision is Precision.FLOAT16 and not has_fbgemm():
+        log.warning("this processor has no FBGEMM kernels: weights are kept in bfloat16, which is slower")
+    return precision, None
 
 
 def _end_tokens(checkpoint: Checkpoint) -> frozenset[int]:

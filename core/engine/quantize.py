@@ -1,9 +1,8 @@
 """Matrix products with float32, float16 or int8 weights. They are put into transformers' model from outside.
 
 float16: FBGEMM multiplies float16 weights and sums in float32; on real weights the KL to float32 is 0.0000.
-int8: weights have one scale per output channel. Activations get two rows: rounded to 63 steps either side, and the
-rounding error, which costs nothing while memory is the limit and leaves only the weights' own rounding. 63 and not 127:
-the AVX2 kernel adds pairs of products in 16 bits.
+int8: weights have one scale per output channel; activations are rounded to 13-16 bits, so that nothing is lost but the
+weights' own rounding.
 """
 
 import os
@@ -11,7 +10,6 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,11 +17,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.engine.config import Precision
+from core.engine.kernel import WIDTH, Kernel
 
-STEPS = 63.0
-ZERO = 64
-PART = 16384  # output channels packed at once: packing the 150,000 of a vocabulary in one go takes three times as long
-Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,), in float32
+PART = 8192  # channels quantized at once: a vocabulary of 150,000 in float32 would take more than a gigabyte
+LARGEST_SUM = 2**31 - 1
+PAGE = 4096  # bytes
+Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,)
 
 
 class Linear(nn.Module):
@@ -31,7 +30,7 @@ class Linear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        self.weight, self.bias = weight, bias
+        self.weight, self.bias = weight.float(), bias
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.linear(x, self.weight, self.bias)
@@ -40,7 +39,9 @@ class Linear(nn.Module):
 class Float16Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        self.packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+        with warnings.catch_warnings():  # deprecated in favour of torchao, which has no such kernel; torch is pinned
+            warnings.simplefilter("ignore")
+            self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float(), bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)  # type: ignore[no-any-return]
@@ -59,84 +60,85 @@ class BFloat16Linear(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+    """`weights` are as `quantize` makes them."""
+
+    def __init__(self, kernel: Kernel, weights: dict[str, Tensor]) -> None:
         super().__init__()
-        starts = range(0, len(weight), PART)
-        self.packed = [_pack(weight[n : n + PART], scale[n : n + PART]) for n in starts]
-        self.bias = bias
+        self._kernel = kernel
+        self.panels, self.scale, self.bias = weights["panels"], weights["scale"], weights.get("bias")
+        self.steps, self.channels = float(weights["steps"]), int(weights["channels"])
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = len(x)
-        scale = x.abs().amax(-1, keepdim=True).clamp_(min=1e-20).div_(STEPS)  # (rows, 1)
-        pair = x.new_empty(2 * rows, x.shape[1])
-        whole, rest = pair[:rows], pair[rows:]
-        torch.div(x, scale, out=rest)
-        torch.round(rest, out=whole)
-        rest.sub_(whole).mul_(2 * STEPS)  # the error is at most half a step
-        multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
-        parts = [multiply(pair, 1.0, ZERO, packed) for packed in self.packed]  # (2 rows, at most PART) each
-        both = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        y: Tensor = both[:rows].add_(both[rows:], alpha=0.5 / STEPS).mul_(scale)  # (rows, out)
-        return y if self.bias is None else y.add_(self.bias)
+        return self._kernel.multiply(x, self.panels, self.scale, self.bias, self.steps)[:, : self.channels]
 
 
-def _pack(weight: Tensor, scale: Tensor) -> Any:
-    zero = torch.zeros(len(scale), dtype=torch.long)
-    with warnings.catch_warnings():  # deprecated in favour of torchao, which has no such kernel; torch is pinned
-        warnings.simplefilter("ignore")
-        quantized = torch._make_per_channel_quantized_tensor(weight, scale.double(), zero, 0)
-    return torch.ops.quantized.linear_prepack(quantized, None)
+def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
+    """(out, in) -> int8 panels (see native/int8.c), their scales, and the steps activations may be rounded to.
+
+    A sum is largest when all activations of a row are: as many steps as fit with these weights never overflow.
+    """
+    panels, scales, heaviest = [], [], 1
+    for part in torch.split(weight, PART):
+        part = part.float()
+        scale = part.abs().amax(1).clamp_(min=1e-20).div_(127.0)  # (channels,)
+        rounded = (part / scale[:, None]).round_().to(torch.int8)
+        heaviest = max(heaviest, int(rounded.abs().sum(1, dtype=torch.int32).max()))
+        rounded = _pad(rounded)
+        panels.append(rounded.view(-1, WIDTH, rounded.shape[1] // 2, 2).transpose(1, 2))  # (panels, in / 2, 16, 2)
+        scales.append(scale)
+    steps = float(min(2**15 - 1, LARGEST_SUM // heaviest))
+    made = {"panels": torch.cat(panels), "scale": _pad(torch.cat(scales)), "steps": torch.tensor(steps)}
+    made["channels"] = torch.tensor(len(weight))
+    return made if bias is None else made | {"bias": _pad(bias)}
 
 
-def quantize(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """(out, in) float32 -> int8 of the same shape and a float32 scale per row."""
-    scale = weight.abs().amax(1).clamp_(min=1e-20).div_(127.0)  # (out,)
-    return (weight / scale[:, None]).round_().to(torch.int8), scale
+def _pad(channels: Tensor) -> Tensor:
+    """With zeros, up to whole panels."""
+    missing = -len(channels) % WIDTH
+    return torch.cat([channels, channels.new_zeros(missing, *channels.shape[1:])]) if missing else channels
 
 
 class Foundry:
-    """Makes linear layers of one precision. int8 weights are kept in `folder`, one file each, from then on."""
+    """Makes linear layers of one precision. int8 weights are kept in `folder`, one file each, and mapped from there."""
 
-    def __init__(self, precision: Precision, folder: Path | None) -> None:
-        self.precision = precision
-        self.folder = folder
+    def __init__(self, precision: Precision, kernel: Kernel | None, folder: Path | None) -> None:
+        self._precision = precision
+        self._kernel = kernel
+        self._folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
     def linear(self, name: str, read: Weights) -> nn.Module:
         """`read` is called unless the weights lie in the folder already."""
-        if self.precision is Precision.INT8 and has_fbgemm():
-            weight, scale, bias = self.int8(name, read)
-            return Int8Linear(weight, scale, bias)
+        if self._kernel is not None:
+            return Int8Linear(self._kernel, self._int8(name, read))
         weight, bias = read()
-        if self.precision is Precision.FLOAT32:
+        if self._precision is Precision.FLOAT32:
             return Linear(weight, bias)
         return Float16Linear(weight, bias) if has_fbgemm() else BFloat16Linear(weight, bias)
 
-    def int8(self, name: str, read: Weights) -> tuple[Tensor, Tensor, Tensor | None]:
-        """(out, in) int8, (out,) scale, and the bias."""
-        path = self.folder and self.folder / f"{name}.safetensors"
-        if path is not None and path.is_file():
-            try:
-                kept = load_file(path)
-                return kept["weight"], kept["scale"], kept.get("bias")
-            except (SafetensorError, KeyError, OSError):
-                path.unlink(missing_ok=True)  # half a file, or another's
-        weight, bias = read()
-        quantized, scale = quantize(weight)
-        if path is not None:
-            tensors = {"weight": quantized, "scale": scale} | ({} if bias is None else {"bias": bias})
-            _write(path, tensors)
-        return quantized, scale, bias
-
-
-def instructions() -> str:
-    """The processor's best vector instructions that torch uses: AVX2, AVX512, DEFAULT …"""
-    return str(torch.backends.cpu.get_cpu_capability())
+    def _int8(self, name: str, read: Weights) -> dict[str, Tensor]:
+        if self._folder is None:
+            return quantize(*read())
+        path = self._folder / f"{name}.safetensors"
+        try:
+            return _read(path)
+        except (SafetensorError, KeyError, OSError):  # not there, half a file, or another version's
+            _write(path, quantize(*read()))
+        return _read(path)
 
 
 def has_fbgemm() -> bool:
     return "fbgemm" in torch.backends.quantized.supported_engines
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Mapped, not copied: the pages stay in the system's cache from one start to the next."""
+    kept = load_file(path)
+    if kept["steps"].numel() != 1 or kept["panels"].numel() % kept["scale"].numel():
+        raise KeyError("panels")
+    kept["panels"].view(-1)[::PAGE].sum()  # touched: ready means that nothing is left to read, and memory is counted
+    return kept
 
 
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:

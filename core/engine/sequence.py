@@ -1,66 +1,28 @@
 """A request inside the engine: its prompt, its answer so far, and where its time went."""
 
-import asyncio
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
-from core.assistant import Sampling
-from core.conversation import Answer, Conversation, Ending, Event, Figures
+from core.conversation import Answer, Ending, Figures, Piece
+from core.engine.kv import KV
+from core.engine.model import Pass
 from core.engine.prompt import Ints, Prompt
+from core.engine.request import Request
 from core.engine.scheduler import Job
 from core.engine.tokenizer import Detokenizer
-
-if TYPE_CHECKING:
-    import torch
-
-    from core.engine.layers import KV
-
-Sent = Event | BaseException
-
-
-class Outlet:
-    """Carries events from the model thread to the coroutine that reads them."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Sent] = asyncio.Queue()
-
-    def send(self, event: Sent) -> None:
-        """From any thread."""
-        with suppress(RuntimeError):  # a loop that has ended reads nothing any more
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
-
-    async def receive(self) -> Event:
-        event = await self._events.get()
-        if isinstance(event, BaseException):
-            raise event
-        return event
-
-
-@dataclass(slots=True, eq=False)
-class Request:
-    """A question on its way to the model thread; `closed` is noticed before the next step."""
-
-    conversation: Conversation
-    sampling: Sampling
-    send: Callable[[Sent], None]
-    closed: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Sequence(Job):
     prompt: Prompt
-    sampling: Sampling
+    request: Request
     detokenizer: Detokenizer
-    generator: "torch.Generator"
-    request: "Request"
+    generator: torch.Generator
     clock: Callable[[], float]
-    kv: "KV | None" = None
+    kv: KV | None = None
     reused: int = 0  # rows of the prompt that were taken from the cache
     missing: list[str] = field(default_factory=list)  # ids of pictures still to be looked at
     new_pictures: int = 0
@@ -78,15 +40,44 @@ class Sequence(Job):
         self.since = now
 
     @property
-    def computed(self) -> "KV":
+    def computed(self) -> KV:
         """Its keys and values, from admission on."""
         if self.kv is None:
             raise RuntimeError("not admitted")
         return self.kv
 
-    def keys(self, following: list[int]) -> Ints:
+    def decode_pass(self) -> Pass:
+        position = self.prompt.next_position + len(self.answer_ids) - 1
+        ids = np.array(self.answer_ids[-1:], np.int64)
+        return Pass(self.computed, ids, np.full((3, 1), position), [], True)
+
+    def prefill_pass(self, rows: int, features: Callable[[str], torch.Tensor]) -> Pass:
+        """The next `rows` of the prompt; `features` of a picture are (1 + deepstack, image tokens, hidden)."""
+        kv, prompt = self.computed, self.prompt
+        first, stop = kv.length, kv.length + rows
+        parts = []
+        for span in prompt.spans:
+            begin, end = max(span.start, first), min(span.stop, stop)
+            if begin < end:
+                own = features(span.image.id)[:, begin - span.start : end - span.start]
+                parts.append((begin - first, own))
+        return Pass(kv, prompt.ids[first:stop], prompt.positions[:, first:stop], parts, stop == len(prompt.ids))
+
+    def closing_pass(self, closing: list[int]) -> Pass:
+        """What follows an answer whatever is asked next, and the answer's last token, which nothing needed so far."""
+        kv = self.computed
+        ids = self.rows_with(closing)[kv.length :]
+        position = self.prompt.next_position + kv.length - len(self.prompt.ids)
+        return Pass(kv, ids, np.tile(np.arange(position, position + len(ids)), (3, 1)), [], False)
+
+    def rows_with(self, following: list[int]) -> Ints:
         """What its rows hold: prompt, answer, and what follows. The last token of an answer may not be computed yet."""
         return np.concatenate([self.prompt.keys, np.array([*self.answer_ids, *following], np.int64)])
+
+    def say(self, text: str) -> None:
+        if text:
+            self.text += text
+            self.request.send(Piece(text))
 
     def answer(self, ending: Ending) -> Answer:
         figures = replace(

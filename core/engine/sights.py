@@ -1,4 +1,4 @@
-"""Pictures that are being looked at, each once for whoever needs it, a slice at a time."""
+"""Pictures: looked at once for whoever needs them, a slice at a time; their features while a request needs them."""
 
 import time
 from collections import OrderedDict
@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from core.conversation import Image
+from core.engine.cache import Cache
 from core.engine.vision import Vision
+
+AHEAD = 16  # pictures that may wait to be looked at before anybody asks
 
 
 @dataclass(slots=True)
@@ -20,19 +23,22 @@ class _Sight:
 
 
 class Sights:
-    """Belongs to the model thread."""
+    """Belongs to the model thread. Features are (1 + deepstack, image tokens, hidden) of `dtype`."""
 
-    def __init__(self, vision: Vision) -> None:
+    def __init__(self, vision: Vision, cache: Cache, dtype: torch.dtype) -> None:
         self._vision = vision
+        self._cache = cache
+        self._dtype = dtype
         self._open: OrderedDict[str, _Sight] = OrderedDict()
+        self._features: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def begin(self, image: Image) -> None:
-        """Open it for later; `next` finds it in order."""
-        if image.id not in self._open:
-            self._open[image.id] = _Sight(image, self._vision.look(image.data), self._patches(image))
+    def look_ahead(self, image: Image) -> None:
+        """Open it for later, unless there are too many or it is known; `next` finds it in order."""
+        if len(self._open) < AHEAD and self._cache.picture(image.id) is None:
+            self._begin(image)
 
     def next(self) -> Image | None:
         return next((sight.image for sight in self._open.values()), None)
@@ -42,13 +48,9 @@ class Sights:
         sight = self._open.get(image.id)
         return sight.patches if sight else self._patches(image)
 
-    def look(self, image: Image, seconds: float) -> Tensor | None:
-        """Go on for about so long; its features (1 + deepstack, image tokens, hidden) once it is done.
-
-        Raises what decoding it raises; it is closed then.
-        """
-        self.begin(image)
-        sight, begin, slices = self._open[image.id], time.monotonic(), 0
+    def look(self, image: Image, seconds: float) -> bool:
+        """Go on for about so long; True once it is done. Raises what decoding it raises; it is closed then."""
+        sight, begin, slices = self._begin(image), time.monotonic(), 0
         try:
             with torch.inference_mode():
                 while not slices or (time.monotonic() - begin) * (1 + 0.5 / slices) < seconds:
@@ -56,16 +58,34 @@ class Sights:
                     slices += 1
         except StopIteration as done:
             self.close(image.id)
-            features: Tensor = done.value
-            return features
+            self._features[image.id] = done.value.to(self._dtype, copy=True)
+            self._cache.keep_picture(image.id, self._features[image.id])
+            return True
         except Exception:
             self.close(image.id)
             raise
-        return None
+        return False
 
-    def close(self, image_id: str) -> None:
-        self._open.pop(image_id, None)
+    def close(self, name: str) -> None:
+        self._open.pop(name, None)
+
+    def known(self, name: str) -> bool:
+        """Whether its features are there; they stay until `keep` is called without it."""
+        if name not in self._features and (found := self._cache.picture(name)) is not None:
+            self._features[name] = found
+        return name in self._features
+
+    def features(self, name: str) -> Tensor:
+        return self._features[name]
+
+    def keep(self, names: set[str]) -> None:
+        self._features = {name: features for name, features in self._features.items() if name in names}
+
+    def _begin(self, image: Image) -> _Sight:
+        if image.id not in self._open:
+            self._open[image.id] = _Sight(image, self._vision.look(image.data), self._patches(image))
+        return self._open[image.id]
 
     def _patches(self, image: Image) -> int:
         height, width = self._vision.grid(image.width, image.height)
-        return height * width * int(self._vision.merge) ** 2
+        return int(height * width * self._vision.merge**2)

@@ -18,7 +18,6 @@ QWEN3_VL = {
     "size": {"shortest_edge": 65536, "longest_edge": 16777216},
     "patch_size": 16,
     "temporal_patch_size": 2,
-    "merge_size": 2,
     "image_mean": [0.5, 0.5, 0.5],
     "image_std": [0.5, 0.5, 0.5],
 }
@@ -30,8 +29,8 @@ class Vision:
     def __init__(self, visual: Any, settings: dict[str, Any]) -> None:
         self._visual = visual
         settings = {key: settings.get(key, default) for key, default in QWEN3_VL.items()}
-        self._processor = Qwen2VLImageProcessorPil(**settings)
-        self.merge = settings["merge_size"]
+        self.merge = int(visual.config.spatial_merge_size)  # patches of an image token, each way
+        self._processor = Qwen2VLImageProcessorPil(**settings | {"merge_size": self.merge})
         size = settings["size"]
         self.grid = Grid(settings["patch_size"] * self.merge, size["shortest_edge"], size["longest_edge"])
 

@@ -38,7 +38,7 @@ class Reference:
             processed = self.processor(images=pictures, return_tensors="pt")
             inputs = {"pixel_values": processed["pixel_values"], "image_grid_thw": processed["image_grid_thw"]}
             parts = text.split("<|image_pad|>")
-            tokens = (inputs["image_grid_thw"].prod(-1) // 4).tolist()
+            tokens = (inputs["image_grid_thw"].prod(-1) // self.processor.merge_size**2).tolist()
             text = parts[0] + "".join("<|image_pad|>" * n + part for n, part in zip(tokens, parts[1:], strict=True))
         ids = torch.tensor([self.tokenizer(text)["input_ids"]])
         pad = self.tokenizer.convert_tokens_to_ids("<|image_pad|>")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.engine.cache import Cache, Disk
-from core.engine.layers import KV
+from core.engine.kv import KV
 from core.engine.prompt import Ints
 
 MUCH = 10**9
@@ -17,8 +17,8 @@ def rows(*numbers: int) -> Ints:
     return np.array(numbers, np.int64)
 
 
-def make_kv(length: int = 0, seed: int = 0, half: bool = True) -> KV:
-    kv = KV(layers=2, heads=2, capacity=16, dim=4, half=half)
+def make_kv(length: int = 0, seed: int = 0, dtype: torch.dtype = torch.float16) -> KV:
+    kv = KV(layers=2, heads=2, capacity=16, dim=4, dtype=dtype)
     random = torch.Generator().manual_seed(seed)
     for layer in range(2):
         kv.write(layer, torch.randn(length, 4, 4, generator=random))
@@ -30,13 +30,13 @@ def open_cache(folder: Path, identity: str = "model-1", limit: int = MUCH, disk:
     return Cache(limit, Disk(folder, identity, disk))
 
 
-@pytest.mark.parametrize("half", [True, False])
-def test_the_longest_known_beginning_is_taken_over_exactly(half: bool) -> None:
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_longest_known_beginning_is_taken_over_exactly(dtype: torch.dtype) -> None:
     cache = Cache(MUCH, None)
-    kept = make_kv(5, half=half)
+    kept = make_kv(5, dtype=dtype)
     cache.keep(rows(1, 2, 3, 4, 5), kept)
     cache.keep(rows(1, 2, 9), make_kv(3, seed=1))
-    kv = make_kv(half=half)
+    kv = make_kv(dtype=dtype)
     assert cache.resume(rows(1, 2, 3, 4, 8, 8), kv) == 4
     assert torch.equal(kv.rows[:, :, :4], kept.rows[:, :, :4])
 

@@ -15,7 +15,7 @@ from core.engine.engine import Engine
 from core.errors import BadQuestion, Busy, ModelMissing, OperatorError
 from tests.core.engine.conftest import Start
 from tests.core.engine.reference import Reference
-from tests.core.engine.tiny import ask, make_image, read
+from tests.core.engine.tiny import ask, make_image, make_model, read
 
 GREEDY = Sampling(max_new_tokens=12)
 
@@ -28,6 +28,15 @@ async def test_an_answer_equals_transformers_generate(start: Start, reference: R
     assert answer.ending is Ending.LENGTH
     assert answer.figures.answer_tokens == 12
     assert events[0] == Looking(1, 1)
+
+
+async def test_image_tokens_of_one_patch_equal_transformers_generate(start: Start, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "model", merge=1)
+    question = ask("Compare.", make_image(1, 160, 64), make_image(2, 96, 112))
+    async with start(model=str(folder)) as engine:
+        answer, _ = await read(engine, question, GREEDY)
+    assert answer.figures.prompt_tokens > 40 + 42
+    assert answer.text == Reference(folder).generate(question, 12)
 
 
 async def test_a_text_without_a_picture_equals_transformers_generate(start: Start, reference: Reference) -> None:

@@ -7,13 +7,16 @@ import pytest
 import torch
 
 from core.engine.checkpoint import Checkpoint
-from core.engine.compare import differ, follow
 from core.engine.config import Precision
+from core.engine.kernel import Kernel, Unavailable, load
+from core.engine.kv import KV
 from core.engine.model import Model
+from core.engine.pack import Pack, Segment
 from core.engine.prompt import Prompter
 from core.engine.quantize import PART, BFloat16Linear, Float16Linear, Foundry, Int8Linear, quantize
 from core.engine.tokenizer import Tokenizer
 from core.errors import ModelMissing, OperatorError
+from core.measure.compare import differ, follow
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image
 
@@ -31,26 +34,79 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
     return float((found - exact).norm() / exact.norm())
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7, 300])
-def test_int8_loses_only_what_rounding_the_weights_loses(rows: int) -> None:
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    return load(tmp_path_factory.mktemp("kernel"))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 13, 300])
+def test_int8_loses_only_what_rounding_the_weights_loses(kernel: Kernel, rows: int) -> None:
     x, weight, bias, exact = case(rows)
-    rounded, scale = quantize(weight)
-    floor = error(x @ (rounded * scale[:, None]).T + bias, exact)
-    found = error(Int8Linear(rounded, scale, bias)(x), exact)
-    assert found < 1.1 * floor
+    made = quantize(weight, bias)
+    rounded = made["panels"].transpose(1, 2).reshape(96, 64) * made["scale"][:, None]
+    floor = error(x @ rounded.T + bias, exact)
+    found = error(Int8Linear(kernel, made)(x), exact)
+    assert found < 1.01 * floor
     assert found < 0.01
 
 
-def test_a_vocabulary_is_packed_in_parts() -> None:
-    x, weight, _, _ = case(2, out=PART + 100)
-    linear = Int8Linear(*quantize(weight), None)
-    assert len(linear.packed) == 2
-    assert error(linear(x), x @ weight.T) < 0.01
+def test_a_row_does_not_depend_on_the_rows_beside_it(kernel: Kernel) -> None:
+    x, weight, bias, _ = case(29)
+    linear = Int8Linear(kernel, quantize(weight, bias))
+    whole = linear(x)
+    for rows in (1, 2, 3, 4, 5, 6, 8, 14):
+        assert torch.equal(torch.cat([linear(part) for part in torch.split(x, rows)]), whole)
 
 
-def test_rows_of_zeros_stay_zero() -> None:
+def test_the_largest_sum_that_can_be_does_not_overflow(kernel: Kernel) -> None:
+    weight = torch.ones(16, 6144)
+    weight[1::2] = -1
+    y = Int8Linear(kernel, quantize(weight, None))(torch.full((1, 6144), 3.0))
+    assert torch.allclose(y, weight.sum(1)[None] * 3, rtol=1e-3)
+
+
+def test_a_vocabulary_that_fills_no_panel_and_more_than_one_part(kernel: Kernel) -> None:
+    x, weight, bias, exact = case(2, out=PART + 100)
+    assert error(Int8Linear(kernel, quantize(weight, bias))(x), exact) < 0.01
+
+
+def test_rows_of_zeros_stay_zero(kernel: Kernel) -> None:
     _, weight, _, _ = case(1)
-    assert not Int8Linear(*quantize(weight), None)(torch.zeros(2, 64)).any()
+    assert not Int8Linear(kernel, quantize(weight, None))(torch.zeros(2, 64)).any()
+
+
+@pytest.mark.parametrize("heads", [2, 8])
+def test_attention_of_the_kernel_equals_torchs(kernel: Kernel, heads: int) -> None:
+    random = torch.Generator().manual_seed(heads)
+    kvs = [KV(3, 2, capacity, 16, torch.float16) for capacity in (40, 900)]
+    for kv in kvs:
+        kv.rows.copy_(torch.randn(kv.rows.shape, generator=random))
+    segments = [Segment(kvs[0], 5, 30), Segment(kvs[1], 1, 800), Segment(kvs[1], 7, 0)]
+    queries = 5 * torch.randn(13, heads, 16, generator=random)
+    for layer in range(3):
+        ours, theirs = (Pack(segments, each).attend(layer, queries) for each in (kernel, None))
+        assert error(ours, theirs) < 1e-5
+        alone = Pack(segments[1:2], kernel).attend(layer, queries[5:6])
+        assert torch.equal(ours[5:6], alone)
+
+
+def test_without_a_compiler_float16_is_taken_and_a_sentence_says_what_to_install(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    model = Model(Checkpoint(tiny), Precision.INT8, tmp_path, threads=1)
+    assert model.precision is Precision.FLOAT16
+    assert "apt-get install gcc" in caplog.text
+
+
+def test_a_compiler_that_fails_is_said_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\necho immintrin.h is missing >&2; exit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(Unavailable, match="immintrin.h is missing"):
+        load(tmp_path / "kernel")
+    assert not list((tmp_path / "kernel").iterdir())
 
 
 @pytest.mark.parametrize(("kind", "limit"), [(Float16Linear, 5e-4), (BFloat16Linear, 5e-3)])
@@ -59,9 +115,9 @@ def test_16_bits_are_close(kind: type[torch.nn.Module], limit: float) -> None:
     assert error(kind(weight, bias)(x), exact) < limit
 
 
-def test_int8_weights_are_read_back_instead_of_made_again(tmp_path: Path) -> None:
+def test_int8_weights_are_read_back_instead_of_made_again(kernel: Kernel, tmp_path: Path) -> None:
     x, weight, bias, _ = case(3)
-    foundry = Foundry(Precision.INT8, tmp_path)
+    foundry = Foundry(Precision.INT8, kernel, tmp_path)
     made = foundry.linear("a", lambda: (weight, bias))(x)
 
     def forbidden() -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -70,9 +126,9 @@ def test_int8_weights_are_read_back_instead_of_made_again(tmp_path: Path) -> Non
     assert torch.equal(foundry.linear("a", forbidden)(x), made)
 
 
-def test_half_written_int8_weights_are_made_again(tmp_path: Path) -> None:
+def test_half_written_int8_weights_are_made_again(kernel: Kernel, tmp_path: Path) -> None:
     x, weight, bias, _ = case(3)
-    foundry = Foundry(Precision.INT8, tmp_path)
+    foundry = Foundry(Precision.INT8, kernel, tmp_path)
     made = foundry.linear("a", lambda: (weight, bias))(x)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])

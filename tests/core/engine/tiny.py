@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
 
 
-def make_model(folder: Path, seed: int = 0) -> Path:
+def make_model(folder: Path, seed: int = 0, merge: int = 2) -> Path:
     """Writes the checkpoint; wide initial weights, so that different inputs get clearly different answers."""
     tokenizer = Tokenizer(DEMO)
     text = {
@@ -31,7 +32,7 @@ def make_model(folder: Path, seed: int = 0) -> Path:
     }  # fmt: skip
     vision = {
         "depth": 4, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64, "patch_size": 16,
-        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 64, "num_position_embeddings": 64,
+        "spatial_merge_size": merge, "temporal_patch_size": 2, "out_hidden_size": 64, "num_position_embeddings": 64,
         "deepstack_visual_indexes": [0, 2], "initializer_range": 0.2,
     }  # fmt: skip
     names = {"image_token_id": "image_pad", "video_token_id": "video_pad"}
@@ -44,7 +45,8 @@ def make_model(folder: Path, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copy(DEMO / name, folder)
-    (folder / "preprocessor_config.json").write_text('{"size": {"shortest_edge": 4096, "longest_edge": 262144}}')
+    settings = {"size": {"shortest_edge": 4096, "longest_edge": 262144}, "merge_size": merge}
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
     return folder
 
 

@@ -84,7 +84,7 @@ def _look(model: Model, image: Image) -> Tensor:
                 next(work)
             except StopIteration as done:
                 features: Tensor = done.value
-                return features.half() if model.half else features
+                return features.to(model.dtype)
 
 
 def _image(path: Path) -> Image:

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core.engine.__main__ import app
-from core.engine.bench import Other, make_picture
+from core.measure.bench import Figures
+from core.measure.commands import app
+from core.measure.goals import write_table
+from core.measure.scene import make_picture
+from core.measure.server import Server
+from core.measure.target import Writing
 from tests.core.engine.tiny import ask, make_image
 
 
@@ -45,7 +49,7 @@ def server() -> Iterator[str]:
 
 
 async def test_another_server_is_asked_the_same(server: str) -> None:
-    writing = await Other(server, None).ask(ask("What is it?", make_image(1)), 9)
+    writing = await Server(server, None).ask(ask("What is it?", make_image(1)), 9, Writing())
     assert writing.text == "one two three"
     assert writing.tokens == 5
     assert writing.first_token_s > 0
@@ -57,8 +61,11 @@ def test_bench_prints_every_figure_of_both(tiny: Path, tmp_path: Path, server: s
     options = ["--conversations", "2", "--tokens", "6", "--cache", str(tmp_path), "--threads", "1", "--json"]
     result = CliRunner().invoke(app, ["bench", str(tiny), "--against", server, *options], catch_exceptions=False)
     figures = json.loads(result.stdout)
-    assert figures["ours"]["first_token_s"] > figures["ours"]["followup_first_token_s"] > 0
-    assert figures["ours"]["peak_memory_bytes"] > 1e7
+    assert figures["here"]["first_token_s"] > figures["here"]["followup_first_token_s"] > 0
+    assert figures["here"]["peak_memory_bytes"] > 1e7
+    assert figures["here"]["load_s"] > figures["here"]["restart_followup_first_token_s"] > 0
+    assert figures["here"]["longest_pause_s"] > 0
+    assert None not in figures["here"].values()
     assert figures["other"]["first_token_s"] > 0
     assert figures["other"]["load_s"] is None
 
@@ -72,11 +79,29 @@ def test_compare_finds_no_difference_between_a_precision_and_itself(tiny: Path, 
     assert "100.0%" in result.stdout
 
 
-def test_crowd_tells_pauses_and_memory(tiny: Path, tmp_path: Path) -> None:
+def test_the_goals_are_a_table_that_says_what_was_reached() -> None:
+    here: Figures = {"first_token_s": 6.0, "decode_tokens_per_s": 9.0, "longest_pause_s": 2.0, "peak_memory_bytes": 3e9}
+    other: Figures = {
+        "first_token_s": 12.0,
+        "decode_tokens_per_s": 10.0,
+        "longest_pause_s": 9.0,
+        "peak_memory_bytes": None,
+    }
+    lines = list(write_table({"here": here, "other": other}, 8))
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[2] == "| first token, cold | 0.6 | 6.00 s | 12.00 s | 0.50 | reached |"
+    assert lines[3] == "| decode, one conversation | 1.0 | 9.00 tokens/s | 10.00 tokens/s | 0.90 | missed |"
+    assert any(line.endswith("| 1.5 s | 2.00 s | 9.00 s | 0.22 | missed |") for line in lines)
+    assert any(line.endswith("| 3.00 GB |  |  |  |") for line in lines)
+    assert len(list(write_table({"here": here}, 8))) == len(lines)
+
+
+def test_crowd_tells_pauses_estimates_and_memory(tiny: Path, tmp_path: Path) -> None:
     options = ["--conversations", "2", "--seconds", "0.2", "--tokens", "6", "--cache", str(tmp_path)]
     result = CliRunner().invoke(app, ["crowd", str(tiny), *options], catch_exceptions=False)
-    assert result.stdout.count("│") == 2 * 5  # two visits
-    assert "GB" in result.stdout
+    assert result.stdout.count("\n| ") == 2
+    for found in ("longest pause of any running answer: ", "on average", "GB of a budget of "):
+        assert found in result.stdout
 
 
 def test_every_made_up_picture_is_new() -> None:

@@ -1,0 +1,103 @@
+/* Attention of query rows over float16 keys and values. Each row names the conversation it belongs to and how much of it
+ * it sees, so that decoding and prefill, of one conversation or many, are the same; no row depends on another.
+ *
+ * A layer's keys are (kv_heads, capacity, dim), its values follow in the same shape, then comes the next layer. All heads
+ * that share a key head are done together, so that keys and values come from memory once.
+ */
+#include "work.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    const float *queries;     /* (rows, heads, dim) */
+    const int64_t (*seen)[3]; /* (rows,): address of the first layer's keys, capacity, rows seen */
+    float *y;                 /* (rows, heads, dim) */
+    float *scores;            /* (threads, heads / kv_heads, stride) */
+    int64_t rows, heads, kv_heads, dim, layer, stride;
+    int64_t next, next_thread;
+} Attention;
+
+static __m256 load_half(const uint16_t *x) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)x)); }
+
+static float add_up(__m256 x) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+
+/* e^x for x <= 0, to 2e-7 of it: 2^n times a polynomial (Cephes). */
+static __m256 exponential(__m256 x) {
+    x = _mm256_max_ps(x, _mm256_set1_ps(-87.0f));
+    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
+    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), x);
+    const float factors[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f, 1, 1};
+    __m256 y = _mm256_set1_ps(1.9875691500e-4f);
+    for (int i = 0; i < 7; i++)
+        y = _mm256_fmadd_ps(y, x, _mm256_set1_ps(factors[i]));
+    __m256i power = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_mul_ps(y, _mm256_castsi256_ps(power));
+}
+
+static float dot(const float *x, const uint16_t *key, int64_t dim) {
+    __m256 sum = _mm256_setzero_ps();
+    for (int64_t i = 0; i < dim; i += 8)
+        sum = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), load_half(key + i), sum);
+    return add_up(sum);
+}
+
+/* y += weight * value */
+static void add(float *y, float weight, const uint16_t *value, int64_t dim) {
+    for (int64_t i = 0; i < dim; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_fmadd_ps(_mm256_set1_ps(weight), load_half(value + i), _mm256_loadu_ps(y + i)));
+}
+
+/* In place; `count` is a multiple of 8 and ends with -INFINITY. */
+static void softmax(float *scores, int64_t count) {
+    float most = scores[0];
+    for (int64_t i = 1; i < count; i++)
+        most = scores[i] > most ? scores[i] : most;
+    __m256 sum = _mm256_setzero_ps();
+    for (int64_t i = 0; i < count; i += 8) {
+        __m256 each = exponential(_mm256_sub_ps(_mm256_loadu_ps(scores + i), _mm256_set1_ps(most)));
+        _mm256_storeu_ps(scores + i, each);
+        sum = _mm256_add_ps(sum, each);
+    }
+    __m256 whole = _mm256_set1_ps(1 / add_up(sum));
+    for (int64_t i = 0; i < count; i += 8)
+        _mm256_storeu_ps(scores + i, _mm256_mul_ps(_mm256_loadu_ps(scores + i), whole));
+}
+
+/* The query heads of one row that share the key head. */
+static void attend_row(const Attention *job, int64_t row, int64_t head, float *scores) {
+    int64_t dim = job->dim, groups = job->heads / job->kv_heads, stride = job->stride;
+    int64_t capacity = job->seen[row][1], length = job->seen[row][2], padded = (length + 7) / 8 * 8;
+    const uint16_t *layer = (const uint16_t *)job->seen[row][0] + job->layer * 2 * job->kv_heads * capacity * dim;
+    const uint16_t *keys = layer + head * capacity * dim, *values = keys + job->kv_heads * capacity * dim;
+    const float *queries = job->queries + (row * job->heads + head * groups) * dim;
+    float *y = job->y + (row * job->heads + head * groups) * dim, scale = 1 / sqrtf(dim);
+    for (int64_t seen = 0; seen < padded; seen++)
+        for (int64_t group = 0; group < groups; group++)
+            scores[group * stride + seen] =
+                seen < length ? scale * dot(queries + group * dim, keys + seen * dim, dim) : -INFINITY;
+    for (int64_t group = 0; group < groups; group++)
+        softmax(scores + group * stride, padded);
+    memset(y, 0, groups * dim * sizeof(float));
+    for (int64_t seen = 0; seen < length; seen++)
+        for (int64_t group = 0; group < groups; group++)
+            add(y + group * dim, scores[group * stride + seen], values + seen * dim, dim);
+}
+
+static void attend_rows(void *data) {
+    Attention *job = data;
+    float *scores = job->scores + take(&job->next_thread, 1) * job->heads / job->kv_heads * job->stride;
+    for (int64_t piece; (piece = take(&job->next, 1)) < job->rows * job->kv_heads;)
+        attend_row(job, piece % job->rows, piece / job->rows, scores); /* one head's keys stay in the cache */
+}
+
+/* dim is a multiple of 8, and so is stride, which no row may see more than. */
+void attend(const float *queries, const int64_t (*seen)[3], float *y, float *scores, int64_t rows, int64_t heads,
+            int64_t kv_heads, int64_t dim, int64_t layer, int64_t stride, int threads) {
+    Attention job = {queries, seen, y, scores, rows, heads, kv_heads, dim, layer, stride, 0, 0};
+    GOMP_parallel(attend_rows, &job, threads, 0);
+}

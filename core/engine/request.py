@@ -1,0 +1,41 @@
+"""A question on its way to the model thread, and the way its events come back."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from core.assistant import Sampling
+from core.conversation import Conversation, Event
+
+Sent = Event | BaseException
+
+
+class Outlet:
+    """Carries events from the model thread to the coroutine that reads them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Sent] = asyncio.Queue()
+
+    def send(self, event: Sent) -> None:
+        """From any thread."""
+        with suppress(RuntimeError):  # a loop that has ended reads nothing any more
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    async def receive(self) -> Event:
+        event = await self._events.get()
+        if isinstance(event, BaseException):
+            raise event
+        return event
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """`closed` is noticed before the next step."""
+
+    conversation: Conversation
+    sampling: Sampling
+    send: Callable[[Sent], None]
+    closed: threading.Event = field(default_factory=threading.Event)
