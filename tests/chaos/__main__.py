@@ -1,4 +1,4 @@
-"""The long forms of the tests here: `python -m tests.chaos storm` and others. Exit status 1 when anything went wrong."""
+"""The long forms of the tests here: `python -m tests.chaos storm` and others. Exit status 1 when something is wrong."""
 
 import asyncio
 import tempfile
@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from tests.chaos.hostile import DOORS, MORE, send_hostile_files
+from tests.chaos.soak import LAG_S
+from tests.chaos.soak import MORE as MORE_MEMORY
+from tests.chaos.soak import soak as long_soak
 from tests.chaos.weather import Plan, Storm
 
 cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
@@ -46,6 +49,23 @@ def hostile(
     for line in findings.bad:
         print(line)
     if findings.bad or findings.grown > MORE:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def soak(
+    conversations: Annotated[int, typer.Option(help="At the same time, at all doors together.")] = 60,
+    minutes: Annotated[float, typer.Option(help="How long, after the warm-up.")] = 10.0,
+    warm_up: Annotated[float, typer.Option(help="Minutes until caches and workers are there.")] = 1.0,
+) -> None:
+    """Let people ask for a while, and watch answers, memory and the event loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        diary = asyncio.run(long_soak(Path(folder), conversations, 60 * minutes, 60 * warm_up))
+    print(diary)
+    for line in diary.errors:
+        print(line)
+    first, last = diary.thirds
+    if diary.errors or last > MORE_MEMORY * first or diary.lag_s(0.99) > LAG_S:
         raise typer.Exit(1)
 
 

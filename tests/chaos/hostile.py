@@ -1,4 +1,4 @@
-"""Hostile files through every door of the real service: `python -m tests.chaos hostile`. Each must be answered.
+"""Hostile files through every door of the real service. Each must be answered.
 
 Answered is: an answer about the picture, or one sentence that says what is wrong with the file; not the sentence for
 our own mistakes, and nothing that crashes or eats more memory than `MORE`.
@@ -9,29 +9,23 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tests.bots.slack.workspace import BOT, said
-from tests.bots.telegram.conftest import is_finished
-from tests.bots.telegram.server import Person
-from tests.chaos.people import is_growing
 from tests.chaos.site import Site
+from tests.chaos.talkers import PATIENCE_S, talker
 from tests.core.hostile import hostile_files
 
-DOORS = ("telegram", "slack", "web", "terminal")
+DOORS = ("telegram", "slack", "web", "api", "terminal")
 MORE = 300 << 20  # bytes that the service may grow by; files are decoded in processes of their own
-PATIENCE_S = 300.0  # for one answer; a decoder that hangs has 40 s, and four doors share two decoders
 AT_ONCE = 6  # files at a door
 QUESTION = "What is it?"
 OUR_MISTAKE = "went wrong"  # of the sentence for it
 SHORT = "[core.assistant]\nmax_new_tokens = 4\n[core.images]\nimage_tokens = 32\n"  # the files matter, not the answers
-
-Show = Callable[[Site, int, bytes], Awaitable[str]]
 
 
 @dataclass
@@ -75,7 +69,7 @@ async def _at_door(door: str, site: Site, files: Sequence[bytes], findings: Find
             findings.sent[door] += 1
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    words = await SHOW[door](site, number, data)
+                    words = await talker(door, site, number).ask(QUESTION, data)
             except (TimeoutError, httpx.HTTPError, RuntimeError) as error:
                 findings.bad.append(f"{door}: file {number}: {error!r}")
                 site.check_alive()
@@ -89,51 +83,3 @@ async def _at_door(door: str, site: Site, files: Sequence[bytes], findings: Find
                 print(f"{door}: {number} of {len(files)}", file=sys.stderr, flush=True)
 
     await asyncio.gather(*[work() for _ in range(AT_ONCE)])
-
-
-async def _on_telegram(site: Site, number: int, data: bytes) -> str:
-    chat = site.platforms.telegram.world.chat(20_000 + number)
-    Person(site.platforms.telegram, chat).sends_file(data, "picture.png", None, QUESTION)
-    while not (finished := [message for message in chat.by_bot() if is_finished(message)]):
-        site.check_alive()
-        await asyncio.sleep(0.1)
-    return str(finished[0]["text"])
-
-
-async def _on_slack(site: Site, number: int, data: bytes) -> str:
-    slack = site.platforms.slack
-    thread = slack.says(f"<@{BOT}> {QUESTION}", (slack.upload(data),), user=f"U{number}")
-    while True:
-        site.check_alive()
-        messages = slack.workspace.answers("C0GENERAL", thread)
-        if finished := [message for message in messages if not is_growing(slack, message)]:
-            return said(finished[0])
-        await asyncio.sleep(0.1)
-
-
-async def _on_the_web(site: Site, number: int, data: bytes) -> str:
-    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE_S, trust_env=False) as client:
-        form, files = {"query": QUESTION}, {"image": ("picture.png", data)}
-        answer = (await client.post("/api/v1/analyze", data=form, files=files)).json()
-    return str(answer.get("text") or answer["detail"])
-
-
-async def _in_the_terminal(site: Site, number: int, data: bytes) -> str:
-    path, out = site.folder / f"file {number}.png", site.folder / f"said {number}"
-    await asyncio.to_thread(path.write_bytes, data)
-    life = await site.nursery.bear("ask", str(path), QUESTION, "--config", str(site.config), out=out)
-    status = await life.ended
-    words = out.read_text("utf-8")
-    path.unlink()
-    out.unlink()
-    if status not in (0, 2) or "Traceback" in words:
-        raise RuntimeError(f"it ended with {status}: {words}")
-    return words
-
-
-SHOW: dict[str, Show] = {
-    "telegram": _on_telegram,
-    "slack": _on_slack,
-    "web": _on_the_web,
-    "terminal": _in_the_terminal,
-}

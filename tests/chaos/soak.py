@@ -1,0 +1,127 @@
+"""Many conversations at all doors for a while, with the demo model: who was answered, what memory and the loop did."""
+
+import asyncio
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+import httpx
+import psutil
+
+from tests.chaos.people import talks
+from tests.chaos.site import Site
+from tests.chaos.talkers import talker
+
+DOORS = ("telegram", "slack", "web", "api")
+BUSY = re.compile(  # the sentences of `Busy`, which all say when to come back
+    r"^(Too many questions are waiting already\. Please ask again|Too many pictures arrive at once\. Please try again"
+    r"|Please wait for the answers to your earlier questions|That is more than \d+ )"
+)
+WRONG = re.compile("went wrong|does not work|cannot save|restart", re.IGNORECASE)
+THINKING_S = 20.0  # seconds between an answer and the next question, at most; people read
+LAG_S = 0.05  # what the event loop may be late, at the 99th percentile
+MORE = 1.1  # times the memory of the first third that the last third may have
+ENGINE = "memory = 1.2"  # gigabytes: so that the caches are full soon, and what grows on is a leak
+
+
+@dataclass
+class Diary:
+    """By door: questions and how they ended. The service's memory in bytes; lags as (seconds, share of the looks)."""
+
+    questions: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
+    busy: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+    lags: list[tuple[float, float]] = field(default_factory=list)
+
+    def lag_s(self, share: float) -> float:
+        """No more than this, in that share of the looks."""
+        return next((seconds for seconds, below in self.lags if below >= share), float("inf"))
+
+    @property
+    def thirds(self) -> tuple[float, float]:
+        """The mean memory of the first and of the last third, in bytes."""
+        third = max(1, len(self.memory) // 3)
+        return fmean(self.memory[:third]), fmean(self.memory[-third:])
+
+    def __str__(self) -> str:
+        first, last = (size / 2**20 for size in self.thirds)
+        lines = ["| door | questions | answered | busy | errors |", "|---|---|---|---|---|"]
+        for door, count in sorted(self.questions.items()):
+            errors = sum(error.startswith(f"{door}:") for error in self.errors)
+            lines.append(f"| {door} | {count} | {self.answered[door]} | {self.busy[door]} | {errors} |")
+        lags = ", ".join(
+            f"p{100 * share:g} at most {1000 * self.lag_s(share):g} ms" for share in (0.5, 0.9, 0.99, 0.999)
+        )
+        memory = f"{first:.0f} MiB in the first third, {last:.0f} MiB in the last ({last / first:.2f})"
+        return "\n".join([*lines, "", f"- Event loop lag: {lags}.", f"- Memory: {memory}."])
+
+
+async def soak(
+    folder: Path, conversations: int, seconds: float, warm_up_s: float, doors: Sequence[str] = DOORS
+) -> Diary:
+    """What is in the diary begins after the warm-up."""
+    dice = random.Random(1)
+    async with Site(folder, doors, dice, ENGINE) as site:
+        await site.start()
+        await site.until_ready()
+        diary = Diary()
+        people = [
+            asyncio.create_task(_converse(doors[number % len(doors)], site, number, dice, diary, seconds))
+            for number in range(conversations)
+        ]
+        await asyncio.sleep(warm_up_s)
+        service, before, end = psutil.Process(site.life.pid), await _lags(site), time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            site.check_alive()
+            diary.memory.append(service.memory_info().rss)
+            await asyncio.sleep(min(1.0, left))
+            if not len(diary.memory) % 30:
+                print(f"{left:.0f} s to go, {diary.questions.total()} questions", file=sys.stderr, flush=True)
+        diary.lags = _shares(before, await _lags(site))
+        for person in people:
+            person.cancel()
+        await asyncio.gather(*people, return_exceptions=True)
+    return diary
+
+
+async def _converse(door: str, site: Site, number: int, dice: random.Random, diary: Diary, seconds: float) -> None:
+    """About one picture after the other, each with a follow-up, until cancelled."""
+    pause_s = min(THINKING_S, seconds / 3)
+    while True:
+        someone, talk = talker(door, site, number), dice.choice(talks())
+        for index, question in enumerate(talk.questions):
+            await asyncio.sleep(dice.uniform(0, pause_s))
+            diary.questions[door] += 1
+            try:
+                words = await someone.ask(question, None if index else talk.picture)
+            except Exception as error:  # whatever it is, it is to be in the diary
+                diary.errors.append(f"{door}: {error!r}")
+                break
+            if BUSY.search(words):
+                diary.busy[door] += 1
+                break  # the picture may not be there to ask on about
+            if not words.strip() or WRONG.search(words):
+                diary.errors.append(f"{door}: {words!r}")
+            else:
+                diary.answered[door] += 1
+
+
+async def _lags(site: Site) -> dict[float, float]:
+    """Upper bound in seconds -> looks at the event loop with at most that lag, since the start."""
+    async with httpx.AsyncClient(base_url=site.url, timeout=60, trust_env=False) as client:
+        text = (await client.get("/metrics")).text
+    found = re.findall(r'event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text)
+    return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
+
+
+def _shares(before: dict[float, float], after: dict[float, float]) -> list[tuple[float, float]]:
+    counts = {bound: count - before[bound] for bound, count in after.items()}
+    return [(bound, count / max(1.0, counts[float("inf")])) for bound, count in sorted(counts.items())]
