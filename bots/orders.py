@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncGenerator
 
+from bots.admin import ORDERS, administer
 from bots.extras import Offer, file_of
+from bots.house import House
 from bots.reply import File
-from bots.request import Memory, Request
+from bots.request import Request
 from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Ending, Event
 from core.errors import NotFound
@@ -17,14 +19,14 @@ def says(sentence: str) -> Answer:
     return Answer(sentence, Ending.DONE)
 
 
-async def obey(request: Request, assistant: Assistant, memory: Memory, voice: Voice) -> AsyncGenerator[Event | File]:
-    """Raises `NotFound`. An unknown command gets the help."""
+async def obey(request: Request, house: House, voice: Voice) -> AsyncGenerator[Event | File]:
+    """Raises `NotFound` and `NotAllowed`. An unknown command gets the help."""
+    assistant = house.assistant
     match request.command:
         case "new":
             await assistant.begin(request.conversation_id)
             yield says(voice.say("This is a new conversation. Send a picture and ask about it."))
-        case "forget":
-            await assistant.forget(request.conversation_id)
+        case "forget":  # which the desk has done: that comes before everything that waits, and before any word
             yield says(voice.say("Forgotten: this conversation and its pictures are deleted."))
         case "pictures":
             conversation = await assistant.history.load(request.conversation_id)
@@ -40,17 +42,19 @@ async def obey(request: Request, assistant: Assistant, memory: Memory, voice: Vo
             yield File("conversation.zip", await archive(conversation, voice))
             yield says("")
         case Offer.CSV | Offer.TEXT if request.wishes.files:
-            yield await _file(request, memory)
+            yield await _file(request, house)
             yield says("")
+        case command if command in ORDERS:
+            yield says(await administer(request, house, voice))
         case "stop":
             yield says(voice.say("Nothing is being written just now."))
         case _:
             yield says(request.help)
 
 
-async def _file(request: Request, memory: Memory) -> File:
+async def _file(request: Request, house: House) -> File:
     adapter = request.conversation_id.split(":")[0]
-    turn = await memory.turn_of_sent(adapter, request.about or "", request.conversation_id)
+    turn = await house.store.turn_of_sent(adapter, request.about or "", request.conversation_id)
     file = file_of(turn, Offer(request.command or "")) if turn else None
     if file is None:
         raise NotFound("I do not remember that answer any more. Please send the picture again.")

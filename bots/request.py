@@ -2,18 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from bots.extras import Offer, Wishes
-from core.conversation import Image, Turn
+from core.conversation import Image
 
-COMMANDS = frozenset({"start", "help", "new", "pictures", "remove", "export", "forget", "stop", "retry"})
+COMMANDS = frozenset(
+    {"start", "help", "new", "pictures", "remove", "export", "forget", "stop", "retry", "stats", "block", "unblock"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """`files` are downloaded when their turn has come; each raises `BotError`. `about` is the platform's id of the
-    bot's message that this one replies to. `person` is who asks, for the quotas. `help` is what /help says."""
+    bot's message that this one replies to. `person` is who asks, for the quotas: door and id. `admins` are ids alone.
+    `help` is what /help says."""
 
     conversation_id: str
     key: str
@@ -27,13 +29,9 @@ class Request:
     made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
     wishes: Wishes = field(default=Wishes())
     offer: Callable[[tuple[Offer, ...]], None] | None = None  # told what else of the answer can be had, before it ends
+    admins: frozenset[str] = frozenset()
 
-
-class Memory(Protocol):
-    """What knows which answer stands where: `storage.Store`."""
-
-    async def turn_of_sent(self, adapter: str, sent: str, conversation_id: str | None = None) -> Turn | None: ...
-
-    async def picture(self, image_id: str) -> Image:
-        """With the bytes that were sent, if those were kept. Raises `NotFound`."""
-        ...
+    @property
+    def user(self) -> str:
+        """The platform's id of who asks."""
+        return self.person.rpartition(":")[2]

@@ -4,33 +4,30 @@ The bot's own sentences are answers too, so that whatever is said goes through t
 here may be done again after a crash without anybody noticing.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from bots.extras import CLOSER, MOST_TOKENS, Offer, offers, shown
+from bots.house import House
 from bots.orders import obey, says
 from bots.reply import File
-from bots.request import Memory, Request
-from core.assistant import Assistant
+from bots.request import Request
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document
 from core.errors import BadImage, BadQuestion, NotAllowed, NotFound
-from core.images import Config as ImagesConfig
 from core.images import make_image
 from core.receipt import made_room
 from core.voice import Voice
 
 
-async def respond(
-    request: Request, assistant: Assistant, memory: Memory, images: ImagesConfig, voice: Voice
-) -> AsyncGenerator[Event | File]:
+async def respond(request: Request, house: House, voice: Voice) -> AsyncGenerator[Event | File]:
     """Raises `BotError` where asking the same again may help; what it would not help is only said."""
     try:
-        async with aclosing(_Response(request, assistant, memory, images, voice).events()) as events:
+        async with aclosing(_Response(request, house, voice).events()) as events:
             async for event in events:
                 if request.stopped():
-                    assistant.stop(request.conversation_id)
+                    house.assistant.stop(request.conversation_id)
                 yield event
     except (BadImage, BadQuestion, NotAllowed, NotFound) as error:
         yield says(voice.explain(error))
@@ -39,9 +36,7 @@ async def respond(
 @dataclass(slots=True)
 class _Response:
     request: Request
-    assistant: Assistant
-    memory: Memory
-    images: ImagesConfig
+    house: House
     voice: Voice
     notes: list[str] = field(default_factory=list)  # what was left out of the pictures
 
@@ -54,12 +49,12 @@ class _Response:
             case Offer.SMALL_PRINT:
                 return self._closer()
             case _:
-                return obey(self.request, self.assistant, self.memory, self.voice)
+                return obey(self.request, self.house, self.voice)
 
     async def _ask(self) -> AsyncGenerator[Event | File]:
         request = self.request
         pictures: list[Image] = []
-        if not await self.assistant.history.answered(request.key):  # else only its delivery was interrupted
+        if not await self.house.assistant.history.answered(request.key):  # else only its delivery was interrupted
             pictures = await self._look()
         if turn := await self._turn_about():
             pictures += [picture.image for picture in turn.pictures]
@@ -82,9 +77,9 @@ class _Response:
         """Answer once more: the last question, or the one whose answer stands in `about`."""
         request = self.request
         turn = await self._turn_about()
-        turns = (await self.assistant.history.load(request.conversation_id)).turns
+        turns = (await self.house.assistant.history.load(request.conversation_id)).turns
         if request.about is None or (turn is not None and turns and turn == turns[-1]):
-            events = self._shown(self.assistant.retry(request.conversation_id, request.key, request.person))
+            events = self._shown(self.house.assistant.retry(request.conversation_id, request.key, request.person))
         elif turn is not None:
             events = self._answer(Question(turn.text, tuple(picture.image for picture in turn.pictures)))
         else:  # it was never answered, so what was asked is asked again
@@ -98,9 +93,9 @@ class _Response:
         turn = await self._turn_about()
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
-        tokens = min(MOST_TOKENS, CLOSER * self.images.image_tokens)
-        sharper = self.images.model_copy(update={"image_tokens": tokens})
-        kept = [await self.memory.picture(picture.image.id) for picture in turn.pictures]
+        tokens = min(MOST_TOKENS, CLOSER * self.house.images.image_tokens)
+        sharper = self.house.images.model_copy(update={"image_tokens": tokens})
+        kept = [await self.house.store.picture(picture.image.id) for picture in turn.pictures]
         if not any(image.original for image in kept):
             raise NotFound(
                 "The picture as it was sent was too large to keep. Please send the part with the small print."
@@ -112,26 +107,26 @@ class _Response:
 
     def _answer(self, question: Question) -> AsyncGenerator[Event | File]:
         request = self.request
-        return self._shown(self.assistant.ask(request.conversation_id, question, request.key, request.person))
+        return self._shown(self.house.assistant.ask(request.conversation_id, question, request.key, request.person))
 
     def _shown(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event | File]:
         return shown(events, self._saved_turn, self._pictures, self.request.wishes, self.notes, self.voice)
 
     async def _saved_turn(self) -> Turn | None:
         """The turn that was just answered; tells what else of it can be had."""
-        turn = await self.assistant.history.answered(self.request.key)
+        turn = await self.house.assistant.history.answered(self.request.key)
         if self.request.offer is not None:
-            self.request.offer(offers(turn, self.images.image_tokens))
+            self.request.offer(offers(turn, self.house.images.image_tokens))
         return turn
 
     async def _pictures(self) -> tuple[Picture, ...]:
-        return (await self.assistant.history.load(self.request.conversation_id)).pictures
+        return (await self.house.assistant.history.load(self.request.conversation_id)).pictures
 
     async def _turn_about(self) -> Turn | None:
         if self.request.about is None:
             return None
         conversation_id = self.request.conversation_id
-        return await self.memory.turn_of_sent(conversation_id.split(":")[0], self.request.about, conversation_id)
+        return await self.house.store.turn_of_sent(conversation_id.split(":")[0], self.request.about, conversation_id)
 
     async def _look(self) -> list[Image]:
         """One file that cannot be looked at does not spoil the others."""
@@ -139,7 +134,7 @@ class _Response:
         errors: list[BadImage] = []
         for index, read in enumerate(self.request.files):
             try:
-                document = await open_document(await read(), self.request.text, self.images)
+                document = await open_document(await read(), self.request.text, self.house.images)
             except BadImage as error:
                 errors.append(error)
                 continue
@@ -154,10 +149,14 @@ class _Response:
         return pictures
 
     async def _keep(self, pictures: list[Image]) -> str:
-        numbers, gone = await self.assistant.add_pictures(self.request.conversation_id, pictures)
+        numbers, gone = await self.house.assistant.add_pictures(self.request.conversation_id, pictures)
         if gone:
             self.notes.append(made_room(gone, self.voice))
-        if len(numbers) == 1:
-            return self.voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
-        shown = ", ".join(map(str, numbers))
-        return self.voice.say("Got pictures {numbers}. What would you like to know?", numbers=shown)
+        return got(numbers, self.voice)
+
+
+def got(numbers: Sequence[int], voice: Voice) -> str:
+    """What is said to pictures without a question."""
+    if len(numbers) == 1:
+        return voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
+    return voice.say("Got pictures {numbers}. What would you like to know?", numbers=", ".join(map(str, numbers)))

@@ -58,9 +58,18 @@ class Mailbox(Protocol):
 Work = Callable[[Sequence[Message]], Awaitable[None]]
 
 
+@dataclass(slots=True)
+class _Lane:
+    """What one conversation waits for, the message being worked on included."""
+
+    messages: deque[Message]
+    task: asyncio.Task[None] | None = None
+
+
 class Inbox:
     """One adapter's messages. `work` gets one message, or all of one album; when it raises it is called again, and at
-    last the messages are kept for the next start."""
+    last the messages are kept for the next start. A message that `clears` its conversation goes before all that waits
+    there: that is given up, what is being worked on is cancelled, and the message's own work tells the mailbox."""
 
     def __init__(
         self,
@@ -71,6 +80,7 @@ class Inbox:
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = (1, 5, 30),
         settled: asyncio.Event | None = None,
+        clears: Callable[[Message], bool] = lambda message: False,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
@@ -79,7 +89,8 @@ class Inbox:
         self._gather_limit_s = gather_limit_s
         self._settled = settled  # whether the platform has handed over what it had; without it, that is not known
         self._pauses_s = pauses_s  # before each further attempt at what raised
-        self._lanes: dict[str, deque[Message]] = {}
+        self._clears = clears
+        self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> int:
@@ -99,7 +110,8 @@ class Inbox:
 
     def waiting(self, conversation_id: str) -> int:
         """Messages of a conversation that are not finished, the one being worked on included."""
-        return len(self._lanes.get(conversation_id, ()))
+        lane = self._lanes.get(conversation_id)
+        return len(lane.messages) if lane else 0
 
     async def close(self) -> None:
         """Cancel the work; what was not finished stays on disk."""
@@ -108,26 +120,31 @@ class Inbox:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _enqueue(self, message: Message) -> None:
-        lane = self._lanes.get(message.conversation_id)
-        if lane is not None:
-            lane.append(message)
+        before = self._lanes.get(message.conversation_id)
+        if before is not None and not self._clears(message):
+            before.messages.append(message)
             return
-        self._lanes[message.conversation_id] = deque([message])
-        task = asyncio.create_task(self._work_off(message.conversation_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        lane = self._lanes[message.conversation_id] = _Lane(deque([message]))
+        given_up = before.task if before else None
+        if given_up:
+            given_up.cancel()
+        lane.task = asyncio.create_task(self._work_off(message.conversation_id, lane, given_up))
+        self._tasks.add(lane.task)
+        lane.task.add_done_callback(self._tasks.discard)
 
-    async def _work_off(self, conversation_id: str) -> None:
-        lane = self._lanes[conversation_id]
+    async def _work_off(self, conversation_id: str, lane: _Lane, given_up: asyncio.Task[None] | None) -> None:
         try:
-            while lane:
-                batch = await self._gather(lane)
+            if given_up:
+                await asyncio.wait({given_up})
+            while lane.messages:
+                batch = await self._gather(lane.messages)
                 trace.begin(batch[0].key)
                 await self._finish(batch)
                 for _ in batch:
-                    lane.popleft()
+                    lane.messages.popleft()
         finally:
-            del self._lanes[conversation_id]
+            if self._lanes.get(conversation_id) is lane:
+                del self._lanes[conversation_id]
 
     async def _finish(self, batch: Sequence[Message]) -> None:
         """Tries again while the disk is full or the like, in the message's place in line."""

@@ -23,6 +23,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
     allow: tuple[str, ...] = Field(
         (), description='Who is answered: ids of people (U…), channels (C…) and workspaces (T…); "*" is everybody.'
     )
+    admins: tuple[str, ...] = Field(
+        (), description="Ids of people (U…) who may always ask, see stats and block others."
+    )
     threads: Literal["mention", "follow"] = Field(
         "mention", description='"follow" also answers without a mention in threads where the bot was asked before.'
     )
@@ -34,13 +37,13 @@ class Config(BaseModel, extra="forbid", frozen=True):
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
     api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
 
-    @field_validator("allow")
+    @field_validator("allow", "admins")
     @classmethod
-    def _check_ids(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
-        for entry in allow:
+    def _check_ids(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in ids:
             if entry != "*" and not _ID.fullmatch(entry):
                 raise ValueError(f"{entry} is no id of Slack's: a person's begins with U, a channel's with C; or \"*\"")
-        return allow
+        return ids
 
     @model_validator(mode="after")
     def _check_way_in(self) -> "Config":
@@ -53,4 +56,4 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return self
 
     def allows(self, user: str, channel: str, team: str) -> bool:
-        return not {"*", user, channel, team}.isdisjoint(self.allow)
+        return not {"*", user, channel, team}.isdisjoint((*self.allow, *self.admins))

@@ -27,7 +27,7 @@ EVENT_TYPE = "picture_answer"  # of our messages' metadata
 PLACEHOLDER = "…"
 
 
-class Draft:
+class SlackDraft:
     """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Draft:
         self._sent = list(sent)
         self._status = Status(slack, place, abilities)
 
-    async def __aenter__(self) -> "Draft":
+    async def __aenter__(self) -> "SlackDraft":
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -9,15 +9,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 
 from bots.extras import Offer
+from bots.house import House
 from bots.reply import Later, Refused
 from bots.slack.api import SlackApi
-from bots.slack.bot import Bot, payload, payload_of
+from bots.slack.clerk import Clerk
 from bots.slack.config import Config
-from bots.slack.message import Json, Message, command_of, removed_files
+from bots.slack.message import Json, Message, command_of, payload, removed_files
 from bots.slack.status import Place
 from bots.slack.text import plain
 from core.errors import OperatorError
@@ -31,10 +33,12 @@ THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 class Listeners:
     """`app` is Bolt's. It acknowledges after the listener by `process_before_response`; its default is before."""
 
-    def __init__(self, config: Config, slack: SlackApi, bot: Bot) -> None:
+    def __init__(self, config: Config, slack: SlackApi, clerk: Clerk, house: House) -> None:
         self._config = config
         self._slack = slack
-        self._bot = bot
+        self._clerk = clerk
+        self._desk = clerk.desk
+        self._house = house
         self._tasks: set[asyncio.Task[Any]] = set()
 
         async def authorize() -> AuthorizeResult:
@@ -59,11 +63,14 @@ class Listeners:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
 
-    async def _track(self, next_: Callable[[], Awaitable[None]]) -> None:
+    async def _track(self, context: AsyncBoltContext, next_: Callable[[], Awaitable[Any]]) -> Any:
+        """Around every listener; Slack is told that what a blocked person does has arrived, and that was it."""
         if task := asyncio.current_task():
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        await next_()
+        if context.user_id and await self._desk.is_blocked(context.user_id):
+            return BoltResponse(status=200)
+        return await next_()
 
     def _attach(self, app: AsyncApp) -> None:
         app.middleware(self._track)
@@ -89,51 +96,48 @@ class Listeners:
         if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
             return
         conversation_id, key = message.conversation(self._slack.team), message.key(self._slack.team)
-        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop" and self._allows(message)
-        if stops and await self._bot.stop_once(key, conversation_id, payload_of(message)):
+        written = payload("message", message=asdict(message))
+        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop" and self._clerk.allows(message)
+        if stops and await self._desk.stop_once(key, conversation_id, written):
             return
-        await self._bot.inbox.receive(key, conversation_id, payload_of(message))
+        await self._desk.inbox.receive(key, conversation_id, written)
 
     async def _is_for_bot(self, message: Message) -> bool:
         if message.direct or message.mentions(self._slack.bot):
             return True
         if self._config.threads == "mention" or message.top_level:
             return False
-        return await self._bot.takes_part(message.conversation(self._slack.team))
-
-    def _allows(self, message: Message | Place) -> bool:
-        return self._config.allows(message.user, message.channel, message.team)
+        return await self._clerk.takes_part(message.conversation(self._slack.team))
 
     async def _on_removed(self, event: Json) -> None:
         if not (files := removed_files(event)):
             return
-        before = event["previous_message"]
-        thread = before.get("thread_ts") or before["ts"]
-        conversation_id = f"slack:{self._slack.team}:{event['channel']}:{thread}"
         key = f"slack:removed:{event['channel']}:{event.get('event_ts') or event['ts']}"
-        await self._bot.inbox.receive(key, conversation_id, payload("removed", files=files))
+        await self._desk.inbox.receive(key, key, payload("removed", files=files))
 
     async def _on_file_deleted(self, event: Json) -> None:
         key = f"slack:deleted:{event['file_id']}"
-        await self._bot.inbox.receive(key, key, payload("removed", files=[event["file_id"]]))
+        await self._desk.inbox.receive(key, key, payload("removed", files=[event["file_id"]]))
 
     async def _on_reaction(self, event: Json) -> None:
         thumb, item = event["reaction"].partition("::")[0], event["item"]  # behind the colons is the skin's tone
         if thumb not in THUMBS or event.get("item_user") != self._slack.bot or "ts" not in item:
             return
-        if self._config.allows(event["user"], item["channel"], self._slack.team):
-            await self._bot.rate(item["ts"], THUMBS[thumb] if event["type"] == "reaction_added" else 0)
+        allowed = self._config.allows(event["user"], item["channel"], self._slack.team)
+        if allowed and self._house.store.ratings:
+            rating = THUMBS[thumb] if event["type"] == "reaction_added" else 0
+            await self._house.store.rate_sent("slack", item["ts"], rating)  # not written down first: no loss
 
     async def _on_session_stopped(self, event: Json) -> None:
         if thread := event.get("thread_ts"):
-            self._bot.stop(f"slack:{self._slack.team}:{event['channel']}:{thread}")
+            self._desk.stop(f"slack:{self._slack.team}:{event['channel']}:{thread}")
 
     # Buttons, the shortcut and its window
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         place = self._place(body)
-        if self._allows(place):
-            self._bot.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
+        if self._clerk.allows(place):
+            self._desk.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:
@@ -143,11 +147,11 @@ class Listeners:
         place = self._place(body, value["asked"])
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
         about = body["container"]["message_ts"]
-        if self._allows(place):
+        if self._clerk.allows(place):
             answer = hashlib.sha256(value["key"].encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{about}:{answer}"
             written = payload("button", place=asdict(place), command=command, about=about, key=value["key"])
-            await self._bot.inbox.receive(key, conversation_id, written)
+            await self._desk.inbox.receive(key, conversation_id, written)
         await ack()
 
     def _place(self, body: Json, asked: str = "") -> Place:
@@ -164,7 +168,7 @@ class Listeners:
 
     async def _open_window(self, body: Json) -> None:
         place = self._place(body, body["message"]["ts"])
-        voice = await self._bot.voice(place.user)
+        voice = await self._clerk.languages.voice(place.user)
         try:
             view = _window(json.dumps(asdict(place)), voice)
             await self._slack.call(self._slack.client.views_open(trigger_id=body["trigger_id"], view=view))
@@ -177,7 +181,7 @@ class Listeners:
         text = view["state"]["values"]["question"]["text"]["value"]
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
         written = payload("window", place=asdict(place), text=text)
-        await self._bot.inbox.receive(f"slack:window:{view['id']}", conversation_id, written)
+        await self._desk.inbox.receive(f"slack:window:{view['id']}", conversation_id, written)
         await ack()
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:

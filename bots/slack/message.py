@@ -1,5 +1,6 @@
 """What happened in Slack, out of its events: who asks what where, and which files belong to it. Talks to nobody."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ _COMMANDS = {
     "export": ("export", "导出"),
     "forget": ("forget", "忘记"),
     "stop": ("stop", "停止"),
+    "stats": ("stats", "统计"),
+    "block": ("block", "屏蔽"),
+    "unblock": ("unblock", "解除屏蔽"),
 }
 
 ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of what a person writes; a picture is one
@@ -72,10 +76,23 @@ class Message:
 def command_of(text: str) -> tuple[str | None, str]:
     """The command that a whole message is, and what follows it; else None and the text."""
     word, _, rest = text.lower().rstrip(" .!。！").partition(" ")
+    rest = rest.strip()
     for command, words in _COMMANDS.items():
-        if word in words and (not rest or (command == "remove" and rest.strip().isdecimal())):
-            return command, rest.strip()
+        if word in words and (not rest or _belongs(command, rest)):
+            return command, rest
     return None, text
+
+
+def _belongs(command: str, rest: str) -> bool:
+    """Whether that may follow the command: else the words are a question that happens to begin like it."""
+    if command in ("block", "unblock"):
+        return rest.startswith("@") and " " not in rest
+    return command == "remove" and rest.isdecimal()
+
+
+def payload(kind: str, **values: Any) -> str:
+    """What is written down of an event."""
+    return json.dumps({"kind": kind, **values})
 
 
 def pictures(files: tuple[Json, ...]) -> list[Json]:

@@ -9,7 +9,7 @@ from starlette.routing import Router
 from bots.house import House
 from bots.slack import socket, web
 from bots.slack.api import WISHES, SlackApi
-from bots.slack.bot import Bot
+from bots.slack.clerk import Clerk
 from bots.slack.config import Config
 from bots.slack.listeners import Listeners
 from core.errors import OperatorError
@@ -27,21 +27,21 @@ async def serve(config: Config, house: House) -> None:
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
-        bot = Bot(config, slack, house.assistant, house.store, house.images)
-        listeners = Listeners(config, slack, bot)
-        await bot.resume()
+        clerk = Clerk(config, slack, house)
+        listeners = Listeners(config, slack, clerk, house)
+        await clerk.resume()
         receiving = asyncio.create_task(_receive(config, slack, listeners.app, house.guests))
         try:
-            await asyncio.wait({receiving, bot.failure}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in (bot.failure, receiving):
+            await asyncio.wait({receiving, clerk.failure}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (clerk.failure, receiving):
                 if ended.done():
                     await ended
         finally:
             receiving.cancel()
             await asyncio.gather(receiving, return_exceptions=True)
             await listeners.close()
-            await bot.inbox.close()
-            bot.failure.cancel()
+            await clerk.desk.inbox.close()
+            clerk.failure.cancel()
 
 
 async def _receive(config: Config, slack: SlackApi, app: AsyncApp, router: Router | None) -> None:

@@ -14,7 +14,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
         default=(),
         description='Ids of users and chats that may ask; "*" means everybody. The bot tells strangers their id.',
     )
-    admins: tuple[int, ...] = Field(default=(), description="Ids of users who may always ask.")
+    admins: tuple[int, ...] = Field(
+        default=(), description="Ids of users who may always ask, see /stats and /block others."
+    )
     mode: Literal["polling", "webhook"] = Field(
         default="polling", description="Polling needs no open port; a webhook needs a public https address."
     )

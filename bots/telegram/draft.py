@@ -1,5 +1,6 @@
 """An answer being written in a Telegram chat: placeholder, edits, buttons. Knows no conversation and no model."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from core.voice import Voice
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
+TYPING_S = 4.0  # Telegram shows it for five seconds
 GENERAL_TOPIC = 1  # must be left out when sending to it
 
 
@@ -46,7 +48,8 @@ class Place:
 
 
 class TelegramDraft:
-    """A `bots.reply.Draft` of `Part`s. `first` means that nothing of the answer was posted before."""
+    """A `bots.reply.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
+    before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning."""
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class TelegramDraft:
         place: Place,
         voice: Voice,
         interval: float,
+        typing: Callable[[], None],
         first: bool = True,
         stoppable: bool = True,
         preview: bool = False,
@@ -69,8 +73,17 @@ class TelegramDraft:
         self._first = first
         self._stoppable = stoppable
         self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
+        self._typing = typing
+        self._typed = float("-inf")  # when, in loop time
         self._failures = 0
         self._offers: tuple[Offer, ...] = ()
+
+    async def __aenter__(self) -> "TelegramDraft":
+        self._show_typing()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pace.end(self)
 
     def offer(self, offers: tuple[Offer, ...]) -> None:
         """The finished answer gets a button for each."""
@@ -80,9 +93,13 @@ class TelegramDraft:
         return text.split(text_)
 
     async def status(self, sentence: str) -> bool:
-        return await self.preview(sentence or self._voice.say("One moment …"))
+        return await self._show_preview(sentence or self._voice.say("One moment …"))
 
     async def preview(self, text_: str) -> bool:
+        self._pace.grows(self._chat_id, self)
+        return await self._show_preview(text_)
+
+    async def _show_preview(self, text_: str) -> bool:
         if not self._preview:
             return False
         parts = text.split(text_)
@@ -201,9 +218,12 @@ class TelegramDraft:
     async def _write(self, rank: Rank, call: Callable[[], Awaitable[Result]]) -> Result:
         """One paced write. Raises `Later`, `Refused`, or what Telegram has against this very message."""
         try:
-            async with self._pace.turn(self._chat_id, rank):
+            async with self._pace.turn(self._chat_id, rank, self):
                 result = await call()
         except (BadRequest, ChatMigrated):
+            raise
+        except Later:  # a growing text has to wait
+            self._show_typing()
             raise
         except RetryAfter as error:
             seconds = wait_of(error)
@@ -216,6 +236,12 @@ class TelegramDraft:
             raise Later(min(30.0, 0.25 * 2**self._failures)) from error
         self._failures = 0
         return result
+
+    def _show_typing(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._typed >= TYPING_S:
+            self._typed = now
+            self._typing()
 
     def _refused(self, error: TelegramError) -> Refused:
         log.warning("Telegram takes no message in chat %s: %s", self._chat_id, error)

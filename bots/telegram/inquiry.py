@@ -61,6 +61,8 @@ def read(messages: Sequence[Message], me: User) -> Inquiry | None:
         text = "".join(text.split(maxsplit=1)[1:])
         if command not in COMMANDS:
             command = "help"
+        if command in ("block", "unblock") and not text and main.reply_to_message and main.reply_to_message.from_user:
+            text = str(main.reply_to_message.from_user.id)
     about = None
     replied = main.reply_to_message
     if replied and not replied.forum_topic_created:

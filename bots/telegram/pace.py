@@ -1,7 +1,10 @@
 """How often the bot may write: once a second in a chat, 20 times a minute in a group, 30 times a second in all.
 
 Shared by all drafts of a bot. A final edit goes before a placeholder, a placeholder before a text that still grows; a
-growing text never waits here, it is simply shown a little later. Source: https://core.telegram.org/bots/faq#broadcasting-to-users
+growing text never waits here, it is simply shown a little later. What was begun can always be ended: each placeholder
+keeps one write of its group's minute for its final edit, and while two answers grow in one chat neither is edited, as
+their ends may come together. So a final edit waits for one other write at most, beside other final edits.
+Source: https://core.telegram.org/bots/faq#broadcasting-to-users
 """
 
 import asyncio
@@ -22,12 +25,17 @@ class Rank(IntEnum):
     GROWING = 2
 
 
+SHARES = {Rank.FINAL: 1.0, Rank.POST: 0.8, Rank.GROWING: 0.66}  # of all chats' writes in a second
+
+
 @dataclass(slots=True)
 class _Chat:
     last: float  # when the last write was over: counted from there, no two can arrive closer than the pause
     window: deque[float] = field(default_factory=deque)  # ends of the writes of the last minute
     blocked_until: float = 0.0
     busy: bool = False
+    begun: set[object] = field(default_factory=set)  # answers that still need their final edit
+    growing: set[object] = field(default_factory=set)  # those of which there is text already
     line: list[tuple[Rank, int]] = field(default_factory=list)  # a heap of tickets
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,14 +55,15 @@ class Pace:
         self._began = self._now()  # a run before this one may have written just now
 
     @asynccontextmanager
-    async def turn(self, chat_id: int, rank: Rank) -> AsyncIterator[None]:
-        """One write to a chat. Raises `Later` for a growing text that cannot be shown now."""
+    async def turn(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
+        """One write to a chat for an answer. Raises `Later` for a growing text that cannot be shown now."""
         chat = self._chat(chat_id)
         if rank is Rank.GROWING:
             self._admit_growing(chat_id, chat)
         else:
-            await self._stand_in_line(chat_id, chat, rank)
+            await self._stand_in_line(chat_id, chat, rank, answer)
         chat.busy = True
+        chat.begun.add(answer)
         self._all.append(self._now())
         try:
             yield
@@ -64,31 +73,41 @@ class Pace:
             chat.window.append(chat.last)
             chat.wake()
 
+    def grows(self, chat_id: int, answer: object) -> None:
+        """There is text of it, so that it may end at any moment."""
+        self._chat(chat_id).growing.add(answer)
+
+    def end(self, answer: object) -> None:
+        for chat in self._chats.values():
+            chat.begun.discard(answer)
+            chat.growing.discard(answer)
+
     def block(self, chat_id: int, seconds: float) -> None:
         """Telegram asked to wait (429)."""
         self._chat(chat_id).blocked_until = self._now() + seconds
 
     def _admit_growing(self, chat_id: int, chat: _Chat) -> None:
-        if chat.busy or chat.line:
+        if chat.busy or chat.line or len(chat.growing) > 1:
             raise Later(self._pause_s / 2)
-        wait = self._wait(chat_id, chat)
+        wait = self._wait(chat_id, chat, Rank.GROWING, 0)
         if chat_id < 0:  # the fuller the minute, the longer the pause; the last quarter stays free for answers
-            recent, most = len(chat.window), self._group_per_minute * 3 // 4
+            begun = min(len(chat.begun), self._group_per_minute // 2)
+            recent, most = len(chat.window), min(self._group_per_minute * 3 // 4, self._group_per_minute - begun)
             wait = max(wait, chat.last + self._pause_s * 2 ** (recent * 5 / self._group_per_minute - 1) - self._now())
             if recent >= most:
                 wait = max(wait, chat.window[-most] + 60 - self._now())
-        if len(self._all) > self._all_per_second * 2 // 3:
-            wait = max(wait, self._pause_s / 2)
         if wait > 0:
             raise Later(wait)
 
-    async def _stand_in_line(self, chat_id: int, chat: _Chat, rank: Rank) -> None:
+    async def _stand_in_line(self, chat_id: int, chat: _Chat, rank: Rank, answer: object) -> None:
         ticket = (rank, next(self._tickets))
         heapq.heappush(chat.line, ticket)
         try:
             while True:
                 mine = not chat.busy and chat.line[0] == ticket
-                wait = self._wait(chat_id, chat) if mine else None
+                others = min(len(chat.begun - {answer}), self._group_per_minute // 2)
+                kept = others + 1 if rank is Rank.POST else 0
+                wait = self._wait(chat_id, chat, rank, kept) if mine else None
                 if wait is not None and wait <= 0:
                     return
                 with suppress(TimeoutError):
@@ -98,25 +117,27 @@ class Pace:
             heapq.heapify(chat.line)
             chat.wake()
 
-    def _wait(self, chat_id: int, chat: _Chat) -> float:
-        """Seconds until the next write to a chat is allowed; not positive when it is now."""
+    def _wait(self, chat_id: int, chat: _Chat, rank: Rank, kept: int) -> float:
+        """Seconds until the next write to a chat is allowed that leaves so many of its minute; not positive: now."""
         now = self._now()
         while chat.window and chat.window[0] <= now - 60:
             chat.window.popleft()
         while self._all and self._all[0] <= now - 1:
             self._all.popleft()
         ready = max(chat.last + self._pause_s, chat.blocked_until)
-        if chat_id < 0 and len(chat.window) >= self._group_per_minute:  # groups have negative ids
-            ready = max(ready, chat.window[-self._group_per_minute] + 60)
-        if len(self._all) >= self._all_per_second:
-            ready = max(ready, self._all[-self._all_per_second] + 1)
+        most = max(1, self._group_per_minute - kept)
+        if chat_id < 0 and len(chat.window) >= most:  # groups have negative ids
+            ready = max(ready, chat.window[-most] + 60)
+        share = max(1, int(self._all_per_second * SHARES[rank]))
+        if len(self._all) >= share:
+            ready = max(ready, self._all[-share] + 1)
         return ready - now
 
     def _chat(self, chat_id: int) -> _Chat:
         if chat_id not in self._chats:
             if len(self._chats) > 1000:
                 idle = self._now() - 120
-                self._chats = {k: c for k, c in self._chats.items() if c.line or c.busy or c.last > idle}
+                self._chats = {k: c for k, c in self._chats.items() if c.line or c.busy or c.begun or c.last > idle}
             self._chats[chat_id] = _Chat(last=self._began)
         return self._chats[chat_id]
 

@@ -3,7 +3,8 @@
 from telegram import CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
 from bots.extras import Offer
-from bots.telegram.desk import Desk, Store
+from bots.house import House
+from bots.telegram.clerk import Clerk
 from bots.telegram.draft import sent_id
 from bots.telegram.inquiry import conversation_of, is_for
 from core.voice import Voice
@@ -14,13 +15,16 @@ BUTTONS = frozenset({"retry", *Offer})
 class Reception:
     """`me` is the bot itself."""
 
-    def __init__(self, desk: Desk, me: User, store: Store) -> None:
-        self._desk = desk
+    def __init__(self, clerk: Clerk, me: User, house: House) -> None:
+        self._clerk = clerk
+        self._desk = clerk.desk
         self._me = me
-        self._store = store
+        self._store = house.store
 
     async def receive(self, update: Update) -> None:
         """Returns once the update is on disk, or was of no interest. Raises `BotError` when the disk fails."""
+        if update.effective_user and await self._desk.is_blocked(str(update.effective_user.id)):
+            return
         key = f"telegram:{self._me.id}:{update.update_id}"
         if update.callback_query:
             await self._receive_button(key, update, update.callback_query)
@@ -36,50 +40,39 @@ class Reception:
         if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
             return
         conversation_id = conversation_of(message)
-        if (
-            _is_stop(message)
-            and self._desk.is_busy(conversation_id)
-            and self._desk.allows(message.from_user, message.chat.id)
-        ):
-            await self._stop_once(key, conversation_id, update)
+        stops = _is_stop(message) and self._clerk.allows(message.from_user, message.chat.id)
+        if stops and await self._desk.stop_once(key, conversation_id, update.to_json()):
             return
         await self._desk.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
 
     async def _receive_button(self, key: str, update: Update, query: CallbackQuery) -> None:
         if not isinstance(query.message, Message):
-            self._desk.later(query.answer())
+            self._clerk.later(query.answer())
             return
         voice = Voice(query.from_user.language_code)
         conversation_id = conversation_of(query.message)
-        if not self._desk.allows(query.from_user, query.message.chat.id):
-            self._desk.later(
-                query.answer(voice.explain(self._desk.stranger(query.from_user, query.message.chat.id))[:200])
+        if not self._clerk.allows(query.from_user, query.message.chat.id):
+            self._clerk.later(
+                query.answer(voice.explain(self._clerk.stranger(query.from_user, query.message.chat.id))[:200])
             )
         elif query.data == "stop" and self._desk.stop(conversation_id):
-            self._desk.later(query.answer(voice.say("Stopping …")))
+            self._clerk.later(query.answer(voice.say("Stopping …")))
         elif query.data == "stop":
-            self._desk.later(query.answer(voice.say("This is finished already.")))
+            self._clerk.later(query.answer(voice.say("This is finished already.")))
             if query.message.text == voice.say("One moment …"):  # posted, but killed before it was written down
-                self._desk.later(query.message.delete())
+                self._clerk.later(query.message.delete())
         elif query.data in BUTTONS:
             # One press of one button counts, however often it is pressed.
             key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
             await self._desk.inbox.receive(key, conversation_id, update.to_json())
-            self._desk.later(query.answer())
+            self._clerk.later(query.answer())
 
     async def _receive_reaction(self, reaction: MessageReactionUpdated) -> None:
         """A thumb rates an answer; not written down first, a lost one is no loss."""
         emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
         rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
-        if self._store.ratings and reaction.user and self._desk.allows(reaction.user, reaction.chat.id):
+        if self._store.ratings and reaction.user and self._clerk.allows(reaction.user, reaction.chat.id):
             await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
-
-    async def _stop_once(self, key: str, conversation_id: str, update: Update) -> None:
-        """At once, not in line; written down all the same, so that a re-delivery does not stop a later answer."""
-        message = await self._store.put("telegram", key, conversation_id, update.to_json())
-        if message is not None:
-            self._desk.stop(conversation_id)
-            await self._store.finish([message.id])
 
 
 def _by_person(message: Message) -> bool:

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
-from telegram import Bot, BotCommand
+from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 from bots.house import House
+from bots.telegram.clerk import Clerk
 from bots.telegram.config import Config
-from bots.telegram.desk import Desk
 from bots.telegram.pace import Pace
 from bots.telegram.polling import insist, poll
 from bots.telegram.reception import Reception
@@ -34,17 +35,17 @@ async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
         settled = asyncio.Event()
-        desk = Desk(config, bot, bot.bot, house.assistant, house.store, house.images, pace, settled)
-        await _work(config, bot, desk, Reception(desk, bot.bot, house.store), settled)
+        clerk = Clerk(config, bot, bot.bot, house, pace, settled)
+        await _work(config, bot, clerk, Reception(clerk, bot.bot, house), settled)
     finally:
         await bot.shutdown()
 
 
-async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception, settled: asyncio.Event) -> None:
-    introducing = asyncio.create_task(_introduce(bot))
+async def _work(config: Config, bot: Bot, clerk: Clerk, reception: Reception, settled: asyncio.Event) -> None:
+    introducing = asyncio.create_task(_introduce(bot, config.admins))
 
     async def resume() -> None:
-        if waiting := await desk.inbox.resume():
+        if waiting := await clerk.desk.inbox.resume():
             log.info("%d messages were left to answer", waiting)
 
     try:
@@ -56,7 +57,7 @@ async def _work(config: Config, bot: Bot, desk: Desk, reception: Reception, sett
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)
-        await desk.close()
+        await clerk.close()
 
 
 def make_bot(config: Config) -> Bot:
@@ -77,8 +78,9 @@ def _connections(size: int, timeout: float) -> HTTPXRequest:
     )
 
 
-async def _introduce(bot: Bot) -> None:
-    """The commands' menu, in English for everybody and in Chinese for who speaks it. A courtesy: failing is fine."""
+async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
+    """The commands' menu, in English for everybody and in Chinese for who speaks it; admins see theirs in their own
+    chats with the bot. A courtesy: failing is fine."""
     for language in (None, "zh"):
         voice = Voice(language)
         commands = [
@@ -91,5 +93,13 @@ async def _introduce(bot: Bot) -> None:
             BotCommand("export", voice.say("Get this conversation as a file")),
             BotCommand("forget", voice.say("Delete this conversation and its pictures")),
         ]
+        theirs = [
+            BotCommand("stats", voice.say("How the service is doing")),
+            BotCommand("block", voice.say("Answer somebody no more: /block 12345")),
+            BotCommand("unblock", voice.say("Answer somebody again: /unblock 12345")),
+        ]
         with suppress(TelegramError):
             await bot.set_my_commands(commands, language_code=language)
+        for admin in admins:
+            with suppress(TelegramError):
+                await bot.set_my_commands([*commands, *theirs], BotCommandScopeChat(admin), language)

@@ -152,8 +152,8 @@ async def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
     board = Wide()
     events = [Waiting(2, 12.4), Waiting(1, None), Looking(1, 2), *words("ok")]
     await reply(stream(*events, pause=0.002), board, Voice("zh-hans"), (), Record())
-    assert "您排在第 2 位,大约还要 12 秒 …" in board.history
-    assert "正在看第 1 张图片(共 2 张)…" in board.history
+    assert "您排在第 2 位，大约还要 12 秒 …" in board.history
+    assert "正在看第 1 张图片（共 2 张）…" in board.history
     assert board.history[-1] == "ok"
 
 

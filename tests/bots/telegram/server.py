@@ -23,6 +23,7 @@ METHODS = {
     "getUpdates": "offset limit timeout allowed_updates",
     "setWebhook": "url* certificate ip_address max_connections allowed_updates drop_pending_updates secret_token",
     "deleteWebhook": "drop_pending_updates",
+    "getWebhookInfo": "",
     "sendMessage": "chat_id* message_thread_id text* parse_mode entities link_preview_options disable_notification "
     "protect_content reply_parameters reply_markup",
     "sendMessageDraft": "chat_id* message_thread_id draft_id* text parse_mode entities",
@@ -178,6 +179,9 @@ class BotApi:
         self.webhook = {}
         return True
 
+    async def _getWebhookInfo(self, _: Json) -> Json:
+        return {"url": self.webhook.get("url", ""), "has_custom_certificate": False, "pending_update_count": 0}
+
     async def _sendMessage(self, p: Json) -> Json:
         return self.world.send(p["chat_id"], p["text"], p.get("entities") or (), p)
 
@@ -215,7 +219,8 @@ class BotApi:
         return {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data), "file_path": f"photos/{file_id}"}
 
     async def _setMyCommands(self, p: Json) -> bool:
-        self.commands[p.get("language_code") or ""] = p["commands"]
+        chat = (p.get("scope") or {}).get("chat_id", "")
+        self.commands[f"{p.get('language_code') or ''}{chat}"] = p["commands"]
         return True
 
     async def _editMessageMedia(self, p: Json) -> Json:

@@ -1,0 +1,51 @@
+"""What only admins may order: how the service is doing, and who is not answered any more.
+
+Who is blocked gets silence, on every platform: with a sentence for each message they could still fill a chat with the
+bot's words, and use up the few writes that a group takes.
+"""
+
+import time
+from datetime import datetime
+
+import psutil
+
+from bots.house import House
+from bots.request import Request
+from core.errors import NotAllowed
+from core.voice import Voice
+
+ORDERS = frozenset({"stats", "block", "unblock"})
+MEGABYTE = 1 << 20
+
+
+async def administer(request: Request, house: House, voice: Voice) -> str:
+    """Raises `NotAllowed` for everybody who is no admin."""
+    if request.user not in request.admins:
+        raise NotAllowed("Only this bot's admins may do that.")
+    if request.command == "stats":
+        return await _stats(house, voice)
+    person = request.text.strip().lstrip("@").upper()  # Slack's ids are in capitals, Telegram's have no letters
+    if not person.isalnum():
+        return voice.say("Say who, by id: /block 12345, or in Slack: block @somebody.")
+    if request.command == "unblock":
+        if await house.store.unblock(person):
+            return voice.say("{person} is not blocked any more.", person=person)
+        return voice.say("{person} was not blocked.", person=person)
+    if person in request.admins:
+        return voice.say("{person} is an admin and cannot be blocked.", person=person)
+    await house.store.block(person)
+    return voice.say("{person} is blocked and gets no answer any more. /unblock {person} takes it back.", person=person)
+
+
+async def _stats(house: House, voice: Voice) -> str:
+    figures = house.figures()
+    midnight = datetime.fromtimestamp(time.time()).replace(hour=0, minute=0, second=0, microsecond=0)
+    return voice.say(
+        "Answers being written: {running}, waiting: {waiting}\nAnswered today: {answered}\n"
+        "Memory: {used} MB used, {free} MB free",
+        running=getattr(figures, "running", 0),
+        waiting=getattr(figures, "waiting", 0),
+        answered=await house.store.answered_since(midnight.timestamp()),
+        used=round(psutil.Process().memory_info().rss / MEGABYTE),
+        free=round(psutil.virtual_memory().available / MEGABYTE),
+    )

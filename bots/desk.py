@@ -1,0 +1,118 @@
+"""A chat platform's answers in work: shown in order, stopped and forgotten at once.
+
+Knows no platform: an adapter reads its messages into requests and brings the drafts.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+from bots.extras import Offer
+from bots.house import House
+from bots.orders import says
+from bots.reply import Draft, File, reply
+from bots.request import Request
+from bots.response import respond
+from core import inbox
+from core.conversation import Answer, Event
+from core.voice import Voice
+
+
+class Sheet(Draft[Any], Protocol):
+    """A draft that can have buttons."""
+
+    def offer(self, offers: tuple[Offer, ...]) -> None:
+        """The finished answer gets a button for each."""
+        ...
+
+
+@dataclass(slots=True)
+class _Running:
+    stopped: bool = False
+
+
+class Desk:
+    """`forgets` knows an order to forget a conversation. `admins` are ids of people; they cannot be blocked. `settled`
+    is as in `core.inbox`."""
+
+    def __init__(
+        self,
+        house: House,
+        door: str,
+        work: inbox.Work,
+        forgets: Callable[[inbox.Message], bool],
+        admins: frozenset[str],
+        settled: asyncio.Event | None = None,
+    ) -> None:
+        self.inbox = inbox.Inbox(house.store, door, work, settled=settled, clears=forgets)
+        self._house = house
+        self._door = door
+        self._admins = admins
+        self._running: dict[str, _Running] = {}
+
+    def is_busy(self, conversation_id: str) -> bool:
+        return conversation_id in self._running
+
+    async def is_blocked(self, user: str) -> bool:
+        return user not in self._admins and await self._house.store.is_blocked(user)
+
+    def stop(self, conversation_id: str) -> bool:
+        """At once, not in line: the running answer ends, one that has not begun yet does not begin.
+
+        False when nothing is being written there.
+        """
+        if running := self._running.get(conversation_id):
+            running.stopped = True
+            self._house.assistant.stop(conversation_id)
+        return running is not None
+
+    async def stop_once(self, key: str, conversation_id: str, payload: str) -> bool:
+        """By a message: written down too, so that its re-delivery does not stop a later answer. False if none runs."""
+        if not self.is_busy(conversation_id):
+            return False
+        if message := await self._house.store.put(self._door, key, conversation_id, payload):
+            self.stop(conversation_id)
+            await self._house.store.finish([message.id])
+        return True
+
+    async def answer(
+        self,
+        message: inbox.Message,
+        request: Request,
+        voice: Voice,
+        draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[Sheet]],
+        events_of: Callable[[Request], AsyncGenerator[Event | File]] | None = None,
+        refusal: str | None = None,
+    ) -> None:
+        """Work off a message; a `refusal` is said instead. Somebody blocked meanwhile gets silence, as at the door.
+
+        Raises `bots.reply.Refused`, and what the inbox should try again.
+        """
+        if not message.sent and await self.is_blocked(request.user):
+            return
+        running = self._running[message.conversation_id] = _Running()
+        try:
+            if request.command == "forget" and refusal is None:
+                message = await self._forget(message)
+            async with draft_of(message) as draft:
+                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
+                events: AsyncGenerator[Event | File]
+                if refusal is not None:
+                    events = _only(says(refusal))
+                else:
+                    events = events_of(request) if events_of else respond(request, self._house, voice)
+                await reply(events, draft, voice, message.sent, partial(self._house.store.record_sent, message.id))
+        finally:
+            del self._running[message.conversation_id]
+
+    async def _forget(self, message: inbox.Message) -> inbox.Message:
+        """Before anything is said about it. What was half written for questions given up becomes the confirmation, so
+        that nothing of it stays in the chat; that is written down, and a crash changes nothing about it."""
+        return replace(message, sent=await self._house.assistant.forget(message.conversation_id, message.key))
+
+
+async def _only(answer: Answer) -> AsyncGenerator[Event | File]:
+    yield answer

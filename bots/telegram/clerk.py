@@ -1,0 +1,186 @@
+"""Works off what the reception wrote down: each message, album or press of a button becomes an answer in its chat."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from telegram import Bot, Message, Update, User
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+
+from bots.desk import Desk
+from bots.extras import Offer, Wishes
+from bots.house import House
+from bots.reply import Refused
+from bots.request import Request
+from bots.telegram.config import Config
+from bots.telegram.draft import Place, TelegramDraft, sent_id
+from bots.telegram.files import download
+from bots.telegram.inquiry import Inquiry, conversation_of, read
+from bots.telegram.pace import Pace
+from core import inbox, trace
+from core.errors import NotAllowed
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+
+
+class Clerk:
+    """`me` is the bot itself."""
+
+    def __init__(
+        self,
+        config: Config,
+        bot: Bot,
+        me: User,
+        house: House,
+        pace: Pace | None = None,
+        settled: asyncio.Event | None = None,
+    ) -> None:
+        self.desk = Desk(
+            house, "telegram", self._work, self._forgets, frozenset(map(str, config.admins)), settled=settled
+        )
+        self._config = config
+        self._bot = bot
+        self._me = me
+        self._house = house
+        self._pace = pace or Pace()
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def close(self) -> None:
+        """What is not finished waits on disk for the next start."""
+        await self.desk.inbox.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def allows(self, user: User | None, chat_id: int) -> bool:
+        return user is not None and self._config.allows(user.id, chat_id)
+
+    def stranger(self, user: User, chat_id: int) -> NotAllowed:
+        return NotAllowed(
+            "You are not on this bot's list. Whoever runs it can let you in: allow = [{user}] in [bots.telegram] for "
+            "you, [{chat}] for everybody in this chat.",
+            user=user.id,
+            chat=chat_id,
+        )
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """A courtesy that nothing waits for and whose failure does not matter."""
+
+        async def attempt() -> None:
+            with suppress(TelegramError):
+                await work
+
+        task = asyncio.create_task(attempt())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _forgets(self, message: inbox.Message) -> bool:
+        if "/forget" not in message.payload.lower():
+            return False
+        [update] = self._updates([message])
+        inquiry = read([update.message], self._me) if update.message else None
+        return (
+            inquiry is not None
+            and inquiry.command == "forget"
+            and self.allows(inquiry.message.from_user, inquiry.message.chat.id)
+        )
+
+    def _updates(self, batch: Sequence[inbox.Message]) -> list[Update]:
+        return [Update.de_json(json.loads(message.payload), self._bot) for message in batch]
+
+    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+        """Answer a message, an album or a press of a button. Raises only what the inbox should try again."""
+        trace.begin(batch[0].key)
+        updates = self._updates(batch)
+        query = updates[0].callback_query
+        if query and isinstance(query.message, Message):
+            question = query.message.reply_to_message or query.message
+            inquiry = read([question], self._me) or Inquiry(question)
+            inquiry = replace(inquiry, command=query.data, about=sent_id(query.message))
+            asker = query.from_user
+        else:
+            messages = [update.message for update in updates if update.message]
+            if messages and messages[0].migrate_to_chat_id:
+                await self._move(messages[0], messages[0].migrate_to_chat_id)
+                return
+            found = read(messages, self._me)
+            if found is None or found.message.from_user is None:
+                return
+            inquiry, asker = found, found.message.from_user
+        await self._answer(batch[0], inquiry, asker)
+
+    async def _move(self, message: Message, new_chat_id: int) -> None:
+        log.warning(
+            "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
+            message.chat.id,
+            new_chat_id,
+        )
+        await self._house.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
+
+    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: User) -> None:
+        voice = Voice(asker.language_code)
+        request = Request(
+            message.conversation_id,
+            message.key,
+            f"telegram:{asker.id}",
+            inquiry.text,
+            inquiry.command,
+            tuple(partial(download, self._bot, file, self._house.images) for file in inquiry.files),
+            inquiry.about,
+            _help(voice),
+            wishes=Wishes(files=True, receipt=self._config.receipt),
+        )
+        draft = partial(self._draft, inquiry=inquiry, voice=voice)
+        try:
+            await self.desk.answer(message, request, voice, draft, refusal=self._refusal(inquiry, asker, voice))
+        except Refused:
+            log.info("nobody can read the answer any more")
+
+    def _refusal(self, inquiry: Inquiry, asker: User, voice: Voice) -> str | None:
+        if not self.allows(asker, inquiry.message.chat.id):
+            return voice.explain(self.stranger(asker, inquiry.message.chat.id))
+        if inquiry.strange:
+            return voice.say(
+                "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
+            )
+        return None
+
+    def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
+        chat_id, topic = message.conversation_id.split(":")[1:]
+        place = Place(int(chat_id), int(topic), inquiry.message.message_id)
+
+        def typing() -> None:
+            self.later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
+
+        return TelegramDraft(
+            self._bot,
+            self._pace,
+            place,
+            voice,
+            self._config.interval,
+            typing,
+            first=not message.sent,
+            stoppable=inquiry.command in (None, "retry", Offer.SMALL_PRINT),
+            preview=self._config.draft_preview,
+        )
+
+
+def _help(voice: Voice) -> str:
+    return voice.say(
+        "Send me a picture with your question as its caption, or reply to a picture with a question. "
+        "Then simply ask on.\n\n"
+        "Several pictures at once work too; I number them, so you can say: compare picture 1 and 2. "
+        "A picture sent as a file keeps its small print sharper than a photo. PDF works too.\n\n"
+        "In a group, mention me or reply to me.\n\n"
+        "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
+        "/stop stops an answer\n/retry answers the last question again\n"
+        "/export gives you the conversation as a file\n"
+        "/forget deletes this conversation and its pictures"
+    )

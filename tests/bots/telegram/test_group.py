@@ -1,0 +1,140 @@
+"""Hours of busy chats in no time: the loop's clock jumps to whatever is next, so that no figure depends on the machine.
+
+Real `reply`, real drafts, real pace; the far side is a network of 50 to 150 ms that notes when each write arrives.
+"""
+
+import asyncio
+import random
+import selectors
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bots.reply import File, reply
+from bots.telegram.draft import Place, TelegramDraft
+from bots.telegram.pace import Pace
+from core.conversation import Answer, Ending, Event, Piece, Waiting
+from core.voice import Voice
+
+
+class Hasty(selectors.DefaultSelector):
+    """Nobody sleeps here: when nothing is to do, it is later."""
+
+    moment = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.moment += 1e-6 + (timeout or 0)  # else a wait too short for a float would never end
+        return super().select(0)
+
+
+class HastyLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._hasty = Hasty()
+        super().__init__(self._hasty)
+
+    def time(self) -> float:
+        return self._hasty.moment
+
+
+@dataclass
+class Network:
+    """A bot of one chat, of which every write takes its time to Telegram and back. `ends` are an answer's last token
+    and its final edit."""
+
+    dice: random.Random
+    writes: list[tuple[float, str]] = field(default_factory=list)  # when each arrived, and what it was
+    ends: list[tuple[float, float]] = field(default_factory=list)
+    ids: Any = field(default_factory=lambda: count(1))
+
+    async def _travel(self, kind: str) -> Any:
+        await asyncio.sleep(self.dice.uniform(0.02, 0.07))
+        self.writes.append((asyncio.get_running_loop().time(), kind))
+        await asyncio.sleep(self.dice.uniform(0.02, 0.07))
+        return SimpleNamespace(message_id=next(self.ids))
+
+    async def send_message(self, chat_id: int, text: str, **_: Any) -> Any:
+        return await self._travel("post")
+
+    async def edit_message_text(
+        self, text: str, chat_id: int, message_id: int, reply_markup: Any = None, **_: Any
+    ) -> Any:
+        return await self._travel("grow" if reply_markup else "final")
+
+
+async def events(network: Network, seconds: float, ended: list[float]) -> AsyncGenerator[Event | File]:
+    """An answer of so many seconds, a piece each 0.12 s, that waits in line before."""
+    for place in (2, 1):
+        yield Waiting(place, 2.0)
+        await asyncio.sleep(network.dice.uniform(0.2, 1.5))
+    text = ""
+    while seconds > 0:
+        text += "word "
+        yield Piece("word ")
+        await asyncio.sleep(0.12)
+        seconds -= 0.12
+    ended.append(asyncio.get_running_loop().time())
+    yield Answer(text, Ending.DONE)
+
+
+async def answer(network: Network, pace: Pace, chat_id: int, topic: int, seconds: float) -> None:
+    place, ended = Place(chat_id, topic, 1), list[float]()
+
+    async def record(sent: Sequence[str]) -> None:
+        await asyncio.sleep(0.003)
+
+    async with TelegramDraft(network, pace, place, Voice("en"), 1.5, lambda: None) as draft:  # type: ignore[arg-type]
+        await reply(events(network, seconds, ended), draft, Voice("en"), (), record)
+    final = max(moment for moment, kind in network.writes if kind == "final")  # ours, as the draft has just returned
+    network.ends.append((ended[0], final))
+
+
+def played(play: Any) -> None:
+    """In a loop whose time is not ours."""
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        runner.run(play)
+
+
+@pytest.mark.parametrize("topics", [1, 2])
+@pytest.mark.parametrize("chat_id", [7, -7])
+def test_an_answer_is_complete_within_two_seconds_of_its_last_token(chat_id: int, topics: int) -> None:
+    """One answer after the other in a chat, or two that end in the same moment."""
+    network = Network(random.Random(topics))
+
+    async def play() -> None:
+        pace = Pace()
+        for _ in range(30):
+            seconds = network.dice.uniform(0, 40)
+            await asyncio.gather(*(answer(network, pace, chat_id, topic, seconds) for topic in range(topics)))
+            await asyncio.sleep(network.dice.uniform(0, 3))
+
+    played(play())
+    slowest = max(final - last for last, final in network.ends)
+    print(f"{len(network.ends)} answers, the slowest {slowest:.2f} s after its last token")
+    assert slowest < 2
+    if topics == 1:
+        assert sum(kind == "grow" for _, kind in network.writes) > 3 * len(network.ends)
+
+
+def test_a_busy_group_sees_its_limits_kept_and_ends_wait_for_other_ends_only() -> None:
+    """Five topics, more questions than a group's minute can show: placeholders wait, ends do not."""
+    network = Network(random.Random(3))
+
+    async def play() -> None:
+        pace = Pace()
+        async with asyncio.TaskGroup() as group:
+            for number in range(100):
+                group.create_task(answer(network, pace, -7, number % 5, network.dice.uniform(1, 30)))
+                await asyncio.sleep(network.dice.expovariate(1 / 5))
+
+    played(play())
+    moments = [moment for moment, _ in network.writes]
+    assert min(later - earlier for earlier, later in pairwise(moments)) >= 1
+    assert all(later - earlier > 60 for earlier, later in zip(moments, moments[20:], strict=False))
+    for last, final in network.ends:
+        between = [kind for moment, kind in network.writes if last < moment < final]
+        assert len(between) - between.count("final") <= 1
+        assert final - last < 2 + 1.2 * between.count("final")
