@@ -42,12 +42,17 @@ async def examine(path: Path | None) -> AsyncIterator[Finding]:
 
 
 async def _clock(settings: Settings) -> Finding:
-    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    if time.time() < BUILT:
+    return judge_clock(time.time())
+
+
+def judge_clock(now: float) -> Finding:
+    """`now` is in seconds since 1970."""
+    text = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now))
+    if now < BUILT:
         return Finding(
-            "clock", Level.WRONG, f"it says {now}: set it (timedatectl set-ntp true); Slack refuses old times"
+            "clock", Level.WRONG, f"it says {text}: set it (timedatectl set-ntp true); Slack refuses old times"
         )
-    return Finding("clock", Level.OK, now)
+    return Finding("clock", Level.OK, text)
 
 
 async def _database(settings: Settings) -> Finding:
@@ -72,18 +77,20 @@ def _room_on_disk(settings: Settings) -> Finding:
     folder = Path(settings["core.engine"].cache).absolute()
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    wanted = LEAST_DISK + settings["core.engine"].cache_limit * 1e9
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         return Finding("disk", Level.WRONG, f"{folder} cannot be written: chown it, or set cache in [core.engine]")
+    return judge_room(folder, shutil.disk_usage(folder).free, settings["core.engine"].cache_limit * 1e9)
+
+
+def judge_room(folder: Path, free: float, caches: float) -> Finding:
+    """`free` bytes there, of which the caches may take so many."""
+    text = f"{free / 1e9:.1f} GB free in {folder}"
     if free < LEAST_DISK:
-        return Finding("disk", Level.WRONG, f"{free / 1e9:.1f} GB free in {folder}: make room, 2 GB at least")
-    if free < wanted:
-        text = (
-            f"{free / 1e9:.1f} GB free in {folder}; the caches may grow to {settings['core.engine'].cache_limit:.0f} GB"
-        )
-        return Finding("disk", Level.NOTE, f"{text}: lower cache_limit in [core.engine] or make room")
-    return Finding("disk", Level.OK, f"{free / 1e9:.0f} GB free in {folder}")
+        return Finding("disk", Level.WRONG, f"{text}: make room, 2 GB at least")
+    if free < LEAST_DISK + caches:
+        text = f"{text}; the caches may grow to {caches / 1e9:.0f} GB: lower cache_limit in [core.engine] or make room"
+        return Finding("disk", Level.NOTE, text)
+    return Finding("disk", Level.OK, text)
 
 
 async def _model(settings: Settings) -> Finding:
@@ -103,10 +110,15 @@ async def _memory(settings: Settings) -> Finding:
         return Finding(
             "memory", Level.NOTE, f"{memory.total / 1e9:.1f} GB; the model's need is unknown until it is there"
         )
-    text = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free; about {needed / 1e9:.1f} GB are needed"
-    if needed > memory.total:
+    return judge_memory(needed, memory.available, memory.total)
+
+
+def judge_memory(needed: float, available: float, total: float) -> Finding:
+    """In bytes."""
+    text = f"{available / 1e9:.1f} of {total / 1e9:.1f} GB free; about {needed / 1e9:.1f} GB are needed"
+    if needed > total:
         return Finding("memory", Level.WRONG, f'{text}: set precision = "int8" in [core.engine], or add memory')
-    if needed > memory.available:
+    if needed > available:
         return Finding("memory", Level.NOTE, f"{text}: end other programs first")
     return Finding("memory", Level.OK, text)
 

@@ -9,7 +9,7 @@ import gc
 import importlib
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from bots.config import Settings
@@ -45,13 +45,14 @@ async def serve(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """The store opened and the model loaded; both are closed at the end."""
-    from starlette.routing import Router
-
-    from core.engine.engine import Engine
     from storage.store import Store
 
-    store = await Store.open(settings["storage"])
+    store = await Store.open(settings["storage"])  # before torch is imported: what cannot work is told at once
     try:
+        from starlette.routing import Router
+
+        from core.engine.engine import Engine
+
         engine = await Engine.start(settings["core.engine"])
         try:
             assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
@@ -83,7 +84,9 @@ async def _run_adapters(settings: Settings, house: House) -> None:
     raise OperatorError("Nothing is left to do. {reasons}", reasons=" ".join(reasons))
 
 
-async def _keep_running(name: str, settings: Settings, house: House) -> OperatorError:
+async def _keep_running(
+    name: str, settings: Settings, house: House, pauses_s: Sequence[float] = PAUSES_S
+) -> OperatorError:
     """Returns only what the operator has to mend."""
     failures = 0
     while True:
@@ -103,7 +106,7 @@ async def _keep_running(name: str, settings: Settings, house: House) -> Operator
         house.adapters[name] = "failed, is started again"
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0
-        await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
+        await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])
         failures += 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from core.errors import ModelMissing, OperatorError
 
@@ -50,7 +50,20 @@ class Checkpoint:
                 "https://huggingface.co/{name} into a folder and write that folder as `model` into [core.engine].",
                 name=name,
             )
-        return cls(folder)
+        try:
+            return cls(folder)
+        except (SafetensorError, ValueError) as error:  # a download that broke off, or not JSON
+            raise ModelMissing(
+                "The model in {folder} is damaged ({reason}). Fetch it again; what is whole is not downloaded twice.",
+                folder=str(folder),
+                reason=str(error),
+            ) from error
+        except (RuntimeError, OSError) as error:  # what safetensors says when the files cannot be mapped into memory
+            raise OperatorError(
+                "The model in {folder} cannot be opened ({reason}). Choose a smaller one, or add memory.",
+                folder=str(folder),
+                reason=str(error),
+            ) from error
 
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

@@ -1,8 +1,16 @@
+import json
+import shutil
 import socket
 from pathlib import Path
 
-from bots.doctor import examine
+import pytest
+
+import core
+from bots.doctor import examine, judge_clock, judge_memory, judge_room
 from bots.finding import Finding, Level
+from tests.bots.telegram.server import TOKEN, BotApi
+
+DEMO = Path(core.__file__).parent / "demo"
 
 
 async def findings(folder: Path, text: str) -> dict[str, Finding]:
@@ -77,3 +85,76 @@ async def test_platforms_that_cannot_be_reached_are_noted_and_so_is_an_empty_all
     assert "not reached" in found["telegram"].text
     found = await findings(tmp_path, config(tmp_path, table.replace('["*"]', "[]")))
     assert "allow is empty" in found["telegram"].text
+
+
+def copy_of_the_demo(folder: Path) -> Path:
+    folder.mkdir()
+    for file in DEMO.glob("*.*"):
+        if file.suffix in (".json", ".safetensors"):
+            shutil.copy(file, folder)
+    return folder
+
+
+@pytest.mark.parametrize("broken", ["model.safetensors", "config.json"])
+async def test_a_download_that_broke_off_is_told(tmp_path: Path, broken: str) -> None:
+    model = copy_of_the_demo(tmp_path / "model")
+    whole = (model / broken).read_bytes()
+    (model / broken).write_bytes(whole[: len(whole) // 2])
+    found = await findings(tmp_path, config(tmp_path, model=str(model)))
+    assert found["model"].level is Level.WRONG
+    assert "damaged" in found["model"].text
+    assert "Fetch it again" in found["model"].text
+
+
+async def test_a_model_of_another_kind_is_told(tmp_path: Path) -> None:
+    model = copy_of_the_demo(tmp_path / "model")
+    (model / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    found = await findings(tmp_path, config(tmp_path, model=str(model)))
+    assert found["model"].level is Level.WRONG
+    assert "not a Qwen3-VL model" in found["model"].text
+
+
+async def test_a_model_that_is_too_large_for_the_memory_is_told_with_what_to_do(tmp_path: Path) -> None:
+    model = copy_of_the_demo(tmp_path / "model")
+    header = json.dumps({"x": {"dtype": "U8", "shape": [10**12], "data_offsets": [0, 10**12]}}).encode()
+    with (model / "model.safetensors").open("wb") as file:  # a terabyte that takes no room
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 10**12)
+    found = await findings(tmp_path, config(tmp_path, model=str(model)))
+    assert found["model"].level is Level.WRONG
+    assert "add memory" in found["model"].text
+
+
+def test_a_wrong_clock_a_full_disk_and_too_little_memory_are_told_with_what_to_do() -> None:
+    small, busy, fine = (
+        judge_memory(5e9, available, total) for available, total in ((3e9, 4e9), (3e9, 8e9), (6e9, 8e9))
+    )
+    assert (small.level, busy.level, fine.level) == (Level.WRONG, Level.NOTE, Level.OK)
+    assert "int8" in small.text
+    assert "end other programs" in busy.text
+    assert judge_clock(1e9).level is Level.WRONG
+    assert "timedatectl" in judge_clock(1e9).text
+    assert judge_clock(1.9e9).level is Level.OK
+    full, tight, roomy = (judge_room(Path("/data"), free, caches=20e9) for free in (1e9, 10e9, 100e9))
+    assert (full.level, tight.level, roomy.level) == (Level.WRONG, Level.NOTE, Level.OK)
+    assert "make room" in full.text
+    assert "cache_limit" in tight.text
+
+
+async def test_telegrams_token_and_settings_are_judged(tmp_path: Path) -> None:
+    async with BotApi() as telegram:
+        table = f'[bots.telegram]\ntoken = "{TOKEN}"\napi_url = "{telegram.url}"\nallow = "*"\n'
+        path = tmp_path / "config.toml"
+        path.write_text(config(tmp_path, table), "utf-8")
+        good = [finding async for finding in examine(path) if finding.what == "telegram"]
+        assert {finding.level for finding in good} == {Level.OK}
+        assert "@picture_bot" in good[0].text
+        assert "privacy mode is on" in good[1].text
+        telegram.webhook = {"url": "https://elsewhere.example"}
+        noted = [finding async for finding in examine(path) if finding.level is Level.NOTE]
+        assert "a webhook is set" in noted[-1].text
+        telegram.token_is_good = False
+        found = await findings(tmp_path, path.read_text("utf-8"))
+    assert found["telegram"].level is Level.WRONG
+    assert "@BotFather" in found["telegram"].text
+    assert TOKEN not in found["telegram"].text

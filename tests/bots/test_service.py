@@ -1,0 +1,80 @@
+"""What the service does when a part of it, or nothing of it, can work."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bots.config import Settings, load
+from bots.house import House
+from bots.service import _keep_running, _run_adapters
+from core.assistant import Assistant
+from core.errors import OperatorError
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.bots import clumsy
+from tests.bots.telegram.server import TOKEN, BotApi
+from tests.fakes import ScriptedEngine
+
+ROOT = Path(__file__).parents[2]
+
+
+async def house_in(folder: Path) -> tuple[House, Store]:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+    return House(Assistant(ScriptedEngine(), store), store), store
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "The config enables nothing"),
+        ("[bots.web]\nprot = 1\n", "prot is not a setting; known are: host, port"),
+        (
+            '[bots.web]\n[storage]\nurl = "sqlite+aiosqlite:////proc/nowhere/x.db"\n',
+            "The database's folder cannot be made",
+        ),
+        ('[bots.telegram]\ntoken = "env:NOT_SET_ANYWHERE"\n', "NOT_SET_ANYWHERE, which is not set"),
+    ],
+)
+def test_when_nothing_can_work_run_says_why_in_one_sentence_and_fails(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "bots", "run", "--config", str(path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    *log, said = done.stderr.splitlines()
+    assert sentence in said
+    assert all("INFO" in line for line in log)
+
+
+async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_sentence(tmp_path: Path) -> None:
+    async with BotApi() as telegram:
+        telegram.token_is_good = False
+        path = tmp_path / "config.toml"
+        path.write_text(f'[bots.telegram]\ntoken = "{TOKEN}"\napi_url = "{telegram.url}"\nallow = "*"\n', "utf-8")
+        house, store = await house_in(tmp_path)
+        try:
+            with pytest.raises(OperatorError, match=r"Nothing is left to do\. .*@BotFather"):
+                await _run_adapters(load(path, {}), house)
+        finally:
+            await store.close()
+
+
+async def test_an_adapter_that_fails_is_started_again_until_its_operator_has_to_mend_something(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    house, store = await house_in(tmp_path)
+    name = clumsy.__name__
+    try:
+        reason = await _keep_running(name, Settings({name: clumsy.Config()}), house, pauses_s=(0, 0.001))
+    finally:
+        await store.close()
+    assert house.adapters["starts"] == "xxxx"
+    assert house.adapters[name] == str(reason) == "Mend the token in [bots.clumsy]."
+    assert caplog.text.count("RuntimeError: a bug") == 2
+    assert "is started again: The disk is full." in caplog.text
