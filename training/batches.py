@@ -132,7 +132,8 @@ class Writer:
         ids = torch.full((len(scripts), length), self.padding)
         answers = torch.zeros((len(scripts), length), dtype=torch.bool)
         places = torch.zeros((3, len(scripts), length), dtype=torch.long)
-        here, there = [], []
+        here: list[tuple[int, ...]] = []
+        there: list[tuple[int, ...]] = []
         for row, script in enumerate(scripts):
             ids[row, : len(script.ids)] = torch.tensor(script.ids)
             answers[row, : len(script.ids)] = torch.tensor(script.answers)
@@ -140,7 +141,12 @@ class Writer:
             here += [(row, token, *where) for token, *where in script.quotes]
             there += [(row, token - 1, *where) for token, *where in script.quotes]
         drawn = prints([picture for script in scripts for picture in script.pictures], self.alphabet)
-        return Lessons(drawn, ids, answers, places, torch.tensor(here).view(-1, 4), torch.tensor(there).view(-1, 4))
+        return Lessons(drawn, ids, answers, places, quotes(here), quotes(there))
+
+
+def quotes(rows: list[tuple[int, ...]]) -> Tensor:
+    """(n, 4), also where nothing is quoted: photographs are only refused."""
+    return torch.tensor(rows, dtype=torch.long).view(-1, 4)
 
 
 @dataclass(slots=True)
