@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from core.errors import StoreDown
 from core.inbox import Inbox, Message
 from tests.fakes import MemoryMailbox
 
@@ -135,3 +136,41 @@ async def test_an_album_waits_until_its_platform_has_handed_over_everything() ->
     settled.set()
     await until_idle(inbox, "c")
     assert desk.done == [["1", "2"]]
+
+
+async def test_a_message_that_clears_goes_before_all_that_waits_and_ends_what_is_worked_on() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    inbox = Inbox(mailbox, "telegram", desk.work, clears=lambda message: message.payload == "forget")
+    desk.gate.clear()
+    for payload in ("first", "second"):
+        await inbox.receive(payload, "c", payload)
+    await inbox.receive("other", "d", "other")
+    await asyncio.sleep(0)
+    await inbox.receive("forget", "c", "forget")
+    await inbox.receive("third", "c", "third")
+    desk.gate.set()
+    await until_idle(inbox, "c", "d")
+    assert sorted(desk.done) == [["forget"], ["other"], ["third"]]
+    again = Inbox(mailbox, "telegram", desk.work, clears=lambda message: message.payload == "forget")
+    mailbox.finished -= {message.id for message in mailbox.messages if message.payload == "forget"}  # a crash
+    desk.done.clear()
+    await again.resume()
+    await until_idle(again, "c")
+    assert desk.done == [["forget"]]
+
+
+async def test_a_message_waits_in_its_place_for_as_long_as_the_database_is_down() -> None:
+    mailbox, tries = MemoryMailbox(), 0
+
+    async def work(messages: Sequence[Message]) -> None:
+        nonlocal tries
+        tries += messages[0].payload == "1"
+        if tries < 6:
+            raise StoreDown("My memory does not work at the moment.")
+
+    inbox = Inbox(mailbox, "telegram", work, pauses_s=(0.0, 0.001))
+    await inbox.receive("k1", "c", "1")
+    await inbox.receive("k2", "c", "2")
+    await until_idle(inbox, "c")
+    assert tries == 6
+    assert not await mailbox.unfinished("telegram")

@@ -1,0 +1,54 @@
+"""Orders that do not wait in line: forgetting, and what only admins may do."""
+
+import asyncio
+
+import pytest
+
+from tests.bots.slack.conftest import Scene, png
+from tests.bots.slack.workspace import BOT, said
+
+ME, DM, BOSS = f"<@{BOT}>", "D0ANN", "U0BOSS"
+
+
+@pytest.mark.parametrize("streaming", ["native", "edit"])
+async def test_forget_ends_what_runs_drops_what_waits_and_leaves_only_its_word(scene: Scene, streaming: str) -> None:
+    async with scene.bot(streaming=streaming):
+        asked = scene.slack.says(f"{ME} one", (scene.slack.upload(png()),))
+        await scene.finished(asked)
+        scene.engine.pause = 0.2
+        scene.engine.script = lambda _: "word " * 1000
+        scene.slack.says(f"{ME} two", thread=asked)
+        while len(scene.slack.workspace.answers("C0GENERAL", asked)) < 2:
+            await asyncio.sleep(0.01)
+        scene.slack.says(f"{ME} three", thread=asked)
+        await scene.slack.settled()
+        scene.slack.says(f"{ME} forget", thread=asked)
+        answers = await scene.finished(asked, 2)
+        assert not scene.engine.running
+    forgotten = "Forgotten: this conversation and its pictures are deleted."
+    assert [said(answer) for answer in answers] == ["Answer to 'one' about [1] after 0 turns.", forgotten]
+    conversation = await scene.store.load(f"slack:T0TEAM:C0GENERAL:{asked}")
+    assert not conversation.turns and not conversation.pictures
+    assert len(scene.engine.asked) == 2
+
+
+async def test_stats_are_for_admins(scene: Scene) -> None:
+    async with scene.bot(admins=[BOSS]):
+        asked = scene.slack.says("stats", channel=DM)
+        assert await scene.answer(asked, DM) == "Only this bot's admins may do that."
+        asked = scene.slack.says("stats", channel=DM, user=BOSS)
+        assert "Answered today: 0" in await scene.answer(asked, DM)
+
+
+async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(scene: Scene) -> None:
+    async with scene.bot(admins=[BOSS]):
+        order = scene.slack.says("block <@U0EVE>", channel=DM, user=BOSS)
+        assert (await scene.answer(order, DM)).startswith("U0EVE is blocked")
+        ignored = scene.slack.says(f"{ME} one", user="U0EVE")
+        await scene.slack.settled()
+        await scene.answer(scene.slack.says(f"{ME} two"))
+        assert not scene.slack.workspace.answers("C0GENERAL", ignored)
+        order = scene.slack.says("unblock <@U0EVE>", channel=DM, user=BOSS)
+        assert await scene.answer(order, DM) == "U0EVE is not blocked any more."
+        assert (await scene.answer(scene.slack.says(f"{ME} three", user="U0EVE"))).startswith("Answer to 'three'")
+    assert [conversation.turns[-1].text for conversation in scene.engine.asked] == ["two", "three"]
