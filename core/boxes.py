@@ -23,7 +23,7 @@ _BEFORE = re.compile(r"(?:```\w*)?\s*\[?\s*\Z")
 _AFTER = re.compile(r"\s*,?\s*\]?\s*(?:```)?")
 _BETWEEN = re.compile(r"[\s,\[\]]*\Z")
 _BEGUN = re.compile(r"""(?:`{1,3}\w{0,4}\s*|`{3}json\s*)?(?:\[\s*)?(?:\{\s*(?:["'][\w ]*(?:["'][^{}]*)?)?)?\Z""")
-_PICTURE = re.compile(r"(?:pictures?|images?|图片|第)\s*(\d{1,3})", re.IGNORECASE)
+_PICTURE = re.compile(r"(?:pictures?|images?|图片|图|第)\s*(\d{1,3})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +94,16 @@ def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[
     """The pictures that a turn's answer points into, by number; empty when it points at nothing.
 
     `known` are all that its conversation had then, for a follow-up that brought none. A box that names no picture is in
-    the last one, which is the one just asked about.
+    the one that the question names, or else in the last one.
     """
     boxes = find_boxes(turn.answer.text).boxes if turn.answer else ()
     pictures = {picture.number: picture for picture in (*known, *turn.pictures)}
     if not boxes or not pictures:
         return {}
-    last = (turn.pictures or known)[-1]
+    meant = pictures.get(_picture(turn.text) or 0, (turn.pictures or known)[-1])
     found: dict[Picture, list[Box]] = {}
     for box in boxes:
-        found.setdefault(pictures.get(box.picture or 0, last), []).append(box)
+        found.setdefault(pictures.get(box.picture or 0, meant), []).append(box)
     return {picture: found[picture] for picture in sorted(found, key=lambda picture: picture.number)}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image as PilImage
 
 from core.assistant import Sampling
-from core.conversation import Answer, Conversation, Question
+from core.conversation import Answer, Conversation, Image, Question
 from core.engine.engine import Engine
 from core.images import Config, make_image
 
@@ -27,11 +27,11 @@ def as_photo(name: str) -> bytes:
     return data.getvalue()
 
 
-async def directly(engine: Engine, *turns: tuple[str, tuple[bytes, ...]]) -> list[str]:
+async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image, ...]]) -> list[str]:
     """The answers to the questions of one conversation, each with the pictures that came with it."""
     conversation, answers = Conversation("test:direct"), []
     for text, pictures in turns:
-        images = tuple([await make_image(data, Config()) for data in pictures])
+        images = tuple([data if isinstance(data, Image) else await make_image(data, Config()) for data in pictures])
         conversation = conversation.ask(Question(text, images))
         async with aclosing(engine.answer(conversation, Sampling())) as events:
             async for event in events:

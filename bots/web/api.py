@@ -3,24 +3,29 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from bots.web.asked import Asked
 from bots.web.desk import Desk, Writing
-from bots.web.desk import Request as Asked
 from bots.web.listener import answer_of
 from bots.web.problem import voice_of
 from bots.web.schema import (
+    ADD_FORM,
+    ANSWERED,
+    ASK_FORM,
     EXAMPLE_ID,
+    PNG,
+    REFUSALS,
     Analysis,
     ConversationView,
     Pictures,
-    Problem,
     Stopped,
     Summaries,
     SummaryView,
+    form,
 )
 from bots.web.stream import Stream
 from bots.web.upload import Upload, read_upload
@@ -28,56 +33,6 @@ from bots.web.view import Viewer, picture_view
 from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
 from core.transcript import archive
-
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "Something is missing, or the request cannot be read"},
-    401: {"model": Problem, "description": "The token is missing or wrong"},
-    403: {"model": Problem, "description": "Another web page sent the request"},
-    404: {"model": Problem, "description": "There is no such conversation or picture"},
-    408: {"model": Problem, "description": "The upload stood still"},
-    413: {"model": Problem, "description": "Too large, or too many pictures"},
-    415: {"model": Problem, "description": "A file is not a picture that can be read"},
-    422: {"model": Problem, "description": "A parameter is not what it should be"},
-    429: {"model": Problem, "description": "Too much to do right now; Retry-After says when to come back"},
-    503: {"model": Problem, "description": "The service cannot answer right now"},
-}
-EVENT_STREAM = {
-    "schema": {
-        "type": "object",
-        "properties": {"event": {"type": "string"}, "data": {"type": "string", "description": "JSON"}},
-    },
-    "example": 'event: piece\ndata: {"text": "The total"}\n\n',
-}
-ANSWERED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The answer, or with `stream` its events", "content": {"text/event-stream": EVENT_STREAM}}
-}
-IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "One file for each picture."}
-ASK_FORM = {
-    "type": "object",
-    "required": ["query"],
-    "properties": {
-        "image": IMAGES,
-        "query": {"type": "string", "minLength": 1, "maxLength": 8000, "description": "The question."},
-        "conversation": {"type": "string", "description": "Ask on in this conversation; pictures are then optional."},
-        "pictures": {
-            "type": "string",
-            "pattern": r"^\d{1,6}(,\d{1,6})*$",
-            "description": "Ask again about these numbers.",
-        },
-        "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
-        "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
-    },
-    "example": {"query": "What is the total?"},
-}
-ADD_FORM = {
-    "type": "object",
-    "required": ["image"],
-    "properties": {"image": IMAGES, "conversation": {"type": "string", "description": "Add them to this one."}},
-}
-
-
-def _form(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 async def _desk(request: Request) -> Desk:
@@ -123,7 +78,7 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
     "/analyze",
     response_model=Analysis,
     responses=ANSWERED,
-    openapi_extra=_form(ASK_FORM),
+    openapi_extra=form(ASK_FORM),
     summary="Ask about pictures",
 )
 async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
@@ -142,7 +97,7 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
 
 
 @router.post(
-    "/pictures", response_model=Pictures, openapi_extra=_form(ADD_FORM), summary="Add pictures ahead of a question"
+    "/pictures", response_model=Pictures, openapi_extra=form(ADD_FORM), summary="Add pictures ahead of a question"
 )
 async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     """They are looked at while the question is still being written, and belong to the conversation's next question."""
@@ -222,11 +177,6 @@ async def retry(
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     writing = await desk.take(known.id, Asked(person_of(request), again=True), key)
     return await answer_response(request, writing, stream, html)
-
-
-PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture"}
-}
 
 
 @router.get(

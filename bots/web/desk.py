@@ -5,15 +5,15 @@ A key is the client's own: whoever sends it again, also after a lost connection 
 
 import asyncio
 import hashlib
-import json
 import logging
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from bots.extras import CLOSER, MOST_TOKENS
+from bots.web.asked import Asked
 from bots.web.broadcast import Broadcast
 from bots.web.problem import Restarting
 from bots.web.shelf import Shelf
@@ -30,18 +30,6 @@ PREFIX = "web:"
 KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
 PAUSES_S = (1, 5, 30)  # before a question is tried again whose answer could not be saved
 WAITING_LIMIT = 4  # unanswered questions in one conversation
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A question as it is written down. `pictures` are numbers of the conversation; `again` asks its last question, and
-    `closer` looks at the pictures less shrunk."""
-
-    person: str
-    query: str = ""
-    pictures: tuple[int, ...] = ()
-    again: bool = False
-    closer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +54,7 @@ class Desk:
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished("web"):
-            self._broadcasts[_name(message)] = _broadcast(message.conversation_id, _read(message.payload))
+            self._broadcasts[_name(message)] = _broadcast(message.conversation_id, Asked.read(message.payload))
         await self._inbox.resume()
 
     async def close(self) -> None:
@@ -115,19 +103,17 @@ class Desk:
         """The answer under a key, while it is being written and for a while after."""
         return self._broadcasts.get(PREFIX + key)
 
-    async def take(
-        self, conversation_id: str, request: Request, key: str | None, images: Sequence[Image] = ()
-    ) -> Writing:
+    async def take(self, conversation_id: str, asked: Asked, key: str | None, images: Sequence[Image] = ()) -> Writing:
         """A question and the answer to it. With a key it is on disk before this returns, its `images` too; without one
         closing the events stops it and nothing is kept."""
         if key is None:
             name = PREFIX + secrets.token_hex(16)
-            return Writing(conversation_id, name, self._events(conversation_id, name, request, images))
+            return Writing(conversation_id, name, self._events(conversation_id, name, asked, images))
         broadcast = await self._known(conversation_id, key)
         if broadcast is None:
             numbers = [await self.store.add_picture(conversation_id, image) for image in images]
-            request = replace(request, pictures=(*request.pictures, *numbers))
-            broadcast = await self._submit(conversation_id, request, key)
+            asked = replace(asked, pictures=(*asked.pictures, *numbers))
+            broadcast = await self._submit(conversation_id, asked, key)
         return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen())
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
@@ -148,17 +134,17 @@ class Desk:
         broadcast.publish(turn.answer)
         return broadcast
 
-    async def _submit(self, conversation_id: str, request: Request, key: str) -> Broadcast:
+    async def _submit(self, conversation_id: str, asked: Asked, key: str) -> Broadcast:
         if (found := self.find(key)) is not None:
             return found  # its twin was a moment faster
         if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
         name = PREFIX + key
         attempt = f"{name}#{self._refused[name]}" if name in self._refused else name
-        broadcast = self._broadcasts[name] = _broadcast(conversation_id, request)
+        broadcast = self._broadcasts[name] = _broadcast(conversation_id, asked)
         received = False
         try:
-            received = await self._inbox.receive(attempt, conversation_id, json.dumps(asdict(request)))
+            received = await self._inbox.receive(attempt, conversation_id, asked.payload())
         finally:
             if not received:
                 del self._broadcasts[name]
@@ -168,11 +154,15 @@ class Desk:
 
     async def _work(self, batch: Sequence[Message]) -> None:
         for message in batch:
-            name, request = _name(message), _read(message.payload)
+            name, asked = _name(message), Asked.read(message.payload)
             trace.begin(name)
-            broadcast = self._broadcasts.setdefault(name, _broadcast(message.conversation_id, request))
+            broadcast = self._broadcasts.get(name)
+            if (
+                broadcast is None or broadcast.over
+            ):  # its readers were told that this may take long; others may have come
+                broadcast = self._broadcasts[name] = _broadcast(message.conversation_id, asked)
             try:
-                await self._answer(name, request, broadcast)
+                await self._answer(name, asked, broadcast)
             except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
                 broadcast.attempts += 1
                 if broadcast.attempts > len(PAUSES_S):
@@ -183,11 +173,11 @@ class Desk:
             else:
                 asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, name, None)
 
-    async def _answer(self, name: str, request: Request, broadcast: Broadcast) -> None:
+    async def _answer(self, name: str, asked: Asked, broadcast: Broadcast) -> None:
         """Raises only when nothing can be written down: all else is told to the readers."""
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
         try:
-            async with aclosing(self._events(broadcast.conversation_id, name, request)) as events:
+            async with aclosing(self._events(broadcast.conversation_id, name, asked)) as events:
                 async for event in events:
                     if not (anew and isinstance(event, Piece)):
                         broadcast.publish(event)
@@ -203,17 +193,17 @@ class Desk:
             broadcast.fail(BotError("Something went wrong on my side. Please try again."))
 
     async def _events(
-        self, conversation_id: str, key: str, request: Request, images: Sequence[Image] = ()
+        self, conversation_id: str, key: str, asked: Asked, images: Sequence[Image] = ()
     ) -> AsyncGenerator[Event]:
         conversation = await self.store.load(conversation_id) if images else await self.conversation(conversation_id)
-        if request.again:
-            events = self.assistant.retry(conversation_id, key, request.person)
+        if asked.again:
+            events = self.assistant.retry(conversation_id, key, asked.person)
         else:
-            pictures = _chosen(conversation, request.pictures)
-            if request.closer:
+            pictures = _chosen(conversation, asked.pictures)
+            if asked.closer:
                 pictures = tuple([await self._sharper(picture) for picture in pictures])
-            question = Question(request.query, (*pictures, *images))
-            events = self.assistant.ask(conversation_id, question, key, request.person)
+            question = Question(asked.query, (*pictures, *images))
+            events = self.assistant.ask(conversation_id, question, key, asked.person)
         try:
             async with aclosing(events):
                 async for event in events:
@@ -235,13 +225,8 @@ def _name(message: Message) -> str:
     return message.key.partition("#")[0]
 
 
-def _read(payload: str) -> Request:
-    fields = json.loads(payload)
-    return Request(**fields | {"pictures": tuple(fields["pictures"])})
-
-
-def _broadcast(conversation_id: str, request: Request) -> Broadcast:
-    return Broadcast(conversation_id, request.query, request.pictures)
+def _broadcast(conversation_id: str, asked: Asked) -> Broadcast:
+    return Broadcast(conversation_id, asked.query, asked.pictures)
 
 
 def _chosen(conversation: Conversation, numbers: Sequence[int]) -> tuple[Image, ...]:

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 import core
-from bots.web.api import REFUSALS
 from bots.web.manual import endpoints
 from bots.web.problem import voice_of
+from bots.web.schema import REFUSALS
 from bots.web.session import COOKIE, LASTS_S
 from core.errors import BotError, NotFound
 from core.voice import Voice

@@ -1,6 +1,7 @@
-"""The nouns of the REST API as they travel, with examples for /docs."""
+"""The nouns of the REST API as they travel, with examples for /docs, and what its forms and answers are."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -121,3 +122,59 @@ class Pictures(BaseModel):
 
 class Stopped(BaseModel):
     stopped: bool = Field(description="False when nothing was running.")
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "Something is missing, or the request cannot be read"},
+    401: {"model": Problem, "description": "The token is missing or wrong"},
+    403: {"model": Problem, "description": "Another web page sent the request"},
+    404: {"model": Problem, "description": "There is no such conversation or picture"},
+    408: {"model": Problem, "description": "The upload stood still"},
+    413: {"model": Problem, "description": "Too large, or too many pictures"},
+    415: {"model": Problem, "description": "A file is not a picture that can be read"},
+    422: {"model": Problem, "description": "A parameter is not what it should be"},
+    429: {"model": Problem, "description": "Too much to do right now; Retry-After says when to come back"},
+    503: {"model": Problem, "description": "The service cannot answer right now"},
+}
+EVENT_STREAM = {
+    "schema": {
+        "type": "object",
+        "properties": {"event": {"type": "string"}, "data": {"type": "string", "description": "JSON"}},
+    },
+    "example": 'event: piece\ndata: {"text": "The total"}\n\n',
+}
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The answer, or with `stream` its events", "content": {"text/event-stream": EVENT_STREAM}}
+}
+IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "One file for each picture."}
+ASK_FORM = {
+    "type": "object",
+    "required": ["query"],
+    "properties": {
+        "image": IMAGES,
+        "query": {"type": "string", "minLength": 1, "maxLength": 8000, "description": "The question."},
+        "conversation": {"type": "string", "description": "Ask on in this conversation; pictures are then optional."},
+        "pictures": {
+            "type": "string",
+            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "description": "Ask again about these numbers.",
+        },
+        "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
+        "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
+    },
+    "example": {"query": "What is the total?"},
+}
+ADD_FORM = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {"image": IMAGES, "conversation": {"type": "string", "description": "Add them to this one."}},
+}
+
+
+PNG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture"}
+}
+
+
+def form(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

@@ -32,5 +32,5 @@ class Shelf(History, Mailbox, Protocol):
         ...
 
     async def check(self) -> None:
-        """Raises `Busy` when nothing could be written down now."""
+        """Raises `StoreDown` when nothing could be written down now."""
         ...

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
 from bots.extras import Offer, file_of
-from bots.web.api import ANSWERED, REFUSALS, AtDesk, Key, Known, Number, answer_response, person_of
-from bots.web.desk import Request as Asked
-from bots.web.schema import Analysis
+from bots.web.api import AtDesk, Key, Known, Number, answer_response, person_of
+from bots.web.asked import Asked
+from bots.web.schema import ANSWERED, PNG, REFUSALS, Analysis
 from core.boxes import mark
 from core.conversation import Turn
 from core.errors import NotFound
@@ -48,7 +48,7 @@ async def text(turn: OneTurn) -> Response:
 @router.get(
     "/marked/{number}.png",
     response_class=Response,
-    responses={200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses=PNG,
     summary="Get a picture with the answer's boxes drawn on it",
 )
 async def marked(known: Known, turn: OneTurn, number: Number) -> Response:

@@ -4,6 +4,7 @@ Every step decodes one token for each running answer; what is left of the step's
 pictures and prefill, a slice at a time, so that nobody who is reading along waits long for the next token.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -12,6 +13,7 @@ PAUSE = 0.6  # seconds a step may take while somebody reads along
 ALONE = 1.0  # seconds a step may take while nobody does: cancelling and newcomers wait for it
 ROWS = 512  # most rows of prefill in one step; activations stay small
 FIRST_ROWS = 32  # before any speed is known
+NOTHING = 1e-9  # seconds or tokens; what rounding leaves
 AGEING = 0.5  # a second of waiting counts like so many seconds less work: short questions first, nobody starves
 
 
@@ -122,28 +124,48 @@ class Scheduler(Generic[J]):
 
     def places(self, now: float) -> list[tuple[J, int, float | None]]:
         """(job, place, seconds until its first token) of everybody for whom nothing was computed yet."""
-        speeds = self.speeds
-        newcomers = self._newcomers(now)
-        slow = PAUSE / max(PAUSE - (speeds.token or 0.0), PAUSE / 4) if len(newcomers) < len(self.running) else 1.0
-        ends = [(self._rest(job), job.bytes) for job in self.running]
-        elapsed = 0.0
-        free = self.limit - self.used
-        waiting: list[tuple[J, int, float | None]] = []
-        for job in [*newcomers, *self.line]:
-            if job not in self.running:
-                ends.sort()
-                while ends and free < job.bytes:
-                    end, freed = ends.pop(0)
-                    elapsed, free = max(elapsed, end), free + freed
-                free -= job.bytes
-            elapsed += speeds.newcomer(job) * slow
-            if job not in self.running:
-                ends.append((elapsed + self._rest(job), job.bytes))
-            if not job.begun:
-                waiting.append((job, len(waiting) + 1, elapsed if speeds.known else None))
-        return waiting
+        waiting = [job for job in (*self._newcomers(now), *self.line) if not job.begun]
+        if not waiting or not self.speeds.known:
+            return [(job, place, None) for place, job in enumerate(waiting, 1)]
+        seconds = self._first_tokens(now)
+        waiting.sort(key=lambda job: seconds.get(job, math.inf))
+        return [(job, place, seconds.get(job)) for place, job in enumerate(waiting, 1)]
 
-    def _rest(self, job: Job) -> float:
-        """Seconds from its (next) token to the likely end of its answer."""
-        tokens = max(1.0, min(job.answer_tokens, self.speeds.answer) - job.written)
-        return self.speeds.newcomer(job) + tokens * (self.speeds.token or 0.0)
+    def _first_tokens(self, now: float) -> dict[J, float]:
+        """Seconds until the first token of everybody who has none yet, by playing the coming steps: the cheapest
+        newcomer first, age counting, slower while somebody reads along; the line as bytes become free."""
+        token = self.speeds.token or 0.0
+        share = max(PAUSE - token, PAUSE / 4)  # of a step in which somebody decodes
+        cost = {job: self.speeds.newcomer(job) for job in self.running if job.patches or job.rows}
+        tokens = {job: self._tokens(job) for job in self.running if job not in cost}
+        line, free = deque(self.line), self.limit - self.used
+        elapsed = 0.0
+        found: dict[J, float] = {}
+        while cost or line:
+            while line and line[0].bytes <= free:
+                admitted = line.popleft()
+                free -= admitted.bytes
+                cost[admitted] = self.speeds.newcomer(admitted)
+            job = min(cost, key=lambda each: cost[each] - AGEING * (now + elapsed - each.arrived), default=None)
+            slow = (token + share) / share if tokens else 1.0
+            per_token = (token + share) if job else token
+            soonest = min(tokens.values(), default=math.inf) * per_token  # an answer ends, and frees its bytes
+            spent = min(soonest, math.inf if job is None else cost[job] * slow)
+            if spent == math.inf:
+                break  # nobody is left who could make room
+            elapsed += spent
+            tokens = {each: left - (spent / per_token if per_token else left) for each, left in tokens.items()}
+            for each in [each for each, left in tokens.items() if left <= NOTHING]:
+                free += each.bytes
+                del tokens[each]
+            if job is not None:
+                cost[job] -= spent / slow
+                if cost[job] <= NOTHING:
+                    del cost[job]
+                    found[job] = elapsed
+                    tokens[job] = self._tokens(job)
+        return found
+
+    def _tokens(self, job: J) -> float:
+        """Until the likely end of its answer."""
+        return max(1.0, min(job.answer_tokens, self.speeds.answer) - job.written)

@@ -6,7 +6,7 @@ import pytest
 
 from bots.reply import File, Gone, Later, Refused, reply
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
-from core.errors import BadImage
+from core.errors import BadImage, StoreDown
 from core.voice import Voice
 
 
@@ -170,6 +170,13 @@ async def test_an_error_becomes_its_sentence_below_what_was_written(error: Excep
     assert answer.ending is Ending.FAILED
     assert "".join(board.notes.values()).startswith(f"half\n\n{sentence}")
     assert "secret" not in "".join(board.notes.values())
+
+
+async def test_a_database_that_is_down_is_no_answer_but_a_reason_to_try_again() -> None:
+    board, record = Board(), Record()
+    with pytest.raises(StoreDown):
+        await reply(stream(Piece("half"), StoreDown("no memory")), board, Voice("en"), (), record)
+    assert "no memory" not in "".join(board.notes.values())
 
 
 @pytest.mark.parametrize(

@@ -128,4 +128,6 @@ async def test_a_follow_up_points_into_the_last_picture_that_its_conversation_ha
     pictures = [Picture(number, await white()) for number in (1, 2)]
     turn = Turn("And where is that?", (), Answer(fenced(CAT), Ending.DONE))
     assert [picture.number for picture in pointed_at(turn, pictures)] == [2]
+    for question in ("Where is that in picture 1?", "图1中的总额在哪里？", "第1张图中的总额在哪里？"):
+        assert [picture.number for picture in pointed_at(replace(turn, text=question), pictures)] == [1]
     assert pointed_at(turn) == {}

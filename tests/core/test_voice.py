@@ -61,7 +61,7 @@ def test_unknown_languages_get_english() -> None:
 
 
 def test_regions_and_scripts_of_chinese_are_chinese() -> None:
-    assert {Voice(code).say("(stopped)") for code in ("zh", "zh-CN", "zh_TW", "zh-hans")} == {"(已停止)"}
+    assert {Voice(code).say("(stopped)") for code in ("zh", "zh-CN", "zh_TW", "zh-hans")} == {"（已停止）"}
 
 
 def test_an_error_explains_itself_in_the_askers_language() -> None:

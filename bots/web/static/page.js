@@ -3,9 +3,11 @@
 import { get, newKey, path, post, remove, send } from "./api.js";
 import { asking } from "./asking.js";
 import { Attached } from "./attached.js";
+import { listen } from "./composer.js";
 import { announce } from "./element.js";
 import { Sidebar } from "./sidebar.js";
 import { Turn } from "./turn.js";
+import { Viewer } from "./viewer.js";
 import { say } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -23,6 +25,8 @@ class Page {
     this.scroller = byId("scroller");
     this.attached = new Attached(byId("attached"), this);
     this.sidebar = new Sidebar(byId("conversations"), this);
+    this.viewer = new Viewer(byId("viewer"), this);
+    listen(this);
     this.#listen();
   }
 
@@ -97,6 +101,14 @@ class Page {
     await this.#follow(turn, "/analyze", fields, newKey());
   }
 
+  // Files that were chosen, dropped, pasted or photographed.
+  add(files) {
+    if (!files.length) return;
+    this.complain("");
+    this.attached.add(files);
+    this.question.focus();
+  }
+
   retry(turn) {
     if (!this.running) this.#follow(turn, path(this.conversation, "/retry"), {}, newKey());
   }
@@ -136,15 +148,7 @@ class Page {
   }
 
   view(url, number = null) {
-    const viewer = byId("viewer");
-    const removal = byId("remove-picture");
-    const caption = number ? say("Picture {number}", { number }) : "";
-    viewer.querySelector("img").src = url;
-    viewer.querySelector("img").alt = caption || say("Picture");
-    viewer.querySelector(".caption").textContent = caption;
-    removal.hidden = !number || !this.asked(number) || Boolean(this.running);
-    removal.onclick = () => this.#removePicture(number);
-    viewer.showModal();
+    this.viewer.show(url, number, Boolean(number) && this.asked(number) && !this.running);
   }
 
   // What can be pressed follows from what is going on.
@@ -155,8 +159,8 @@ class Page {
     byId("send").disabled = !idle || (this.attached?.empty && !(this.turns.length && this.question.value.trim()));
   }
 
-  async #removePicture(number) {
-    byId("viewer").close();
+  // From the conversation, for good.
+  async removePicture(number) {
     try {
       await remove(path(this.conversation, `/pictures/${number}`));
     } catch (error) {
@@ -177,7 +181,7 @@ class Page {
     const whole = where === "/analyze" ? { ...fields, stream: true, html: true } : {};
     const address = where === "/analyze" ? where : `${where}?stream=true&html=true`;
     try {
-      const answer = await asking(address, whole, key, this.#listener(turn), abort.signal);
+      const answer = await asking(address, whole, key, turn, abort.signal);
       turn.finish(answer);
       this.removed(answer.removed);
       announce(say("Answer:") + " " + turn.words.textContent);
@@ -188,25 +192,6 @@ class Page {
     if (this.running === running) this.running = null;
     this.#drawn();
     this.sidebar.load();
-  }
-
-  #listener(turn) {
-    const status = (sentence) => {
-      turn.say(sentence);
-      announce(sentence);
-    };
-    return {
-      conversation: ({ conversation }) => this.began(conversation),
-      waiting: ({ place, seconds }) => {
-        if (place < 1) return;
-        status(seconds === null ? say("You are number {place} in line …", { place }) : say("You are number {place} in line, about {seconds} s …", { place, seconds: Math.max(1, Math.round(seconds)) }));
-      },
-      looking: ({ picture, of }) => status(say("Looking at picture {picture} of {of} …", { picture, of })),
-      html: ({ html }) => {
-        turn.write(html);
-      },
-      lost: () => turn.say(say("The connection is lost. Trying again …"), true),
-    };
   }
 
   #leave() {
@@ -250,61 +235,14 @@ class Page {
   }
 
   #listen() {
-    const files = byId("files");
-    const camera = byId("camera");
-    byId("composer").onsubmit = (event) => {
-      event.preventDefault();
-      if (!byId("send").disabled) this.ask(this.question.value);
-    };
-    this.question.onkeydown = (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
-      event.preventDefault();
-      byId("composer").requestSubmit();
-    };
-    this.question.oninput = () => this.changed();
-    byId("stop").onclick = () => this.stop();
-    for (const button of [byId("choose"), document.querySelector("[data-choose]")]) button.onclick = () => files.click();
-    byId("photograph").onclick = () => camera.click();
-    for (const input of [files, camera]) {
-      input.onchange = () => {
-        this.#add(input.files);
-        input.value = "";
-      };
-    }
     for (const button of document.querySelectorAll("[data-new]")) button.onclick = () => this.open(null);
     for (const button of document.querySelectorAll("[data-sample]")) button.onclick = () => this.#sample(button);
-    byId("viewer").onclick = (event) => event.target === event.currentTarget && event.currentTarget.close();
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
-    addEventListener("paste", (event) => this.#add(event.clipboardData?.files ?? []));
-    this.#listenToDrops();
     this.scroller.onscroll = () => (this.pinned = this.#atEnd());
     // Whoever reads at the end stays there, whatever grows: the answer, a picture that arrives late, the question's box.
     const growing = new ResizeObserver(() => this.pinned && this.turns.length && this.#toEnd());
     growing.observe(this.scroller);
     growing.observe(byId("thread"));
-  }
-
-  #listenToDrops() {
-    let depth = 0; // dragenter and dragleave come for every element that is crossed
-    const carries = (event) => event.dataTransfer?.types.includes("Files");
-    const shade = (shown) => document.body.classList.toggle("dropping", shown);
-    addEventListener("dragenter", (event) => carries(event) && (depth++, shade(true)));
-    addEventListener("dragleave", (event) => carries(event) && (depth = Math.max(0, depth - 1)) === 0 && shade(false));
-    addEventListener("dragover", (event) => carries(event) && event.preventDefault());
-    addEventListener("drop", (event) => {
-      if (!carries(event)) return;
-      event.preventDefault();
-      depth = 0;
-      shade(false);
-      this.#add(event.dataTransfer.files);
-    });
-  }
-
-  #add(files) {
-    if (!files.length) return;
-    this.complain("");
-    this.attached.add(files);
-    this.question.focus();
   }
 }
 

@@ -1,10 +1,10 @@
 // One question and its answer on the page.
 
-import { element, icon, iconButton, prose } from "./element.js";
+import { announce, element, icon, iconButton, prose } from "./element.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: view(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating)
+  // `page` offers: began(conversation), view(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating)
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
@@ -23,6 +23,32 @@ export class Turn {
     this.status.hidden = false;
     this.status.classList.toggle("lost", lost);
     this.status.firstChild.textContent = sentence;
+    if (!lost) announce(sentence);
+  }
+
+  // The server's events, as `asking` hears them
+
+  conversation({ conversation }) {
+    this.page.began(conversation);
+  }
+
+  waiting({ place, seconds }) {
+    if (place < 1) return;
+    if (seconds === null) this.say(say("You are number {place} in line …", { place }));
+    else this.say(say("You are number {place} in line, about {seconds} s …", { place, seconds: Math.max(1, Math.round(seconds)) }));
+  }
+
+  looking({ picture, of }) {
+    this.say(say("Looking at picture {picture} of {of} …", { picture, of }));
+  }
+
+  html({ html }) {
+    this.status.hidden = true;
+    this.words.replaceChildren(prose(html));
+  }
+
+  lost() {
+    this.say(say("The connection is lost. Trying again …"), true);
   }
 
   begin() {
@@ -31,11 +57,6 @@ export class Turn {
     this.foot.replaceChildren();
     this.words.replaceChildren();
     this.say(say("Sending your question …"));
-  }
-
-  write(html) {
-    this.status.hidden = true;
-    this.words.replaceChildren(prose(html));
   }
 
   finish(answer) {

@@ -1,23 +1,11 @@
-"""Shows a thread as Slack would: `python -m tests.bots.slack.screen FILE.png [en|zh]` has the demo model answer."""
+"""A thread as Slack would show it, for `tests.bots.stills`."""
 
-import asyncio
 import base64
 import html
-import sys
-import tempfile
-from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from core.engine import Config as EngineConfig
-from core.engine.engine import Engine
-from storage.store import Config as StoreConfig
-from storage.store import Store
-from tests.bots.slack.conftest import Scene
-from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT, Json, Workspace, buttons, said
-from tests.bots.web.browser import started
-from tests.demo import sample
 
 STYLE = """
 body { margin: 0; padding: 16px; width: 520px; background: #fff; color: #1d1c1d; font: 15px/1.46 "Lato", "Noto Sans",
@@ -31,10 +19,6 @@ body { margin: 0; padding: 16px; width: 520px; background: #fff; color: #1d1c1d;
 .b { display: inline-block; border: 1px solid #bbb; border-radius: 4px; padding: 3px 12px; margin: 6px 6px 0 0;
   font-weight: 700; font-size: 13px; } .f { border: 1px solid #ddd; border-radius: 8px; padding: 8px 12px; }
 """
-ASKED = {
-    "en": ("What is the price?", "Where is the price?", "pictures"),
-    "zh": ("价格是多少？", "价格在哪里？", "图片"),
-}
 DM = "D0ANN"
 
 
@@ -58,36 +42,3 @@ def _file(file: Json, workspace: Workspace) -> str:
         return f"<div class=f>📄 {html.escape(file['name'])}</div>"
     data = file["data"] if "data" in file else workspace.contents[file["id"]]
     return f"<img src='data:image/png;base64,{base64.b64encode(data).decode()}'>"
-
-
-async def converse(scene: Scene, language: str) -> list[Json]:
-    """A thread with what comes with its answers."""
-    price, where, listed = ASKED[language]
-    scene.slack.workspace.locales["U0ANN"] = language
-    photo = scene.slack.says(price, (scene.slack.upload(sample("product"), "product.png"),), channel=DM)
-    count = len(await scene.finished(photo, channel=DM))
-    scene.slack.says(where, channel=DM, thread=photo)
-    count = len(await scene.finished(photo, count + 1, DM))
-    scene.slack.says(listed, channel=DM, thread=photo)
-    await scene.finished(photo, count + 2, DM)
-    return [m for m in scene.slack.workspace.channels[DM] if photo in (m["ts"], m.get("thread_ts"))]
-
-
-async def main(path: Path, language: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = await Engine.start(EngineConfig(model="demo", threads=1, cache=Path(folder) / "cache", cache_limit=0))
-        store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder}/answers.db"))
-        async with FakeSlack() as slack:
-            scene = Scene(slack, store, engine, patience_s=300)
-            async with scene.bot(receipt=True):
-                messages = await converse(scene, language)
-            async with started() as browser:
-                view = await browser.new_page(viewport={"width": 552, "height": 600}, device_scale_factor=2)
-                await view.set_content(page(messages, slack.workspace))
-                await view.screenshot(path=path, full_page=True)
-        await store.close()
-        await engine.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "en"))

@@ -1,19 +1,9 @@
-"""Shows a chat as Telegram would: `python -m tests.bots.telegram.screen FILE.png [en|zh]` has the demo model answer."""
+"""A chat as Telegram would show it, for `tests.bots.stills`."""
 
-import asyncio
 import base64
 import html
-import sys
-import tempfile
-from pathlib import Path
 
-from core.engine import Config as EngineConfig
-from core.engine.engine import Engine
-from tests.bots.telegram.conftest import Chatting, service, until
-from tests.bots.telegram.server import BotApi, Person
 from tests.bots.telegram.world import BOT, Chat, Json, World
-from tests.bots.web.browser import started
-from tests.demo import as_photo
 
 STYLE = """
 body { margin: 0; padding: 16px; width: 460px; background: #cfe0c8; font: 15px/1.4 "Noto Sans", "Noto Sans CJK SC",
@@ -40,10 +30,6 @@ TAGS = {
     "blockquote": "blockquote",
     "expandable_blockquote": "blockquote",
 }
-ASKED = {
-    "en": ("What is the price?", "Where is the price?", "Which quarter is the highest?"),
-    "zh": ("价格是多少？", "价格在哪里？", "哪个季度收入最高？"),
-}
 
 
 def page(chat: Chat, world: World) -> str:
@@ -60,12 +46,20 @@ def _bubble(message: Json, world: World) -> str:
         data = base64.b64encode(world.files[message["photo"][-1]["file_id"]]).decode()
         parts.append(f"<img src='data:image;base64,{data}'>")
     if "document" in message:
-        parts.append(f"<div class=f>{html.escape(message['document'].get('file_name', ''))}</div>")
+        parts.append(_document(message["document"], world))
     parts.append(_formatted(message.get("text", ""), message.get("entities", [])))
     parts.append(html.escape(message.get("caption", "")))
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     buttons = "".join(f"<div class=b>{html.escape(button['text'])}</div>" for row in rows for button in row)
     return f"<div class='m{mine}'>{''.join(parts)}</div>{buttons}"
+
+
+def _document(document: Json, world: World) -> str:
+    name = document.get("file_name", "")
+    if not name.endswith(".png"):
+        return f"<div class=f>{html.escape(name)}</div>"
+    data = base64.b64encode(world.files[document["file_id"]]).decode()
+    return f"<img src='data:image/png;base64,{data}'>"
 
 
 def _formatted(text: str, entities: list[Json]) -> str:
@@ -80,33 +74,3 @@ def _formatted(text: str, entities: list[Json]) -> str:
     for start, end in zip(places, [*places[1:], places[-1]], strict=True):
         pieces += [*marks.get(start, []), html.escape(units[2 * start : 2 * end].decode("utf-16-le"))]
     return "".join(pieces)
-
-
-async def converse(telegram: BotApi, language: str) -> Chat:
-    """A conversation with what comes with its answers."""
-    price, where, highest = ASKED[language]
-    ann = Chatting(Person(telegram, telegram.world.chat(7), language=language))
-    product = ann.person.shows(as_photo("product"), price)
-    await ann.answers(product)
-    await ann.answers(ann.person.says(where, reply_to=product), count=2)
-    await ann.answers(ann.person.shows(as_photo("chart")))
-    await ann.answers(ann.person.says(highest))
-    ann.person.says("/pictures")
-    await until(lambda: "photo" in ann.chat.by_bot()[-1])
-    return ann.chat
-
-
-async def main(path: Path, language: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        demo = await Engine.start(EngineConfig(model="demo", threads=1, cache=Path(folder) / "cache", cache_limit=0))
-        async with BotApi(strict=False) as telegram, service(telegram, Path(folder), demo, receipt=True):
-            chat = await converse(telegram, language)
-            async with started() as browser:
-                view = await browser.new_page(viewport={"width": 492, "height": 600}, device_scale_factor=2)
-                await view.set_content(page(chat, telegram.world))
-                await view.screenshot(path=path, full_page=True)
-        await demo.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "en"))

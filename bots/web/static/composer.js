@@ -1,0 +1,33 @@
+// Where one asks: the question, its buttons, and every way for a picture to get there.
+
+import { dropping } from "./dropping.js";
+
+const byId = (id) => document.getElementById(id);
+
+// `page` offers: ask(text), stop(), add(files), changed()
+export function listen(page) {
+  const question = byId("question");
+  byId("composer").onsubmit = (event) => {
+    event.preventDefault();
+    if (!byId("send").disabled) page.ask(question.value);
+  };
+  question.onkeydown = (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+    event.preventDefault();
+    byId("composer").requestSubmit();
+  };
+  question.oninput = () => page.changed();
+  byId("stop").onclick = () => page.stop();
+  const files = byId("files");
+  const camera = byId("camera");
+  for (const button of [byId("choose"), document.querySelector("[data-choose]")]) button.onclick = () => files.click();
+  byId("photograph").onclick = () => camera.click();
+  for (const input of [files, camera]) {
+    input.onchange = () => {
+      page.add(input.files);
+      input.value = "";
+    };
+  }
+  addEventListener("paste", (event) => page.add(event.clipboardData?.files ?? []));
+  dropping((dropped) => page.add(dropped));
+}

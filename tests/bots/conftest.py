@@ -1,0 +1,18 @@
+"""The demo model, once for all tests of the doors."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from core.engine import Config as EngineConfig
+from core.engine.engine import Engine
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Whoever asks it may do so from any event loop: it lives in a thread of its own."""
+    cache = tmp_path_factory.mktemp("engine")
+    engine = asyncio.run(Engine.start(EngineConfig(model="demo", threads=1, cache=cache, cache_limit=0)))
+    yield engine
+    asyncio.run(engine.close())

@@ -1,0 +1,97 @@
+"""Somebody at a door of the house, whichever it is; what they do there is in each door's own folder."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from bots import web
+from bots.house import House
+from core.assistant import Assistant
+from core.engine.engine import Engine
+from core.images import Config as ImagesConfig
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
+from storage.store import Config as StoreConfig
+from storage.store import Store
+
+UNLIMITED = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file as people send it."""
+
+    name: str
+    kind: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What stands on the platform after something was asked or pressed. `handle` is the platform's own.
+
+    `files` are by name, drawn pictures among them; `states` is every text that was shown on the way.
+    """
+
+    words: str
+    buttons: tuple[str, ...] = ()
+    files: dict[str, bytes] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    handle: object = None
+
+
+class Guest(Protocol):
+    """Somebody at one door, in one conversation at a time. Each returns when what was asked for stands there whole."""
+
+    async def ask(self, text: str, *files: Sent) -> Seen: ...
+
+    async def press(self, seen: Seen, button: str) -> Seen:
+        """A button under an answer."""
+        ...
+
+    async def pictures(self) -> Seen:
+        """What the conversation has: a list with numbers, and a sheet of them where the door has one."""
+        ...
+
+    async def remove(self, number: int) -> Seen: ...
+
+    async def export(self) -> bytes:
+        """The conversation as a zip."""
+        ...
+
+    async def rate(self, seen: Seen, good: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A house whose page stands at `address`."""
+
+    house: House
+    store: Store
+    address: str
+
+    async def admin(self) -> str:
+        """The operator's page as HTML."""
+        async with httpx.AsyncClient(base_url=self.address, trust_env=False) as client:
+            return (await client.get("/admin")).text
+
+
+@asynccontextmanager
+async def opened(engine: Engine, folder: Path, images: ImagesConfig, door: str) -> AsyncIterator[Home]:
+    """With ratings on, without quotas, and with the page on a free port."""
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
+    assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
+    house = House(assistant, store, images, engine.figures, adapters={f"bots.{door}": "running"})
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(web.run(web.Config(port=0), house, listening.set_result))
+    try:
+        yield Home(house, store, await listening)
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await store.close()

@@ -1,0 +1,121 @@
+"""Three stills for the README, each a conversation with a receipt, a drawn box and a CSV, by the demo model.
+
+`python -m tests.bots.stills [en|zh] [FOLDER]` writes page.png, telegram.png and slack.png into docs/ or FOLDER.
+"""
+
+import asyncio
+import io
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PilImage
+from playwright.async_api import Browser, Page, expect
+
+from core.engine import Config as EngineConfig
+from core.engine.engine import Engine
+from core.images import Config as ImagesConfig
+from core.voice import Voice
+from tests.bots.guest import Guest, Home, Sent, opened
+from tests.bots.slack import guest as slack
+from tests.bots.slack import screen as slack_screen
+from tests.bots.telegram import guest as telegram
+from tests.bots.telegram import screen as telegram_screen
+from tests.bots.web.browser import started, visit
+from tests.demo import SAMPLES, sample
+
+DOCS = Path(__file__).parents[2] / "docs"
+ASKED = {
+    "en": ("What is the total?", "Where is the total?", "Show the values as a table."),
+    "zh": ("合计金额是多少？", "合计金额在哪里？", "用表格列出数值"),
+}
+LIKE_A_PHOTO = ImagesConfig(image_tokens=96)  # what the sample has; a larger photo of it is shrunk
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1120, "height": 860}, "device_scale_factor": 1.25}
+SCALE = 1.5  # of the chats' pixels
+
+
+async def main(language: str, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        engine = await Engine.start(EngineConfig(model="demo", cache=Path(work) / "cache", cache_limit=0))
+        async with started() as browser:
+            for door, show in (("telegram", _telegram), ("slack", _slack), ("web", _page)):
+                (place := Path(work) / door).mkdir()
+                async with opened(engine, place, LIKE_A_PHOTO, door) as home:
+                    name = "page" if door == "web" else door
+                    _save(await show(home, browser, language), folder / f"{name}.png")
+        await engine.close()
+
+
+def photo() -> Sent:
+    """The sample invoice as a camera has it: with four times its width and height."""
+    data = io.BytesIO()
+    picture = PilImage.open(SAMPLES / "invoice.png").convert("RGB")
+    picture.resize((4 * picture.width, 4 * picture.height), PilImage.Resampling.LANCZOS).save(data, "PNG")
+    return Sent("invoice.png", "image/png", data.getvalue())
+
+
+async def _talk(guest: Guest, language: str) -> None:
+    total, where, table = ASKED[language]
+    await guest.ask(total, photo())
+    await guest.ask(where)
+    answer = await guest.ask(table, Sent("chart.png", "image/png", sample("chart")))
+    csv = Voice(language).say("Table as CSV")
+    if csv in answer.buttons:
+        await guest.press(answer, csv)
+
+
+async def _telegram(home: Home, browser: Browser, language: str) -> bytes:
+    async with telegram.visiting(home, language) as guest:
+        await _talk(guest, language)
+        return await _shot(browser, telegram_screen.page(guest.chat, guest.world), 492)
+
+
+async def _slack(home: Home, browser: Browser, language: str) -> bytes:
+    async with slack.visiting(home, language) as guest:
+        await _talk(guest, language)
+        return await _shot(browser, slack_screen.page(guest.messages, guest.workspace), 552)
+
+
+async def _page(home: Home, browser: Browser, language: str) -> bytes:
+    total, where, table = ASKED[language]
+    locale = "zh-CN" if language == "zh" else "en-US"
+    async with visit(browser, home.address, **{**DESKTOP, "locale": locale}) as page:
+        await _ask(page, total, photo())
+        await _ask(page, where)
+        await _ask(page, table, Sent("chart.png", "image/png", sample("chart")))
+        await expect(page.locator(".marked img")).to_have_js_property("complete", True)
+        await page.locator(".turn").nth(1).evaluate("turn => turn.scrollIntoView()")
+        await page.mouse.move(0, 0)
+        return await page.screenshot()
+
+
+async def _ask(page: Page, question: str, *files: Sent) -> None:
+    answers = await page.locator(".actions").count()
+    for file in files:
+        await page.set_input_files("#files", {"name": file.name, "mimeType": file.kind, "buffer": file.data})
+        await expect(page.locator("#attached .number")).to_have_count(1)
+    await page.fill("#question", question)
+    await page.press("#question", "Enter")
+    await expect(page.locator(".actions")).to_have_count(answers + 1)
+
+
+async def _shot(browser: Browser, html: str, width: int) -> bytes:
+    page = await browser.new_page(viewport={"width": width, "height": 400}, device_scale_factor=SCALE)
+    await page.set_content(html)
+    shot = await page.screenshot(full_page=True)
+    await page.close()
+    return shot
+
+
+def _save(shot: bytes, path: Path) -> None:
+    """As few bytes as the README should load: 256 colours are enough for it."""
+    picture = PilImage.open(io.BytesIO(shot)).convert("RGB")
+    picture.quantize(256, dither=PilImage.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    chosen, target = [*sys.argv[1:], *("en", str(DOCS))[len(sys.argv) - 1 :]][:2]
+    Path(target).mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(chosen, Path(target)))

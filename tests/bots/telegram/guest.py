@@ -1,0 +1,91 @@
+"""Ann in a private chat with the bot, as `tests.bots.guest.Guest`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bots.telegram.config import Config
+from bots.telegram.pace import Pace
+from bots.telegram.service import serve
+from tests.bots.guest import Home, Seen, Sent
+from tests.bots.telegram.conftest import until
+from tests.bots.telegram.server import TOKEN, BotApi, Person
+from tests.bots.telegram.world import Json
+
+PATIENCE_S = 100.0
+
+
+@asynccontextmanager
+async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
+    async with BotApi(strict=False) as telegram:
+        values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "interval": 1}
+        pace = Pace(pause_s=0.02, group_per_minute=1000)
+        config = Config.model_validate(values)
+        task = asyncio.create_task(serve(config, home.house, pace))
+        try:
+            yield TelegramGuest(home, telegram, language)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+class TelegramGuest:
+    def __init__(self, home: Home, telegram: BotApi, language: str) -> None:
+        self._store = home.house.store
+        self._telegram = telegram
+        self.world = telegram.world
+        self.chat = telegram.world.chat(7)
+        self._person = Person(telegram, self.chat, language=language)
+        self._albums = 0
+
+    async def ask(self, text: str, *files: Sent) -> Seen:
+        known = self._known()
+        if not files:
+            self._person.says(text)
+        self._albums += 1
+        album = f"album {self._albums}" if len(files) > 1 else None
+        for index, file in enumerate(files):
+            self._person.sends_file(file.data, file.name, file.kind, "" if index else text, album)
+        return await self._seen(known)
+
+    async def press(self, seen: Seen, button: str) -> Seen:
+        known = self._known()
+        message: Any = seen.handle
+        self._person.presses(message, button)
+        return await self._seen(known)
+
+    async def pictures(self) -> Seen:
+        return await self.ask("/pictures")
+
+    async def remove(self, number: int) -> Seen:
+        return await self.ask(f"/remove {number}")
+
+    async def export(self) -> bytes:
+        return (await self.ask("/export")).files["conversation.zip"]
+
+    async def rate(self, seen: Seen, good: bool) -> None:
+        message: Any = seen.handle
+        self._person.reacts(message, "👍" if good else "👎")
+
+    def _known(self) -> set[int]:
+        return {message["message_id"] for message in self.chat.by_bot()}
+
+    async def _seen(self, known: set[int]) -> Seen:
+        async with asyncio.timeout(PATIENCE_S):
+            await until(lambda: self._telegram.unconfirmed == 0, PATIENCE_S)
+            while await self._store.unfinished("telegram"):
+                await asyncio.sleep(0.01)
+        messages = [message for message in self.chat.by_bot() if message["message_id"] not in known]
+        files = dict(self._file(message) for message in messages if "photo" in message or "document" in message)
+        states = [text for m in messages for _, text in self.chat.states.get(m["message_id"], ())]
+        words = [message.get("text", "") for message in messages]
+        buttons = [message for message in messages if "reply_markup" in message]
+        labels = [b["text"] for m in buttons for [b] in m["reply_markup"]["inline_keyboard"]]
+        handle = (buttons or messages)[-1]
+        return Seen("\n".join(filter(None, words)), tuple(labels), files, tuple(states), handle)
+
+    def _file(self, message: Json) -> tuple[str, bytes]:
+        media = message["photo"][-1] if "photo" in message else message["document"]
+        name = media.get("file_name") or f"{message.get('caption', '')}.png"
+        return name, self.world.files[media["file_id"]]

@@ -1,0 +1,97 @@
+"""Somebody who uses the web through its API, streaming as the page does, as `tests.bots.guest.Guest`."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from bots.extras import Offer
+from core.voice import Voice
+from tests.bots.guest import Home, Seen, Sent
+from tests.bots.web.conftest import events_of
+
+API = "/api/v1"
+
+
+@asynccontextmanager
+async def visiting(home: Home, language: str) -> AsyncIterator["WebGuest"]:
+    headers = {"Accept-Language": language}
+    async with httpx.AsyncClient(base_url=home.address, headers=headers, timeout=100, trust_env=False) as client:
+        yield WebGuest(client, Voice(language))
+
+
+class WebGuest:
+    def __init__(self, client: httpx.AsyncClient, voice: Voice) -> None:
+        self._client = client
+        self._voice = voice
+        self._conversation = ""
+
+    async def ask(self, text: str, *files: Sent) -> Seen:
+        fields = {"query": text, "stream": "true", "html": "true"}
+        if self._conversation:
+            fields["conversation"] = self._conversation
+        return await self._stream(
+            f"{API}/analyze", data=fields, files=[("image", (it.name, it.data, it.kind)) for it in files] or None
+        )
+
+    async def press(self, seen: Seen, button: str) -> Seen:
+        done: Any = seen.handle
+        if button == Offer.SMALL_PRINT.label(self._voice):
+            return await self._stream(f"{self._turn(done)}/smallprint?stream=true&html=true")
+        name = "table" if button == Offer.CSV.label(self._voice) else "file"
+        return Seen("", files={done[name].rpartition("/")[2]: await self._get(done[name])})
+
+    async def pictures(self) -> Seen:
+        known = (await self._client.get(self._here)).json()
+        found = {p["number"]: p for turn in known["turns"] for p in turn["pictures"]}
+        lines = [f"Picture {n}: {p['original_width']} × {p['original_height']}" for n, p in sorted(found.items())]
+        return Seen("\n".join(lines))
+
+    async def remove(self, number: int) -> Seen:
+        response = await self._client.delete(f"{self._here}/pictures/{number}")
+        assert response.status_code == 204
+        return Seen("")
+
+    async def export(self) -> bytes:
+        return await self._get(f"{self._here}/export")
+
+    async def rate(self, seen: Seen, good: bool) -> None:
+        response = await self._client.post(f"{self._turn(seen.handle)}/rating", data={"rating": 1 if good else -1})
+        assert response.status_code == 204
+
+    @property
+    def _here(self) -> str:
+        return f"{API}/conversations/{self._conversation}"
+
+    def _turn(self, done: Any) -> str:
+        return f"{self._here}/turns/{done['number']}"
+
+    async def _get(self, address: str) -> bytes:
+        response = await self._client.get(address)
+        assert response.status_code == 200
+        return response.content
+
+    async def _stream(self, address: str, **body: Any) -> Seen:
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        events = events_of(await self._client.post(address, headers=headers, **body))
+        name, done = events[-1]
+        if name == "error":
+            return Seen(done["detail"])
+        self._conversation = done["conversation"]
+        files = {f"picture-{it['number']}.png": await self._get(it["url"]) for it in done["marked"]}
+        offers = {Offer.CSV: done["table"], Offer.TEXT: done["file"], Offer.SMALL_PRINT: done["small_print"]}
+        buttons = tuple(offer.label(self._voice) for offer, there in offers.items() if there)
+        words = "\n\n".join(filter(None, [done["text"], done["receipt"], *done["notes"]]))
+        return Seen(words, buttons, files, tuple(self._said(*event) for event in events), done)
+
+    def _said(self, name: str, data: Any) -> str:
+        """As the page says it."""
+        match name:
+            case "waiting" if data["seconds"] is not None:
+                sentence = "You are number {place} in line, about {seconds} s …"
+                return self._voice.say(sentence, place=data["place"], seconds=max(1, round(data["seconds"])))
+            case "looking":
+                return self._voice.say("Looking at picture {picture} of {of} …", **data)
+        return str(data)

@@ -1,0 +1,51 @@
+"""How somebody reaches what is on the page: with a mouse, with the keyboard alone, or with a finger on a phone."""
+
+from enum import StrEnum
+
+from playwright.async_api import Download, Locator, Page, expect
+
+TABS = 120  # presses of the Tab key after which something counts as out of reach
+
+
+class Hand(StrEnum):
+    MOUSE = "mouse"
+    KEYBOARD = "keyboard"
+    FINGER = "finger"
+
+    async def press(self, target: Locator) -> None:
+        await expect(target).to_be_enabled()
+        match self:
+            case Hand.MOUSE:
+                await target.click()
+            case Hand.FINGER:
+                await target.tap()
+            case Hand.KEYBOARD:
+                await self._reach(target)
+                await target.page.keyboard.press("Enter")
+
+    async def choose(self, button: Locator, *files: tuple[str, str, bytes]) -> None:
+        """In the file dialog that a button opens; a file is its name, its kind and its bytes."""
+        async with button.page.expect_file_chooser() as chooser:
+            await self.press(button)
+        made = [{"name": name, "mimeType": kind, "buffer": data} for name, kind, data in files]
+        await (await chooser.value).set_files(made)  # type: ignore[arg-type]
+
+    async def ask(self, page: Page, question: str) -> None:
+        await page.fill("#question", question)
+        if self is Hand.KEYBOARD:
+            await page.press("#question", "Enter")
+        else:
+            await self.press(page.locator("#send"))
+
+    async def save(self, link: Locator) -> Download:
+        async with link.page.expect_download() as download:
+            await self.press(link)
+        return await download.value
+
+    async def _reach(self, target: Locator) -> None:
+        """By the Tab key, from wherever the focus is."""
+        for _ in range(TABS):
+            if await target.evaluate("it => it === document.activeElement"):
+                return
+            await target.page.keyboard.press("Tab")
+        raise AssertionError(f"the keyboard does not reach {target}")
