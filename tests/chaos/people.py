@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,21 +23,25 @@ AGAIN_S = 0.3  # before somebody on the web sends a question again
 
 @dataclass(frozen=True)
 class Talk:
-    """What somebody asks: the picture with the first question, the others below it."""
+    """What somebody asks: the pictures with the first question, the others below it."""
 
-    picture: bytes
+    pictures: tuple[bytes, ...]
     questions: tuple[str, ...]
 
 
 @cache
 def talks() -> tuple[Talk, ...]:
-    """Different pictures and questions, so that an answer to somebody else would be seen."""
+    """Different pictures and questions, so that an answer to somebody else would be seen; one is about two pictures."""
     samples = json.loads((SAMPLES / "samples.json").read_text("utf-8"))
-    return tuple(
-        Talk((SAMPLES / name).read_bytes(), (asked[first]["question"], asked[-1 - first]["question"]))
+    pictures = {name: (SAMPLES / name).read_bytes() for name in samples}
+    alone = tuple(
+        Talk((pictures[name],), (asked[first]["question"], asked[-1 - first]["question"]))
         for name, asked in samples.items()
         for first in (0, 1)
     )
+    one, two = list(samples)[:2]
+    both = Talk((pictures[one], pictures[two]), (samples[one][0]["question"], samples[two][0]["question"]))
+    return (*alone, both)
 
 
 class Person(Protocol):
@@ -61,6 +66,8 @@ class Person(Protocol):
 
 @dataclass(eq=False)
 class OnTelegram:
+    """One in five asks in a topic of a group; several pictures come as an album."""
+
     telegram: BotApi
     number: int
     door: str = "telegram"
@@ -68,8 +75,14 @@ class OnTelegram:
 
     async def ask(self, talk: Talk, copies: int) -> None:
         self.telegram.copies = copies
-        person = telegram_server.Person(self.telegram, self._chat)
-        self.asked = [person.shows(talk.picture, talk.questions[0]), *map(person.says, talk.questions[1:])]
+        topic, mention = (3, "@picture_bot ") if self._in_group else (None, "")
+        person = telegram_server.Person(self.telegram, self._chat, 10_000 + self.number, topic=topic)
+        first, *others = talk.pictures
+        album = f"album {self.number}" if others else None
+        self.asked = [person.shows(first, mention + talk.questions[0], album=album)]
+        for picture in others:
+            person.shows(picture, album=album)
+        self.asked += [person.says(mention + question) for question in talk.questions[1:]]
         self.telegram.copies = 1
 
     def answers(self) -> list[str]:
@@ -83,8 +96,13 @@ class OnTelegram:
         return len(self._chat.by_bot()) - len(self._finished())
 
     @property
+    def _in_group(self) -> bool:
+        return self.number % 5 == 4
+
+    @property
     def _chat(self) -> Any:
-        return self.telegram.world.chat(10_000 + self.number)
+        number = 10_000 + self.number
+        return self.telegram.world.chat(-number if self._in_group else number, forum=self._in_group)
 
     def _finished(self) -> list[dict[str, Any]]:
         return [m for q in self.asked for m in self._chat.answers_to(q["message_id"]) if is_finished(m)]
@@ -101,7 +119,7 @@ class OnSlack:
         """Slack keeps no order while the bot is away, so nobody asks on before what they said has arrived."""
         for question in talk.questions:
             first = not self.thread
-            files = (self.slack.upload(talk.picture),) if first else ()
+            files = tuple(map(self.slack.upload, talk.pictures)) if first else ()
             self.slack.copies = copies
             ts = self.slack.says(f"<@{BOT}> {question}", files, thread=self.thread or None, user=f"U{self.number}")
             self.thread = self.thread or ts
@@ -133,10 +151,10 @@ class OnTheWeb:
     async def ask(self, talk: Talk, copies: int) -> None:
         async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
             first, *others = talk.questions
-            answer = await self._insist(client, {"query": first}, talk.picture, copies)
+            answer = await self._insist(client, {"query": first}, talk.pictures, copies)
             place = {"conversation": answer["conversation"]}
             for question in others:
-                await self._insist(client, {"query": question, **place}, None, copies)
+                await self._insist(client, {"query": question, **place}, (), copies)
             while not self.texts:
                 try:
                     read = (await client.get(f"/api/v1/conversations/{place['conversation']}")).raise_for_status()
@@ -154,18 +172,18 @@ class OnTheWeb:
         return 0
 
     async def _insist(
-        self, client: httpx.AsyncClient, form: dict[str, str], picture: bytes | None, copies: int
+        self, client: httpx.AsyncClient, form: dict[str, str], pictures: Sequence[bytes], copies: int
     ) -> dict[str, Any]:
         """Several times at once with one key, which is one question."""
         key = uuid4().hex
-        answers = await asyncio.gather(*[self._post(client, form, picture, key) for _ in range(copies)])
+        answers = await asyncio.gather(*[self._post(client, form, pictures, key) for _ in range(copies)])
         assert all(answer["text"] == answers[0]["text"] for answer in answers), answers
         return answers[0]
 
     async def _post(
-        self, client: httpx.AsyncClient, form: dict[str, str], picture: bytes | None, key: str
+        self, client: httpx.AsyncClient, form: dict[str, str], pictures: Sequence[bytes], key: str
     ) -> dict[str, Any]:
-        files = {"image": ("picture.png", picture)} if picture else None
+        files = [("image", ("picture.png", picture)) for picture in pictures] or None
         while True:
             try:
                 answer = await client.post("/api/v1/analyze", data=form, files=files, headers={"Idempotency-Key": key})

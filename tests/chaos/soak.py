@@ -101,7 +101,7 @@ async def _converse(door: str, site: Site, number: int, dice: random.Random, dia
             await asyncio.sleep(dice.uniform(0, pause_s))
             diary.questions[door] += 1
             try:
-                words = await someone.ask(question, None if index else talk.picture)
+                words = await someone.ask(question, None if index else talk.pictures[0])
             except Exception as error:  # whatever it is, it is to be in the diary
                 diary.errors.append(f"{door}: {error!r}")
                 break
