@@ -13,7 +13,7 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
-from core.errors import BotError
+from core.errors import BotError, StoreDown
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class _Progress:
     status: str = ""
     files: list[File] = field(default_factory=list)
     answer: Answer | None = None
+    down: StoreDown | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -112,7 +113,8 @@ async def reply(
     """Show `events` until their answer stands on the platform, whole; returns the answer.
 
     `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each
-    time it changes. Errors of the events become their sentence. Raises `Refused` when nobody can read it any more.
+    time it changes. Errors of the events become their sentence, but for `StoreDown`, which is raised: the same question
+    can be answered later. Raises `Refused` when nobody can read it any more.
     """
     progress = _Progress()
     progress.changed.set()  # something stands there at once, before the first event
@@ -122,6 +124,8 @@ async def reply(
         while True:
             await progress.changed.wait()
             progress.changed.clear()
+            if progress.down is not None:
+                raise progress.down
             answer = progress.answer
             try:
                 if not await _aside(draft, progress):
@@ -227,6 +231,10 @@ async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice
                 progress.changed.set()
         if progress.answer is None:
             raise RuntimeError("the events ended without an answer")
+    except StoreDown as error:
+        progress.down = error
+        progress.complete.set()
+        progress.changed.set()
     except BotError as error:
         _fail(progress, voice.explain(error))
     except Exception:

@@ -9,7 +9,7 @@ from core.inbox import Mailbox
 
 
 class Shelf(History, Mailbox, Protocol):
-    """Every method raises `Busy` when the disk fails."""
+    """Every method raises `StoreDown` when the disk fails."""
 
     ratings: bool  # whether answers may be rated
 
@@ -34,7 +34,7 @@ class Shelf(History, Mailbox, Protocol):
         ...
 
     async def check(self) -> None:
-        """Raises `Busy` when nothing could be written down now."""
+        """Raises `StoreDown` when nothing could be written down now."""
         ...
 
     async def expire(self) -> int:

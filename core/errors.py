@@ -5,6 +5,7 @@
     │   └── TooLarge        ... because of its size
     ├── BadQuestion         nothing to answer, or too long
     ├── Busy                the line is full, or a quota is used up; when to come back
+    │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
     ├── NotAllowed          who may use this, and how to get in
     ├── NotFound            no such conversation or picture
     └── OperatorError       text for the person who runs the service: config, model files, tokens
@@ -43,6 +44,10 @@ class Busy(BotError):
     def __init__(self, sentence: str, retry_after: float = 30.0, **values: Any) -> None:
         super().__init__(sentence, **values)
         self.retry_after = retry_after
+
+
+class StoreDown(Busy):
+    pass
 
 
 class NotAllowed(BotError):

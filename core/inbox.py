@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 from core import trace
+from core.errors import StoreDown
 
 log = logging.getLogger(__name__)
 SETTLE_S = 60.0  # an album is not held longer than that while its platform cannot be reached
@@ -78,7 +80,7 @@ class Inbox:
         work: Work,
         gather_s: float = 1.0,
         gather_limit_s: float = 10.0,
-        pauses_s: Sequence[float] = (1, 5, 30),
+        pauses_s: Sequence[float] = (1, 5, 30),  # not empty
         settled: asyncio.Event | None = None,
         clears: Callable[[Message], bool] = lambda message: False,
     ) -> None:
@@ -149,13 +151,16 @@ class Inbox:
     async def _finish(self, batch: Sequence[Message]) -> None:
         """Tries again while the disk is full or the like, in the message's place in line."""
         ids = [message.id for message in batch]
-        for pause in (*self._pauses_s, None):
+        for attempt in count():
+            pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             try:
                 await self._work(batch)
                 await self.mailbox.finish(ids)
                 return
+            except StoreDown as error:  # however long that lasts: nobody has been answered, and nothing is lost
+                log.warning("message %s waits for the database, %d s more: %s", batch[0].key, pause, error)
             except Exception:
-                if pause is None:
+                if attempt >= len(self._pauses_s):
                     log.exception("message %s is kept for the next start", batch[0].key)
                     return
                 log.warning("message %s failed and is tried again in %d s", batch[0].key, pause, exc_info=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from core.errors import Busy, OperatorError
+from core.errors import OperatorError, StoreDown
 from storage.migrations import upgrade
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Database:
     async def read(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
-        """Run `work` on one consistent state of the database. Raises `Busy` when it does not answer."""
+        """Run `work` on one consistent state of the database. Raises `StoreDown` when it does not answer."""
         try:
             async with self._reader.begin() as connection:
                 return await work(connection, *args, **kwargs)
@@ -72,7 +72,7 @@ class Database:
     ) -> Result:
         """Run `work` in one transaction: all of it is on disk when this returns, or nothing of it.
 
-        Raises `Busy` when the database is locked for long, read-only or full.
+        Raises `StoreDown` when the database is locked for long, read-only or full.
         """
         for attempt in range(ATTEMPTS):
             try:
@@ -142,9 +142,9 @@ def _collided(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in DEADLOCKS
 
 
-def _unavailable(error: DBAPIError) -> Busy:
+def _unavailable(error: DBAPIError) -> StoreDown:
     log.error("the database does not work: %s", _reason(error))
-    return Busy("My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0)
+    return StoreDown("My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0)
 
 
 def _reason(error: BaseException) -> str:

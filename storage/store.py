@@ -29,7 +29,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 class Store:
-    """Implements `core.assistant.History` and `core.inbox.Mailbox`. Every method raises `Busy` when the disk fails."""
+    """Implements `core.assistant.History` and `core.inbox.Mailbox`. A method raises `StoreDown` when the disk fails."""
 
     def __init__(self, database: Database, expire_days: float = 30, ratings: bool = False) -> None:
         self.ratings = ratings  # whether answers may be rated
@@ -45,7 +45,7 @@ class Store:
         await self._database.close()
 
     async def check(self) -> None:
-        """Raises `Busy` when nothing could be written down now."""
+        """Raises `StoreDown` when nothing could be written down now."""
         await self._database.write(messages.finish, ())
 
     # What was said
