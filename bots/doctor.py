@@ -124,7 +124,7 @@ def judge_memory(needed: float, available: float, total: float) -> Finding:
 
 
 async def _processor(settings: Settings) -> Finding:
-    from core.engine.kernel import Unavailable, find_compiler, instructions
+    from core.model.kernel import Unavailable, find_compiler, instructions
 
     text = f"{os.cpu_count()} cores, {instructions()}"
     try:
@@ -170,6 +170,6 @@ async def _platform(table: str, settings: Settings) -> AsyncIterator[Finding]:
 
 def _weights(name: str) -> int:
     """Bytes of the model's weights. Raises `ModelMissing`."""
-    from core.engine.checkpoint import Checkpoint
+    from core.model.checkpoint import Checkpoint
 
     return sum(file.stat().st_size for file in Checkpoint.find(name).files)

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 COMPOSITION_ROOTS = {"bots/service.py", "bots/doctor.py"}  # plug bots, core and storage together
 ADAPTERS = {"bots.telegram", "bots.slack", "bots.web", "bots.terminal"}
+TENSORS = ("core/model/", "core/engine/", "core/measure/")
 FILES = sorted(
     str(path.relative_to(ROOT)) for folder in ("bots", "core", "storage") for path in (ROOT / folder).rglob("*.py")
 )
@@ -59,9 +60,16 @@ def test_no_adapter_knows_another(file: str) -> None:
         assert not uses(file, *(ADAPTERS - mine))
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith(("core/engine/", "core/measure/"))])
-def test_torch_lives_in_the_engine_and_what_measures_it(file: str) -> None:
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if not file.startswith(("core/engine/", "core/model/", "core/measure/"))]
+)
+def test_torch_lives_in_the_model_the_engine_and_what_measures_them(file: str) -> None:
     assert not uses(file, "torch", "transformers")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("core/model/")])
+def test_the_model_knows_no_requests(file: str) -> None:
+    assert not uses(file, "core.engine", "core.conversation", "core.assistant")
 
 
 def test_the_scheduler_decides_without_torch() -> None:

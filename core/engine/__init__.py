@@ -3,6 +3,7 @@
 `core.engine.engine.Engine` is the way in; NOTES.md tells what was measured and what did not help.
 """
 
-from core.engine.config import Config, Precision
+from core.engine.config import Config
+from core.model.precision import Precision
 
 __all__ = ["Config", "Precision"]

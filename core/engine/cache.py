@@ -22,8 +22,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from core.engine.kv import KV
 from core.engine.prompt import Ints
+from core.model.kv import KV
 
 log = logging.getLogger(__name__)
 LAYOUT = 2  # of the files; those of another one are computed again

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from torch import Tensor
 
 from core.conversation import Image
-from core.engine.model import Model
 from core.engine.scheduler import Speeds, Step
 from core.engine.sequence import Sequence
 from core.engine.sights import Sights
 from core.engine.totals import Totals
+from core.model.model import Model
 
 ENOUGH_ROWS, ENOUGH_PATCHES = 8, 64  # fewer say nothing about speed
 

@@ -1,18 +1,10 @@
 """The table [core.engine] of the config file. Imports no torch."""
 
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-
-class Precision(StrEnum):
-    """How the weights are kept; see quantize.py."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    INT8 = "int8"
+from core.model.precision import Precision
 
 
 class Config(BaseModel, extra="forbid", frozen=True):

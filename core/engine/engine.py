@@ -14,14 +14,14 @@ import psutil
 from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache, Disk
-from core.engine.checkpoint import Checkpoint
 from core.engine.config import Config
-from core.engine.model import Model
 from core.engine.request import Outlet, Request
 from core.engine.tokenizer import Tokenizer
 from core.engine.totals import Totals
 from core.engine.worker import Worker
 from core.errors import OperatorError
+from core.model.checkpoint import Checkpoint
+from core.model.model import Model
 
 log = logging.getLogger(__name__)
 SHARE = 0.6  # of the machine's memory, where the operator sets nothing

@@ -1,6 +1,7 @@
 """A conversation as the model sees it: token ids, pictures in place, and 3-D positions (M-RoPE). Pure numpy."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion
 
 Ints = npt.NDArray[np.int64]
+Grid = Callable[[int, int], tuple[int, int]]  # pixels (width, height) to image tokens (height, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ class Prompt:
 
 
 class Prompter:
-    """Writes prompts for one model. `grid(width, height)` of pixels -> (height, width) in image tokens."""
+    """Writes prompts for one model."""
 
-    def __init__(self, tokenizer: Tokenizer, grid: "Grid", context_tokens: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, grid: Grid, context_tokens: int) -> None:
         self._tokenizer = tokenizer
         self._grid = grid
         self._limit = context_tokens
@@ -111,22 +113,6 @@ class Prompter:
         rows.add_token(special["im_end"])
         rows.add_text(self._tokenizer, "\n")
         return rows
-
-
-class Grid:
-    """Pixels to image tokens, as Qwen's image processor resizes."""
-
-    def __init__(self, unit: int, min_pixels: int, max_pixels: int) -> None:
-        self.unit, self.min_pixels, self.max_pixels = unit, min_pixels, max_pixels
-
-    def __call__(self, width: int, height: int) -> tuple[int, int]:
-        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize  # imports torch
-
-        try:
-            pixels = smart_resize(height, width, self.unit, self.min_pixels, self.max_pixels)
-        except ValueError as error:  # longer than 200 times its width
-            raise BadQuestion("A picture is too long and narrow to look at. Cut it into parts, please.") from error
-        return pixels[0] // self.unit, pixels[1] // self.unit
 
 
 class _Rows:

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from core.conversation import Answer, Ending, Figures, Piece
-from core.engine.kv import KV
-from core.engine.model import Pass
 from core.engine.prompt import Ints, Prompt
 from core.engine.request import Request
 from core.engine.scheduler import Job
 from core.engine.tokenizer import Detokenizer
+from core.model.kv import KV
+from core.model.model import Pass
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.conversation import Image
 from core.engine.cache import Cache
-from core.engine.vision import Vision
+from core.model.vision import Vision
 
 AHEAD = 16  # pictures that may wait to be looked at before anybody asks
 

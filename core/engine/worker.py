@@ -11,7 +11,6 @@ from torch import Tensor
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.computer import Computer
-from core.engine.model import Model
 from core.engine.prompt import Prompter
 from core.engine.request import Request
 from core.engine.sampler import draw
@@ -21,6 +20,7 @@ from core.engine.sights import Sights
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.totals import Totals
 from core.errors import BadQuestion, Busy
+from core.model.model import Model
 
 log = logging.getLogger(__name__)
 TELL = 2.0  # seconds between two estimates for the same place

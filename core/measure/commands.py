@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.engine.config import Config, Precision
+from core.engine.config import Config
 from core.errors import BotError
+from core.model.precision import Precision
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 Model = Annotated[str, typer.Argument(help='A folder, a Hugging Face name that was fetched, or "demo".')]

@@ -11,11 +11,11 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from core.conversation import Conversation, Image, Question
-from core.engine.checkpoint import Checkpoint
-from core.engine.config import Precision
-from core.engine.model import Model, Pass
 from core.engine.prompt import Prompt, Prompter
 from core.engine.tokenizer import Tokenizer
+from core.model.checkpoint import Checkpoint
+from core.model.model import Model, Pass
+from core.model.precision import Precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,9 @@ GOALS = (
 def write_table(results: dict[str, Figures], conversations: int) -> Iterator[str]:
     """Lines of Markdown. `results` are ours first, then maybe another's."""
     ours, other = [*results.values(), {}][:2]
-    yield "| | goal | " + " | ".join([*results, *(["ratio"] if other else []), ""])
-    yield "|---" * (len(results) + (4 if other else 3)) + "|"
+    names = ["", "goal", *results, *(["ratio"] if other else []), ""]
+    yield "| " + " | ".join(names) + " |"
+    yield "|---" * len(names) + "|"
     for goal in GOALS:
         wanted = f"{goal.limit} {goal.unit}" if goal.limit else f"{goal.ratio}" if goal.ratio else ""
         mine, theirs = ours.get(goal.figure), other.get(goal.figure)

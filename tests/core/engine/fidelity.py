@@ -15,9 +15,9 @@ from rich.table import Table
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from core.engine.kernel import load
-from core.engine.quantize import Float16Linear, Int8Linear, quantize
 from core.measure.compare import differ
+from core.model.kernel import load
+from core.model.quantize import Float16Linear, Int8Linear, quantize
 
 TOKENS = 1500
 CHUNK = 500  # rows in one forward; causal, so each chunk begins anew

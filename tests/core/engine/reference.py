@@ -10,8 +10,8 @@ from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from core.conversation import Conversation
-from core.engine.checkpoint import Checkpoint
-from core.engine.vision import QWEN3_VL
+from core.model.checkpoint import Checkpoint
+from core.model.vision import QWEN3_VL
 
 
 class Reference:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core.engine.cache import Cache, Disk
-from core.engine.kv import KV
 from core.engine.prompt import Ints
+from core.model.kv import KV
 
 MUCH = 10**9
 

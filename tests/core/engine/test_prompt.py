@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
-from core.engine.prompt import Grid, Prompter, picture_keys
+from core.engine.prompt import Prompter, picture_keys
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.errors import BadQuestion
+from core.model.vision import Grid
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.engine.checkpoint import Checkpoint
-from core.engine.config import Precision
-from core.engine.kernel import Kernel, Unavailable, load
-from core.engine.kv import KV
-from core.engine.model import Model
-from core.engine.pack import Pack, Segment
 from core.engine.prompt import Prompter
-from core.engine.quantize import PART, BFloat16Linear, Float16Linear, Foundry, Int8Linear, quantize
 from core.engine.tokenizer import Tokenizer
 from core.errors import ModelMissing, OperatorError
 from core.measure.compare import differ, follow
+from core.model.checkpoint import Checkpoint
+from core.model.kernel import Kernel, Unavailable, load
+from core.model.kv import KV
+from core.model.model import Model
+from core.model.pack import Pack, Segment
+from core.model.precision import Precision
+from core.model.quantize import PART, BFloat16Linear, Float16Linear, Foundry, Int8Linear, quantize
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image
 

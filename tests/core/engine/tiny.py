@@ -14,9 +14,9 @@ from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Event, Image, Piece, Question
-from core.engine.checkpoint import DEMO
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
+from core.model.checkpoint import DEMO
 
 
 def make_model(folder: Path, seed: int = 0, merge: int = 2) -> Path:

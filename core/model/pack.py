@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from core.engine.kernel import Kernel
-from core.engine.kv import KV
+from core.model.kernel import Kernel
+from core.model.kv import KV
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.engine.pack import Pack
+from core.model.pack import Pack
 
 
 class Layer(nn.Module):

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
+import numpy.typing as npt
 import psutil
 import torch
 from torch import Tensor
 from transformers import Qwen3VLConfig
 
-from core.engine.checkpoint import Checkpoint
-from core.engine.config import Precision
-from core.engine.kernel import Kernel, Unavailable, load
-from core.engine.kv import KV
-from core.engine.layers import Rotation
-from core.engine.loader import Loader, make_empty
-from core.engine.pack import Pack, Segment
-from core.engine.prompt import Ints
-from core.engine.quantize import Foundry, has_fbgemm
-from core.engine.vision import Vision
+from core.model.checkpoint import Checkpoint
+from core.model.kernel import Kernel, Unavailable, load
+from core.model.kv import KV
+from core.model.layers import Rotation
+from core.model.loader import Loader, make_empty
+from core.model.pack import Pack, Segment
+from core.model.precision import Precision
+from core.model.quantize import Foundry, has_fbgemm
+from core.model.vision import Vision
 
 log = logging.getLogger(__name__)
 SMALL = 200_000_000  # parameters; below, float32 is fast enough and exact
@@ -34,8 +35,8 @@ class Pass:
     """
 
     kv: KV
-    ids: Ints  # (rows,)
-    positions: Ints  # (3, rows)
+    ids: npt.NDArray[np.int64]  # (rows,)
+    positions: npt.NDArray[np.int64]  # (3, rows)
     features: list[tuple[int, Tensor]]
     wants_logits: bool  # of its last row
 

@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from core.engine.config import Precision
-from core.engine.kernel import WIDTH, Kernel
+from core.model.kernel import WIDTH, Kernel
+from core.model.precision import Precision
 
 PART = 8192  # channels quantized at once: a vocabulary of 150,000 in float32 would take more than a gigabyte
 LARGEST_SUM = 2**31 - 1

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen3VLForConditionalGeneration
 
-from core.engine.checkpoint import Checkpoint
-from core.engine.layers import MLP, Attention, Layer, Norm
-from core.engine.quantize import Foundry
+from core.model.checkpoint import Checkpoint
+from core.model.layers import MLP, Attention, Layer, Norm
+from core.model.quantize import Foundry
 
 
 def make_empty(config: Any) -> Any:

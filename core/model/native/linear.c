@@ -67,12 +67,11 @@ static inline __attribute__((always_inline)) void multiply_tile(const int R, con
     const int8_t *w = job->panels + first * job->k;
     const int32_t *x = (const int32_t *)(job->rounded + row * job->k);
     __m256i sums[ROWS][2];
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
         sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-#pragma GCC unroll 2
     for (int64_t pair = 0; pair < job->k / 2; pair++, x += R, w += 2 * WIDTH) {
-        if (R <= 2) /* memory is the limit; hardware looks ahead within one page only */
-            _mm_prefetch((const char *)(w + AHEAD), _MM_HINT_T0);
+        _mm_prefetch((const char *)(w + AHEAD), _MM_HINT_T0); /* hardware looks ahead within one page only */
         __m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
         __m256i high = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(w + WIDTH)));
 #pragma GCC unroll 6
@@ -82,8 +81,10 @@ static inline __attribute__((always_inline)) void multiply_tile(const int R, con
             sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(both, high));
         }
     }
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
-        for (int half = 0; half < 2; half++) {
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; half++) { /* unrolled, or else the sums would be kept in memory all along */
             int64_t channel = first + 8 * half;
             __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(job->scale + channel), _mm256_set1_ps(job->row_scale[row + r]));
             __m256 bias = job->bias ? _mm256_loadu_ps(job->bias + channel) : _mm256_setzero_ps();

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { SIDE_BY_SIDE = 4 }; /* keys at once: one sum alone would wait for each of its additions */
+
 typedef struct {
     const float *queries;     /* (rows, heads, dim) */
     const int64_t (*seen)[3]; /* (rows,): address of the first layer's keys, capacity, rows seen */
@@ -39,17 +41,32 @@ static __m256 exponential(__m256 x) {
     return _mm256_mul_ps(y, _mm256_castsi256_ps(power));
 }
 
-static float dot(const float *x, const uint16_t *key, int64_t dim) {
-    __m256 sum = _mm256_setzero_ps();
+/* Scores of N keys that follow each other; `inline` with a constant N keeps them in registers. */
+static inline __attribute__((always_inline)) void score(const int N, const float *query, const uint16_t *keys, int64_t dim,
+                                                        float scale, float *scores) {
+    __m256 sums[SIDE_BY_SIDE];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; n++)
+        sums[n] = _mm256_setzero_ps();
     for (int64_t i = 0; i < dim; i += 8)
-        sum = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), load_half(key + i), sum);
-    return add_up(sum);
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++)
+            sums[n] = _mm256_fmadd_ps(_mm256_loadu_ps(query + i), load_half(keys + n * dim + i), sums[n]);
+#pragma GCC unroll 4
+    for (int n = 0; n < N; n++)
+        scores[n] = scale * add_up(sums[n]);
 }
 
-/* y += weight * value */
-static void add(float *y, float weight, const uint16_t *value, int64_t dim) {
-    for (int64_t i = 0; i < dim; i += 8)
-        _mm256_storeu_ps(y + i, _mm256_fmadd_ps(_mm256_set1_ps(weight), load_half(value + i), _mm256_loadu_ps(y + i)));
+/* y += weights * values, of N values that follow each other */
+static inline __attribute__((always_inline)) void add(const int N, float *y, const float *weights, const uint16_t *values,
+                                                      int64_t dim) {
+    for (int64_t i = 0; i < dim; i += 8) {
+        __m256 sum = _mm256_loadu_ps(y + i);
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++)
+            sum = _mm256_fmadd_ps(_mm256_set1_ps(weights[n]), load_half(values + n * dim + i), sum);
+        _mm256_storeu_ps(y + i, sum);
+    }
 }
 
 /* In place; `count` is a multiple of 8 and ends with -INFINITY. */
@@ -76,16 +93,25 @@ static void attend_row(const Attention *job, int64_t row, int64_t head, float *s
     const uint16_t *keys = layer + head * capacity * dim, *values = keys + job->kv_heads * capacity * dim;
     const float *queries = job->queries + (row * job->heads + head * groups) * dim;
     float *y = job->y + (row * job->heads + head * groups) * dim, scale = 1 / sqrtf(dim);
-    for (int64_t seen = 0; seen < padded; seen++)
+    for (int64_t group = 0; group < groups; group++)
+        for (int64_t i = length; i < padded; i++)
+            scores[group * stride + i] = -INFINITY;
+    int64_t most = length / SIDE_BY_SIDE * SIDE_BY_SIDE;
+    for (int64_t i = 0; i < length; i += i < most ? SIDE_BY_SIDE : 1)
         for (int64_t group = 0; group < groups; group++)
-            scores[group * stride + seen] =
-                seen < length ? scale * dot(queries + group * dim, keys + seen * dim, dim) : -INFINITY;
+            if (i < most)
+                score(SIDE_BY_SIDE, queries + group * dim, keys + i * dim, dim, scale, scores + group * stride + i);
+            else
+                score(1, queries + group * dim, keys + i * dim, dim, scale, scores + group * stride + i);
     for (int64_t group = 0; group < groups; group++)
         softmax(scores + group * stride, padded);
     memset(y, 0, groups * dim * sizeof(float));
-    for (int64_t seen = 0; seen < length; seen++)
+    for (int64_t i = 0; i < length; i += i < most ? SIDE_BY_SIDE : 1)
         for (int64_t group = 0; group < groups; group++)
-            add(y + group * dim, scores[group * stride + seen], values + seen * dim, dim);
+            if (i < most)
+                add(SIDE_BY_SIDE, y + group * dim, scores + group * stride + i, values + i * dim, dim);
+            else
+                add(1, y + group * dim, scores + group * stride + i, values + i * dim, dim);
 }
 
 static void attend_rows(void *data) {
