@@ -1,11 +1,13 @@
 """Kills the real service at random and between any two of its writes while people ask, and counts what they saw.
 
-Weather comes on top: a full disk, a database that others hold, a network that is cut, a clock that is moved.
+Weather comes on top: a full disk, a database that others hold, a network that is cut, a clock that is moved, and
+a polite word to end.
 """
 
 import asyncio
 import random
 import resource
+import signal
 import sqlite3
 import sys
 import time
@@ -25,8 +27,9 @@ LIFE = 4.0  # a life that does not end at a chosen point lasts up to so many tim
 CLOCK_S = 2 * 24 * 3600.0  # the clock is moved by at most so much, to either side
 TELL_S = 20.0  # seconds between two lines about the progress
 KILLS = ("at random", "at random", "while starting", "before a write", "after a write", *MOMENTS)
-STORMS = ("disk full", "database busy", "network cut", "clock moved")
+STORMS = ("disk full", "database busy", "network cut", "clock moved", "asked to end")
 CANNOT_WORK = 2  # exit status of a service that said why
+ENDED = (130, -signal.SIGTERM)  # of one that was asked to; the latter before it could listen
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Storm:
         self._people: list[tuple[Person, Sequence[str]]] = []
         self._asking: dict[Person, asyncio.Task[None]] = {}
         self._cramped: set[Life] = set()  # those that met a full disk
+        self._asked_to_end: set[Life] = set()
         self._told = 0.0
 
     async def blow(self) -> Report:
@@ -142,6 +146,8 @@ class Storm:
         status = await self._site.end()
         if status == CANNOT_WORK and self._site.life in self._cramped:
             return  # with a full disk it cannot start, and says so
+        if status in ENDED and self._site.life in self._asked_to_end:
+            return
         if status != -9:
             raise self._site.strange_end()
         self._report.kills[moment] += 1
@@ -181,6 +187,9 @@ class Storm:
                 await self._site.platforms.cut_network()
                 await asyncio.sleep(seconds)
                 await self._site.platforms.mend_network()
+            case "asked to end":
+                self._asked_to_end.add(self._site.life)
+                self._site.life.kill(signal.SIGTERM)
             case "clock moved":
                 set_clock(self._clock, self._dice.uniform(-CLOCK_S, CLOCK_S))
 
