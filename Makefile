@@ -44,7 +44,7 @@ system:
 demo-eval: .venv/dev.stamp system
 	$(BIN)/python -m training.evaluate $(ARGS)
 
-# Speed and memory of the engine; ARGS="--model FOLDER --against URL" measures beside another server. Needs a quiet machine.
+# Speed and memory of the engine; ARGS="FOLDER --against URL" measures beside another server. Needs a quiet machine.
 bench: .venv/dev.stamp
 	$(BIN)/python -m core.engine bench $(ARGS)
 

@@ -81,6 +81,7 @@ def load(folder: Path) -> Kernel:
             _loaded[key] = Kernel(library)
         return _loaded[key]
     except OSError as error:  # no room, a folder whose files may not be executed, a torch without OpenMP
+        library.unlink(missing_ok=True)  # or a damaged file: the next start compiles anew
         raise Unavailable(f"the compiled kernel cannot be used: {error}") from error
 
 
@@ -92,7 +93,7 @@ def _compile(compiler: str, library: Path) -> None:
         done = subprocess.run([compiler, *FLAGS, *sources, "-o", str(made)], capture_output=True, check=False)
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip()
-            raise Unavailable(f"{compiler} cannot compile core/engine/native (gcc and libc6-dev must fit): {reason}")
+            raise Unavailable(f"{compiler} cannot compile core/model/native (gcc and libc6-dev must fit): {reason}")
         made.replace(library)  # whole or not at all; of two processes the last one wins, with the same content
 
 

@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,8 @@ def choose(precision: Precision, count: int, cache: Path | None) -> tuple[Precis
         return Precision.FLOAT32, None
     if precision in (Precision.AUTO, Precision.INT8):
         try:
-            kernel = load(cache / "kernel" if cache else Path(mkdtemp()))
+            with TemporaryDirectory() as temporary:
+                kernel = load(cache / "kernel" if cache else Path(temporary))
         except Unavailable as reason:
             log.warning("precision float16: %s", reason)
             precision = Precision.FLOAT16

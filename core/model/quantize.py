@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from core.errors import OperatorError
 from core.model.kernel import WIDTH, Kernel
 from core.model.precision import Precision
 
@@ -73,10 +74,13 @@ class Int8Linear(nn.Module):
 
 
 def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
-    """(out, in) -> int8 panels (see native/int8.c), their scales, and the steps activations may be rounded to.
+    """(out, in) -> int8 panels (see native/linear.c), their scales, and the steps activations may be rounded to.
 
     A sum is largest when all activations of a row are: as many steps as fit with these weights never overflow.
+    Raises `OperatorError` for layers whose input is no multiple of 16.
     """
+    if weight.shape[1] % WIDTH:
+        raise OperatorError('This model has layers that int8 does not fit: set precision = "float16" in [core.engine].')
     panels, scales, heaviest = [], [], 1
     for part in torch.split(weight, PART):
         part = part.float()

@@ -70,6 +70,11 @@ def test_a_vocabulary_that_fills_no_panel_and_more_than_one_part(kernel: Kernel)
     assert error(Int8Linear(kernel, quantize(weight, bias))(x), exact) < 0.01
 
 
+def test_layers_that_do_not_fit_are_refused_with_what_to_do() -> None:
+    with pytest.raises(OperatorError, match="float16"):
+        quantize(torch.ones(16, 24), None)
+
+
 def test_rows_of_zeros_stay_zero(kernel: Kernel) -> None:
     _, weight, _, _ = case(1)
     assert not Int8Linear(kernel, quantize(weight, None))(torch.zeros(2, 64)).any()
