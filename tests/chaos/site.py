@@ -13,7 +13,7 @@ from tests.chaos.nursery import Life, Nursery
 from tests.chaos.people import OnSlack, OnTelegram, OnTheWeb, Person
 from tests.chaos.platforms import Platforms
 
-START_S = 90.0  # the machine may be busy
+START_S = 300.0  # the machine may be busy
 
 CONFIG = """
 [core.engine]
