@@ -11,6 +11,7 @@ from core.measure.scene import begin, go_on, make_picture
 from core.measure.target import Target, Writing
 
 LONG = 4000  # tokens: an answer that is still being written when another's picture has been looked at
+THINK = 1.0  # seconds before a follow-up, the same for everybody: no person asks on within a millisecond
 Figures = dict[str, float | None]
 Tell = Callable[[str], None]
 
@@ -54,6 +55,7 @@ class _Round:
             yield "first_token_s", alone.first_token_s
             yield "decode_tokens_per_s", alone.decode_tokens_per_s
             second = go_on(first, alone.text)
+            await asyncio.sleep(THINK)
             followup = await self._ask(second)
             yield "followup_first_token_s", followup.first_token_s
             yield "peak_memory_alone_bytes", target.peak()
