@@ -40,8 +40,9 @@ def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
             corners = _around(corners[:2], 3 * width)
             pen.ellipse(corners, fill=colour, outline="white", width=width)
         else:
-            pen.rectangle(_around(corners, width), outline="white", width=3 * width)  # seen on any background
-            pen.rectangle(corners, outline=colour, width=width)
+            frame = _inside(_around(corners, width), image.size)  # around it: what it shows stays whole
+            pen.rectangle(_around(frame, width), outline="white", width=width)  # seen on any background
+            pen.rectangle(frame, outline=colour, width=width)
         _write(pen, _drawable(label, size) or str(index + 1), corners, colour, size, image.size)
     return [({}, _png(image))]
 
@@ -84,6 +85,11 @@ def _pixels(image: Image.Image, *corners: float) -> tuple[float, float, float, f
 def _around(corners: Sequence[float], margin: float) -> tuple[float, float, float, float]:
     left, top, right, bottom = corners if len(corners) == 4 else (*corners, *corners)
     return left - margin, top - margin, right + margin, bottom + margin
+
+
+def _inside(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = corners
+    return max(left, 0), max(top, 0), min(right, size[0] - 1), min(bottom, size[1] - 1)
 
 
 def _write(

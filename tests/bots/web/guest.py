@@ -18,7 +18,7 @@ API = "/api/v1"
 @asynccontextmanager
 async def visiting(home: Home, language: str) -> AsyncIterator["WebGuest"]:
     headers = {"Accept-Language": language}
-    async with httpx.AsyncClient(base_url=home.address, headers=headers, timeout=100, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=home.address, headers=headers, timeout=280, trust_env=False) as client:
         yield WebGuest(client, Voice(language))
 
 
