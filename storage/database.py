@@ -13,10 +13,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import OperatorError, StoreDown
+from storage.line import Haste, Line
 from storage.migrations import upgrade
 
 log = logging.getLogger(__name__)
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
+PAGES = 500  # of 4 KiB, given back to the disk at a time
+LOG_ATTEMPTS = 20  # at finding a moment without readers
 ATTEMPTS = 6  # at a write that collides with another one
 DEADLOCKS = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
 P = ParamSpec("P")
@@ -26,13 +29,13 @@ Result = TypeVar("Result")
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._line: AbstractAsyncContextManager[None]
+        self._line: Line | None
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
-            self._line = asyncio.Lock()  # SQLite lets writers poll for their turn; in line, each is served at once
+            self._line = Line()  # SQLite lets writers poll for their turn; in line, each is served at once
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
-            self._line = nullcontext()
+            self._line = None
 
     @staticmethod
     async def open(url: str) -> "Database":
@@ -74,10 +77,19 @@ class Database:
 
         Raises `StoreDown` when the database is locked for long, read-only or full.
         """
+        return await self._write(Haste.ORDINARY, lambda connection: work(connection, *args, **kwargs))
+
+    async def note(
+        self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        """As `write`, but before all that waits to be written: a platform is told when it is done."""
+        return await self._write(Haste.URGENT, lambda connection: work(connection, *args, **kwargs))
+
+    async def _write(self, haste: Haste, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         for attempt in range(ATTEMPTS):
             try:
-                async with self._line, self._engine.begin() as connection:
-                    return await work(connection, *args, **kwargs)
+                async with self._turn(haste), self._engine.begin() as connection:
+                    return await work(connection)
             except DBAPIError as error:
                 if attempt == ATTEMPTS - 1 or not _collided(error):
                     raise _unavailable(error) from error
@@ -85,15 +97,41 @@ class Database:
         raise AssertionError("unreachable")
 
     async def tidy(self) -> None:
-        """After a removal: nothing of what was removed stays in SQLite's log, and its pages go back to the disk."""
-        if self._engine.dialect.name != "sqlite":
+        """After a removal: nothing of what was removed stays in SQLite's log, and its pages go back to the disk.
+
+        In small steps and without waiting for readers, as all writers would wait with it.
+        """
+        if self._line is None:
             return
         try:
             async with self._engine.execution_options(begin="").connect() as connection:
-                await connection.exec_driver_sql("PRAGMA incremental_vacuum")
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                await self._shrink(connection)
+                await self._empty_log(connection)
         except DBAPIError as error:
             log.warning("the database could not be tidied: %s", _reason(error))
+
+    async def _shrink(self, connection: AsyncConnection) -> None:
+        before = None
+        while (left := (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar()) and left != before:
+            before = left
+            async with self._turn(Haste.ORDINARY):
+                await connection.exec_driver_sql(f"PRAGMA incremental_vacuum({PAGES})")
+
+    async def _empty_log(self, connection: AsyncConnection) -> None:
+        """Readers must be through with it; in the end they are waited for."""
+        for patience in (*[0] * LOG_ATTEMPTS, BUSY_TIMEOUT):
+            async with self._turn(Haste.ORDINARY):
+                await connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
+                try:
+                    busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
+                finally:
+                    await connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+            if not busy:
+                return
+            await asyncio.sleep(0.05)
+
+    def _turn(self, haste: Haste) -> AbstractAsyncContextManager[None]:
+        return self._line.turn(haste) if self._line else nullcontext()
 
 
 def _engine(url: str) -> AsyncEngine:

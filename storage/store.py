@@ -195,7 +195,7 @@ class Store:
     async def put(
         self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
     ) -> Message | None:
-        return await self._database.write(messages.put, adapter, key, conversation_id, payload, group)
+        return await self._database.note(messages.put, adapter, key, conversation_id, payload, group)
 
     async def unfinished(self, adapter: str) -> list[Message]:
         return await self._database.read(messages.unfinished, adapter)
