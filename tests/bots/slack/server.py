@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -346,11 +345,6 @@ class FakeSlack:
         finally:
             self._sockets.remove(socket)
         return socket
-
-
-def patience_s() -> float:
-    """For the slowest acknowledgement: a second, unless others keep the machine busy too; then no figure means much."""
-    return 1.0 if os.getloadavg()[0] <= (os.cpu_count() or 1) else 10.0
 
 
 def once(method: str, kind: str, count: int = 1, seconds: float = 0.0) -> Callable[[str], Fault | None]:
