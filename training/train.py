@@ -11,7 +11,7 @@ from training import answer, curve, export, read
 def main() -> None:
     read.main(sys.argv[1:])
     answer.main(sys.argv[1:])
-    export.export("answer")
+    export.export()
     curve.draw()
 
 
