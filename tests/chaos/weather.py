@@ -44,6 +44,7 @@ class Plan:
     copies: int = 3
     storms: float = 0.3
     at_once: int = 12  # conversations with a question that is not answered
+    talks: int = 6  # different ones
     seed: int = 1
 
 
@@ -54,6 +55,7 @@ class Storm:
         self._folder = folder
         self._plan = plan
         self._dice = random.Random(plan.seed)
+        self._talks = talks()[: plan.talks]
         self._report = Report()
         self._people: list[tuple[Person, Sequence[str]]] = []
         self._asking: dict[Person, asyncio.Task[None]] = {}
@@ -89,12 +91,12 @@ class Storm:
         """Door and talk -> the answers."""
         await self._start(None)
         await self._site.until_ready()
-        doors, count = self._plan.doors, len(talks())
+        doors, count = self._plan.doors, len(self._talks)
         people = {(door, index): self._site.person(door, -1 - index) for door in doors for index in range(count)}
         for (_, index), person in people.items():
-            await person.ask(talks()[index], 1)
+            await person.ask(self._talks[index], 1)
         async with asyncio.timeout(PATIENCE_S):
-            while not all(_is_complete(person, talks()[index].questions) for (_, index), person in people.items()):
+            while not all(_is_complete(person, self._talks[index].questions) for (_, index), person in people.items()):
                 self._site.check_alive()
                 await asyncio.sleep(0.1)
         await self._site.end()
@@ -109,10 +111,10 @@ class Storm:
                     await asyncio.sleep(0.05)
                     continue
                 door = plan.doors[number % len(plan.doors)]
-                index = self._dice.randrange(len(talks()))
+                index = self._dice.randrange(len(self._talks))
                 person = self._site.person(door, number)
                 self._people.append((person, self._expected[door, index]))
-                work = person.ask(talks()[index], self._dice.randint(1, plan.copies))
+                work = person.ask(self._talks[index], self._dice.randint(1, plan.copies))
                 self._asking[person] = asyncio.create_task(work)
 
     def _open(self) -> list[Person]:
