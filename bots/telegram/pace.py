@@ -91,8 +91,8 @@ class Pace:
             raise Later(self._pause_s / 2)
         wait = self._wait(chat_id, chat, Rank.GROWING, 0)
         if chat_id < 0:  # the fuller the minute, the longer the pause; the last quarter stays free for answers
-            begun = min(len(chat.begun), self._group_per_minute // 2)
-            recent, most = len(chat.window), min(self._group_per_minute * 3 // 4, self._group_per_minute - begun)
+            most = max(1, min(self._group_per_minute * 3 // 4, self._group_per_minute - len(chat.begun)))
+            recent = len(chat.window)
             wait = max(wait, chat.last + self._pause_s * 2 ** (recent * 5 / self._group_per_minute - 1) - self._now())
             if recent >= most:
                 wait = max(wait, chat.window[-most] + 60 - self._now())
@@ -105,8 +105,7 @@ class Pace:
         try:
             while True:
                 mine = not chat.busy and chat.line[0] == ticket
-                others = min(len(chat.begun - {answer}), self._group_per_minute // 2)
-                kept = others + 1 if rank is Rank.POST else 0
+                kept = len(chat.begun | {answer}) if rank is Rank.POST else 0
                 wait = self._wait(chat_id, chat, rank, kept) if mine else None
                 if wait is not None and wait <= 0:
                     return

