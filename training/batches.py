@@ -15,6 +15,7 @@ from training import fonts, pages, words
 from training.conversations import Desk, Turn
 from training.model import SLOTS, TOKEN
 from training.pictures import Glyph, Picture, Span
+from training.subject import Spot
 
 Batch = TypeVar("Batch")
 # What prints alike is read as one: the wide yuan sign as the narrow one, the small bullet as the large.
@@ -110,8 +111,10 @@ class Writer:
             for piece in turn.exchange.answer:
                 if isinstance(piece, str):
                     script.add(self.spell(piece), answer=True)
-                else:
+                elif isinstance(piece, Span):
                     self.quote(script, piece)
+                else:
+                    self.locate(script, piece)
             script.add([self.end], answer=True)
             script.add(self.spell("\n"))
         return script
@@ -126,6 +129,22 @@ class Writer:
                 script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
                 glyph += 1
             script.add(spelled, answer=True)
+
+    def locate(self, script: "Script", spot: Spot) -> None:
+        """Each number of a box is read off the token in that corner of it."""
+        left, top, right, bottom = spot.box
+        corners = ((left, top), (left, top), (right - 1, bottom - 1), (right - 1, bottom - 1))
+        before, bracket, rest = spot.text.partition('": [')
+        script.add(self.spell(before + bracket), answer=True)
+        for (x, y), number in zip(corners, spot.corners, strict=True):
+            before, _, rest = rest.partition(str(number))
+            script.add(self.spell(before), answer=True)
+            glyph = Glyph("", x, y)
+            where = script.token_at(spot.picture, glyph), slot(spot.picture, glyph)
+            digits = self.spell(str(number))
+            script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(digits))]
+            script.add(digits, answer=True)
+        script.add(self.spell(rest), answer=True)
 
     def lessons(self, scripts: Sequence["Script"]) -> Lessons:
         length = max(len(script.ids) for script in scripts)

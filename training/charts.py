@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from training import fonts, words
 from training.pictures import Box, Colour, Picture, Span, ink_and_paper, some_scale
 from training.products import wide
-from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Subject, grounding, table
+from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, table
 
 PALETTE: tuple[Colour, ...] = (
     (66, 133, 244), (219, 68, 55), (244, 180, 0), (15, 157, 88), (91, 155, 213), (237, 125, 49), (112, 173, 71),
@@ -185,7 +185,7 @@ def questions(
     top_zh, bottom_zh = ("最高为", said(high), "，是", high.label), ("最低为", said(low), "，是", low.label)
     pair = (one.label, " is ", said(one), "; ", other.label, " is ", said(other))
     pair_zh = (one.label, "是", said(one), "；", other.label, "是", said(other))
-    box = grounding(picture, shown.box, shown.label.text)
+    box = Spot(picture, shown.box, shown.label.text)
     rows = [(bar.label, said(bar)) for bar in bars]
     english = [
         Exchange("chart highest", highest, (*top, ".")),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from training import fonts, notices, words
 from training.pictures import Picture, Span, ink_and_paper, some_scale
-from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Subject, grounding, joined, table
+from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, joined, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,9 @@ def questions(
     chinese.append(Exchange("table", rng.choice((*TABLE_ZH, *FORM_ZH)), table(("项目", "内容"), rows)))
     name = rng.choice(list(found))
     known = FIELDS[name]
-    box = grounding(picture, found[name].box, known.name)
+    box = Spot(picture, found[name].box, known.name)
     english.append(Exchange("where", f"Where is the {known.name}?", (box,)))
-    box = grounding(picture, found[name].box, known.name_zh)
+    box = Spot(picture, found[name].box, known.name_zh)
     chinese.append(Exchange("where", f"{known.name_zh}在哪里?", (box,)))
     missing = [name for name in FIELDS if name not in found]
     if missing:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from training import fonts, notices, words
 from training.pictures import Colour, Picture, Span, ink_and_paper, some_scale
-from training.subject import Exchange, Piece, Subject, grounding, joined
+from training.subject import Exchange, Piece, Spot, Subject, joined
 
 NAME = (
     "What is the name of the product?", "What is the product name?", "What product is this?",
@@ -122,13 +122,13 @@ def questions(
         Exchange("product text", rng.choice(notices.READ), text),
         Exchange("product", rng.choice(NAME), ("The product is ", name, ".")),
         Exchange("product", rng.choice(PRICE), ("The price is ", price, ".")),
-        Exchange("where", "Where is the price?", (grounding(picture, price.box, "price"),)),
+        Exchange("where", "Where is the price?", (Spot(picture, price.box, "price"),)),
     ]
     chinese = [
         Exchange("product text", rng.choice(notices.READ_ZH), text),
         Exchange("product", wide(rng, rng.choice(NAME_ZH)), ("产品名称是", name, "。")),
         Exchange("product", wide(rng, rng.choice(PRICE_ZH)), ("价格是", price, "。")),
-        Exchange("where", wide(rng, "价格在哪里?"), (grounding(picture, price.box, "价格"),)),
+        Exchange("where", wide(rng, "价格在哪里?"), (Spot(picture, price.box, "价格"),)),
     ]
     if points:
         english.append(Exchange("product", rng.choice(POINTS), listed))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from training import fonts, words
 from training.pictures import Box, Colour, Picture, some_scale
 from training.products import wide
-from training.subject import Exchange, Subject, grounding
+from training.subject import Exchange, Spot, Subject
 
 COLOURS: dict[str, tuple[str, Colour]] = {
     "red": ("红色", (220, 40, 40)),
@@ -104,7 +104,7 @@ def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
             )
             exchanges.append(Exchange("shape colour", question, (f"The {shape.kind} is {shape.colour}.",)))
         if sum(s.english == shape.english for s in shapes) == 1:
-            box = grounding(picture, shape.box, shape.english)
+            box = Spot(picture, shape.box, shape.english)
             exchanges.append(Exchange("where", f"Where is the {shape.english}?", (box,)))
     return exchanges
 
@@ -129,6 +129,6 @@ def chinese(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
                 Exchange("shape colour", wide(rng, question), (f"{KINDS[shape.kind]}是{COLOURS[shape.colour][0]}的。",))
             )
         if sum(s.english == shape.english for s in shapes) == 1:
-            box = grounding(picture, shape.box, shape.chinese)
+            box = Spot(picture, shape.box, shape.chinese)
             exchanges.append(Exchange("where", wide(rng, f"{shape.chinese}在哪里?"), (box,)))
     return exchanges

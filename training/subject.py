@@ -5,7 +5,30 @@ from dataclasses import dataclass, field
 
 from training.pictures import Box, Picture, Span
 
-Piece = str | Span
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spot:
+    """Where something is, in Qwen3-VL's own way: a box in thousandths of the picture's width and height."""
+
+    picture: Picture
+    box: Box
+    label: str
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        left, top, right, bottom = self.box
+        across, down = 1000 / self.picture.width, 1000 / self.picture.height
+        one, two, three, four = (
+            min(1000, max(0, round(v))) for v in (left * across, top * down, right * across, bottom * down)
+        )
+        return one, two, three, four
+
+    @property
+    def text(self) -> str:
+        return f'```json\n[{{"bbox_2d": {list(self.corners)}, "label": "{self.label}"}}]\n```'
+
+
+Piece = str | Span | Spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +55,6 @@ class Subject:
 
     def exchanges(self, chinese: bool) -> Sequence[Exchange]:
         return self.chinese if chinese else self.english
-
-
-def grounding(picture: Picture, box: Box, label: str) -> str:
-    """Qwen3-VL's own way to say where something is: thousandths of the picture's width and height."""
-    across, down = 1000 / picture.width, 1000 / picture.height
-    corners = [round(box[0] * across), round(box[1] * down), round(box[2] * across), round(box[3] * down)]
-    corners = [min(1000, max(0, c)) for c in corners]
-    return f'```json\n[{{"bbox_2d": {corners}, "label": "{label}"}}]\n```'
 
 
 def joined(lines: Sequence[Sequence[Piece]]) -> tuple[Piece, ...]:

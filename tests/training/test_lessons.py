@@ -51,6 +51,8 @@ def test_prompts_are_those_of_the_chat_template(
     for turns, ids in zip(lessons[0], lessons[1].ids, strict=True):
         text = tokens.apply_chat_template(messages(turns), tokenize=False, add_vision_id=True)
         text = text.replace("<|image_pad|>", "<|image_pad|>" * (256 * 96 // model.TOKEN**2))
+        for printed, read in batches.SAME.items():
+            text = text.replace(printed, read)
         expected = tokens(text, add_special_tokens=False)["input_ids"]
         assert ids[: len(expected)].tolist() == expected
         assert set(ids[len(expected) :].tolist()) <= {tokens.pad_token_id}
