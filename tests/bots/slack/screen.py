@@ -17,7 +17,8 @@ body { margin: 0; padding: 16px; width: 520px; background: #fff; color: #1d1c1d;
 .t table { border-collapse: collapse; } .t td, .t th { border: 1px solid #ddd; padding: 2px 8px; }
 .t img { display: block; max-width: 360px; border: 1px solid #ddd; border-radius: 8px; margin-top: 4px; }
 .b { display: inline-block; border: 1px solid #bbb; border-radius: 4px; padding: 3px 12px; margin: 6px 6px 0 0;
-  font-weight: 700; font-size: 13px; } .f { border: 1px solid #ddd; border-radius: 8px; padding: 8px 12px; }
+  font-weight: 700; font-size: 13px; } .f { border: 1px solid #ddd; border-radius: 8px; padding: 10px 12px; }
+.f b { background: #1d8f5f; color: #fff; border-radius: 4px; padding: 3px 5px; font-size: 11px; margin-right: 6px; }
 """
 DM = "D0ANN"
 
@@ -39,6 +40,7 @@ def _message(message: Json, workspace: Workspace) -> str:
 
 def _file(file: Json, workspace: Workspace) -> str:
     if not file["name"].endswith(".png"):
-        return f"<div class=f>📄 {html.escape(file['name'])}</div>"
+        name = html.escape(file["name"])
+        return f"<div class=f><b>{name.rpartition('.')[2].upper()}</b> {name}</div>"
     data = file["data"] if "data" in file else workspace.contents[file["id"]]
     return f"<img src='data:image/png;base64,{base64.b64encode(data).decode()}'>"

@@ -14,7 +14,8 @@ body { margin: 0; padding: 16px; width: 460px; background: #cfe0c8; font: 15px/1
 .m img { display: block; max-width: 100%; border-radius: 8px; margin-bottom: 4px; }
 .q { border-left: 3px solid #3a8; padding-left: 6px; color: #375; font-size: 13px; margin-bottom: 4px; max-height: 18px;
   overflow: hidden; }
-.f { display: flex; gap: 8px; align-items: center; } .f::before { content: "📄"; font-size: 26px; }
+.f { display: flex; gap: 10px; align-items: center; }
+.f b { background: #3a8; color: #fff; border-radius: 8px; padding: 8px 6px; font-size: 12px; }
 .b { align-self: flex-start; width: 300px; text-align: center; background: #0003; color: #fff; border-radius: 8px;
   padding: 6px 10px; font-size: 14px; margin-top: -4px; }
 pre, code { font: 13px "Noto Sans Mono", monospace; margin: 0; white-space: pre-wrap; color: #8a2a2a; }
@@ -57,7 +58,7 @@ def _bubble(message: Json, world: World) -> str:
 def _document(document: Json, world: World) -> str:
     name = document.get("file_name", "")
     if not name.endswith(".png"):
-        return f"<div class=f>{html.escape(name)}</div>"
+        return f"<div class=f><b>{html.escape(name.rpartition('.')[2].upper())}</b>{html.escape(name)}</div>"
     data = base64.b64encode(world.files[document["file_id"]]).decode()
     return f"<img src='data:image/png;base64,{data}'>"
 
