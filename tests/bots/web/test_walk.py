@@ -17,7 +17,7 @@ from tests.bots.web.hand import Hand
 from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
 ANSWER = (
     "| Item | Price |\n|---|---|\n| Paper | 3 |\n\n"
