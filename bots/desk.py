@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from bots.draft import Draft, File
 from bots.extras import Offer
 from bots.house import House
 from bots.orders import says
-from bots.reply import Draft, File, reply
+from bots.reply import reply
 from bots.request import Request
 from bots.response import respond
 from core import inbox
@@ -89,7 +90,7 @@ class Desk:
     ) -> None:
         """Work off a message; a `refusal` is said instead. Somebody blocked meanwhile gets silence, as at the door.
 
-        Raises `bots.reply.Refused`, and what the inbox should try again.
+        Raises `bots.draft.Refused`, and what the inbox should try again.
         """
         if not message.sent and await self.is_blocked(request.user):
             return

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bots.reply import File
+from bots.draft import File
 from core.boxes import find_boxes, mark, visible
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
 from core.images import LOST_A_LOT

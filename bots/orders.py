@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator
 
 from bots.admin import ORDERS, administer
+from bots.draft import File
 from bots.extras import Offer, file_of
 from bots.house import House
-from bots.reply import File
 from bots.request import Request
 from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Ending, Event

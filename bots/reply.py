@@ -10,84 +10,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
+from bots.draft import Draft, File, Gone, Later, Part
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, StoreDown
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
-Part = TypeVar("Part")
 PATIENCE_S = 2.0  # for a message that is being posted when the service ends
-
-
-class Later(Exception):
-    """The platform asks to wait, or cannot be reached: try again after `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"again in {seconds:.0f} s")
-        self.seconds = seconds
-
-
-class Refused(Exception):
-    """The platform will never take this message: the chat is gone or the bot is blocked."""
-
-
-class Gone(Exception):
-    """This one message is no longer there, its chat still is: another message takes its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """Something to take along with an answer. Comes among the events, before their `Answer`; its text may be empty."""
-
-    name: str
-    data: bytes = field(repr=False)
-    caption: str = ""
-
-    @property
-    def is_picture(self) -> bool:
-        return self.name.endswith(".png")
-
-
-class Draft(Protocol[Part]):
-    """A message being written on some platform. A `Part` is what one of its messages can hold.
-
-    Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and nothing else of its SDK.
-    """
-
-    interval: float  # seconds between two edits of a growing answer
-
-    def split(self, text: str) -> list[Part]:
-        """The whole text as messages, in order; a longer text only ever changes the last parts."""
-        ...
-
-    async def status(self, sentence: str) -> bool:
-        """Show what is happening where the platform has a place of its own for it; False where it has none.
-
-        Called once at the start with an empty sentence: the question was received.
-        """
-        ...
-
-    async def preview(self, text: str) -> bool:
-        """Show a growing answer where the platform has a place of its own for it; False where it has none."""
-        ...
-
-    async def post(self) -> str:
-        """Post a placeholder; returns the platform's id of it."""
-        ...
-
-    async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
-        """Make the message say `part`. `answer` is None while it is being written; `last` carries the buttons."""
-        ...
-
-    async def attach(self, sent: str, file: File) -> None:
-        """Make the placeholder `sent` a message with this file; may be called again for the same one after a crash."""
-        ...
-
-    async def remove(self, sent: str) -> None:
-        """Take away a message that the answer no longer needs; one that is gone already is fine."""
-        ...
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from bots.draft import File
 from bots.extras import CLOSER, MOST_TOKENS, Offer, offers, shown
 from bots.house import House
 from bots.orders import obey, says
-from bots.reply import File
 from bots.request import Request
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.reply import Later, Refused
+from bots.draft import Later, Refused
 from core.errors import BadImage, BotError, OperatorError
 from core.images import Config, check_size
 

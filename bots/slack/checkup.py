@@ -1,7 +1,7 @@
 """What the doctor asks Slack."""
 
+from bots.draft import Later
 from bots.finding import Finding, Level
-from bots.reply import Later
 from bots.slack.api import WISHES, SlackApi
 from bots.slack.config import Config
 from bots.slack.socket import open_address

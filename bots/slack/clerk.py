@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bots.desk import Desk
+from bots.draft import File, Later, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.orders import says
-from bots.reply import File, Later, Refused
 from bots.request import Request
 from bots.response import got, respond
 from bots.slack.api import SlackApi, patiently

@@ -6,16 +6,17 @@ lost, a stream that expired, a dead process) ends with `chat.update`, which repl
 message whose `ts` was never written down is found in the thread: it is ours, and carries this answer's key or nothing.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from bots.draft import File, Gone, Later
 from bots.extras import Offer
-from bots.reply import File, Gone, Later
 from bots.slack.api import Declined, SlackApi, Unclear
+from bots.slack.buttons import below, while_growing
+from bots.slack.signature import left_behind, signature
 from bots.slack.status import Abilities, Place, Status
 from bots.slack.text import LIMIT, defuse, escape, split
 from core.conversation import Answer
@@ -23,7 +24,6 @@ from core.errors import OperatorError
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
-EVENT_TYPE = "picture_answer"  # of our messages' metadata
 PLACEHOLDER = "…"
 
 
@@ -140,7 +140,7 @@ class SlackDraft:
                     channel=self._place.channel,
                     thread_ts=self._place.thread,
                     text=PLACEHOLDER,
-                    metadata=self._metadata(),
+                    metadata=signature(self._key),
                     unfurl_links=False,
                     unfurl_media=False,
                 )
@@ -183,7 +183,7 @@ class SlackDraft:
                     await self._append(ts, rest)
                 return True
             buttons = self._buttons(answer) if last else []
-            await self._stop_stream(ts, rest, blocks=buttons, metadata=self._metadata())
+            await self._stop_stream(ts, rest, blocks=buttons, metadata=signature(self._key))
             return True
         except Unclear:
             self._streams.pop(ts, None)  # nobody knows what it says now
@@ -231,65 +231,17 @@ class SlackDraft:
                 ts=ts,
                 text=escape(text)[:LIMIT],  # for notifications, where there are blocks to read
                 blocks=blocks,
-                metadata=self._metadata(),
+                metadata=signature(self._key),
                 **files,
             )
         )
 
     async def _left_behind(self) -> list[str]:
-        """Our messages below the question that nobody wrote down, oldest first."""
-        try:
-            answer = await self._slack.call(
-                self._slack.client.conversations_replies(
-                    channel=self._place.channel,
-                    ts=self._place.thread,
-                    oldest=self._place.asked,
-                    include_all_metadata=True,
-                    limit=200,
-                )
-            )
-        except (Declined, OperatorError) as error:
-            log.warning("whether an answer already stands there could not be seen: %s", error)
-            return []
-        return [
-            message["ts"]
-            for message in answer["messages"]
-            if message.get("user") == self._slack.bot
-            and message["ts"] > self._place.asked
-            and message["ts"] not in self._sent
-            and (key_of(message) == self._key or _is_empty(message))
-        ]
-
-    def _metadata(self) -> dict[str, Any]:
-        return {"event_type": EVENT_TYPE, "event_payload": {"key": self._key}}
+        return await left_behind(self._slack, self._place, self._key, self._sent)
 
     def _buttons(self, answer: Answer | None) -> list[dict[str, Any]]:
         if not self._model:
             return []
         if answer is None:
-            return [_actions(_button("stop", self._voice.say("Stop"), self._place.thread))]
-        value = json.dumps({"key": self._key, "asked": self._place.asked})
-        offered = [_button(offer, offer.label(self._voice), value) for offer in self._offers]
-        return [_actions(*offered, _button("retry", self._voice.say("Try again"), value))]
-
-
-def key_of(message: dict[str, Any]) -> str | None:
-    """Which answer a message of ours carries a part of; None for a stream that was not stopped."""
-    metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != EVENT_TYPE:
-        return None
-    return str((metadata.get("event_payload") or {}).get("key"))
-
-
-def _is_empty(message: dict[str, Any]) -> bool:
-    """A stream that was opened, and nobody wrote down."""
-    return key_of(message) is None and not (message.get("text") or message.get("blocks") or message.get("files"))
-
-
-def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "actions", "elements": list(buttons)}
-
-
-def _button(action: str, label: str, value: str) -> dict[str, Any]:
-    text = {"type": "plain_text", "text": label}
-    return {"type": "button", "action_id": str(action), "text": text, "value": value}
+            return while_growing(self._place, self._voice)
+        return below(self._place, self._key, self._offers, self._voice)

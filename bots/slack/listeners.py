@@ -13,9 +13,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 
+from bots.draft import Later, Refused
 from bots.extras import Offer
 from bots.house import House
-from bots.reply import Later, Refused
 from bots.slack.api import SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config

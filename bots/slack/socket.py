@@ -11,7 +11,7 @@ import logging
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
-from bots.reply import Later
+from bots.draft import Later
 from bots.slack.api import Declined, SlackApi
 from core.errors import OperatorError
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bots.reply import Later
+from bots.draft import Later
 from bots.slack.api import Declined, SlackApi
 from core.errors import OperatorError
 

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from bots.slack.api import Declined, SlackApi, patiently
-from bots.slack.draft import key_of
 from bots.slack.message import Json, Message
+from bots.slack.signature import key_of
 from bots.slack.status import Place
 from core.errors import BotError, OperatorError
 

@@ -14,15 +14,16 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bots.desk import Desk
+from bots.draft import Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
-from bots.reply import Refused
 from bots.request import Request
 from bots.telegram.config import Config
-from bots.telegram.draft import Place, TelegramDraft, sent_id
+from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
 from bots.telegram.inquiry import Inquiry, conversation_of, read
 from bots.telegram.pace import Pace
+from bots.telegram.place import Place, sent_id
 from core import inbox, trace
 from core.errors import NotAllowed
 from core.voice import Voice

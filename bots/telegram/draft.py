@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from telegram import (
@@ -13,16 +12,16 @@ from telegram import (
     InputMediaDocument,
     InputMediaPhoto,
     LinkPreviewOptions,
-    Message,
     MessageEntity,
     ReplyParameters,
 )
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
+from bots.draft import File, Gone, Later, Refused
 from bots.extras import Offer
-from bots.reply import File, Gone, Later, Refused
 from bots.telegram import text
 from bots.telegram.pace import Pace, Rank
+from bots.telegram.place import Place, ids_of
 from bots.telegram.text import Part
 from core.conversation import Answer, Ending
 from core.voice import Voice
@@ -31,24 +30,10 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
 TYPING_S = 4.0  # Telegram shows it for five seconds
-GENERAL_TOPIC = 1  # must be left out when sending to it
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an answer goes: a chat, its topic (0: none), and the question that it replies to."""
-
-    chat_id: int
-    topic: int
-    question: int  # message id
-
-    @property
-    def thread(self) -> int | None:
-        return self.topic if self.topic > GENERAL_TOPIC else None
 
 
 class TelegramDraft:
-    """A `bots.reply.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
+    """A `bots.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
     before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning."""
 
     def __init__(
@@ -166,7 +151,7 @@ class TelegramDraft:
             raise self._refused(error) from error
 
     async def remove(self, sent: str) -> None:
-        chat_id, message_id = _ids(sent)
+        chat_id, message_id = ids_of(sent)
         try:
             await self._write(Rank.FINAL, lambda: self._bot.delete_message(chat_id, message_id))
         except (BadRequest, ChatMigrated) as error:
@@ -188,7 +173,7 @@ class TelegramDraft:
 
     async def _edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
         """Raises `Gone`, and `BadRequest` for what is wrong with the content."""
-        chat_id, message_id = _ids(sent)
+        chat_id, message_id = ids_of(sent)
         if chat_id != self._chat_id:
             raise Gone  # the chat became a supergroup; what was written before cannot be edited there
         try:
@@ -254,11 +239,6 @@ def wait_of(error: RetryAfter) -> float:
     return float(wait) if isinstance(wait, int) else wait.total_seconds()
 
 
-def _ids(sent: str) -> tuple[int, int]:
-    chat_id, message_id = sent.split(":")
-    return int(chat_id), int(message_id)
-
-
 def _entities(part: Part) -> list[MessageEntity]:
     return [MessageEntity(e.type, e.offset, e.length, url=e.url, language=e.language) for e in part.entities]
 
@@ -267,8 +247,3 @@ def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup | None:
     """Labels and what pressing them sends; a row each."""
     rows = [[InlineKeyboardButton(label, callback_data=data)] for label, data in buttons]
     return InlineKeyboardMarkup(rows) if rows else None
-
-
-def sent_id(message: Message) -> str:
-    """The id under which a draft's message is written down."""
-    return f"{message.chat.id}:{message.message_id}"

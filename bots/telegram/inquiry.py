@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from telegram import Document, ExternalReplyInfo, Message, MessageEntity, PhotoSize, User
 
 from bots.request import COMMANDS
-from bots.telegram.draft import sent_id
+from bots.telegram.place import sent_id
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
 

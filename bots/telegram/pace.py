@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
 
-from bots.reply import Later
+from bots.draft import Later
 
 
 class Rank(IntEnum):

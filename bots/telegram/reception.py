@@ -5,8 +5,8 @@ from telegram import CallbackQuery, Message, MessageReactionUpdated, ReactionTyp
 from bots.extras import Offer
 from bots.house import House
 from bots.telegram.clerk import Clerk
-from bots.telegram.draft import sent_id
 from bots.telegram.inquiry import conversation_of, is_for
+from bots.telegram.place import sent_id
 from core.voice import Voice
 
 BUTTONS = frozenset({"retry", *Offer})

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bots.reply import File, Gone, Later, Refused, reply
+from bots.draft import File, Gone, Later, Refused
+from bots.reply import reply
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
 from core.voice import Voice

@@ -279,7 +279,9 @@ class FakeSlack:
             return web.Response(status=503, text="oops", content_type="text/html")
         if fault and fault.kind == "cut" and request.transport is not None:
             request.transport.close()
-        return web.json_response(answer, headers={"x-oauth-scopes": ",".join(self.workspace.scopes)})
+        body = json.dumps(answer, default=lambda data: f"{len(data)} bytes")  # of a file, which Slack does not tell
+        headers = {"x-oauth-scopes": ",".join(self.workspace.scopes)}
+        return web.Response(text=body, content_type="application/json", headers=headers)
 
     async def _answer(self, method: str, request: web.Request) -> Json:
         args = await _arguments(request)

@@ -228,8 +228,8 @@ async def test_a_call_that_fails_once_costs_nothing(scene: Scene, method: str) -
     async with scene.bot():
         for number, kind in enumerate(KINDS):
             scene.slack.fault = once(method, kind)
-            file = scene.slack.upload(png())
-            asked = scene.slack.says(f"{ME} what is it?", (file,), user=f"U{number}")
+            asked = scene.slack.says("look", (scene.slack.upload(png()),), user="U0BOB")
+            scene.slack.says(f"{ME} what is it?", thread=asked, user=f"U{number}")
             answers = await scene.finished(asked)
             assert [said(answer) for answer in answers] == ["Answer to 'what is it?' about [1] after 0 turns."]
     assert scene.slack.faults.total() == len(KINDS)

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from bots.reply import File, reply
-from bots.telegram.draft import Place, TelegramDraft
+from bots.draft import File
+from bots.reply import reply
+from bots.telegram.draft import TelegramDraft
 from bots.telegram.pace import Pace
+from bots.telegram.place import Place
 from core.conversation import Answer, Ending, Event, Piece, Waiting
 from core.voice import Voice
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from bots.reply import Later
+from bots.draft import Later
 from bots.telegram.pace import Pace, Rank
 
 

@@ -1,0 +1,51 @@
+"""Which answer a message of ours belongs to, and which of ours in a thread nobody has written down."""
+
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from bots.slack.api import Declined, SlackApi
+from bots.slack.status import Place
+from core.errors import OperatorError
+
+log = logging.getLogger(__name__)
+EVENT_TYPE = "picture_answer"  # of our messages' metadata
+
+
+def signature(key: str) -> dict[str, Any]:
+    """Metadata that nobody sees."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
+
+
+def key_of(message: dict[str, Any]) -> str | None:
+    """Which answer a message of ours carries a part of; None for a stream that was not stopped."""
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != EVENT_TYPE:
+        return None
+    return str((metadata.get("event_payload") or {}).get("key"))
+
+
+async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection[str]) -> list[str]:
+    """Our messages below the question that are not `known`, oldest first. Raises `Later`."""
+    try:
+        answer = await slack.call(
+            slack.client.conversations_replies(
+                channel=place.channel, ts=place.thread, oldest=place.asked, include_all_metadata=True, limit=200
+            )
+        )
+    except (Declined, OperatorError) as error:
+        log.warning("whether an answer already stands there could not be seen: %s", error)
+        return []
+    return [
+        message["ts"]
+        for message in answer["messages"]
+        if message.get("user") == slack.bot
+        and message["ts"] > place.asked
+        and message["ts"] not in known
+        and (key_of(message) == key or _is_empty(message))
+    ]
+
+
+def _is_empty(message: dict[str, Any]) -> bool:
+    """A stream that was opened, and nobody wrote down."""
+    return key_of(message) is None and not (message.get("text") or message.get("blocks") or message.get("files"))
