@@ -19,9 +19,9 @@ PATIENCE_S = 280.0  # the machine may be busy
 @asynccontextmanager
 async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
     async with BotApi(strict=False) as telegram:
-        values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "interval": 1}
+        values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3}
         pace = Pace(pause_s=0.02, group_per_minute=1000)
-        config = Config.model_validate(values)
+        config = Config.model_validate(values).model_copy(update={"interval": 0.05})  # less than Telegram would bear
         task = asyncio.create_task(serve(config, home.house, pace))
         try:
             yield TelegramGuest(home, telegram, language)
