@@ -88,7 +88,7 @@ class Desk:
         events_of: Callable[[Request], AsyncGenerator[Event | File]] | None = None,
         refusal: str | None = None,
     ) -> None:
-        """Work off a message; a `refusal` is said instead. Somebody blocked meanwhile gets silence, as at the door.
+        """Work off a message; a `refusal` is said instead. Somebody who is blocked gets silence.
 
         Raises `bots.draft.Refused`, and what the inbox should try again.
         """

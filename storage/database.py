@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from core.errors import OperatorError, StoreDown
 from storage.line import Haste, Line
 from storage.migrations import upgrade
+from storage.notes import Notes
 
 log = logging.getLogger(__name__)
+POOL = {"pool_size": 16, "max_overflow": 16}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
 PAGES = 500  # of 4 KiB, given back to the disk at a time
 LOG_ATTEMPTS = 20  # at finding a moment without readers
@@ -29,6 +31,7 @@ Result = TypeVar("Result")
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._notes = Notes(lambda work: self._write(Haste.URGENT, work))
         self._line: Line | None
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
@@ -58,6 +61,7 @@ class Database:
         return Database(engine)
 
     async def close(self) -> None:
+        await self._notes.close()
         await self._engine.dispose()
 
     async def read(
@@ -82,8 +86,9 @@ class Database:
     async def note(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
-        """As `write`, but before all that waits to be written: a platform is told when it is done."""
-        return await self._write(Haste.URGENT, lambda connection: work(connection, *args, **kwargs))
+        """As `write`, but before all that waits to be written, and together with other notes."""
+        result: Result = await self._notes.add(lambda connection: work(connection, *args, **kwargs))
+        return result
 
     async def _write(self, haste: Haste, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         for attempt in range(ATTEMPTS):
@@ -139,7 +144,7 @@ def _engine(url: str) -> AsyncEngine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_async_engine(parsed)
+        engine = create_async_engine(parsed, **(POOL if parsed.get_backend_name() == "sqlite" else {}))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise OperatorError(
             "The setting url in [storage] is not a database address that works here: {reason}. "

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.response import BoltResponse
 
 from bots.draft import Later, Refused
 from bots.extras import Offer
@@ -63,14 +62,11 @@ class Listeners:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
 
-    async def _track(self, context: AsyncBoltContext, next_: Callable[[], Awaitable[Any]]) -> Any:
-        """Around every listener; Slack is told that what a blocked person does has arrived, and that was it."""
+    async def _track(self, next_: Callable[[], Awaitable[None]]) -> None:
         if task := asyncio.current_task():
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        if context.user_id and await self._desk.is_blocked(context.user_id):
-            return BoltResponse(status=200)
-        return await next_()
+        await next_()
 
     def _attach(self, app: AsyncApp) -> None:
         app.middleware(self._track)
@@ -97,8 +93,8 @@ class Listeners:
             return
         conversation_id, key = message.conversation(self._slack.team), message.key(self._slack.team)
         written = payload("message", message=asdict(message))
-        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop" and self._clerk.allows(message)
-        if stops and await self._desk.stop_once(key, conversation_id, written):
+        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
+        if stops and await self._may(message) and await self._desk.stop_once(key, conversation_id, written):
             return
         await self._desk.inbox.receive(key, conversation_id, written)
 
@@ -108,6 +104,11 @@ class Listeners:
         if self._config.threads == "mention" or message.top_level:
             return False
         return await self._clerk.takes_part(message.conversation(self._slack.team))
+
+    async def _may(self, who: Message | Place) -> bool:
+        """For what is done at once. All else is written down unseen, and the desk looks who is blocked: what is
+        acknowledged must not wait for one more look at the disk."""
+        return self._clerk.allows(who) and not await self._desk.is_blocked(who.user)
 
     async def _on_removed(self, event: Json) -> None:
         if not (files := removed_files(event)):
@@ -124,19 +125,20 @@ class Listeners:
         if thumb not in THUMBS or event.get("item_user") != self._slack.bot or "ts" not in item:
             return
         allowed = self._config.allows(event["user"], item["channel"], self._slack.team)
-        if allowed and self._house.store.ratings:
+        if self._house.store.ratings and allowed and not await self._desk.is_blocked(event["user"]):
             rating = THUMBS[thumb] if event["type"] == "reaction_added" else 0
             await self._house.store.rate_sent("slack", item["ts"], rating)  # not written down first: no loss
 
     async def _on_session_stopped(self, event: Json) -> None:
-        if thread := event.get("thread_ts"):
+        thread = event.get("thread_ts")
+        if thread and not await self._desk.is_blocked(event.get("user", "")):
             self._desk.stop(f"slack:{self._slack.team}:{event['channel']}:{thread}")
 
     # Buttons, the shortcut and its window
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         place = self._place(body)
-        if self._clerk.allows(place):
+        if await self._may(place):
             self._desk.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
         await ack()
 

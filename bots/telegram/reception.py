@@ -23,8 +23,6 @@ class Reception:
 
     async def receive(self, update: Update) -> None:
         """Returns once the update is on disk, or was of no interest. Raises `BotError` when the disk fails."""
-        if update.effective_user and await self._desk.is_blocked(str(update.effective_user.id)):
-            return
         key = f"telegram:{self._me.id}:{update.update_id}"
         if update.callback_query:
             await self._receive_button(key, update, update.callback_query)
@@ -40,7 +38,7 @@ class Reception:
         if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
             return
         conversation_id = conversation_of(message)
-        stops = _is_stop(message) and self._clerk.allows(message.from_user, message.chat.id)
+        stops = _is_stop(message) and await self._may(message.from_user, message.chat.id)
         if stops and await self._desk.stop_once(key, conversation_id, update.to_json()):
             return
         await self._desk.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
@@ -55,6 +53,8 @@ class Reception:
             self._clerk.later(
                 query.answer(voice.explain(self._clerk.stranger(query.from_user, query.message.chat.id))[:200])
             )
+        elif await self._desk.is_blocked(str(query.from_user.id)):
+            self._clerk.later(query.answer())
         elif query.data == "stop" and self._desk.stop(conversation_id):
             self._clerk.later(query.answer(voice.say("Stopping …")))
         elif query.data == "stop":
@@ -71,8 +71,12 @@ class Reception:
         """A thumb rates an answer; not written down first, a lost one is no loss."""
         emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
         rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
-        if self._store.ratings and reaction.user and self._clerk.allows(reaction.user, reaction.chat.id):
+        if self._store.ratings and await self._may(reaction.user, reaction.chat.id):
             await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
+
+    async def _may(self, user: User | None, chat_id: int) -> bool:
+        """For what is done at once; who is blocked is seen by the desk for all that is written down."""
+        return user is not None and self._clerk.allows(user, chat_id) and not await self._desk.is_blocked(str(user.id))
 
 
 def _by_person(message: Message) -> bool:

@@ -1,0 +1,59 @@
+"""Small writes that a platform waits for: all that come while one is being written share the next transaction, and so
+the wait for the disk, which a burst of messages would otherwise pay one after the other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Work = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+class Notes:
+    """`write` runs work in one transaction, again after a collision."""
+
+    def __init__(self, write: Callable[[Work], Awaitable[list[Any]]]) -> None:
+        self._write = write
+        self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def add(self, work: Work) -> Any:
+        """What `work` returned, once it is on disk. Raises what the transaction raised, for everybody in it."""
+        result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, result))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        return await result
+
+    async def close(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await self._write_together()
+        self._writing = None
+
+    async def _write_together(self) -> None:
+        batch: list[tuple[Work, asyncio.Future[Any]]] = []
+
+        async def work(connection: AsyncConnection) -> list[Any]:
+            self._move(batch)  # now, so that those who came while we stood in line are in it too
+            return [await one(connection) for one, _ in batch]
+
+        try:
+            results = await self._write(work)
+        except Exception as error:
+            self._move(batch)
+            for _, result in batch:
+                if not result.done():
+                    result.set_exception(error)
+            return
+        for (_, result), value in zip(batch, results, strict=True):
+            if not result.done():
+                result.set_result(value)
+
+    def _move(self, batch: list[tuple[Work, asyncio.Future[Any]]]) -> None:
+        batch += self._waiting
+        self._waiting = []
