@@ -122,6 +122,7 @@ def test_places_count_everybody_for_whom_nothing_was_computed() -> None:
 def test_an_estimate_adds_up_the_work_ahead() -> None:
     scheduler = admitted(job(rows=100), job(rows=100))
     seconds = [estimate for _, _, estimate in scheduler.places(0.0)]
+    assert KNOWN.token is not None
     assert seconds == [2.0, pytest.approx(2.0 + 2.0 * PAUSE / (PAUSE - KNOWN.token))]  # the first one reads along then
 
 
