@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import zipfile
 from pathlib import Path
 
 from PIL import Image as PilImage
@@ -56,16 +55,6 @@ async def test_boxes_are_drawn_on_the_picture_and_their_json_is_not_shown(scene:
         assert said(drawn) == "Picture 1"
 
 
-async def test_a_follow_up_points_into_the_picture_that_it_is_about(scene: Scene) -> None:
-    scene.engine.script = lambda _: '```json\n[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]\n```'
-    async with scene.bot():
-        photo = scene.slack.says("", (scene.slack.upload(png()),), channel=DM)
-        await scene.finished(photo, channel=DM)
-        for count in (3, 5):
-            scene.slack.says("where is the cat?", channel=DM, thread=photo)
-            assert len((await scene.finished(photo, count, DM))[-1]["files"]) == 1
-
-
 async def test_a_table_can_be_had_as_csv(scene: Scene) -> None:
     scene.engine.script = lambda _: TABLE
     async with scene.bot():
@@ -114,22 +103,6 @@ async def test_the_small_print_is_read_from_the_picture_as_it_was_sent(scene: Sc
         await scene.slack.settled()
         [answer] = await scene.finished(asked, channel=DM)  # in the same message
         assert int(said(answer).split()[0]) > 3 * int(first.split()[0])
-
-
-async def test_pictures_and_the_conversation_can_be_taken_along(scene: Scene) -> None:
-    async with scene.bot():
-        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
-        await scene.finished(asked, channel=DM)
-        scene.slack.says("pictures", channel=DM, thread=asked)
-        _, listed, sheet = await scene.finished(asked, 3, DM)
-        assert said(listed) == "Picture 1: 64 × 48"
-        assert PilImage.open(io.BytesIO(sheet["files"][0]["data"])).format == "PNG"
-        scene.slack.says("export", channel=DM, thread=asked)
-        exported = (await scene.finished(asked, 4, DM))[-1]["files"][0]
-        assert exported["name"] == "conversation.zip"
-        names = zipfile.ZipFile(io.BytesIO(exported["data"])).namelist()
-        assert any(name.endswith(".png") for name in names)
-        assert any(name.endswith(".md") for name in names)
 
 
 async def test_pages_of_a_pdf_are_pictures(scene: Scene) -> None:

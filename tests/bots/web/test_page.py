@@ -3,13 +3,11 @@
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from storage.store import Config as StoreConfig
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service, until
 from tests.fakes import ScriptedEngine
@@ -191,42 +189,6 @@ async def test_on_a_phone_in_chinese_and_dark_nothing_sticks_out(browser: Browse
         await expect(page.locator("#conversations .current")).to_be_in_viewport()
         await page.locator(".brand").get_by_role("button", name="关闭列表").tap()
         await expect(page.locator("#conversations .current")).not_to_be_in_viewport()
-
-
-RICH = (
-    "| Item | Price |\n|---|---|\n| Paper | 3 |\n\nThe stamp:\n"
-    '```json\n[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]\n```'
-)
-
-
-@pytest.mark.parametrize("look", [{}, {**PHONE, "color_scheme": "dark"}], ids=["desktop", "phone"])
-async def test_what_else_of_an_answer_can_be_had_by_keyboard(
-    browser: Browser, tmp_path: Path, look: dict[str, Any]
-) -> None:
-    engine = ScriptedEngine(script=lambda _: RICH)
-    settings = StoreConfig(ratings=True)
-    large = {"name": "large.png", "mimeType": "image/png", "buffer": photo("white", (2400, 2400))}
-    async with service(tmp_path, engine, storage=settings) as web, visit(browser, web.url, **look) as page:
-        await page.set_input_files("#files", large)  # type: ignore[arg-type]
-        await page.fill("#question", "Where?")
-        await page.locator("#send").press("Enter")
-        await expect(page.locator(".receipt")).to_contain_text("shrunk from 2400×2400")
-        await expect(page.locator(".marked img")).to_have_js_property("complete", True)
-        await expect(page.locator(".prose")).not_to_contain_text("bbox")
-        async with page.expect_download() as download:
-            await page.get_by_role("link", name="Table as CSV").press("Enter")
-        assert (await download.value).suggested_filename == "table.csv"
-        good = page.get_by_role("button", name="A good answer")
-        await good.press("Enter")
-        await expect(good).to_have_attribute("aria-pressed", "true")
-        assert [turn.rating for turn in await web.store.rated()] == [1]
-        await page.get_by_role("button", name="Read the small print").press("Enter")
-        await expect(page.locator(".receipt")).to_have_count(2)
-        await expect(page.locator(".shown .number")).to_have_text(["1", "2"])
-        await page.get_by_role("button", name="Show picture 1").press("Enter")
-        await page.get_by_role("button", name="Remove from the conversation").press("Enter")
-        await expect(page.locator(".shown .number")).to_have_text(["2"])
-        await expect(page.locator("#announcer")).to_have_text("Picture 1 is removed.")
 
 
 async def test_everything_can_be_reached_by_keyboard_and_is_announced(browser: Browser, tmp_path: Path) -> None:

@@ -32,10 +32,9 @@ LISTEN = """() => {
 }"""
 DARK = {"color_scheme": "dark"}
 WALKS: dict[str, tuple[Hand, dict[str, Any]]] = {
-    "by mouse": (Hand.MOUSE, {}),
+    "by mouse in the dark": (Hand.MOUSE, DARK),
     "by keyboard": (Hand.KEYBOARD, {"locale": "zh-CN"}),
     "on a phone": (Hand.FINGER, PHONE),
-    "in the dark": (Hand.MOUSE, DARK),
     "on a phone in the dark": (Hand.FINGER, {**PHONE, **DARK, "locale": "zh-CN"}),
 }
 
