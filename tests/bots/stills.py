@@ -31,7 +31,7 @@ ASKED = {
     "zh": ("价格是多少？", "价格在哪里？", "用表格列出"),
 }
 LIKE_A_PHOTO = ImagesConfig(image_tokens=96)  # what the sample has; a larger photo of it is shrunk
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1080, "height": 1880}}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1080, "height": 1680}}
 INVOICE = Sent("invoice.png", "image/png", sample("invoice"))
 SCALE = 1.25  # of the chats' pixels
 
