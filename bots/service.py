@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from bots.config import Settings
-from bots.courtesy import step_back, threads
 from bots.house import House
 from bots.log import set_up
 from bots.shelf import Shelf
@@ -54,9 +53,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
         from core.engine.engine import Engine
 
-        ours = threads()
         engine = await Engine.start(settings["core.engine"])
-        step_back(ours)
         try:
             assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
             guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None

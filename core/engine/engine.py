@@ -26,7 +26,8 @@ from core.model.model import Model
 log = logging.getLogger(__name__)
 SHARE = 0.6  # of the machine's memory, where the operator sets nothing
 RESERVE = 400_000_000  # bytes for activations and everything else
-NICENESS = 5  # of the model's threads
+NICENESS = 5  # of the model's threads: their weight beside the event loop becomes a third
+SWITCH_S = 0.0005  # how long a thread may keep Python's lock while another waits for it; 5 ms unless told
 LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mistake
 
 
@@ -85,7 +86,12 @@ class Engine:
 
 
 def _step_back() -> None:
-    """The event loop goes first. On Linux a thread has its own niceness, and OpenMP's threads inherit their maker's."""
+    """The event loop goes first: platforms are to be told at once that their messages arrived, and writing one down
+    takes a dozen hops between threads, each of which waits for Python's lock and for a core.
+
+    On Linux a thread has its own niceness, and OpenMP's threads inherit their maker's.
+    """
+    sys.setswitchinterval(SWITCH_S)
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 SOURCES = sorted((Path(__file__).parent / "native").glob("*.[ch]"))
 WIDTH = 16  # channels of a panel, as in the source; the inner dimension must be a multiple of it too
+TOGETHER = 2  # queries that attend at once, as in the source
 FLAGS = ["-O2", "-fno-tree-pre", "-march=native", "-fPIC", "-shared"]  # with PRE, gcc keeps running sums in memory
 COMPILERS = ("cc", "gcc", "clang")
 P, N = ctypes.c_void_p, ctypes.c_int64
@@ -46,7 +47,7 @@ class Kernel:
         queries = queries.contiguous()
         rows, heads, dim = queries.shape
         stride, threads = -(-longest // 8) * 8, torch.get_num_threads()
-        y, scores = torch.empty_like(queries), queries.new_empty(threads, heads // kv_heads, stride)
+        y, scores = torch.empty_like(queries), queries.new_empty(threads, TOGETHER, stride)
         pointers = [tensor.data_ptr() for tensor in (queries, seen, y, scores)]
         self._attend(*pointers, rows, heads, kv_heads, dim, layer, stride, threads)
         return y

@@ -9,12 +9,14 @@
 #include <string.h>
 
 enum { SIDE_BY_SIDE = 4 }; /* keys at once: one sum alone would wait for each of its additions */
+enum { TOGETHER = 2 };     /* queries at once: a key is turned into float32 for both */
+enum { AHEAD = 2048 };     /* numbers; hardware looks ahead within one page only */
 
 typedef struct {
     const float *queries;     /* (rows, heads, dim) */
     const int64_t (*seen)[3]; /* (rows,): address of the first layer's keys, capacity, rows seen */
     float *y;                 /* (rows, heads, dim) */
-    float *scores;            /* (threads, heads / kv_heads, stride) */
+    float *scores;            /* (threads, TOGETHER, stride) */
     int64_t rows, heads, kv_heads, dim, layer, stride;
     int64_t next, next_thread;
 } Attention;
@@ -41,31 +43,51 @@ static __m256 exponential(__m256 x) {
     return _mm256_mul_ps(y, _mm256_castsi256_ps(power));
 }
 
-/* Scores of N keys that follow each other; `inline` with a constant N keeps them in registers. */
-static inline __attribute__((always_inline)) void score(const int N, const float *query, const uint16_t *keys, int64_t dim,
-                                                        float scale, float *scores) {
-    __m256 sums[SIDE_BY_SIDE];
-#pragma GCC unroll 4
-    for (int n = 0; n < N; n++)
-        sums[n] = _mm256_setzero_ps();
-    for (int64_t i = 0; i < dim; i += 8)
+/* Scores of N keys that follow each other with Q queries; `inline` with constants keeps the sums in registers. */
+static inline __attribute__((always_inline)) void score(const int Q, const int N, const float *queries, const uint16_t *keys,
+                                                        int64_t dim, float scale, float *scores, int64_t stride) {
+    __m256 sums[TOGETHER][SIDE_BY_SIDE];
+#pragma GCC unroll 2
+    for (int q = 0; q < Q; q++)
 #pragma GCC unroll 4
         for (int n = 0; n < N; n++)
-            sums[n] = _mm256_fmadd_ps(_mm256_loadu_ps(query + i), load_half(keys + n * dim + i), sums[n]);
+            sums[q][n] = _mm256_setzero_ps();
+    for (int64_t i = 0; i < dim; i += 8) {
+        _mm_prefetch((const char *)(keys + AHEAD + i * N), _MM_HINT_T0);
 #pragma GCC unroll 4
-    for (int n = 0; n < N; n++)
-        scores[n] = scale * add_up(sums[n]);
+        for (int n = 0; n < N; n++) {
+            __m256 key = load_half(keys + n * dim + i);
+#pragma GCC unroll 2
+            for (int q = 0; q < Q; q++)
+                sums[q][n] = _mm256_fmadd_ps(_mm256_loadu_ps(queries + q * dim + i), key, sums[q][n]);
+        }
+    }
+#pragma GCC unroll 2
+    for (int q = 0; q < Q; q++)
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++)
+            scores[q * stride + n] = scale * add_up(sums[q][n]);
 }
 
-/* y += weights * values, of N values that follow each other */
-static inline __attribute__((always_inline)) void add(const int N, float *y, const float *weights, const uint16_t *values,
-                                                      int64_t dim) {
+/* y += weights * values, of N values that follow each other, for Q queries */
+static inline __attribute__((always_inline)) void add(const int Q, const int N, float *y, const float *weights, int64_t stride,
+                                                      const uint16_t *values, int64_t dim) {
     for (int64_t i = 0; i < dim; i += 8) {
-        __m256 sum = _mm256_loadu_ps(y + i);
+        __m256 sums[TOGETHER];
+        _mm_prefetch((const char *)(values + AHEAD + i * N), _MM_HINT_T0);
+#pragma GCC unroll 2
+        for (int q = 0; q < Q; q++)
+            sums[q] = _mm256_loadu_ps(y + q * dim + i);
 #pragma GCC unroll 4
-        for (int n = 0; n < N; n++)
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(weights[n]), load_half(values + n * dim + i), sum);
-        _mm256_storeu_ps(y + i, sum);
+        for (int n = 0; n < N; n++) {
+            __m256 value = load_half(values + n * dim + i);
+#pragma GCC unroll 2
+            for (int q = 0; q < Q; q++)
+                sums[q] = _mm256_fmadd_ps(_mm256_set1_ps(weights[q * stride + n]), value, sums[q]);
+        }
+#pragma GCC unroll 2
+        for (int q = 0; q < Q; q++)
+            _mm256_storeu_ps(y + q * dim + i, sums[q]);
     }
 }
 
@@ -85,38 +107,46 @@ static void softmax(float *scores, int64_t count) {
         _mm256_storeu_ps(scores + i, _mm256_mul_ps(_mm256_loadu_ps(scores + i), whole));
 }
 
-/* The query heads of one row that share the key head. */
+/* Q query heads of one row that share a key head. */
+static inline __attribute__((always_inline)) void attend_heads(const int Q, const float *queries, const uint16_t *keys,
+                                                               const uint16_t *values, int64_t length, int64_t dim,
+                                                               float *scores, int64_t stride, float *y) {
+    float scale = 1 / sqrtf(dim);
+    int64_t i, padded = (length + 7) / 8 * 8;
+    for (i = 0; i + SIDE_BY_SIDE <= length; i += SIDE_BY_SIDE)
+        score(Q, SIDE_BY_SIDE, queries, keys + i * dim, dim, scale, scores + i, stride);
+    for (; i < length; i++)
+        score(Q, 1, queries, keys + i * dim, dim, scale, scores + i, stride);
+    for (int q = 0; q < Q; q++) {
+        for (i = length; i < padded; i++)
+            scores[q * stride + i] = -INFINITY;
+        softmax(scores + q * stride, padded);
+    }
+    memset(y, 0, Q * dim * sizeof(float));
+    for (i = 0; i + SIDE_BY_SIDE <= length; i += SIDE_BY_SIDE)
+        add(Q, SIDE_BY_SIDE, y, scores + i, stride, values + i * dim, dim);
+    for (; i < length; i++)
+        add(Q, 1, y, scores + i, stride, values + i * dim, dim);
+}
+
+/* All query heads of one row that share the key head. */
 static void attend_row(const Attention *job, int64_t row, int64_t head, float *scores) {
     int64_t dim = job->dim, groups = job->heads / job->kv_heads, stride = job->stride;
-    int64_t capacity = job->seen[row][1], length = job->seen[row][2], padded = (length + 7) / 8 * 8;
+    int64_t capacity = job->seen[row][1], length = job->seen[row][2];
     const uint16_t *layer = (const uint16_t *)job->seen[row][0] + job->layer * 2 * job->kv_heads * capacity * dim;
     const uint16_t *keys = layer + head * capacity * dim, *values = keys + job->kv_heads * capacity * dim;
     const float *queries = job->queries + (row * job->heads + head * groups) * dim;
-    float *y = job->y + (row * job->heads + head * groups) * dim, scale = 1 / sqrtf(dim);
-    for (int64_t group = 0; group < groups; group++)
-        for (int64_t i = length; i < padded; i++)
-            scores[group * stride + i] = -INFINITY;
-    int64_t most = length / SIDE_BY_SIDE * SIDE_BY_SIDE;
-    for (int64_t i = 0; i < length; i += i < most ? SIDE_BY_SIDE : 1)
-        for (int64_t group = 0; group < groups; group++)
-            if (i < most)
-                score(SIDE_BY_SIDE, queries + group * dim, keys + i * dim, dim, scale, scores + group * stride + i);
-            else
-                score(1, queries + group * dim, keys + i * dim, dim, scale, scores + group * stride + i);
-    for (int64_t group = 0; group < groups; group++)
-        softmax(scores + group * stride, padded);
-    memset(y, 0, groups * dim * sizeof(float));
-    for (int64_t i = 0; i < length; i += i < most ? SIDE_BY_SIDE : 1)
-        for (int64_t group = 0; group < groups; group++)
-            if (i < most)
-                add(SIDE_BY_SIDE, y + group * dim, scores + group * stride + i, values + i * dim, dim);
-            else
-                add(1, y + group * dim, scores + group * stride + i, values + i * dim, dim);
+    float *y = job->y + (row * job->heads + head * groups) * dim;
+    int64_t group = 0;
+    for (; group + TOGETHER <= groups; group += TOGETHER)
+        attend_heads(TOGETHER, queries + group * dim, keys, values, length, dim, scores, stride, y + group * dim);
+    for (; group < groups; group++)
+        attend_heads(1, queries + group * dim, keys, values, length, dim, scores, stride, y + group * dim);
 }
 
 static void attend_rows(void *data) {
     Attention *job = data;
-    float *scores = job->scores + take(&job->next_thread, 1) * job->heads / job->kv_heads * job->stride;
+    float *scores = job->scores + take(&job->next_thread, 1) * TOGETHER * job->stride;
     for (int64_t piece; (piece = take(&job->next, 1)) < job->rows * job->kv_heads;)
         attend_row(job, piece % job->rows, piece / job->rows, scores); /* one head's keys stay in the cache */
 }

@@ -9,9 +9,10 @@
  */
 #include "work.h"
 
-enum { ROWS = 6, WIDTH = 16, AHEAD = 2048 }; /* 12 sums, 2 of weights, 1 of x and a product: all 16 registers */
-enum { FEW = 16 };                           /* rows that one core rounds faster than two can agree */
-enum { CHUNK = 1 << 18 };                    /* bytes of weights a core takes at once: half its second cache */
+enum { ROWS = 6, WIDTH = 16 }; /* 12 sums, 2 of weights, 1 of x and a product: all 16 registers */
+enum { PAIR = 2 * WIDTH };     /* bytes of a pair of inputs in a panel */
+enum { FEW = 16 };             /* rows that one core rounds faster than two can agree */
+enum { CHUNK = 1 << 18 };      /* bytes of weights a core takes at once for many rows: half its second cache */
 
 typedef struct {
     const float *x;
@@ -20,7 +21,7 @@ typedef struct {
     float *y;                  /* (rows, channels) */
     int16_t *rounded;
     float *row_scale; /* (rows,) */
-    int64_t rows, k, channels, block, chunk;
+    int64_t rows, k, channels, block, blocks, chunk;
     int64_t next; /* piece of work that nobody has taken */
     float steps;
 } Job;
@@ -62,16 +63,18 @@ static void round_rows(void *data) {
     }
 }
 
-/* One panel for one block of rows; a constant R keeps all sums in registers. */
-static inline __attribute__((always_inline)) void multiply_tile(const int R, const Job *job, int64_t row, int64_t first) {
+/* One panel for one block of rows; a constant R keeps all sums in registers. Meanwhile `ahead`, a share of the weights
+ * that come next, is fetched from memory `step` bytes at a time, so that memory is never idle while cores multiply. */
+static inline __attribute__((always_inline)) void multiply_tile(const int R, const Job *job, int64_t row, int64_t first,
+                                                                const char *ahead, int64_t step) {
     const int8_t *w = job->panels + first * job->k;
     const int32_t *x = (const int32_t *)(job->rounded + row * job->k);
     __m256i sums[ROWS][2];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
         sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    for (int64_t pair = 0; pair < job->k / 2; pair++, x += R, w += 2 * WIDTH) {
-        _mm_prefetch((const char *)(w + AHEAD), _MM_HINT_T0); /* hardware looks ahead within one page only */
+    for (int64_t pair = 0; pair < job->k / 2; pair++, x += R, w += PAIR, ahead += step) {
+        _mm_prefetch(ahead, _MM_HINT_T1); /* no fault where it points beyond the end */
         __m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
         __m256i high = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(w + WIDTH)));
 #pragma GCC unroll 6
@@ -95,17 +98,20 @@ static inline __attribute__((always_inline)) void multiply_tile(const int R, con
 
 static void multiply(void *data) {
     Job *job = data;
-    for (int64_t first; (first = take(&job->next, job->chunk)) < job->channels;) {
+    int64_t step = PAIR / job->blocks;
+    for (int64_t first = take(&job->next, job->chunk), next; first < job->channels; first = next) {
+        next = take(&job->next, job->chunk); /* early: it is fetched while the one before is multiplied */
         int64_t end = least(first + job->chunk, job->channels);
+        const char *ahead = (const char *)(job->panels + least(next, job->channels) * job->k);
         for (int64_t row = 0; row < job->rows; row += job->block)
-            for (int64_t channel = first; channel < end; channel += WIDTH)
+            for (int64_t channel = first; channel < end; channel += WIDTH, ahead += job->k / 2 * step)
                 switch (least(job->block, job->rows - row)) {
-                case 1: multiply_tile(1, job, row, channel); break;
-                case 2: multiply_tile(2, job, row, channel); break;
-                case 3: multiply_tile(3, job, row, channel); break;
-                case 4: multiply_tile(4, job, row, channel); break;
-                case 5: multiply_tile(5, job, row, channel); break;
-                case 6: multiply_tile(6, job, row, channel); break;
+                case 1: multiply_tile(1, job, row, channel, ahead, step); break;
+                case 2: multiply_tile(2, job, row, channel, ahead, step); break;
+                case 3: multiply_tile(3, job, row, channel, ahead, step); break;
+                case 4: multiply_tile(4, job, row, channel, ahead, step); break;
+                case 5: multiply_tile(5, job, row, channel, ahead, step); break;
+                case 6: multiply_tile(6, job, row, channel, ahead, step); break;
                 }
     }
 }
@@ -116,9 +122,10 @@ void int8_linear(const float *x, const int8_t *panels, const float *scale, const
     if (!rows)
         return;
     Job job = {x, panels, scale, bias, y, rounded, row_scale, rows, k, channels, .steps = steps};
-    int64_t blocks = (rows + ROWS - 1) / ROWS;
-    job.block = (rows + blocks - 1) / blocks; /* 8 rows are 4 and 4, not 6 and 2 */
-    job.chunk = CHUNK / (rows > FEW ? 1 : 4) / k / WIDTH * WIDTH;
+    job.blocks = (rows + ROWS - 1) / ROWS;
+    job.block = (rows + job.blocks - 1) / job.blocks; /* 8 rows are 4 and 4, not 6 and 2 */
+    /* Few rows wait for the weights, which pass by once, panel by panel; many take the weights that a cache holds. */
+    job.chunk = rows > FEW ? CHUNK / k / WIDTH * WIDTH : WIDTH;
     job.chunk = job.chunk < WIDTH ? WIDTH : job.chunk;
     if (rows > FEW)
         GOMP_parallel(round_rows, &job, threads, 0);

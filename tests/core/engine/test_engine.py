@@ -1,6 +1,9 @@
 """The engine's specification is equality: with transformers, and of every shortcut with the long way."""
 
 import asyncio
+import os
+import sys
+import threading
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -211,3 +214,11 @@ async def test_a_picture_that_cannot_be_read_fails_only_its_own_question(start: 
         with pytest.raises(UnidentifiedImageError):
             await read(engine, ask("What?", broken), GREEDY)
         assert (await good)[0].text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows a thread's priority")
+async def test_the_event_loop_goes_before_the_model(start: Start) -> None:
+    async with start():
+        model = next(thread for thread in threading.enumerate() if thread.name == "model")
+        assert model.native_id
+        assert os.getpriority(os.PRIO_PROCESS, model.native_id) > os.getpriority(os.PRIO_PROCESS, 0)
