@@ -27,7 +27,7 @@ WRONG = re.compile("went wrong|does not work|cannot save|restart", re.IGNORECASE
 THINKING_S = 20.0  # seconds between an answer and the next question, at most; people read
 LAG_S = 0.05  # what the event loop may be late, at the 99th percentile
 MORE = 1.1  # times the memory of the first third that the last third may have
-ENGINE = "memory = 1.2"  # gigabytes: so that the caches are full soon, and what grows on is a leak
+ENGINE = "memory = 1.06"  # gigabytes: so that the caches are full soon, and what grows on is a leak
 
 
 @dataclass
@@ -84,7 +84,12 @@ async def soak(
             diary.memory.append(service.memory_info().rss)
             await asyncio.sleep(min(1.0, left))
             if not len(diary.memory) % 30:
-                print(f"{left:.0f} s to go, {diary.questions.total()} questions", file=sys.stderr, flush=True)
+                size = diary.memory[-1] / 2**20
+                print(
+                    f"{left:.0f} s to go, {diary.questions.total()} questions, {size:.0f} MiB",
+                    file=sys.stderr,
+                    flush=True,
+                )
         diary.lags = _shares(before, await _lags(site))
         for person in people:
             person.cancel()
