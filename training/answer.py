@@ -77,9 +77,11 @@ def train(options: argparse.Namespace) -> None:
     while step < options.answer_steps:
         decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.answer_steps))
         rate = options.rate * min(1.0, (step + 1) / 100) * decay
-        batch = next(lessons)
+        batch, crammed = next(lessons)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, values = judge(network, aids, pointing, batch, device)
+            page = spell(network, aids, crammed, device)
+            loss, values = loss + 0.5 * page.loss, values | {"crammed": page.right.detach()}
         torch.autograd.backward(loss)
         learned = [*network.parameters(), *aids.parameters()]
         team.add_up(p.grad if p.grad is not None else torch.zeros_like(p) for p in learned)
@@ -165,6 +167,16 @@ def judge(
         "placed": placed,
     }
     return loss, {name: value.detach() for name, value in values.items()}
+
+
+def spell(
+    network: Qwen3VLForConditionalGeneration, aids: model.Aids, prints: batches.Prints, device: torch.device
+) -> model.Spelled:
+    """How well the tower alone reads."""
+    seen = model.see(network.model.visual, prints.pixels.to(device))
+    embedding = network.model.language_model.embed_tokens.weight
+    spelled: model.Spelled = aids.spelling(seen.tokens, prints.glyphs.to(device), embedding)
+    return spelled
 
 
 if __name__ == "__main__":

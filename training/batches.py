@@ -15,7 +15,7 @@ from training import fonts, pages, words
 from training.conversations import Desk, Turn
 from training.model import SLOTS, TOKEN
 from training.pictures import Glyph, Picture, Span
-from training.subject import Spot
+from training.subject import Named, Spot
 
 Batch = TypeVar("Batch")
 # What prints alike is read as one: the wide yuan sign as the narrow one, the small bullet as the large.
@@ -113,6 +113,8 @@ class Writer:
                     script.add(self.spell(piece), answer=True)
                 elif isinstance(piece, Span):
                     self.quote(script, piece)
+                elif isinstance(piece, Named):
+                    self.name(script, piece)
                 else:
                     self.locate(script, piece)
             script.add([self.end], answer=True)
@@ -129,6 +131,13 @@ class Writer:
                 script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
                 glyph += 1
             script.add(spelled, answer=True)
+
+    def name(self, script: "Script", named: Named) -> None:
+        glyph = Glyph("", named.x, named.y)
+        where = script.token_at(named.picture, glyph), slot(named.picture, glyph)
+        spelled = self.spell(named.text)
+        script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
+        script.add(spelled, answer=True)
 
     def locate(self, script: "Script", spot: Spot) -> None:
         """Each number of a box is read off the token in that corner of it."""

@@ -26,12 +26,22 @@ LATIN = (
     Face("truetype/open-sans/OpenSans-Regular.ttf"),
     Face("truetype/lato/Lato-Regular.ttf"),
     Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf"),
+    Face("truetype/dejavu/DejaVuSans-Bold.ttf"),
+    Face("truetype/open-sans/OpenSans-Bold.ttf"),
+    Face("truetype/lato/Lato-Bold.ttf"),
+    Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Bold.ttf"),
+    Face("truetype/roboto/unhinted/RobotoTTF/Roboto-Light.ttf"),
+    Face("truetype/crosextra/Carlito-Regular.ttf"),
+    Face("opentype/inter/Inter-Regular.otf"),
+    Face("opentype/cantarell/Cantarell-Regular.otf"),
 )
-# Index 2 of the Noto collections is the Simplified Chinese face.
+# Of the Noto collections, index 2 is the Simplified Chinese face, index 0 the Japanese one.
 CHINESE = (
     Face("opentype/noto/NotoSansCJK-Regular.ttc", 2),
     Face("opentype/noto/NotoSansCJK-Bold.ttc", 2),
+    Face("opentype/noto/NotoSansCJK-Regular.ttc"),
     Face("truetype/wqy/wqy-microhei.ttc"),
+    Face("truetype/droid/DroidSansFallbackFull.ttf"),
 )
 HELD_OUT_LATIN = (
     Face("truetype/open-sans/OpenSans-Semibold.ttf"),

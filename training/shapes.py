@@ -2,13 +2,13 @@
 
 import math
 import random
-from collections import Counter
 from dataclasses import dataclass
 
 from training import fonts, words
-from training.pictures import Box, Colour, Picture, some_scale
+from training.model import SLOTS, TOKEN
+from training.pictures import Box, Colour, Glyph, Picture, some_scale
 from training.products import wide
-from training.subject import Exchange, Spot, Subject
+from training.subject import Exchange, Named, Piece, Spot, Subject
 
 COLOURS: dict[str, tuple[str, Colour]] = {
     "red": ("红色", (220, 40, 40)),
@@ -20,6 +20,7 @@ COLOURS: dict[str, tuple[str, Colour]] = {
     "black": ("黑色", (25, 25, 25)),
 }
 KINDS = {"circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "五角星"}
+SIGNS = {"circle": "圆", "square": "方", "triangle": "角", "star": "星"}
 NUMBERS_ZH = "零一两三四五六"
 
 
@@ -37,23 +38,41 @@ class Shape:
     def chinese(self) -> str:
         return f"{COLOURS[self.colour][0]}{KINDS[self.kind]}"
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
+
+    def says(self, picture: Picture, words: str) -> Named:
+        return Named(picture, *self.middle, words)
+
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     pale = rng.randint(235, 255)
     picture = Picture(width, height, (pale, rng.randint(235, 255), rng.randint(235, 255)), some_scale(rng))
     columns, rows = max(1, width // 64), max(1, height // 64)
-    cells = rng.sample([(c, r) for c in range(columns) for r in range(rows)], min(rng.randint(1, 5), columns * rows))
+    room = [(c, r) for r in range(rows) for c in range(columns)]
+    cells = sorted(rng.sample(range(len(room)), min(rng.randint(1, 5), len(room))))  # in reading order
     across, down = width / columns, height / rows
     shapes = []
-    for column, row in cells:
+    for column, row in (room[cell] for cell in cells):
         side = rng.uniform(34, min(across, down) - 6)
         left = column * across + rng.uniform(2, across - side - 2)
         top = row * down + rng.uniform(2, down - side - 2)
         shape = Shape(rng.choice(list(KINDS)), rng.choice(list(COLOURS)), (left, top, left + side, top + side))
         shapes.append(shape)
         paint(picture, shape, rng)
+        label(picture, shape)
     picture.finish(rng)
     return Subject(picture, english(rng, picture, shapes), chinese(rng, picture, shapes))
+
+
+def label(picture: Picture, shape: Shape) -> None:
+    """Tells the tower what it sees, as it is told letters: a character for the colour and one for the kind."""
+    x, y = shape.middle
+    token = x // TOKEN * TOKEN
+    for character, cell in ((COLOURS[shape.colour][0][0], 0), (SIGNS[shape.kind], SLOTS // 2)):
+        picture.glyphs.append(Glyph(character, token + (cell + 0.5) * TOKEN / SLOTS, y))
 
 
 def paint(picture: Picture, shape: Shape, rng: random.Random) -> None:
@@ -74,25 +93,42 @@ def paint(picture: Picture, shape: Shape, rng: random.Random) -> None:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"There is 1 {noun}." if count == 1 else f"There are {count} {noun}s."
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def once(shapes: list[Shape], kind: str) -> list[Shape]:
     return [s for s in shapes if s.kind == kind]
 
 
+def counted(picture: Picture, shapes: list[Shape], noun: str) -> tuple[Piece, ...]:
+    """They are named before they are counted: the number can then be read off what is already written."""
+    pieces: list[Piece] = []
+    for shape in shapes:
+        pieces += [", " if pieces else "", shape.says(picture, shape.english)]
+    return (*pieces, ": ", plural(len(shapes), noun), ".")
+
+
+def counted_zh(picture: Picture, shapes: list[Shape], noun: str) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
+    for shape in shapes:
+        pieces += ["、" if pieces else "", shape.says(picture, shape.chinese)]
+    return (*pieces, "，共", NUMBERS_ZH[len(shapes)], "个", noun, "。")
+
+
 def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
     count = rng.choice(
         ("How many shapes are there?", "How many shapes are in the picture?", "Count the shapes.", "How many shapes?")
     )
-    exchanges = [Exchange("shape count", count, (plural(len(shapes), "shape"),))]
+    exchanges = [Exchange("shape count", count, counted(picture, shapes, "shape"))]
     colour = rng.choice(shapes).colour
-    some = sum(s.colour == colour for s in shapes)
+    some = [s for s in shapes if s.colour == colour]
     exchanges.append(
-        Exchange("shape count", f"How many {colour} shapes are there?", (plural(some, f"{colour} shape"),))
+        Exchange("shape count", f"How many {colour} shapes are there?", counted(picture, some, f"{colour} shape"))
     )
-    kind, number = rng.choice(list(Counter(s.kind for s in shapes).items()))
-    exchanges.append(Exchange("shape count", f"How many {kind}s are there?", (plural(number, kind),)))
+    kind = rng.choice(shapes).kind
+    exchanges.append(
+        Exchange("shape count", f"How many {kind}s are there?", counted(picture, once(shapes, kind), kind))
+    )
     for shape in shapes:
         if len(once(shapes, shape.kind)) == 1:
             question = rng.choice(
@@ -102,7 +138,8 @@ def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
                     f"Which colour is the {shape.kind}?",
                 )
             )
-            exchanges.append(Exchange("shape colour", question, (f"The {shape.kind} is {shape.colour}.",)))
+            answer = ("The ", shape.kind, " is ", shape.says(picture, shape.colour), ".")
+            exchanges.append(Exchange("shape colour", question, answer))
         if sum(s.english == shape.english for s in shapes) == 1:
             box = Spot(picture, shape.box, shape.english)
             exchanges.append(Exchange("where", f"Where is the {shape.english}?", (box,)))
@@ -111,23 +148,26 @@ def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
 
 def chinese(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
     count = rng.choice(("有几个形状?", "图中有几个形状?", "图中有多少个形状?", "一共有几个图形?", "几个形状?"))
-    exchanges = [Exchange("shape count", wide(rng, count), (f"有{NUMBERS_ZH[len(shapes)]}个形状。",))]
+    exchanges = [Exchange("shape count", wide(rng, count), counted_zh(picture, shapes, "形状"))]
     colour = rng.choice(shapes).colour
-    some = sum(s.colour == colour for s in shapes)
+    some = [s for s in shapes if s.colour == colour]
     name = COLOURS[colour][0]
     exchanges.append(
-        Exchange("shape count", wide(rng, f"有几个{name}的形状?"), (f"有{NUMBERS_ZH[some]}个{name}的形状。",))
+        Exchange("shape count", wide(rng, f"有几个{name}的形状?"), counted_zh(picture, some, f"{name}的形状"))
     )
-    kind, number = rng.choice(list(Counter(s.kind for s in shapes).items()))
+    kind = rng.choice(shapes).kind
     exchanges.append(
-        Exchange("shape count", wide(rng, f"有几个{KINDS[kind]}?"), (f"有{NUMBERS_ZH[number]}个{KINDS[kind]}。",))
+        Exchange(
+            "shape count",
+            wide(rng, f"有几个{KINDS[kind]}?"),
+            counted_zh(picture, once(shapes, kind), KINDS[kind]),
+        )
     )
     for shape in shapes:
         if len(once(shapes, shape.kind)) == 1:
             question = rng.choice((f"{KINDS[shape.kind]}是什么颜色?", f"{KINDS[shape.kind]}是什么颜色的?"))
-            exchanges.append(
-                Exchange("shape colour", wide(rng, question), (f"{KINDS[shape.kind]}是{COLOURS[shape.colour][0]}的。",))
-            )
+            answer = (KINDS[shape.kind], "是", shape.says(picture, COLOURS[shape.colour][0]), "的。")
+            exchanges.append(Exchange("shape colour", wide(rng, question), answer))
         if sum(s.english == shape.english for s in shapes) == 1:
             box = Spot(picture, shape.box, shape.chinese)
             exchanges.append(Exchange("where", wide(rng, f"{shape.chinese}在哪里?"), (box,)))

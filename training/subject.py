@@ -28,7 +28,17 @@ class Spot:
         return f'```json\n[{{"bbox_2d": {list(self.corners)}, "label": "{self.label}"}}]\n```'
 
 
-Piece = str | Span | Spot
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """A word for something that is seen around a point of the picture: an answer that says it looks there."""
+
+    picture: Picture
+    x: float
+    y: float
+    text: str
+
+
+Piece = str | Span | Spot | Named
 
 
 @dataclass(frozen=True, slots=True)

@@ -484,8 +484,7 @@ def amount(rng: random.Random) -> str:
 def noise_word(rng: random.Random, chinese: bool) -> str:
     """Characters in no order that a language has, so that reading cannot be replaced by guessing."""
     if chinese:
-        # Half of it from the 500 most frequent: they are half of all print.
-        letters = tokenizer.characters()[: rng.choice((500, 2000))]
+        letters = tokenizer.characters()
         return "".join(rng.choice(letters) for _ in range(rng.randint(1, 6)))
     kind = rng.random()
     if kind < 0.35:
@@ -495,17 +494,20 @@ def noise_word(rng: random.Random, chinese: bool) -> str:
 
 
 def printed_line(rng: random.Random, chinese: bool, lexicon: Lexicon) -> str:
-    """One line of print of a dozen characters or so: a phrase, a name, figures or noise."""
-    kind = rng.random()
-    if kind < (0.12 if chinese else 0.3):
+    """One line of print of a dozen characters or so: a phrase, a name, figures or noise.
+
+    Most characters stand in one or two of the lists' entries, or in none: only noise makes all of them known.
+    """
+    if rng.random() < (0.12 if lexicon.held_out else 0.4):
         return noise_word(rng, chinese)
-    if kind < 0.45:
+    kind = rng.random()
+    if kind < 0.35:
         return lexicon.company(rng, chinese)
-    if kind < 0.55:
+    if kind < 0.48:
         return lexicon.goods(rng, chinese)
-    if kind < 0.65:
+    if kind < 0.6:
         return lexicon.point(rng, chinese)
-    if kind < 0.75:
+    if kind < 0.72:
         return rng.choice("$€£¥") + amount(rng)
     if kind < 0.8:
         return f"{rng.randint(1990, 2030)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
