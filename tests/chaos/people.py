@@ -13,7 +13,7 @@ import httpx
 
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT, buttons, said
-from tests.bots.telegram import server as telegram_server
+from tests.bots.telegram import person as telegram_person
 from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.server import BotApi
 
@@ -76,7 +76,7 @@ class OnTelegram:
     async def ask(self, talk: Talk, copies: int) -> None:
         self.telegram.copies = copies
         topic, mention = (3, "@picture_bot ") if self._in_group else (None, "")
-        person = telegram_server.Person(self.telegram, self._chat, 10_000 + self.number, topic=topic)
+        person = telegram_person.Person(self.telegram, self._chat, 10_000 + self.number, topic=topic)
         first, *others = talk.pictures
         album = f"album {self.number}" if others else None
         self.asked = [person.shows(first, mention + talk.questions[0], album=album)]

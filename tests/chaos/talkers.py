@@ -9,7 +9,7 @@ import httpx
 
 from tests.bots.slack.workspace import BOT, said
 from tests.bots.telegram.conftest import is_finished
-from tests.bots.telegram.server import Person
+from tests.bots.telegram.person import Person
 from tests.bots.web.conftest import events_of
 from tests.chaos.people import is_growing
 from tests.chaos.site import Site

@@ -9,7 +9,7 @@ from core.boxes import Box, Grounding, draw, find_boxes, mark, pointed_at, visib
 from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
 from core.images import make_image
 from core.voice import Voice
-from tests.core.pictures import GREEN, RED, WHITE, encoded, plain
+from tests.core.files import GREEN, RED, WHITE, encoded, plain
 
 CAT = {"bbox_2d": [100, 200, 500, 700], "label": "a cat"}
 POINT = {"point_2d": [250, 750], "label": "its nose"}

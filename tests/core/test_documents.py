@@ -9,8 +9,9 @@ from core.documents import open_document
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
 from core.voice import Voice
+from tests.core.files import RED, encoded, plain
 from tests.core.papers import locked_pdf, pdf, tiff
-from tests.core.pictures import RED, encoded, mangled, plain
+from tests.core.pictures import mangled
 
 TEN = [f"Page {number}" for number in range(1, 11)]
 

@@ -11,7 +11,8 @@ from core.conversation import Image
 from core.decoder import fit
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
-from tests.core.pictures import GREEN, RED, Colour, Specimen, busy, encoded, endless_jpeg, mutated, plain, specimens
+from tests.core.files import GREEN, RED, Colour, busy, encoded, endless_jpeg, plain
+from tests.core.pictures import Specimen, mutated, specimens
 
 PARENT_BOUND = 150  # MiB that the service itself may grow by, whatever is sent
 

@@ -9,7 +9,7 @@ from core.images import make_image
 from core.sheet import contact_sheet
 from core.transcript import archive, as_json, as_markdown
 from core.voice import Voice
-from tests.core.pictures import BLUE, GREEN, RED, encoded, plain
+from tests.core.files import BLUE, GREEN, RED, encoded, plain
 
 CAT, DOG = (Picture(n, Image(name, name.encode(), 64, 32, (640, 320))) for n, name in ((1, "cat"), (3, "dog")))
 CONVERSATION = Conversation(

@@ -16,19 +16,26 @@ from bots import web
 from bots.house import House
 from bots.slack import Config, run
 from core.assistant import Assistant
+from core.conversation import Conversation
 from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots.slack.server import FakeSlack
-from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN, SECRET, Json, buttons, said
+from tests.bots.slack.workspace import APP_TOKEN, BOT, BOT_TOKEN, SECRET, Json, buttons, said
 from tests.fakes import ScriptedEngine
 
 Start = Callable[..., AbstractAsyncContextManager[None]]
+LONG = "\n\n".join(f"**Part {n}.** " + "A-sentence-that-goes-on-for-a-while. " * 12 for n in range(12))
 
 
 def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
     data = BytesIO()
     PilImage.new("RGB", size, colour).save(data, "PNG")
     return data.getvalue()
+
+
+def says(text: str) -> Callable[[Conversation], str]:
+    """A script for the engine."""
+    return lambda _: text
 
 
 def settings(slack: FakeSlack, **changes: Any) -> Config:
@@ -44,6 +51,10 @@ class Scene:
     store: Store
     engine: Any
     patience_s: float = 30.0  # for an answer
+
+    def ask(self, text: str = "what is it?") -> str:
+        """A mention with a picture; returns its ts, which is its thread's."""
+        return self.slack.says(f"<@{BOT}> {text}", (self.slack.upload(png()),))
 
     @asynccontextmanager
     async def bot(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:

@@ -19,7 +19,8 @@ from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig
 from storage.store import Store
-from tests.bots.telegram.server import TOKEN, BotApi, Person
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
 

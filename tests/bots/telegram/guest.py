@@ -10,7 +10,8 @@ from bots.telegram.pace import Pace
 from bots.telegram.service import serve
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.telegram.conftest import until
-from tests.bots.telegram.server import TOKEN, BotApi, Person
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.world import Json
 
 PATIENCE_S = 280.0  # the machine may be busy

@@ -6,12 +6,12 @@ Runs inside a test's event loop, or beside it for a service in another process: 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 from aiohttp import web
 
-from tests.bots.telegram.world import BOT, Chat, Json, Refusal, World, refuse
+from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
 
 TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
 DOWNLOAD_LIMIT = 20 << 20  # bytes
@@ -268,91 +268,3 @@ def _drop(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
-
-
-class Person:
-    """Somebody in a chat with the bot. What they send is queued as updates; returns the message."""
-
-    def __init__(
-        self,
-        telegram: BotApi,
-        chat: Chat,
-        user_id: int = 0,
-        language: str = "en",
-        topic: int | None = None,
-        is_bot: bool = False,
-    ) -> None:
-        self.chat = chat
-        self.telegram = telegram
-        self._topic = topic
-        self._json: Json = {"id": user_id or abs(chat.id), "is_bot": is_bot, "first_name": "Ann"}
-        self._json["language_code"] = language
-
-    def says(self, text: str, reply_to: Json | None = None, twice: bool = False, **more: Any) -> Json:
-        return self._send(reply_to, twice, text=text, entities=_found(text), **more)
-
-    def shows(
-        self,
-        picture: bytes,
-        caption: str = "",
-        reply_to: Json | None = None,
-        album: str | None = None,
-        twice: bool = False,
-    ) -> Json:
-        """As a photo, which Telegram has in several sizes."""
-        small, large = self._keep(picture[: len(picture) // 2]), self._keep(picture)
-        sizes = [{**small, "width": 90, "height": 67}, {**large, "width": 1280, "height": 960}]
-        return self._send(reply_to, twice, photo=sizes, **_captioned(caption), **_album(album))
-
-    def sends_file(self, data: bytes, name: str, kind: str | None, caption: str = "", album: str | None = None) -> Json:
-        document = {**self._keep(data), "file_name": name} | ({"mime_type": kind} if kind else {})
-        return self._send(None, False, document=document, **_captioned(caption), **_album(album))
-
-    def sends(self, **content: Any) -> Json:
-        return self._send(None, False, **content)
-
-    def presses(self, message: Json, label: str = "") -> None:
-        """A button under one of the bot's messages, or the only one."""
-        rows = message["reply_markup"]["inline_keyboard"]
-        [button] = [button for [button] in rows if label in ("", button["text"])]
-        query = {"id": f"q{message['message_id']}", "from": self._json, "chat_instance": "1", "message": message}
-        self.telegram.update(callback_query={**query, "data": button["callback_data"]})
-
-    def reacts(self, message: Json, emoji: str) -> None:
-        reaction = {"chat": self.chat.json(), "message_id": message["message_id"], "user": self._json, "date": 0}
-        new = [{"type": "emoji", "emoji": emoji}]
-        self.telegram.update(message_reaction={**reaction, "old_reaction": [], "new_reaction": new})
-
-    def _send(self, reply_to: Json | None, twice: bool, **content: Any) -> Json:
-        if self._topic is not None:
-            content |= {"message_thread_id": self._topic, "is_topic_message": True}
-        if reply_to is not None:
-            content["reply_to_message"] = {k: v for k, v in reply_to.items() if k != "reply_to_message"}
-        message = self.telegram.world.add(self.chat, self._json, **content)
-        self.telegram.update(twice=twice, message=message)
-        return message
-
-    def _keep(self, data: bytes) -> Json:
-        file_id = f"file-{len(self.telegram.world.files)}"
-        self.telegram.world.files[file_id] = data
-        return {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
-
-
-def _captioned(caption: str) -> Json:
-    return {"caption": caption, "caption_entities": _found(caption)} if caption else {}
-
-
-def _album(name: str | None) -> Json:
-    return {"media_group_id": name} if name else {}
-
-
-def _found(text: str) -> Sequence[Json]:
-    """The commands and mentions that Telegram finds in a text of one-unit characters before them."""
-    entities: list[Json] = []
-    offset = 0
-    for word in text.split(" "):
-        kind = "bot_command" if word.startswith("/") else "mention" if word.startswith("@") else None
-        if kind:
-            entities.append({"type": kind, "offset": offset, "length": len(word.encode("utf-16-le")) // 2})
-        offset += len(word.encode("utf-16-le")) // 2 + 1
-    return entities

@@ -8,7 +8,8 @@ import pytest
 
 from core.errors import OperatorError
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
-from tests.bots.telegram.server import BotApi, Fault, Person
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import BotApi, Fault
 from tests.fakes import ScriptedEngine
 
 

@@ -17,7 +17,8 @@ from core.engine import Config as EngineConfig
 from core.engine.engine import Engine
 from core.images import Config as ImagesConfig
 from tests.bots.telegram.conftest import Chatting, service
-from tests.bots.telegram.server import BotApi, Person
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import BotApi
 from tests.bots.telegram.world import Json
 from tests.demo import SAMPLES, as_photo, directly, sample, shows
 

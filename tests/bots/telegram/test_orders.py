@@ -7,7 +7,8 @@ import pytest
 
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, photo, service, store_config, until
-from tests.bots.telegram.server import BotApi, Fault, Person
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import BotApi, Fault
 from tests.fakes import ScriptedEngine
 
 FORGOTTEN = "Forgotten: this conversation and its pictures are deleted."

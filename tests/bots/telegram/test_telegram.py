@@ -7,7 +7,8 @@ from PIL import Image as PilImage
 from core.conversation import Image
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
-from tests.bots.telegram.server import BotApi, Person
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine
 
 

@@ -1,0 +1,85 @@
+"""Stopping an answer, and having it written again."""
+
+import asyncio
+
+import pytest
+
+from tests.bots.slack.conftest import LONG, Scene, says
+from tests.bots.slack.workspace import BOT, said
+
+ME = f"<@{BOT}>"
+
+
+async def test_slacks_stop_button_ends_the_answer(scene: Scene) -> None:
+    scene.engine.pause = 0.05
+    scene.engine.script = says("word " * 200)
+    async with scene.bot():
+        asked = scene.ask()
+        while not scene.slack.workspace.calls["chat.appendStream"]:
+            await asyncio.sleep(0.01)
+        scene.slack.stops_session("C0GENERAL", asked)
+        answer = await scene.answer(asked)
+    assert answer.endswith("(stopped)")
+    assert answer.count("word") < 200
+    assert scene.engine.cancelled == 1
+    assert scene.slack.workspace.sessions["C0GENERAL", asked] == "active"
+
+
+async def test_our_stop_button_ends_the_answer(scene: Scene) -> None:
+    scene.engine.pause = 0.05
+    scene.engine.script = says("word " * 200)
+    async with scene.bot(streaming="edit"):
+        asked = scene.ask()
+        scene.slack.presses(*await scene.button(asked, "stop"))
+        answer = await scene.answer(asked)
+    assert answer.endswith("(stopped)")
+    assert scene.engine.cancelled == 1
+
+
+async def test_the_word_stop_ends_the_answer(scene: Scene) -> None:
+    scene.engine.pause = 0.05
+    scene.engine.script = says("word " * 200)
+    async with scene.bot():
+        asked = scene.ask()
+        while not scene.engine.running:
+            await asyncio.sleep(0.01)
+        scene.slack.says(f"{ME} stop", thread=asked)
+        answer = await scene.answer(asked)
+        assert answer.endswith("(stopped)")
+        assert len(scene.slack.workspace.answers("C0GENERAL", asked)) == 1
+
+
+async def test_a_stranger_cannot_stop_an_answer(scene: Scene) -> None:
+    scene.engine.pause = 0.02
+    async with scene.bot(streaming="edit", allow=["U0ANN"]):
+        asked = scene.ask()
+        scene.slack.presses(*await scene.button(asked, "stop"), user="U0EVE")
+        assert await scene.answer(asked) == "Answer to 'what is it?' about [1] after 0 turns."
+
+
+@pytest.mark.parametrize("streaming", ["native", "edit"])
+async def test_try_again_writes_a_new_answer_over_the_old_one(scene: Scene, streaming: str) -> None:
+    answers = iter([LONG, "second", "third"])
+    scene.engine.script = lambda _: next(answers)
+    async with scene.bot(streaming=streaming):
+        asked = scene.ask()
+        assert len(await scene.finished(asked)) > 1
+        for expected in ("second", "third"):
+            button, message = await scene.button(asked, "retry")
+            for _ in range(2):  # impatient fingers
+                scene.slack.presses(button, message)
+            messages = await scene.finished(asked)
+            assert [said(message) for message in messages] == [expected]
+    conversation = await scene.store.load(f"slack:T0TEAM:C0GENERAL:{asked}")
+    assert [turn.answer.text for turn in conversation.turns if turn.answer] == ["third"]
+    assert scene.engine.samplings[1].temperature > 0
+
+
+async def test_an_answer_that_failed_can_be_tried_again(scene: Scene) -> None:
+    answers = iter([RuntimeError("a bug"), "better"])
+    scene.engine.script = lambda _: next(answers)
+    async with scene.bot():
+        asked = scene.ask()
+        assert await scene.answer(asked) == "Something went wrong on my side. Please try again."
+        scene.slack.presses(*await scene.button(asked, "retry"))
+        assert await scene.answer(asked) == "better"
