@@ -141,6 +141,16 @@ def test_a_wrong_clock_a_full_disk_and_too_little_memory_are_told_with_what_to_d
     assert "cache_limit" in tight.text
 
 
+async def test_a_machine_without_a_compiler_is_noted_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = await findings(tmp_path, config(tmp_path))
+    assert found["processor"].level is Level.NOTE
+    assert "install gcc or clang" in found["processor"].text
+    assert "float16" in found["processor"].text
+
+
 async def test_telegrams_token_and_settings_are_judged(tmp_path: Path) -> None:
     async with BotApi() as telegram:
         table = f'[bots.telegram]\ntoken = "{TOKEN}"\napi_url = "{telegram.url}"\nallow = "*"\n'
