@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from core.engine.prompt import Ints
-from core.model.kv import KV
+from core.model.kv import KV, take_pages
 
 log = logging.getLogger(__name__)
 LAYOUT = 2  # of the files; those of another one are computed again
@@ -77,12 +77,13 @@ class Cache:
         """Remember `kv`, computed from `rows`; what it continues is forgotten."""
         length = len(rows)
         name = f"rows-{hashlib.sha256(rows.tobytes()).hexdigest()}"
-        computed = kv.rows[:, :, :length].clone(memory_format=torch.contiguous_format).numpy()
+        computed = kv.rows[:, :, :length]
+        kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):
                 self._drop(each)
-        self._put(name, Entry({"kv": computed, "rows": rows}, rows))
+        self._put(name, Entry({"kv": kept, "rows": rows}, rows))
 
     def shrink(self, limit: int) -> None:
         """Forget from memory until `limit` holds."""

@@ -1,7 +1,6 @@
 """The engine's face: coroutines outside, one model thread inside."""
 
 import asyncio
-import ctypes
 import logging
 import os
 import sys
@@ -29,8 +28,6 @@ SHARE = 0.6  # of the machine's memory, where the operator sets nothing
 RESERVE = 400_000_000  # bytes for activations and everything else
 NICENESS = 5  # of the model's threads: their weight beside the event loop becomes a third
 SWITCH_S = 0.0005  # how long a thread may keep Python's lock while another waits for it; 5 ms unless told
-HEAPS = 2  # of the C library, for all threads together
-M_ARENA_MAX = -8  # its name for that, from malloc.h
 LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mistake
 
 
@@ -44,7 +41,6 @@ class Engine:
     @classmethod
     async def start(cls, config: Config) -> "Engine":
         """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
-        _share_heaps()
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[Worker] = loop.create_future()
 
@@ -98,13 +94,6 @@ def _step_back() -> None:
     sys.setswitchinterval(SWITCH_S)
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-def _share_heaps() -> None:
-    """glibc keeps up to eight heaps per core, one thread's free memory out of another's reach: hundreds of megabytes
-    beyond the budget. Other C libraries have no such switch."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
 def budget(config: Config) -> int:
