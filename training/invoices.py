@@ -97,7 +97,14 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         rng.shuffle(order)
     chosen = set(rng.sample(order, max(1, count - (rng.random() < 0.2))))
     order = [name for name in order if name in chosen]
-    labels = {n: rng.choice(FIELDS[n].labels_zh if chinese else FIELDS[n].labels) + colon for n in order}
+
+    def label_of(name: str) -> str:
+        """One that leaves room for the value: the shortest, where no other does."""
+        known = FIELDS[name].labels_zh if chinese else FIELDS[name].labels
+        short = [label for label in known if picture.measure(label, face, size) < width * 0.55]
+        return rng.choice(short or [min(known, key=len)]) + colon
+
+    labels = {name: label_of(name) for name in order}
     gap = size * rng.uniform(0.15, 0.5)
     table = rng.random() < 0.4
     column = max(picture.measure(label, face, size) for label in labels.values())
@@ -112,7 +119,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
             if picture.measure(text, face, size) < width - x - 2:
                 break
             text = value(name, rng, chinese, lexicon)
-        while picture.measure(text, face, size) > width - x - 2:
+        while len(text) > 1 and picture.measure(text, face, size) > width - x - 2:
             text = text[:-1].rstrip()
         found[name] = picture.write(x, y, text, face, size, ink)
         lines.append([label, "" if labels[name].endswith("\uff1a") else " ", found[name]])
