@@ -4,7 +4,10 @@ Commands import what they need when they run, so that `--help` answers at once a
 """
 
 import asyncio
+import logging
+import os
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
@@ -123,7 +126,17 @@ def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     except BotError as error:
         _fail(str(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
+        _leave(130)
+
+
+def _leave(status: int) -> NoReturn:
+    """Without Python's clean-up where a model is still being loaded: it would end that thread in the midst of C++ code,
+    which aborts the process and leaves a core dump."""
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -1,8 +1,10 @@
 """What the service does when a part of it, or nothing of it, can work."""
 
 import logging
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,26 @@ def test_when_nothing_can_work_run_says_why_in_one_sentence_and_fails(tmp_path: 
     *log, said = done.stderr.splitlines()
     assert sentence in said
     assert all("INFO" in line for line in log)
+
+
+def test_ctrl_c_while_the_model_is_loaded_is_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[bots.web]\nport = 0\n[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/answers.db"\n'
+        f'[core.engine]\nmodel = "demo"\ncache = "{tmp_path}/cache"\n',
+        "utf-8",
+    )
+    command = [sys.executable, "-m", "bots", "run", "--config", str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as service:
+        assert service.stderr
+        while "loading demo" not in service.stderr.readline():
+            pass
+        time.sleep(
+            1
+        )  # torch is being imported; the signal is heard right after, when the model's thread has just begun
+        service.send_signal(signal.SIGINT)
+        assert service.stderr.read() == ""
+    assert service.returncode == 130
 
 
 async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_sentence(tmp_path: Path) -> None:
