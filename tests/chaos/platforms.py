@@ -1,5 +1,6 @@
 """The platforms that stay up while the service dies: their faults, their network, and a call that kills."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -86,7 +87,15 @@ class Platforms:
 
     async def mend_network(self) -> None:
         for runner, port in zip(self._runners, (self.telegram.port, self.slack.port), strict=True):
-            await web.TCPSite(runner, "127.0.0.1", port).start()
+            site = web.TCPSite(runner, "127.0.0.1", port)
+            while True:
+                try:
+                    await site.start()
+                    break
+                except OSError:  # somebody's outgoing connection has been given this port meanwhile
+                    await site.stop()
+                    site = web.TCPSite(runner, "127.0.0.1", port)
+                    await asyncio.sleep(0.05)
 
     @property
     def _runners(self) -> tuple[web.AppRunner, web.AppRunner]:

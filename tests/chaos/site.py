@@ -47,7 +47,7 @@ class Site:
         self.folder = folder
         self.platforms = Platforms(doors, dice)
         self.nursery = Nursery()
-        self.port = _free_port()
+        self.port = free_port(dice)
         self.url = f"http://127.0.0.1:{self.port}"
         self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
         self._engine = engine
@@ -104,6 +104,9 @@ class Site:
         return OnTheWeb(self.url, number)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def free_port(dice: random.Random) -> int:
+    """Below those that systems give to outgoing connections: between two lives somebody's could have this very port."""
+    while True:
+        port = dice.randint(15_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
