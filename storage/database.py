@@ -16,6 +16,7 @@ from core.errors import OperatorError, StoreDown
 from storage.line import Haste, Line
 from storage.migrations import upgrade
 from storage.notes import Notes
+from storage.running import Running
 
 log = logging.getLogger(__name__)
 POOL = {"pool_size": 16, "max_overflow": 16}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
@@ -31,6 +32,7 @@ Result = TypeVar("Result")
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._running = Running()
         self._notes = Notes(lambda work: self._write(Haste.URGENT, work))
         self._line: Line | None
         if engine.dialect.name == "sqlite":
@@ -43,10 +45,9 @@ class Database:
     @staticmethod
     async def open(url: str) -> "Database":
         """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made."""
-        engine = _engine(url)
+        engine, running = _engine(url), Running()
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(upgrade)
+            await running.complete(_bring_up_to_date(engine))
         except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
             raise OperatorError(
@@ -56,23 +57,21 @@ class Database:
                 reason=_reason(error),
             ) from error
         except BaseException:
+            await running.wait()
             await engine.dispose()
             raise
         return Database(engine)
 
     async def close(self) -> None:
         await self._notes.close()
+        await self._running.wait()
         await self._engine.dispose()
 
     async def read(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
         """Run `work` on one consistent state of the database. Raises `StoreDown` when it does not answer."""
-        try:
-            async with self._reader.begin() as connection:
-                return await work(connection, *args, **kwargs)
-        except DBAPIError as error:
-            raise _unavailable(error) from error
+        return await self._running.complete(self._read(lambda connection: work(connection, *args, **kwargs)))
 
     async def write(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
@@ -81,7 +80,8 @@ class Database:
 
         Raises `StoreDown` when the database is locked for long, read-only or full.
         """
-        return await self._write(Haste.ORDINARY, lambda connection: work(connection, *args, **kwargs))
+        writing = self._write(Haste.ORDINARY, lambda connection: work(connection, *args, **kwargs))
+        return await self._running.complete(writing)
 
     async def note(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
@@ -89,6 +89,13 @@ class Database:
         """As `write`, but before all that waits to be written, and together with other notes."""
         result: Result = await self._notes.add(lambda connection: work(connection, *args, **kwargs))
         return result
+
+    async def _read(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        try:
+            async with self._reader.begin() as connection:
+                return await work(connection)
+        except DBAPIError as error:
+            raise _unavailable(error) from error
 
     async def _write(self, haste: Haste, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         for attempt in range(ATTEMPTS):
@@ -106,8 +113,10 @@ class Database:
 
         In small steps and without waiting for readers, as all writers would wait with it.
         """
-        if self._line is None:
-            return
+        if self._line is not None:
+            await self._running.complete(self._tidy())
+
+    async def _tidy(self) -> None:
         try:
             async with self._engine.execution_options(begin="").connect() as connection:
                 await self._shrink(connection)
@@ -157,6 +166,11 @@ def _engine(url: str) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+async def _bring_up_to_date(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -125,6 +125,22 @@ async def test_a_cancelled_save_is_whole_or_nothing_and_blocks_nobody(store: Sto
     assert all(numbers(saved) == [1, 2] for saved in turns)
 
 
+@pytest.mark.parametrize("number", range(40))
+def test_opening_can_be_given_up_at_any_moment_and_leaves_nothing_running(tmp_path: Path, number: int) -> None:
+    """What still ran could keep the process from ending: asyncio cancels it once more and waits for it."""
+
+    async def work() -> None:
+        task = asyncio.create_task(Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db")))
+        await asyncio.sleep(number / 800)
+        task.cancel()
+        for store in await asyncio.gather(task, return_exceptions=True):
+            if isinstance(store, Store):
+                await store.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(work())
+
+
 async def test_a_full_disk_is_reported_and_harms_nothing(store: Store, path: Path) -> None:
     first = await ask(store, "t:1", "?", image("cat"), key="k1")
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
