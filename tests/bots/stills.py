@@ -27,8 +27,8 @@ from tests.demo import SAMPLES, sample
 
 DOCS = Path(__file__).parents[2] / "docs"
 ASKED = {
-    "en": ("What is the price?", "Where is the price?", "Show it as a table."),
-    "zh": ("价格是多少？", "价格在哪里？", "用表格列出"),
+    "en": ("Which quarter is the highest?", "Where is the bar of Q4?", "Show it as a table."),
+    "zh": ("哪个季度收入最高？", "Q4的柱子在哪里？", "用表格列出"),
 }
 LIKE_A_PHOTO = ImagesConfig(image_tokens=96)  # what the sample has; a larger photo of it is shrunk
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1080, "height": 1680}}
@@ -49,16 +49,16 @@ async def main(language: str, folder: Path) -> None:
 
 
 def photo() -> Sent:
-    """The sample product as a camera has it: with four times its width and height."""
+    """The sample chart as a camera has it: with four times its width and height."""
     data = io.BytesIO()
-    picture = PilImage.open(SAMPLES / "product.png").convert("RGB")
+    picture = PilImage.open(SAMPLES / "chart.png").convert("RGB")
     picture.resize((4 * picture.width, 4 * picture.height), PilImage.Resampling.LANCZOS).save(data, "PNG")
-    return Sent("product.png", "image/png", data.getvalue())
+    return Sent("chart.png", "image/png", data.getvalue())
 
 
 async def _talk(guest: Guest, language: str) -> None:
-    price, where, table = ASKED[language]
-    await guest.ask(price, photo())
+    highest, where, table = ASKED[language]
+    await guest.ask(highest, photo())
     await guest.ask(where)
     answer = await guest.ask(table, INVOICE)
     csv = Voice(language).say("Table as CSV")
@@ -79,10 +79,10 @@ async def _slack(home: Home, browser: Browser, language: str) -> bytes:
 
 
 async def _page(home: Home, browser: Browser, language: str) -> bytes:
-    price, where, table = ASKED[language]
+    highest, where, table = ASKED[language]
     locale = "zh-CN" if language == "zh" else "en-US"
     async with visit(browser, home.address, **{**DESKTOP, "locale": locale}) as page:
-        await _ask(page, price, photo())
+        await _ask(page, highest, photo())
         await _ask(page, where)
         await _ask(page, table, INVOICE)
         await expect(page.locator(".marked img")).to_have_js_property("complete", True)
