@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.hostile import DOORS, MORE, send_hostile_files
 
-FILES = 12
+FILES = 6
 
 
 @pytest.mark.timeout(600)
