@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -158,11 +159,13 @@ class OnTheWeb:
             for question in others:
                 await self._insist(client, {"query": question, **place}, (), copies)
             while not self.texts:
-                try:
-                    read = (await client.get(f"/api/v1/conversations/{place['conversation']}")).raise_for_status()
-                    self.texts = [turn["answer"]["text"] for turn in read.json()["turns"]]
-                except httpx.HTTPError:
-                    await asyncio.sleep(AGAIN_S)
+                with suppress(httpx.TransportError):  # killed under our hands
+                    read = await client.get(f"/api/v1/conversations/{place['conversation']}")
+                    if read.is_client_error:
+                        raise RuntimeError(f"{read.status_code}: {read.text}")
+                    if read.is_success:
+                        self.texts = [turn["answer"]["text"] for turn in read.json()["turns"]]
+                await asyncio.sleep(0 if self.texts else AGAIN_S)
 
     def answers(self) -> list[str]:
         return self.texts

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -12,6 +11,7 @@ from typing import Any
 from tests.chaos.nursery import Life, Nursery
 from tests.chaos.people import OnSlack, OnTelegram, OnTheWeb, Person
 from tests.chaos.platforms import Platforms
+from tests.ports import free_port
 
 START_S = 300.0  # the machine may be busy
 
@@ -47,7 +47,7 @@ class Site:
         self.folder = folder
         self.platforms = Platforms(doors, dice)
         self.nursery = Nursery()
-        self.port = free_port(dice)
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
         self._engine = engine
@@ -102,11 +102,3 @@ class Site:
             case "slack":
                 return OnSlack(self.platforms.slack, number)
         return OnTheWeb(self.url, number)
-
-
-def free_port(dice: random.Random) -> int:
-    """Below those that systems give to outgoing connections: between two lives somebody's could have this very port."""
-    while True:
-        port = dice.randint(15_000, 30_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port

@@ -18,6 +18,7 @@ import pytest
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
 from core.errors import Busy, OperatorError
 from storage.store import DAY, Config, Store
+from tests.ports import free_port
 from tests.storage.things import ask, image, numbers
 
 pytest.importorskip("asyncpg", reason="asyncpg is not installed: the store was not tested on PostgreSQL")
@@ -43,9 +44,7 @@ def server() -> Iterator[str]:
             capture_output=True,
             cwd=folder,
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         settings = [
             f"-c{s}"
             for s in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")

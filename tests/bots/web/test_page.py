@@ -1,6 +1,5 @@
 """The page, as a person uses it in a real browser."""
 
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service, until
 from tests.fakes import ScriptedEngine
+from tests.ports import free_port
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
@@ -214,9 +214,3 @@ async def test_with_a_token_the_page_asks_for_it_once(browser: Browser, tmp_path
         await expect(page.locator(".prose")).to_contain_text("Answer to 'In?'")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_label("Token")).to_be_visible()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
