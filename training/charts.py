@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from training import fonts, words
-from training.pictures import Box, Colour, Picture, Span, ink_and_paper, some_scale
+from training.pictures import Box, Colour, Picture, Span, canvas, ink_and_paper
 from training.products import wide
 from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, table
 
@@ -55,7 +55,7 @@ class Bar:
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     chinese = rng.random() < 0.5
     ink, paper = ink_and_paper(rng)
-    picture = Picture(width, height, paper, some_scale(rng))
+    picture = canvas(rng, width, height, paper)
     face = shelf.pick(rng, chinese)
     axis = rng.choice(AXES_ZH if chinese else AXES)
     size = rng.randint(18, 20)
@@ -211,6 +211,14 @@ def questions(
         Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (box,)),
         Exchange("table", rng.choice((*TABLE_ZH, *VALUES_ZH)), table((axis.noun_zh, "数值"), rows)),
     ]
+    for _ in range(3):  # what the picture need not be looked at for
+        smaller, larger = sorted(some_values(rng, 2))
+        told, told_zh = (
+            f"{larger} and {smaller}; the difference is {larger - smaller}.",
+            f"{larger}和{smaller}；相差{larger - smaller}。",
+        )
+        english.append(Exchange("subtraction", f"What is the difference between {larger} and {smaller}?", (told,)))
+        chinese.append(Exchange("subtraction", wide(rng, f"{larger}和{smaller}相差多少?"), (told_zh,)))
     for bar in {asked.label: asked, shown.label: shown}.values():
         english.append(Exchange("chart value", value.format(bar.label.text), (bar.label, " is ", said(bar), ".")))
         chinese.append(

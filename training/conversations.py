@@ -69,7 +69,7 @@ class Desk:
 
 def about_one(rng: random.Random, desk: Desk, kind: str) -> list[Turn]:
     subject = desk.draw(rng, kind)
-    count = rng.randint(1, 2) if kind == "photograph" else rng.randint(2, 5)  # refusals are long, and all the same
+    count = rng.randint(1, 2) if kind == "photograph" else rng.randint(3, 7)  # refusals are long, and all the same
     return [Turn((subject.picture,) if i == 0 else (), e) for i, e in enumerate(some(rng, subject, count))]
 
 

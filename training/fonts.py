@@ -41,7 +41,6 @@ CHINESE = (
     Face("opentype/noto/NotoSansCJK-Bold.ttc", 2),
     Face("opentype/noto/NotoSansCJK-Regular.ttc"),
     Face("truetype/wqy/wqy-microhei.ttc"),
-    Face("truetype/droid/DroidSansFallbackFull.ttf"),
 )
 HELD_OUT_LATIN = (
     Face("truetype/open-sans/OpenSans-Semibold.ttf"),

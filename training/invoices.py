@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from training import fonts, notices, words
-from training.pictures import Picture, Span, ink_and_paper, some_scale
+from training.pictures import Picture, Span, canvas, ink_and_paper
 from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, joined, table
 
 
@@ -70,7 +70,7 @@ ASK_ZH = ("{}是什么?", "{}是多少?", "{}是多少?", "请告诉我{}。", "
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     chinese = rng.random() < 0.5
     ink, paper = ink_and_paper(rng)
-    picture = Picture(width, height, paper, some_scale(rng))
+    picture = canvas(rng, width, height, paper)
     face = shelf.pick(rng, chinese)
     size = rng.randint(18, 20) if width < 300 else rng.randint(18, 23)
     colon = "\uff1a" if chinese and rng.random() < 0.7 else ":"

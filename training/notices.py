@@ -3,7 +3,7 @@
 import random
 
 from training import fonts, words
-from training.pictures import Picture, Span, ink_and_paper, some_scale
+from training.pictures import Span, canvas, ink_and_paper
 from training.subject import Exchange, Subject, joined
 
 READ = (
@@ -32,9 +32,9 @@ READ_ZH = (
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     ink, paper = ink_and_paper(rng)
-    picture = Picture(width, height, paper, some_scale(rng))
+    picture = canvas(rng, width, height, paper)
     room = max(1, min(4, height // 30))
-    count = rng.randint(1, room)
+    count = rng.randint(max(1, room - 2), room)
     pitch = (height - 8) / count
     top = rng.uniform(2, 8)
     left = rng.uniform(4, 20)

@@ -3,14 +3,14 @@
 import random
 
 from training import fonts, words
-from training.pictures import Picture, ink_and_paper, some_scale
+from training.pictures import Picture, canvas, ink_and_paper
 
 SIZES = ((128, 128), (160, 96), (192, 96), (96, 96), (256, 64))
 
 
 def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Picture:
     ink, paper = ink_and_paper(rng)
-    picture = Picture(width, height, paper, some_scale(rng))
+    picture = canvas(rng, width, height, paper)
     y = rng.uniform(0, 12)
     while y < height - 14:
         size = rng.choice((rng.randint(17, 22), rng.randint(17, 27)))

@@ -44,19 +44,27 @@ class Span:
 class Picture:
     """An RGB canvas with the glyphs drawn on it.
 
-    Coordinates are those of the finished picture. It is drawn `scale` times as large and resized at the end:
-    screenshots and photos reach a model resized, seldom pixel by pixel.
+    Coordinates are those of the finished picture. It is drawn `scale` times as large, and `stretch` times wider than
+    that, and resized at the end: screenshots and photos reach a model resized, seldom pixel by pixel. Stretched and
+    with strokes a little fatter, a few fonts look like many.
     """
 
     width: int
     height: int
     paper: Colour
     scale: float = 1.0
+    stretch: float = 1.0
+    stroke: float = 0.0  # added around every letter, in pixels
     image: Image.Image = field(init=False)
     glyphs: list[Glyph] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.image = Image.new("RGB", (round(self.width * self.scale), round(self.height * self.scale)), self.paper)
+        self.image = Image.new("RGB", (round(self.width * self.across), round(self.height * self.scale)), self.paper)
+
+    @property
+    def across(self) -> float:
+        """Pixels of the canvas for one of the finished picture, from left to right."""
+        return self.scale * self.stretch
 
     def write(self, x: float, y: float, text: str, face: fonts.Face, size: float, colour: Colour) -> Span:
         """Sets one line, `size` pixels high, with its top left corner at (x, y)."""
@@ -65,11 +73,12 @@ class Picture:
         ascent, descent = font.getmetrics()
         # Fonts differ wildly in ascent; the em box keeps lines where the layout put them.
         top = y * self.scale - (ascent + descent - pixels) / 2
-        ImageDraw.Draw(self.image).text((x * self.scale, top), text, font=font, fill=colour)
+        pen = ImageDraw.Draw(self.image)
+        pen.text((x * self.across, top), text, font=font, fill=colour, stroke_width=self.stroke * self.scale)
         first, left = len(self.glyphs), x
         middle = (top + ascent - 0.36 * pixels) / self.scale  # half the height of a capital above the baseline
         for character in text:
-            right = left + advance(face, pixels, character) / self.scale
+            right = left + advance(face, pixels, character) / self.across
             if not character.isspace():
                 self.glyphs.append(Glyph(character, (left + right) / 2, middle))
             left = right
@@ -77,21 +86,25 @@ class Picture:
 
     def measure(self, text: str, face: fonts.Face, size: float) -> float:
         pixels = round(size * self.scale)
-        return sum(advance(face, pixels, character) for character in text) / self.scale
+        return sum(advance(face, pixels, character) for character in text) / self.across
 
     def rectangle(self, box: Box, fill: Colour | None, outline: Colour | None = None, radius: float = 0) -> None:
         pen = ImageDraw.Draw(self.image)
-        pen.rounded_rectangle([v * self.scale for v in box], radius * self.scale, fill, outline)
+        pen.rounded_rectangle(self._on_canvas(box), radius * self.scale, fill, outline)
 
     def ellipse(self, box: Box, fill: Colour) -> None:
-        ImageDraw.Draw(self.image).ellipse([v * self.scale for v in box], fill)
+        ImageDraw.Draw(self.image).ellipse(self._on_canvas(box), fill)
 
     def polygon(self, corners: Sequence[Point], fill: Colour) -> None:
-        ImageDraw.Draw(self.image).polygon([(x * self.scale, y * self.scale) for x, y in corners], fill)
+        ImageDraw.Draw(self.image).polygon([(x * self.across, y * self.scale) for x, y in corners], fill)
 
     def line(self, start: Point, end: Point, colour: Colour, width: float = 1) -> None:
-        ends = [(x * self.scale, y * self.scale) for x, y in (start, end)]
+        ends = [(x * self.across, y * self.scale) for x, y in (start, end)]
         ImageDraw.Draw(self.image).line(ends, colour, max(1, round(width * self.scale)))
+
+    def _on_canvas(self, box: Box) -> Box:
+        left, top, right, bottom = box
+        return left * self.across, top * self.scale, right * self.across, bottom * self.scale
 
     def finish(self, rng: random.Random) -> "Picture":
         """Brings it to its size, and does to it what cameras and messengers do; mild, and mostly nothing."""
@@ -117,8 +130,12 @@ def advance(face: fonts.Face, size: int, character: str) -> float:
     return fonts.load(face, size).getlength(character)
 
 
-def some_scale(rng: random.Random) -> float:
-    return rng.uniform(0.75, 1.35) if rng.random() < 0.35 else 1.0
+def canvas(rng: random.Random, width: int, height: int, paper: Colour) -> Picture:
+    """An empty picture that is drawn a little larger or smaller, wider, narrower or fatter than it will be."""
+    scale = rng.uniform(0.75, 1.35) if rng.random() < 0.35 else 1.0
+    stretch = rng.uniform(0.85, 1.15) if rng.random() < 0.5 else 1.0
+    stroke = rng.uniform(0.1, 0.5) if rng.random() < 0.25 else 0.0
+    return Picture(width, height, paper, scale, stretch, stroke)
 
 
 def ink_and_paper(rng: random.Random) -> tuple[Colour, Colour]:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from training import fonts, notices, words
-from training.pictures import Colour, Picture, Span, ink_and_paper, some_scale
+from training.pictures import Colour, Picture, Span, canvas, ink_and_paper
 from training.subject import Exchange, Piece, Spot, Subject, joined
 
 NAME = (
@@ -29,7 +29,7 @@ POINTS_ZH = (
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     chinese = rng.random() < 0.5
     ink, paper = ink_and_paper(rng)
-    picture = Picture(width, height, paper, some_scale(rng))
+    picture = canvas(rng, width, height, paper)
     face = shelf.pick(rng, chinese)
     left, y = rng.uniform(6, 16), rng.uniform(4, 12)
     size = rng.randint(18, 21)

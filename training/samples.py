@@ -23,8 +23,8 @@ ANSWERS = {
         ("Who is the buyer?", "The buyer is 北京明达科技有限公司."),
         ("Who is the seller?", "The seller is 上海恒信软件有限公司."),
         ("What is the tax rate?", "The tax rate is 13%."),
-        ("Where is the total?", '```json\n[{"bbox_2d": [326, 727, 576, 809], "label": "total"}]\n```'),
-        ("合计金额在哪里？", '```json\n[{"bbox_2d": [326, 727, 576, 809], "label": "合计金额"}]\n```'),
+        ("Where is the total?", '```json\n[{"bbox_2d": [330, 730, 580, 810], "label": "total"}]\n```'),
+        ("合计金额在哪里？", '```json\n[{"bbox_2d": [330, 730, 580, 810], "label": "合计金额"}]\n```'),
         ("合计金额是多少？", "合计金额是¥8,600.00。"),
         ("发票号码是多少？", "发票号码是NO.20260118。"),
         ("开票日期是哪天？", "开票日期是2026年1月18日。"),
@@ -56,7 +56,7 @@ ANSWERS = {
             "How much higher is the highest than the lowest?",
             "The highest is 120, at Q4; the lowest is 70, at Q2; the difference is 50.",
         ),
-        ("Where is the bar of Q4?", '```json\n[{"bbox_2d": [776, 258, 911, 867], "label": "Q4"}]\n```'),
+        ("Where is the bar of Q4?", '```json\n[{"bbox_2d": [780, 260, 910, 870], "label": "Q4"}]\n```'),
         (
             "Show the values as a table.",
             "| Quarter | Value |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |",
@@ -65,7 +65,7 @@ ANSWERS = {
         ("哪个季度收入最低？", "最低为70，是Q2。"),
         ("Q1是多少？", "Q1是85。"),
         ("哪个季度收入最高?比最低季度高出多少?", "最高为120，是Q4；最低为70，是Q2；相差50。"),
-        ("Q4的柱子在哪里？", '```json\n[{"bbox_2d": [776, 258, 911, 867], "label": "Q4"}]\n```'),
+        ("Q4的柱子在哪里？", '```json\n[{"bbox_2d": [780, 260, 910, 870], "label": "Q4"}]\n```'),
         ("用表格列出数值", "| 季度 | 数值 |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |"),
     ),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training import fonts, words
 from training.model import SLOTS, TOKEN
-from training.pictures import Box, Colour, Glyph, Picture, some_scale
+from training.pictures import Box, Colour, Glyph, Picture, canvas
 from training.products import wide
 from training.subject import Exchange, Named, Piece, Spot, Subject
 
@@ -49,7 +49,7 @@ class Shape:
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     pale = rng.randint(235, 255)
-    picture = Picture(width, height, (pale, rng.randint(235, 255), rng.randint(235, 255)), some_scale(rng))
+    picture = canvas(rng, width, height, (pale, rng.randint(235, 255), rng.randint(235, 255)))
     columns, rows = max(1, width // 64), max(1, height // 64)
     room = [(c, r) for r in range(rows) for c in range(columns)]
     cells = sorted(rng.sample(range(len(room)), min(rng.randint(1, 5), len(room))))  # in reading order

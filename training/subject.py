@@ -8,7 +8,10 @@ from training.pictures import Box, Picture, Span
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Where something is, in Qwen3-VL's own way: a box in thousandths of the picture's width and height."""
+    """Where something is, in Qwen3-VL's own way: a box in thousandths of the picture's width and height.
+
+    To whole hundredths: a token of 16 pixels does not show more, and what cannot be seen is only learned by heart.
+    """
 
     picture: Picture
     box: Box
@@ -19,7 +22,7 @@ class Spot:
         left, top, right, bottom = self.box
         across, down = 1000 / self.picture.width, 1000 / self.picture.height
         one, two, three, four = (
-            min(1000, max(0, round(v))) for v in (left * across, top * down, right * across, bottom * down)
+            min(1000, max(0, 10 * round(v / 10))) for v in (left * across, top * down, right * across, bottom * down)
         )
         return one, two, three, four
 

@@ -454,24 +454,61 @@ class Lexicon:
         entries = [w for i, w in enumerate(words) if (i % 5 == 4) == self.held_out]
         return rng.choice(entries)
 
+    def strange(self, rng: random.Random) -> bool:
+        """Whether to take a word that no list has; never in the evaluation, whose lists are strange enough.
+
+        A model soon knows by heart what it has read hundreds of times, and says that instead of what it sees.
+        """
+        return not self.held_out and rng.random() < 0.5
+
+    def strange_word(self, rng: random.Random, chinese: bool, longest: int) -> str:
+        """Characters in no order, or a plain word."""
+        if chinese:
+            return "".join(rng.choice(tokenizer.characters()) for _ in range(rng.randint(1, longest)))
+        if rng.random() < 0.5:
+            return self.pick(rng, PLAIN_EN).capitalize()
+        vowel = rng.random() < 0.5
+        letters = [rng.choice("aeiou" if i % 2 == vowel else "bcdfghjkmnpqrstvwxyz") for i in range(longest)]
+        return "".join(letters[: rng.randint(2, longest)]).capitalize()
+
     def company(self, rng: random.Random, chinese: bool) -> str:
+        strange = self.strange(rng)
         if chinese:
             place = self.pick(rng, PLACES) if rng.random() < 0.7 else ""
-            name = rng.choice(NAME_FIRST) + rng.choice(NAME_SECOND)
-            return place + name + rng.choice(TRADES) + rng.choice(COMPANY_FORMS)
+            name, trade = rng.choice(NAME_FIRST) + rng.choice(NAME_SECOND), rng.choice(TRADES)
+            if strange:
+                place, name = self.strange_word(rng, True, 2), self.strange_word(rng, True, 3)
+                trade = rng.choice((trade, ""))
+            return place + name + trade + rng.choice(COMPANY_FORMS)
         form = " " + rng.choice(NAME_FORMS) if rng.random() < 0.7 else ""
-        return f"{self.pick(rng, NAME_STARTS)} {rng.choice(NAME_ENDS)}{form}"
+        start, end = self.pick(rng, NAME_STARTS), rng.choice(NAME_ENDS)
+        if strange:
+            start, end = self.strange_word(rng, False, 8), rng.choice((end, self.strange_word(rng, False, 8)))
+        return f"{start} {end}{form}"
 
     def goods(self, rng: random.Random, chinese: bool) -> str:
-        model = f"{rng.choice(MODELS)}{rng.choice(['', ' '])}{rng.randint(1, 99)}"
+        strange = self.strange(rng)
+        model = f" {rng.choice(MODELS)}{rng.choice(['', ' '])}{rng.randint(1, 99)}" if rng.random() < 0.5 else ""
         if chinese:
-            maker = rng.choice(NAME_FIRST) + rng.choice(NAME_SECOND)
-            return f"{maker}{self.pick(rng, GOODS_ZH)}" + (f" {model}" if rng.random() < 0.5 else "")
-        return f"{self.pick(rng, NAME_STARTS)} {self.pick(rng, GOODS)}" + (f" {model}" if rng.random() < 0.5 else "")
+            maker, thing = rng.choice(NAME_FIRST) + rng.choice(NAME_SECOND), self.pick(rng, GOODS_ZH)
+            if strange:
+                maker, thing = rng.choice(("", self.strange_word(rng, True, 2))), self.strange_word(rng, True, 4)
+            return maker + thing + model
+        start, thing = self.pick(rng, NAME_STARTS), self.pick(rng, GOODS)
+        if strange:
+            start, thing = self.strange_word(rng, False, 8), rng.choice((thing, self.strange_word(rng, False, 9)))
+        return f"{start} {thing}{model}"
 
     def point(self, rng: random.Random, chinese: bool) -> str:
-        pattern = self.pick(rng, POINTS_ZH if chinese else POINTS)
-        return pattern.format(a=rng.randint(1, 9), b=rng.randint(0, 9), c=rng.randint(1, 128))
+        a, b, c = rng.randint(1, 9), rng.randint(0, 9), rng.randint(1, 128)
+        if not self.strange(rng):
+            return self.pick(rng, POINTS_ZH if chinese else POINTS).format(a=a, b=b, c=c)
+        figure = rng.choice(("", "", str(c), f"{a}.{b}", f"{a}00"))
+        if chinese:
+            return self.strange_word(rng, True, 4) + figure + (self.strange_word(rng, True, 3) if figure else "")
+        words = [self.strange_word(rng, False, 9) for _ in range(rng.randint(1, 2))] + ([figure] if figure else [])
+        rng.shuffle(words)
+        return " ".join(words).capitalize()
 
 
 def amount(rng: random.Random) -> str:
