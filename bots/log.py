@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from core import trace
 
-NOISY = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic", "uvicorn.error")
+OURS = ("bots", "core", "storage")
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -17,14 +17,17 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def set_up(config: Config) -> None:
-    """Log to stderr. Libraries are heard from WARNING on: httpx logs URLs, and Telegram's carry the token."""
+    """Log to stderr. Libraries are heard from WARNING on, whatever the level.
+
+    httpx logs URLs, and Telegram's carry the token; aiosqlite logs what is written, pictures and all.
+    """
     output = logging.StreamHandler()
     output.addFilter(_add_question)
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(question)s %(name)s: %(message)s")
     output.setFormatter(_Json() if config.format == "json" else plain)
-    logging.basicConfig(level=config.level, handlers=[output], force=True)
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(config.level)), handlers=[output], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(config.level)
 
 
 def _add_question(record: logging.LogRecord) -> bool:

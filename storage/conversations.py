@@ -137,7 +137,9 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
 
 
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
-    query = select(conversations.c.id).where(conversations.c.updated < moment)
+    """Without those to which somebody has just come back."""
+    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None), messages.c.created >= moment)
+    query = select(conversations.c.id).where(conversations.c.updated < moment, conversations.c.id.not_in(asking))
     return list((await connection.execute(query)).scalars())
 
 

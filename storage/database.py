@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import OperatorError, StoreDown
@@ -25,6 +26,7 @@ PAGES = 500  # of 4 KiB, given back to the disk at a time
 LOG_ATTEMPTS = 20  # at finding a moment without readers
 ATTEMPTS = 6  # at a write that collides with another one
 DEADLOCKS = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
+UNAVAILABLE = (DBAPIError, PoolTimeout, OSError)  # the last where PostgreSQL cannot be reached: nobody wraps it
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
@@ -94,7 +96,7 @@ class Database:
         try:
             async with self._reader.begin() as connection:
                 return await work(connection)
-        except DBAPIError as error:
+        except UNAVAILABLE as error:
             raise _unavailable(error) from error
 
     async def _write(self, haste: Haste, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
@@ -102,7 +104,7 @@ class Database:
             try:
                 async with self._turn(haste), self._engine.begin() as connection:
                     return await work(connection)
-            except DBAPIError as error:
+            except UNAVAILABLE as error:
                 if attempt == ATTEMPTS - 1 or not _collided(error):
                     raise _unavailable(error) from error
                 await asyncio.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
@@ -121,7 +123,7 @@ class Database:
             async with self._engine.execution_options(begin="").connect() as connection:
                 await self._shrink(connection)
                 await self._empty_log(connection)
-        except DBAPIError as error:
+        except UNAVAILABLE as error:
             log.warning("the database could not be tidied: %s", _reason(error))
 
     async def _shrink(self, connection: AsyncConnection) -> None:
@@ -129,7 +131,9 @@ class Database:
         while (left := (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar()) and left != before:
             before = left
             async with self._turn(Haste.ORDINARY):
-                await connection.exec_driver_sql(f"PRAGMA incremental_vacuum({PAGES})")
+                raw: Any = await connection.get_raw_connection()
+                # A page is freed with each step of the statement; only a script is stepped to its end.
+                await raw.driver_connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
 
     async def _empty_log(self, connection: AsyncConnection) -> None:
         """Readers must be through with it; in the end they are waited for."""
@@ -194,12 +198,13 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
 
-def _collided(error: DBAPIError) -> bool:
+def _collided(error: BaseException) -> bool:
     """Another process wrote the same row since `work` looked: the next attempt will see it."""
-    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in DEADLOCKS
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return isinstance(error, IntegrityError) or getattr(cause, "sqlstate", "") in DEADLOCKS
 
 
-def _unavailable(error: DBAPIError) -> StoreDown:
+def _unavailable(error: BaseException) -> StoreDown:
     log.error("the database does not work: %s", _reason(error))
     return StoreDown("My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import Message
@@ -40,12 +40,15 @@ async def finish(connection: AsyncConnection, message_ids: Sequence[int]) -> Non
 async def forget(connection: AsyncConnection, conversation_id: str, key: str | None) -> tuple[str, ...]:
     """Whatever was written down for the conversation is dropped and will not be taken up by another start.
 
-    All but the message `key`, which takes over what was sent for the others; returns what is sent for it now.
+    Where a message `key` asks for it, all before that one, which takes over what was sent for them: what came later
+    belongs to what begins anew. Returns what is sent for it now.
     """
     where = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     rows = await connection.execute(select(messages.c.key, messages.c.id).where(*where).order_by(messages.c.id))
     found = {row.key: row.id for row in rows}
     order = found.pop(key, None) if key else None
+    if order:
+        found = {other: dropped for other, dropped in found.items() if dropped < order}
     sent = await _sent(connection, order) if order else ()
     if order:
         for dropped in found.values():
@@ -70,9 +73,8 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
 
 
 async def expire(connection: AsyncConnection, moment: float) -> None:
-    """Keys of what was finished before; and what nobody took up, because its adapter was switched off."""
-    stale = or_(messages.c.finished < moment, messages.c.created < moment)
-    await connection.execute(delete(messages).where(stale))
+    """Also what nobody took up, because its adapter was switched off."""
+    await connection.execute(delete(messages).where(messages.c.created < moment))
 
 
 async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:

@@ -107,11 +107,6 @@ async def remove(connection: AsyncConnection, conversation_id: str, chapter: int
     return True
 
 
-async def remove_image(connection: AsyncConnection, image_id: str) -> bool:
-    result = await connection.execute(delete(images).where(images.c.id == image_id))
-    return result.rowcount > 0
-
-
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
     here = pictures.c.conversation_id == conversation_id
     await connection.execute(update(pictures).where(here).values(conversation_id=new_id))

@@ -134,13 +134,6 @@ class Store:
             await self._database.tidy()
         return removed
 
-    async def remove_image(self, image_id: str) -> bool:
-        """From every conversation: its sender deleted it on the platform."""
-        removed = await self._database.write(pictures.remove_image, image_id)
-        if removed:
-            await self._database.tidy()
-        return removed
-
     # Files of a platform
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:

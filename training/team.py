@@ -5,6 +5,8 @@ processes once a step.
 """
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,13 +16,22 @@ from torch import Tensor, distributed, multiprocessing
 
 
 def train(work: Callable[[Any], None], options: Any) -> None:
-    """Runs `work(options)` once per core, or once where a GPU does the work."""
+    """Runs `work(options)` once per core, or once where a GPU does the work; whoever ends this one ends them all."""
     size = 1 if torch.cuda.is_available() else os.cpu_count() or 1
     if size == 1:
         work(options)
         return
     with tempfile.TemporaryDirectory() as directory:
-        multiprocessing.spawn(member, (size, f"file://{directory}/meeting", work, options), size)  # type: ignore[attr-defined, no-untyped-call]
+        members = multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+            member, (size, f"file://{directory}/meeting", work, options), size, join=False
+        )
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        try:
+            while not members.join():
+                pass
+        finally:
+            for process in members.processes:
+                process.terminate()
 
 
 def member(rank: int, size: int, meeting: str, work: Callable[[Any], None], options: Any) -> None:

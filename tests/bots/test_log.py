@@ -51,7 +51,10 @@ def test_json_lines_are_json_also_with_a_traceback(output: io.StringIO) -> None:
 def test_libraries_that_log_urls_are_quiet(output: io.StringIO) -> None:
     said(output, Config(level="DEBUG"))
     logging.getLogger("httpx").info("POST https://api.telegram.org/bot1:secret/sendMessage")
+    logging.getLogger("aiosqlite").debug("executing insert into messages values ('a caption')")
     assert output.getvalue() == ""
+    logging.getLogger("core.engine.worker").debug("ours")
+    assert "ours" in output.getvalue()
 
 
 def test_the_id_says_nothing_about_the_key() -> None:

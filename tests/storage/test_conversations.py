@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from core.conversation import Answer, Conversation, Ending, Question, Turn
-from core.errors import NotFound
 from storage.store import DAY, Config, Store
 from tests.storage.things import answer_turn, ask, image, numbers
 
@@ -123,17 +122,6 @@ async def test_a_picture_removed_while_its_answer_is_written_stays_removed(store
     await store.remove_picture("t:1", 1)
     await answer_turn(store, asked, "k1")
     assert (await store.load("t:1")).pictures == ()
-
-
-async def test_an_image_deleted_by_its_sender_leaves_every_conversation(store: Store, path: Path) -> None:
-    await ask(store, "slack:1", "?", CAT, DOG, key="k1")
-    await store.add_picture("slack:2", CAT)
-    assert await store.remove_image(CAT.id)
-    assert not await store.remove_image(CAT.id)
-    assert numbers((await store.load("slack:1")).turns[0]) == [2]
-    assert (await store.load("slack:2")).waiting == ()
-    with pytest.raises(NotFound):
-        await store.picture(CAT.id)
 
 
 async def test_the_sent_file_comes_with_the_picture_but_not_with_every_question(store: Store) -> None:

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Ending, Question
-from core.errors import Busy, OperatorError
+from core.errors import Busy, OperatorError, StoreDown
+from storage.database import Database
+from storage.line import Haste, Line
 from storage.store import Config, Store
 from tests.storage.things import ask, image, numbers
 from tests.storage.writer import PICTURES
@@ -85,6 +89,35 @@ async def test_the_file_is_prepared_for_power_cuts_and_other_readers(store: Stor
     assert pragma(path, "journal_mode") == "wal"
     assert pragma(path, "auto_vacuum") == 2
     assert path.parent.stat().st_mode & 0o077 == 0
+
+
+async def test_the_room_of_what_is_forgotten_is_given_back_in_few_steps(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(4_000_000)), key="k1")
+    turns = 0
+    turn = Line.turn
+
+    def counted(line: Line, haste: Haste) -> AbstractAsyncContextManager[None]:
+        nonlocal turns
+        turns += 1
+        return turn(line, haste)
+
+    monkeypatch.setattr(Line, "turn", counted)
+    await store.forget("t:1")
+    assert pragma(path, "freelist_count") == 0
+    assert turns < 20  # of a thousand pages
+
+
+async def test_a_server_that_cannot_be_reached_is_a_store_that_is_down(path: Path) -> None:
+    async def refuse(_: AsyncConnection) -> None:
+        raise ConnectionRefusedError  # as PostgreSQL's driver does, and SQLAlchemy lets it through
+
+    database = await Database.open(f"sqlite+aiosqlite:///{path}")
+    for work in (database.read, database.write):
+        with pytest.raises(StoreDown):
+            await work(refuse)
+    await database.close()
 
 
 async def test_a_write_waits_for_another_process(store: Store, path: Path) -> None:

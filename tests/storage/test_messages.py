@@ -1,8 +1,9 @@
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from core.inbox import Message
-from storage.store import Config, Store
+from storage.store import DAY, Config, Store
 from tests.storage.things import ask, image
 
 
@@ -39,6 +40,23 @@ async def test_a_finished_message_keeps_only_its_key(store: Store, path: Path) -
     assert await store.put("telegram", "u1", "t:1", "again") is None
     await store.forget("t:other")  # writes SQLite's log back
     assert b"payload of u1" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
+async def test_what_was_said_after_the_order_to_forget_stays_to_be_answered(store: Store) -> None:
+    before, order, after = [await put(store, key) for key in ("u1", "u2", "u3")]
+    await store.record_sent(before.id, ["100"])
+    assert await store.forget("t:1", order.key) == ("100",)
+    assert [message.key for message in await store.unfinished("telegram")] == ["u2", "u3"]
+    assert after.payload == "payload of u3"
+
+
+async def test_a_conversation_does_not_expire_while_somebody_asks_on(store: Store) -> None:
+    await ask(store, "t:1", "?", image("cat"), key="k1")
+    between = time.time()
+    message = await put(store, "u1", "t:1")
+    assert await store.expire(between + 30 * DAY) == 0
+    await store.finish([message.id])
+    assert await store.expire(between + 30 * DAY) == 1
 
 
 async def test_the_turn_of_a_sent_message_is_found_by_the_platforms_id(store: Store) -> None:
