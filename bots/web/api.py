@@ -107,7 +107,7 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     if upload.conversation:
         await desk.conversation(upload.conversation)
     conversation_id = upload.conversation or desk.new_id()
-    numbers, removed = await desk.assistant.add_pictures(conversation_id, upload.images)
+    numbers, removed = await desk.assistant.add_pictures(conversation_id, upload.images, person_of(request))
     added = [Picture(number, image) for number, image in zip(numbers, upload.images, strict=True)]
     views = [picture_view(conversation_id, picture) for picture in added]
     notes = viewer_of(request).notes(upload.notes, removed)
@@ -187,7 +187,7 @@ async def retry(
 )
 async def picture(conversation_id: str, number: Number, desk: AtDesk) -> Response:
     image = await desk.picture(conversation_id, number)
-    # A number is never given twice, so a browser may keep what it has seen.
+    # The address that a view gives has the image in it: a number may pass to another one while the picture waits.
     headers = {"Cache-Control": "private, max-age=86400, immutable"}
     return Response(image.data, media_type="image/png", headers=headers)
 

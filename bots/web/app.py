@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -23,7 +24,7 @@ from core.images import Config as ImagesConfig
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
-LOGINS_PER_MINUTE = 10
+TRIES_PER_MINUTE = 10  # at guessing the token, from one address
 
 
 def make_app(
@@ -42,12 +43,13 @@ def make_app(
     app.state.desk = desk
     app.state.images = images
     app.state.door = door
-    app.state.logins = Throttle(LOGINS_PER_MINUTE)
+    app.state.tries = Throttle(TRIES_PER_MINUTE)
     app.state.operation = operation
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
-    app.include_router(api.router)
-    app.include_router(turns.router)
+    needed = [] if door.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` looks at it
+    app.include_router(api.router, dependencies=needed)
+    app.include_router(turns.router, dependencies=needed)
     app.include_router(probes.router)
     app.include_router(pages.router)
     app.include_router(admin.router)
@@ -59,6 +61,6 @@ def make_app(
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(ClientDisconnect, on_hung_up)
     app.add_exception_handler(Exception, on_bug)
-    app.add_middleware(Guard, config=config, door=door)
+    app.add_middleware(Guard, config=config, door=door, tries=app.state.tries)
     app.add_middleware(Counting, metrics=app.state.metrics)
     return app

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bots.web.config import Config
 from bots.web.problem import BodyTooSlow, problem
 from bots.web.session import Door
+from bots.web.throttle import Throttle
 from core.errors import BotError, NotAllowed, TooLarge
 
 OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and what the login page shows: /static
@@ -35,14 +36,18 @@ SECURITY_HEADERS = {
 UNKNOWN_HOST = BotError("This name is not known here. Whoever runs the service can add it to hosts in [bots.web].")
 FOREIGN_PAGE = NotAllowed("Another web page sent this request, which is not allowed.")
 NO_TOKEN = NotAllowed("Please give the token: as 'Authorization: Bearer …', or at /login.")
+TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
 SLOWEST = 16 * 1024  # bytes a second that an upload must make on the whole
 
 
 class Guard:
-    def __init__(self, app: ASGIApp, config: Config, door: Door) -> None:
+    """`tries` counts the wrong tokens of each address, here and at /login."""
+
+    def __init__(self, app: ASGIApp, config: Config, door: Door, tries: Throttle) -> None:
         self._app = app
         self._config = config
         self._door = door
+        self._tries = tries
         self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_mb)
         self._names = {"localhost", *(name.lower() for name in config.hosts)}
         if not config.loopback:
@@ -74,11 +79,7 @@ class Guard:
             return problem(headers, 400, UNKNOWN_HOST)
         if scope["method"] not in SAFE_METHODS and not self._own_origin(headers):
             return problem(headers, 403, FOREIGN_PAGE)
-        if not self._may_enter(scope["path"], headers):
-            if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
-                return RedirectResponse("/login", 303)
-            refusal = problem(headers, 401, NO_TOKEN)
-            refusal.headers["WWW-Authenticate"] = "Bearer"
+        if not self._is_open(scope["path"]) and (refusal := self._turn_away(scope, headers)) is not None:
             return refusal
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > self._config.upload_bytes:
@@ -109,14 +110,29 @@ class Guard:
         except ValueError:
             return False
 
-    def _may_enter(self, path: str, headers: Headers) -> bool:
-        if path in OPEN_PATHS or path.startswith(("/static/", "/slack/")):  # Slack signs what it sends
-            return True
+    def _is_open(self, path: str) -> bool:
+        return self._door.open or path in OPEN_PATHS or path.startswith(("/static/", "/slack/"))  # Slack signs
+
+    def _turn_away(self, scope: Scope, headers: Headers) -> Response | None:
+        address = (scope.get("client") or ("",))[0]
+        tries_token = "authorization" in headers
+        if tries_token and self._tries.wait(address) > 0:  # also the right one, or guessing would go on
+            refusal = problem(headers, 429, TOO_MANY_TRIES)
+            refusal.headers["Retry-After"] = "60"
+            return refusal
         try:
             cookies = {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
         except CookieError:
             cookies = {}
-        return self._door.admits(headers.get("authorization", ""), cookies)
+        if self._door.admits(headers.get("authorization", ""), cookies):
+            return None
+        if tries_token:
+            self._tries.count(address)
+        if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
+            return RedirectResponse("/login", 303)
+        refusal = problem(headers, 401, NO_TOKEN)
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        return refusal
 
     def _metered(self, receive: Receive) -> Receive:
         """`receive` that counts what comes and does not wait for ever. Raises `TooLarge` and `BodyTooSlow`."""

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-EXAMPLE_FILES = {"/api/v1/analyze": "-F image=@invoice.png -F query='What is the total?'"}
+EXAMPLES = {"image": "@photo.jpg", "query": "'What is the total?'"}  # other fields are numbers
+VALUES = {"{conversation_id}": "$ID", "{turn}": "1", "{number}": "1"}
 
 
 def endpoints(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -23,13 +24,13 @@ def _endpoint(document: dict[str, Any], path: str, method: str, operation: dict[
         "path": path,
         "summary": operation.get("summary", path),
         "description": operation.get("description", ""),
-        "fields": list(_fields(operation)),
-        "curl": _curl(path, method, operation),
+        "fields": list(_fields(document, operation)),
+        "curl": _curl(document, path, method, operation),
         "example": _answer(document, operation),
     }
 
 
-def _fields(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for parameter in operation.get("parameters", ()):
         yield {
             "name": parameter["name"],
@@ -37,7 +38,7 @@ def _fields(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "required": parameter.get("required", False),
             "description": parameter.get("description", ""),
         }
-    schema = _form(operation)
+    schema = _form(document, operation)
     for name, field in schema.get("properties", {}).items():
         description = field.get("description", "")
         yield {
@@ -48,17 +49,26 @@ def _fields(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _form(operation: dict[str, Any]) -> dict[str, Any]:
+def _form(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
-    form: dict[str, Any] = next(iter(content.values()))["schema"] if content else {}
-    return form
+    return _resolved(document, next(iter(content.values()))["schema"]) if content else {}
 
 
-def _curl(path: str, method: str, operation: dict[str, Any]) -> str:
-    verb = "" if method == "get" or _form(operation) else f"-X {method.upper()} "
-    form = EXAMPLE_FILES.get(path, "-F image=@photo.jpg") + " " if _form(operation) else ""
-    address = path.replace("{conversation_id}", "$ID").replace("{number}", "1")
-    return f"curl {verb}{form}http://127.0.0.1:5000{address}"
+def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+def _curl(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> str:
+    form = _form(document, operation)
+    names = [name for name in form.get("properties", ()) if name in EXAMPLES or name in form.get("required", ())]
+    fields = "".join(f"-F {name}={EXAMPLES.get(name, 1)} " for name in names)
+    verb = "" if method == "get" or fields else f"-X {method.upper()} "
+    address = path
+    for name, value in VALUES.items():
+        address = address.replace(name, value)
+    return f"curl {verb}{fields}http://127.0.0.1:5000{address}"
 
 
 def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:
@@ -68,8 +78,7 @@ def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     """What a schema's own examples say, put together."""
-    if "$ref" in schema:
-        return _example(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    schema = _resolved(document, schema)
     if "examples" in schema:
         return schema["examples"][0]
     if "anyOf" in schema:

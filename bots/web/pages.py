@@ -101,11 +101,11 @@ async def login_page(request: Request) -> Response:
 async def login(request: Request) -> Response:
     state, voice = request.app.state, voice_of(request.headers)
     address = request.client.host if request.client else ""
-    if state.logins.wait(address) > 0:
+    if state.tries.wait(address) > 0:
         error = voice.say("Too many tries. Please wait a minute.")
         return _pages(request).show(request, "login.html", 429, error=error)
     if not state.door.knows(await _token(request)):
-        state.logins.count(address)
+        state.tries.count(address)
         return _pages(request).show(request, "login.html", 401, error=voice.say("This is not the token."))
     response = RedirectResponse("/", 303)
     response.set_cookie(

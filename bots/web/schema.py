@@ -127,7 +127,7 @@ class Stopped(BaseModel):
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "Something is missing, or the request cannot be read"},
     401: {"model": Problem, "description": "The token is missing or wrong"},
-    403: {"model": Problem, "description": "Another web page sent the request"},
+    403: {"model": Problem, "description": "Another web page sent the request, or this is switched off"},
     404: {"model": Problem, "description": "There is no such conversation or picture"},
     408: {"model": Problem, "description": "The upload stood still"},
     413: {"model": Problem, "description": "Too large, or too many pictures"},

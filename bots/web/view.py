@@ -1,5 +1,6 @@
 """A conversation as its readers see it: Markdown rendered, boxes taken out of the text, and what else can be had."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -76,6 +77,7 @@ class Viewer:
         here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
         possible = offers(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
+        drawing = zlib.crc32(answer.text.encode())  # another answer may take this one's place and address
         return AnswerView(
             text=words,
             html=render(words),
@@ -83,7 +85,7 @@ class Viewer:
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
             receipt=receipt(turn, self.voice) if self.receipts else "",
-            marked=[Marked(number=it.number, url=f"{here}/marked/{it.number}.png") for it in pictures],
+            marked=[Marked(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing:08x}") for it in pictures],
             table=f"{here}/table.csv" if Offer.CSV in possible else None,
             file=f"{here}/answer.md" if Offer.TEXT in possible else None,
             small_print=Offer.SMALL_PRINT in possible,
@@ -99,7 +101,7 @@ def picture_view(conversation_id: str, picture: Picture) -> PictureView:
         height=image.height,
         original_width=image.original_size[0],
         original_height=image.original_size[1],
-        url=f"/api/v1/conversations/{conversation_id}/pictures/{picture.number}",
+        url=f"/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
     )
 
 

@@ -9,6 +9,7 @@ setInterval(async () => {
     if (response.redirected) return location.reload();
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const live = page.getElementById("live");
+    if (!live) return; // something between us and the service answered
     const focused = document.activeElement?.getAttribute("aria-labelledby");
     document.getElementById("live").replaceWith(live);
     if (focused) live.querySelector(`[tabindex][aria-labelledby="${focused}"]`)?.focus();

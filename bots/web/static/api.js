@@ -53,7 +53,7 @@ export async function* events(path, fields, key, signal) {
     for (const block of blocks) {
       const name = /^event: (.*)$/m.exec(block)?.[1];
       if (!name) continue; // a heartbeat
-      yield [name, JSON.parse(/^data: (.*)$/m.exec(block)[1])];
+      yield [name, JSON.parse(/^data: ([^\n]*)/m.exec(block)[1])];
       if (name === "done" || name === "error") return;
     }
   }

@@ -1,16 +1,24 @@
 // The pictures of the next question: uploaded as soon as they are chosen, so that they are looked at while one types.
+// They belong to one conversation, also when another one is opened while they are on their way.
 
 import { path, post, remove } from "./api.js";
 import { element, icon } from "./element.js";
 import { say } from "./words.js";
 
 export class Attached {
-  // `page` offers: conversation (id or null), began(id), removed(numbers), complain(sentence), view(source, caption), limit, uploadBytes
-  constructor(list, page) {
+  // `page` offers: attached, began(id), removed(numbers), asked(number), complain(sentence), view(source, number), changed(), limit, uploadBytes
+  constructor(list, page, conversation) {
     this.list = list;
     this.page = page;
+    this.conversation = conversation; // its id, or null until the server has given one
     this.pictures = []; // { number, url, item } in order; number is null until the server has it
+    this.refused = 0;
     this.queue = Promise.resolve();
+  }
+
+  // Whether this is what the reader still looks at.
+  get current() {
+    return this.page.attached === this;
   }
 
   get empty() {
@@ -38,9 +46,15 @@ export class Attached {
     for (const picture of this.pictures) if (numbers.includes(picture.number)) this.#drop(picture);
   }
 
-  // Resolves when every chosen picture has arrived or was refused.
-  settled() {
-    return this.queue;
+  // Whether every chosen picture has arrived, also those that were chosen while the others were on their way.
+  async settled() {
+    const before = this.refused;
+    let queue;
+    do {
+      queue = this.queue;
+      await queue;
+    } while (queue !== this.queue);
+    return this.refused === before;
   }
 
   add(files) {
@@ -61,16 +75,21 @@ export class Attached {
   async #send(file, picture) {
     if (!this.pictures.includes(picture)) return; // removed while it waited
     try {
-      const answer = await post("/pictures", { image: file, conversation: this.page.conversation });
+      const answer = await post("/pictures", { image: file, conversation: this.conversation });
+      this.conversation = answer.conversation;
+      const fresh = answer.pictures.filter(({ number }) => !this.numbers.includes(number)); // a document becomes several pictures
+      if (picture.unwanted) return await this.#erase(fresh);
+      if (!this.current) return;
       this.page.began(answer.conversation);
       this.page.removed(answer.removed);
       if (answer.notes.length) this.page.complain(answer.notes.join(" "));
-      const [first, ...more] = answer.pictures; // a document becomes several pictures
-      const known = this.numbers.includes(first.number);
-      if (known || !this.pictures.includes(picture)) this.#drop(picture);
-      else this.#arrived(picture, first);
-      for (const next of more) if (!this.numbers.includes(next.number)) this.#place({ number: next.number, url: next.url });
+      const [first, ...more] = fresh;
+      if (first) this.#arrived(picture, first);
+      else this.#drop(picture);
+      for (const { number, url } of more) this.#place({ number, url });
     } catch (error) {
+      if (!this.current || picture.unwanted) return;
+      this.refused++;
       this.#drop(picture);
       this.page.complain(error.message);
     }
@@ -111,8 +130,16 @@ export class Attached {
     this.#drop(picture);
     const next = this.list.children[Math.min(index, this.list.children.length - 1)];
     (next?.querySelector(".remove") ?? document.getElementById("question")).focus();
-    if (picture.number === null || this.page.asked(picture.number)) return; // an earlier question keeps its picture
-    await remove(path(this.page.conversation, `/pictures/${picture.number}`)).catch((error) => this.page.complain(error.message));
+    picture.unwanted = true; // also for an upload that is on its way
+    if (picture.number !== null) await this.#erase([picture]);
+  }
+
+  // On the server; an earlier question keeps its picture.
+  async #erase(pictures) {
+    for (const { number } of pictures) {
+      if (this.current && this.page.asked(number)) continue;
+      await remove(path(this.conversation, `/pictures/${number}`)).catch((error) => this.page.complain(error.message));
+    }
   }
 
   #drop(picture) {

@@ -12,7 +12,8 @@ export function listen(page) {
     if (!byId("send").disabled) page.ask(question.value);
   };
   question.onkeydown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+    const composing = event.isComposing || event.keyCode === 229; // Safari ends the composition before the Enter that confirms it
+    if (event.key !== "Enter" || event.shiftKey || composing || matchMedia("(pointer: coarse)").matches) return;
     event.preventDefault();
     byId("composer").requestSubmit();
   };

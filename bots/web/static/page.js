@@ -4,6 +4,7 @@ import { get, newKey, path, post, remove, send } from "./api.js";
 import { asking } from "./asking.js";
 import { Attached } from "./attached.js";
 import { listen } from "./composer.js";
+import { confirmed } from "./confirmed.js";
 import { announce } from "./element.js";
 import { Sidebar } from "./sidebar.js";
 import { Turn } from "./turn.js";
@@ -14,7 +15,6 @@ const byId = (id) => document.getElementById(id);
 
 class Page {
   constructor() {
-    this.conversation = null;
     this.turns = [];
     this.running = null; // { turn, abort }
     this.pinned = true; // to the end of the conversation
@@ -23,11 +23,16 @@ class Page {
     this.ratings = document.body.dataset.ratings === "yes";
     this.question = byId("question");
     this.scroller = byId("scroller");
-    this.attached = new Attached(byId("attached"), this);
+    this.attached = new Attached(byId("attached"), this, null);
     this.sidebar = new Sidebar(byId("conversations"), this);
     this.viewer = new Viewer(byId("viewer"), this);
     listen(this);
     this.#listen();
+  }
+
+  // The id of what is shown, or null before it has begun.
+  get conversation() {
+    return this.attached.conversation;
   }
 
   // Opens what the address names; an unknown conversation begins a new one.
@@ -35,21 +40,19 @@ class Page {
     await Promise.all([this.sidebar.load(), this.open(location.hash.slice(1) || null)]);
   }
 
-  async open(id) {
-    if (id !== null && id === this.conversation) return this.sidebar.show(false);
+  async open(id, { anew = false } = {}) {
+    if (id !== null && id === this.conversation && !anew) return this.sidebar.show(false);
+    const opening = (this.opening = {});
     let known = null;
-    let complaint = "";
-    if (id !== null) {
-      try {
-        known = await get(path(id));
-      } catch (error) {
-        complaint = error.message;
-      }
-    }
+    let complaint = null;
+    if (id !== null) known = await get(path(id)).catch((error) => void (complaint = error));
+    if (opening !== this.opening) return; // something else was opened meanwhile
+    if (complaint && complaint.status !== 404) return this.complain(complaint.message);
     this.#leave();
-    this.complain(complaint);
-    this.conversation = known?.id ?? null;
-    history[location.hash.slice(1) === (this.conversation ?? "") ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
+    this.complain(complaint?.message ?? "");
+    this.attached = new Attached(byId("attached"), this, known?.id ?? null);
+    const same = complaint || location.hash.slice(1) === (this.conversation ?? "");
+    history[same ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
     for (const turn of known?.turns ?? []) this.#place(new Turn(this, turn));
     this.attached.show(known?.waiting ?? []);
     this.#drawn();
@@ -63,8 +66,7 @@ class Page {
 
   // A conversation has begun on the server.
   began(id) {
-    if (id === this.conversation) return;
-    this.conversation = id;
+    this.attached.conversation = id;
     history.replaceState(null, "", `#${id}`);
   }
 
@@ -83,21 +85,23 @@ class Page {
   }
 
   async ask(text) {
+    const { attached } = this;
     if (this.running || this.preparing) return;
-    if (this.attached.empty && !this.turns.length) return this.complain(say("Please add a picture first."));
+    if (attached.empty && !this.turns.length) return this.complain(say("Please add a picture first."));
     this.complain("");
     this.preparing = true;
     this.changed();
-    await this.attached.settled();
+    const arrived = await attached.settled();
+    if (!attached.current) return; // the reader has gone to another conversation
     this.preparing = false;
     this.changed();
-    if (this.attached.empty && !this.turns.length) return; // it was refused, and the reader was told why
+    if (!arrived) return; // the reader was told why
     const query = text.trim() || say("Describe this picture.");
-    const pictures = this.attached.pictures.map(({ number, url }) => ({ number, url }));
-    const fields = { query, conversation: this.conversation, pictures: this.attached.numbers.join(",") };
+    const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
+    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(",") };
     const turn = this.#place(new Turn(this, { text: query, pictures }));
-    this.attached.clear();
-    this.question.value = "";
+    attached.clear();
+    if (this.question.value === text) this.question.value = "";
     await this.#follow(turn, "/analyze", fields, newKey());
   }
 
@@ -113,11 +117,9 @@ class Page {
     if (!this.running) this.#follow(turn, path(this.conversation, "/retry"), {}, newKey());
   }
 
-  // The same question anew, after it failed.
+  // What failed, once more.
   again(turn) {
-    if (this.running) return;
-    const pictures = turn.pictures.map(({ number }) => number).join(",");
-    this.#follow(turn, "/analyze", { query: turn.text, conversation: this.conversation, pictures }, newKey());
+    if (!this.running) this.#follow(turn, ...turn.request, newKey());
   }
 
   // The same question about the same pictures, less shrunk.
@@ -161,20 +163,20 @@ class Page {
 
   // From the conversation, for good.
   async removePicture(number) {
+    if (!(await confirmed(say("Remove picture {number} from the conversation for good?", { number })))) return;
     try {
       await remove(path(this.conversation, `/pictures/${number}`));
     } catch (error) {
       return this.complain(error.message);
     }
-    const id = this.conversation;
-    this.conversation = null;
-    await this.open(id);
+    await this.open(this.conversation, { anew: true });
     announce(say("Picture {number} is removed.", { number }));
   }
 
   async #follow(turn, where, fields, key) {
     const abort = new AbortController();
     const running = (this.running = { turn, abort });
+    turn.request = [where, fields];
     turn.begin();
     this.#drawn();
     this.#toEnd();
@@ -197,6 +199,8 @@ class Page {
   #leave() {
     this.running?.abort.abort(); // only our reading ends: the answer goes on, and is there when one comes back
     this.running = null;
+    this.preparing = false;
+    this.attached.clear();
     this.turns = [];
     byId("thread").replaceChildren();
     this.complain("");
@@ -229,8 +233,10 @@ class Page {
   }
 
   async #sample(button) {
-    const picture = await fetch(button.dataset.sample);
-    this.attached.add([await picture.blob()]);
+    const { attached } = this;
+    const picture = await (await fetch(button.dataset.sample)).blob();
+    if (!attached.current) return;
+    attached.add([picture]);
     await this.ask(button.dataset.question);
   }
 

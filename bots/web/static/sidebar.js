@@ -1,6 +1,7 @@
 // The list of earlier conversations.
 
 import { address, get, path, remove } from "./api.js";
+import { confirmed } from "./confirmed.js";
 import { element, icon, iconButton } from "./element.js";
 import { say } from "./words.js";
 
@@ -15,6 +16,7 @@ export class Sidebar {
     this.opener.onclick = () => this.show(true);
     document.getElementById("close-sidebar").onclick = () => this.show(false);
     document.getElementById("shade").onclick = () => this.show(false);
+    matchMedia("(max-width: 860px)").addEventListener("change", () => this.show(false)); // beside the page it hides nothing
     addEventListener("keydown", (event) => event.key === "Escape" && this.shown && this.show(false));
   }
 
@@ -63,7 +65,7 @@ export class Sidebar {
   }
 
   async #remove(id) {
-    if (!(await confirmed())) return;
+    if (!(await confirmed(say("Delete this conversation and its pictures for good?")))) return;
     try {
       await remove(path(id));
     } catch (error) {
@@ -72,17 +74,6 @@ export class Sidebar {
     this.page.forgotten(id);
     await this.load();
   }
-}
-
-let settle = () => {};
-
-function confirmed() {
-  settle(false); // an earlier question whose dialog is closed, but whose event is still on its way
-  const dialog = document.getElementById("confirm");
-  dialog.returnValue = "";
-  dialog.onclose = () => dialog.open || settle(dialog.returnValue === "yes");
-  dialog.showModal();
-  return new Promise((resolve) => (settle = resolve));
 }
 
 function age(date) {

@@ -4,7 +4,7 @@ import { announce, element, icon, iconButton, prose } from "./element.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: began(conversation), view(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating)
+  // `page` offers: began(conversation), view(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating); and sets `request`
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
@@ -54,6 +54,7 @@ export class Turn {
   begin() {
     this.answered.classList.add("writing");
     this.answered.setAttribute("aria-busy", "true");
+    this.before = [...this.words.childNodes]; // an answer that stays unless another one takes its place
     this.foot.replaceChildren();
     this.words.replaceChildren();
     this.say(say("Sending your question …"));
@@ -75,6 +76,7 @@ export class Turn {
 
   fail(sentence) {
     this.#end();
+    if (this.before.length) this.words.replaceChildren(...this.before);
     const again = element("button", { type: "button", onclick: () => this.page.again(this) }, icon("again"), say("Try again"));
     this.foot.replaceChildren(element("div", { class: "trouble", role: "alert" }, icon("warn"), element("span", {}, sentence), again));
   }

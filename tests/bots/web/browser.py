@@ -20,7 +20,7 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile":
 expect.set_options(timeout=PATIENCE_MS)
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None,
-    reason="the page is not tested: there is no Chromium here; `make browser` installs it where it may",
+    reason="the page is not tested: there is no Chromium here; `make system` installs it where it may",
 )
 
 

@@ -123,6 +123,18 @@ async def test_guessing_the_token_is_slowed_down(closed: Web) -> None:
     assert (await closed.client.post("/login", data={"token": TOKEN})).status_code == 429
 
 
+async def test_guessing_the_token_in_a_header_is_slowed_down_too(closed: Web) -> None:
+    session = (await closed.client.post("/login", data={"token": TOKEN})).cookies
+    guesses = [{"Authorization": f"Bearer guess {number}"} for number in range(12)]
+    path = "/api/v1/conversations"
+    closed.client.cookies.clear()
+    tries = [(await closed.client.get(path, headers=guess)).status_code for guess in guesses]
+    assert tries == [401] * 10 + [429] * 2
+    assert (await closed.client.get(path, headers=BEARER)).status_code == 429
+    closed.client.cookies.update(session)
+    assert (await closed.client.get(path)).status_code == 200
+
+
 async def test_too_large_a_request_is_refused_before_it_is_read(tmp_path: Path) -> None:
     async with service(tmp_path, upload_mb=1) as web:
         announced = {"Content-Length": str(10**12), "Content-Type": "multipart/form-data; boundary=x"}

@@ -98,6 +98,7 @@ async def test_every_feature_of_the_page(browser: Browser, tmp_path: Path, walk:
         await expect(page.locator(".turn.last .actions")).to_be_visible()
         await hand.press(page.get_by_role("button", name=say("Show picture {number}", number=1)))
         await hand.press(page.get_by_role("button", name=say("Remove from the conversation")))
+        await hand.press(page.get_by_role("button", name=say("Delete"), exact=True))
         await expect(page.locator("#announcer")).to_have_text(say("Picture {number} is removed.", number=1))
 
         await _listed(page, hand)
