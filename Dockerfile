@@ -1,6 +1,6 @@
 # docker build -t picture-answers .   docker run -p 5000:5000 -v qwen:/data picture-answers
-# Model, database and caches live on the volume. Configure with a mounted file (-e PA_CONFIG=/config.toml) or with
-# environment variables: PA_BOTS_WEB_TOKEN=… is `token` in [bots.web]. -e PA_CORE_ENGINE_MODEL=demo tries it without a download.
+# Model, database and caches live on the volume. Configure with environment variables (PA_BOTS_WEB_TOKEN=… is `token` in
+# [bots.web]) or with a file of your own, -v ./config.toml:/app/config.toml, which takes the place of the one made below.
 FROM python:3.11-slim-bookworm
 
 # PyTorch's own CPU wheels: the registry's Linux build brings gigabytes of CUDA.
@@ -21,11 +21,10 @@ COPY core core
 COPY storage storage
 RUN pip install --no-cache-dir -c requirements.lock -e ".[telegram,slack,postgres]"
 
+RUN printf '%s\n' '[core.engine]' 'model = "demo"' 'cache = "/data/cache"' '[storage]' \
+  'url = "sqlite+aiosqlite:////data/conversations.sqlite"' '[bots.web]' 'host = "0.0.0.0"' >config.toml
 USER 1000:1000
-ENV HF_HOME=/data/huggingface \
-    PA_STORAGE_URL=sqlite+aiosqlite:////data/conversations.sqlite \
-    PA_CORE_ENGINE_CACHE=/data/cache \
-    PA_BOTS_WEB_HOST=0.0.0.0
+ENV HF_HOME=/data/huggingface MODELSCOPE_CACHE=/data/modelscope PA_CONFIG=/app/config.toml
 VOLUME /data
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \

@@ -1,4 +1,4 @@
-"""TOML -> checked settings. A table is named after the module that owns it: [bots.telegram] -> bots/telegram.py:Config.
+"""TOML -> checked settings. A table is named after the module that owns it: [bots.telegram] -> bots/telegram/config.py.
 
 Everything is checked before anything slow starts, so a typo costs a second. Each setting can also be given as an
 environment variable (`PA_BOTS_WEB_PORT=8080` is `port` in `[bots.web]`): a container needs no file.

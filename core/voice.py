@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 from core.errors import BotError
 
 FOLDER = Path(__file__).parent / "locale"
+LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 
 
 class Voice:
@@ -31,8 +32,7 @@ class Voice:
 
 @cache
 def _catalogue(language: str) -> dict[str, str]:
-    path = FOLDER / f"{language}.po"
-    if not language.isalpha() or not path.exists():
+    if language not in LANGUAGES[1:]:
         return {}
-    with path.open("rb") as file:
+    with (FOLDER / f"{language}.po").open("rb") as file:
         return {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}

@@ -17,7 +17,7 @@ from bots.telegram.pace import Pace
 from bots.telegram.polling import insist, poll
 from bots.telegram.reception import Reception
 from bots.telegram.webhook import listen
-from core.voice import Voice
+from core.voice import LANGUAGES, Voice
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 64
@@ -81,7 +81,7 @@ def _connections(size: int, timeout: float) -> HTTPXRequest:
 async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
     """The commands' menu, in English for everybody and in Chinese for who speaks it; admins see theirs in their own
     chats with the bot. A courtesy: failing is fine."""
-    for language in (None, "zh"):
+    for language in (None, *LANGUAGES[1:]):
         voice = Voice(language)
         commands = [
             BotCommand("help", voice.say("What I can do")),

@@ -10,10 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core.errors import BadImage, BadQuestion, BotError, Busy, NotAllowed, NotFound, OperatorError, TooLarge
-from core.voice import Voice
+from core.voice import LANGUAGES, Voice
 
 log = logging.getLogger(__name__)
-LANGUAGES = ("en", "zh")
 
 
 class BodyTooSlow(BotError):
