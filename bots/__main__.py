@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -106,11 +107,9 @@ def fetch(
     """Download a model; can be interrupted and called again."""
     from bots.fetch import fetch as download
 
-    async def work() -> None:
+    with _ending():  # and no event loop: it would keep the first Ctrl-C until the download is through
         path = download(name, source.value)
         typer.echo(f"{name} is ready in {path}", err=True)
-
-    _finish(work)
 
 
 def _settings(config: Path | None) -> Any:
@@ -120,9 +119,15 @@ def _settings(config: Path | None) -> Any:
 
 
 def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run to the end. A `BotError` is one plain sentence on stderr and exit status 2; Ctrl-C is not an error."""
-    try:
+    with _ending():
         asyncio.run(work())
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """A `BotError` is one plain sentence on stderr and exit status 2; Ctrl-C is not an error."""
+    try:
+        yield
     except BotError as error:
         _fail(str(error))
     except (KeyboardInterrupt, asyncio.CancelledError):

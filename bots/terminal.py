@@ -11,11 +11,12 @@ from bots.config import Settings
 from bots.service import open_house
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
+from core.documents import open_document
 from core.errors import BadImage, BadQuestion, OperatorError
-from core.images import make_image
 from core.voice import Voice
 
 ID = "terminal:1"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
 
 
 async def converse(settings: Settings, words: list[str], chat: bool) -> None:
@@ -23,14 +24,17 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
     paths, query = _sort(words)
     if not paths:
         raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
-    images = [await make_image(_read(path), settings["core.images"]) for path in paths]
-    console = Console(stderr=True)
+    console, voice = Console(stderr=True), Voice("en")
+    documents = [await open_document(_read(path), query, settings["core.images"]) for path in paths]
+    for note in filter(None, (document.note(voice) for document in documents)):
+        console.print(note, style="dim")
+    images = tuple(image for document in documents for image in document.images)
     with tempfile.TemporaryDirectory() as folder:  # a terminal chat is nobody else's and ends with its window
         settings = settings.with_value("storage", "url", f"sqlite+aiosqlite:///{folder}/chat.sqlite")
         async with AsyncExitStack() as stack:
             with console.status(f"Loading {settings['core.engine'].model} …"):
                 house = await stack.enter_async_context(open_house(settings))
-            await _talk(house.assistant, console, Question(query, tuple(images)), chat or not query)
+            await _talk(house.assistant, console, Question(query, images), chat or not query)
 
 
 async def _talk(assistant: Assistant, console: Console, question: Question, chat: bool) -> None:
@@ -90,18 +94,7 @@ def _sort(words: list[str]) -> tuple[list[Path], str]:
 
 
 def _looks_like_a_file(word: str) -> bool:
-    return Path(word).suffix.lower() in (
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".avif",
-    )
+    return Path(word).suffix.lower() in SUFFIXES
 
 
 def _read(path: Path) -> bytes:

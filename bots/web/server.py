@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
-import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -14,9 +12,9 @@ from bots.house import House
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.desk import Desk
+from bots.web.listener import listen
 from bots.web.operation import Operation
 from bots.web.patience import patient_protocol
-from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends
@@ -31,7 +29,7 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
         server_header=False, timeout_graceful_shutdown=PATIENCE_S,
     )  # fmt: skip
     server = _Server(settings)
-    with operation.troubles, contextlib.closing(_listen(config)) as listener:
+    with operation.troubles, contextlib.closing(listen(config)) as listener:
         await desk.open()
         await _warm_up(app)
         pulse = asyncio.create_task(app.state.metrics.feel_pulse())
@@ -67,34 +65,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Ctrl-C belongs to the composition root, which cancels us."""
         yield
-
-
-def _listen(config: Config) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _cannot_listen(config, error.strerror or str(error)) from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        taken = error.errno == errno.EADDRINUSE
-        raise _cannot_listen(config, "another program has it" if taken else error.strerror or str(error)) from None
-    listener.setblocking(False)
-    return listener
-
-
-def _cannot_listen(config: Config, reason: str) -> OperatorError:
-    return OperatorError(
-        "Port {port} on {host} cannot be had: {reason}. Choose another port in [bots.web].",
-        port=config.port,
-        host=config.host,
-        reason=reason,
-    )
 
 
 def _shown(config: Config) -> str:

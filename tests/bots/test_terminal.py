@@ -1,0 +1,39 @@
+"""The terminal, asked in a process of its own."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.core.papers import pdf
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_pdf_is_read_here_too_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "paper.pdf").write_bytes(pdf([f"page {number}" for number in range(1, 8)]))
+    words = [sys.executable, "-m", "bots", "ask", str(tmp_path / "paper.pdf"), "Read page 9"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 2
+    assert "7" in result.stderr
+    assert result.stdout == ""
+
+
+def test_one_ctrl_c_ends_a_download() -> None:
+    script = """
+import sys, time
+import bots.fetch
+def slow(name, source):
+    print("begun", flush=True)
+    time.sleep(60)
+bots.fetch.fetch = slow
+sys.argv = ["bots", "model", "fetch"]
+import runpy
+runpy.run_module("bots", run_name="__main__", alter_sys=True)
+"""
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
