@@ -1,36 +1,41 @@
-"""The socket that the page is served on."""
+"""Somebody who waits for a whole answer, and may hang up."""
 
-import errno
-import socket
+import asyncio
+from collections.abc import AsyncGenerator
 
-from bots.web.config import Config
-from core.errors import OperatorError
+from starlette.requests import ClientDisconnect, Request
+
+from core.conversation import Answer, Event, Removed
 
 
-def listen(config: Config) -> socket.socket:
-    """Raises `OperatorError` where the port cannot be had."""
+async def answer_of(events: AsyncGenerator[Event], request: Request) -> tuple[Answer, tuple[int, ...]]:
+    """The answer the events end with, and the pictures that had to make room.
+
+    Raises `ClientDisconnect` as soon as nobody waits for it any more.
+    """
+    reading = asyncio.ensure_future(_last(events))
+    gone = asyncio.ensure_future(_hung_up(request))
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _cannot_listen(config, error.strerror or str(error)) from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        taken = error.errno == errno.EADDRINUSE
-        raise _cannot_listen(config, "another program has it" if taken else error.strerror or str(error)) from None
-    listener.setblocking(False)
-    return listener
+        await asyncio.wait({reading, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            raise ClientDisconnect
+        return reading.result()
+    finally:
+        for task in (reading, gone):
+            task.cancel()
+        await asyncio.gather(reading, gone, return_exceptions=True)
 
 
-def _cannot_listen(config: Config, reason: str) -> OperatorError:
-    return OperatorError(
-        "Port {port} on {host} cannot be had: {reason}. Choose another port in [bots.web].",
-        port=config.port,
-        host=config.host,
-        reason=reason,
-    )
+async def _last(events: AsyncGenerator[Event]) -> tuple[Answer, tuple[int, ...]]:
+    removed: tuple[int, ...] = ()
+    async for event in events:
+        if isinstance(event, Removed):
+            removed = event.numbers
+        elif isinstance(event, Answer):
+            return event, removed
+    raise RuntimeError("the events of an answer ended without one")
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -12,9 +12,9 @@ from bots.house import House
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.desk import Desk
-from bots.web.listener import listen
 from bots.web.operation import Operation
 from bots.web.patience import patient_protocol
+from bots.web.port import listen
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends

@@ -1,0 +1,36 @@
+"""The socket that the page is served on."""
+
+import errno
+import socket
+
+from bots.web.config import Config
+from core.errors import OperatorError
+
+
+def listen(config: Config) -> socket.socket:
+    """Raises `OperatorError` where the port cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _cannot_listen(config, error.strerror or str(error)) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        raise _cannot_listen(config, "another program has it" if taken else error.strerror or str(error)) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _cannot_listen(config: Config, reason: str) -> OperatorError:
+    return OperatorError(
+        "Port {port} on {host} cannot be had: {reason}. Choose another port in [bots.web].",
+        port=config.port,
+        host=config.host,
+        reason=reason,
+    )
