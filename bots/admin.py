@@ -4,6 +4,7 @@ Who is blocked gets silence, on every platform: with a sentence for each message
 bot's words, and use up the few writes that a group takes.
 """
 
+import re
 import time
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from bots.request import Request
 from core.errors import NotAllowed
 from core.voice import Voice
 
+IDS = {"telegram": re.compile(r"[0-9]+"), "slack": re.compile(r"[UW][A-Z0-9]*[0-9][A-Z0-9]*")}  # of people
 ORDERS = frozenset({"stats", "block", "unblock"})
 MEGABYTE = 1 << 20
 
@@ -24,9 +26,11 @@ async def administer(request: Request, house: House, voice: Voice) -> str:
         raise NotAllowed("Only this bot's admins may do that.")
     if request.command == "stats":
         return await _stats(house, voice)
-    person = request.text.strip().lstrip("@").upper()  # Slack's ids are in capitals, Telegram's have no letters
-    if not person.isalnum():
-        return voice.say("Say who, by id: /block 12345, or in Slack: block @somebody.")
+    person = request.text.strip().lstrip("@").upper()
+    if not IDS[request.door].fullmatch(person):  # a name would block nobody
+        if request.door == "telegram":
+            return voice.say("Say who, by id: /block 12345, or reply to them with /block.")
+        return voice.say("Say who, by id or by a real mention: block U123ABC45.")
     if request.command == "unblock":
         if await house.store.unblock(person):
             return voice.say("{person} is not blocked any more.", person=person)
@@ -34,7 +38,11 @@ async def administer(request: Request, house: House, voice: Voice) -> str:
     if person in request.admins:
         return voice.say("{person} is an admin and cannot be blocked.", person=person)
     await house.store.block(person)
-    return voice.say("{person} is blocked and gets no answer any more. /unblock {person} takes it back.", person=person)
+    return voice.say(
+        "{person} is blocked and gets no answer any more. {slash}unblock {person} takes it back.",
+        person=person,
+        slash=request.slash,
+    )
 
 
 async def _stats(house: House, voice: Voice) -> str:

@@ -4,7 +4,7 @@ Knows no platform: an adapter reads its messages into requests and brings the dr
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,15 +36,15 @@ class _Running:
 
 
 class Desk:
-    """`forgets` knows an order to forget a conversation. `admins` are ids of people; they cannot be blocked. `settled`
-    is as in `core.inbox`."""
+    """`forgets` knows by its payload an order to forget a conversation, from somebody who may give it. `admins` are ids
+    of people; they cannot be blocked. `settled` is as in `core.inbox`."""
 
     def __init__(
         self,
         house: House,
         door: str,
         work: inbox.Work,
-        forgets: Callable[[inbox.Message], bool],
+        forgets: Callable[[str], Awaitable[bool]],
         admins: frozenset[str],
         settled: asyncio.Event | None = None,
     ) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import os
 import shutil
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -13,6 +12,8 @@ import psutil
 
 from bots.config import Settings, load
 from bots.finding import Finding, Level
+from bots.web.port import listen
+from core import machine
 from core.errors import BotError
 
 PLATFORM_WAIT_S = 15
@@ -103,14 +104,12 @@ async def _model(settings: Settings) -> Finding:
 
 
 async def _memory(settings: Settings) -> Finding:
-    config, memory = settings["core.engine"], psutil.virtual_memory()
+    config, available, total = settings["core.engine"], psutil.virtual_memory().available, machine.memory()
     try:
         needed = _weights(config.model) / 2 * MEMORY_PER_WEIGHT[config.precision.value] + CONVERSATIONS
     except BotError:
-        return Finding(
-            "memory", Level.NOTE, f"{memory.total / 1e9:.1f} GB; the model's need is unknown until it is there"
-        )
-    return judge_memory(needed, memory.available, memory.total)
+        return Finding("memory", Level.NOTE, f"{total / 1e9:.1f} GB; the model's need is unknown until it is there")
+    return judge_memory(needed, min(available, total), total)
 
 
 def judge_memory(needed: float, available: float, total: float) -> Finding:
@@ -136,15 +135,10 @@ async def _processor(settings: Settings) -> Finding:
 
 async def _web(settings: Settings) -> Finding:
     config = settings["bots.web"]
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.host, config.port))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            return Finding(
-                "web", Level.WRONG, f"{config.host}:{config.port}: {reason}; is the service running already?"
-            )
+    try:
+        listen(config).close()
+    except BotError as error:
+        return Finding("web", Level.WRONG, f"{error} Is the service running already?")
     if config.token is None and not config.loopback:
         return Finding("web", Level.NOTE, f"everybody who reaches {config.host}:{config.port} may use it: set token")
     return Finding("web", Level.OK, f"http://{config.host}:{config.port} is free")
@@ -154,10 +148,12 @@ async def _platform(table: str, settings: Settings) -> AsyncIterator[Finding]:
     """What an adapter finds out by asking its platform who it is."""
     name = table.removeprefix("bots.")
     config = settings[table]
-    if not config.allow:
+    if not (config.allow or config.admins):
         yield Finding(
             name, Level.NOTE, "allow is empty, so nobody is answered: send it a message, it tells you your id"
         )
+    if getattr(config, "signing_secret", None) and "bots.web" not in settings.adapters:
+        yield Finding(name, Level.WRONG, "signing_secret needs the web page: add a table [bots.web], or use app_token")
     try:
         async with asyncio.timeout(PLATFORM_WAIT_S):
             for finding in await importlib.import_module(table).examine(config):

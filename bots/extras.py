@@ -1,18 +1,21 @@
 """What goes with an answer: drawn boxes, the receipt, and what else of it can be had. The same on every platform."""
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bots.draft import File
-from core.boxes import find_boxes, mark, visible
+from core.boxes import Marked, find_boxes, mark, visible
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
+from core.errors import BotError
 from core.images import LOST_A_LOT
 from core.receipt import made_room, receipt
 from core.tables import csv_file, find_tables
 from core.voice import Voice
 
+log = logging.getLogger(__name__)
 LONG = 3000  # characters of an answer that is handier as a file
 CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and what `core.images` allows
 TOKEN_PIXELS = 32 * 32
@@ -70,7 +73,7 @@ async def shown(
                 case Answer():
                     turn = await turn_of()
                     if wishes.files and turn is not None and find_boxes(event.text).boxes:
-                        for marked in await mark(turn, await pictures_of()):
+                        for marked in await _marked(turn, await pictures_of()):
                             caption = voice.say("Picture {number}", number=marked.number)
                             yield File(f"picture-{marked.number}.png", marked.png, caption)
                     yield replace(event, text=_words(event, turn, wishes, notes, voice))
@@ -100,6 +103,14 @@ def file_of(turn: Turn, offer: Offer) -> File | None:
         tables = find_tables(text)
         return File("table.csv", csv_file(tables)) if tables else None
     return File("answer.md", text.encode()) if text else None
+
+
+async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:
+    try:
+        return await mark(turn, pictures)
+    except BotError as error:  # the answer is there and saved, and good without
+        log.warning("boxes could not be drawn: %s", error)
+        return ()
 
 
 def _words(answer: Answer, turn: Turn | None, wishes: Wishes, notes: Sequence[str], voice: Voice) -> str:

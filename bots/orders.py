@@ -64,7 +64,7 @@ async def _file(request: Request, house: House) -> File:
 async def _remove(request: Request, assistant: Assistant, voice: Voice) -> str:
     number = request.text.strip()
     if not number.isdecimal():
-        return voice.say("Say which picture: /remove 2, for example.")
+        return voice.say("Say which picture: {slash}remove 2, for example.", slash=request.slash)
     await assistant.remove_picture(request.conversation_id, int(number))
     return voice.say("Picture {number} is removed.", number=int(number))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic
 
-from bots.draft import Draft, File, Gone, Later, Part
+from bots.draft import Draft, File, Gone, Later, Part, Refused
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, StoreDown
 from core.voice import Voice
@@ -137,8 +137,14 @@ class _Delivery(Generic[Part]):
             raise
 
     async def _post_and_record(self, index: int) -> None:
-        self._sent[index : index + 1] = [await self._draft.post()]
-        await self._record(self._sent)
+        sent = await self._draft.post()
+        self._sent[index : index + 1] = [sent]
+        try:
+            await self._record(self._sent)
+        except StoreDown:  # nobody would know of it when the same question is answered later
+            with suppress(Later, Refused):
+                await self._draft.remove(sent)
+            raise
 
 
 async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice: Voice) -> None:

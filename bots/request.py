@@ -32,6 +32,15 @@ class Request:
     admins: frozenset[str] = frozenset()
 
     @property
+    def door(self) -> str:
+        return self.person.partition(":")[0]
+
+    @property
+    def slash(self) -> str:
+        """What stands before a command: Slack's slash commands do not work in threads."""
+        return "/" if self.door == "telegram" else ""
+
+    @property
     def user(self) -> str:
         """The platform's id of who asks."""
         return self.person.rpartition(":")[2]

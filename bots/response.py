@@ -5,7 +5,7 @@ here may be done again after a crash without anybody noticing.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from bots.draft import File
@@ -15,7 +15,7 @@ from bots.orders import obey, says
 from bots.request import Request
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document
-from core.errors import BadImage, BadQuestion, NotAllowed, NotFound
+from core.errors import BadImage, BadQuestion, Busy, NotAllowed, NotFound, StoreDown
 from core.images import make_image
 from core.receipt import made_room
 from core.voice import Voice
@@ -59,11 +59,18 @@ class _Response:
         if turn := await self._turn_about():
             pictures += [picture.image for picture in turn.pictures]
         if request.stopped():
+            await self._keep_for_later(pictures)
             yield Answer("", Ending.STOPPED)
         elif request.text:
-            async with aclosing(self._answer(Question(request.text, tuple(pictures)))) as events:
-                async for event in events:
-                    yield event
+            try:
+                async with aclosing(self._answer(Question(request.text, tuple(pictures)))) as events:
+                    async for event in events:
+                        yield event
+            except StoreDown:
+                raise
+            except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
+                await self._keep_for_later(pictures)
+                raise
         elif pictures:
             yield says(" ".join([await self._keep(pictures), *self.notes]))
         else:
@@ -148,8 +155,15 @@ class _Response:
         self.notes = [note for note in self.notes if note] + [self.voice.explain(error) for error in errors]
         return pictures
 
+    async def _keep_for_later(self, pictures: list[Image]) -> None:
+        """Unless there are too many just now: then they have to be sent again."""
+        with suppress(Busy):
+            await self._keep(pictures)
+
     async def _keep(self, pictures: list[Image]) -> str:
-        numbers, gone = await self.house.assistant.add_pictures(self.request.conversation_id, pictures)
+        numbers, gone = await self.house.assistant.add_pictures(
+            self.request.conversation_id, pictures, self.request.person
+        )
         if gone:
             self.notes.append(made_room(gone, self.voice))
         return got(numbers, self.voice)

@@ -104,41 +104,48 @@ class Assistant:
         if len(question.text) > TEXT_LIMIT:
             raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
         question = replace(question, text=_whole(question.text))
-        async with self._turn_of(conversation_id):
-            if (saved := await self.history.answered(key)) and saved.answer:
-                yield Piece(saved.answer.text)
-                yield saved.answer
-                return
-            conversation = (await self.history.load(conversation_id)).ask(question)
-            with self._quota.admit(person or conversation_id, len(question.images)):
+        person = person or conversation_id
+        with self._quota.admit(person):
+            async with self._turn_of(conversation_id):
+                if (saved := await self.history.answered(key)) and saved.answer:
+                    yield Piece(saved.answer.text)
+                    yield saved.answer
+                    return
+                conversation = (await self.history.load(conversation_id)).ask(question)
+                self._quota.count_question(person, [image.id for image in question.images])
                 async with aclosing(self._write(conversation, key, self._sampling)) as events:
                     async for event in events:
                         yield event
 
     async def retry(self, conversation_id: str, key: str, person: str | None = None) -> AsyncGenerator[Event]:
         """Answer the last question again, drawn differently; the new answer takes the old one's place."""
-        async with self._turn_of(conversation_id):
-            conversation = await self.history.load(conversation_id)
-            old_key = await self.history.last_key(conversation_id)
-            if (saved := await self.history.answered(key)) and saved.answer:
-                yield Piece(saved.answer.text)
-                yield saved.answer
-                return
-            if not conversation.turns or old_key is None:
-                raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
-            open_turn = replace(conversation.turns[-1], answer=None)
-            conversation = replace(conversation, turns=(*conversation.turns[:-1], open_turn))
-            drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
-            with self._quota.admit(person or conversation_id, 0):
+        person = person or conversation_id
+        with self._quota.admit(person):
+            async with self._turn_of(conversation_id):
+                conversation = await self.history.load(conversation_id)
+                old_key = await self.history.last_key(conversation_id)
+                if (saved := await self.history.answered(key)) and saved.answer:
+                    yield Piece(saved.answer.text)
+                    yield saved.answer
+                    return
+                if not conversation.turns or old_key is None:
+                    raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+                self._quota.count_question(person)
+                open_turn = replace(conversation.turns[-1], answer=None)
+                conversation = replace(conversation, turns=(*conversation.turns[:-1], open_turn))
+                drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
                 async with aclosing(self._write(conversation, key, drawn, replaces=old_key)) as events:
                     async for event in events:
                         yield event
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> tuple[list[int], tuple[int, ...]]:
+    async def add_pictures(
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None
+    ) -> tuple[list[int], tuple[int, ...]]:
         """Pictures without a question yet: remembered, and encoded while it is being typed.
 
-        Returns their numbers, and those of earlier pictures that had to make room.
+        Returns their numbers, and those of earlier pictures that had to make room. `person` is as in `ask`.
         """
+        self._quota.count_pictures(person or conversation_id, [image.id for image in images])
         numbers = []
         for image in images:
             numbers.append(await self.history.add_picture(conversation_id, image))

@@ -16,10 +16,10 @@ MOST = 50  # boxes that are drawn
 LABEL_LENGTH = 40  # characters
 
 _KEY = r"""["'](?:bbox_2d|point_2d)["']"""
-_OBJECT = re.compile(r"\{[^{}]*?" + _KEY + r"[^{}]*(?:\}|\Z)")
+_OBJECT = re.compile(r"\{[^{}]*+(?:\}|\Z)")
 _NUMBERS = re.compile(_KEY + r"\s*:\s*[\[(]+\s*(-?[\d.]+(?:\s*,\s*-?[\d.]+)*)\s*[\])]")
 _LABEL = re.compile(r"""["'](?:label|text_content|name)["']\s*:\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-_BEFORE = re.compile(r"(?:```\w*)?\s*\[?\s*\Z")
+_FENCE = re.compile(r"```\w*\Z")
 _AFTER = re.compile(r"\s*,?\s*\]?\s*(?:```)?")
 _BETWEEN = re.compile(r"[\s,\[\]]*\Z")
 _BEGUN = re.compile(r"""(?:`{1,3}\w{0,4}\s*|`{3}json\s*)?(?:\[\s*)?(?:\{\s*(?:["'][\w ]*(?:["'][^{}]*)?)?)?\Z""")
@@ -66,10 +66,12 @@ def find_boxes(text: str) -> Grounding:
     kept: list[str] = []
     end = 0
     for match in _OBJECT.finditer(text):
+        if not re.search(_KEY, match[0]):
+            continue
         before = text[end : match.start()]
         if kept and _BETWEEN.match(before):
             before = ""
-        before = _BEFORE.sub("", before)
+        before = _FENCE.sub("", before.rstrip().removesuffix("[").rstrip())
         kept.append(before)
         boxes += _box(match[0], _picture(before) or (boxes[-1].picture if boxes else None))
         end = match.end()

@@ -103,7 +103,7 @@ class Conversation:
 
     @property
     def surplus(self) -> tuple[int, ...]:
-        """Numbers of the pictures beyond `MOST_PICTURES`; the last question's and those that wait for theirs stay."""
+        """Numbers of the pictures beyond `MOST_PICTURES`; the last question's stay, and those that wait go last."""
         used = {p.number: index for index, turn in enumerate(self.turns) for p in turn.pictures}
         used |= {p.number: len(self.turns) for p in self.waiting}
         longest_unused = sorted(used, key=lambda number: (used[number], number))

@@ -112,16 +112,14 @@ def encode(image: Image.Image, sent: tuple[int, int]) -> tuple[dict[str, Any], b
 def fit(width: int, height: int, image_tokens: int) -> tuple[int, int]:
     """The size within the budget. A shrunk side is a multiple of 32, so the model's processor leaves it as it is.
 
-    The formula is `smart_resize` of Qwen2-VL's image processor.
+    The formula is `smart_resize` of Qwen2-VL's image processor; rounding never makes a strip longer than `ASPECT`.
     """
     budget = image_tokens * TOKEN * TOKEN
     if width * height <= budget:
         return width, height
     scale = math.sqrt(width * height / budget)
-    return (
-        max(TOKEN, math.floor(width / scale / TOKEN) * TOKEN),
-        max(TOKEN, math.floor(height / scale / TOKEN) * TOKEN),
-    )
+    width, height = (max(TOKEN, math.floor(side / scale / TOKEN) * TOKEN) for side in (width, height))
+    return min(width, ASPECT * height), min(height, ASPECT * width)
 
 
 def _shrink(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -70,8 +70,9 @@ class _Lane:
 
 class Inbox:
     """One adapter's messages. `work` gets one message, or all of one album; when it raises it is called again, and at
-    last the messages are kept for the next start. A message that `clears` its conversation goes before all that waits
-    there: that is given up, what is being worked on is cancelled, and the message's own work tells the mailbox."""
+    last the messages are kept for the next start. A message whose payload `clears` its conversation goes before all
+    that waits there: that is given up, what is being worked on is cancelled, and the message's own work tells the
+    mailbox. `clears` may raise `StoreDown`."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Inbox:
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = (1, 5, 30),  # not empty
         settled: asyncio.Event | None = None,
-        clears: Callable[[Message], bool] = lambda message: False,
+        clears: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
@@ -98,16 +99,18 @@ class Inbox:
     async def resume(self) -> int:
         """Take up what the last run did not finish; call before anything new is received."""
         messages = await self.mailbox.unfinished(self._adapter)
-        for message in messages:
-            self._enqueue(message)
+        clearing = [await self._is_clearing(message.payload) for message in messages]
+        for message, clears in zip(messages, clearing, strict=True):
+            self._enqueue(message, clears)
         return len(messages)
 
     async def receive(self, key: str, conversation_id: str, payload: str, group: str | None = None) -> bool:
         """Returns once the message is on disk; False when it had been received before."""
+        clears = await self._is_clearing(payload)  # before `put`: what is on disk has to be taken up, come what may
         message = await self.mailbox.put(self._adapter, key, conversation_id, payload, group)
         if message is None:
             return False
-        self._enqueue(message)
+        self._enqueue(message, clears)
         return True
 
     def waiting(self, conversation_id: str) -> int:
@@ -121,9 +124,12 @@ class Inbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _enqueue(self, message: Message) -> None:
+    async def _is_clearing(self, payload: str) -> bool:
+        return self._clears is not None and await self._clears(payload)
+
+    def _enqueue(self, message: Message, clears: bool) -> None:
         before = self._lanes.get(message.conversation_id)
-        if before is not None and not self._clears(message):
+        if before is not None and not clears:
             before.messages.append(message)
             return
         lane = self._lanes[message.conversation_id] = _Lane(deque([message]))

@@ -19,17 +19,22 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5}
-_CHINESE = re.compile(rf"第\s*(?P<list>{_NUMBER}(?:\s*页)?(?:(?:{_TO}|{_AND})第?\s*{_NUMBER}(?:\s*页)?)*)(?<=页)")
+_CHINESE = re.compile(rf"第\s*(?P<list>{_NUMBER}(?:\s*页)?(?:(?:{_TO}|{_AND})第?\s*{_NUMBER}(?:\s*页)?)*)")
 _CHINESE_BARE = re.compile(rf"(?<![第\d])(?<!第\s)(?P<list>\d{{1,4}}{_TO}\d{{1,4}})\s*页")
 _CHINESE_SOME = re.compile(rf"(?P<which>最后|前)\s*(?P<count>{_NUMBER})\s*页")
 
 
 def page_ranges(text: str) -> list[Range]:
     """In the order they are mentioned; empty when the text names no page."""
+    text = " ".join(text.split())  # a run of blanks costs its square, once per pattern that begins or ends with some
     found: dict[int, list[Range]] = {}
-    for pattern in (_ENGLISH, _CHINESE, _CHINESE_BARE):
+    for pattern in (_ENGLISH, _CHINESE_BARE):
         for match in pattern.finditer(text):
             found.setdefault(match.start(), _list(match["list"]))
+    for match in _CHINESE.finditer(text):
+        pages, unit, _ = match["list"].rpartition("页")
+        if unit:
+            found.setdefault(match.start(), _list(pages))
     for match in _ORDINAL.finditer(text):
         which = match["which"].lower()
         count = (match["count"] or "1").lower()

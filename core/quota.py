@@ -2,13 +2,13 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, Field
 
-from core.errors import Busy
+from core.errors import BadQuestion, Busy
 
 MINUTE_S, DAY_S = 60, 86_400
 
@@ -25,7 +25,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 @dataclass(slots=True)
 class _Person:
     questions: deque[float] = field(default_factory=deque)  # when, in seconds, oldest first; at most one day's
-    pictures: deque[float] = field(default_factory=deque)  # at most one minute's
+    pictures: dict[str, float] = field(default_factory=dict)  # when, by id, oldest first; at most one minute's
     running: int = 0
 
 
@@ -36,45 +36,53 @@ class Quota:
         self._people: dict[str, _Person] = {}
 
     @contextmanager
-    def admit(self, person: str, pictures: int) -> Iterator[None]:
-        """Count a question and its pictures while it is being answered. Raises `Busy` that says when to come back."""
-        now = self._clock()
-        self._drop_old(now)
-        known = self._people.get(person) or _Person()
-        self._check(known, pictures, now)
-        self._people[person] = known
-        known.questions.append(now)
-        known.pictures.extend([now] * pictures)
+    def admit(self, person: str) -> Iterator[None]:
+        """A place for a question while it waits and is answered. Raises `Busy` when the person has too many."""
+        known = self._people.setdefault(person, _Person())
+        if self._config.at_once and known.running >= self._config.at_once:
+            raise Busy("Please wait for the answers to your earlier questions first.")
         known.running += 1
         try:
             yield
         finally:
             known.running -= 1
 
-    def _check(self, person: _Person, pictures: int, now: float) -> None:
-        limits = self._config
-        if limits.at_once and person.running >= limits.at_once:
-            raise Busy("Please wait for the answers to your earlier questions first.")
-        _limit("questions", person.questions, 1, limits.questions_per_minute, MINUTE_S, now)
-        _limit("pictures", person.pictures, pictures, limits.pictures_per_minute, MINUTE_S, now)
-        _limit("questions", person.questions, 1, limits.questions_per_day, DAY_S, now)
+    def count_question(self, person: str, pictures: Collection[str] = ()) -> None:
+        """And its pictures, by id. Raises `Busy` that says when to come back, and `BadQuestion`."""
+        now, limits = self._clock(), self._config
+        known = self._known(person, now)
+        _limit("questions", known.questions, 1, limits.questions_per_minute, MINUTE_S, now)
+        _limit("questions", known.questions, 1, limits.questions_per_day, DAY_S, now)
+        self.count_pictures(person, pictures)
+        known.questions.append(now)
 
-    def _drop_old(self, now: float) -> None:
-        for name, person in list(self._people.items()):
+    def count_pictures(self, person: str, pictures: Collection[str]) -> None:
+        """Each once a minute, however often it is sent and asked about. Raises `Busy` and `BadQuestion`."""
+        now, limit = self._clock(), self._config.pictures_per_minute
+        known = self._known(person, now)
+        new = set(pictures) - set(known.pictures)
+        if 0 < limit < len(new):
+            raise BadQuestion("At most {limit} pictures in one question, please.", limit=limit)
+        _limit("pictures", known.pictures.values(), len(new), limit, MINUTE_S, now)
+        known.pictures |= dict.fromkeys(new, now)
+
+    def _known(self, name: str, now: float) -> _Person:
+        """Drops what is too old, of everybody."""
+        for each, person in list(self._people.items()):
             while person.questions and person.questions[0] <= now - DAY_S:
                 person.questions.popleft()
-            while person.pictures and person.pictures[0] <= now - MINUTE_S:
-                person.pictures.popleft()
-            if not person.running and not person.questions and not person.pictures:
-                del self._people[name]
+            person.pictures = {image: when for image, when in person.pictures.items() if when > now - MINUTE_S}
+            if each != name and not person.running and not person.questions and not person.pictures:
+                del self._people[each]
+        return self._people.setdefault(name, _Person())
 
 
-def _limit(what: str, times: deque[float], new: int, limit: int, window_s: int, now: float) -> None:
-    """Refuse what would be more than `limit` within the window that ends now."""
+def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: int, now: float) -> None:
+    """Refuse what would be more than `limit`, at least `new`, within the window that ends now."""
     recent = [moment for moment in times if moment > now - window_s]
     if not limit or len(recent) + new <= limit:
         return
-    free_at = recent[max(0, len(recent) + new - limit - 1)] + window_s if recent else now + window_s
+    free_at = recent[len(recent) + new - limit - 1] + window_s
     seconds = max(1, round(free_at - now))
     if what == "pictures":
         raise Busy(

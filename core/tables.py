@@ -79,10 +79,11 @@ def _plain(cell: str) -> str:
 
 
 def _fenced(answer: str) -> list[Table]:
-    return [
-        [row for row in csv.reader(io.StringIO(match[2]), delimiter="\t" if match[1].lower() == "tsv" else ",") if row]
-        for match in _FENCE.finditer(answer)
-    ]
+    tables = []
+    for match in _FENCE.finditer(answer):
+        lines = io.StringIO(match[2], newline=None)  # a carriage return alone is an error to the reader
+        tables.append([row for row in csv.reader(lines, delimiter="\t" if match[1].lower() == "tsv" else ",") if row])
+    return tables
 
 
 def _html(answer: str) -> list[Table]:

@@ -1,4 +1,7 @@
-"""One id per question, from the adapter to the engine, on every line that is logged for it."""
+"""One id per question, from the adapter to the engine, on every line that is logged for it.
+
+The model's thread, which works on many at once, finds it in `core.engine.request.Request`.
+"""
 
 import hashlib
 from contextvars import ContextVar

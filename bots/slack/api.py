@@ -24,6 +24,7 @@ SCOPES = frozenset(  # what the manifest asks for and the bot cannot do without
 )
 WISHES = {
     "assistant:write": "no status line and no Stop of Slack's",
+    "commands": "no shortcut to ask about somebody's picture",
     "files:write": "no drawn boxes, tables or transcripts",
     "reactions:read": "no thumbs, where answers may be rated",
     "users:read": "people's languages stay unknown",

@@ -77,12 +77,17 @@ class Clerk:
     def allows(self, asker: Message | Place) -> bool:
         return self._config.allows(asker.user, asker.channel, asker.team)
 
-    def _forgets(self, message: inbox.Message) -> bool:
-        payload: Json = json.loads(message.payload)
-        if payload["kind"] != "message":
+    async def may(self, who: Message | Place) -> bool:
+        """For what is done at once, or over an old answer. All else is written down unseen, and the desk looks who is
+        blocked: what is acknowledged must not wait for one more look at the disk."""
+        return self.allows(who) and not await self.desk.is_blocked(who.user)
+
+    async def _forgets(self, payload: str) -> bool:
+        written: Json = json.loads(payload)
+        if written["kind"] != "message":
             return False
-        asked = Message.from_json(payload["message"])
-        return command_of(plain(asked.text, self._slack.bot))[0] == "forget" and self.allows(asked)
+        asked = Message.from_json(written["message"])
+        return command_of(plain(asked.text, self._slack.bot))[0] == "forget" and await self.may(asked)
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
         """Raises only what the inbox should keep for another start."""
@@ -97,8 +102,7 @@ class Clerk:
             if not self.failure.done():
                 self.failure.set_exception(error)
             raise
-        finally:
-            self._resumed.discard(message.id)
+        self._resumed.discard(message.id)
 
     async def _task(self, message: inbox.Message, payload: Json) -> _Task:
         if payload["kind"] == "message":
@@ -190,8 +194,8 @@ class Clerk:
                 log.info("a picture earlier in the thread is left out: %s", error.sentence)
                 continue
             ids = task.images[file["id"]] = [image.id for image in document.images]
-            await house.store.remember_file(f"slack:{file['id']}", conversation_id, ids)
             numbers += [await house.store.add_picture(conversation_id, image) for image in document.images]
+            await house.store.remember_file(f"slack:{file['id']}", conversation_id, ids)  # now it need not come again
         return numbers
 
     async def _download(self, file: Json) -> bytes:

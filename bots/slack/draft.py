@@ -55,6 +55,7 @@ class SlackDraft:
         self._offers: tuple[Offer, ...] = ()
         self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
+        self._begun_before = bool(sent)  # an earlier run has already begun to write
         self._sent = list(sent)
         self._status = Status(slack, place, abilities)
 
@@ -77,8 +78,8 @@ class SlackDraft:
     async def status(self, sentence: str) -> bool:
         if self._model:
             await self._status.begin()
-        if self._sent:
-            return True  # an earlier run has already begun to write
+        if self._begun_before:
+            return True
         shown = await self._status.say(sentence or self._voice.say("is looking …"))
         self._streaming &= shown  # else it has to stand in the message itself, which only an edit can replace
         return shown

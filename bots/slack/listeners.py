@@ -94,7 +94,7 @@ class Listeners:
         conversation_id, key = message.conversation(self._slack.team), message.key(self._slack.team)
         written = payload("message", message=asdict(message))
         stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
-        if stops and await self._may(message) and await self._desk.stop_once(key, conversation_id, written):
+        if stops and await self._clerk.may(message) and await self._desk.stop_once(key, conversation_id, written):
             return
         await self._desk.inbox.receive(key, conversation_id, written)
 
@@ -104,11 +104,6 @@ class Listeners:
         if self._config.threads == "mention" or message.top_level:
             return False
         return await self._clerk.takes_part(message.conversation(self._slack.team))
-
-    async def _may(self, who: Message | Place) -> bool:
-        """For what is done at once. All else is written down unseen, and the desk looks who is blocked: what is
-        acknowledged must not wait for one more look at the disk."""
-        return self._clerk.allows(who) and not await self._desk.is_blocked(who.user)
 
     async def _on_removed(self, event: Json) -> None:
         if not (files := removed_files(event)):
@@ -138,7 +133,7 @@ class Listeners:
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         place = self._place(body)
-        if await self._may(place):
+        if await self._clerk.may(place):
             self._desk.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
         await ack()
 
@@ -149,7 +144,7 @@ class Listeners:
         place = self._place(body, value["asked"])
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
         about = body["container"]["message_ts"]
-        if self._clerk.allows(place):
+        if await self._clerk.may(place):
             answer = hashlib.sha256(value["key"].encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{about}:{answer}"
             written = payload("button", place=asdict(place), command=command, about=about, key=value["key"])

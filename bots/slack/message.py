@@ -1,6 +1,7 @@
 """What happened in Slack, out of its events: who asks what where, and which files belong to it. Talks to nobody."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ _COMMANDS = {
     "block": ("block", "屏蔽"),
     "unblock": ("unblock", "解除屏蔽"),
 }
+
+_SOMEBODY = re.compile(r"@\S+|[uw][a-z0-9]*[0-9][a-z0-9]*")  # a mention, or an id as the bot's sentences write it
 
 ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of what a person writes; a picture is one
 
@@ -86,7 +89,7 @@ def command_of(text: str) -> tuple[str | None, str]:
 def _belongs(command: str, rest: str) -> bool:
     """Whether that may follow the command: else the words are a question that happens to begin like it."""
     if command in ("block", "unblock"):
-        return rest.startswith("@") and " " not in rest
+        return bool(_SOMEBODY.fullmatch(rest))
     return command == "remove" and rest.isdecimal()
 
 

@@ -22,7 +22,7 @@ async def serve(config: Config, house: House) -> None:
         raise OperatorError(
             "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
         )
-    if not config.allow:
+    if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
         for scope in await slack.introduce():

@@ -18,8 +18,8 @@ def plain(text: str, bot: str) -> str:
 
     def name(match: re.Match[str]) -> str:
         kind, target, label = match.groups()
-        if kind == "@" and target == bot:
-            return ""
+        if kind == "@":
+            return "" if target == bot else f"@{target}"  # the id also where there is a label: it is who is blocked
         if kind:
             return ("#" if kind == "#" else "@") + (label or target).lstrip("@#")
         return label or target

@@ -21,7 +21,7 @@ from bots.request import Request
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
-from bots.telegram.inquiry import Inquiry, conversation_of, read
+from bots.telegram.inquiry import Inquiry, conversation_of, inquiry_of, read
 from bots.telegram.pace import Pace
 from bots.telegram.place import Place, sent_id
 from core import inbox, trace
@@ -82,15 +82,19 @@ class Clerk:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _forgets(self, message: inbox.Message) -> bool:
-        if "/forget" not in message.payload.lower():
+    async def may(self, user: User | None, chat_id: int) -> bool:
+        """For what is done at once; who is blocked is seen by the desk for all that is written down."""
+        return user is not None and self.allows(user, chat_id) and not await self.desk.is_blocked(str(user.id))
+
+    async def _forgets(self, payload: str) -> bool:
+        if "/forget" not in payload.lower():
             return False
-        [update] = self._updates([message])
-        inquiry = read([update.message], self._me) if update.message else None
+        message = Update.de_json(json.loads(payload), self._bot).message
+        inquiry = read([message], self._me) if message else None
         return (
             inquiry is not None
             and inquiry.command == "forget"
-            and self.allows(inquiry.message.from_user, inquiry.message.chat.id)
+            and await self.may(inquiry.message.from_user, inquiry.message.chat.id)
         )
 
     def _updates(self, batch: Sequence[inbox.Message]) -> list[Update]:
@@ -103,7 +107,8 @@ class Clerk:
         query = updates[0].callback_query
         if query and isinstance(query.message, Message):
             question = query.message.reply_to_message or query.message
-            inquiry = read([question], self._me) or Inquiry(question)
+            own = question.from_user is not None and question.from_user.id == self._me.id  # what was asked is gone
+            inquiry = Inquiry(question) if own else inquiry_of([question], self._me)
             inquiry = replace(inquiry, command=query.data, about=sent_id(query.message))
             asker = query.from_user
         else:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from telegram import (
@@ -142,11 +143,21 @@ class TelegramDraft:
                 raise self._refused(plain) from plain
 
     async def attach(self, sent: str, file: File) -> None:
-        """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice."""
-        kind = InputMediaPhoto if file.is_picture else InputMediaDocument
-        media = kind(file.data, caption=file.caption or None, filename=file.name)
+        """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice.
+
+        What Telegram does not take as a photo goes as a file: over 10 MB, over 10,000 pixels of width and height
+        together, one side more than 20 times the other.
+        """
+        for kind in (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,):
+            media = kind(file.data, caption=file.caption or None, filename=file.name)
+            try:
+                await self._edit(sent, partial(self._bot.edit_message_media, media))
+                return
+            except BadRequest as error:
+                log.warning("Telegram does not take a file as a %s: %s", media.type, error)
+        sentence = self._voice.say("{name} could not be sent: Telegram does not take it.", name=file.name)
         try:
-            await self._edit(sent, lambda chat_id, message_id: self._bot.edit_message_media(media, chat_id, message_id))
+            await self._edit(sent, partial(self._bot.edit_message_text, sentence))
         except BadRequest as error:
             raise self._refused(error) from error
 

@@ -50,9 +50,14 @@ def is_for(me: User, message: Message) -> bool:
 
 def read(messages: Sequence[Message], me: User) -> Inquiry | None:
     """One message, or all of one album; None when the bot is not asked."""
-    messages = sorted(messages, key=lambda message: message.message_id)
     if not any(is_for(me, message) for message in messages) or not any(map(_says_something, messages)):
         return None
+    return inquiry_of(messages, me)
+
+
+def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
+    """As `read`, of what is known to be meant for the bot."""
+    messages = sorted(messages, key=lambda message: message.message_id)
     main = next((message for message in messages if message.text or message.caption), messages[0])
     files = [file for message in messages for file in _files(message)]
     command, _ = _command(main)

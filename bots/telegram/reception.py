@@ -38,7 +38,7 @@ class Reception:
         if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
             return
         conversation_id = conversation_of(message)
-        stops = _is_stop(message) and await self._may(message.from_user, message.chat.id)
+        stops = _is_stop(message) and await self._clerk.may(message.from_user, message.chat.id)
         if stops and await self._desk.stop_once(key, conversation_id, update.to_json()):
             return
         await self._desk.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
@@ -71,12 +71,8 @@ class Reception:
         """A thumb rates an answer; not written down first, a lost one is no loss."""
         emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
         rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
-        if self._store.ratings and await self._may(reaction.user, reaction.chat.id):
+        if self._store.ratings and await self._clerk.may(reaction.user, reaction.chat.id):
             await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
-
-    async def _may(self, user: User | None, chat_id: int) -> bool:
-        """For what is done at once; who is blocked is seen by the desk for all that is written down."""
-        return user is not None and self._clerk.allows(user, chat_id) and not await self._desk.is_blocked(str(user.id))
 
 
 def _by_person(message: Message) -> bool:

@@ -26,9 +26,8 @@ from core.engine.prompt import Ints
 from core.model.kv import KV, take_pages
 
 log = logging.getLogger(__name__)
-LAYOUT = 2  # of the files; those of another one are computed again
 Arrays = dict[str, npt.NDArray[Any]]
-FORMAT = 3  # of the files; raise it when their arrays change
+FORMAT = 4  # of the files; raise it when their arrays change
 
 
 @dataclass(slots=True)
@@ -57,6 +56,11 @@ class Cache:
         entry = self._get(f"picture-{image_id}")
         return torch.from_numpy(entry.arrays["features"]) if entry else None
 
+    def has_picture(self, image_id: str) -> bool:
+        """Without reading it; what is damaged is found out by `picture`."""
+        name = f"picture-{image_id}"
+        return name in self._entries or (self._disk is not None and self._disk.has(name))
+
     def keep_picture(self, image_id: str, features: Tensor) -> None:
         self._put(f"picture-{image_id}", Entry({"features": features.numpy()}, None))
 
@@ -65,31 +69,37 @@ class Cache:
 
         The last row is never taken: its logits begin the answer.
         """
-        length, name = self._longest(rows[:-1])
-        entry = self._get(name) if length else None
-        if entry is None:
-            return 0
+        entry = None
+        while entry is None:  # a file that is gone or damaged is not found twice
+            length, name = self._longest(rows[:-1])
+            if not length:
+                return 0
+            entry = self._get(name)
         kv.rows[:, :, :length] = torch.from_numpy(entry.arrays["kv"][:, :, :length])
         kv.length = length
         return length
+
+    def reusable(self, rows: Ints) -> int:
+        """What `resume` would return, if all files are whole."""
+        return self._longest(rows[:-1])[0]
 
     def keep(self, rows: Ints, kv: KV) -> None:
         """Remember `kv`, computed from `rows`; what it continues is forgotten."""
         length = len(rows)
         name = f"rows-{hashlib.sha256(rows.tobytes()).hexdigest()}"
-        computed = kv.rows[:, :, :length]
-        kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):
                 self._drop(each)
+        computed = kv.rows[:, :, :length]
+        self._shrink(self.limit - 2 * computed.nbytes)  # while it is copied it is there twice
+        kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
         self._put(name, Entry({"kv": kept, "rows": rows}, rows))
 
-    def shrink(self, limit: int) -> None:
-        """Forget from memory until `limit` holds."""
-        while self.used > limit and self._entries:
-            _, entry = self._entries.popitem(last=False)
-            self.used -= entry.bytes
+    def resize(self, limit: int) -> None:
+        """Forget from memory until `limit` holds; it goes on to hold."""
+        self.limit = limit
+        self._shrink(limit)
 
     def close(self) -> None:
         if self._disk:
@@ -100,7 +110,7 @@ class Cache:
         for name, entry in self._entries.items():
             if entry.rows is not None:
                 best = max(best, (_common(entry.rows, rows), name))
-        for name, kept in (self._disk.rows if self._disk else {}).items():
+        for name, kept in (self._disk.rows.copy() if self._disk else {}).items():
             if (length := _common(kept, rows)) > best[0]:
                 best = (length, name)
         return best
@@ -125,7 +135,12 @@ class Cache:
         self._forget(name)
         self._entries[name] = entry
         self.used += entry.bytes
-        self.shrink(self.limit)
+        self._shrink(self.limit)
+
+    def _shrink(self, limit: int) -> None:
+        while self.used > limit and self._entries:
+            _, entry = self._entries.popitem(last=False)
+            self.used -= entry.bytes
 
     def _forget(self, name: str) -> None:
         if name in self._entries:
@@ -147,11 +162,14 @@ class Disk:
         self._limit = limit
         self._folder.mkdir(parents=True, exist_ok=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cache")
-        self.rows: dict[str, Ints] = {}  # of the conversations on disk
+        self.rows: dict[str, Ints] = {}  # of the conversations on disk; the writer's thread changes it too
         for path in self._folder.glob("rows-*.safetensors"):
             rows = self._rows_of(path)
             if rows is not None:
                 self.rows[path.stem] = rows
+
+    def has(self, name: str) -> bool:
+        return self._path(name).is_file()
 
     def read(self, name: str) -> Arrays | None:
         path = self._path(name)
@@ -161,7 +179,7 @@ class Disk:
                 known = (opened.metadata() or {}).get("seal")
             if known != self._seal(arrays):
                 raise ValueError("its content changed")
-            path.touch()  # the least recently used go first
+            os.utime(path)  # the least recently used go first
         except FileNotFoundError:
             self.rows.pop(name, None)
             return None
@@ -172,13 +190,11 @@ class Disk:
         return arrays
 
     def write(self, name: str, arrays: Arrays) -> None:
-        if "rows" in arrays:
-            self.rows[name] = arrays["rows"]
         self._writer.submit(self._write, name, arrays)
 
     def remove(self, name: str) -> None:
         self.rows.pop(name, None)
-        self._writer.submit(self._path(name).unlink, missing_ok=True)
+        self._writer.submit(self._unlink, self._path(name))
 
     def close(self) -> None:
         self._writer.shutdown()
@@ -198,32 +214,39 @@ class Disk:
     def _write(self, name: str, arrays: Arrays) -> None:
         """Whole or not at all, in the writer's thread. A full disk costs a computation later, not an answer now."""
         try:
-            handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
+            handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".safetensors.tmp")
             os.close(handle)
             try:
                 save_file(arrays, temporary, {"seal": self._seal(arrays)})
                 Path(temporary).replace(self._path(name))
             finally:
                 Path(temporary).unlink(missing_ok=True)
+            if "rows" in arrays:
+                self.rows[name] = arrays["rows"]
             self._make_room()
-        except OSError as error:
+        except (SafetensorError, OSError) as error:
             log.warning("%s was not kept on disk: %s", name, error)
 
     def _make_room(self) -> None:
         found = []
-        for path in self._root.rglob("*.safetensors"):
+        for path in self._root.rglob("*.safetensors*"):  # with what a process that was killed left half written
             status = path.stat()
             found.append((status.st_mtime, status.st_size, path))
         excess = sum(size for _, size, _ in found) - self._limit
         for _, size, path in sorted(found):
             if excess <= 0:
                 break
-            path.unlink(missing_ok=True)
+            self._unlink(path)
             excess -= size
+
+    def _unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        if path.parent == self._folder:
+            self.rows.pop(path.stem, None)
 
     def _seal(self, arrays: Arrays) -> str:
         """Of content, shapes and the model they belong to."""
-        seal = zlib.crc32(f"{LAYOUT} {self._identity}".encode())
+        seal = zlib.crc32(f"{FORMAT} {self._identity}".encode())
         for key in sorted(arrays):
             array = np.ascontiguousarray(arrays[key])
             seal = zlib.crc32(f"{key}{array.shape}{array.dtype}".encode(), seal)

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import psutil
 
+from core import machine, trace
 from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache, Disk
@@ -61,7 +62,7 @@ class Engine:
     async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
         """Answer the open last turn. Raises `BotError`; closing the generator frees the model before its next step."""
         outlet = Outlet()
-        request = Request(conversation, sampling, outlet.send)
+        request = Request(conversation, sampling, outlet.send, trace.current.get())
         self._worker.put(request)
         try:
             while True:
@@ -93,12 +94,14 @@ def _step_back() -> None:
     """
     sys.setswitchinterval(SWITCH_S)
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS  # the process may have one already
+        os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
 
 
 def budget(config: Config) -> int:
     """Bytes that model and conversations may take."""
-    return int(config.memory * 1e9) if config.memory else int(SHARE * psutil.virtual_memory().total)
+    return int(config.memory * 1e9) if config.memory else int(SHARE * machine.memory())
 
 
 def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> None:
@@ -113,11 +116,18 @@ def _load(config: Config) -> Worker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit * 1e9)
-    model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
+    try:
+        model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
+        kept = Disk(config.cache / "computed", model.identity, disk) if disk else None
+    except OSError as error:
+        raise OperatorError(
+            "What is computed cannot be kept in {folder} ({reason}): chown it, or set `cache` in [core.engine].",
+            folder=str(config.cache),
+            reason=str(error),
+        ) from error
     limit = _room(config, model)
-    cache = Cache(limit, Disk(config.cache / "computed", model.identity, disk) if disk else None)
     log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
-    return Worker(model, Tokenizer(checkpoint.folder), cache, limit, config.context_tokens, config.waiting)
+    return Worker(model, Tokenizer(checkpoint.folder), Cache(limit, kept), limit, config.context_tokens, config.waiting)
 
 
 def _room(config: Config, model: Model) -> int:

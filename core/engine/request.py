@@ -33,9 +33,10 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """`closed` is noticed before the next step."""
+    """`closed` is noticed before the next step; `trace` is the question's id in the log (`core.trace`)."""
 
     conversation: Conversation
     sampling: Sampling
     send: Callable[[Sent], None]
+    trace: str
     closed: threading.Event = field(default_factory=threading.Event)

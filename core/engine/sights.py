@@ -75,6 +75,10 @@ class Sights:
             self._features[name] = found
         return name in self._features
 
+    def expects(self, name: str) -> bool:
+        """Whether `known` will likely say so; reads nothing."""
+        return name in self._features or self._cache.has_picture(name)
+
     def features(self, name: str) -> Tensor:
         return self._features[name]
 

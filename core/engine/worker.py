@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
@@ -62,7 +63,7 @@ class Worker:
                 self._advance()
                 self._tell()
             except Exception as error:  # a bug: those who were being answered are told, the next ones are answered
-                log.exception("a step failed")
+                log.exception("a step failed", extra=_about(self._sequences))
                 self._fail(self._sequences, error)
         busy = Busy("The service is about to restart. Please ask again in a minute.", retry_after=60.0)
         self._fail(self._sequences, busy)
@@ -79,13 +80,16 @@ class Worker:
             if message is None:
                 return False
             idle = False
-            if isinstance(message, Image):
-                self._sights.look_ahead(message)
-                continue
             try:
-                self._take(message)
+                if isinstance(message, Image):
+                    self._sights.look_ahead(message)
+                else:
+                    self._take(message)
             except Exception as error:
-                message.send(error)
+                if isinstance(message, Image):  # nobody waits for it yet
+                    log.warning("a picture cannot be looked at ahead", exc_info=error)
+                else:
+                    message.send(error)
 
     def _take(self, request: Request) -> None:
         """Into the line. Raises `Busy` or `BadQuestion`."""
@@ -108,27 +112,31 @@ class Worker:
             generator=generator,
             request=request,
             clock=self._clock,
-            rows=len(prompt.ids),
-            patches=sum(map(self._sights.left, prompt.images.values())),
             since=now,
         )
+        self._plan(sequence, self._cache.reusable(prompt.keys), self._sights.expects)
         self._sequences.append(sequence)
         self._scheduler.add(sequence)
 
     def _admit(self) -> None:
         for sequence in self._scheduler.admit():
-            self._cache.shrink(max(0, self._scheduler.limit - self._scheduler.used))
+            self._cache.resize(self._scheduler.limit - self._scheduler.used)
             prompt = sequence.prompt
             sequence.kv = self._model.make_kv(sequence.bytes // self._model.row_bytes)
             sequence.reused = self._cache.resume(prompt.keys, sequence.kv)
-            sequence.rows = len(prompt.ids) - sequence.reused
-            needed = dict.fromkeys(span.image.id for span in prompt.spans if span.stop > sequence.reused)
-            sequence.missing = [name for name in needed if not self._sights.known(name)]
+            self._plan(sequence, sequence.reused, self._sights.known)
             sequence.new_pictures = len(sequence.missing)
             self._totals.pictures_reused += len(prompt.images) - len(sequence.missing)
             self._totals.tokens_reused += sequence.reused
-            sequence.patches = self._left(sequence)
             sequence.close_stage("queue_s")
+
+    def _plan(self, sequence: Sequence, reused: int, known: Callable[[str], bool]) -> None:
+        """What is left to compute behind its first `reused` rows, with pictures that are not `known`."""
+        prompt = sequence.prompt
+        sequence.rows = len(prompt.ids) - reused
+        needed = dict.fromkeys(span.image.id for span in prompt.spans if span.stop > reused)
+        sequence.missing = [name for name in needed if not known(name)]
+        sequence.patches = self._left(sequence)
 
     def _advance(self) -> None:
         begin = self._clock()
@@ -183,15 +191,16 @@ class Worker:
         try:
             done = self._computer.look(image, seconds)
         except Exception as error:
-            log.error("looking at a picture failed", exc_info=error)
+            log.error("looking at a picture failed", exc_info=error, extra=_about(waiting))
             self._fail(waiting, error)
             return
         for sequence in waiting if done else ():
             sequence.missing.remove(image.id)
-            if not sequence.missing:
+            if not sequence.missing and sequence.kv is not None:
                 sequence.close_stage("image_s")
         for sequence in self._sequences:
             sequence.patches = self._left(sequence)
+        self._release()
 
     def _left(self, sequence: Sequence) -> int:
         return sum(self._sights.left(sequence.prompt.images[name]) for name in sequence.missing)
@@ -214,12 +223,16 @@ class Worker:
         """Give its memory back."""
         self._scheduler.remove(sequence)
         self._sequences.remove(sequence)
+        self._release()
+
+    def _release(self) -> None:
+        """The features of pictures that nobody asks about; the cache has them."""
         self._sights.keep({name for each in self._sequences for name in each.prompt.images})
 
     def _keep(self, sequence: Sequence) -> None:
         """Remember what was computed for the next question."""
         kv = sequence.computed
-        self._cache.limit = max(0, self._scheduler.limit - self._scheduler.used)
+        self._cache.resize(self._scheduler.limit - self._scheduler.used)
         self._cache.keep(sequence.rows_with(self._prompter.closing)[: kv.length], kv)
         sequence.kv = None
 
@@ -230,3 +243,8 @@ class Worker:
             if sequence.told is None or sequence.told[0] != place or now - sequence.told[2] > TELL:
                 sequence.told = (place, seconds, now)
                 sequence.request.send(Waiting(place, seconds))
+
+
+def _about(sequences: Iterable[Sequence]) -> dict[str, str]:
+    """For a line of the log: the ids of its questions."""
+    return {"question": ",".join(each.request.trace for each in sequences) or "-"}

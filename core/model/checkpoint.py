@@ -37,21 +37,9 @@ class Checkpoint:
         if not folder.is_dir():
             folder = _cached_folder(name) or folder
         needed = [folder / "config.json", folder / "tokenizer.json"]
-        if not all(path.is_file() for path in needed) or not _weight_files(folder):
-            if Path(name).expanduser().is_dir() or name.count("/") != 1:
-                raise ModelMissing(
-                    "There is no whole model in {folder}: config.json, tokenizer.json and all of its safetensors files "
-                    "must lie there.",
-                    folder=str(folder),
-                )
-            raise ModelMissing(
-                "The model {name} is not on this machine, or not all of it. Fetch it with "
-                "`python -m bots model fetch {name}`, or download its files by hand from "
-                "https://huggingface.co/{name} into a folder and write that folder as `model` into [core.engine].",
-                name=name,
-            )
         try:
-            return cls(folder)
+            if all(path.is_file() for path in needed) and _weight_files(folder):
+                return cls(folder)
         except (SafetensorError, ValueError) as error:  # a download that broke off, or not JSON
             raise ModelMissing(
                 "The model in {folder} is damaged ({reason}). Fetch it again; what is whole is not downloaded twice.",
@@ -64,6 +52,18 @@ class Checkpoint:
                 folder=str(folder),
                 reason=str(error),
             ) from error
+        if Path(name).expanduser().is_dir() or name.count("/") != 1:
+            raise ModelMissing(
+                "There is no whole model in {folder}: config.json, tokenizer.json and all of its safetensors files "
+                "must lie there.",
+                folder=str(folder),
+            )
+        raise ModelMissing(
+            "The model {name} is not on this machine, or not all of it. Fetch it with "
+            "`python -m bots model fetch {name}`, or download its files by hand from "
+            "https://huggingface.co/{name} into a folder and write that folder as `model` into [core.engine].",
+            name=name,
+        )
 
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 import torch
 from torch import Tensor
 from transformers import Qwen3VLConfig
 
+from core import machine
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV
@@ -54,7 +54,7 @@ class Model:
         count = sum(parameter.numel() for parameter in empty.parameters())
         self.precision, self._kernel = choose(precision, count, cache)
         # A small model's products end before a second core has noticed that there is work.
-        threads = threads or (1 if count < SMALL else psutil.cpu_count(logical=False) or 1)
+        threads = threads or (1 if count < SMALL else machine.cores())
         self.dtype = torch.float32 if self.precision is Precision.FLOAT32 else torch.float16
         self.identity = f"{checkpoint.revision}-{self.precision}"
         torch.set_num_threads(threads)

@@ -5,6 +5,7 @@ int8: weights have one scale per output channel; activations are rounded to 13-1
 weights' own rounding.
 """
 
+import logging
 import os
 import tempfile
 import warnings
@@ -20,6 +21,7 @@ from core.errors import OperatorError
 from core.model.kernel import WIDTH, Kernel
 from core.model.precision import Precision
 
+log = logging.getLogger(__name__)
 PART = 8192  # channels quantized at once: a vocabulary of 150,000 in float32 would take more than a gigabyte
 LARGEST_SUM = 2**31 - 1
 PAGE = 4096  # bytes
@@ -128,8 +130,14 @@ class Foundry:
         try:
             return _read(path)
         except (SafetensorError, KeyError, OSError):  # not there, half a file, or another version's
-            _write(path, quantize(*read()))
-        return _read(path)
+            made = quantize(*read())
+        try:
+            _write(path, made)
+            return _read(path)
+        except (SafetensorError, OSError) as error:  # a full disk
+            log.warning("int8 weights are not kept, so the next start takes as long as this one: %s", error)
+            self._folder = None
+            return made
 
 
 def has_fbgemm() -> bool:

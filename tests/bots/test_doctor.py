@@ -69,7 +69,12 @@ async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         found = await findings(tmp_path, config(tmp_path, f"[bots.web]\nport = {taken.getsockname()[1]}\n"))
     assert found["web"].level is Level.WRONG
-    assert "in use" in found["web"].text
+    assert "another program has it" in found["web"].text
+
+
+async def test_a_page_on_ipv6_is_tried_there(tmp_path: Path) -> None:
+    found = await findings(tmp_path, config(tmp_path, '[bots.web]\nhost = "::1"\nport = 0\n'))
+    assert "family" not in found["web"].text  # whether this machine has IPv6 or not, the question is put in it
 
 
 async def test_a_page_that_is_open_to_everybody_is_noted(tmp_path: Path) -> None:

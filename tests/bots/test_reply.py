@@ -180,6 +180,16 @@ async def test_a_database_that_is_down_is_no_answer_but_a_reason_to_try_again() 
     assert "no memory" not in "".join(board.notes.values())
 
 
+async def test_a_placeholder_that_cannot_be_written_down_is_taken_away_again() -> None:
+    async def record(_: Sequence[str]) -> None:
+        raise StoreDown("no memory")
+
+    board = Board()
+    with pytest.raises(StoreDown):
+        await reply(stream(Piece("half"), pause=0.001), board, Voice("en"), (), record)
+    assert not board.notes
+
+
 @pytest.mark.parametrize(
     ("answer", "shown"),
     [

@@ -207,6 +207,38 @@ async def test_removing_a_picture_that_is_not_there_says_so() -> None:
         await bot.remove_picture("c", 7)
 
 
+def limited(**limits: int) -> tuple[Assistant, ScriptedEngine]:
+    engine = ScriptedEngine()
+    return Assistant(engine, MemoryHistory(), quota=Quota(QuotaConfig(**limits))), engine
+
+
+async def test_pictures_sent_ahead_count_for_the_person_who_sent_them() -> None:
+    bot, engine = limited(pictures_per_minute=3)
+    await bot.add_pictures("a", [image("red"), image("blue")], "ann")
+    await answer_of(bot.ask("a", Question("compare", (image("red"),)), "1", "ann"))
+    with pytest.raises(Busy, match="3 pictures a minute"):
+        await bot.add_pictures("b", [image("green"), image("white")], "ann")
+    assert len(engine.looked) == 2
+    await bot.add_pictures("b", [image("green"), image("white")], "bob")
+
+
+async def test_a_question_that_waits_for_its_conversation_counts_as_waiting() -> None:
+    bot, engine = limited(at_once=2)
+    engine.pause = 0.01
+    first, second = (asyncio.create_task(answer_of(bot.ask("c", Question("q"), key, "ann"))) for key in "12")
+    while not engine.running:
+        await asyncio.sleep(0)
+    with pytest.raises(Busy, match="earlier questions"):
+        await answer_of(bot.ask("c", Question("q"), "3", "ann"))
+    assert (await first).ending is (await second).ending is Ending.DONE
+
+
+async def test_an_answer_that_is_given_again_does_not_count() -> None:
+    bot, _ = limited(questions_per_minute=1)
+    first = await answer_of(bot.ask("c", Question("q"), "1"))
+    assert await answer_of(bot.ask("c", Question("q"), "1")) == first
+
+
 async def test_answers_follow_the_configured_sampling() -> None:
     engine = ScriptedEngine()
     bot = Assistant(engine, MemoryHistory(), Sampling(max_new_tokens=7))

@@ -1,5 +1,6 @@
 import io
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,13 @@ def fenced(*objects: object) -> str:
 )
 def test_boxes_are_read_and_their_json_is_not_shown(answer: str, text: str, boxes: tuple[Box, ...]) -> None:
     assert find_boxes(answer) == Grounding(text, boxes)
+
+
+@pytest.mark.parametrize("loop", [" ", "\n", "[ ", "``` ", '{"bbox_2d": [', '"bbox_2d"'])
+def test_an_answer_that_repeats_itself_takes_no_longer_than_its_length(loop: str) -> None:
+    begin = time.process_time()
+    assert find_boxes(f"Here:{loop * 5_000}x {json.dumps([CAT])}").boxes == (CAT_BOX,)
+    assert time.process_time() - begin < 0.5
 
 
 def test_other_json_is_left_alone() -> None:

@@ -8,7 +8,7 @@ from PIL import ImageChops, ImageStat
 
 from core import workers
 from core.conversation import Image
-from core.decoder import fit
+from core.decoder import ASPECT, fit
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
 from tests.core.files import GREEN, RED, Colour, busy, encoded, endless_jpeg, plain
@@ -97,12 +97,24 @@ async def test_a_picture_within_the_budget_keeps_its_size_and_a_larger_one_is_sh
 
 
 @pytest.mark.parametrize(
-    "size", [(1, 1), (640, 480), (2481, 3508), (4000, 3000), (20_000, 100), (100, 20_000), (9000, 9000)]
+    "size",
+    [
+        (1, 1),
+        (640, 480),
+        (2481, 3508),
+        (4000, 3000),
+        (20_000, 100),
+        (100, 20_000),
+        (40_000, 200),
+        (200, 40_000),
+        (9000, 9000),
+    ],
 )
 @pytest.mark.parametrize("tokens", [64, 1000, 16_384])
 def test_the_budget_is_kept_and_well_used_and_the_shape_with_it(size: tuple[int, int], tokens: int) -> None:
     width, height = fit(*size, tokens)
     assert width * height <= tokens * 1024 or min(width, height) == 32
+    assert max(width, height) <= ASPECT * min(width, height)
     if (width, height) == size:
         return
     assert width % 32 == height % 32 == 0

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from core.errors import StoreDown
 from core.inbox import Inbox, Message
 from tests.fakes import MemoryMailbox
@@ -20,6 +22,10 @@ class Desk:
         if messages[0].payload in self.failing:
             raise OSError("disk full")
         self.done.append([message.payload for message in messages])
+
+
+async def is_forget(payload: str) -> bool:
+    return payload == "forget"
 
 
 async def until_idle(inbox: Inbox, *conversations: str) -> None:
@@ -140,7 +146,7 @@ async def test_an_album_waits_until_its_platform_has_handed_over_everything() ->
 
 async def test_a_message_that_clears_goes_before_all_that_waits_and_ends_what_is_worked_on() -> None:
     desk, mailbox = Desk(), MemoryMailbox()
-    inbox = Inbox(mailbox, "telegram", desk.work, clears=lambda message: message.payload == "forget")
+    inbox = Inbox(mailbox, "telegram", desk.work, clears=is_forget)
     desk.gate.clear()
     for payload in ("first", "second"):
         await inbox.receive(payload, "c", payload)
@@ -151,11 +157,28 @@ async def test_a_message_that_clears_goes_before_all_that_waits_and_ends_what_is
     desk.gate.set()
     await until_idle(inbox, "c", "d")
     assert sorted(desk.done) == [["forget"], ["other"], ["third"]]
-    again = Inbox(mailbox, "telegram", desk.work, clears=lambda message: message.payload == "forget")
+    again = Inbox(mailbox, "telegram", desk.work, clears=is_forget)
     mailbox.finished -= {message.id for message in mailbox.messages if message.payload == "forget"}  # a crash
     desk.done.clear()
     await again.resume()
     await until_idle(again, "c")
+    assert desk.done == [["forget"]]
+
+
+async def test_while_nobody_knows_whether_a_message_clears_it_is_not_taken_in_and_comes_again() -> None:
+    desk, mailbox, down = Desk(), MemoryMailbox(), [StoreDown("no memory")]
+
+    async def clears(payload: str) -> bool:
+        if down:
+            raise down.pop()
+        return payload == "forget"
+
+    inbox = Inbox(mailbox, "telegram", desk.work, clears=clears)
+    with pytest.raises(StoreDown):
+        await inbox.receive("k", "c", "forget")
+    assert not mailbox.messages
+    assert await inbox.receive("k", "c", "forget")
+    await until_idle(inbox, "c")
     assert desk.done == [["forget"]]
 
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from core.page_ranges import Range, page_ranges
@@ -35,7 +37,15 @@ from core.page_ranges import Range, page_ranges
         ("最后两页", [(-2, -1)]),
         ("共10页,总价多少?", []),
         ("第二张图片里是什么?", []),
+        ("第一、第二张图，第 3\n页", [(3, 3)]),
     ],
 )
 def test_pages_are_found_in_words(text: str, ranges: list[Range]) -> None:
     assert page_ranges(text) == ranges
+
+
+@pytest.mark.parametrize("text", ["第一、" * 20_000, "第一," + " " * 40_000 + "x", "第一" + " " * 40_000 + "页"])
+def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
+    begin = time.process_time()
+    assert page_ranges(text) in ([], [(1, 1)])
+    assert time.process_time() - begin < 0.5

@@ -1,6 +1,8 @@
+from itertools import count
+
 import pytest
 
-from core.errors import Busy
+from core.errors import BadQuestion, Busy
 from core.quota import Config, Quota
 
 
@@ -17,9 +19,11 @@ def clock() -> Clock:
     return Clock()
 
 
+fresh = map(str, count())
+
+
 def asks(quota: Quota, person: str = "ann", pictures: int = 0) -> None:
-    with quota.admit(person, pictures):
-        pass
+    quota.count_question(person, [next(fresh) for _ in range(pictures)])
 
 
 def test_questions_a_minute_are_limited_and_the_answer_says_when_to_come_back(clock: Clock) -> None:
@@ -44,9 +48,29 @@ def test_pictures_a_minute_are_limited(clock: Clock) -> None:
     asks(quota, pictures=1)
 
 
-def test_more_pictures_at_once_than_a_minute_allows_are_refused(clock: Clock) -> None:
-    with pytest.raises(Busy, match="3 pictures"):
-        asks(Quota(Config(pictures_per_minute=3), clock), pictures=4)
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_more_pictures_at_once_than_a_minute_allows_are_refused_for_good(clock: Clock, before: int) -> None:
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    asks(quota, pictures=before)
+    with pytest.raises(BadQuestion, match="At most 3 pictures"):
+        asks(quota, pictures=4)
+
+
+def test_a_picture_counts_once_ahead_of_its_question_and_in_it(clock: Clock) -> None:
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    quota.count_pictures("ann", ["a", "b"])
+    quota.count_question("ann", ["b", "c"])
+    quota.count_question("ann", ["a", "b", "c"])
+    with pytest.raises(Busy, match="3 pictures a minute"):
+        quota.count_pictures("ann", ["d"])
+
+
+def test_a_question_that_is_refused_for_its_pictures_is_not_counted(clock: Clock) -> None:
+    quota = Quota(Config(questions_per_minute=1, pictures_per_minute=1), clock)
+    quota.count_pictures("ann", ["a"])
+    with pytest.raises(Busy, match="1 pictures"):
+        quota.count_question("ann", ["b"])
+    quota.count_question("ann", ["a"])
 
 
 def test_questions_a_day_are_limited(clock: Clock) -> None:
@@ -63,18 +87,19 @@ def test_questions_a_day_are_limited(clock: Clock) -> None:
 
 def test_only_so_many_questions_wait_at_once(clock: Clock) -> None:
     quota = Quota(Config(at_once=2), clock)
-    with quota.admit("ann", 0):
-        with quota.admit("ann", 0), pytest.raises(Busy, match="earlier questions"), quota.admit("ann", 0):
+    with quota.admit("ann"):
+        with quota.admit("ann"), pytest.raises(Busy, match="earlier questions"), quota.admit("ann"):
             pass
-        with quota.admit("ann", 0):
+        with quota.admit("ann"):
             pass
 
 
 def test_a_question_that_failed_gives_its_place_back(clock: Clock) -> None:
     quota = Quota(Config(at_once=1), clock)
-    with pytest.raises(ZeroDivisionError), quota.admit("ann", 0):
+    with pytest.raises(ZeroDivisionError), quota.admit("ann"):
         raise ZeroDivisionError
-    asks(quota)
+    with quota.admit("ann"):
+        pass
 
 
 def test_nobody_is_remembered_for_longer_than_a_day(clock: Clock) -> None:

@@ -20,6 +20,7 @@ INVOICE = [["Item", "Price"], ["Tea", "4.20"], ["Cake", "5"]]
         ("```html\n<TABLE>\n<TR><TD>Item</TD> <TD>Price</TD></TR><tr><td>Tea<td>4.20<tr><td>Cake<td>5", INVOICE),
         ("| 项目 | 价格 |\n|---|---|\n| **茶** | `4,20` |", [["项目", "价格"], ["茶", "4,20"]]),
         ("| a \\| b | c |\n|---|---|\n| 1<br>2 | |", [["a | b", "c"], ["1\n2", ""]]),
+        ("```csv\nItem,Price\rTea,4.20\r\nCake,5\r```", INVOICE),
         ('```csv\n"a, b",c\n"say ""hi""",d\n```', [["a, b", "c"], ['say "hi"', "d"]]),
     ],
 )

@@ -128,7 +128,7 @@ async def test_what_a_person_types_is_freed_of_slacks_markup(scene: Scene) -> No
     async with scene.bot():
         asked = scene.slack.says("is 1 &lt; 2 &amp; <https://x.org|x.org> by <@U9|bob> in <#C1|general>?", channel=DM)
         assert await scene.answer(asked, DM) == (
-            "Answer to 'is 1 < 2 & x.org by @bob in #general?' about [] after 0 turns."
+            "Answer to 'is 1 < 2 & x.org by @U9 in #general?' about [] after 0 turns."
         )
 
 
@@ -166,11 +166,12 @@ async def test_words_alone_are_commands(scene: Scene) -> None:
         root = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
         await scene.finished(root, channel=DM)
         replies = []
-        for word in ("remove 1", "pictures", "new", "stop", "forget"):
+        for word in ("remove", "remove 1", "pictures", "new", "stop", "forget"):
             before = len(await scene.finished(root, channel=DM))
             scene.slack.says(word, channel=DM, thread=root)
             replies.append(said((await scene.finished(root, before + 1, DM))[-1]))
         assert replies == [
+            "Say which picture: remove 2, for example.",
             "Picture 1 is removed.",
             "There are no pictures in this conversation yet.",
             "This is a new conversation. Send a picture and ask about it.",

@@ -2,15 +2,44 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from core.conversation import Image
+from core.errors import StoreDown
+from storage.store import Config as StoreConfig
+from storage.store import Store
 from tests.bots.slack.conftest import LONG, Scene, png
 from tests.bots.slack.server import once
 from tests.bots.slack.workspace import BOT, said
 
 ME = f"<@{BOT}>"
+
+
+class Hiccup(Store):
+    """Goes down once, at the method that `fails`."""
+
+    fails = ""
+
+    def _fail(self, method: str) -> None:
+        if method == self.fails:
+            self.fails = ""
+            raise StoreDown("My memory does not work at the moment.")
+
+    async def add_picture(self, conversation_id: str, image: Image) -> int:
+        self._fail("add_picture")
+        return await super().add_picture(conversation_id, image)
+
+    async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
+        self._fail("remember_file")
+        await super().remember_file(file, conversation_id, image_ids)
+
+    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
+        self._fail("record_sent")
+        await super().record_sent(message_id, sent)
 
 
 @pytest.mark.parametrize("copies", [2, 3])
@@ -154,6 +183,21 @@ async def test_new_messages_keep_slacks_pace_in_a_channel(scene: Scene) -> None:
             await scene.finished(thread)
     times = sorted(time for time, _ in scene.slack.workspace.posted)
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.2
+
+
+@pytest.mark.parametrize("method", ["add_picture", "remember_file", "record_sent"])
+async def test_a_memory_that_fails_once_loses_no_picture_and_leaves_no_second_message(
+    scene: Scene, tmp_path: Path, method: str
+) -> None:
+    scene.store = store = await Hiccup.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/hiccup.db"))
+    store.fails = method
+    async with scene.bot(streaming="edit"):
+        asked = scene.slack.says("look", (scene.slack.upload(png()),))
+        scene.slack.says(f"{ME} what is it?", thread=asked, user="U0BOB")
+        answers = await scene.finished(asked)
+        assert [said(answer) for answer in answers] == ["Answer to 'what is it?' about [1] after 0 turns."]
+    assert not store.fails
+    await store.close()
 
 
 # Deletions

@@ -32,6 +32,27 @@ async def test_forget_ends_what_runs_drops_what_waits_and_leaves_only_its_word(s
     assert len(scene.engine.asked) == 2
 
 
+async def test_who_is_blocked_cannot_make_the_bot_forget(scene: Scene) -> None:
+    async with scene.bot(admins=[BOSS]):
+        await scene.finished(scene.slack.says("block <@U0EVE>", channel=DM, user=BOSS), channel=DM)
+        scene.engine.pause = 0.1
+        asked = scene.ask()
+        while not scene.engine.running:
+            await asyncio.sleep(0.01)
+        scene.slack.says(f"{ME} forget", thread=asked, user="U0EVE")
+        assert await scene.answer(asked) == "Answer to 'what is it?' about [1] after 0 turns."
+
+
+async def test_who_is_blocked_cannot_have_an_answer_written_again(scene: Scene) -> None:
+    async with scene.bot(admins=[BOSS]):
+        await scene.finished(scene.slack.says("block <@U0EVE>", channel=DM, user=BOSS), channel=DM)
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.presses(*await scene.button(asked, "retry"), user="U0EVE")
+        await scene.finished(asked)
+    assert len(scene.engine.asked) == 1
+
+
 async def test_stats_are_for_admins(scene: Scene) -> None:
     async with scene.bot(admins=[BOSS]):
         asked = scene.slack.says("stats", channel=DM)
@@ -42,13 +63,16 @@ async def test_stats_are_for_admins(scene: Scene) -> None:
 
 async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(scene: Scene) -> None:
     async with scene.bot(admins=[BOSS]):
-        order = scene.slack.says("block <@U0EVE>", channel=DM, user=BOSS)
-        assert (await scene.answer(order, DM)).startswith("U0EVE is blocked")
-        ignored = scene.slack.says(f"{ME} one", user="U0EVE")
+        named = scene.slack.says("block @eve", channel=DM, user=BOSS)
+        assert (await scene.answer(named, DM)).startswith("Say who, by id or by a real mention")
+        order = scene.slack.says("block <@U0EVE1|eve>", channel=DM, user=BOSS)
+        said_so = "U0EVE1 is blocked and gets no answer any more. unblock U0EVE1 takes it back."
+        assert await scene.answer(order, DM) == said_so
+        ignored = scene.slack.says(f"{ME} one", user="U0EVE1")
         await scene.slack.settled()
         await scene.answer(scene.slack.says(f"{ME} two"))
         assert not scene.slack.workspace.answers("C0GENERAL", ignored)
-        order = scene.slack.says("unblock <@U0EVE>", channel=DM, user=BOSS)
-        assert await scene.answer(order, DM) == "U0EVE is not blocked any more."
-        assert (await scene.answer(scene.slack.says(f"{ME} three", user="U0EVE"))).startswith("Answer to 'three'")
+        order = scene.slack.says("unblock U0EVE1", channel=DM, user=BOSS)
+        assert await scene.answer(order, DM) == "U0EVE1 is not blocked any more."
+        assert (await scene.answer(scene.slack.says(f"{ME} three", user="U0EVE1"))).startswith("Answer to 'three'")
     assert [conversation.turns[-1].text for conversation in scene.engine.asked] == ["two", "three"]

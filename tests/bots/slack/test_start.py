@@ -63,6 +63,16 @@ async def test_a_token_that_is_revoked_while_the_bot_runs_ends_it_and_keeps_the_
         assert (await scene.answer(asked, "D0ANN")).startswith("Answer to")
 
 
+@pytest.mark.parametrize("admins", [[], ["U0ANN"]])
+async def test_an_empty_list_is_warned_of_where_nobody_is_answered(
+    scene: Scene, caplog: pytest.LogCaptureFixture, admins: list[str]
+) -> None:
+    async with scene.bot(allow=[], admins=admins):
+        asked = scene.slack.says("what is it?", channel="D0ANN")
+        assert (await scene.answer(asked, "D0ANN")).startswith("Answer to") == bool(admins)
+    assert ("nobody is answered" in caplog.text) == (not admins)
+
+
 async def test_slack_being_away_at_the_start_is_waited_for(scene: Scene) -> None:
     left = [3]
 
@@ -131,5 +141,6 @@ def test_the_manifest_asks_for_exactly_what_the_bot_uses() -> None:
     assert manifest["settings"]["socket_mode_enabled"] is True
     assert manifest["settings"]["interactivity"]["is_enabled"] is True
     assert [shortcut["callback_id"] for shortcut in manifest["features"]["shortcuts"]] == [SHORTCUT]
+    assert "commands" in manifest["oauth_config"]["scopes"]["bot"]  # which shortcuts need
     assert "agent_view" in manifest["features"]
     assert "assistant_view" not in manifest["features"]

@@ -49,11 +49,12 @@ async def test_the_status_line_says_what_happens_and_goes_away(scene: Scene) -> 
 
 async def test_where_there_is_no_status_line_a_message_says_it(scene: Scene) -> None:
     scene.slack.workspace.status_line = False
-    scene.engine.pause = 0.05
+    scene.engine.pause = 0.5
     async with scene.bot():
         asked = scene.ask()
         _, message = await scene.button(asked, "stop")
-        assert said(message) != ""
+        assert said(message).startswith(("You are number 1 in line", "Looking at picture 1 of 1"))
+        scene.engine.pause = 0.0
         assert (await scene.answer(asked)).startswith("Answer to")
     assert not scene.slack.workspace.calls["chat.startStream"]
     assert scene.slack.workspace.calls["assistant.threads.setStatus"] == 1

@@ -73,7 +73,7 @@ def test_what_is_streamed_stays_a_beginning(text: str, more: str) -> None:
     ("slack", "text"),
     [
         ("<@U0BOT> what is it?", "what is it?"),
-        ("<@U0BOT|pictures> hi <@U1|ann> and <@U2>", "hi @ann and @U2"),
+        ("<@U0BOT|pictures> hi <@U1|ann> and <@U2>", "hi @U1 and @U2"),
         ("see <#C1|general> <!here|here> <!subteam^S1|@team>", "see #general @here @team"),
         ("<https://x.org/a?b=1&amp;c|the page> <https://y.org> <mailto:a@b.c|a@b.c>", "the page https://y.org a@b.c"),
         ("1 &lt; 2 &amp;&amp; 3 &gt; 2, &amp;lt;", "1 < 2 && 3 > 2, &lt;"),

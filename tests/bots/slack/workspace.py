@@ -15,8 +15,8 @@ Json = dict[str, Any]
 TEAM, BOT, BOT_ID, APP = "T0TEAM", "U0BOT", "B0BOT", "A0APP"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-1-good", "xapp-1-good", "s3cret"
 SCOPES = (
-    "app_mentions:read assistant:write channels:history chat:write files:read files:write groups:history im:history "
-    "mpim:history reactions:read users:read"
+    "app_mentions:read assistant:write channels:history chat:write commands files:read files:write groups:history "
+    "im:history mpim:history reactions:read users:read"
 ).split()
 NEEDED = {
     "chat.postMessage": "chat:write",

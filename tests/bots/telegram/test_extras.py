@@ -79,6 +79,28 @@ async def test_a_conversation_can_be_exported(running: BotApi, ann: Chatting) ->
         assert "One" in archive.read("transcript.md").decode()
 
 
+BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a line"}]'
+
+
+async def test_a_drawn_strip_too_long_for_a_photo_comes_as_a_file(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.script = lambda _: BOXES
+    ann.person.sends_file(photo(size=(1600, 32), kind="PNG"), "strip.png", "image/png", "Where?")
+    await until(lambda: files(ann))
+    assert files(ann)[0]["document"]["file_name"] == "picture-1.png"
+
+
+async def test_a_file_that_telegram_does_not_take_leaves_a_word_and_no_stop_button(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.script = lambda _: BOXES
+    running.world.refused_media = {"photo", "document"}
+    _, lost = await ann.answers(ann.person.shows(photo(), "Where?"), count=2)
+    assert lost["text"] == "picture-1.png could not be sent: Telegram does not take it."
+    assert "reply_markup" not in lost
+
+
 async def test_a_file_is_shown_once_through_trouble(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
     await ann.answer(ann.person.shows(photo(), "One"))
     left: list[Fault] = ["drop after", "500"]

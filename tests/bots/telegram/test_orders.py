@@ -86,6 +86,19 @@ async def test_a_stranger_in_a_group_cannot_make_the_bot_forget(
         assert (await team.answer(question)).startswith("Answer to 'one'")
 
 
+async def test_who_is_blocked_cannot_make_the_bot_forget(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    team, eve, boss = (Chatting(Person(telegram, telegram.world.chat(-5), user_id=user)) for user in (7, 8, ADMIN))
+    async with service(telegram, tmp_path, engine, admins=[ADMIN]):
+        await boss.answer(boss.person.says("/block 8"))
+        engine.pause = 0.1
+        question = team.person.says("@picture_bot one")
+        await until(lambda: engine.running)
+        eve.person.says("/forget")
+        assert (await team.answer(question)).startswith("Answer to 'one'")
+
+
 async def test_stats_are_for_admins(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, boss: Chatting
 ) -> None:
@@ -110,8 +123,10 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
     async with service(telegram, tmp_path, engine, **settings):
         said = eve.person.says("@picture_bot one")
         await eve.answer(said)
+        named = await boss.answer(boss.person.says("/block @eve"))
+        assert named == "Say who, by id: /block 12345, or reply to them with /block."
         order = boss.person.says("/block 8") if by == "id" else boss.person.says("/block", reply_to=said)
-        assert (await boss.answer(order)).startswith("8 is blocked")
+        assert await boss.answer(order) == "8 is blocked and gets no answer any more. /unblock 8 takes it back."
         ignored = eve.person.says("@picture_bot two")
         await boss.answer(boss.person.says("@picture_bot three"))
     async with service(telegram, tmp_path, engine, **settings):  # a restart changes nothing

@@ -5,11 +5,12 @@ from pathlib import Path
 from PIL import Image as PilImage
 
 from core.conversation import Image
+from core.errors import Busy
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, describe
 
 
 def colour(image: Image) -> str:
@@ -239,6 +240,60 @@ async def test_a_failed_answer_offers_another_try(running: BotApi, ann: Chatting
     await until(lambda: ann.chat.by_bot()[-1]["text"] == "well")
     assert engine.asked[-1].turns[-1].text == "What is this?"
     assert len(engine.asked[-1].turns[-1].pictures) == 1
+
+
+FULL = Busy("Too many questions are waiting already. Please ask again in a minute.")
+
+
+async def test_a_refused_album_is_tried_again_with_all_its_pictures(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.script = lambda _: FULL
+    ann.person.shows(photo("red"), album="a")
+    captioned = ann.person.shows(photo("green"), "Compare", album="a")
+    [refused] = await ann.answers(captioned)
+    assert refused["text"] == str(FULL)
+    engine.script = describe
+    ann.person.presses(refused)
+    await until(lambda: ann.chat.by_bot()[-1]["text"] == "Answer to 'Compare' about [1, 2] after 0 turns.")
+
+
+async def test_a_question_stopped_before_it_began_is_tried_again_with_all_its_pictures(running: BotApi) -> None:
+    chat = running.world.chat(-100)
+    picture = Person(running, chat, user_id=8).shows(photo())
+    team = Chatting(Person(running, chat, user_id=7))
+    running.trouble = lambda method: "500" if method == "getFile" else None
+    question = team.person.says("@picture_bot what is this?", reply_to=picture)
+    await until(chat.by_bot)
+    team.person.presses(chat.by_bot()[0])
+    await until(lambda: running.callback_answers)
+    running.trouble = lambda method: None
+    [stopped] = await team.answers(question)
+    assert stopped["text"] == "(stopped)"
+    team.person.presses(stopped)
+    await until(lambda: chat.by_bot()[-1]["text"] == "Answer to 'what is this?' about [1] after 0 turns.")
+
+
+async def test_a_refused_reply_in_a_group_is_tried_again_without_a_mention(
+    running: BotApi, engine: ScriptedEngine
+) -> None:
+    team = Chatting(Person(running, running.world.chat(-100), user_id=7))
+    [answer] = await team.answers(team.person.shows(photo(), "@picture_bot what is this?"))
+    engine.script = lambda _: FULL
+    [refused] = await team.answers(team.person.says("And now?", reply_to=answer))
+    engine.script = describe
+    team.person.presses(refused)
+    await until(lambda: team.chat.by_bot()[-1]["text"].startswith("Answer to 'And now?'"))
+
+
+async def test_a_refusal_is_never_taken_for_the_question_that_is_gone(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.script = lambda _: FULL
+    [refused] = await ann.answers(ann.person.shows(photo(), "What is this?"))
+    ann.person.presses({name: value for name, value in refused.items() if name != "reply_to_message"})
+    await until(lambda: ann.chat.by_bot()[-1]["text"].startswith("Send a picture with your question"))
+    assert len(engine.asked) == 1
 
 
 async def test_strangers_learn_how_to_be_let_in_and_nothing_else(

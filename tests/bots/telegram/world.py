@@ -1,9 +1,12 @@
 """Chats, people and messages as Telegram keeps them, and what it refuses to do to them."""
 
+import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from PIL import Image as PilImage
 
 Json = dict[str, Any]
 BOT: Json = {
@@ -80,6 +83,7 @@ class World:
     files: dict[str, bytes] = field(default_factory=dict)
     crowded: int = 0  # writes that came too early
     refused_styles: set[str] = field(default_factory=set)
+    refused_media: set[str] = field(default_factory=set)
 
     def chat(self, chat_id: int, type: str | None = None, forum: bool = False) -> Chat:
         if chat_id not in self.chats:
@@ -159,6 +163,10 @@ class World:
             raise refuse("message to edit not found")
         if len(caption.encode("utf-16-le")) // 2 > 1024:
             raise refuse("message caption is too long")
+        if kind == "photo":
+            _check_photo(data)
+        if kind in self.refused_media:
+            raise refuse(f"not enough rights to send {kind}s to the chat")
         self.write(chat)
         for key in ("text", "entities", "caption", "photo", "document", "reply_markup"):
             message.pop(key, None)
@@ -204,6 +212,14 @@ class World:
                 raise refuse("message to be replied not found")
             return {}
         return {"reply_to_message": {key: value for key, value in replied.items() if key != "reply_to_message"}}
+
+
+def _check_photo(data: bytes) -> None:
+    if len(data) > 10 << 20:
+        raise refuse("file is too big for a photo; the maximum size is 10485760 bytes")
+    width, height = PilImage.open(io.BytesIO(data)).size
+    if width + height > 10_000 or max(width, height) > 20 * min(width, height):
+        raise refuse("PHOTO_INVALID_DIMENSIONS")
 
 
 def _check_entity(entity: Json, units: bytes) -> None:

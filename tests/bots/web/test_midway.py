@@ -1,7 +1,7 @@
 """The page when somebody goes away, changes their mind or meets an error while something is on its way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -95,7 +95,7 @@ async def test_a_question_waits_for_its_picture_and_stays_when_that_is_refused(
 async def test_an_answer_stays_when_another_one_fails_and_the_same_can_be_tried_again(
     browser: Browser, tmp_path: Path
 ) -> None:
-    answers = iter(["Answer 1", RuntimeError("no"), "Answer 2"])
+    answers: Iterator[str | Exception] = iter(["Answer 1", RuntimeError("no"), "Answer 2"])
     engine = ScriptedEngine(script=lambda _: next(answers))
     async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await choose(page, "red")

@@ -1,5 +1,7 @@
 """What is kept is found again, exactly; what is damaged, foreign or too much is not trusted or kept."""
 
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,82 @@ def test_the_folder_stays_below_its_limit(tmp_path: Path) -> None:
     assert again.picture("p19") is not None
     assert again.picture("p0") is None
     again.close()
+
+
+def test_a_smaller_limit_goes_on_to_hold(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    kept = make_kv(5)
+    size = kept.rows[:, :, :5].nbytes
+    cache.keep(rows(1, 2, 3, 4, 5), kept)
+    cache.resize(size - 1)
+    cache.close()
+    assert cache.used == 0
+    assert cache.resume(rows(1, 2, 3, 4, 5, 6), make_kv()) == 5
+    assert cache.used <= size - 1
+
+
+def test_room_is_made_before_a_conversation_is_copied() -> None:
+    size = make_kv(5).rows[:, :, :5].nbytes
+    entry = size + rows(1, 2, 3, 4, 5).nbytes
+    cache = Cache(3 * entry, None)
+    for first in range(3):
+        cache.keep(rows(first, 2, 3, 4, 5), make_kv(5))
+    assert cache.used == 2 * entry  # beside the one in memory that the last was copied from
+    assert cache.reusable(rows(0, 2, 3)) == 0
+
+
+def test_a_shorter_beginning_is_taken_when_the_file_of_the_longest_is_gone(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, limit=0)
+    cache.keep(rows(1, 2, 3, 4), make_kv(4))
+    cache.keep(rows(1, 2, 9), make_kv(3))
+    cache.close()
+    again = open_cache(tmp_path, limit=0)
+    max(tmp_path.rglob("rows-*"), key=lambda path: path.stat().st_size).unlink()
+    assert again.reusable(rows(1, 2, 3, 4, 5)) == 4
+    assert again.resume(rows(1, 2, 3, 4, 5), make_kv()) == 2
+    assert again.reusable(rows(1, 2, 3, 4, 5)) == 2
+    again.close()
+
+
+def test_a_conversation_that_memory_has_no_room_for_is_found_once_it_is_written(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, limit=0)
+    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.resume(rows(1, 2, 3, 4), make_kv())  # maybe too early
+    cache.close()
+    assert cache.resume(rows(1, 2, 3, 4), make_kv()) == 3
+
+
+def test_what_had_to_leave_the_folder_is_not_looked_for_any_more(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, "model-1", 0)
+    cache = Cache(0, disk)
+    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.close()
+    assert disk.rows == {}
+
+
+def test_what_a_killed_process_left_half_written_counts_and_goes_first(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, disk=20_000)
+    (folder,) = tmp_path.iterdir()
+    left = folder / "tmpabc.safetensors.tmp"
+    left.write_bytes(bytes(15_000))
+    os.utime(left, (1, 1))
+    cache.keep_picture("cat", torch.zeros(1, 40, 50))  # 8,000 bytes
+    cache.close()
+    assert [path.name for path in folder.iterdir()] == ["picture-cat.safetensors"]
+
+
+def test_a_full_disk_costs_no_answer_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = open_cache(tmp_path)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most[1]))
+    try:
+        cache.keep_picture("cat", torch.zeros(1, 40, 50))
+        cache.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert "picture-cat was not kept on disk" in caplog.text
+    assert cache.picture("cat") is not None
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import UnidentifiedImageError
 
+from core import trace
 from core.assistant import Sampling
 from core.conversation import Ending, Looking, Piece, Waiting
 from core.engine import Config
@@ -198,6 +199,13 @@ async def test_too_little_memory_is_said_at_the_start(start: Start) -> None:
             pass
 
 
+async def test_a_cache_that_cannot_be_made_is_said_at_the_start(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OperatorError, match=r"cannot be kept in .*file.*set `cache`"):
+        async with start(cache=tmp_path / "file"):
+            pass
+
+
 async def test_an_open_answer_is_busy_when_the_engine_closes(start: Start) -> None:
     async with start() as engine:
         running = asyncio.create_task(read(engine, ask("Write."), Sampling(max_new_tokens=4000)))
@@ -214,6 +222,27 @@ async def test_a_picture_that_cannot_be_read_fails_only_its_own_question(start: 
         with pytest.raises(UnidentifiedImageError):
             await read(engine, ask("What?", broken), GREEDY)
         assert (await good)[0].text
+
+
+async def test_a_picture_that_cannot_be_looked_at_ahead_keeps_nobody_from_an_answer(start: Start) -> None:
+    strip = make_image(1, 32, 32 * 223)
+    async with start() as engine:
+        await engine.look(strip)
+        with pytest.raises(BadQuestion, match="too long and narrow"):
+            await asyncio.wait_for(read(engine, ask("What?", strip), GREEDY), 5)
+        assert (await asyncio.wait_for(read(engine, ask("What?"), GREEDY), 5))[0].text
+
+
+async def test_what_the_model_thread_logs_carries_the_id_of_its_question(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace.begin("telegram:1:17")
+    name = trace.current.get()
+    async with start() as engine:
+        with pytest.raises(UnidentifiedImageError):
+            await read(engine, ask("What?", replace(make_image(1), data=b"not a PNG")), GREEDY)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert vars(record)["question"] == name
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows a thread's priority")

@@ -1,5 +1,6 @@
 """Quantized products are close, with numbers, and their cache survives crashes."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -141,6 +142,23 @@ def test_half_written_int8_weights_are_made_again(kernel: Kernel, tmp_path: Path
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_full_disk_does_not_keep_int8_weights_from_working(
+    kernel: Kernel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, weight, bias, _ = case(3)
+    foundry = Foundry(Precision.INT8, kernel, tmp_path)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most[1]))
+    try:
+        made = [foundry.linear(name, lambda: (weight, bias))(x) for name in "ab"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert torch.equal(made[0], Int8Linear(kernel, quantize(weight, bias))(x))
+    assert torch.equal(made[0], made[1])
+    assert caplog.text.count("int8 weights are not kept") == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("precision", "kl"), [("float32", 1e-7), ("float16", 1e-4), ("int8", 2e-2)])
 def test_a_model_stays_close_to_transformers(
     tiny: Path, reference: Reference, tmp_path: Path, precision: str, kl: float
@@ -179,4 +197,12 @@ def test_a_half_downloaded_model_is_missing(tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, copy)
     (copy / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1-of-2.safetensors"}}')
     with pytest.raises(ModelMissing):
+        Checkpoint.find(str(copy))
+
+
+def test_an_index_that_was_cut_off_is_said_to_be_damaged(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    (copy / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1-of')
+    with pytest.raises(ModelMissing, match="is damaged"):
         Checkpoint.find(str(copy))

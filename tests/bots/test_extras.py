@@ -1,0 +1,31 @@
+"""What goes with an answer, without a platform."""
+
+from collections.abc import AsyncGenerator
+
+from bots.draft import File
+from bots.extras import Wishes, shown
+from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
+from core.voice import Voice
+
+BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]'
+
+
+async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
+    broken = Picture(1, Image("id", b"no picture", 64, 48, original_size=(64, 48)))
+    answer = Answer(f"Here it is: {BOXES}", Ending.DONE)
+
+    async def events() -> AsyncGenerator[Event]:
+        yield Piece(answer.text)
+        yield answer
+
+    async def turn() -> Turn:
+        return Turn("where is the cat?", (broken,), answer)
+
+    async def pictures() -> tuple[Picture, ...]:
+        return (broken,)
+
+    seen: list[Event | File] = []
+    async for event in shown(events(), turn, pictures, Wishes(files=True, receipt=False), (), Voice("en")):
+        seen.append(event)
+    assert seen[-1] == Answer("Here it is:", Ending.DONE)
+    assert not any(isinstance(event, File) for event in seen)
