@@ -159,9 +159,9 @@ async def test_pages_of_a_pdf_heic_and_tiff_are_read(door: str, demo: Engine, tm
     heic = io.BytesIO()
     pillow_heif.from_pillow(pages[0]).save(heic, quality=90)
     documents = (
-        ("What is the price on page 3?", Sent("a.pdf", "application/pdf", bound(pages, "PDF", resolution=200)), (3, 3)),
+        ("Page 3: what is the price?", Sent("a.pdf", "application/pdf", bound(pages, "PDF", resolution=200)), (3, 3)),
         (TOTAL, Sent("a.heic", "image/heic", heic.getvalue()), (1, 1)),
-        ("Which quarter is the highest on page 2?", Sent("a.tiff", "image/tiff", bound(pages, "TIFF")), (2, 3)),
+        ("Page 2: which quarter is the highest?", Sent("a.tiff", "image/tiff", bound(pages, "TIFF")), (2, 3)),
     )
     async with visit(door, demo, tmp_path) as (_, guest):
         turns: list[tuple[str, tuple[Image | bytes, ...]]] = []

@@ -21,7 +21,8 @@ def test_a_pdf_is_read_here_too_and_what_is_left_out_is_said(tmp_path: Path) -> 
 
 def test_one_ctrl_c_ends_a_download() -> None:
     script = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
 import bots.fetch
 def slow(name, source):
     print("begun", flush=True)
