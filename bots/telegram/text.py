@@ -102,7 +102,7 @@ def _mentions(text: str) -> list[Entity]:
 def _literal(markdown: str) -> str:
     """The same Markdown with a backslash before what a renderer would drop or change: HTML, link definitions, and
     numbers of lists that do not count up."""
-    markdown = re.sub(r"^([ >]*)(?=\[[^\]\n]+\]:)", r"\1\\", markdown, flags=re.MULTILINE)
+    markdown = re.sub(r"^((?:[ >\t]|[-+*] |\d{1,9}[.)] )*)(?=\[[^\]\n]+\]:)", r"\1\\", markdown, flags=re.MULTILINE)
     for _ in range(50):
         places = _dropped(markdown)
         if not places:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.hostile import DOORS, MORE, send_hostile_files
 
-FILES = 6
+FILES = 4
 
 
 @pytest.mark.timeout(600)

@@ -34,7 +34,6 @@ DARK = {"color_scheme": "dark"}
 WALKS: dict[str, tuple[Hand, dict[str, Any]]] = {
     "by mouse in the dark": (Hand.MOUSE, DARK),
     "by keyboard": (Hand.KEYBOARD, {"locale": "zh-CN"}),
-    "on a phone": (Hand.FINGER, PHONE),
     "on a phone in the dark": (Hand.FINGER, {**PHONE, **DARK, "locale": "zh-CN"}),
 }
 
