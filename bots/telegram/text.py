@@ -123,6 +123,8 @@ def _dropped(markdown: str) -> set[int]:
         match event:
             case {"InlineHtml": _} | {"Start": "HtmlBlock"}:
                 places.add(data.index(b"<", start, end))
+            case {"InlineMath": _} if b"<" in data[start:end]:  # the renderer may see prices there, and HTML between
+                places.add(start)
             case {"Start": {"List": number}}:
                 lists.append(number)
             case {"End": {"List": _}}:

@@ -72,6 +72,7 @@ def test_plain_words_come_back_whole(lines: list[str]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @example("- [1]: A\n\n7. [1]: B\n\n> - [1]: C")
+@example("$0 <A> 0$0")
 @given(ANSWERS)
 def test_no_letter_of_an_answer_is_lost_to_its_formatting(answer: str) -> None:
     answer = answer.replace("``` ", "` ")  # what follows a fence is its language, which is not shown
@@ -82,7 +83,7 @@ def test_no_letter_of_an_answer_is_lost_to_its_formatting(answer: str) -> None:
     for letter in letters("".join(told(split(answer)))):
         if letter in missing:
             missing.remove(letter)
-    assert not missing
+    assert not missing, ascii(answer)
 
 
 def test_formatting_becomes_entities() -> None:

@@ -113,7 +113,7 @@ async def test_a_picture_is_removed_only_after_it_was_confirmed(browser: Browser
     async with service(tmp_path) as web, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "What?")
-        await expect(page.locator(".answered .prose")).to_be_visible()
+        await expect(page.locator(".actions")).to_be_visible()
         await page.get_by_role("button", name="Show picture 1").press("Enter")
         await expect(page.locator("#viewer").get_by_role("button", name="Close")).to_be_focused()
         await page.get_by_role("button", name="Remove from the conversation").press("Enter")
