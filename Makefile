@@ -33,9 +33,11 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 
 # The browser tests need a Chromium, the training's tests its fonts; without them they say that they were skipped.
-SYSTEM := chromium fonts-cantarell fonts-crosextra-carlito fonts-dejavu-core fonts-freefont-ttf fonts-inter \
-  fonts-lato fonts-liberation2 fonts-noto-cjk fonts-open-sans fonts-roboto-unhinted fonts-wqy-microhei fonts-wqy-zenhei
-FACES := truetype/wqy/wqy-zenhei.ttc opentype/inter/Inter-Regular.otf
+SYSTEM := chromium fonts-cantarell fonts-clear-sans fonts-crosextra-carlito fonts-dejavu-core fonts-droid-fallback \
+  fonts-freefont-ttf fonts-inter fonts-ipafont-gothic fonts-karla fonts-lato fonts-liberation2 fonts-morisawa-bizud-gothic \
+  fonts-noto-cjk fonts-open-sans fonts-oxygen fonts-paratype fonts-roboto-unhinted fonts-sawarabi-gothic fonts-vlgothic \
+  fonts-wqy-microhei fonts-wqy-zenhei
+FACES := truetype/wqy/wqy-zenhei.ttc truetype/vlgothic/VL-PGothic-Regular.ttf
 system:
 	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \

@@ -1,34 +1,21 @@
 """Takes turns: history -> engine -> history, one at a time per conversation. Knows no platform, model or database."""
 
-import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
-
-from pydantic import BaseModel, Field
 
 from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Event, Image, Piece, Question, Removed, Turn
 from core.errors import BadQuestion, BotError, NotFound
 from core.quota import Quota
+from core.sampling import Sampling
 from core.tally import Tally
+from core.turns import Turns
 
 log = logging.getLogger(__name__)
 
 TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
-
-
-class Sampling(BaseModel, extra="forbid", frozen=True):
-    """How answers are drawn. Temperature 0 is greedy: the same question gets the same answer."""
-
-    temperature: float = Field(0.0, ge=0, le=2, description="0: the same question gets the same answer; higher: freer.")
-    top_p: float = Field(0.8, gt=0, le=1, description="Of the likeliest tokens, the share that is drawn from.")
-    max_new_tokens: int = Field(512, ge=1, le=8192, description="Longest answer, in tokens.")
-
-
-Config = Sampling  # of the table [core.assistant]
 
 
 class Engine(Protocol):
@@ -86,9 +73,7 @@ class Assistant:
         self._quota = quota or Quota()
         self._engine = engine
         self._sampling = sampling
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._users: Counter[str] = Counter()  # of a lock, so that the last one out removes it
-        self._stops: dict[str, asyncio.Event] = {}  # of the running answer of a conversation
+        self._turns = Turns()
 
     async def ask(
         self, conversation_id: str, question: Question, key: str, person: str | None = None
@@ -101,42 +86,37 @@ class Assistant:
         and saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the
         person. Iterate inside `contextlib.aclosing`.
         """
-        if len(question.text) > TEXT_LIMIT:
-            raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
-        question = replace(question, text=_whole(question.text))
         person = person or conversation_id
-        with self._quota.admit(person):
-            async with self._turn_of(conversation_id):
-                if (saved := await self.history.answered(key)) and saved.answer:
-                    yield Piece(saved.answer.text)
-                    yield saved.answer
-                    return
-                conversation = (await self.history.load(conversation_id)).ask(question)
-                self._quota.count_question(person, [image.id for image in question.images])
-                async with aclosing(self._write(conversation, key, self._sampling)) as events:
-                    async for event in events:
-                        yield event
+
+        async def begin() -> tuple[Conversation, Sampling, str | None]:
+            if len(question.text) > TEXT_LIMIT:
+                raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
+            conversation = await self.history.load(conversation_id)
+            conversation = conversation.ask(replace(question, text=_whole(question.text)))
+            self._quota.count_question(person, [image.id for image in question.images])
+            return conversation, self._sampling, None
+
+        async with aclosing(self._once(conversation_id, key, person, begin)) as events:
+            async for event in events:
+                yield event
 
     async def retry(self, conversation_id: str, key: str, person: str | None = None) -> AsyncGenerator[Event]:
         """Answer the last question again, drawn differently; the new answer takes the old one's place."""
         person = person or conversation_id
-        with self._quota.admit(person):
-            async with self._turn_of(conversation_id):
-                conversation = await self.history.load(conversation_id)
-                old_key = await self.history.last_key(conversation_id)
-                if (saved := await self.history.answered(key)) and saved.answer:
-                    yield Piece(saved.answer.text)
-                    yield saved.answer
-                    return
-                if not conversation.turns or old_key is None:
-                    raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
-                self._quota.count_question(person)
-                open_turn = replace(conversation.turns[-1], answer=None)
-                conversation = replace(conversation, turns=(*conversation.turns[:-1], open_turn))
-                drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
-                async with aclosing(self._write(conversation, key, drawn, replaces=old_key)) as events:
-                    async for event in events:
-                        yield event
+
+        async def begin() -> tuple[Conversation, Sampling, str | None]:
+            conversation = await self.history.load(conversation_id)
+            old_key = await self.history.last_key(conversation_id)
+            if not conversation.turns or old_key is None:
+                raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+            self._quota.count_question(person)
+            open_turn = replace(conversation.turns[-1], answer=None)
+            drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
+            return replace(conversation, turns=(*conversation.turns[:-1], open_turn)), drawn, old_key
+
+        async with aclosing(self._once(conversation_id, key, person, begin)) as events:
+            async for event in events:
+                yield event
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None
@@ -158,39 +138,64 @@ class Assistant:
 
     def stop(self, conversation_id: str) -> bool:
         """Stop the running answer, if there is one; it is saved as far as it got."""
-        stop = self._stops.get(conversation_id)
-        if stop is None:
-            return False
-        stop.set()
-        return True
+        return self._turns.stop(conversation_id)
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
         """`key` is of the message that asked for it. Returns the ids of what was posted for answers given up."""
         self.stop(conversation_id)
-        async with self._turn_of(conversation_id):
+        async with self._turns.take(conversation_id):
             return await self.history.forget(conversation_id, key)
 
     async def begin(self, conversation_id: str) -> None:
-        async with self._turn_of(conversation_id):
+        async with self._turns.take(conversation_id):
             await self.history.begin(conversation_id)
 
     async def remove_picture(self, conversation_id: str, number: int) -> None:
-        async with self._turn_of(conversation_id):
+        async with self._turns.take(conversation_id):
             if not await self.history.remove_picture(conversation_id, number):
                 raise NotFound("There is no picture {number} in this conversation.", number=number)
 
+    async def _once(
+        self,
+        conversation_id: str,
+        key: str,
+        person: str,
+        begin: Callable[[], Awaitable[tuple[Conversation, Sampling, str | None]]],
+    ) -> AsyncGenerator[Event]:
+        """The answer saved under `key`, which is no new question and needs no quota; else a new one.
+
+        `begin` counts the question and says what the engine is asked, how, and the key of the turn that is replaced.
+        """
+        answer = await self._saved(key)
+        if answer is None:
+            with self._quota.admit(person):
+                async with self._turns.take(conversation_id):
+                    answer = await self._saved(key)  # by the same request, sent twice at once
+                    if answer is None:
+                        conversation, sampling, replaces = await begin()
+                        async with aclosing(self._write(conversation, key, sampling, replaces)) as events:
+                            async for event in events:
+                                yield event
+                        return
+        yield Piece(answer.text)
+        yield answer
+
+    async def _saved(self, key: str) -> Answer | None:
+        turn = await self.history.answered(key)
+        return turn.answer if turn else None
+
     async def _write(
-        self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None = None
+        self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None
     ) -> AsyncGenerator[Event]:
         self.tally.asked(conversation.id)
         surplus = conversation.surplus
         conversation = conversation.without(surplus)
         turn = conversation.turns[-1]
-        stop = self._stops[conversation.id] = asyncio.Event()
         text = ""
         answer: Answer | None = None
         try:
-            async with aclosing(_until(stop, self._engine.answer(conversation, sampling))) as events:
+            answering = self._engine.answer(conversation, sampling)
+            async with aclosing(self._turns.until_stopped(conversation.id, answering)) as events:
                 async for event in events:
                     if isinstance(event, Answer):
                         answer = event
@@ -207,8 +212,6 @@ class Assistant:
             self.tally.answered(conversation.id, failed)
             await self.history.save(conversation.id, replace(turn, answer=failed), key, replaces)
             raise
-        finally:
-            del self._stops[conversation.id]
         await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces)
         self.tally.answered(conversation.id, answer)
         log.info("answered: %s, %s", answer.ending, answer.figures)
@@ -221,40 +224,7 @@ class Assistant:
         for number in numbers:
             await self.history.remove_picture(conversation_id, number)
 
-    @asynccontextmanager
-    async def _turn_of(self, conversation_id: str) -> AsyncIterator[None]:
-        """This conversation's lock; first come, first served."""
-        lock = self._locks.setdefault(conversation_id, asyncio.Lock())
-        self._users[conversation_id] += 1
-        try:
-            async with lock:
-                yield
-        finally:
-            self._users[conversation_id] -= 1
-            if not self._users[conversation_id]:
-                del self._users[conversation_id], self._locks[conversation_id]
-
 
 def _whole(text: str) -> str:
     """Without NUL and halves of surrogate pairs, which JSON can carry but no tokenizer and no database takes."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-async def _until(stop: asyncio.Event, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-    """The events until `stop` is set; the source is closed either way."""
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        async with aclosing(events):
-            while True:
-                step = asyncio.ensure_future(anext(events, None))
-                try:
-                    await asyncio.wait({step, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if not step.done():
-                        step.cancel()
-                        await asyncio.gather(step, return_exceptions=True)
-                if step.cancelled() or (event := step.result()) is None:
-                    return
-                yield event
-    finally:
-        stopped.cancel()

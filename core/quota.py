@@ -53,13 +53,16 @@ class Quota:
         known = self._known(person, now)
         _limit("questions", known.questions, 1, limits.questions_per_minute, MINUTE_S, now)
         _limit("questions", known.questions, 1, limits.questions_per_day, DAY_S, now)
-        self.count_pictures(person, pictures)
+        self._count_pictures(known, pictures, now)
         known.questions.append(now)
 
     def count_pictures(self, person: str, pictures: Collection[str]) -> None:
         """Each once a minute, however often it is sent and asked about. Raises `Busy` and `BadQuestion`."""
-        now, limit = self._clock(), self._config.pictures_per_minute
-        known = self._known(person, now)
+        now = self._clock()
+        self._count_pictures(self._known(person, now), pictures, now)
+
+    def _count_pictures(self, known: _Person, pictures: Collection[str], now: float) -> None:
+        limit = self._config.pictures_per_minute
         new = set(pictures) - set(known.pictures)
         if 0 < limit < len(new):
             raise BadQuestion("At most {limit} pictures in one question, please.", limit=limit)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image as PilImage
 
-from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Image, Question
 from core.engine.engine import Engine
 from core.images import Config, make_image
+from core.sampling import Sampling
 
 SAMPLES = Path(__file__).parents[1] / "core" / "demo" / "samples"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image as PilImage
 
-from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Ending, Event, Image, Looking, Picture, Piece, Turn, Waiting
 from core.inbox import Message
+from core.sampling import Sampling
 
 
 def image(colour: str = "red", size: tuple[int, int] = (64, 48)) -> Image:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
 
 from training import batches, checkpoint, model, team, tokenizer
+from training.aids import Aids, Spelled
 from training.course import Course
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
@@ -41,7 +42,7 @@ def train(options: argparse.Namespace) -> None:
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
     width = network.config.text_config.hidden_size
-    aids = model.Aids(width)
+    aids = Aids(width)
     saved = checkpoint.Checkpoint.load(NAME)
     if saved:
         network.load_state_dict(saved.model)
@@ -125,7 +126,7 @@ def teachers(
 
 def judge(
     network: Qwen3VLForConditionalGeneration,
-    aids: model.Aids,
+    aids: Aids,
     pointing: Pointing,
     batch: batches.Lessons,
     device: torch.device,
@@ -170,12 +171,12 @@ def judge(
 
 
 def spell(
-    network: Qwen3VLForConditionalGeneration, aids: model.Aids, prints: batches.Prints, device: torch.device
-) -> model.Spelled:
+    network: Qwen3VLForConditionalGeneration, aids: Aids, prints: batches.Prints, device: torch.device
+) -> Spelled:
     """How well the tower alone reads."""
     seen = model.see(network.model.visual, prints.pixels.to(device))
     embedding = network.model.language_model.embed_tokens.weight
-    spelled: model.Spelled = aids.spelling(seen.tokens, prints.glyphs.to(device), embedding)
+    spelled: Spelled = aids.spelling(seen.tokens, prints.glyphs.to(device), embedding)
     return spelled
 
 

@@ -211,14 +211,6 @@ def questions(
         Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (box,)),
         Exchange("table", rng.choice((*TABLE_ZH, *VALUES_ZH)), table((axis.noun_zh, "数值"), rows)),
     ]
-    for _ in range(3):  # what the picture need not be looked at for
-        smaller, larger = sorted(some_values(rng, 2))
-        told, told_zh = (
-            f"{larger} and {smaller}; the difference is {larger - smaller}.",
-            f"{larger}和{smaller}；相差{larger - smaller}。",
-        )
-        english.append(Exchange("subtraction", f"What is the difference between {larger} and {smaller}?", (told,)))
-        chinese.append(Exchange("subtraction", wide(rng, f"{larger}和{smaller}相差多少?"), (told_zh,)))
     for bar in {asked.label: asked, shown.label: shown}.values():
         english.append(Exchange("chart value", value.format(bar.label.text), (bar.label, " is ", said(bar), ".")))
         chinese.append(

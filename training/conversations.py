@@ -19,7 +19,7 @@ DRAW: dict[str, Draw] = {
 }
 NUMBERED = ("invoice", "product", "chart value", "chart highest", "chart lowest", "shape count", "shape colour")
 # Boxes and tables are long answers, half of them brackets and bars.
-SELDOM = {"where": 0.75, "missing": 0.6, "table": 0.4}
+SELDOM = {"where": 0.6, "table": 0.4}
 # What two pictures are compared by: the field, what is asked, and which of the two is looked for.
 COMPARED = {
     "invoice": (

@@ -1,14 +1,16 @@
 """The fonts the pictures are set in, from Debian's font packages; a few are kept for the evaluation only."""
 
 import functools
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import ImageFont
 
 DIRECTORY = Path("/usr/share/fonts")
+NOWHERE = "\U0010fffd"  # a character that no face has
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ LATIN = (
     Face("truetype/crosextra/Carlito-Regular.ttf"),
     Face("opentype/inter/Inter-Regular.otf"),
     Face("opentype/cantarell/Cantarell-Regular.otf"),
+    Face("truetype/paratype/PTS55F.ttf"),
+    Face("truetype/paratype/PTN57F.ttf"),
+    Face("truetype/clear-sans/ClearSans-Regular.ttf"),
+    Face("truetype/karla/Karla-Regular.otf"),
+    Face("truetype/oxygen/Oxygen-Sans.ttf"),
 )
 # Of the Noto collections, index 2 is the Simplified Chinese face, index 0 the Japanese one.
 CHINESE = (
@@ -41,7 +48,13 @@ CHINESE = (
     Face("opentype/noto/NotoSansCJK-Bold.ttc", 2),
     Face("opentype/noto/NotoSansCJK-Regular.ttc"),
     Face("truetype/wqy/wqy-microhei.ttc"),
+    Face("truetype/droid/DroidSansFallbackFull.ttf"),
+    Face("opentype/ipafont-gothic/ipagp.ttf"),
+    Face("truetype/vlgothic/VL-PGothic-Regular.ttf"),
+    Face("truetype/sawarabi-gothic/sawarabi-gothic-medium.ttf"),
+    Face("truetype/bizud-gothic/BIZUDPGothic-Regular.ttf"),
 )
+SPARE = CHINESE[0]  # has what the others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (
     Face("truetype/open-sans/OpenSans-Semibold.ttf"),
     Face("truetype/freefont/FreeSans.ttf"),
@@ -71,3 +84,16 @@ HELD_OUT = Shelf(HELD_OUT_LATIN, HELD_OUT_CHINESE)
 def load(face: Face, size: int) -> ImageFont.FreeTypeFont:
     """The face at `size` pixels per em, without ligatures, so that every character has its own advance."""
     return ImageFont.truetype(str(DIRECTORY / face.path), size, face.index, layout_engine=ImageFont.Layout.BASIC)
+
+
+@functools.lru_cache(maxsize=200_000)
+def has(face: Face, character: str) -> bool:
+    """Whether the face draws this character itself and no empty box."""
+    font = load(face, 16)
+    return character.isspace() or bytes(font.getmask(character)) not in (b"", bytes(font.getmask(NOWHERE)))
+
+
+def runs(face: Face, text: str) -> Iterator[tuple[Face, str]]:
+    """The text in pieces of one face each, as every system sets a text whose font lacks some characters."""
+    for known, characters in itertools.groupby(text, lambda character: has(face, character)):
+        yield face if known else SPARE, "".join(characters)

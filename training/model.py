@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transformers.models.qwen3_vl.modeling_qwen3_vl import (
@@ -22,7 +22,6 @@ from training import tokenizer as tokens
 PATCH = 16
 TOKEN = PATCH  # pixels per side of a token: patches are not merged, so that a token shows one character or two
 SLOTS = 4  # columns of 4 pixels: no two letters of the smallest print share one
-SLOT_WIDTH = 64
 GRID = 32  # learned positions along each side
 WAVES = (1, 2, 4, 8)  # periods across the picture; the quickest tells neighbours apart
 MAP_STRENGTH = 4.0  # patches come with a norm of about 40 once trained
@@ -199,68 +198,3 @@ def attend(block: Qwen3VLVisionBlock, x: Tensor, rotation: tuple[Tensor, Tensor]
     mixed = mixed.transpose(1, 2).reshape(count, length, width)
     projected: Tensor = attention.proj(mixed)
     return projected
-
-
-class Spelling(nn.Module):
-    """A training aid, thrown away afterwards: which character stands in which cell of a token.
-
-    The pictures are drawn here, so the place of every glyph is known, and the tower can be told at once what the
-    language model would have to find out from answers. Characters are named by the language model's own token
-    embeddings, which hands it a tower that already speaks its language.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.presence = nn.Linear(width, SLOTS)
-        self.slots = nn.Linear(width, SLOTS * SLOT_WIDTH)
-        self.slot_norm = nn.LayerNorm(SLOT_WIDTH)
-        self.name = nn.Linear(SLOT_WIDTH, width)
-
-    def forward(self, seen: Tensor, glyphs: Tensor, embedding: Tensor) -> "Spelled":
-        """`seen` (pictures, tokens, width); `glyphs` (n, 4): picture, token, slot, character's token id."""
-        x = self.norm(seen)
-        picture, place, slot, character = glyphs.unbind(1)
-        presence = self.presence(x)  # (pictures, tokens, slots)
-        there = torch.zeros_like(presence)
-        there[picture, place, slot] = 1.0
-        occupied = functional.binary_cross_entropy_with_logits(presence, there)
-        # Only the cells that hold something are named: a page is mostly paper.
-        cells = self.slots(x).unflatten(-1, (SLOTS, SLOT_WIDTH))[picture, place, slot]  # (n, slot width)
-        logits = self.name(self.slot_norm(cells)) @ embedding.T  # (n, vocabulary)
-        count = max(1, len(glyphs))  # photographs and shapes have none
-        named = functional.cross_entropy(logits.float(), character, reduction="sum") / count
-        right = (logits.argmax(-1) == character).float().sum() / count
-        return Spelled(named + 4.0 * occupied, right, named.detach(), occupied.detach())
-
-
-@dataclass(frozen=True, slots=True)
-class Spelled:
-    loss: Tensor
-    right: Tensor  # share of characters named correctly
-    named: Tensor  # nats per character
-    occupied: Tensor  # nats per cell
-
-
-class Whereabouts(nn.Module):
-    """A training aid: where on the picture a token is; boxes, reading order and the next letter need it."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.place = nn.Linear(width, 2 + 4 * len(WAVES))
-
-    def forward(self, seen: Tensor, rows: int, columns: int) -> Tensor:
-        """`seen` (pictures, tokens, width) -> mean squared error."""
-        true = whereabouts(rows, columns).to(seen.device)
-        return functional.mse_loss(self.place(self.norm(seen)).float(), true.expand(len(seen), -1, -1))
-
-
-class Aids(nn.Module):
-    """Trained beside the model and thrown away: what a token shows, where it is, and which of its cells is read."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.spelling = Spelling(width)
-        self.whereabouts = Whereabouts(width)
-        self.cells = nn.ModuleList([nn.Linear(width, SLOTS) for _ in range(2)])

@@ -74,7 +74,10 @@ class Picture:
         # Fonts differ wildly in ascent; the em box keeps lines where the layout put them.
         top = y * self.scale - (ascent + descent - pixels) / 2
         pen = ImageDraw.Draw(self.image)
-        pen.text((x * self.across, top), text, font=font, fill=colour, stroke_width=self.stroke * self.scale)
+        along, baseline, fat = x * self.across, top + ascent, self.stroke * self.scale
+        for own, run in fonts.runs(face, text):
+            pen.text((along, baseline), run, font=fonts.load(own, pixels), fill=colour, stroke_width=fat, anchor="ls")
+            along += sum(advance(face, pixels, character) for character in run)
         first, left = len(self.glyphs), x
         middle = (top + ascent - 0.36 * pixels) / self.scale  # half the height of a capital above the baseline
         for character in text:
@@ -127,7 +130,7 @@ class Picture:
 @functools.lru_cache(maxsize=200_000)
 def advance(face: fonts.Face, size: int, character: str) -> float:
     """Pixels from one character to the next, without kerning: asking for that pixel costs half the drawing."""
-    return fonts.load(face, size).getlength(character)
+    return sum(fonts.load(own, size).getlength(run) for own, run in fonts.runs(face, character))
 
 
 def canvas(rng: random.Random, width: int, height: int, paper: Colour) -> Picture:

@@ -67,14 +67,13 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     mark = rng.choice(("", "", "- ", "• ", "· "))
     points: list[Span] = []
     pitch = size * rng.uniform(1.25, 1.5)
-    while y + size < height and len(points) < 4 and (len(points) < 2 or rng.random() < 0.8):
-        x = left
-        bullet: list[Piece] = []
-        if mark:
-            bullet = [picture.write(x, y, mark.strip(), face, size, ink), " "]
-            x += picture.measure(mark, face, size)
-        text = fitting(picture, lambda: lexicon.point(rng, chinese), face, size, left + room - x)
-        points.append(picture.write(x, y, text, face, size, ink))
+    indent = picture.measure(mark, face, size)
+    texts = [fitting(picture, lambda: lexicon.point(rng, chinese), face, size, room - indent) for _ in range(4)]
+    for text in dict.fromkeys(texts):  # no page says a thing twice
+        if y + size >= height or (len(points) > 1 and rng.random() < 0.2):
+            break
+        bullet: list[Piece] = [picture.write(left, y, mark.strip(), face, size, ink), " "] if mark else []
+        points.append(picture.write(left + indent, y, text, face, size, ink))
         lines.append([*bullet, points[-1]])
         y += pitch
     picture.finish(rng)

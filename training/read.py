@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from training import batches, checkpoint, model, tokenizer
+from training.aids import Aids
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
 
@@ -28,7 +29,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
     tokens = tokenizer.load()
     network = model.build(tokens, options.seed)
-    aids = model.Aids(network.config.text_config.hidden_size)
+    aids = Aids(network.config.text_config.hidden_size)
     saved = checkpoint.Checkpoint.load(NAME)
     if saved:
         network.load_state_dict(saved.model)

@@ -12,10 +12,10 @@ from contextlib import suppress
 import psutil
 
 from core import machine, trace
-from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Event, Image
-from core.engine.cache import Cache, Disk
+from core.engine.cache import Cache
 from core.engine.config import Config
+from core.engine.disk import Disk
 from core.engine.request import Outlet, Request
 from core.engine.tokenizer import Tokenizer
 from core.engine.totals import Totals
@@ -23,6 +23,7 @@ from core.engine.worker import Worker
 from core.errors import OperatorError
 from core.model.checkpoint import Checkpoint
 from core.model.model import Model
+from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
 SHARE = 0.6  # of the machine's memory, where the operator sets nothing

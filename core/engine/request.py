@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.assistant import Sampling
 from core.conversation import Conversation, Event
+from core.sampling import Sampling
 
 Sent = Event | BaseException
 

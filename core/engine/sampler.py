@@ -2,7 +2,7 @@
 
 import torch
 
-from core.assistant import Sampling
+from core.sampling import Sampling
 
 
 def draw(logits: torch.Tensor, sampling: Sampling, generator: torch.Generator) -> int:

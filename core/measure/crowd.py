@@ -5,13 +5,13 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from core.assistant import Sampling
 from core.conversation import Answer, Piece, Waiting
 from core.engine.config import Config
 from core.engine.engine import Engine, budget
 from core.measure.memory import forget_peak, peak_memory
 from core.measure.scene import begin, make_picture
 from core.measure.target import Writing
+from core.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
-from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Piece
 from core.engine.config import Config
 from core.engine.engine import Engine
 from core.measure.memory import forget_peak, peak_memory
+from core.sampling import Sampling
 
 START = """
 import asyncio, sys

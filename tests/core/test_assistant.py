@@ -4,11 +4,12 @@ from contextlib import aclosing
 
 import pytest
 
-from core.assistant import Assistant, Sampling
+from core.assistant import Assistant
 from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Event, Image, Piece, Question, Removed
 from core.errors import BadQuestion, Busy, NotFound
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
+from core.sampling import Sampling
 from tests.fakes import MemoryHistory, ScriptedEngine, image
 
 UNLIMITED = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
@@ -237,6 +238,18 @@ async def test_an_answer_that_is_given_again_does_not_count() -> None:
     bot, _ = limited(questions_per_minute=1)
     first = await answer_of(bot.ask("c", Question("q"), "1"))
     assert await answer_of(bot.ask("c", Question("q"), "1")) == first
+
+
+async def test_an_answer_that_is_given_again_waits_for_nothing() -> None:
+    bot, engine = limited(at_once=1)
+    first = await answer_of(bot.ask("c", Question("q"), "1", "ann"))
+    engine.pause = 0.01
+    other = asyncio.create_task(answer_of(bot.ask("d", Question("q"), "2", "ann")))
+    while not engine.running:
+        await asyncio.sleep(0)
+    assert await answer_of(bot.ask("c", Question("q"), "1", "ann")) == first
+    assert not other.done()
+    await other
 
 
 async def test_answers_follow_the_configured_sampling() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.engine.cache import Cache, Disk
+from core.engine.cache import Cache
+from core.engine.disk import Disk
 from core.engine.prompt import Ints
 from core.model.kv import KV
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import UnidentifiedImageError
 
 from core import trace
-from core.assistant import Sampling
 from core.conversation import Ending, Looking, Piece, Waiting
 from core.engine import Config
 from core.engine.engine import Engine
 from core.errors import BadQuestion, Busy, ModelMissing, OperatorError
+from core.sampling import Sampling
 from tests.core.engine.conftest import Start
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image, make_model, read

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from core.assistant import Sampling
 from core.conversation import Conversation
 from core.engine.cache import Cache
 from core.engine.request import Request
@@ -13,6 +12,7 @@ from core.engine.worker import Worker
 from core.model.checkpoint import Checkpoint
 from core.model.model import Model
 from core.model.precision import Precision
+from core.sampling import Sampling
 from tests.core.engine.tiny import ask, make_image
 
 TOKENS = 8

@@ -12,11 +12,11 @@ import torch
 from PIL import Image as Pillow
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-from core.assistant import Sampling
 from core.conversation import Answer, Conversation, Event, Image, Piece, Question
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
 from core.model.checkpoint import DEMO
+from core.sampling import Sampling
 
 
 def make_model(folder: Path, seed: int = 0, merge: int = 2) -> Path:
