@@ -30,6 +30,7 @@ from core.voice import Voice
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
+FILE_LIMIT = 50_000_000  # bytes, https://core.telegram.org/bots/api#senddocument
 TYPING_S = 4.0  # Telegram shows it for five seconds
 
 
@@ -146,9 +147,10 @@ class TelegramDraft:
         """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice.
 
         What Telegram does not take as a photo goes as a file: over 10 MB, over 10,000 pixels of width and height
-        together, one side more than 20 times the other.
+        together, one side more than 20 times the other. What is too large for a file is not uploaded.
         """
-        for kind in (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,):
+        kinds = (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,)
+        for kind in kinds if len(file.data) <= FILE_LIMIT else ():
             media = kind(file.data, caption=file.caption or None, filename=file.name)
             try:
                 await self._edit(sent, partial(self._bot.edit_message_media, media))

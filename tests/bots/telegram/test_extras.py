@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2
+import pytest
 
+from bots.telegram import draft
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.server import BotApi, Fault
 from tests.bots.telegram.world import Json
@@ -99,6 +101,15 @@ async def test_a_file_that_telegram_does_not_take_leaves_a_word_and_no_stop_butt
     _, lost = await ann.answers(ann.person.shows(photo(), "Where?"), count=2)
     assert lost["text"] == "picture-1.png could not be sent: Telegram does not take it."
     assert "reply_markup" not in lost
+
+
+async def test_a_file_too_large_for_telegram_is_not_uploaded(
+    running: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ann.answer(ann.person.shows(photo(), "One"))
+    monkeypatch.setattr(draft, "FILE_LIMIT", 100)
+    assert (await ann.answer(ann.person.says("/export"))).endswith("could not be sent: Telegram does not take it.")
+    assert not files(ann)
 
 
 async def test_a_file_is_shown_once_through_trouble(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
