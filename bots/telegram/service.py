@@ -79,8 +79,8 @@ def _connections(size: int, timeout: float) -> HTTPXRequest:
 
 
 async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
-    """The commands' menu, in English for everybody and in Chinese for who speaks it; admins see theirs in their own
-    chats with the bot. A courtesy: failing is fine."""
+    """The commands' menu, in English for everybody and in the other languages for who speaks them; admins see theirs in
+    their own chats with the bot. A courtesy: failing is fine."""
     for language in (None, *LANGUAGES[1:]):
         voice = Voice(language)
         commands = [
