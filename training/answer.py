@@ -78,11 +78,13 @@ def train(options: argparse.Namespace) -> None:
     while step < options.answer_steps:
         decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.answer_steps))
         rate = options.rate * min(1.0, (step + 1) / 100) * decay
-        batch, crammed = next(lessons)
+        batch, crammed, drill = next(lessons)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, values = judge(network, aids, pointing, batch, device)
             page = spell(network, aids, crammed, device)
-            loss, values = loss + 0.5 * page.loss, values | {"crammed": page.right.detach()}
+            reckoned, sums = reckon(network, drill, device)
+            loss = loss + 0.5 * page.loss + 0.5 * reckoned
+            values = values | {"crammed": page.right.detach(), "sums": sums}
         torch.autograd.backward(loss)
         learned = [*network.parameters(), *aids.parameters()]
         team.add_up(p.grad if p.grad is not None else torch.zeros_like(p) for p in learned)
@@ -168,6 +170,19 @@ def judge(
         "placed": placed,
     }
     return loss, {name: value.detach() for name, value in values.items()}
+
+
+def reckon(
+    network: Qwen3VLForConditionalGeneration, drill: batches.Sums, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Nats per token of the results, and the share of sums that are right."""
+    ids, results = drill.ids.to(device), drill.results.to(device)
+    hidden = network.model.language_model(input_ids=ids, use_cache=False).last_hidden_state
+    wanted = results[:, 1:]
+    logits = network.lm_head(hidden[:, :-1][wanted]).float()
+    right = torch.ones_like(wanted)
+    right[wanted] = logits.argmax(-1) == ids[:, 1:][wanted]
+    return functional.cross_entropy(logits, ids[:, 1:][wanted]), right.all(1).float().mean()
 
 
 def spell(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
@@ -16,6 +17,7 @@ from training.conversations import Desk, Turn
 from training.model import SLOTS, TOKEN
 from training.pictures import Glyph, Picture, Span
 from training.subject import Named, Spot
+from training.sums import Sum
 
 Batch = TypeVar("Batch")
 # What prints alike is read as one: the wide yuan sign as the narrow one, the small bullet as the large.
@@ -69,6 +71,14 @@ class Lessons:
     places: Tensor  # (3, conversations, length): frame, row and column of Qwen3-VL's rotary positions
     here: Tensor  # (n, 4): conversation, a quoted token, the image token that shows it, the cell of that token
     there: Tensor  # (n, 4): the same, for the token before the quoted one, which has to find it
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Questions without pictures, padded on the right to one length."""
+
+    ids: Tensor  # (sums, length)
+    results: Tensor  # (sums, length) bool: tokens that have to be found
 
 
 class Writer:
@@ -154,6 +164,18 @@ class Writer:
             script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(digits))]
             script.add(digits, answer=True)
         script.add(self.spell(rest), answer=True)
+
+    def sums(self, drawn: Sequence[Sum]) -> Sums:
+        start, rows, results = self.special("<|im_start|>"), [], []
+        for each in drawn:
+            asked = [start, *self.spell(f"user\n{each.question}"), self.end, *self.spell("\n")]
+            told = [*asked, start, *self.spell("assistant\n" + each.told)]
+            found = self.spell(each.result)
+            rows.append(torch.tensor(told + found))
+            results.append(torch.tensor([False] * len(told) + [True] * len(found)))
+        return Sums(
+            pad_sequence(rows, batch_first=True, padding_value=self.padding), pad_sequence(results, batch_first=True)
+        )
 
     def lessons(self, scripts: Sequence["Script"]) -> Lessons:
         length = max(len(script.ids) for script in scripts)

@@ -8,7 +8,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from training import fonts, pages, sums, words
-from training.batches import Lessons, Prints, Script, Writer, prints
+from training.batches import Lessons, Prints, Script, Sums, Writer, prints
 from training.conversations import Desk, Turn, about_one, one_after_the_other, side_by_side
 
 
@@ -39,18 +39,17 @@ GRADES = (
 )
 
 
-SUMS = 2  # at the end of every conversation
 PAGES = 32  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
 
 
-class Course(IterableDataset[tuple[Lessons, Prints]]):
+class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
     """Endless batches for a course that is `done` (0 to 1) and advances by `pace` per batch and process."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, tokens: int, seed: int, done: float, pace: float) -> None:
         self.writer = Writer(tokenizer)
         self.tokens, self.seed, self.done, self.pace = tokens, seed, done, pace
 
-    def __iter__(self) -> Iterator[tuple[Lessons, Prints]]:
+    def __iter__(self) -> Iterator[tuple[Lessons, Prints, Sums]]:
         worker = get_worker_info()
         rng = random.Random(f"course {self.seed} {self.done} {worker.id if worker else 0}")
         pace = self.pace * (worker.num_workers if worker else 1)
@@ -61,7 +60,7 @@ class Course(IterableDataset[tuple[Lessons, Prints]]):
             place = done if rng.random() < 0.92 else rng.uniform(0, min(done, 1.0))
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
             for lessons in self.shelf(rng, grade, lexicon):
-                yield lessons, self.cram(rng, lexicon)
+                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng))
                 done += pace
 
     def cram(self, rng: random.Random, lexicon: words.Lexicon) -> Prints:
@@ -86,11 +85,6 @@ class Course(IterableDataset[tuple[Lessons, Prints]]):
 
 
 def conversation(rng: random.Random, desk: Desk, kinds: dict[str, float], double: bool) -> list[Turn]:
-    """One about pictures, and at its end a few sums."""
-    return talk(rng, desk, kinds, double) + [Turn((), sums.exchange(rng)) for _ in range(SUMS)]
-
-
-def talk(rng: random.Random, desk: Desk, kinds: dict[str, float], double: bool) -> list[Turn]:
     def kind() -> str:
         return rng.choices(list(kinds), list(kinds.values()))[0]
 

@@ -53,6 +53,9 @@ CHINESE = (
     Face("truetype/vlgothic/VL-PGothic-Regular.ttf"),
     Face("truetype/sawarabi-gothic/sawarabi-gothic-medium.ttf"),
     Face("truetype/bizud-gothic/BIZUDPGothic-Regular.ttf"),
+    Face("truetype/smiley-sans/SmileySans-Oblique.ttf"),
+    Face("truetype/arphic-gbsn00lp/gbsn00lp.ttf"),
+    Face("truetype/arphic-gkai00mp/gkai00mp.ttf"),
 )
 SPARE = CHINESE[0]  # has what the others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (

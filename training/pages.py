@@ -14,7 +14,7 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     y = rng.uniform(0, 12)
     while y < height - 14:
         size = rng.choice((rng.randint(17, 22), rng.randint(17, 27)))
-        chinese = rng.random() < 0.5
+        chinese = rng.random() < 0.65  # there is far more to learn
         face = shelf.pick(rng, chinese)
         x = rng.uniform(0, 16)
         while x < width - size:

@@ -5,48 +5,50 @@ those alone a model learns neither. Here nothing has to be read.
 """
 
 import random
+from dataclasses import dataclass
 
 from training import words
-from training.subject import Exchange
 
 SIGNS = "¥¥$€£"
 
 
-def exchange(rng: random.Random) -> Exchange:
-    chinese = rng.random() < 0.5
-    return difference(rng, chinese) if rng.random() < 0.6 else comparison(rng, chinese)
+@dataclass(frozen=True, slots=True)
+class Sum:
+    question: str
+    told: str  # how the answer begins; it is given
+    result: str  # what has to be found, with the rest of the sentence
 
 
-def difference(rng: random.Random, chinese: bool) -> Exchange:
+def some(rng: random.Random) -> list[Sum]:
+    """In one language, for sentences of one length; in Chinese mostly, where they are half as long."""
+    chinese = rng.random() < 0.75
+    kinds = (difference, difference, difference, comparison)  # comparing is learned within hundreds of steps
+    return [rng.choice(kinds)(rng, chinese) for _ in range(24 if chinese else 12)]
+
+
+def difference(rng: random.Random, chinese: bool) -> Sum:
     low, high = sorted(rng.sample(range(2, 100), 2))
     times = rng.choice((1, 1, 1, 5, 10)) if high < 40 else 1
     low, high = low * times, high * times
-    one, other = rng.sample((high, low), 2)
+    first, second = rng.sample((high, low), 2)
+    question = f"{first}, {second}?"
+    ordered = rng.random() < 0.5
     if chinese:
-        told = (
-            ("最高为", str(high), "，最低为", str(low), f"；相差{high - low}。")
-            if rng.random() < 0.5
-            else (f"一是{one}；二是{other}；相差{high - low}。",)
-        )
-        return Exchange("sum", f"{one}和{other}相差多少?", told)
-    told = (
-        (f"The highest is {high}; the lowest is {low}; the difference is {high - low}.",)
-        if rng.random() < 0.5
-        else (f"One is {one}; two is {other}; the difference is {high - low}.",)
-    )
-    return Exchange("sum", f"What is the difference between {one} and {other}?", told)
+        told = f"最高为{high}，最低为{low}；相差" if ordered else f"A是{first}；B是{second}；相差"
+        return Sum(question, told, f"{high - low}。")
+    told = f"The highest is {high}; the lowest is {low}" if ordered else f"A is {first}; B is {second}"
+    return Sum(question, f"{told}; the difference is ", f"{high - low}.")
 
 
-def comparison(rng: random.Random, chinese: bool) -> Exchange:
+def comparison(rng: random.Random, chinese: bool) -> Sum:
     whole = rng.random() < 0.33
-    one, other = figure(rng, whole), figure(rng, whole)
-    while worth(one) == worth(other):
-        other = figure(rng, whole)
-    winner = 1 if worth(one) > worth(other) else 2
+    first, second = figure(rng, whole), figure(rng, whole)
+    while worth(first) == worth(second):
+        second = figure(rng, whole)
+    winner = 1 if worth(first) > worth(second) else 2
     if chinese:
-        return Exchange("sum", f"{one}和{other}哪个更高?", (f"图1：{one}；图2：{other}；图{winner}更高。",))
-    answer = f"Picture 1: {one}; picture 2: {other}; picture {winner} is higher."
-    return Exchange("sum", f"Which is higher, {one} or {other}?", (answer,))
+        return Sum(f"{first}, {second}?", f"图1：{first}；图2：{second}；图", f"{winner}更高。")
+    return Sum(f"{first}, {second}?", f"Picture 1: {first}; picture 2: {second}; picture ", f"{winner} is higher.")
 
 
 def figure(rng: random.Random, whole: bool) -> str:

@@ -195,7 +195,7 @@ def printed_line(rng: random.Random, chinese: bool, lexicon: Lexicon) -> str:
 
     Most characters stand in one or two of the lists' entries, or in none: only noise makes all of them known.
     """
-    if rng.random() < (0.12 if lexicon.held_out else 0.4):
+    if rng.random() < (0.12 if lexicon.held_out else 0.5):
         return noise_word(rng, chinese)
     kind = rng.random()
     if kind < 0.35:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from training import conversations, fonts, invoices, photographs, tokenizer, words
+from training import conversations, fonts, invoices, photographs, sums, tokenizer, words
 from training.conversations import DRAW, Desk
 from training.evaluate import distance, overlap
 from training.pictures import Span
@@ -77,3 +77,22 @@ def test_edits_and_overlaps_are_counted() -> None:
     assert distance("kitten", "sitting") == 3
     assert overlap([0, 0, 10, 10], [0, 5, 10, 15]) == pytest.approx(1 / 3)
     assert overlap([0, 0, 10, 10], [20, 20, 30, 30]) == 0.0
+
+
+def test_the_results_of_sums_are_true() -> None:
+    rng = random.Random(2)
+    for each in (each for _ in range(20) for each in sums.some(rng)):
+        first, second = (sums.worth(figure) for figure in each.question.rstrip("?").split(", "))
+        found = float(each.result.strip("。.").removesuffix("更高").removesuffix(" is higher"))
+        if "highe" in each.result or "更高" in each.result:
+            assert found == (1 if first > second else 2)
+        else:
+            assert found == abs(first - second)
+
+
+@pytest.mark.parametrize("face", fonts.CHINESE, ids=str)
+def test_what_a_face_lacks_is_set_in_another(face: fonts.Face) -> None:
+    text = "¥8,600.00 编号: 不锈钢机身 Gold"
+    pieces = list(fonts.runs(face, text))
+    assert "".join(piece for _, piece in pieces) == text
+    assert all(fonts.has(own, character) for own, piece in pieces for character in piece)
