@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 
 from training import words
+from training.charts import AXES, AXES_ZH
 
 SIGNS = "¥¥$€£"
 
@@ -33,10 +34,14 @@ def difference(rng: random.Random, chinese: bool) -> Sum:
     first, second = rng.sample((high, low), 2)
     question = f"{first}, {second}?"
     ordered = rng.random() < 0.5
+    axis = rng.choice((*AXES, *AXES_ZH) if chinese else AXES)
+    at, other = rng.sample(axis.labels, 2)  # between the figures, as in answers
     if chinese:
-        told = f"最高为{high}，最低为{low}；相差" if ordered else f"A是{first}；B是{second}；相差"
-        return Sum(question, told, f"{high - low}。")
-    told = f"The highest is {high}; the lowest is {low}" if ordered else f"A is {first}; B is {second}"
+        told = f"最高为{high}，是{at}；最低为{low}，是{other}" if ordered else f"{at}是{first}；{other}是{second}"
+        return Sum(question, f"{told}；相差", f"{high - low}。")
+    told = f"{at} is {first}; {other} is {second}"
+    if ordered:
+        told = f"The highest is {high}, at {at}; the lowest is {low}, at {other}"
     return Sum(question, f"{told}; the difference is ", f"{high - low}.")
 
 
