@@ -86,11 +86,11 @@ class Assistant:
         and saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the
         person. Iterate inside `contextlib.aclosing`.
         """
+        if len(question.text) > TEXT_LIMIT:
+            raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
         person = person or conversation_id
 
         async def begin() -> tuple[Conversation, Sampling, str | None]:
-            if len(question.text) > TEXT_LIMIT:
-                raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
             conversation = await self.history.load(conversation_id)
             conversation = conversation.ask(replace(question, text=_whole(question.text)))
             self._quota.count_question(person, [image.id for image in question.images])

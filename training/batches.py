@@ -1,6 +1,5 @@
 """Batches of drawn pictures as tensors, made in background processes; endless, and the same for the same seed."""
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -9,11 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedTokenizerBase
 
-from training import fonts, pages, words
-from training.conversations import Desk, Turn
+from training.conversations import Turn
 from training.model import SLOTS, TOKEN
 from training.pictures import Glyph, Picture, Span
 from training.subject import Named, Spot
@@ -231,34 +229,6 @@ class Script:
         column = min(columns - 1, max(0, int(glyph.x / TOKEN)))
         row = min(rows - 1, max(0, int(glyph.y / TOKEN)))
         return self.starts[index] + row * columns + column
-
-
-DOCUMENTS = ((256, 96), (256, 160), (256, 192), (320, 192), (320, 256))
-KINDS = ("invoice", "invoice", "product", "chart", "notice")
-
-
-class Pages(IterableDataset[Prints]):
-    """Crammed pages, and among them what questions will be asked about: there the letters have other surroundings."""
-
-    def __init__(self, ids: dict[str, int], count: int, seed: int) -> None:
-        self.ids, self.count, self.seed = ids, count, seed
-
-    def __iter__(self) -> Iterator[Prints]:
-        worker = get_worker_info()
-        rng = random.Random(f"pages {self.seed} {worker.id if worker else 0}")
-        lexicon = words.Lexicon(held_out=False)
-        while True:
-            crammed = rng.random() < 0.4
-            width, height = rng.choice(pages.SIZES if crammed else DOCUMENTS)
-            count = max(1, self.count * 128 * 128 // (width * height))
-            desk = Desk(width, height, fonts.TRAINING, lexicon)
-            pictures = [
-                pages.page(rng, width, height, fonts.TRAINING, lexicon)
-                if crammed
-                else desk.draw(rng, rng.choice(KINDS)).picture
-                for _ in range(count)
-            ]
-            yield prints(pictures, self.ids)
 
 
 def background(dataset: IterableDataset[Batch], processes: int) -> Iterator[Batch]:

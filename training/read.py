@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from training import batches, checkpoint, model, tokenizer
+from training import batches, checkpoint, model, pages, tokenizer
 from training.aids import Aids
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> None:
     step, pictures, seconds = (saved.step, saved.pictures, saved.seconds) if saved else (0, 0, 0.0)
 
     ids = batches.alphabet(tokens)
-    drawn = batches.background(batches.Pages(ids, options.batch, options.seed + step), options.processes)
+    drawn = batches.background(pages.Pages(ids, options.batch, options.seed + step), options.processes)
     log = Log(NAME)
     started = time.monotonic() - seconds
 

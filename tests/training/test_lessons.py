@@ -9,7 +9,7 @@ from PIL import Image
 from transformers import PreTrainedTokenizerBase, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from training import answer, batches, conversations, fonts, model, pointing, tokenizer, words
+from training import answer, batches, conversations, fonts, model, pointing, sums, tokenizer, words
 from training.aids import Aids
 from training.conversations import Turn
 
@@ -102,6 +102,16 @@ def test_a_quote_points_at_the_character_it_quotes(
         before = int((batch.ids[:row] == image).sum() + (batch.ids[row, :place] == image).sum())
         picture, token = divmod(before, 256 * 96 // model.TOKEN**2)
         assert int(batch.ids[row, quoted]) in shown[picture, token, cell]
+
+
+def test_of_a_sum_only_the_result_has_to_be_found(tokens: PreTrainedTokenizerBase) -> None:
+    drawn = sums.some(random.Random(1))
+    batch = batches.Writer(tokens).sums(drawn)
+    for each, ids, results in zip(drawn, batch.ids, batch.results, strict=True):
+        assert tokens.decode(ids[results]) == each.result
+        asked = [{"role": "user", "content": each.question}, {"role": "assistant", "content": each.told}]
+        told = tokens.apply_chat_template(asked, tokenize=False).removesuffix("<|im_end|>\n")
+        assert tokens.decode(ids[: int(results.nonzero()[0])]) == told
 
 
 def test_the_same_seed_draws_the_same_picture() -> None:
