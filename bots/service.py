@@ -55,6 +55,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
         engine = await Engine.start(settings["core.engine"])
         try:
+            store.gone = engine.forget
             assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
             guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
             yield House(assistant, store, settings["core.images"], engine.figures, guests)

@@ -1,6 +1,7 @@
 """Conversations as rows: each function is one step inside a transaction that its caller opened."""
 
 import time
+from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -107,9 +108,10 @@ async def add_picture(connection: AsyncConnection, conversation_id: str, image: 
     return number
 
 
-async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> bool:
+async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
+    """None when there is no such picture; else the ids of images that no conversation shows any more."""
     row = await _locked(connection, conversation_id)
-    return row is not None and await pictures.remove(connection, conversation_id, row.chapter, number)
+    return None if row is None else await pictures.remove(connection, conversation_id, row.chapter, number)
 
 
 async def begin(connection: AsyncConnection, conversation_id: str) -> None:
@@ -117,10 +119,11 @@ async def begin(connection: AsyncConnection, conversation_id: str) -> None:
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
 
 
-async def forget(connection: AsyncConnection, conversation_id: str) -> None:
+async def forget(connection: AsyncConnection, conversation_id: str) -> Collection[str]:
+    """Returns the ids of images that no conversation shows any more."""
     image_ids = await pictures.images_of(connection, conversation_id)
     await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
-    await pictures.drop_unused(connection, image_ids)
+    return await pictures.drop_unused(connection, image_ids)
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

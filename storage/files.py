@@ -1,6 +1,6 @@
 """Which of a platform's files became which image: deleting the file there removes the image here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,12 +23,12 @@ async def known(connection: AsyncConnection, conversation_id: str) -> set[str]:
     )
 
 
-async def remove(connection: AsyncConnection, file: str) -> int:
-    """Its images from every conversation; returns how many there were."""
+async def remove(connection: AsyncConnection, file: str) -> Collection[str]:
+    """Its images from every conversation; returns their ids."""
     image_ids = set((await connection.execute(select(files.c.image_id).where(files.c.file == file))).scalars())
     await connection.execute(delete(images).where(images.c.id.in_(image_ids)))
     await connection.execute(delete(files).where(files.c.image_id.in_(image_ids)))
-    return len(image_ids)
+    return image_ids
 
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:

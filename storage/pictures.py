@@ -3,7 +3,7 @@
 Each function is one step inside a transaction that its caller opened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, not_, select, update
@@ -94,17 +94,18 @@ async def of_turns(connection: AsyncConnection, turn_ids: list[int]) -> dict[int
     return shown
 
 
-async def remove(connection: AsyncConnection, conversation_id: str, chapter: int, number: int) -> bool:
-    """The row stays without its image, so that the number is not given again."""
+async def remove(
+    connection: AsyncConnection, conversation_id: str, chapter: int, number: int
+) -> Collection[str] | None:
+    """The row stays without its image, so that the number is not given again. As `conversations.remove_picture`."""
     query = select(pictures.c.id, pictures.c.image_id).where(
         _in(conversation_id, chapter), pictures.c.number == number, pictures.c.image_id.is_not(None)
     )
     found = (await connection.execute(query)).first()
     if found is None:
-        return False
+        return None
     await connection.execute(update(pictures).where(pictures.c.id == found.id).values(image_id=None))
-    await drop_unused(connection, [found.image_id])
-    return True
+    return await drop_unused(connection, [found.image_id])
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
@@ -118,10 +119,15 @@ async def images_of(connection: AsyncConnection, conversation_id: str) -> list[s
     return list((await connection.execute(select(pictures.c.image_id).where(*here))).scalars())
 
 
-async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> None:
+async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> Collection[str]:
+    """Those of the images that no conversation shows any more; returns their ids."""
     used = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
+    dropped = []
     for image_id in set(image_ids):
-        await connection.execute(delete(images).where(images.c.id == image_id, not_(used)))
+        unused = delete(images).where(images.c.id == image_id, not_(used))
+        if (await connection.execute(unused)).rowcount:
+            dropped.append(image_id)
+    return dropped
 
 
 def _in(conversation_id: str, chapter: int) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Self
 
 from pydantic import BaseModel, Field
@@ -33,6 +33,8 @@ class Store:
 
     def __init__(self, database: Database, expire_days: float = 30, ratings: bool = False) -> None:
         self.ratings = ratings  # whether answers may be rated
+        # Told of a conversation that is gone, if it is one, and of the images that no conversation shows any more.
+        self.gone: Callable[[str | None, Collection[str]], None] = _nobody
         self._database = database
         self._expire_days = expire_days
 
@@ -91,13 +93,17 @@ class Store:
         `key` is of the message that asked for it. That one stays to be answered, and takes over what was posted for
         the others that nobody answers any more: returned are the platform's ids of all that.
         """
-        sent = await self._database.write(_forget, conversation_id, key)
+        sent, image_ids = await self._database.write(_forget, conversation_id, key)
+        self.gone(conversation_id, image_ids)
         await self._database.tidy()
         return sent
 
     async def move(self, conversation_id: str, new_id: str) -> bool:
         """The platform gave the conversation's place another name; False when nothing was said there, or in both."""
-        return await self._database.write(_move, conversation_id, new_id)
+        moved = await self._database.write(_move, conversation_id, new_id)
+        if moved:
+            self.gone(conversation_id, ())
+        return moved
 
     async def expire(self, now: float | None = None) -> int:
         """Forget conversations and message keys older than `expire_days`; returns how many conversations."""
@@ -106,7 +112,8 @@ class Store:
         moment = (time.time() if now is None else now) - self._expire_days * DAY
         old = await self._database.read(conversations.older_than, moment)
         for conversation_id in old:
-            await self._database.write(_forget, conversation_id)
+            _, image_ids = await self._database.write(_forget, conversation_id)
+            self.gone(conversation_id, image_ids)
         await self._database.write(messages.expire, moment)
         if old:
             await self._database.tidy()
@@ -129,10 +136,8 @@ class Store:
         return await self._database.read(pictures.numbered, conversation_id, number)
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool:
-        removed = await self._database.write(conversations.remove_picture, conversation_id, number)
-        if removed:
-            await self._database.tidy()
-        return removed
+        image_ids = await self._database.write(conversations.remove_picture, conversation_id, number)
+        return await self._removed(image_ids)
 
     # Files of a platform
 
@@ -146,10 +151,7 @@ class Store:
 
     async def remove_file(self, file: str) -> bool:
         """Its images go from every conversation: its sender deleted it on the platform."""
-        removed = await self._database.write(files.remove, file)
-        if removed:
-            await self._database.tidy()
-        return removed > 0
+        return await self._removed(await self._database.write(files.remove, file) or None)
 
     # Thumbs
 
@@ -199,11 +201,24 @@ class Store:
     async def finish(self, message_ids: Sequence[int]) -> None:
         await self._database.write(messages.finish, message_ids)
 
+    async def _removed(self, image_ids: Collection[str] | None) -> bool:
+        if image_ids is None:
+            return False
+        self.gone(None, image_ids)
+        await self._database.tidy()
+        return True
 
-async def _forget(connection: AsyncConnection, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
-    await conversations.forget(connection, conversation_id)
+
+def _nobody(conversation_id: str | None, image_ids: Collection[str]) -> None:
+    """Nothing was computed of what is stored."""
+
+
+async def _forget(
+    connection: AsyncConnection, conversation_id: str, key: str | None = None
+) -> tuple[tuple[str, ...], Collection[str]]:
+    image_ids = await conversations.forget(connection, conversation_id)
     await files.forget(connection, conversation_id)
-    return await messages.forget(connection, conversation_id, key)
+    return await messages.forget(connection, conversation_id, key), image_ids
 
 
 async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

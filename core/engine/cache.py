@@ -1,11 +1,13 @@
 """What was computed before: image features by picture, keys and values by the rows they were computed from.
 
 In memory up to a byte limit, least recently used going first, and on disk (`core.engine.disk`). Rows are found by token
-ids and image ids, never by text: the worst case is a shorter prefix.
+ids and image ids, never by text: the worst case is a shorter prefix. They may serve another conversation that begins
+alike, but belong to the one that they were computed for, and go when it is forgotten.
 """
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.engine.disk import Arrays, Disk
-from core.engine.prompt import Ints
+from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV, take_pages
 
 
@@ -70,10 +72,10 @@ class Cache:
         """What `resume` would return, if all files are whole."""
         return self._longest(rows[:-1])[0]
 
-    def keep(self, rows: Ints, kv: KV) -> None:
-        """Remember `kv`, computed from `rows`; what it continues is forgotten."""
+    def keep(self, conversation_id: str, rows: Ints, kv: KV) -> None:
+        """Remember `kv`, computed from `rows`; what it continues is dropped."""
         length = len(rows)
-        name = f"rows-{hashlib.sha256(rows.tobytes()).hexdigest()}"
+        name = f"{_prefix(conversation_id)}{hashlib.sha256(rows.tobytes()).hexdigest()}"
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):
@@ -83,8 +85,24 @@ class Cache:
         kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
         self._put(name, Entry({"kv": kept, "rows": rows}, rows))
 
+    def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+        """Drop all that was computed for this conversation or from these pictures, from memory and disk."""
+        own = None if conversation_id is None else _prefix(conversation_id)
+        keys = [picture_keys(image_id, 1)[0] for image_id in image_ids]
+        pictures = {f"picture-{image_id}" for image_id in image_ids}
+
+        def gone(name: str, rows: Ints | None) -> bool:
+            if rows is not None and np.isin(keys, rows).any():
+                return True
+            return name in pictures or (own is not None and name.startswith(own))
+
+        for name in [name for name, entry in self._entries.items() if gone(name, entry.rows)]:
+            self._leave(name)
+        if self._disk:
+            self._disk.forget(gone)
+
     def resize(self, limit: int) -> None:
-        """Forget from memory until `limit` holds; it goes on to hold."""
+        """Drop from memory until `limit` holds; it goes on to hold."""
         self.limit = limit
         self._shrink(limit)
 
@@ -119,7 +137,7 @@ class Cache:
             self._disk.write(name, entry.arrays)
 
     def _remember(self, name: str, entry: Entry) -> None:
-        self._forget(name)
+        self._leave(name)
         self._entries[name] = entry
         self.used += entry.bytes
         self._shrink(self.limit)
@@ -129,14 +147,19 @@ class Cache:
             _, entry = self._entries.popitem(last=False)
             self.used -= entry.bytes
 
-    def _forget(self, name: str) -> None:
+    def _leave(self, name: str) -> None:
         if name in self._entries:
             self.used -= self._entries.pop(name).bytes
 
     def _drop(self, name: str) -> None:
-        self._forget(name)
+        self._leave(name)
         if self._disk:
             self._disk.remove(name)
+
+
+def _prefix(conversation_id: str) -> str:
+    """What the names of a conversation's rows begin with."""
+    return f"rows-{hashlib.sha256(conversation_id.encode()).hexdigest()[:16]}-"
 
 
 def _common(a: Ints, b: Ints) -> int:

@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from core.engine.prompt import Ints
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
-FORMAT = 4  # of the files; raise it when their arrays change
+FORMAT = 5  # of the files; raise it when their names or arrays change
 
 
 class Disk:
@@ -67,6 +68,10 @@ class Disk:
         self.rows.pop(name, None)
         self._writer.submit(self._unlink, self._path(name))
 
+    def forget(self, gone: Callable[[str, Ints | None], bool]) -> None:
+        """Remove what `gone` says of names and rows; what other models computed it is asked by name alone."""
+        self._writer.submit(self._forget, gone)
+
     def close(self) -> None:
         self._writer.shutdown()
 
@@ -109,6 +114,13 @@ class Disk:
                 break
             self._unlink(path)
             excess -= size
+
+    def _forget(self, gone: Callable[[str, Ints | None], bool]) -> None:
+        """In the writer's thread, behind what is still to be written."""
+        for path in list(self._root.rglob("*.safetensors*")):
+            rows = self.rows.get(path.stem) if path.parent == self._folder else None
+            if path.suffix == ".tmp" or gone(path.stem, rows):  # or what a process that was killed left half written
+                self._unlink(path)
 
     def _unlink(self, path: Path) -> None:
         path.unlink(missing_ok=True)

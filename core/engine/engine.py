@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 
 import psutil
@@ -16,7 +16,7 @@ from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
-from core.engine.request import Outlet, Request
+from core.engine.request import Forgotten, Outlet, Request
 from core.engine.tokenizer import Tokenizer
 from core.engine.totals import Totals
 from core.engine.worker import Worker
@@ -77,6 +77,10 @@ class Engine:
     async def look(self, image: Image) -> None:
         """Have a picture looked at when nothing else is to do. Returns at once."""
         self._worker.put(image)
+
+    def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+        """Drop what was computed for a conversation that is gone and from images that nobody shows. From any thread."""
+        self._worker.put(Forgotten(conversation_id, image_ids))
 
     def figures(self) -> Totals:
         return self._worker.figures()

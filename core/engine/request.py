@@ -1,8 +1,8 @@
-"""A question on its way to the model thread, and the way its events come back."""
+"""What goes to the model thread, and the way a question's events come back."""
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -40,3 +40,11 @@ class Request:
     send: Callable[[Sent], None]
     trace: str
     closed: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A conversation that is gone, or none, and images that no conversation shows any more."""
+
+    conversation_id: str | None
+    image_ids: Collection[str]

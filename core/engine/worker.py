@@ -13,7 +13,7 @@ from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.computer import Computer
 from core.engine.prompt import Prompter
-from core.engine.request import Request
+from core.engine.request import Forgotten, Request
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
@@ -40,13 +40,13 @@ class Worker:
         self._scheduler: Scheduler[Sequence] = Scheduler(limit)
         self._line = line
         self._context = context
-        self._inbox: SimpleQueue[Request | Image | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Request | Image | Forgotten | None] = SimpleQueue()
         self._sequences: list[Sequence] = []  # running and in line
         self._sights = Sights(model.vision, cache, model.dtype)
         self._clock = time.monotonic
         self._computer = Computer(model, self._sights, self._scheduler.speeds, self._totals, self._clock)
 
-    def put(self, message: Request | Image | None) -> None:
+    def put(self, message: Request | Image | Forgotten | None) -> None:
         """A question, a picture to look at when nothing else is to do, or None: finish. From any thread."""
         self._inbox.put(message)
 
@@ -83,13 +83,15 @@ class Worker:
             try:
                 if isinstance(message, Image):
                     self._sights.look_ahead(message)
+                elif isinstance(message, Forgotten):
+                    self._forget(message)
                 else:
                     self._take(message)
             except Exception as error:
-                if isinstance(message, Image):  # nobody waits for it yet
-                    log.warning("a picture cannot be looked at ahead", exc_info=error)
-                else:
+                if isinstance(message, Request):
                     message.send(error)
+                else:  # nobody waits for it
+                    log.warning("%s cannot be taken in", type(message).__name__.lower(), exc_info=error)
 
     def _take(self, request: Request) -> None:
         """Into the line. Raises `Busy` or `BadQuestion`."""
@@ -210,9 +212,18 @@ class Worker:
             self._remove(sequence)
             if sequence.kv is not None and sequence.kv.length > sequence.reused:
                 self._keep(sequence)
-            needed = {name for each in self._sequences for name in each.missing}
-            for name in set(sequence.missing) - needed:
-                self._sights.close(name)
+            self._leave(sequence.missing)
+
+    def _forget(self, gone: Forgotten) -> None:
+        self._drop_closed()  # an answer that was given up leaves something behind, too
+        self._leave(gone.image_ids)
+        self._cache.forget(gone.conversation_id, gone.image_ids)
+
+    def _leave(self, names: Iterable[str]) -> None:
+        """Look no further at these pictures, unless somebody asks about them."""
+        needed = {name for each in self._sequences for name in each.missing}
+        for name in set(names) - needed:
+            self._sights.close(name)
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
         for sequence in list(sequences):
@@ -233,7 +244,8 @@ class Worker:
         """Remember what was computed for the next question."""
         kv = sequence.computed
         self._cache.resize(self._scheduler.limit - self._scheduler.used)
-        self._cache.keep(sequence.rows_with(self._prompter.closing)[: kv.length], kv)
+        rows = sequence.rows_with(self._prompter.closing)[: kv.length]
+        self._cache.keep(sequence.request.conversation.id, rows, kv)
         sequence.kv = None
 
     def _tell(self) -> None:

@@ -5,19 +5,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from bots.config import Settings, load
 from bots.house import House
-from bots.service import _keep_running, _run_adapters
+from bots.service import _keep_running, _run_adapters, open_house
 from core.assistant import Assistant
+from core.conversation import Question
 from core.errors import OperatorError
+from core.images import make_image
 from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots import clumsy
 from tests.bots.telegram.server import TOKEN, BotApi
+from tests.demo import sample
 from tests.fakes import ScriptedEngine
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +75,23 @@ def test_ctrl_c_while_the_model_is_loaded_is_no_crash(tmp_path: Path) -> None:
         service.send_signal(signal.SIGINT)
         assert service.stderr.read() == ""
     assert service.returncode == 130
+
+
+async def test_a_forgotten_conversation_is_in_no_file_of_the_cache_either(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[bots.web]\n[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/answers.db"\n'
+        f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n',
+        "utf-8",
+    )
+    async with open_house(load(path, {})) as house:
+        for name in ("invoice", "product"):
+            question = Question("What is it?", (await make_image(sample(name), house.images),))
+            async with aclosing(house.assistant.ask(f"t:{name}", question, f"key-{name}")) as events:
+                assert [event async for event in events]
+        await house.assistant.forget("t:invoice")
+    kept = sorted(file.name.partition("-")[0] for file in (tmp_path / "cache" / "computed").rglob("*.safetensors*"))
+    assert kept == ["picture", "rows"]  # of the product
 
 
 async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_sentence(tmp_path: Path) -> None:

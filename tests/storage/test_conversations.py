@@ -181,6 +181,28 @@ async def test_nothing_of_a_forgotten_conversation_stays_in_the_files(store: Sto
     assert b"secret" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
+async def test_whoever_computed_something_is_told_what_is_gone(store: Store) -> None:
+    told: list[tuple[str | None, list[str]]] = []
+    store.gone = lambda conversation_id, image_ids: told.append((conversation_id, sorted(image_ids)))
+    await ask(store, "t:1", "?", CAT, DOG, key="k1")
+    await ask(store, "t:2", "?", DOG, BIRD, key="k2")
+    await store.remember_file("slack:F1", "t:2", [BIRD.id])
+    assert await store.remove_picture("t:2", 1)  # the dog, which the other still shows
+    assert not await store.remove_picture("t:2", 9)
+    assert await store.remove_file("slack:F1")
+    assert not await store.remove_file("slack:F1")
+    assert await store.move("t:2", "t:3")
+    await store.forget("t:1")
+    assert await store.expire(time.time() + 31 * DAY) == 1
+    assert told == [
+        (None, []),
+        (None, [BIRD.id]),
+        ("t:2", []),
+        ("t:1", sorted([CAT.id, DOG.id])),
+        ("t:3", []),
+    ]
+
+
 async def test_conversations_are_listed_newest_first_by_prefix(store: Store) -> None:
     await ask(store, "web:a:1", "What  is\nthis? " + "long " * 40, CAT, key="k1")
     await ask(store, "web:a:2", "Which one?", key="k2")

@@ -10,7 +10,7 @@ import torch
 
 from core.engine.cache import Cache
 from core.engine.disk import Disk
-from core.engine.prompt import Ints
+from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV
 
 MUCH = 10**9
@@ -37,8 +37,8 @@ def open_cache(folder: Path, identity: str = "model-1", limit: int = MUCH, disk:
 def test_the_longest_known_beginning_is_taken_over_exactly(dtype: torch.dtype) -> None:
     cache = Cache(MUCH, None)
     kept = make_kv(5, dtype=dtype)
-    cache.keep(rows(1, 2, 3, 4, 5), kept)
-    cache.keep(rows(1, 2, 9), make_kv(3, seed=1))
+    cache.keep("t:1", rows(1, 2, 3, 4, 5), kept)
+    cache.keep("t:1", rows(1, 2, 9), make_kv(3, seed=1))
     kv = make_kv(dtype=dtype)
     assert cache.resume(rows(1, 2, 3, 4, 8, 8), kv) == 4
     assert torch.equal(kv.rows[:, :, :4], kept.rows[:, :, :4])
@@ -46,23 +46,57 @@ def test_the_longest_known_beginning_is_taken_over_exactly(dtype: torch.dtype) -
 
 def test_the_last_row_is_always_computed() -> None:
     cache = Cache(MUCH, None)
-    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     assert cache.resume(rows(1, 2, 3), make_kv()) == 2
 
 
 def test_what_a_longer_conversation_continues_is_forgotten(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
-    cache.keep(rows(1, 2), make_kv(2))
-    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.keep("t:1", rows(1, 2), make_kv(2))
+    cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     cache.close()
     assert len(list(tmp_path.rglob("rows-*.safetensors"))) == 1
+
+
+@pytest.mark.parametrize("limit", [MUCH, 0])
+def test_a_forgotten_conversation_leaves_nothing_and_others_stay(tmp_path: Path, limit: int) -> None:
+    foreign = open_cache(tmp_path, "model-2")
+    foreign.keep("t:1", rows(1, 2, 3), make_kv(3))
+    foreign.keep_picture("cat", torch.zeros(1, 2, 2))
+    foreign.close()
+    cache = open_cache(tmp_path, limit=limit)
+    cache.keep("t:1", rows(1, 2, 3), make_kv(3))
+    cache.keep("t:12", rows(1, 4, 5), make_kv(3))
+    cache.keep_picture("cat", torch.zeros(1, 2, 2))
+    cache.keep_picture("dog", torch.zeros(1, 2, 2))
+    cache.forget("t:1", ["cat"])  # with what is still being written
+    cache.close()
+    assert cache.reusable(rows(1, 2, 3, 4)) == 1
+    assert cache.reusable(rows(1, 4, 5, 6)) == 3
+    assert not cache.has_picture("cat")
+    assert cache.has_picture("dog")
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
+
+
+def test_what_shows_a_removed_picture_goes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "model-1-0").mkdir()
+    (tmp_path / "model-1-0" / "tmpabc.safetensors.tmp").write_bytes(b"half written")
+    cache = open_cache(tmp_path)
+    shown = np.concatenate([rows(1, 2), picture_keys("cat", 4), rows(3)])
+    cache.keep("t:1", shown, make_kv(7))
+    cache.keep("t:1", rows(1, 5), make_kv(2))
+    cache.forget(None, ["cat"])
+    cache.close()
+    assert cache.reusable(np.append(shown, 9)) == 1
+    assert cache.reusable(rows(1, 5, 6)) == 2
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
     kept = make_kv(3)
     features = torch.randn(2, 6, 8).half()
-    cache.keep(rows(1, 2, 3), kept)
+    cache.keep("t:1", rows(1, 2, 3), kept)
     cache.keep_picture("cat", features)
     cache.close()
     again = open_cache(tmp_path)
@@ -78,7 +112,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "text"])
 def test_a_damaged_file_is_computed_again(tmp_path: Path, harm: str) -> None:
     cache = open_cache(tmp_path)
-    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     cache.keep_picture("cat", torch.randn(2, 6, 8))
     cache.close()
     for path in tmp_path.rglob("*.safetensors"):
@@ -135,7 +169,7 @@ def test_a_smaller_limit_goes_on_to_hold(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
     kept = make_kv(5)
     size = kept.rows[:, :, :5].nbytes
-    cache.keep(rows(1, 2, 3, 4, 5), kept)
+    cache.keep("t:1", rows(1, 2, 3, 4, 5), kept)
     cache.resize(size - 1)
     cache.close()
     assert cache.used == 0
@@ -148,15 +182,15 @@ def test_room_is_made_before_a_conversation_is_copied() -> None:
     entry = size + rows(1, 2, 3, 4, 5).nbytes
     cache = Cache(3 * entry, None)
     for first in range(3):
-        cache.keep(rows(first, 2, 3, 4, 5), make_kv(5))
+        cache.keep("t:1", rows(first, 2, 3, 4, 5), make_kv(5))
     assert cache.used == 2 * entry  # beside the one in memory that the last was copied from
     assert cache.reusable(rows(0, 2, 3)) == 0
 
 
 def test_a_shorter_beginning_is_taken_when_the_file_of_the_longest_is_gone(tmp_path: Path) -> None:
     cache = open_cache(tmp_path, limit=0)
-    cache.keep(rows(1, 2, 3, 4), make_kv(4))
-    cache.keep(rows(1, 2, 9), make_kv(3))
+    cache.keep("t:1", rows(1, 2, 3, 4), make_kv(4))
+    cache.keep("t:1", rows(1, 2, 9), make_kv(3))
     cache.close()
     again = open_cache(tmp_path, limit=0)
     max(tmp_path.rglob("rows-*"), key=lambda path: path.stat().st_size).unlink()
@@ -168,7 +202,7 @@ def test_a_shorter_beginning_is_taken_when_the_file_of_the_longest_is_gone(tmp_p
 
 def test_a_conversation_that_memory_has_no_room_for_is_found_once_it_is_written(tmp_path: Path) -> None:
     cache = open_cache(tmp_path, limit=0)
-    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     cache.resume(rows(1, 2, 3, 4), make_kv())  # maybe too early
     cache.close()
     assert cache.resume(rows(1, 2, 3, 4), make_kv()) == 3
@@ -177,7 +211,7 @@ def test_a_conversation_that_memory_has_no_room_for_is_found_once_it_is_written(
 def test_what_had_to_leave_the_folder_is_not_looked_for_any_more(tmp_path: Path) -> None:
     disk = Disk(tmp_path, "model-1", 0)
     cache = Cache(0, disk)
-    cache.keep(rows(1, 2, 3), make_kv(3))
+    cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     cache.close()
     assert disk.rows == {}
 

@@ -72,6 +72,22 @@ async def test_two_pictures_of_one_size_stay_two(start: Start, reference: Refere
     assert texts[0] != texts[1]
 
 
+async def test_a_forgotten_conversation_leaves_no_file(start: Start, tmp_path: Path) -> None:
+    gone = replace(ask("What is it?", make_image(1)), id="t:gone")
+    stays = replace(ask("And this?", make_image(2)), id="t:stays")
+    async with start(cache=tmp_path / "cache") as engine:
+        await read(engine, gone, GREEDY)
+        answer, _ = await read(engine, stays, GREEDY)
+        events = engine.answer(gone, Sampling(max_new_tokens=200))
+        await anext(events)
+        await events.aclose()  # given up in the middle, and forgotten at once
+        engine.forget("t:gone", [gone.turns[0].pictures[0].image.id])
+        again, _ = await read(engine, stays, GREEDY)
+    assert again.figures.reused_tokens == answer.figures.prompt_tokens - 1
+    left = sorted(path.name.partition("-")[0] for path in (tmp_path / "cache").rglob("*") if path.suffix)
+    assert left == ["picture", "rows"]
+
+
 async def test_cached_equals_fresh(start: Start) -> None:
     question = ask("What is it?", make_image(1), make_image(2))
     async with start(cache_limit=0) as engine:
