@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from training import fonts, words
-from training.pictures import Box, Colour, Picture, Span, canvas, ink_and_paper
+from training.pictures import Box, Colour, Picture, Span, canvas, ink_and_paper, magnified
 from training.products import wide
 from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, table
 
@@ -58,7 +58,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     picture = canvas(rng, width, height, paper)
     face = shelf.pick(rng, chinese)
     axis = rng.choice(AXES_ZH if chinese else AXES)
-    size = rng.randint(18, 20)
+    size = int(rng.randint(18, 20) * magnified(rng, width))
     widest = max(picture.measure(label, face, size) for label in axis.labels)
     count = min(len(axis.labels), rng.randint(3, 6), max(2, int((width - 16) / (widest + 8))))
     start = rng.randrange(len(axis.labels) - count + 1)

@@ -32,14 +32,14 @@ GRADES = (
     ),
     Grade(
         1.0,
-        ((256, 160), (256, 192), (320, 192), (320, 256), (384, 256)),
+        ((256, 160), (256, 192), (320, 192), (320, 256), (384, 256), (448, 320)),
         {"invoice": 0.22, "product": 0.19, "chart": 0.15, "notice": 0.21, "shapes": 0.2, "photograph": 0.03},
         0.15,
     ),
 )
 
 
-PAGES = 32  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
+PAGES = 80  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
 
 
 class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
@@ -73,7 +73,8 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
         """A few batches of pictures of one size, each of conversations of about the same length: padding costs, too."""
         desk = Desk(*rng.choice(grade.sizes), fonts.TRAINING, lexicon)
         double = rng.random() < grade.pairs
-        scripts = [self.writer.write(conversation(rng, desk, grade.kinds, double)) for _ in range(48)]
+        count = min(48, 48 * 320 * 256 // (desk.width * desk.height))  # large pictures fill more batches
+        scripts = [self.writer.write(conversation(rng, desk, grade.kinds, double)) for _ in range(count)]
         scripts.sort(key=lambda script: len(script.ids))
         batches: list[list[Script]] = [[]]
         for script in scripts:

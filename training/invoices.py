@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from training import fonts, notices, words
-from training.pictures import Picture, Span, canvas, ink_and_paper
+from training.pictures import Picture, Span, canvas, ink_and_paper, magnified
 from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, joined, table
 
 
@@ -72,7 +72,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     ink, paper = ink_and_paper(rng)
     picture = canvas(rng, width, height, paper)
     face = shelf.pick(rng, chinese)
-    size = rng.randint(18, 20) if width < 300 else rng.randint(18, 23)
+    size = rng.randint(18, 20) if width < 300 else int(rng.randint(18, 23) * magnified(rng, width))
     colon = "\uff1a" if chinese and rng.random() < 0.7 else ":"
     left, y = rng.uniform(5, 14), rng.uniform(4, 10)
     lines: list[list[Piece]] = []
@@ -166,8 +166,7 @@ def questions(
     box = Spot(picture, found[name].box, known.name_zh)
     chinese.append(Exchange("where", f"{known.name_zh}在哪里?", (box,)))
     missing = [name for name in FIELDS if name not in found]
-    if missing:
-        name = rng.choice(missing)
+    for name in rng.sample(missing, min(3, len(missing))):
         english.append(Exchange("missing", asked(rng, name), (f"I see no {FIELDS[name].name} in the picture.",)))
         chinese.append(Exchange("missing", asked_zh(rng, name), (f"图中没有{FIELDS[name].name_zh}。",)))
     return english, chinese

@@ -36,7 +36,7 @@ def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
             "depth": 4,
             "hidden_size": 192,
             "num_heads": 6,
-            "intermediate_size": 768,
+            "intermediate_size": 1536,
             "out_hidden_size": 256,
             "num_position_embeddings": GRID**2,
             "deepstack_visual_indexes": [2],

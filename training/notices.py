@@ -3,7 +3,7 @@
 import random
 
 from training import fonts, words
-from training.pictures import Span, canvas, ink_and_paper
+from training.pictures import Span, canvas, ink_and_paper, magnified
 from training.subject import Exchange, Subject, joined
 
 READ = (
@@ -33,7 +33,8 @@ READ_ZH = (
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
     ink, paper = ink_and_paper(rng)
     picture = canvas(rng, width, height, paper)
-    room = max(1, min(4, height // 30))
+    larger = magnified(rng, width)
+    room = max(1, min(4, int(height / 30 / larger)))
     count = rng.randint(max(1, room - 2), room)
     pitch = (height - 8) / count
     top = rng.uniform(2, 8)
@@ -43,7 +44,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     for index in range(count):
         chinese = rng.random() < share
         face = shelf.pick(rng, chinese)
-        size = rng.randint(18, min(28, int(pitch)))
+        size = rng.randint(18, min(int(28 * larger), int(pitch)))
         text = words.printed_line(rng, chinese, lexicon)
         while len(text) > 1 and picture.measure(text, face, size) > width - left - 2:
             text = text[:-1].rstrip()

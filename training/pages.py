@@ -18,7 +18,8 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     picture = canvas(rng, width, height, paper)
     y = rng.uniform(0, 12)
     while y < height - 14:
-        size = rng.choice((rng.randint(17, 22), rng.randint(17, 27)))
+        largest = min(height - y + 3, rng.choice((22, 22, 27, 44)))
+        size = rng.randint(17, max(17, int(largest)))
         chinese = rng.random() < 0.65  # there is far more to learn
         face = shelf.pick(rng, chinese)
         x = rng.uniform(0, 16)
@@ -28,6 +29,8 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
                 text = text[:-1]
             x = picture.write(x, y, text, face, size, ink).box[2] + size * rng.uniform(0.3, 1.0)
         y += size * rng.uniform(1.05, 1.5)
+    if rng.random() < 0.2:
+        picture.tilt(rng.uniform(-3, 3))
     return picture.finish(rng)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -109,6 +110,18 @@ class Picture:
         left, top, right, bottom = box
         return left * self.across, top * self.scale, right * self.across, bottom * self.scale
 
+    def tilt(self, degrees: float) -> None:
+        """Turns it about its middle, the glyphs with it; boxes that were given out before stay where they were."""
+        self.image = self.image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=self.paper)
+        across, up = self.across / self.scale, math.radians(degrees)
+        middle = self.width / 2, self.height / 2
+        moved = []
+        for glyph in self.glyphs:
+            x, y = (glyph.x - middle[0]) * across, glyph.y - middle[1]
+            x, y = x * math.cos(up) + y * math.sin(up), y * math.cos(up) - x * math.sin(up)
+            moved.append(Glyph(glyph.character, middle[0] + x / across, middle[1] + y))
+        self.glyphs[:] = moved
+
     def finish(self, rng: random.Random) -> "Picture":
         """Brings it to its size, and does to it what cameras and messengers do; mild, and mostly nothing."""
         if self.image.size != (self.width, self.height):
@@ -139,6 +152,11 @@ def canvas(rng: random.Random, width: int, height: int, paper: Colour) -> Pictur
     stretch = rng.uniform(0.85, 1.15) if rng.random() < 0.5 else 1.0
     stroke = rng.uniform(0.1, 0.5) if rng.random() < 0.25 else 0.0
     return Picture(width, height, paper, scale, stretch, stroke)
+
+
+def magnified(rng: random.Random, width: int) -> float:
+    """How much larger than in most pictures the print is: screenshots are zoomed into, photos taken from nearby."""
+    return rng.uniform(1.1, width / 200) if width >= 300 and rng.random() < 0.25 else 1.0
 
 
 def ink_and_paper(rng: random.Random) -> tuple[Colour, Colour]:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from training import fonts, notices, words
-from training.pictures import Colour, Picture, Span, canvas, ink_and_paper
+from training.pictures import Colour, Picture, Span, canvas, ink_and_paper, magnified
 from training.subject import Exchange, Piece, Spot, Subject, joined
 
 NAME = (
@@ -32,17 +32,18 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     picture = canvas(rng, width, height, paper)
     face = shelf.pick(rng, chinese)
     left, y = rng.uniform(6, 16), rng.uniform(4, 12)
-    size = rng.randint(18, 21)
+    larger = magnified(rng, width)
+    size = int(rng.randint(18, 21) * larger)
     room = width - left - 4
     if width >= 320 and rng.random() < 0.4:
         room = width * rng.uniform(0.6, 0.75) - left
         thing(
             rng, picture, (left + room + 6, height * rng.uniform(0.05, 0.3), width - 6, height * rng.uniform(0.6, 0.95))
         )
-    elif height >= 224 and rng.random() < 0.7:
+    elif height >= 224 and larger == 1.0 and rng.random() < 0.7:
         thing(rng, picture, (left, y, width - left, y + height - 190))
         y += height - 180
-    title = rng.randint(20, 26)
+    title = int(rng.randint(20, 26) * larger)
     name = fitting(picture, lambda: lexicon.goods(rng, chinese), face, title, room)
     lines: list[list[Piece]] = []
     named = picture.write(left, y, name, face, title, ink)
@@ -51,7 +52,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     sign = rng.choice("¥¥￥") if chinese else rng.choice("$$€£")
     red = (rng.randint(180, 230), rng.randint(0, 50), rng.randint(0, 60))
     bright = sum(paper) > 380
-    tag = rng.randint(20, 26)
+    tag = int(rng.randint(20, 26) * larger)
     label = (
         rng.choice(("", "", "价格:", "售价:", "价格\uff1a")) if chinese else rng.choice(("", "", "Price: ", "Only "))
     )

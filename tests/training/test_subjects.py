@@ -2,12 +2,13 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from training import conversations, fonts, invoices, photographs, sums, tokenizer, words
 from training.conversations import DRAW, Desk
 from training.evaluate import distance, overlap
-from training.pictures import Span
+from training.pictures import Picture, Span
 from training.subject import Subject
 
 DESK = Desk(320, 224, fonts.TRAINING, words.Lexicon(held_out=False))
@@ -96,3 +97,26 @@ def test_what_a_face_lacks_is_set_in_another(face: fonts.Face) -> None:
     pieces = list(fonts.runs(face, text))
     assert "".join(piece for _, piece in pieces) == text
     assert all(fonts.has(own, character) for own, piece in pieces for character in piece)
+
+
+def test_a_tilted_picture_knows_where_its_letters_went() -> None:
+    picture = Picture(256, 96, (255, 255, 255), scale=1.3, stretch=0.9)
+    for y in (4, 70):
+        picture.write(4, y, "HHHHHHHHHHHHH", fonts.LATIN[0], 20, (0, 0, 0))
+    before = list(picture.glyphs)
+    picture.tilt(4.0)
+    shown = np.asarray(picture.finish(random.Random(0)).image)
+    for glyph, old in zip(picture.glyphs, before, strict=True):
+        assert (glyph.x, glyph.y) != (old.x, old.y)
+        x, y = round(glyph.x), round(glyph.y)  # the bar of an H goes through its middle
+        assert shown[y - 2 : y + 3, x - 1 : x + 2].min() < 100
+
+
+def test_fields_that_are_asked_for_and_missing_are_not_on_the_invoice() -> None:
+    rng = random.Random(5)
+    subjects = [Desk(320, 96, fonts.TRAINING, words.Lexicon(held_out=False)).draw(rng, "invoice") for _ in range(8)]
+    for subject in subjects:
+        missing = [exchange.text for exchange in subject.english if exchange.kind == "missing"]
+        assert len(missing) == len(set(missing)) == min(3, 6 - len(subject.fields)) > 0
+        for name in subject.fields:
+            assert f"I see no {invoices.FIELDS[name].name} in the picture." not in missing
