@@ -15,7 +15,10 @@ from bots.request import Request
 from core.errors import NotAllowed
 from core.voice import Voice
 
-IDS = {"telegram": re.compile(r"[0-9]+"), "slack": re.compile(r"[UW][A-Z0-9]*[0-9][A-Z0-9]*")}  # of people
+IDS = {
+    "telegram": re.compile(r"[0-9]{1,20}"),
+    "slack": re.compile(r"(?=.{2,30}$)[UW][A-Z0-9]*[0-9][A-Z0-9]*"),
+}  # of people
 ORDERS = frozenset({"stats", "block", "unblock"})
 MEGABYTE = 1 << 20
 

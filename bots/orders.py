@@ -14,6 +14,8 @@ from core.sheet import contact_sheet
 from core.transcript import archive
 from core.voice import Voice
 
+MOST_DIGITS = 6  # of a picture's number; databases refuse larger ones in their own ways
+
 
 def says(sentence: str) -> Answer:
     return Answer(sentence, Ending.DONE)
@@ -63,7 +65,7 @@ async def _file(request: Request, house: House) -> File:
 
 async def _remove(request: Request, assistant: Assistant, voice: Voice) -> str:
     number = request.text.strip()
-    if not number.isdecimal():
+    if not number.isdecimal() or len(number) > MOST_DIGITS:
         return voice.say("Say which picture: {slash}remove 2, for example.", slash=request.slash)
     await assistant.remove_picture(request.conversation_id, int(number))
     return voice.say("Picture {number} is removed.", number=int(number))

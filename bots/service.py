@@ -55,7 +55,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
         engine = await Engine.start(settings["core.engine"])
         try:
-            store.gone = engine.forget
+            store.computed = engine
             assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
             guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
             yield House(assistant, store, settings["core.images"], engine.figures, guests)
@@ -118,6 +118,8 @@ async def _expire(store: Shelf) -> None:
                 log.info("%s conversations expired", removed)
         except BotError as error:
             log.warning("nothing could expire: %s", error)
+        except Exception:  # a bug: the next time may go well
+            log.exception("nothing could expire")
         await asyncio.sleep(EXPIRE_EVERY_S)
 
 

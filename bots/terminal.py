@@ -1,5 +1,6 @@
 """Asks in the terminal. The answer goes to stdout and nothing else does; progress and timings go to stderr."""
 
+import os
 import sys
 import tempfile
 from contextlib import AsyncExitStack, aclosing
@@ -34,7 +35,10 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
         async with AsyncExitStack() as stack:
             with console.status(f"Loading {settings['core.engine'].model} …"):
                 house = await stack.enter_async_context(open_house(settings))
-            await _talk(house.assistant, console, Question(query, images), chat or not query)
+            try:
+                await _talk(house.assistant, console, Question(query, images), chat or not query)
+            finally:
+                await house.assistant.forget(ID)  # what was computed of it, too
 
 
 async def _talk(assistant: Assistant, console: Console, question: Question, chat: bool) -> None:
@@ -86,7 +90,7 @@ def _timing(figures: Figures, ending: Ending) -> str:
 def _sort(words: list[str]) -> tuple[list[Path], str]:
     """Files first; the last word is the question unless it is a file."""
     *first, last = words
-    if Path(last).is_file():
+    if os.path.isfile(last):  # a question may be too long for a Path
         return [Path(word) for word in words], ""
     if not first and _looks_like_a_file(last):
         return [Path(last)], ""

@@ -139,6 +139,10 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
     return True
 
 
+async def every_id(connection: AsyncConnection) -> list[str]:
+    return list((await connection.execute(select(conversations.c.id))).scalars())
+
+
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
     """Without those to which somebody has just come back."""
     asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None), messages.c.created >= moment)

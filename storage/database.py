@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -123,7 +124,7 @@ class Database:
             async with self._engine.execution_options(begin="").connect() as connection:
                 await self._shrink(connection)
                 await self._empty_log(connection)
-        except UNAVAILABLE as error:
+        except (*UNAVAILABLE, sqlite3.Error) as error:  # a script's errors come as the driver raises them
             log.warning("the database could not be tidied: %s", _reason(error))
 
     async def _shrink(self, connection: AsyncConnection) -> None:

@@ -113,6 +113,11 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
     await connection.execute(update(pictures).where(here).values(conversation_id=new_id))
 
 
+async def every_id(connection: AsyncConnection) -> list[str]:
+    """Of the images."""
+    return list((await connection.execute(select(images.c.id))).scalars())
+
+
 async def images_of(connection: AsyncConnection, conversation_id: str) -> list[str]:
     """In every chapter."""
     here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.is_not(None))

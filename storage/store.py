@@ -1,8 +1,8 @@
 """What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from typing import Self
+from collections.abc import Collection, Sequence
+from typing import Protocol, Self
 
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,13 +28,24 @@ class Config(BaseModel, extra="forbid", frozen=True):
     )
 
 
+class Computed(Protocol):
+    """What was computed of conversations and pictures: it must not outlive them."""
+
+    def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+        """The conversation is gone, if it is one, and no conversation shows these images any more."""
+        ...
+
+    def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
+        """There is nothing else."""
+        ...
+
+
 class Store:
     """Implements `core.assistant.History` and `core.inbox.Mailbox`. A method raises `StoreDown` when the disk fails."""
 
     def __init__(self, database: Database, expire_days: float = 30, ratings: bool = False) -> None:
         self.ratings = ratings  # whether answers may be rated
-        # Told of a conversation that is gone, if it is one, and of the images that no conversation shows any more.
-        self.gone: Callable[[str | None, Collection[str]], None] = _nobody
+        self.computed: Computed | None = None
         self._database = database
         self._expire_days = expire_days
 
@@ -94,7 +105,7 @@ class Store:
         the others that nobody answers any more: returned are the platform's ids of all that.
         """
         sent, image_ids = await self._database.write(_forget, conversation_id, key)
-        self.gone(conversation_id, image_ids)
+        self._gone(conversation_id, image_ids)
         await self._database.tidy()
         return sent
 
@@ -102,18 +113,25 @@ class Store:
         """The platform gave the conversation's place another name; False when nothing was said there, or in both."""
         moved = await self._database.write(_move, conversation_id, new_id)
         if moved:
-            self.gone(conversation_id, ())
+            self._gone(conversation_id, ())
         return moved
 
     async def expire(self, now: float | None = None) -> int:
-        """Forget conversations and message keys older than `expire_days`; returns how many conversations."""
-        if not self._expire_days:
-            return 0
+        """Forget conversations and message keys older than `expire_days`; returns how many conversations.
+
+        With them goes whatever was computed of anything that is not here.
+        """
+        expired = await self._expire(now) if self._expire_days else 0
+        if self.computed:
+            self.computed.keep_only(*await self._database.read(_known))
+        return expired
+
+    async def _expire(self, now: float | None) -> int:
         moment = (time.time() if now is None else now) - self._expire_days * DAY
         old = await self._database.read(conversations.older_than, moment)
         for conversation_id in old:
             _, image_ids = await self._database.write(_forget, conversation_id)
-            self.gone(conversation_id, image_ids)
+            self._gone(conversation_id, image_ids)
         await self._database.write(messages.expire, moment)
         if old:
             await self._database.tidy()
@@ -204,13 +222,17 @@ class Store:
     async def _removed(self, image_ids: Collection[str] | None) -> bool:
         if image_ids is None:
             return False
-        self.gone(None, image_ids)
+        self._gone(None, image_ids)
         await self._database.tidy()
         return True
 
+    def _gone(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+        if self.computed:
+            self.computed.forget(conversation_id, image_ids)
 
-def _nobody(conversation_id: str | None, image_ids: Collection[str]) -> None:
-    """Nothing was computed of what is stored."""
+
+async def _known(connection: AsyncConnection) -> tuple[Sequence[str], Sequence[str]]:
+    return await conversations.every_id(connection), await pictures.every_id(connection)
 
 
 async def _forget(

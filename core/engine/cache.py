@@ -6,6 +6,8 @@ alike, but belong to the one that they were computed for, and go when it is forg
 """
 
 import hashlib
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,9 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.engine.disk import Arrays, Disk
+from core.engine.disk import Arrays, Disk, Gone
 from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV, take_pages
+
+HOUR = 3600.0  # seconds
+WORTH = 64  # rows for which a file is read that has mostly others: every prompt begins with the same few
 
 
 @dataclass(slots=True)
@@ -75,7 +80,7 @@ class Cache:
     def keep(self, conversation_id: str, rows: Ints, kv: KV) -> None:
         """Remember `kv`, computed from `rows`; what it continues is dropped."""
         length = len(rows)
-        name = f"{_prefix(conversation_id)}{hashlib.sha256(rows.tobytes()).hexdigest()}"
+        name = _prefix(conversation_id) + _digest(rows.tobytes())
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):
@@ -88,18 +93,30 @@ class Cache:
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
         """Drop all that was computed for this conversation or from these pictures, from memory and disk."""
         own = None if conversation_id is None else _prefix(conversation_id)
-        keys = [picture_keys(image_id, 1)[0] for image_id in image_ids]
-        pictures = {f"picture-{image_id}" for image_id in image_ids}
+        pictures, shown = _marks(image_ids)
 
         def gone(name: str, rows: Ints | None) -> bool:
-            if rows is not None and np.isin(keys, rows).any():
+            if rows is not None and not shown.isdisjoint(_shown(rows)):
                 return True
             return name in pictures or (own is not None and name.startswith(own))
 
-        for name in [name for name, entry in self._entries.items() if gone(name, entry.rows)]:
-            self._leave(name)
-        if self._disk:
-            self._disk.forget(gone)
+        self._forget(gone, math.inf)
+
+    def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
+        """Drop what belongs to anything else. Files of the last hour stay: their question may not be written down yet.
+
+        So goes what nobody could name when it was forgotten: what was computed for a question that was never answered,
+        by a process that was killed, or by an earlier version.
+        """
+        known = {_prefix(conversation_id) for conversation_id in conversation_ids}
+        pictures, shown = _marks(image_ids)
+
+        def gone(name: str, rows: Ints | None) -> bool:
+            if rows is None:
+                return name not in pictures
+            return name[: -len(_digest(b""))] not in known or not shown.issuperset(_shown(rows))
+
+        self._forget(gone, time.time() - HOUR)
 
     def resize(self, limit: int) -> None:
         """Drop from memory until `limit` holds; it goes on to hold."""
@@ -110,13 +127,20 @@ class Cache:
         if self._disk:
             self._disk.close()
 
+    def _forget(self, gone: Gone, before: float) -> None:
+        for name in [name for name, entry in self._entries.items() if gone(name, entry.rows)]:
+            self._leave(name)
+        if self._disk:
+            self._disk.forget(gone, before)
+
     def _longest(self, rows: Ints) -> tuple[int, str]:
         best = (0, "")
         for name, entry in self._entries.items():
             if entry.rows is not None:
                 best = max(best, (_common(entry.rows, rows), name))
         for name, kept in (self._disk.rows.copy() if self._disk else {}).items():
-            if (length := _common(kept, rows)) > best[0]:
+            length = _common(kept, rows)
+            if length > best[0] and (2 * length >= len(kept) or length - best[0] >= WORTH):
                 best = (length, name)
         return best
 
@@ -138,9 +162,10 @@ class Cache:
 
     def _remember(self, name: str, entry: Entry) -> None:
         self._leave(name)
-        self._entries[name] = entry
-        self.used += entry.bytes
-        self._shrink(self.limit)
+        if entry.bytes <= self.limit:  # else all the others would go for it, and it, too
+            self._entries[name] = entry
+            self.used += entry.bytes
+            self._shrink(self.limit)
 
     def _shrink(self, limit: int) -> None:
         while self.used > limit and self._entries:
@@ -159,7 +184,22 @@ class Cache:
 
 def _prefix(conversation_id: str) -> str:
     """What the names of a conversation's rows begin with."""
-    return f"rows-{hashlib.sha256(conversation_id.encode()).hexdigest()[:16]}-"
+    return f"rows-{_digest(conversation_id.encode())}-"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _marks(image_ids: Collection[str]) -> tuple[set[str], set[int]]:
+    """What these pictures' features are called, and the first key of their rows."""
+    return {f"picture-{each}" for each in image_ids}, {int(picture_keys(each, 1)[0]) for each in image_ids}
+
+
+def _shown(rows: Ints) -> list[int]:
+    """The first key of each picture among the rows: token ids stand between two pictures."""
+    begins = (rows < 0) & np.append(True, rows[:-1] >= 0)
+    return [int(key) for key in rows[begins]]
 
 
 def _common(a: Ints, b: Ints) -> int:

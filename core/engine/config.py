@@ -25,4 +25,6 @@ class Config(BaseModel, extra="forbid", frozen=True):
     context_tokens: int = Field(8192, description="Longest conversation; older turns are left out.", ge=256)
     waiting: int = Field(32, description="Questions that may wait in line; one more is told to come back.", ge=1)
     cache: Path = Field(Path("data/cache"), description="Where computed pictures and conversations are kept.")
-    cache_limit: float = Field(20.0, description="Gigabytes for that folder; 0 keeps nothing on disk.", ge=0)
+    cache_limit: float = Field(
+        20.0, description="Gigabytes for those, beside int8 weights; 0 keeps nothing on disk.", ge=0
+    )

@@ -21,6 +21,7 @@ from core.engine.prompt import Ints
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
+Gone = Callable[[str, Ints | None], bool]  # whether what has this name, and these rows, is to go
 FORMAT = 5  # of the files; raise it when their names or arrays change
 
 
@@ -68,9 +69,9 @@ class Disk:
         self.rows.pop(name, None)
         self._writer.submit(self._unlink, self._path(name))
 
-    def forget(self, gone: Callable[[str, Ints | None], bool]) -> None:
-        """Remove what `gone` says of names and rows; what other models computed it is asked by name alone."""
-        self._writer.submit(self._forget, gone)
+    def forget(self, gone: Gone, before: float) -> None:
+        """Remove what `gone` says, of all models, and was last used `before`, in seconds since 1970."""
+        self._writer.submit(self._forget, gone, before)
 
     def close(self) -> None:
         self._writer.shutdown()
@@ -90,6 +91,7 @@ class Disk:
     def _write(self, name: str, arrays: Arrays) -> None:
         """Whole or not at all, in the writer's thread. A full disk costs a computation later, not an answer now."""
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)  # somebody may have emptied the cache
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".safetensors.tmp")
             os.close(handle)
             try:
@@ -115,12 +117,19 @@ class Disk:
             self._unlink(path)
             excess -= size
 
-    def _forget(self, gone: Callable[[str, Ints | None], bool]) -> None:
+    def _forget(self, gone: Gone, before: float) -> None:
         """In the writer's thread, behind what is still to be written."""
-        for path in list(self._root.rglob("*.safetensors*")):
-            rows = self.rows.get(path.stem) if path.parent == self._folder else None
-            if path.suffix == ".tmp" or gone(path.stem, rows):  # or what a process that was killed left half written
-                self._unlink(path)
+        for path in list(self._root.rglob("*.safetensors*")):  # with what a process that was killed left half written
+            try:
+                if path.stat().st_mtime >= before:
+                    continue
+                rows = self._rows_of(path) if path.name.startswith("rows-") else None
+                if gone(path.stem, rows):
+                    self._unlink(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                log.warning("%s is to be removed and cannot be: %s", path, error)
 
     def _unlink(self, path: Path) -> None:
         path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
-from core.engine.request import Forgotten, Outlet, Request
+from core.engine.request import Forgotten, Known, Outlet, Request
 from core.engine.tokenizer import Tokenizer
 from core.engine.totals import Totals
 from core.engine.worker import Worker
@@ -26,6 +27,7 @@ from core.model.model import Model
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
+COMPUTED = "computed"  # the folder in the cache for pictures and conversations
 SHARE = 0.6  # of the machine's memory, where the operator sets nothing
 RESERVE = 400_000_000  # bytes for activations and everything else
 NICENESS = 5  # of the model's threads: their weight beside the event loop becomes a third
@@ -34,7 +36,7 @@ LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mist
 
 
 class Engine:
-    """Implements `core.assistant.Engine`. Make one with `start`; `close` it in the end."""
+    """Implements `core.assistant.Engine` and `storage.store.Computed`. Make one with `start`; `close` it in the end."""
 
     def __init__(self, worker: Worker, thread: threading.Thread) -> None:
         self._worker = worker
@@ -82,6 +84,10 @@ class Engine:
         """Drop what was computed for a conversation that is gone and from images that nobody shows. From any thread."""
         self._worker.put(Forgotten(conversation_id, image_ids))
 
+    def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
+        """Drop what was computed of anything else. From any thread."""
+        self._worker.put(Known(conversation_ids, image_ids))
+
     def figures(self) -> Totals:
         return self._worker.figures()
 
@@ -121,9 +127,11 @@ def _load(config: Config) -> Worker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit * 1e9)
+    if not disk:
+        shutil.rmtree(config.cache / COMPUTED, ignore_errors=True)
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
-        kept = Disk(config.cache / "computed", model.identity, disk) if disk else None
+        kept = Disk(config.cache / COMPUTED, model.identity, disk) if disk else None
     except OSError as error:
         raise OperatorError(
             "What is computed cannot be kept in {folder} ({reason}): chown it, or set `cache` in [core.engine].",

@@ -48,3 +48,11 @@ class Forgotten:
 
     conversation_id: str | None
     image_ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All the conversations and images that there are."""
+
+    conversation_ids: Collection[str]
+    image_ids: Collection[str]

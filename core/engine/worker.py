@@ -13,7 +13,7 @@ from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.computer import Computer
 from core.engine.prompt import Prompter
-from core.engine.request import Forgotten, Request
+from core.engine.request import Forgotten, Known, Request
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
@@ -25,6 +25,7 @@ from core.model.model import Model
 
 log = logging.getLogger(__name__)
 TELL = 2.0  # seconds between two estimates for the same place
+Message = Request | Image | Forgotten | Known
 GLANCE = 0.1  # seconds of looking ahead before the next glance into the inbox
 
 
@@ -40,14 +41,14 @@ class Worker:
         self._scheduler: Scheduler[Sequence] = Scheduler(limit)
         self._line = line
         self._context = context
-        self._inbox: SimpleQueue[Request | Image | Forgotten | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Message | None] = SimpleQueue()
         self._sequences: list[Sequence] = []  # running and in line
         self._sights = Sights(model.vision, cache, model.dtype)
         self._clock = time.monotonic
         self._computer = Computer(model, self._sights, self._scheduler.speeds, self._totals, self._clock)
 
-    def put(self, message: Request | Image | Forgotten | None) -> None:
-        """A question, a picture to look at when nothing else is to do, or None: finish. From any thread."""
+    def put(self, message: Message | None) -> None:
+        """A picture is looked at when nothing else is to do; None: finish. From any thread."""
         self._inbox.put(message)
 
     def figures(self) -> Totals:
@@ -85,6 +86,8 @@ class Worker:
                     self._sights.look_ahead(message)
                 elif isinstance(message, Forgotten):
                     self._forget(message)
+                elif isinstance(message, Known):
+                    self._cache.keep_only(message.conversation_ids, message.image_ids)
                 else:
                     self._take(message)
             except Exception as error:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.core.papers import pdf
+from tests.demo import SAMPLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +18,17 @@ def test_a_pdf_is_read_here_too_and_what_is_left_out_is_said(tmp_path: Path) -> 
     assert result.returncode == 2
     assert result.stderr == "This document has 7 pages; please ask about one of them.\n"
     assert result.stdout == ""
+
+
+def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
+    question = f"/{'问' * 100}/ What is the total?"
+    words = [sys.executable, "-m", "bots", "ask", "--config", str(config), str(SAMPLES / "invoice.png"), question]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    assert not list((tmp_path / "cache" / "computed").rglob("*.safetensors*"))
 
 
 def test_one_ctrl_c_ends_a_download() -> None:

@@ -1,5 +1,6 @@
 import sqlite3
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,8 +183,16 @@ async def test_nothing_of_a_forgotten_conversation_stays_in_the_files(store: Sto
 
 
 async def test_whoever_computed_something_is_told_what_is_gone(store: Store) -> None:
-    told: list[tuple[str | None, list[str]]] = []
-    store.gone = lambda conversation_id, image_ids: told.append((conversation_id, sorted(image_ids)))
+    told: list[tuple[object, list[str]]] = []
+
+    class Told:
+        def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+            told.append((conversation_id, sorted(image_ids)))
+
+        def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
+            told.append((sorted(conversation_ids), sorted(image_ids)))
+
+    store.computed = Told()
     await ask(store, "t:1", "?", CAT, DOG, key="k1")
     await ask(store, "t:2", "?", DOG, BIRD, key="k2")
     await store.remember_file("slack:F1", "t:2", [BIRD.id])
@@ -192,14 +201,17 @@ async def test_whoever_computed_something_is_told_what_is_gone(store: Store) -> 
     assert await store.remove_file("slack:F1")
     assert not await store.remove_file("slack:F1")
     assert await store.move("t:2", "t:3")
+    assert await store.expire() == 0
     await store.forget("t:1")
     assert await store.expire(time.time() + 31 * DAY) == 1
     assert told == [
         (None, []),
         (None, [BIRD.id]),
         ("t:2", []),
+        (["t:1", "t:3"], sorted([CAT.id, DOG.id])),
         ("t:1", sorted([CAT.id, DOG.id])),
         ("t:3", []),
+        ([], []),
     ]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,28 @@ async def test_the_room_of_what_is_forgotten_is_given_back_in_few_steps(
     await store.forget("t:1")
     assert pragma(path, "freelist_count") == 0
     assert turns < 20  # of a thousand pages
+
+
+async def test_a_removal_stands_where_its_room_cannot_be_given_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("storage.database.BUSY_TIMEOUT", 50)
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(100_000)), key="k1")
+    other = sqlite3.connect(path, isolation_level=None)
+
+    class Locks:  # the database, right after the removal
+        def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+            other.execute("BEGIN IMMEDIATE")
+
+        def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None: ...
+
+    store.computed = Locks()
+    await store.forget("t:1")
+    other.close()
+    assert "the database could not be tidied: database is locked" in caplog.text
+    assert not (await store.load("t:1")).turns
+    await store.close()
 
 
 async def test_a_server_that_cannot_be_reached_is_a_store_that_is_down(path: Path) -> None:

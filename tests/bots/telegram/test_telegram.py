@@ -184,7 +184,8 @@ async def test_pictures_are_listed_and_removed_by_number(running: BotApi, ann: C
     assert listed == "Picture 1: 64 × 48\nPicture 2: 64 × 48 (waits for a question)"
     assert await ann.answer(ann.person.says("/remove 1")) == "Picture 1 is removed."
     assert await ann.answer(ann.person.says("/remove 1")) == "There is no picture 1 in this conversation."
-    assert await ann.answer(ann.person.says("/remove it")) == "Say which picture: /remove 2, for example."
+    for nothing in ("it", "3000000000"):
+        assert await ann.answer(ann.person.says(f"/remove {nothing}")) == "Say which picture: /remove 2, for example."
 
 
 async def test_retry_answers_the_last_question_again_drawn_differently(
