@@ -19,7 +19,7 @@ COPY pyproject.toml requirements.lock README.md ./
 COPY bots bots
 COPY core core
 COPY storage storage
-RUN pip install --no-cache-dir -c requirements.lock -e ".[telegram,slack,postgres]"
+RUN pip install --no-cache-dir -c requirements.lock -e ".[telegram,slack,postgres,modelscope]"
 
 RUN printf '%s\n' '[core.engine]' 'model = "demo"' 'cache = "/data/cache"' '[storage]' \
   'url = "sqlite+aiosqlite:////data/conversations.sqlite"' '[bots.web]' 'host = "0.0.0.0"' >config.toml

@@ -13,7 +13,7 @@ from bots.service import open_house
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
 from core.documents import open_document
-from core.errors import BadImage, BadQuestion, OperatorError
+from core.errors import BadImage, BadQuestion, BotError, OperatorError
 from core.voice import Voice
 
 ID = "terminal:1"
@@ -46,7 +46,12 @@ async def _talk(assistant: Assistant, console: Console, question: Question, chat
     while True:
         if question.text:
             number += 1
-            await _answer(assistant, console, question, str(number))
+            try:
+                await _answer(assistant, console, question, str(number))
+            except BotError as error:
+                if not chat:
+                    raise
+                console.print(Voice("en").explain(error))
             question = Question("")
         if not chat:
             return

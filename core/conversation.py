@@ -1,11 +1,16 @@
 """The nouns of a conversation about pictures. They know no platform, no model and no database."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 MOST_PICTURES = 24  # that a conversation keeps; of more, those go that nobody asked about for longest
+FEW = 4  # waiting pictures that a question takes up all together, whichever it names
+_NUMBERS = r"(\d{1,3}(?:\s*(?:,|-|–|、|and|or|to|和|与|到|至)\s*\d{1,3}\b)*)"
+_NAMED = re.compile(rf"(?:pictures?|images?|图片?)\s*{_NUMBERS}|第\s*{_NUMBERS}\s*[张幅]", re.IGNORECASE)
+_RANGE = re.compile(r"-|–|to|到|至", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,13 @@ class Conversation:
         return replace(self, turns=turns, waiting=left(self.waiting))
 
     def ask(self, question: Question) -> "Conversation":
-        """This conversation with `question` as its open last turn; waiting pictures come first."""
-        pictures = list(self.waiting)
+        """This conversation with `question` as its open last turn; waiting pictures come first.
+
+        Of many that wait, those that it names: all of them together may be more than there is room for.
+        """
+        named = named_pictures(question.text) if len(self.waiting) > FEW else set()
+        pictures = [picture for picture in self.waiting if picture.number in named] or list(self.waiting)
+        left = tuple(picture for picture in self.waiting if picture not in pictures)
         numbers = {p.image.id: p.number for p in self.pictures}
         number = self.next_number
         for image in question.images:
@@ -137,7 +147,16 @@ class Conversation:
             if picture.number not in {p.number for p in pictures}:
                 pictures.append(picture)
         turn = Turn(question.text, tuple(pictures))
-        return replace(self, turns=(*self.turns, turn), waiting=(), next_number=number)
+        return replace(self, turns=(*self.turns, turn), waiting=left, next_number=number)
+
+
+def named_pictures(text: str) -> set[int]:
+    """Numbers of the pictures that a question speaks of: "pictures 2-4", "picture 1 and picture 3", "图1和图2"."""
+    found: set[int] = set()
+    for listed in (one or other for one, other in _NAMED.findall(text)):
+        numbers = [int(number) for number in re.findall(r"\d+", listed)]
+        found.update(range(min(numbers), max(numbers) + 1) if _RANGE.search(listed) else numbers)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

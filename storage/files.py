@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import files, images
+from storage import pictures
+from storage.tables import files
 
 
 async def remember(connection: AsyncConnection, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
@@ -23,12 +24,16 @@ async def known(connection: AsyncConnection, conversation_id: str) -> set[str]:
     )
 
 
-async def remove(connection: AsyncConnection, file: str) -> Collection[str]:
-    """Its images from every conversation; returns their ids."""
-    image_ids = set((await connection.execute(select(files.c.image_id).where(files.c.file == file))).scalars())
-    await connection.execute(delete(images).where(images.c.id.in_(image_ids)))
-    await connection.execute(delete(files).where(files.c.image_id.in_(image_ids)))
-    return image_ids
+async def remove(connection: AsyncConnection, file: str) -> Collection[str] | None:
+    """Its images from every conversation that has them from it; None when there are none, else as
+    `pictures.drop_unused`."""
+    rows = (await connection.execute(select(files).where(files.c.file == file))).all()
+    if not rows:
+        return None
+    for row in rows:
+        await pictures.hide(connection, row.conversation_id, row.image_id)
+    await connection.execute(delete(files).where(files.c.file == file))
+    return await pictures.drop_unused(connection, [row.image_id for row in rows])
 
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:

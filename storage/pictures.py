@@ -108,6 +108,12 @@ async def remove(
     return await drop_unused(connection, [found.image_id])
 
 
+async def hide(connection: AsyncConnection, conversation_id: str, image_id: str) -> None:
+    """In every chapter; the numbers stay, as in `remove`."""
+    here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id == image_id)
+    await connection.execute(update(pictures).where(*here).values(image_id=None))
+
+
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
     here = pictures.c.conversation_id == conversation_id
     await connection.execute(update(pictures).where(here).values(conversation_id=new_id))

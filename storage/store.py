@@ -168,8 +168,8 @@ class Store:
         return await self._database.read(files.known, conversation_id)
 
     async def remove_file(self, file: str) -> bool:
-        """Its images go from every conversation: its sender deleted it on the platform."""
-        return await self._removed(await self._database.write(files.remove, file) or None)
+        """Its images go from the conversations that it was sent to: its sender deleted it on the platform."""
+        return await self._removed(await self._database.write(files.remove, file))
 
     # Thumbs
 

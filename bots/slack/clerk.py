@@ -32,6 +32,7 @@ from core.voice import Voice
 log = logging.getLogger(__name__)
 THREAD_PICTURES = 10  # of a thread that began without the bot, the latest
 ASKING = (None, "retry", Offer.SMALL_PRINT)  # what the model answers
+IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a message that begins one cannot mean
 REWRITING = ("retry", Offer.SMALL_PRINT)  # over the old answer
 
 
@@ -147,6 +148,15 @@ class Clerk:
 
     async def _events(self, task: _Task, voice: Voice, request: Request) -> AsyncGenerator[Event | File]:
         conversation_id = request.conversation_id
+        if task.command in IN_THREADS and task.asked.top_level:
+            yield says(
+                voice.say(
+                    "Every thread is a conversation of its own, and nothing is kept for this message. "
+                    'Say "{command}" in the thread of the picture.',
+                    command=task.command,
+                )
+            )
+            return
         own: list[Json] = []
         if task.command in (None, "retry") and not await self._house.assistant.history.answered(request.key):
             known = await self._house.store.known_files(conversation_id)

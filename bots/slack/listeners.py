@@ -103,6 +103,8 @@ class Listeners:
             return True
         if self._config.threads == "mention" or message.top_level:
             return False
+        if not self._clerk.allows(message):  # they talk to others in that thread, and asked for nothing
+            return False
         return await self._clerk.takes_part(message.conversation(self._slack.team))
 
     async def _on_removed(self, event: Json) -> None:
@@ -126,7 +128,9 @@ class Listeners:
 
     async def _on_session_stopped(self, event: Json) -> None:
         thread = event.get("thread_ts")
-        if thread and not await self._desk.is_blocked(event.get("user", "")):
+        user, channel = event.get("user", ""), event["channel"]
+        allowed = self._config.allows(user, channel, self._slack.team)
+        if thread and allowed and not await self._desk.is_blocked(user):
             self._desk.stop(f"slack:{self._slack.team}:{event['channel']}:{thread}")
 
     # Buttons, the shortcut and its window

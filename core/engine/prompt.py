@@ -85,7 +85,7 @@ class Prompter:
         if needed > room:
             raise BadQuestion(
                 "Your question with its pictures needs {needed} tokens, and there is room for {room}. "
-                "Ask about fewer pictures at once, or in fewer words.",
+                'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
                 needed=needed,
                 room=room,
             )

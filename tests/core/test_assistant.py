@@ -5,7 +5,18 @@ from contextlib import aclosing
 import pytest
 
 from core.assistant import Assistant
-from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Event, Image, Piece, Question, Removed
+from core.conversation import (
+    MOST_PICTURES,
+    Answer,
+    Conversation,
+    Ending,
+    Event,
+    Image,
+    Piece,
+    Question,
+    Removed,
+    named_pictures,
+)
 from core.errors import BadQuestion, Busy, NotFound
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
@@ -281,3 +292,24 @@ async def test_halves_of_characters_do_not_reach_the_model() -> None:
     bot, engine, _ = assistant()
     await answer_of(bot.ask("c", Question("a\0b \ud83d c"), "1"))
     assert engine.asked[0].turns[0].text == "ab ? c"
+
+
+async def test_of_many_waiting_pictures_a_question_takes_up_those_it_names() -> None:
+    bot, _, _ = assistant()
+    await bot.add_pictures("c", [image(colour) for colour in ("red", "green", "blue", "white", "black")])
+    assert "about [2, 3]" in (await answer_of(bot.ask("c", Question("Compare pictures 2 and 3"), "1"))).text
+    assert "about [1, 4, 5]" in (await answer_of(bot.ask("c", Question("and picture 5?"), "2"))).text
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("What differs in pictures 2-4?", {2, 3, 4}),
+        ("picture 1, 3 and 5, please", {1, 3, 5}),
+        ("图1和图2哪个高?", {1, 2}),
+        ("第3张写了什么", {3}),
+        ("第2行写了什么, 12 people", set()),
+    ],
+)
+def test_named_pictures_are_found(text: str, numbers: set[int]) -> None:
+    assert named_pictures(text) == numbers

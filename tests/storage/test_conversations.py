@@ -198,15 +198,20 @@ async def test_whoever_computed_something_is_told_what_is_gone(store: Store) -> 
     await store.remember_file("slack:F1", "t:2", [BIRD.id])
     assert await store.remove_picture("t:2", 1)  # the dog, which the other still shows
     assert not await store.remove_picture("t:2", 9)
+    kept = await ask(store, "t:4", "?", BIRD, key="k4")  # from elsewhere
     assert await store.remove_file("slack:F1")
     assert not await store.remove_file("slack:F1")
+    assert not (await store.load("t:2")).pictures
+    assert (await store.load("t:4")).turns == (kept,)
+    await store.forget("t:4")
     assert await store.move("t:2", "t:3")
     assert await store.expire() == 0
     await store.forget("t:1")
     assert await store.expire(time.time() + 31 * DAY) == 1
     assert told == [
         (None, []),
-        (None, [BIRD.id]),
+        (None, []),
+        ("t:4", [BIRD.id]),
         ("t:2", []),
         (["t:1", "t:3"], sorted([CAT.id, DOG.id])),
         ("t:1", sorted([CAT.id, DOG.id])),

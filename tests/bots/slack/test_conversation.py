@@ -99,11 +99,12 @@ async def test_without_a_mention_nobody_is_answered_by_default(scene: Scene) -> 
 
 
 async def test_where_threads_are_followed_no_mention_is_needed(scene: Scene) -> None:
-    async with scene.bot(threads="follow"):
+    async with scene.bot(threads="follow", allow=["U0ANN"]):
         root = scene.slack.says(f"{ME} what is it?", (scene.slack.upload(png()),))
         await scene.finished(root)
         scene.slack.says("and why?", thread=root)
         assert said((await scene.finished(root, 2))[1]) == "Answer to 'and why?' about [] after 1 turns."
+        scene.slack.says("and I think so", thread=root, user="U0EVE")
         strangers = scene.slack.says("a thread without the bot")
         scene.slack.says("and why?", thread=strangers)
         await scene.slack.settled()
@@ -179,6 +180,15 @@ async def test_words_alone_are_commands(scene: Scene) -> None:
             "Forgotten: this conversation and its pictures are deleted.",
         ]
         assert len(scene.engine.asked) == 1
+
+
+async def test_a_command_outside_its_thread_says_so_and_claims_nothing(scene: Scene) -> None:
+    async with scene.bot():
+        root = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
+        await scene.finished(root, channel=DM)
+        lost = scene.slack.says("forget", channel=DM)
+        assert 'Say "forget" in the thread of the picture.' in await scene.answer(lost, DM)
+        assert (await scene.store.load(f"slack:T0TEAM:{DM}:{root}")).pictures
 
 
 async def test_the_shortcut_asks_about_somebody_elses_picture(scene: Scene) -> None:
