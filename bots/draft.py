@@ -44,6 +44,7 @@ class Draft(Protocol[Part]):
     """
 
     interval: float  # seconds between two edits of a growing answer
+    keeps: bool  # where messages are written over, they are an answer: what is no answer does not take its place
 
     def split(self, text: str) -> list[Part]:
         """The whole text as messages, in order; a longer text only ever changes the last parts."""

@@ -29,6 +29,7 @@ class _Progress:
     status: str = ""
     files: list[File] = field(default_factory=list)
     answer: Answer | None = None
+    refused: bool = False  # the answer is a sentence of the bot's own, said instead of one
     down: StoreDown | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,6 +59,8 @@ async def reply(
             if progress.down is not None:
                 raise progress.down
             answer = progress.answer
+            if draft.keeps and progress.refused:
+                progress.refused, delivery = False, _Delivery(draft, [], record)
             try:
                 if not await _aside(draft, progress):
                     text = progress.text if answer else progress.text or progress.status
@@ -162,6 +165,7 @@ async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice
                         progress.files.append(event)
                     case Answer():
                         only_files = progress.files and not event.text
+                        progress.refused = bool(event.text) and not progress.text and not progress.files
                         progress.text = "" if only_files else event.text + _note(voice, event)
                         progress.answer = event
                         progress.complete.set()
@@ -180,6 +184,7 @@ async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice
 
 
 def _fail(progress: _Progress, sentence: str) -> None:
+    progress.refused = not progress.text
     progress.text = f"{progress.text}\n\n{sentence}" if progress.text else sentence
     progress.answer = Answer(progress.text, Ending.FAILED)
     progress.complete.set()

@@ -24,7 +24,7 @@ from bots.slack.status import Abilities, Place
 from bots.slack.text import plain
 from bots.slack.threads import Threads
 from core import inbox
-from core.conversation import Event, Image
+from core.conversation import Ending, Event, Image
 from core.documents import open_document
 from core.errors import BotError, OperatorError
 from core.voice import Voice
@@ -135,7 +135,8 @@ class Clerk:
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         refusal = None if self.allows(place) else _stranger(place, voice)
-        draft, events = partial(self._draft, task, voice), partial(self._events, task, voice)
+        keeps = message.id not in self._resumed and await self._is_answer(task)
+        draft, events = partial(self._draft, task, voice, keeps), partial(self._events, task, voice)
         try:
             await self.desk.answer(message, request, voice, draft, events, refusal)
         except Refused as refused:
@@ -180,7 +181,14 @@ class Clerk:
             async for event in events:
                 yield event
 
-    def _draft(self, task: _Task, voice: Voice, message: inbox.Message) -> SlackDraft:
+    async def _is_answer(self, task: _Task) -> bool:
+        """Whether what is to be written over is an answer, and no failure or refusal."""
+        if task.command not in REWRITING or not task.message.sent:
+            return False
+        turn = await self._house.store.turn_of_sent("slack", task.message.sent[-1], task.message.conversation_id)
+        return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
+
+    def _draft(self, task: _Task, voice: Voice, keeps: bool, message: inbox.Message) -> SlackDraft:
         return SlackDraft(
             self._slack,
             task.place,
@@ -191,6 +199,7 @@ class Clerk:
             message.sent,
             resumed=message.id in self._resumed,
             model=task.command in ASKING and bool(task.text),
+            keeps=keeps,
             stopped=partial(self.desk.stop, message.conversation_id),
         )
 

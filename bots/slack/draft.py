@@ -28,7 +28,10 @@ PLACEHOLDER = "…"
 
 
 class SlackDraft:
-    """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons."""
+    """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons.
+
+    `keeps` is as in `bots.draft.Draft`.
+    """
 
     def __init__(
         self,
@@ -41,9 +44,11 @@ class SlackDraft:
         sent: tuple[str, ...],
         resumed: bool,
         model: bool,
+        keeps: bool,
         stopped: Callable[[], object],
     ) -> None:
         self.interval = interval
+        self.keeps = keeps
         self._slack = slack
         self._place = place
         self._key = key

@@ -51,6 +51,7 @@ class TelegramDraft:
         preview: bool = False,
     ) -> None:
         self.interval = interval
+        self.keeps = False
         self._bot = bot
         self._pace = pace
         self._chat_id = place.chat_id

@@ -16,6 +16,7 @@ class Board:
     """A platform of notes that hold ten characters each; `trouble` is raised by the next calls, in order."""
 
     interval: float = 0.0
+    keeps: bool = False
     notes: dict[str, str] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
     trouble: list[Exception | None] = field(default_factory=list)

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from core.errors import Busy
 from tests.bots.slack.conftest import LONG, Scene, says
-from tests.bots.slack.workspace import BOT, said
+from tests.bots.slack.workspace import BOT, buttons, said
 
 ME = f"<@{BOT}>"
 
@@ -73,6 +74,23 @@ async def test_try_again_writes_a_new_answer_over_the_old_one(scene: Scene, stre
     conversation = await scene.store.load(f"slack:T0TEAM:C0GENERAL:{asked}")
     assert [turn.answer.text for turn in conversation.turns if turn.answer] == ["third"]
     assert scene.engine.samplings[1].temperature > 0
+
+
+@pytest.mark.parametrize("streaming", ["native", "edit"])
+async def test_an_answer_stays_where_it_cannot_be_written_again(scene: Scene, streaming: str) -> None:
+    answers = iter([LONG, Busy("Too many questions are waiting already. Please ask again in a minute."), "third"])
+    scene.engine.script = lambda _: next(answers)
+    async with scene.bot(streaming=streaming):
+        asked = scene.ask()
+        first = [said(message) for message in await scene.finished(asked)]
+        scene.slack.presses(*await scene.button(asked, "retry"))
+        messages = await scene.finished(asked, len(first) + 1)
+        assert [said(message) for message in messages[:-1]] == first
+        assert said(messages[-1]).startswith("Too many questions")
+        [again] = [button for button in buttons(messages[-1]) if button["action_id"] == "retry"]
+        scene.slack.presses(again, messages[-1])  # the answer replaces the refusal
+        await scene.slack.settled()
+        assert said((await scene.finished(asked, len(first) + 1))[-1]) == "third"
 
 
 async def test_an_answer_that_failed_can_be_tried_again(scene: Scene) -> None:
