@@ -109,8 +109,12 @@ class Clerk:
             question = query.message.reply_to_message or query.message
             own = question.from_user is not None and question.from_user.id == self._me.id  # what was asked is gone
             inquiry = Inquiry(question) if own else inquiry_of([question], self._me)
-            inquiry = replace(inquiry, command=query.data, about=sent_id(query.message))
-            asker = query.from_user
+            about: str | None = sent_id(query.message)
+            if inquiry.command == "retry" and not await self._house.store.turn_of_sent(
+                "telegram", sent_id(query.message), batch[0].conversation_id
+            ):
+                about = None  # a refused /retry, which is about the last question
+            inquiry, asker = replace(inquiry, command=query.data, about=about), query.from_user
         else:
             messages = [update.message for update in updates if update.message]
             if messages and messages[0].migrate_to_chat_id:

@@ -287,6 +287,19 @@ async def test_a_refused_reply_in_a_group_is_tried_again_without_a_mention(
     await until(lambda: team.chat.by_bot()[-1]["text"].startswith("Answer to 'And now?'"))
 
 
+async def test_a_refused_retry_is_tried_again_and_not_taken_for_a_question(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    await ann.answer(ann.person.shows(photo(), "One"))
+    engine.script = lambda _: FULL
+    [refused] = await ann.answers(ann.person.says("/retry"))
+    assert refused["text"] == str(FULL)
+    engine.script = describe
+    ann.person.presses(refused)
+    await until(lambda: ann.chat.by_bot()[-1]["text"] == "Answer to 'One' about [1] after 0 turns.")
+    assert len(ann.chat.by_bot()) == 3
+
+
 async def test_a_refusal_is_never_taken_for_the_question_that_is_gone(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
