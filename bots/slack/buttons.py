@@ -8,6 +8,8 @@ from bots.extras import Offer
 from bots.slack.status import Place
 from core.voice import Voice
 
+MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element
+
 
 def while_growing(place: Place, voice: Voice) -> list[dict[str, Any]]:
     return [_actions(_button("stop", voice.say("Stop"), place.thread))]
@@ -15,9 +17,12 @@ def while_growing(place: Place, voice: Voice) -> list[dict[str, Any]]:
 
 def below(place: Place, key: str, offers: Sequence[Offer], voice: Voice) -> list[dict[str, Any]]:
     """What else of a finished answer can be had; `key` says which answer it is."""
-    value = json.dumps({"key": key, "asked": place.asked})
-    offered = [_button(offer, offer.label(voice), value) for offer in offers]
-    return [_actions(*offered, _button("retry", voice.say("Try again"), value))]
+    value = {"key": key, "asked": place.asked}
+    buttons = [_button(offer, offer.label(voice), json.dumps(value)) for offer in offers]
+    again = json.dumps(value | ({"told": place.told} if place.told else {}), ensure_ascii=False)
+    if len(again) <= MOST:
+        buttons.append(_button("retry", voice.say("Try again"), again))
+    return [_actions(*buttons)] if buttons else []
 
 
 def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:

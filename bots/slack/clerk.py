@@ -113,12 +113,12 @@ class Clerk:
             return _Task(message, asked, place, command, text)
         place = Place(**payload["place"])
         asked = await self._threads.question(place)
+        text = place.told or plain(asked.text, self._slack.bot)
         if payload["kind"] == "window":
-            return _Task(message, replace(asked, text=payload["text"]), place, None, payload["text"])
+            return _Task(message, asked, place, None, text)
         if payload["command"] in REWRITING and not message.sent:
             message = replace(message, sent=await self._threads.answer(place, payload["key"]))
             await self._house.store.record_sent(message.id, message.sent)  # it carries another key from now on
-        text = plain(asked.text, self._slack.bot)
         return _Task(message, asked, place, payload["command"], text, payload["about"])
 
     async def _answer(self, task: _Task) -> None:

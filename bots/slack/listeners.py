@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -145,7 +145,7 @@ class Listeners:
         """A button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
         action = body["actions"][0]
         value, command = json.loads(action["value"]), action["action_id"]
-        place = self._place(body, value["asked"])
+        place = replace(self._place(body, value["asked"]), told=value.get("told", ""))
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
         about = body["container"]["message_ts"]
         if await self._clerk.may(place):
@@ -178,10 +178,10 @@ class Listeners:
 
     async def _on_question(self, ack: AsyncAck, body: Json) -> None:
         view = body["view"]
-        place = Place(**json.loads(view["private_metadata"]))
-        text = view["state"]["values"]["question"]["text"]["value"]
+        told = view["state"]["values"]["question"]["text"]["value"]
+        place = replace(Place(**json.loads(view["private_metadata"])), told=told)
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
-        written = payload("window", place=asdict(place), text=text)
+        written = payload("window", place=asdict(place))
         await self._desk.inbox.receive(f"slack:window:{view['id']}", conversation_id, written)
         await ack()
 

@@ -18,13 +18,17 @@ RENEW_S = 90  # seconds; Slack clears the line after two minutes
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an answer goes. `asked` is the `ts` of the message it answers; a stream is shown to one `user` first."""
+    """Where an answer goes. `asked` is the `ts` of the message it answers; a stream is shown to one `user` first.
+
+    `told` is a question that was typed into the shortcut's window: it stands in no message.
+    """
 
     channel: str
     thread: str
     asked: str
     user: str
     team: str
+    told: str = ""
 
     @property
     def direct(self) -> bool:

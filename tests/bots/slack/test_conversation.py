@@ -2,8 +2,13 @@
 
 import pytest
 
+from bots.slack.buttons import MOST, below
+from bots.slack.status import Place
+from core.errors import Busy
+from core.voice import Voice
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.workspace import BOT, said
+from tests.fakes import describe
 
 ME = f"<@{BOT}>"
 DM = "D0ANN"
@@ -197,6 +202,27 @@ async def test_the_shortcut_asks_about_somebody_elses_picture(scene: Scene) -> N
         scene.slack.opens_shortcut(scene.slack.workspace.find("C0GENERAL", posted))
         scene.slack.submits(await scene.window(), "what is it?")
         assert await scene.answer(posted) == "Answer to 'what is it?' about [1] after 0 turns."
+
+
+async def test_a_refused_question_of_the_shortcut_is_tried_again_as_it_was_typed(scene: Scene) -> None:
+    async with scene.bot():
+        posted = scene.slack.says("look", (scene.slack.upload(png()),), user="U0BOB")
+        scene.slack.opens_shortcut(scene.slack.workspace.find("C0GENERAL", posted))
+        scene.engine.script = lambda _: Busy("Too many questions are waiting already. Please ask again in a minute.")
+        scene.slack.submits(await scene.window(), "这是什么?")
+        assert "Please ask again" in await scene.answer(posted)
+        scene.engine.script = describe
+        scene.slack.presses(*await scene.button(posted, "retry"))
+        await scene.slack.settled()
+        assert await scene.answer(posted) == "Answer to '这是什么?' about [1] after 0 turns."
+
+
+@pytest.mark.parametrize(("length", "buttons"), [(1900, 1), (2000, 0)])
+def test_a_question_too_long_for_a_button_is_not_offered_to_be_tried_again(length: int, buttons: int) -> None:
+    place = Place("C1", "1.0", "1.0", "U1", "T1", told="问" * length)
+    rows = below(place, "slack:window:V1", (), Voice("en"))
+    assert sum(len(row["elements"]) for row in rows) == buttons
+    assert all(len(button["value"]) <= MOST for row in rows for button in row["elements"])
 
 
 async def test_the_shortcut_in_a_channel_without_the_bot_says_how_to_invite_it(scene: Scene) -> None:
