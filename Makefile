@@ -33,7 +33,7 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 
 # The browser tests need a Chromium, the training's tests its fonts; without them they say that they were skipped.
-SYSTEM := chromium fonts-arphic-gbsn00lp fonts-arphic-gkai00mp fonts-cantarell fonts-clear-sans fonts-crosextra-carlito \
+SYSTEM := chromium fonts-arphic-gbsn00lp fonts-cantarell fonts-clear-sans fonts-crosextra-carlito \
   fonts-dejavu-core fonts-droid-fallback fonts-freefont-ttf fonts-inter fonts-ipafont-gothic fonts-karla fonts-lato \
   fonts-liberation2 fonts-morisawa-bizud-gothic fonts-noto-cjk fonts-open-sans fonts-oxygen fonts-paratype \
   fonts-roboto-unhinted fonts-sawarabi-gothic fonts-smiley-sans fonts-vlgothic fonts-wqy-microhei fonts-wqy-zenhei

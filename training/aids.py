@@ -1,6 +1,7 @@
 """Training aids: trained beside the model and thrown away; each asks the tower outright for what answers need."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from torch.nn import functional
 from training.model import SLOTS, WAVES, whereabouts
 
 SLOT_WIDTH = 64
+# Beside the code and not beside the model: who goes on from the published weights needs them, nobody else.
+PUBLISHED = Path(__file__).parent / "aids.safetensors"
 
 
 class Spelling(nn.Module):

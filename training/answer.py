@@ -16,8 +16,8 @@ from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
 
 from training import batches, checkpoint, model, team, tokenizer
-from training.aids import Aids, Spelled
-from training.course import Course
+from training.aids import PUBLISHED, Aids, Spelled
+from training.course import GRADES, Course
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
 from training.pointing import Pointing
@@ -50,6 +50,7 @@ def train(options: argparse.Namespace) -> None:
     elif options.from_demo:
         weights = load_file(tokenizer.DEMO / "model.safetensors")
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
+        aids.load_state_dict({name: weight.float() for name, weight in load_file(PUBLISHED).items()})
     elif read := checkpoint.Checkpoint.load("read"):
         network.load_state_dict(read.model)
         aids.load_state_dict(read.aids)
@@ -62,6 +63,9 @@ def train(options: argparse.Namespace) -> None:
         for optimizer, state in zip(optimizers, saved.optimizers, strict=True):
             optimizer.load_state_dict(state)
     step, pictures, seconds = (saved.step, saved.pictures, saved.seconds) if saved else (0, 0, 0.0)
+    if options.from_demo and not saved:
+        step = round(GRADES[-2].until * options.answer_steps)  # small pictures are behind it
+    first = step
 
     seed = options.seed + 1000 * team.rank()
     portion = options.tokens // team.size()
@@ -77,7 +81,7 @@ def train(options: argparse.Namespace) -> None:
 
     while step < options.answer_steps:
         decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.answer_steps))
-        rate = options.rate * min(1.0, (step + 1) / 100) * decay
+        rate = options.rate * min(1.0, (step - first + 1) / 50) * decay
         batch, crammed, drill = next(lessons)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, values = judge(network, aids, pointing, batch, device)
@@ -155,7 +159,9 @@ def judge(
     _, height, width, _ = batch.prints.pixels.shape
     placed = aids.whereabouts(seen.tokens, height // model.TOKEN, width // model.TOKEN)
     spelled = aids.spelling(seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
-    loss = said + 0.3 * pointed + 0.5 * spelled.loss + 10 * placed
+    worked_out = batch.results.to(device)[:, 1:][wanted]  # a few tokens among hundreds that are copied
+    result = functional.cross_entropy(logits[worked_out], targets[worked_out]) if worked_out.any() else said
+    loss = said + 0.3 * pointed + 0.5 * spelled.loss + 10 * placed + 0.2 * result
     quoted = batch.there.to(device)
     copied = torch.zeros_like(wanted)
     copied[quoted[:, 0], quoted[:, 1]] = True
@@ -163,6 +169,7 @@ def judge(
         "said": said,
         "right": right.mean(),
         "quoted": right[copied[wanted]].mean() if len(quoted) else right.mean(),
+        "results": right[worked_out].mean() if worked_out.any() else right.mean(),
         "pointed": pointed,
         "found": found,
         "named": spelled.named,

@@ -1,20 +1,21 @@
 """Batches of drawn pictures as tensors, made in background processes; endless, and the same for the same seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 import torch
+from PIL.Image import Resampling
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedTokenizerBase
 
 from training.conversations import Turn
-from training.model import SLOTS, TOKEN
-from training.pictures import Glyph, Picture, Span
-from training.subject import Named, Spot
+from training.model import SLOTS, TOKEN, grid
+from training.pictures import Picture, Span
+from training.subject import Named, Result, Spot
 from training.sums import Sum
 
 Batch = TypeVar("Batch")
@@ -30,22 +31,44 @@ class Prints:
     glyphs: Tensor  # (n, 4): picture, token, slot, token id of the character
 
 
-def slot(picture: Picture, glyph: Glyph) -> int:
-    """In which of its token's cells a glyph stands."""
-    return int(min(picture.width - 1, max(0.0, glyph.x)) % TOKEN * SLOTS / TOKEN)
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The tokens that a picture becomes."""
+
+    picture: Picture
+    rows: int
+    columns: int
+
+    def pixels(self) -> np.ndarray:
+        """(height, width, 3) bytes, resized as the picture processor does."""
+        return np.asarray(self.picture.image.resize((self.columns * TOKEN, self.rows * TOKEN), Resampling.BICUBIC))
+
+    def place(self, x: float, y: float) -> tuple[int, int]:
+        """The token that shows a point of the picture, and which of its cells."""
+        across = min(max(x / self.picture.width, 0.0), 0.9999) * self.columns
+        down = min(max(y / self.picture.height, 0.0), 0.9999) * self.rows
+        return int(down) * self.columns + int(across), int(across % 1 * SLOTS)
 
 
-def prints(pictures: list[Picture], ids: dict[str, int]) -> Prints:
-    pixels = torch.from_numpy(np.stack([np.asarray(p.image) for p in pictures]))
+def crop(picture: Picture) -> Grid:
+    """Pixel by pixel: what is crammed stands for a piece of a picture, which would not be enlarged alone."""
+    return Grid(picture, picture.height // TOKEN, picture.width // TOKEN)
+
+
+def whole(picture: Picture) -> Grid:
+    return Grid(picture, *grid(picture.width, picture.height))
+
+
+def prints(grids: list[Grid], ids: dict[str, int]) -> Prints:
+    pixels = torch.from_numpy(np.stack([each.pixels() for each in grids]))
     rows = []
-    for index, picture in enumerate(pictures):
-        columns = picture.width // TOKEN
-        for glyph in picture.glyphs:
+    for index, each in enumerate(grids):
+        for glyph in each.picture.glyphs:
             character = ids.get(glyph.character)
-            if character is None or not (0 <= glyph.x < picture.width and 0 <= glyph.y < picture.height):
+            if character is None or not (0 <= glyph.x < each.picture.width and 0 <= glyph.y < each.picture.height):
                 continue
-            place = int(glyph.y // TOKEN) * columns + int(glyph.x // TOKEN)
-            rows.append((index, place, slot(picture, glyph), character))
+            token, cell = each.place(glyph.x, glyph.y)
+            rows.append((index, token, cell if glyph.cell is None else glyph.cell, character))
     return Prints(pixels, torch.tensor(rows, dtype=torch.long).view(-1, 4))
 
 
@@ -66,6 +89,7 @@ class Lessons:
     prints: Prints
     ids: Tensor  # (conversations, length)
     answers: Tensor  # (conversations, length) bool: tokens that the model is to write
+    results: Tensor  # (conversations, length) bool: those of them that have to be worked out
     places: Tensor  # (3, conversations, length): frame, row and column of Qwen3-VL's rotary positions
     here: Tensor  # (n, 4): conversation, a quoted token, the image token that shows it, the cell of that token
     there: Tensor  # (n, 4): the same, for the token before the quoted one, which has to find it
@@ -103,15 +127,14 @@ class Writer:
             found += self.known[character]
         return found
 
-    def write(self, turns: Sequence[Turn]) -> "Script":
+    def write(self, turns: Sequence[Turn], lay_out: Callable[[Picture], Grid] = whole) -> "Script":
         script = Script()
         start, see, seen = (self.special(t) for t in ("<|im_start|>", "<|vision_start|>", "<|vision_end|>"))
         for turn in turns:
             script.add([start, *self.spell("user\n")])
             for picture in turn.pictures:
-                script.pictures.append(picture)
-                script.add([*self.spell(f"Picture {len(script.pictures)}: "), see])
-                script.show(picture, self.image)
+                script.add([*self.spell(f"Picture {len(script.grids) + 1}: "), see])
+                script.show(lay_out(picture), self.image)
                 script.add([seen])
             script.add(
                 [*self.spell(turn.exchange.question), self.end, *self.spell("\n"), start, *self.spell("assistant\n")]
@@ -123,6 +146,10 @@ class Writer:
                     self.quote(script, piece)
                 elif isinstance(piece, Named):
                     self.name(script, piece)
+                elif isinstance(piece, Result):
+                    spelled = self.spell(piece.text)
+                    script.results += range(len(script.ids), len(script.ids) + len(spelled))
+                    script.add(spelled, answer=True)
                 else:
                     self.locate(script, piece)
             script.add([self.end], answer=True)
@@ -135,14 +162,13 @@ class Writer:
             spelled = self.spell(character)
             if not character.isspace():
                 shown = span.picture.glyphs[glyph]
-                where = script.token_at(span.picture, shown), slot(span.picture, shown)
+                where = script.find(span.picture, shown.x, shown.y)
                 script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
                 glyph += 1
             script.add(spelled, answer=True)
 
     def name(self, script: "Script", named: Named) -> None:
-        glyph = Glyph("", named.x, named.y)
-        where = script.token_at(named.picture, glyph), slot(named.picture, glyph)
+        where = script.find(named.picture, named.x, named.y)
         spelled = self.spell(named.text)
         script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
         script.add(spelled, answer=True)
@@ -156,8 +182,7 @@ class Writer:
         for (x, y), number in zip(corners, spot.corners, strict=True):
             before, _, rest = rest.partition(str(number))
             script.add(self.spell(before), answer=True)
-            glyph = Glyph("", x, y)
-            where = script.token_at(spot.picture, glyph), slot(spot.picture, glyph)
+            where = script.find(spot.picture, x, y)
             digits = self.spell(str(number))
             script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(digits))]
             script.add(digits, answer=True)
@@ -178,18 +203,19 @@ class Writer:
     def lessons(self, scripts: Sequence["Script"]) -> Lessons:
         length = max(len(script.ids) for script in scripts)
         ids = torch.full((len(scripts), length), self.padding)
-        answers = torch.zeros((len(scripts), length), dtype=torch.bool)
+        answers, results = torch.zeros((2, len(scripts), length), dtype=torch.bool)
         places = torch.zeros((3, len(scripts), length), dtype=torch.long)
         here: list[tuple[int, ...]] = []
         there: list[tuple[int, ...]] = []
         for row, script in enumerate(scripts):
             ids[row, : len(script.ids)] = torch.tensor(script.ids)
             answers[row, : len(script.ids)] = torch.tensor(script.answers)
+            results[row, script.results] = True
             places[:, row, : len(script.ids)] = torch.tensor(script.places).T
             here += [(row, token, *where) for token, *where in script.quotes]
             there += [(row, token - 1, *where) for token, *where in script.quotes]
-        drawn = prints([picture for script in scripts for picture in script.pictures], self.alphabet)
-        return Lessons(drawn, ids, answers, places, quotes(here), quotes(there))
+        drawn = prints([shown for script in scripts for shown in script.grids], self.alphabet)
+        return Lessons(drawn, ids, answers, results, places, quotes(here), quotes(there))
 
 
 def quotes(rows: list[tuple[int, ...]]) -> Tensor:
@@ -203,8 +229,9 @@ class Script:
 
     ids: list[int] = field(default_factory=list)
     answers: list[bool] = field(default_factory=list)
+    results: list[int] = field(default_factory=list)  # the tokens of them that have to be worked out
     places: list[tuple[int, int, int]] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # of each picture's tokens
     quotes: list[tuple[int, int, int]] = field(default_factory=list)  # a token, the image token it is on, the cell
     place: int = 0
@@ -215,20 +242,20 @@ class Script:
         self.places += [(p, p, p) for p in range(self.place, self.place + len(ids))]
         self.place += len(ids)
 
-    def show(self, picture: Picture, image: int) -> None:
-        rows, columns = picture.height // TOKEN, picture.width // TOKEN
+    def show(self, shown: Grid, image: int) -> None:
+        rows, columns = shown.rows, shown.columns
+        self.grids.append(shown)
         self.starts.append(len(self.ids))
         self.ids += [image] * (rows * columns)
         self.answers += [False] * (rows * columns)
         self.places += [(self.place, self.place + r, self.place + c) for r in range(rows) for c in range(columns)]
         self.place += max(rows, columns)
 
-    def token_at(self, picture: Picture, glyph: Glyph) -> int:
-        index = next(i for i, p in enumerate(self.pictures) if p is picture)
-        columns, rows = picture.width // TOKEN, picture.height // TOKEN
-        column = min(columns - 1, max(0, int(glyph.x / TOKEN)))
-        row = min(rows - 1, max(0, int(glyph.y / TOKEN)))
-        return self.starts[index] + row * columns + column
+    def find(self, picture: Picture, x: float, y: float) -> tuple[int, int]:
+        """As `Grid.place`, with the token counted from the conversation's beginning."""
+        start, shown = next(pair for pair in zip(self.starts, self.grids, strict=True) if pair[1].picture is picture)
+        token, cell = shown.place(x, y)
+        return start + token, cell
 
 
 def background(dataset: IterableDataset[Batch], processes: int) -> Iterator[Batch]:

@@ -1,12 +1,13 @@
 """Bar charts of three to six bars, most with their values printed above them."""
 
+import itertools
 import random
 from dataclasses import dataclass
 
 from training import fonts, words
 from training.pictures import Box, Colour, Picture, Span, canvas, ink_and_paper, magnified
 from training.products import wide
-from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, table
+from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Result, Spot, Subject, table
 
 PALETTE: tuple[Colour, ...] = (
     (66, 133, 244), (219, 68, 55), (244, 180, 0), (15, 157, 88), (91, 155, 213), (237, 125, 49), (112, 173, 71),
@@ -114,10 +115,7 @@ def questions(
     rng: random.Random, picture: Picture, bars: list[Bar], axis: Axis, series: str, series_zh: str
 ) -> tuple[list[Exchange], list[Exchange]]:
     high, low = max(bars, key=lambda b: b.value), min(bars, key=lambda b: b.value)
-    gap = str(high.value - low.value)
-    one, other = rng.sample(bars, 2)
-    more, less = (one, other) if one.value > other.value else (other, one)
-    apart = str(more.value - less.value)
+    gap = Result(str(high.value - low.value))
     of = rng.choice((f" {series}", "", " value"))
     of_zh = rng.choice((series_zh, "", "数值"))
     highest = rng.choice(
@@ -140,14 +138,6 @@ def questions(
             "Which one is lowest?",
         )
     )
-    difference = rng.choice(
-        (
-            "What is the difference between the highest and the lowest?",
-            "How much higher is the highest than the lowest?",
-            f"Which {axis.noun} is the highest, and how much higher than the lowest is it?",
-            "By how much do highest and lowest differ?",
-        )
-    )
     highest_zh = rng.choice(
         (
             f"哪个{axis.noun_zh}{of_zh}最高?",
@@ -166,14 +156,6 @@ def questions(
             "最低是多少?",
         )
     )
-    difference_zh = rng.choice(
-        (
-            f"哪个{axis.noun_zh}{of_zh}最高?比最低{axis.noun_zh}高出多少?",
-            "最高比最低高出多少?",
-            "最高和最低相差多少?",
-            "最高和最低差多少?",
-        )
-    )
     value = rng.choice(("What is the value of {}?", "How high is {}?", "What is {}?", "How much is {}?", "{}?"))
     value_zh = rng.choice(("{}是多少?", "{}的数值是多少?", "{}有多少?", "{}?"))
     asked, shown = rng.choice(bars), rng.choice(bars)
@@ -183,30 +165,22 @@ def questions(
         ("the lowest is ", said(low), ", at ", low.label),
     )
     top_zh, bottom_zh = ("最高为", said(high), "，是", high.label), ("最低为", said(low), "，是", low.label)
-    pair = (one.label, " is ", said(one), "; ", other.label, " is ", said(other))
-    pair_zh = (one.label, "是", said(one), "；", other.label, "是", said(other))
     box = Spot(picture, shown.box, shown.label.text)
     rows = [(bar.label, said(bar)) for bar in bars]
     english = [
         Exchange("chart highest", highest, (*top, ".")),
         Exchange("chart lowest", lowest, ("The lowest is ", *bottom[1:], ".")),
-        Exchange("chart difference", difference, (*top, "; ", *bottom, f"; the difference is {gap}.")),
-        Exchange(
-            "chart difference",
-            f"What is the difference between {one.label.text} and {other.label.text}?",
-            (*pair, f"; the difference is {apart}."),
-        ),
+        Exchange("chart difference", spread(rng, axis.noun), (*top, "; ", *bottom, "; the difference is ", gap, ".")),
         Exchange("where", f"Where is the bar of {shown.label.text}?", (box,)),
         Exchange("table", rng.choice((*TABLE, *VALUES)), table((axis.noun.capitalize(), "Value"), rows)),
     ]
     chinese = [
         Exchange("chart highest", wide(rng, highest_zh), (*top_zh, "。")),
         Exchange("chart lowest", wide(rng, lowest_zh), (*bottom_zh, "。")),
-        Exchange("chart difference", wide(rng, difference_zh), (*top_zh, "；", *bottom_zh, f"；相差{gap}。")),
         Exchange(
             "chart difference",
-            wide(rng, f"{one.label.text}和{other.label.text}相差多少?"),
-            (*pair_zh, f"；相差{apart}。"),
+            wide(rng, spread_zh(rng, axis.noun_zh, of_zh)),
+            (*top_zh, "；", *bottom_zh, "；相差", gap, "。"),
         ),
         Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (box,)),
         Exchange("table", rng.choice((*TABLE_ZH, *VALUES_ZH)), table((axis.noun_zh, "数值"), rows)),
@@ -216,4 +190,35 @@ def questions(
         chinese.append(
             Exchange("chart value", wide(rng, value_zh.format(bar.label.text)), (bar.label, "是", said(bar), "。"))
         )
+    for one, other in rng.sample(list(itertools.permutations(bars, 2)), 2):
+        apart = Result(str(abs(one.value - other.value)))
+        pair = (one.label, " is ", said(one), "; ", other.label, " is ", said(other))
+        question = f"What is the difference between {one.label.text} and {other.label.text}?"
+        english.append(Exchange("chart difference", question, (*pair, "; the difference is ", apart, ".")))
+        pair = (one.label, "是", said(one), "；", other.label, "是", said(other))
+        question = wide(rng, f"{one.label.text}和{other.label.text}相差多少?")
+        chinese.append(Exchange("chart difference", question, (*pair, "；相差", apart, "。")))
     return english, chinese
+
+
+def spread(rng: random.Random, noun: str) -> str:
+    """Asks for the highest, the lowest and what lies between."""
+    return rng.choice(
+        (
+            "What is the difference between the highest and the lowest?",
+            "How much higher is the highest than the lowest?",
+            f"Which {noun} is the highest, and how much higher than the lowest is it?",
+            "By how much do highest and lowest differ?",
+        )
+    )
+
+
+def spread_zh(rng: random.Random, noun: str, of: str) -> str:
+    return rng.choice(
+        (
+            f"哪个{noun}{of}最高?比最低{noun}高出多少?",
+            "最高比最低高出多少?",
+            "最高和最低相差多少?",
+            "最高和最低差多少?",
+        )
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training import charts, fonts, invoices, notices, photographs, products, shapes, words
 from training.pictures import Picture
-from training.subject import Exchange, Piece, Subject
+from training.subject import Exchange, Piece, Result, Subject
 
 Draw = Callable[[random.Random, int, int, fonts.Shelf, words.Lexicon], Subject]
 DRAW: dict[str, Draw] = {
@@ -137,12 +137,12 @@ def comparison(rng: random.Random, kind: str, pair: list[Subject], chinese: bool
     left, right = number(one.text), number(two.text)
     if left is None or right is None or left == right:
         return None
-    winner = 1 if left > right else 2
+    winner = Result("1" if left > right else "2")
     question = rng.choice(wordings)[chinese]
     # The figures come first, so that the verdict can be read off what is already written.
-    answer: tuple[Piece, ...] = ("Picture 1: ", one, "; picture 2: ", two, f"; picture {winner} is higher.")
+    answer: tuple[Piece, ...] = ("Picture 1: ", one, "; picture 2: ", two, "; picture ", winner, " is higher.")
     if chinese:
-        answer = ("图1\uff1a", one, "\uff1b图2\uff1a", two, f"\uff1b图{winner}更高。")
+        answer = ("图1\uff1a", one, "\uff1b图2\uff1a", two, "\uff1b图", winner, "更高。")
     return Exchange("two pictures", question, answer)
 
 

@@ -1,15 +1,16 @@
 """The order in which conversations are practised: short notices first, then everything; small pictures before large."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch.utils.data import IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from training import fonts, pages, sums, words
-from training.batches import Lessons, Prints, Script, Sums, Writer, prints
+from training.batches import Grid, Lessons, Prints, Script, Sums, Writer, crop, prints, whole
 from training.conversations import Desk, Turn, about_one, one_after_the_other, side_by_side
+from training.pictures import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ GRADES = (
 )
 
 
-PAGES = 80  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
+PAGES = 24  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
 
 
 class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
@@ -59,7 +60,8 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
             # One batch in twelve is taken from a grade already passed, lest it be forgotten.
             place = done if rng.random() < 0.92 else rng.uniform(0, min(done, 1.0))
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
-            for lessons in self.shelf(rng, grade, lexicon):
+            lay_out = whole if done >= GRADES[-2].until else crop  # small pictures come first since they are cheap
+            for lessons in self.shelf(rng, grade, lexicon, lay_out):
                 yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng))
                 done += pace
 
@@ -67,14 +69,16 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
         width, height = rng.choice(pages.SIZES)
         count = max(1, PAGES * 128 * 128 // (width * height))
         drawn = [pages.page(rng, width, height, fonts.TRAINING, lexicon) for _ in range(count)]
-        return prints(drawn, self.writer.alphabet)
+        return prints([crop(page) for page in drawn], self.writer.alphabet)
 
-    def shelf(self, rng: random.Random, grade: Grade, lexicon: words.Lexicon) -> list[Lessons]:
+    def shelf(
+        self, rng: random.Random, grade: Grade, lexicon: words.Lexicon, lay_out: Callable[[Picture], Grid]
+    ) -> list[Lessons]:
         """A few batches of pictures of one size, each of conversations of about the same length: padding costs, too."""
         desk = Desk(*rng.choice(grade.sizes), fonts.TRAINING, lexicon)
         double = rng.random() < grade.pairs
         count = min(48, 48 * 320 * 256 // (desk.width * desk.height))  # large pictures fill more batches
-        scripts = [self.writer.write(conversation(rng, desk, grade.kinds, double)) for _ in range(count)]
+        scripts = [self.writer.write(conversation(rng, desk, grade.kinds, double), lay_out) for _ in range(count)]
         scripts.sort(key=lambda script: len(script.ids))
         batches: list[list[Script]] = [[]]
         for script in scripts:

@@ -55,7 +55,7 @@ def draw(path: Path = DEMO / "curve.png") -> None:
         line = [place(start + seconds, number) for seconds, number in courses[stage].get(value, [])]
         if len(line) > 1:
             pen.line(line, colour, 2, joint="curve")
-        pen.text((WIDTH - 360, BOTTOM - 110 + index * 18), label, font=font, fill=colour)
+            pen.text((WIDTH - 360, BOTTOM - 110 + index * 18), label, font=font, fill=colour)
     image.save(path, optimize=True)
 
 

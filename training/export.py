@@ -11,13 +11,15 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from training import checkpoint, model, tokenizer
+from training.aids import PUBLISHED
 
 PREPROCESSOR = {
     "image_processor_type": "Qwen2VLImageProcessorFast",
     "processor_class": "Qwen3VLProcessor",
-    "size": {"longest_edge": 262144, "shortest_edge": 16384},  # 16 to 256 image tokens
+    "size": {"longest_edge": model.MOST, "shortest_edge": model.LEAST},
     "patch_size": model.PATCH,
     "temporal_patch_size": 2,
     "merge_size": model.TOKEN // model.PATCH,
@@ -30,9 +32,10 @@ def export(names: Sequence[str] = ("answer",), directory: Path = tokenizer.DEMO)
     tokenizer.save(directory)
     tokens = tokenizer.load(directory)
     network = model.build(tokens, seed=0)
-    saved = [found.model for name in names if (found := checkpoint.Checkpoint.load(name))]
+    saved = [found for name in names if (found := checkpoint.Checkpoint.load(name))]
     if saved:
-        network.load_state_dict({key: sum(model[key] for model in saved) / len(saved) for key in saved[0]})
+        network.load_state_dict(mean([found.model for found in saved]))
+        save_file({key: value.half() for key, value in mean([found.aids for found in saved]).items()}, PUBLISHED)
     network.config.architectures = ["Qwen3VLForConditionalGeneration"]
     network.config.dtype = torch.float16
     network.config.save_pretrained(directory)
@@ -48,6 +51,10 @@ def export(names: Sequence[str] = ("answer",), directory: Path = tokenizer.DEMO)
     count = sum(value.numel() for value in weights.values()) / 1e6
     size = (directory / "model.safetensors").stat().st_size / 1e6
     print(f"{', '.join(names)}: {count:.1f} million parameters, {size:.1f} MB")
+
+
+def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
 
 
 def write(path: Path, values: dict[str, object]) -> None:

@@ -41,6 +41,14 @@ LATIN = (
     Face("truetype/clear-sans/ClearSans-Regular.ttf"),
     Face("truetype/karla/Karla-Regular.otf"),
     Face("truetype/oxygen/Oxygen-Sans.ttf"),
+    Face("truetype/clear-sans/ClearSans-Medium.ttf"),
+    Face("opentype/inter/Inter-Medium.otf"),
+    Face("truetype/paratype/PTS75F.ttf"),
+    Face("truetype/dejavu/DejaVuSansCondensed.ttf"),
+    Face("truetype/roboto/unhinted/RobotoCondensed-Regular.ttf"),
+    Face("opentype/cantarell/Cantarell-Bold.otf"),
+    Face("truetype/liberation2/LiberationMono-Regular.ttf"),
+    Face("truetype/liberation2/LiberationSerif-Regular.ttf"),
 )
 # Of the Noto collections, index 2 is the Simplified Chinese face, index 0 the Japanese one.
 CHINESE = (
@@ -55,9 +63,8 @@ CHINESE = (
     Face("truetype/bizud-gothic/BIZUDPGothic-Regular.ttf"),
     Face("truetype/smiley-sans/SmileySans-Oblique.ttf"),
     Face("truetype/arphic-gbsn00lp/gbsn00lp.ttf"),
-    Face("truetype/arphic-gkai00mp/gkai00mp.ttf"),
 )
-SPARE = CHINESE[0]  # has what the others lack: Latin letters, or the characters that only Chinese writes
+SPARES = CHINESE[0], CHINESE[3]  # have what others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (
     Face("truetype/open-sans/OpenSans-Semibold.ttf"),
     Face("truetype/freefont/FreeSans.ttf"),
@@ -98,5 +105,6 @@ def has(face: Face, character: str) -> bool:
 
 def runs(face: Face, text: str) -> Iterator[tuple[Face, str]]:
     """The text in pieces of one face each, as every system sets a text whose font lacks some characters."""
+    spare = SPARES[len(face.path) % 2]  # always the same for a face, and not the same for all
     for known, characters in itertools.groupby(text, lambda character: has(face, character)):
-        yield face if known else SPARE, "".join(characters)
+        yield face if known else spare, "".join(characters)

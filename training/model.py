@@ -4,13 +4,16 @@ The classes and weights are transformers' own, so a checkpoint loads like any Qw
 vision tower is written again: transformers attends picture by picture, which on a CPU costs more than the arithmetic.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 from transformers.models.qwen3_vl.modeling_qwen3_vl import (
     Qwen3VLVisionBlock,
     Qwen3VLVisionModel,
@@ -21,6 +24,9 @@ from training import tokenizer as tokens
 
 PATCH = 16
 TOKEN = PATCH  # pixels per side of a token: patches are not merged, so that a token shows one character or two
+# What the picture processor brings every picture to: 312 to 1024 tokens. Print of 18 pixels is a quarter too small for
+# tokens of 16 (76 % of its Chinese was named, and 86 % when the same picture was enlarged), so small pictures grow.
+LEAST, MOST = 80_000, 262_144  # pixels
 SLOTS = 4  # columns of 4 pixels: no two letters of the smallest print share one
 GRID = 32  # learned positions along each side
 WAVES = (1, 2, 4, 8)  # periods across the picture; the quickest tells neighbours apart
@@ -33,13 +39,13 @@ def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
 
     return Qwen3VLConfig(
         vision_config={
-            "depth": 4,
+            "depth": 6,
             "hidden_size": 192,
             "num_heads": 6,
             "intermediate_size": 1536,
             "out_hidden_size": 256,
             "num_position_embeddings": GRID**2,
-            "deepstack_visual_indexes": [2],
+            "deepstack_visual_indexes": [4],
             "patch_size": PATCH,
             "spatial_merge_size": TOKEN // PATCH,
         },
@@ -133,6 +139,12 @@ def whereabouts(rows: int, columns: int) -> Tensor:
     return torch.stack([*straight, *waves], dim=-1).flatten(0, 1)
 
 
+def grid(width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of tokens that the processor makes of a picture."""
+    down, across = smart_resize(height, width, TOKEN, LEAST, MOST)
+    return down // TOKEN, across // TOKEN
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the vision tower makes of a batch of pictures."""
@@ -162,12 +174,27 @@ def see(tower: Qwen3VLVisionModel, pixels: Tensor) -> Sight:
     deepstack = []
     for index, block in enumerate(tower.blocks):
         x = x + attend(block, block.norm1(x), rotation)
-        x = x + block.mlp(block.norm2(x))
+        x = x + block.mlp.linear_fc2(gelu(block.mlp.linear_fc1(block.norm2(x))))
         if index in tower.deepstack_visual_indexes:
             merger = tower.deepstack_merger_list[list(tower.deepstack_visual_indexes).index(index)]
             deepstack.append(merger(x.reshape(-1, x.shape[-1])).view(count, -1, merger.linear_fc2.out_features))
     merged = tower.merger(x.reshape(-1, x.shape[-1])).view(count, -1, tower.merger.linear_fc2.out_features)
     return Sight(merged, deepstack)
+
+
+@functools.cache
+def compiled(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    compiled: Callable[[Tensor], Tensor] = torch.compile(function, dynamic=True)
+    return compiled
+
+
+def gelu(x: Tensor) -> Tensor:
+    """`gelu_pytorch_tanh`, in half the time where it is trained on a CPU: torch's own is a tenth of the step there."""
+    return compiled(logistic_gelu)(x) if x.requires_grad else functional.gelu(x, approximate="tanh")
+
+
+def logistic_gelu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))  # (1 + tanh(z)) / 2 = sigmoid(2 z)
 
 
 def positions(tower: Qwen3VLVisionModel, rows: int, columns: int) -> Tensor:

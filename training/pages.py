@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from torch.utils.data import IterableDataset, get_worker_info
 
 from training import fonts, words
-from training.batches import Prints, prints
+from training.batches import Prints, crop, prints
 from training.conversations import Desk
 from training.pictures import Picture, canvas, ink_and_paper
 
@@ -18,19 +18,22 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     picture = canvas(rng, width, height, paper)
     y = rng.uniform(0, 12)
     while y < height - 14:
-        largest = min(height - y + 3, rng.choice((22, 22, 27, 44)))
+        largest = min(height - y + 3, rng.choice((22, 27, 34, 44)))
         size = rng.randint(17, max(17, int(largest)))
-        chinese = rng.random() < 0.65  # there is far more to learn
+        chinese = rng.random() < 0.72  # there is far more to learn
         face = shelf.pick(rng, chinese)
         x = rng.uniform(0, 16)
         while x < width - size:
-            text = words.printed_line(rng, chinese, lexicon)
+            strange = chinese and rng.random() < 0.6
+            text = words.noise_word(rng, True) if strange else words.printed_line(rng, chinese, lexicon)
             while text and picture.measure(text, face, size) > width - x:
                 text = text[:-1]
             x = picture.write(x, y, text, face, size, ink).box[2] + size * rng.uniform(0.3, 1.0)
         y += size * rng.uniform(1.05, 1.5)
     if rng.random() < 0.2:
         picture.tilt(rng.uniform(-3, 3))
+    if rng.random() < 0.7:
+        picture.warp(rng)
     return picture.finish(rng)
 
 
@@ -59,4 +62,4 @@ class Pages(IterableDataset[Prints]):
                 else desk.draw(rng, rng.choice(KINDS)).picture
                 for _ in range(count)
             ]
-            yield prints(pictures, self.ids)
+            yield prints([crop(picture) for picture in pictures], self.ids)

@@ -20,11 +20,15 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """A drawn character and the centre of the cell it stands in, in pixels."""
+    """A drawn character and the centre of the cell it stands in, in pixels.
+
+    A sign that stands for something drawn says itself in which `cell` of the token there it is to be read.
+    """
 
     character: str
     x: float
     y: float
+    cell: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +123,27 @@ class Picture:
         for glyph in self.glyphs:
             x, y = (glyph.x - middle[0]) * across, glyph.y - middle[1]
             x, y = x * math.cos(up) + y * math.sin(up), y * math.cos(up) - x * math.sin(up)
-            moved.append(Glyph(glyph.character, middle[0] + x / across, middle[1] + y))
+            moved.append(dataclasses.replace(glyph, x=middle[0] + x / across, y=middle[1] + y))
         self.glyphs[:] = moved
+
+    def warp(self, rng: random.Random) -> None:
+        """Moves every few pixels a little, smoothly: strokes change their lengths and places, as from face to face."""
+        pitch = rng.uniform(7, 20)  # pixels between the points that move
+        columns, rows = round(self.width / pitch) + 1, round(self.height / pitch) + 1
+        x, y = np.meshgrid(np.linspace(0, self.image.width, columns), np.linspace(0, self.image.height, rows))
+        moves = np.random.default_rng(rng.getrandbits(32)).normal(0, pitch * rng.uniform(0.02, 0.1), (2, rows, columns))
+        x, y = x + moves[0] * self.across, y + moves[1] * self.scale
+        mesh = []
+        for row in range(rows - 1):
+            for column in range(columns - 1):
+                left, right = (round(c * self.image.width / (columns - 1)) for c in (column, column + 1))
+                top, bottom = (round(r * self.image.height / (rows - 1)) for r in (row, row + 1))
+                corners = ((row, column), (row + 1, column), (row + 1, column + 1), (row, column + 1))
+                quad = [float(axis[corner]) for corner in corners for axis in (x, y)]
+                mesh.append(((left, top, right, bottom), quad))
+        self.image = self.image.transform(
+            self.image.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC, fillcolor=self.paper
+        )
 
     def finish(self, rng: random.Random) -> "Picture":
         """Brings it to its size, and does to it what cameras and messengers do; mild, and mostly nothing."""

@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass
 
 from training import fonts, words
-from training.model import SLOTS, TOKEN
+from training.model import SLOTS
 from training.pictures import Box, Colour, Glyph, Picture, canvas
 from training.products import wide
 from training.subject import Exchange, Named, Piece, Spot, Subject
@@ -70,9 +70,8 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
 def label(picture: Picture, shape: Shape) -> None:
     """Tells the tower what it sees, as it is told letters: a character for the colour and one for the kind."""
     x, y = shape.middle
-    token = x // TOKEN * TOKEN
     for character, cell in ((COLOURS[shape.colour][0][0], 0), (SIGNS[shape.kind], SLOTS // 2)):
-        picture.glyphs.append(Glyph(character, token + (cell + 0.5) * TOKEN / SLOTS, y))
+        picture.glyphs.append(Glyph(character, x, y, cell))
 
 
 def paint(picture: Picture, shape: Shape, rng: random.Random) -> None:

@@ -41,7 +41,14 @@ class Named:
     text: str
 
 
-Piece = str | Span | Spot | Named
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A figure or a verdict that stands nowhere: it follows from what the answer has quoted before."""
+
+    text: str
+
+
+Piece = str | Span | Spot | Named | Result
 
 
 @dataclass(frozen=True, slots=True)

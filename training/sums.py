@@ -1,14 +1,16 @@
 """Comparing and subtracting figures that are told, in the very words of the answers about charts and pairs of pictures.
 
-A chart gives one chance to subtract and a pair one to compare, beside hundreds of characters that are only copied: from
-those alone a model learns neither. Here nothing has to be read.
+A chart gives a few chances to subtract and a pair one to compare, beside hundreds of characters that are only copied:
+from those alone a model learns neither. Here nothing has to be read. The questions name no figures, as those about
+pictures do not: where they did, figures were taken from the question, and answers about pictures had none to take.
 """
 
 import random
 from dataclasses import dataclass
 
 from training import words
-from training.charts import AXES, AXES_ZH
+from training.charts import AXES, AXES_ZH, spread, spread_zh
+from training.conversations import COMPARED
 
 SIGNS = "¥¥$€£"
 
@@ -24,7 +26,7 @@ def some(rng: random.Random) -> list[Sum]:
     """In one language, for sentences of one length; in Chinese mostly, where they are half as long."""
     chinese = rng.random() < 0.75
     kinds = (difference, difference, difference, comparison)  # comparing is learned within hundreds of steps
-    return [rng.choice(kinds)(rng, chinese) for _ in range(24 if chinese else 12)]
+    return [rng.choice(kinds)(rng, chinese) for _ in range(12 if chinese else 6)]
 
 
 def difference(rng: random.Random, chinese: bool) -> Sum:
@@ -32,13 +34,14 @@ def difference(rng: random.Random, chinese: bool) -> Sum:
     times = rng.choice((1, 1, 1, 5, 10)) if high < 40 else 1
     low, high = low * times, high * times
     first, second = rng.sample((high, low), 2)
-    question = f"{first}, {second}?"
     ordered = rng.random() < 0.5
     axis = rng.choice((*AXES, *AXES_ZH) if chinese else AXES)
     at, other = rng.sample(axis.labels, 2)  # between the figures, as in answers
     if chinese:
+        question = spread_zh(rng, axis.noun_zh, "") if ordered else f"{at}和{other}相差多少?"
         told = f"最高为{high}，是{at}；最低为{low}，是{other}" if ordered else f"{at}是{first}；{other}是{second}"
         return Sum(question, f"{told}；相差", f"{high - low}。")
+    question = spread(rng, axis.noun) if ordered else f"What is the difference between {at} and {other}?"
     told = f"{at} is {first}; {other} is {second}"
     if ordered:
         told = f"The highest is {high}, at {at}; the lowest is {low}, at {other}"
@@ -51,9 +54,11 @@ def comparison(rng: random.Random, chinese: bool) -> Sum:
     while worth(first) == worth(second):
         second = figure(rng, whole)
     winner = 1 if worth(first) > worth(second) else 2
+    _, wordings = rng.choice(list(COMPARED.values()))
+    question = rng.choice(wordings)[chinese]
     if chinese:
-        return Sum(f"{first}, {second}?", f"图1：{first}；图2：{second}；图", f"{winner}更高。")
-    return Sum(f"{first}, {second}?", f"Picture 1: {first}; picture 2: {second}; picture ", f"{winner} is higher.")
+        return Sum(question, f"图1：{first}；图2：{second}；图", f"{winner}更高。")
+    return Sum(question, f"Picture 1: {first}; picture 2: {second}; picture ", f"{winner} is higher.")
 
 
 def figure(rng: random.Random, whole: bool) -> str:

@@ -167,8 +167,11 @@ class Lexicon:
         if chinese:
             return self.strange_word(rng, True, 4) + figure + (self.strange_word(rng, True, 3) if figure else "")
         words = [self.strange_word(rng, False, 10) for _ in range(rng.randint(1, 2))] + ([figure] if figure else [])
+        # A reader on its way from word to word loses one that is a letter long.
+        words += [rng.choice((str(a), noise_word(rng, False)[:2], "a", "m")) for _ in range(rng.choice((0, 0, 1, 2)))]
         rng.shuffle(words)
-        return " ".join(words).capitalize()
+        text = rng.choice((" ".join(words), " ".join(words).lower()))
+        return text[0].upper() + text[1:]
 
 
 def amount(rng: random.Random) -> str:

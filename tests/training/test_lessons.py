@@ -1,5 +1,6 @@
 """What is trained is what will be run: the same prompts, positions, pixels and numbers as transformers' own."""
 
+import math
 import random
 
 import numpy as np
@@ -14,6 +15,7 @@ from training.aids import Aids
 from training.conversations import Turn
 
 DESK = conversations.Desk(256, 96, fonts.TRAINING, words.Lexicon(held_out=False))
+TOKENS = math.prod(model.grid(256, 96))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_prompts_are_those_of_the_chat_template(
 ) -> None:
     for turns, ids in zip(lessons[0], lessons[1].ids, strict=True):
         text = tokens.apply_chat_template(messages(turns), tokenize=False, add_vision_id=True)
-        text = text.replace("<|image_pad|>", "<|image_pad|>" * (256 * 96 // model.TOKEN**2))
+        text = text.replace("<|image_pad|>", "<|image_pad|>" * TOKENS)
         for printed, read in batches.SAME.items():
             text = text.replace(printed, read)
         expected = tokens(text, add_special_tokens=False)["input_ids"]
@@ -70,7 +72,7 @@ def test_a_batch_gives_the_loss_that_transformers_gives(
         merge_size=model.TOKEN // model.PATCH,
         image_mean=[0.5] * 3,
         image_std=[0.5] * 3,
-        size={"shortest_edge": 16384, "longest_edge": 262144},
+        size={"shortest_edge": model.LEAST, "longest_edge": model.MOST},
     )
     pictures = processor([Image.fromarray(p) for p in batch.prints.pixels.numpy()], return_tensors="pt")
     labels = batch.ids.masked_fill(~batch.answers, -100)
@@ -100,7 +102,7 @@ def test_a_quote_points_at_the_character_it_quotes(
         shown.setdefault((picture, token, cell), set()).add(character)
     for row, quoted, place, cell in batch.here.tolist():
         before = int((batch.ids[:row] == image).sum() + (batch.ids[row, :place] == image).sum())
-        picture, token = divmod(before, 256 * 96 // model.TOKEN**2)
+        picture, token = divmod(before, TOKENS)
         assert int(batch.ids[row, quoted]) in shown[picture, token, cell]
 
 
@@ -122,3 +124,15 @@ def test_the_same_seed_draws_the_same_picture() -> None:
 @pytest.mark.parametrize("text", ["发票号码", "¥8,600.00", "naïve 😀 龘", " two  spaces\n"])
 def test_every_text_survives_the_tokenizer(tokens: PreTrainedTokenizerBase, text: str) -> None:
     assert tokens.decode(tokens(text)["input_ids"]) == text
+
+
+def test_a_shape_is_named_in_the_token_in_its_middle_however_large_the_picture_is_seen(
+    tokens: PreTrainedTokenizerBase,
+) -> None:
+    small = conversations.Desk(256, 160, fonts.TRAINING, words.Lexicon(held_out=False))
+    picture = small.draw(random.Random(1), "shapes").picture
+    for grid in (batches.crop(picture), batches.whole(picture)):
+        rows = batches.prints([grid], batches.alphabet(tokens)).glyphs.tolist()
+        for colour, kind in zip(rows[::2], rows[1::2], strict=True):
+            assert colour[1] == kind[1]
+            assert (colour[2], kind[2]) == (0, model.SLOTS // 2)

@@ -1,6 +1,7 @@
 """The true answers are true, and everything asked can be read off the picture."""
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from training import conversations, fonts, invoices, photographs, sums, tokenize
 from training.conversations import DRAW, Desk
 from training.evaluate import distance, overlap
 from training.pictures import Picture, Span
-from training.subject import Subject
+from training.subject import Result, Subject
 
 DESK = Desk(320, 224, fonts.TRAINING, words.Lexicon(held_out=False))
 
@@ -42,7 +43,7 @@ def test_the_difference_of_a_chart_is_that_of_its_values() -> None:
             if exchange.kind == "chart difference":
                 spans = [piece.text for piece in exchange.answer if isinstance(piece, Span)]
                 figures = [int(text) for text in spans if text.isdigit() and int(text) < 1000]  # years are labels
-                gap = "".join(c for c in str(exchange.answer[-1]) if c.isdigit())
+                (gap,) = (piece.text for piece in exchange.answer if isinstance(piece, Result))
                 assert abs(figures[0] - figures[1]) == int(gap)
 
 
@@ -83,7 +84,8 @@ def test_edits_and_overlaps_are_counted() -> None:
 def test_the_results_of_sums_are_true() -> None:
     rng = random.Random(2)
     for each in (each for _ in range(20) for each in sums.some(rng)):
-        first, second = (sums.worth(figure) for figure in each.question.rstrip("?").split(", "))
+        told = re.findall(r"(?:is |: |为|：|(?<!，)是)([$€£¥]?[\d,.]*\d)", each.told)
+        first, second = (sums.worth(figure) for figure in told)
         found = float(each.result.strip("。.").removesuffix("更高").removesuffix(" is higher"))
         if "highe" in each.result or "更高" in each.result:
             assert found == (1 if first > second else 2)
