@@ -35,7 +35,7 @@ def export(names: Sequence[str] = ("answer",), directory: Path = tokenizer.DEMO)
     saved = [found for name in names if (found := checkpoint.Checkpoint.load(name))]
     if saved:
         network.load_state_dict(mean([found.model for found in saved]))
-        save_file({key: value.half() for key, value in mean([found.aids for found in saved]).items()}, PUBLISHED)
+        publish(mean([found.aids for found in saved]), PUBLISHED)
     network.config.architectures = ["Qwen3VLForConditionalGeneration"]
     network.config.dtype = torch.float16
     network.config.save_pretrained(directory)
@@ -43,14 +43,19 @@ def export(names: Sequence[str] = ("answer",), directory: Path = tokenizer.DEMO)
     generation = {"do_sample": False, "eos_token_id": [end, padding], "pad_token_id": padding}
     write(directory / "generation_config.json", generation)
     write(directory / "preprocessor_config.json", PREPROCESSOR)
-    weights = {key: value.half().contiguous() for key, value in network.state_dict().items() if key != "lm_head.weight"}
-    temporary = directory / "model.safetensors.tmp"
-    save_file(weights, temporary, metadata={"format": "pt"})
-    temporary.chmod(0o644)
-    os.replace(temporary, directory / "model.safetensors")
+    weights = {key: value for key, value in network.state_dict().items() if key != "lm_head.weight"}
+    publish(weights, directory / "model.safetensors")
     count = sum(value.numel() for value in weights.values()) / 1e6
     size = (directory / "model.safetensors").stat().st_size / 1e6
     print(f"{', '.join(names)}: {count:.1f} million parameters, {size:.1f} MB")
+
+
+def publish(weights: dict[str, Tensor], path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    halves = {key: value.half().contiguous() for key, value in weights.items()}
+    save_file(halves, temporary, metadata={"format": "pt"})
+    temporary.chmod(0o644)
+    os.replace(temporary, path)
 
 
 def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
