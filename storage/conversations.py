@@ -97,6 +97,7 @@ async def save(
     turn_id = (await connection.execute(insert(turns).values(values).returning(turns.c.id))).scalar_one()
     for place, picture_id in enumerate(picture_ids):
         await connection.execute(insert(turn_pictures).values(turn_id=turn_id, place=place, picture_id=picture_id))
+    await pictures.asked(connection, picture_ids)
     title = row.title or _storable(" ".join(turn.text.split())[:TITLE_LENGTH])
     await _touch(connection, conversation_id, next_number=next_number, title=title)
 

@@ -35,13 +35,15 @@ async def numbered(connection: AsyncConnection, conversation_id: str, number: in
 
 async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:
     """Keep a picture until it is asked about; returns its number, which is the old one for a known picture."""
-    query = select(pictures.c.number).where(_in(conversation_id, chapter), pictures.c.image_id == image.id)
-    number: int | None = (await connection.execute(query)).scalar()
+    query = select(pictures.c.id, pictures.c.number).where(_in(conversation_id, chapter))
+    known = (await connection.execute(query.where(pictures.c.image_id == image.id))).first()
     await _keep(connection, image)
-    if number is None:
-        number = next_number
-        await _insert(connection, conversation_id, chapter, Picture(number, image))
-    return number
+    if known is None:
+        picture_id = await _insert(connection, conversation_id, chapter, Picture(next_number, image))
+    else:
+        picture_id = known.id
+    await _wait(connection, [picture_id], True)
+    return next_number if known is None else int(known.number)
 
 
 async def show(
@@ -67,11 +69,16 @@ async def show(
     return await _insert(connection, conversation_id, chapter, picture), next_number
 
 
+async def asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
+    """They wait no longer."""
+    await _wait(connection, picture_ids, False)
+
+
 async def waiting(connection: AsyncConnection, conversation_id: str, chapter: int) -> tuple[Picture, ...]:
     query = (
         select(pictures.c.number, *_IMAGE)
         .join(images)
-        .where(_in(conversation_id, chapter), _unasked())
+        .where(_in(conversation_id, chapter), pictures.c.waiting)
         .order_by(pictures.c.number)
     )
     return tuple(Picture(row.number, _image(row)) for row in (await connection.execute(query)).all())
@@ -147,6 +154,10 @@ def _in(conversation_id: str, chapter: int) -> ColumnElement[bool]:
 
 def _unasked() -> ColumnElement[bool]:
     return not_(exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.picture_id == pictures.c.id)))
+
+
+async def _wait(connection: AsyncConnection, picture_ids: Collection[int], waits: bool) -> None:
+    await connection.execute(update(pictures).where(pictures.c.id.in_(picture_ids)).values(waiting=waits))
 
 
 async def _insert(connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture) -> int:

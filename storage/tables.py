@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -56,6 +57,7 @@ pictures = Table(
     Column("chapter", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL once it was removed
+    Column("waiting", Boolean, nullable=False, server_default=false()),  # for the next question
     UniqueConstraint("conversation_id", "chapter", "number"),
 )
 

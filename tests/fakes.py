@@ -101,13 +101,12 @@ class MemoryHistory:
 
     async def add_picture(self, conversation_id: str, image: Image) -> int:
         known = await self.load(conversation_id)
-        for picture in known.pictures:
-            if picture.image.id == image.id:
-                return picture.number
-        number = known.next_number
-        waiting = (*known.waiting, Picture(number, image))
-        self.conversations[conversation_id] = replace(known, waiting=waiting, next_number=number + 1)
-        return number
+        numbers = {picture.image.id: picture.number for picture in known.pictures}
+        picture = Picture(numbers.get(image.id, known.next_number), image)
+        waiting = (*(other for other in known.waiting if other.number != picture.number), picture)
+        next_number = max(known.next_number, picture.number + 1)
+        self.conversations[conversation_id] = replace(known, waiting=waiting, next_number=next_number)
+        return picture.number
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool:
         known = await self.load(conversation_id)

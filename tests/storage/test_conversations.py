@@ -70,8 +70,16 @@ async def test_pictures_wait_for_their_question_in_order(store: Store) -> None:
     assert numbers(turn) == [1, 2, 3]
     conversation = await store.load("t:1")
     assert (conversation.waiting, conversation.turns) == ((), (turn,))
-    assert await store.add_picture("t:1", DOG) == 2
-    assert (await store.load("t:1")).waiting == ()
+
+
+async def test_a_picture_sent_again_is_part_of_the_next_question_under_its_old_number(store: Store) -> None:
+    await ask(store, "t:1", "What is it?", CAT, key="k1")
+    await ask(store, "t:1", "And this?", DOG, key="k2")
+    assert await store.add_picture("t:1", CAT) == 1
+    turn = await ask(store, "t:1", "And again?", key="k3")
+    assert numbers(turn) == [1]
+    conversation = await store.load("t:1")
+    assert (conversation.waiting, conversation.next_number) == ((), 3)
 
 
 async def test_a_picture_that_comes_while_an_answer_is_written_yields_its_number(store: Store) -> None:

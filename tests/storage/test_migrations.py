@@ -14,7 +14,7 @@ from storage.store import Config, Store
 from storage.tables import metadata
 from tests.storage.things import ask, image
 
-CAT = image("cat", b"as it was sent")
+CAT, DOG = image("cat", b"as it was sent"), image("dog")
 
 
 def migrated(path: Path, revision: str = "head") -> None:
@@ -45,9 +45,14 @@ async def test_a_database_of_the_previous_version_keeps_its_conversations(path: 
             "INSERT INTO turns VALUES (1, 't:1', 0, 0, 'k1', 0, 'What?', 'A cat.', 'done', ?, 1e12)", (figures,)
         )
         old.execute("INSERT INTO turn_pictures VALUES (1, 0, 1)")
+        old.execute("INSERT INTO images VALUES (?, 64, 32, 640, 320, ?, NULL)", (DOG.id, DOG.data))
+        old.execute("INSERT INTO pictures VALUES (2, 't:1', 0, 2, ?)", (DOG.id,))
+        old.execute("UPDATE conversations SET next_number = 3")
     old.close()
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
-    [turn] = (await store.load("t:1")).turns
+    conversation = await store.load("t:1")
+    [turn] = conversation.turns
+    assert conversation.waiting == (Picture(2, DOG),)
     assert turn == Turn("What?", (Picture(1, image("cat")),), Answer("A cat.", Ending.DONE, Figures(queue_s=1.5)))
     assert await store.picture(CAT.id) == CAT
     await store.rate("k1", 1)
