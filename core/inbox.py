@@ -65,7 +65,15 @@ class _Lane:
     """What one conversation waits for, the message being worked on included."""
 
     messages: deque[Message]
+    after: set[asyncio.Task[None]]  # what was given up for it and still ends
     task: asyncio.Task[None] | None = None
+
+    def give_up(self) -> set[asyncio.Task[None]]:
+        """Returns what has to end before anything else begins in the conversation."""
+        if self.task is None:
+            return self.after
+        self.task.cancel()
+        return self.after | {self.task}
 
 
 class Inbox:
@@ -132,18 +140,16 @@ class Inbox:
         if before is not None and not clears:
             before.messages.append(message)
             return
-        lane = self._lanes[message.conversation_id] = _Lane(deque([message]))
-        given_up = before.task if before else None
-        if given_up:
-            given_up.cancel()
-        lane.task = asyncio.create_task(self._work_off(message.conversation_id, lane, given_up))
+        after = before.give_up() if before else set()
+        lane = self._lanes[message.conversation_id] = _Lane(deque([message]), after)
+        lane.task = asyncio.create_task(self._work_off(message.conversation_id, lane))
         self._tasks.add(lane.task)
         lane.task.add_done_callback(self._tasks.discard)
 
-    async def _work_off(self, conversation_id: str, lane: _Lane, given_up: asyncio.Task[None] | None) -> None:
+    async def _work_off(self, conversation_id: str, lane: _Lane) -> None:
         try:
-            if given_up:
-                await asyncio.wait({given_up})
+            if lane.after:
+                await asyncio.wait(lane.after)
             while lane.messages:
                 batch = await self._gather(lane.messages)
                 trace.begin(batch[0].key)
@@ -157,6 +163,7 @@ class Inbox:
     async def _finish(self, batch: Sequence[Message]) -> None:
         """Tries again while the disk is full or the like, in the message's place in line."""
         ids = [message.id for message in batch]
+        failures = 0
         for attempt in count():
             pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             try:
@@ -166,14 +173,17 @@ class Inbox:
             except StoreDown as error:  # however long that lasts: nobody has been answered, and nothing is lost
                 log.warning("message %s waits for the database, %d s more: %s", batch[0].key, pause, error)
             except Exception:
-                if attempt >= len(self._pauses_s):
+                failures += 1
+                if failures > len(self._pauses_s):
                     log.exception("message %s is kept for the next start", batch[0].key)
                     return
                 log.warning("message %s failed and is tried again in %d s", batch[0].key, pause, exc_info=True)
             await asyncio.sleep(pause)
             with suppress(Exception):  # what was sent meanwhile is edited, not sent again
                 unfinished = await self.mailbox.unfinished(self._adapter)
-                batch = [message for message in unfinished if message.id in ids] or batch
+                batch = [message for message in unfinished if message.id in ids]
+                if not batch:
+                    return  # it was forgotten meanwhile, or is too old to be kept
 
     async def _gather(self, lane: deque[Message]) -> list[Message]:
         """The first message, or with `group` everything of its album that follows at once."""

@@ -146,9 +146,12 @@ async def every_id(connection: AsyncConnection) -> list[str]:
 
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
     """Without those to which somebody has just come back."""
-    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None), messages.c.created >= moment)
-    query = select(conversations.c.id).where(conversations.c.updated < moment, conversations.c.id.not_in(asking))
-    return list((await connection.execute(query)).scalars())
+    return list((await connection.execute(select(conversations.c.id).where(_older(moment)))).scalars())
+
+
+async def is_older(connection: AsyncConnection, conversation_id: str, moment: float) -> bool:
+    query = select(conversations.c.id).where(conversations.c.id == conversation_id, _older(moment))
+    return (await connection.execute(query)).first() is not None
 
 
 async def answered_since(connection: AsyncConnection, moment: float) -> int:
@@ -211,6 +214,11 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     if row is None:
         return None
     return _turn(row, (await pictures.of_turns(connection, [row.id])).get(row.id, ()))
+
+
+def _older(moment: float) -> ColumnElement[bool]:
+    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None), messages.c.created >= moment)
+    return and_(conversations.c.updated < moment, conversations.c.id.not_in(asking))
 
 
 def _storable(text: str) -> str:

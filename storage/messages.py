@@ -27,7 +27,10 @@ async def unfinished(connection: AsyncConnection, adapter: str) -> list[Message]
 
 
 async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:
+    """A message that is not here any more, being too old, can still be answered: nothing is written down for it."""
     await connection.execute(delete(deliveries).where(deliveries.c.message_id == message_id))
+    if (await connection.execute(select(messages.c.id).where(messages.c.id == message_id))).first() is None:
+        return
     for place, platform_id in enumerate(sent):
         await connection.execute(insert(deliveries).values(message_id=message_id, place=place, sent=platform_id))
 

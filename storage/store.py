@@ -59,7 +59,7 @@ class Store:
 
     async def check(self) -> None:
         """Raises `StoreDown` when nothing could be written down now."""
-        await self._database.write(messages.finish, ())
+        await self._database.write(blocks.try_out)
 
     # What was said
 
@@ -128,14 +128,16 @@ class Store:
 
     async def _expire(self, now: float | None) -> int:
         moment = (time.time() if now is None else now) - self._expire_days * DAY
-        old = await self._database.read(conversations.older_than, moment)
-        for conversation_id in old:
-            _, image_ids = await self._database.write(_forget, conversation_id)
-            self._gone(conversation_id, image_ids)
+        expired = 0
+        for conversation_id in await self._database.read(conversations.older_than, moment):
+            image_ids = await self._database.write(_forget_old, conversation_id, moment)
+            if image_ids is not None:
+                self._gone(conversation_id, image_ids)
+                expired += 1
         await self._database.write(messages.expire, moment)
-        if old:
+        if expired:
             await self._database.tidy()
-        return len(old)
+        return expired
 
     # Pictures
 
@@ -241,6 +243,14 @@ async def _forget(
     image_ids = await conversations.forget(connection, conversation_id)
     await files.forget(connection, conversation_id)
     return await messages.forget(connection, conversation_id, key), image_ids
+
+
+async def _forget_old(connection: AsyncConnection, conversation_id: str, moment: float) -> Collection[str] | None:
+    """None when somebody came back to it while others were forgotten."""
+    if not await conversations.is_older(connection, conversation_id, moment):
+        return None
+    _, image_ids = await _forget(connection, conversation_id)
+    return image_ids
 
 
 async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

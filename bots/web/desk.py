@@ -20,7 +20,7 @@ from bots.web.shelf import Shelf
 from core import trace
 from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Event, Image, Piece, Question, Turn
-from core.errors import BadQuestion, BotError, Busy, NotFound
+from core.errors import BadQuestion, BotError, Busy, NotFound, StoreDown
 from core.images import Config as ImagesConfig
 from core.images import make_image
 from core.inbox import Inbox, Message
@@ -181,8 +181,9 @@ class Desk:
                 async for event in events:
                     if not (anew and isinstance(event, Piece)):
                         broadcast.publish(event)
+        except StoreDown:
+            raise
         except BotError as error:
-            await self.store.check()  # raises when it was the disk that failed
             if isinstance(error, Busy):
                 self._refused[name] += 1
             broadcast.fail(error)

@@ -197,3 +197,62 @@ async def test_a_message_waits_in_its_place_for_as_long_as_the_database_is_down(
     await until_idle(inbox, "c")
     assert tries == 6
     assert not await mailbox.unfinished("telegram")
+
+
+async def test_attempts_that_the_database_failed_are_not_counted_against_a_message() -> None:
+    mailbox = MemoryMailbox()
+    failing: list[Exception] = [StoreDown("no memory")] * 3 + [OSError("no network")]
+    done: list[str] = []
+
+    async def work(messages: Sequence[Message]) -> None:
+        if failing:
+            raise failing.pop(0)
+        done.append(messages[0].payload)
+
+    inbox = Inbox(mailbox, "telegram", work, pauses_s=(0.0,))
+    await inbox.receive("k1", "c", "1")
+    await until_idle(inbox, "c")
+    assert done == ["1"]
+
+
+async def test_a_message_that_is_gone_from_the_mailbox_is_not_tried_again_and_holds_nobody_up() -> None:
+    mailbox = MemoryMailbox()
+    tried: list[str] = []
+
+    async def work(messages: Sequence[Message]) -> None:
+        tried.append(messages[0].payload)
+        if tried == ["1"]:
+            await mailbox.finish([messages[0].id])  # as expiry does
+            raise StoreDown("My memory does not work at the moment.")
+
+    inbox = Inbox(mailbox, "telegram", work, pauses_s=(0.0,))
+    await inbox.receive("k1", "c", "1")
+    await inbox.receive("k2", "c", "2")
+    await until_idle(inbox, "c")
+    assert tried == ["1", "2"]
+
+
+async def test_a_second_message_that_clears_waits_for_what_the_first_one_ended() -> None:
+    running = 0
+    most = 0
+
+    async def work(messages: Sequence[Message]) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            await asyncio.sleep(60 if messages[0].payload == "question" else 0)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.02)  # a message that is being posted is posted
+            raise
+        finally:
+            running -= 1
+
+    inbox = Inbox(MemoryMailbox(), "telegram", work, clears=is_forget)
+    await inbox.receive("k1", "c", "question")
+    await asyncio.sleep(0)
+    for key in ("k2", "k3"):
+        await asyncio.sleep(0)
+        await inbox.receive(key, "c", "forget")
+    await until_idle(inbox, "c")
+    assert most == 1

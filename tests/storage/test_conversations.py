@@ -257,6 +257,24 @@ async def test_conversations_expire(store: Store, path: Path) -> None:
     ] * 3
 
 
+async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everything(path: Path) -> None:
+    class Returned(Store):
+        def _gone(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+            """The first of them is gone; somebody asks in the other, and sends a picture there."""
+            back.update({"t:1", "t:2"} - {conversation_id})
+            with sqlite3.connect(path) as other:
+                other.execute("UPDATE conversations SET updated = 1e10")
+            other.close()
+
+    back: set[str] = set()
+    store = await Returned.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    for conversation_id in ("t:1", "t:2"):
+        await ask(store, conversation_id, "?", CAT, key=conversation_id)
+    assert await store.expire(time.time() + 31 * DAY) == 1
+    assert {summary.id for summary in await store.conversations()} == back
+    await store.close()
+
+
 async def test_with_zero_days_nothing_expires(path: Path) -> None:
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", expire_days=0))
     await ask(store, "t:1", "?", CAT, key="k1")

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -197,17 +197,31 @@ def test_opening_can_be_given_up_at_any_moment_and_leaves_nothing_running(tmp_pa
     asyncio.run(work())
 
 
-async def test_a_full_disk_is_reported_and_harms_nothing(store: Store, path: Path) -> None:
-    first = await ask(store, "t:1", "?", image("cat"), key="k1")
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, old[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
     try:
-        with pytest.raises(Busy, match="try again"):
-            await ask(store, "t:1", "large", image("dog" * 200_000), key="k2")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+async def test_a_check_finds_out_that_the_disk_is_full_also_when_nothing_is_said(store: Store) -> None:
+    await store.check()
+    with files_up_to(0), pytest.raises(StoreDown):
+        await store.check()
+    await store.check()
+    assert not await store.is_blocked("")
+
+
+async def test_a_full_disk_is_reported_and_harms_nothing(store: Store, path: Path) -> None:
+    first = await ask(store, "t:1", "?", image("cat"), key="k1")
+    with files_up_to(200_000), pytest.raises(Busy, match="try again"):
+        await ask(store, "t:1", "large", image("dog" * 200_000), key="k2")
     second = await ask(store, "t:1", "large", image("dog" * 200_000), key="k2")
     assert (await store.load("t:1")).turns == (first, second)
     assert pragma(path, "integrity_check") == "ok"

@@ -80,3 +80,11 @@ async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Stor
     assert await store.rate_sent("telegram", "101", 1)
     assert not await store.rate_sent("telegram", "999", 1)
     assert await store.rated() == [replace(turn, rating=1)]
+
+
+async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store) -> None:
+    message = await put(store, "u1")
+    await store.expire(time.time() + 31 * DAY)
+    await store.record_sent(message.id, ["100"])
+    await store.finish([message.id])
+    assert await store.put("telegram", "u1", "t:1", "again") is not None

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from core.conversation import Turn
-from core.errors import Busy
+from core.errors import Busy, StoreDown
 from storage.store import Store
 from tests.bots.web.conftest import KEY, Web, events_of, photo, service, until
 from tests.fakes import ScriptedEngine
@@ -159,12 +159,9 @@ class FullDisk(Store):
     full = False
 
     async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
-        await self.check()
-        await super().save(conversation_id, turn, key, replaces)
-
-    async def check(self) -> None:
         if self.full:
-            raise Busy("The disk is full.")
+            raise StoreDown("The disk is full.")
+        await super().save(conversation_id, turn, key, replaces)
 
 
 async def test_an_answer_that_cannot_be_saved_is_tried_again_while_its_reader_waits(tmp_path: Path) -> None:
@@ -175,7 +172,6 @@ async def test_an_answer_that_cannot_be_saved_is_tried_again_while_its_reader_wa
         store.full = True
         asking = asyncio.create_task(web.ask("What?", "red", key=KEY, stream="true"))
         await until(lambda: engine.asked)
-        assert (await web.client.get("/readyz")).status_code == 503
         store.full = False
         events = events_of(await asking)
         assert "".join(data["text"] for name, data in events if name == "piece") == events[-1][1]["text"]
