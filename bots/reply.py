@@ -198,7 +198,9 @@ def _place(voice: Voice, place: int, seconds: float | None) -> str:
 
 
 def _note(voice: Voice, answer: Answer) -> str:
-    if answer.ending is Ending.STOPPED:
+    if answer.ending is Ending.FAILED:  # it was saved, but the process ended before anybody was told
+        note = voice.say("Something went wrong on my side. Please try again.")
+    elif answer.ending is Ending.STOPPED:
         note = voice.say("(stopped)")
     elif answer.ending is Ending.LENGTH:
         note = voice.say("(cut at the length limit; ask me to go on)")

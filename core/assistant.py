@@ -6,7 +6,19 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
-from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Event, Image, Piece, Question, Removed, Turn
+from core.conversation import (
+    MOST_PICTURES,
+    Answer,
+    Conversation,
+    Ending,
+    Event,
+    Image,
+    Piece,
+    Question,
+    Removed,
+    Turn,
+    storable,
+)
 from core.errors import BadQuestion, BotError, NotFound
 from core.quota import Quota
 from core.sampling import Sampling
@@ -92,8 +104,8 @@ class Assistant:
 
         async def begin() -> tuple[Conversation, Sampling, str | None]:
             conversation = await self.history.load(conversation_id)
-            conversation = conversation.ask(replace(question, text=_whole(question.text)))
-            self._quota.count_question(person, [image.id for image in question.images])
+            conversation = conversation.ask(replace(question, text=storable(question.text)))
+            self._quota.count_question(person, key, [image.id for image in question.images])
             return conversation, self._sampling, None
 
         async with aclosing(self._once(conversation_id, key, person, begin)) as events:
@@ -109,7 +121,7 @@ class Assistant:
             old_key = await self.history.last_key(conversation_id)
             if not conversation.turns or old_key is None:
                 raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
-            self._quota.count_question(person)
+            self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
             return replace(conversation, turns=(*conversation.turns[:-1], open_turn)), drawn, old_key
@@ -223,8 +235,3 @@ class Assistant:
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:
             await self.history.remove_picture(conversation_id, number)
-
-
-def _whole(text: str) -> str:
-    """Without NUL and halves of surrogate pairs, which JSON can carry but no tokenizer and no database takes."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core import workers
-from core.conversation import Image, Picture, Turn
+from core.conversation import Image, Picture, Turn, storable
 from core.voice import Voice
 
 MOST = 50  # boxes that are drawn
@@ -148,7 +148,7 @@ def _label(text: str) -> str:
         label = str(json.loads(f'"{label}"'))
     except ValueError:
         label = label.replace("\\", "")
-    return " ".join(label.split())[:LABEL_LENGTH]
+    return " ".join(storable(label).split())[:LABEL_LENGTH]
 
 
 def _picture(text: str) -> int | None:

@@ -159,6 +159,11 @@ def named_pictures(text: str) -> set[int]:
     return found
 
 
+def storable(text: str) -> str:
+    """Without NUL and halves of surrogate pairs, which JSON can carry but no tokenizer, database or answer takes."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A conversation in a list: `title` is its first question, `updated` in UTC."""

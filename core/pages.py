@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from core.colours import Colours
 from core.decoder import check_pixels, finish, open_picture
 from core.errors import BadImage
 
@@ -92,7 +93,7 @@ def _made(image: Image.Image, page: int, of: int, image_tokens: int) -> list[Par
     parts = [({"page": page, "of": of, **made}, png)]
     if image.width * image.height > 2 * made["width"] * made["height"]:
         file = io.BytesIO()
-        image.save(file, "PNG", compress_level=3)
+        Colours(image).rgb(image).save(file, "PNG", compress_level=3, icc_profile=None)
         parts.append(({"original": True}, file.getvalue()))
     return parts
 

@@ -1,10 +1,10 @@
 """How much one person may ask: per minute, per day, and at the same time. Counts in memory; a restart begins anew."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pydantic import BaseModel, Field
 
@@ -24,7 +24,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 @dataclass(slots=True)
 class _Person:
-    questions: deque[float] = field(default_factory=deque)  # when, in seconds, oldest first; at most one day's
+    questions: dict[str, float] = field(default_factory=dict)  # when, by key, oldest first; at most one day's
     pictures: dict[str, float] = field(default_factory=dict)  # when, by id, oldest first; at most one minute's
     running: int = 0
 
@@ -47,14 +47,19 @@ class Quota:
         finally:
             known.running -= 1
 
-    def count_question(self, person: str, pictures: Collection[str] = ()) -> None:
-        """And its pictures, by id. Raises `Busy` that says when to come back, and `BadQuestion`."""
+    def count_question(self, person: str, key: str, pictures: Collection[str] = ()) -> None:
+        """Once, however often it is tried. Its pictures are given by id.
+
+        Raises `Busy` that says when to come back, and `BadQuestion`.
+        """
         now, limits = self._clock(), self._config
         known = self._known(person, now)
-        _limit("questions", known.questions, 1, limits.questions_per_minute, MINUTE_S, now)
-        _limit("questions", known.questions, 1, limits.questions_per_day, DAY_S, now)
+        if key in known.questions:
+            return
+        _limit("questions", known.questions.values(), 1, limits.questions_per_minute, MINUTE_S, now)
+        _limit("questions", known.questions.values(), 1, limits.questions_per_day, DAY_S, now)
         self._count_pictures(known, pictures, now)
-        known.questions.append(now)
+        known.questions[key] = now
 
     def count_pictures(self, person: str, pictures: Collection[str]) -> None:
         """Each once a minute, however often it is sent and asked about. Raises `Busy` and `BadQuestion`."""
@@ -72,8 +77,8 @@ class Quota:
     def _known(self, name: str, now: float) -> _Person:
         """Drops what is too old, of everybody."""
         for each, person in list(self._people.items()):
-            while person.questions and person.questions[0] <= now - DAY_S:
-                person.questions.popleft()
+            for key, _ in list(takewhile(lambda asked: asked[1] <= now - DAY_S, person.questions.items())):
+                del person.questions[key]
             person.pictures = {image: when for image, when in person.pictures.items() if when > now - MINUTE_S}
             if each != name and not person.running and not person.questions and not person.pictures:
                 del self._people[each]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Summary, Turn
+from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Summary, Turn, storable
 from storage import pictures
 from storage.tables import conversations, deliveries, messages, turn_pictures, turns
 
@@ -88,8 +88,8 @@ async def save(
         "position": await _position(connection, conversation_id, chapter, replaces),
         "key": key,
         "replaced": False,
-        "text": _storable(turn.text),
-        "answer": _storable(turn.answer.text),
+        "text": storable(turn.text),
+        "answer": storable(turn.answer.text),
         "ending": turn.answer.ending.value,
         "figures": asdict(turn.answer.figures),
         "created": time.time(),
@@ -98,7 +98,7 @@ async def save(
     for place, picture_id in enumerate(picture_ids):
         await connection.execute(insert(turn_pictures).values(turn_id=turn_id, place=place, picture_id=picture_id))
     await pictures.asked(connection, picture_ids)
-    title = row.title or _storable(" ".join(turn.text.split())[:TITLE_LENGTH])
+    title = row.title or storable(" ".join(turn.text.split())[:TITLE_LENGTH])
     await _touch(connection, conversation_id, next_number=next_number, title=title)
 
 
@@ -219,11 +219,6 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
 def _older(moment: float) -> ColumnElement[bool]:
     asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None), messages.c.created >= moment)
     return and_(conversations.c.updated < moment, conversations.c.id.not_in(asking))
-
-
-def _storable(text: str) -> str:
-    """Without what no database takes: half a surrogate pair, which JSON can carry, and PostgreSQL's NUL."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:

@@ -197,6 +197,8 @@ async def test_a_placeholder_that_cannot_be_written_down_is_taken_away_again() -
         (Answer("ab", Ending.STOPPED), "ab\n\n(stopped)"),
         (Answer("", Ending.STOPPED), "(stopped)"),
         (Answer(" ", Ending.DONE), "(the model had nothing to say)"),
+        (Answer("", Ending.FAILED), "Something went wrong on my side. Please try again."),
+        (Answer("Half", Ending.FAILED), "Half\n\nSomething went wrong on my side. Please try again."),
         (Answer("ab", Ending.LENGTH), "ab\n\n(cut at the length limit; ask me to go on)"),
     ],
 )

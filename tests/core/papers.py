@@ -48,9 +48,9 @@ def locked_pdf() -> bytes:
     return whole.replace("/Root 1 0 R", f"/Root 1 0 R /Encrypt {encrypt} /ID [<00><00>]").encode()
 
 
-def tiff(shades: Sequence[int], size: tuple[int, int] = (300, 400), thumbnail: bool = False) -> bytes:
+def tiff(shades: Sequence[int], size: tuple[int, int] = (300, 400), thumbnail: bool = False, mode: str = "L") -> bytes:
     """A grey page per shade; with `thumbnail`, a small version of the first page behind it."""
-    pages = [Image.new("L", size, shade) for shade in shades]
+    pages = [Image.new("L", size, shade).convert(mode) for shade in shades]
     if thumbnail:
         small = Image.new("L", (30, 40), shades[0])
         small.encoderinfo = {"tiffinfo": {254: 1}}

@@ -74,6 +74,15 @@ async def test_a_tiff_with_several_pages_is_a_document_and_its_thumbnails_are_no
     assert [(image.width, image.height) for image in document.images] == [(300, 400)] * 2
 
 
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "LAB", "I", "F"])
+async def test_the_small_print_of_a_scan_can_be_read_whatever_its_colours_are(mode: str) -> None:
+    [page, _] = (await open_document(tiff([255, 255], (1240, 1754), mode=mode))).images
+    assert page.original is not None
+    fine = await make_image(page.original, Config(image_tokens=4000))
+    assert (fine.width, fine.height) == (1240, 1754)
+    assert shade(fine) == shade(page)
+
+
 async def test_a_picture_is_a_document_of_one_page() -> None:
     data = encoded(plain(RED), "PNG")
     document = await open_document(data, "page 9")

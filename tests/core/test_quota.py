@@ -23,7 +23,7 @@ fresh = map(str, count())
 
 
 def asks(quota: Quota, person: str = "ann", pictures: int = 0) -> None:
-    quota.count_question(person, [next(fresh) for _ in range(pictures)])
+    quota.count_question(person, next(fresh), [next(fresh) for _ in range(pictures)])
 
 
 def test_questions_a_minute_are_limited_and_the_answer_says_when_to_come_back(clock: Clock) -> None:
@@ -59,8 +59,8 @@ def test_more_pictures_at_once_than_a_minute_allows_are_refused_for_good(clock: 
 def test_a_picture_counts_once_ahead_of_its_question_and_in_it(clock: Clock) -> None:
     quota = Quota(Config(pictures_per_minute=3), clock)
     quota.count_pictures("ann", ["a", "b"])
-    quota.count_question("ann", ["b", "c"])
-    quota.count_question("ann", ["a", "b", "c"])
+    quota.count_question("ann", "k1", ["b", "c"])
+    quota.count_question("ann", "k2", ["a", "b", "c"])
     with pytest.raises(Busy, match="3 pictures a minute"):
         quota.count_pictures("ann", ["d"])
 
@@ -69,8 +69,19 @@ def test_a_question_that_is_refused_for_its_pictures_is_not_counted(clock: Clock
     quota = Quota(Config(questions_per_minute=1, pictures_per_minute=1), clock)
     quota.count_pictures("ann", ["a"])
     with pytest.raises(Busy, match="1 pictures"):
-        quota.count_question("ann", ["b"])
-    quota.count_question("ann", ["a"])
+        quota.count_question("ann", "k1", ["b"])
+    quota.count_question("ann", "k2", ["a"])
+
+
+def test_a_question_counts_once_however_often_it_is_tried(clock: Clock) -> None:
+    quota = Quota(Config(questions_per_minute=2, questions_per_day=2), clock)
+    for clock.now in range(1000):
+        quota.count_question("ann", "k1", ["a"])
+    asks(quota)
+    with pytest.raises(Busy, match="2 questions within a day"):
+        asks(quota)
+    clock.now = 86_400
+    asks(quota)
 
 
 def test_questions_a_day_are_limited(clock: Clock) -> None:
