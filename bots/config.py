@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from core.errors import OperatorError
 
@@ -109,16 +109,23 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, An
         for name in OWNERS:
             start = f"{PREFIX}{name.replace('.', '_').upper()}_"
             if variable.startswith(start):
-                found.append((name, variable.removeprefix(start).lower(), _value(text)))
+                key = variable.removeprefix(start).lower()
+                found.append((name, key, _value(name, key, text)))
     return found
 
 
-def _value(text: str) -> Any:
-    """What the text would be in TOML, so that numbers and lists work; anything else is a string."""
+def _value(name: str, key: str, text: str) -> Any:
+    """What the text would be in TOML, so that numbers and lists work; anything else is a string, and so is a token."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if _is_secret(name, key) and not isinstance(value, str) else value
+
+
+def _is_secret(name: str, key: str) -> bool:
+    field = owner(name).model_fields.get(key)
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def _check(name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> BaseModel:

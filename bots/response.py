@@ -15,7 +15,7 @@ from bots.orders import obey, says
 from bots.request import Request
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document
-from core.errors import BadImage, BadQuestion, Busy, NotAllowed, NotFound, StoreDown
+from core.errors import BadImage, BadQuestion, BotError, Busy, NotAllowed, NotFound, StoreDown
 from core.images import make_image
 from core.receipt import made_room
 from core.voice import Voice
@@ -88,7 +88,7 @@ class _Response:
         if request.about is None or (turn is not None and turns and turn == turns[-1]):
             events = self._shown(self.house.assistant.retry(request.conversation_id, request.key, request.person))
         elif turn is not None:
-            events = self._answer(Question(turn.text, tuple(picture.image for picture in turn.pictures)))
+            events = self._answer(Question(turn.text, tuple(picture.image for picture in turn.pictures), alone=True))
         else:  # it was never answered, so what was asked is asked again
             events = self._ask()
         async with aclosing(events):
@@ -108,7 +108,7 @@ class _Response:
                 "The picture as it was sent was too large to keep. Please send the part with the small print."
             )
         pictures = [await make_image(image.original, sharper) if image.original else image for image in kept]
-        async with aclosing(self._answer(Question(turn.text, tuple(pictures)))) as events:
+        async with aclosing(self._answer(Question(turn.text, tuple(pictures), alone=True))) as events:
             async for event in events:
                 yield event
 
@@ -138,11 +138,11 @@ class _Response:
     async def _look(self) -> list[Image]:
         """One file that cannot be looked at does not spoil the others."""
         pictures: list[Image] = []
-        errors: list[BadImage] = []
+        errors: list[BotError] = []
         for index, read in enumerate(self.request.files):
             try:
                 document = await open_document(await read(), self.request.text, self.house.images)
-            except BadImage as error:
+            except (BadImage, Busy) as error:
                 errors.append(error)
                 continue
             pictures += document.images

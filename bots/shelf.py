@@ -59,6 +59,10 @@ class Shelf(History, Mailbox, Protocol):
 
     # People
 
+    async def withdraw_picture(self, conversation_id: str, number: int) -> bool:
+        """It does not wait for the next question any more; one that no turn shows is removed. False without it."""
+        ...
+
     async def rate(self, key: str, rating: int) -> bool:
         """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""
         ...

@@ -1,6 +1,7 @@
 """Asks in the terminal. The answer goes to stdout and nothing else does; progress and timings go to stderr."""
 
 import os
+import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack, aclosing
@@ -48,18 +49,27 @@ async def _talk(assistant: Assistant, console: Console, question: Question, chat
             number += 1
             try:
                 await _answer(assistant, console, question, str(number))
-            except BotError as error:
+                question = Question("")
+            except BotError as error:  # its pictures stay for the next question
                 if not chat:
                     raise
                 console.print(Voice("en").explain(error))
-            question = Question("")
         if not chat:
             return
         try:
-            text = console.input("[bold]? [/bold]").strip()
-        except EOFError:
+            text = _typed(console)
+        except (EOFError, KeyboardInterrupt):
             return
         question = Question(text, question.images)
+
+
+def _typed(console: Console) -> str:
+    """Ends at the first Ctrl-C: asyncio's own handler only cancels a task, and a prompt waits on."""
+    asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return console.input("[bold]? [/bold]").strip()
+    finally:
+        signal.signal(signal.SIGINT, asyncios)
 
 
 async def _answer(assistant: Assistant, console: Console, question: Question, key: str) -> None:

@@ -40,6 +40,7 @@ class Question:
 
     text: str
     images: tuple[Image, ...] = ()
+    alone: bool = False  # about nothing else: pictures that wait go on waiting
 
 
 class Ending(StrEnum):
@@ -136,7 +137,8 @@ class Conversation:
         """
         named = named_pictures(question.text) if len(self.waiting) > FEW else set()
         pictures = [picture for picture in self.waiting if picture.number in named] or list(self.waiting)
-        left = tuple(picture for picture in self.waiting if picture not in pictures)
+        if question.alone:
+            pictures = []
         numbers = {p.image.id: p.number for p in self.pictures}
         number = self.next_number
         for image in question.images:
@@ -147,6 +149,7 @@ class Conversation:
             if picture.number not in {p.number for p in pictures}:
                 pictures.append(picture)
         turn = Turn(question.text, tuple(pictures))
+        left = tuple(p for p in self.waiting if p.number not in {picture.number for picture in pictures})
         return replace(self, turns=(*self.turns, turn), waiting=left, next_number=number)
 
 

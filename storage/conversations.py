@@ -115,6 +115,12 @@ async def remove_picture(connection: AsyncConnection, conversation_id: str, numb
     return None if row is None else await pictures.remove(connection, conversation_id, row.chapter, number)
 
 
+async def withdraw_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
+    """As `remove_picture`."""
+    row = await _locked(connection, conversation_id)
+    return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)
+
+
 async def begin(connection: AsyncConnection, conversation_id: str) -> None:
     values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": time.time()}
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))

@@ -101,6 +101,18 @@ async def of_turns(connection: AsyncConnection, turn_ids: list[int]) -> dict[int
     return shown
 
 
+async def withdraw(
+    connection: AsyncConnection, conversation_id: str, chapter: int, number: int
+) -> Collection[str] | None:
+    """As `conversations.withdraw_picture`. One that a question has just taken up is left to it."""
+    here = and_(_in(conversation_id, chapter), pictures.c.number == number, pictures.c.image_id.is_not(None))
+    found = (await connection.execute(select(pictures.c.waiting, _unasked().label("unasked")).where(here))).first()
+    if found is not None and found.waiting and found.unasked:
+        return await remove(connection, conversation_id, chapter, number)
+    await connection.execute(update(pictures).where(here).values(waiting=False))
+    return None if found is None else ()
+
+
 async def remove(
     connection: AsyncConnection, conversation_id: str, chapter: int, number: int
 ) -> Collection[str] | None:

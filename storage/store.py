@@ -159,6 +159,10 @@ class Store:
         image_ids = await self._database.write(conversations.remove_picture, conversation_id, number)
         return await self._removed(image_ids)
 
+    async def withdraw_picture(self, conversation_id: str, number: int) -> bool:
+        """It does not wait for the next question any more; one that no turn shows is removed. As `remove_picture`."""
+        return await self._removed(await self._database.write(conversations.withdraw_picture, conversation_id, number))
+
     # Files of a platform
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:

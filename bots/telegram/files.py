@@ -7,7 +7,7 @@ from telegram import Bot, Document, PhotoSize
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
 from bots.telegram.draft import wait_of
-from core.errors import BotError, TooLarge
+from core.errors import BadImage, TooLarge
 from core.images import Config as ImagesConfig
 from core.images import check_size
 
@@ -39,4 +39,4 @@ async def download(bot: Bot, file: PhotoSize | Document, images: ImagesConfig) -
             break
         except (InvalidToken, TelegramError):  # a link that ran out looks like a bad token: ask for a new one
             await asyncio.sleep(min(10.0, 0.25 * 2**attempt))
-    raise BotError("Telegram did not hand over your file. Please try again in a moment.")
+    raise BadImage("Telegram did not hand over your file. Please send it again in a moment.")

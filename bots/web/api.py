@@ -201,6 +201,17 @@ async def remove_picture(known: Known, number: Number, desk: AtDesk) -> None:
     await desk.assistant.remove_picture(known.id, number)
 
 
+@router.delete(
+    "/conversations/{conversation_id}/waiting/{number}",
+    status_code=204,
+    summary="Take a picture off the next question",
+)
+async def withdraw_picture(known: Known, number: Number, desk: AtDesk) -> None:
+    """An earlier question keeps it; without one it is removed."""
+    if not await desk.store.withdraw_picture(known.id, number):
+        raise NotFound("There is no picture {number} in this conversation.", number=number)
+
+
 async def answer_response(
     request: Request, writing: Writing, stream: bool, html: bool, notes: Sequence[str] = ()
 ) -> Response:

@@ -13,10 +13,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from bots.extras import CLOSER, MOST_TOKENS
+from bots.shelf import Shelf
 from bots.web.asked import Asked
 from bots.web.broadcast import Broadcast
 from bots.web.problem import Restarting
-from bots.web.shelf import Shelf
 from core import trace
 from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Event, Image, Piece, Question, Turn
@@ -203,7 +203,7 @@ class Desk:
             pictures = _chosen(conversation, asked.pictures)
             if asked.closer:
                 pictures = tuple([await self._sharper(picture) for picture in pictures])
-            question = Question(asked.query, (*pictures, *images))
+            question = Question(asked.query, (*pictures, *images), alone=asked.closer)
             events = self.assistant.ask(conversation_id, question, key, asked.person)
         try:
             async with aclosing(events):

@@ -56,8 +56,12 @@ async def _warm_up(app: ASGIApp) -> None:
     async def send(_: Message) -> None:
         pass
 
-    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "root_path": ""}
-    await app({**scope, "http_version": "1.1", "scheme": "http", "headers": [(b"host", b"localhost")]}, receive, send)
+    scope = {"type": "http", "method": "GET", "path": "/healthz", "raw_path": b"/healthz", "query_string": b""}
+    await app(
+        {**scope, "root_path": "", "http_version": "1.1", "scheme": "http", "headers": [(b"host", b"localhost")]},
+        receive,
+        send,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -75,6 +75,10 @@ def test_a_container_is_configured_by_its_environment() -> None:
     assert settings["core.engine"].precision == "float32"
 
 
+def test_a_token_of_digits_is_a_token() -> None:
+    assert load(None, {"PA_BOTS_WEB_TOKEN": "20261126"})["bots.web"].token == SecretStr("20261126")
+
+
 def test_the_example_loads_and_names_every_setting_with_its_default() -> None:
     """Commented-out tables and keys count: `# key = value` is how an optional one is shown."""
     text = EXAMPLE.read_text("utf-8")

@@ -1,12 +1,21 @@
 """The terminal, asked in a process of its own."""
 
+import io
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from bots.terminal import _talk
+from core.assistant import Assistant
+from core.conversation import Question
+from core.errors import BadQuestion
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
+from tests.fakes import MemoryHistory, ScriptedEngine, describe, image
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +38,40 @@ def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: 
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip()
     assert not list((tmp_path / "cache" / "computed").rglob("*.safetensors*"))
+
+
+async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals = [BadQuestion("In fewer words, please.")]
+    engine = ScriptedEngine(script=lambda conversation: refusals.pop() if refusals else describe(conversation))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Shorter\nAnd now?\n"))
+    screen = Console(file=io.StringIO(), width=200)
+    await _talk(Assistant(engine, MemoryHistory()), screen, Question("Long", (image(),)), chat=True)
+    assert isinstance(screen.file, io.StringIO)
+    assert "In fewer words, please." in screen.file.getvalue()
+    answers = ["Answer to 'Shorter' about [1] after 0 turns.", "Answer to 'And now?' about [] after 1 turns."]
+    assert capsys.readouterr().out.splitlines() == answers
+
+
+def test_one_ctrl_c_ends_a_prompt() -> None:
+    script = """
+import os, signal
+from rich.console import Console
+from bots.terminal import _talk
+from core.conversation import Question
+import asyncio
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
+asyncio.run(_talk(None, Console(), Question(""), chat=True))
+print("ended")
+"""
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.read(2) == "? "
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "ended\n"
+        assert process.wait(timeout=30) == 0
 
 
 def test_one_ctrl_c_ends_a_download() -> None:

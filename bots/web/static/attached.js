@@ -6,7 +6,7 @@ import { element, icon } from "./element.js";
 import { say } from "./words.js";
 
 export class Attached {
-  // `page` offers: attached, began(id), removed(numbers), asked(number), complain(sentence), view(source, number), changed(), limit, uploadBytes
+  // `page` offers: attached, began(id), removed(numbers), complain(sentence), view(source, number), changed(), limit, uploadBytes
   constructor(list, page, conversation) {
     this.list = list;
     this.page = page;
@@ -134,11 +134,10 @@ export class Attached {
     if (picture.number !== null) await this.#erase([picture]);
   }
 
-  // On the server; an earlier question keeps its picture.
+  // On the server, where an earlier question keeps its picture.
   async #erase(pictures) {
     for (const { number } of pictures) {
-      if (this.current && this.page.asked(number)) continue;
-      await remove(path(this.conversation, `/pictures/${number}`)).catch((error) => this.page.complain(error.message));
+      await remove(path(this.conversation, `/waiting/${number}`)).catch((error) => this.page.complain(error.message));
     }
   }
 

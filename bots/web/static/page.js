@@ -243,6 +243,10 @@ class Page {
   #listen() {
     for (const button of document.querySelectorAll("[data-new]")) button.onclick = () => this.open(null);
     for (const button of document.querySelectorAll("[data-sample]")) button.onclick = () => this.#sample(button);
+    document.querySelector(".skip").onclick = (event) => {
+      event.preventDefault(); // following the link would be a popstate, and open a conversation named "question"
+      this.question.focus();
+    };
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
     this.scroller.onscroll = () => (this.pinned = this.#atEnd());
     // Whoever reads at the end stays there, whatever grows: the answer, a picture that arrives late, the question's box.

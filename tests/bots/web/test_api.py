@@ -65,6 +65,19 @@ async def test_pictures_can_be_sent_ahead_of_their_question(web: Web) -> None:
     assert answer.json()["text"] == "Answer to 'Compare' about [1, 2] after 0 turns."
 
 
+async def test_a_waiting_picture_can_be_taken_off_the_next_question(web: Web) -> None:
+    conversation = (await web.ask("First", "red")).json()["conversation"]
+    files = [("image", photo("red")), ("image", photo("green"))]
+    await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files=files)
+    address = f"/api/v1/conversations/{conversation}"
+    codes = [(await web.client.delete(f"{address}/waiting/{number}")).status_code for number in (1, 2, 2, 3)]
+    assert codes == [204, 204, 404, 404]
+    stored = (await web.client.get(address)).json()
+    assert (stored["waiting"], [picture["number"] for picture in stored["turns"][0]["pictures"]]) == ([], [1])
+    answer = await web.ask("Second", conversation=conversation)
+    assert answer.json()["text"] == "Answer to 'Second' about [] after 1 turns."
+
+
 async def test_conversations_are_listed_read_and_deleted(web: Web) -> None:
     conversation = await web.begin()
     await web.ask("Second?", conversation=conversation)

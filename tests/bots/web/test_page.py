@@ -67,6 +67,25 @@ async def test_several_pictures_are_numbered_and_can_be_taken_away_by_keyboard(
         await expect(page.locator("#viewer")).to_be_hidden()
 
 
+async def test_a_picture_attached_again_and_taken_off_stays_with_its_first_question(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        answers = page.locator(".answered .prose")
+        await choose(page, "red")
+        await ask(page, "First")
+        await expect(answers).to_have_text("Answer to 'First' about [1] after 0 turns.")
+        await choose(page, "red")
+        await expect(page.locator("#attached .number")).to_have_text(["1"])
+        await page.locator("#attached .remove").press("Enter")
+        await choose(page, "green")
+        await expect(page.locator("#attached .number")).to_have_text(["2"])
+        await ask(page, "Second")
+        await expect(answers.nth(1)).to_have_text("Answer to 'Second' about [2] after 1 turns.")
+        await page.reload()
+        await expect(page.locator(".shown img")).to_have_count(2)
+
+
 @pytest.mark.parametrize("event", ["drop", "paste"])
 async def test_a_picture_can_be_dropped_and_pasted(browser: Browser, tmp_path: Path, event: str) -> None:
     async with service(tmp_path) as web, visit(browser, web.url) as page:
@@ -198,6 +217,11 @@ async def test_everything_can_be_reached_by_keyboard_and_is_announced(browser: B
         await page.locator("[data-sample]").first.press("Enter")
         await expect(page.locator("#announcer")).to_contain_text("Answer: Answer to 'What is the total?'")
         await expect(page.locator(".answered")).not_to_have_attribute("aria-busy", "true")
+        address = page.url
+        await page.locator(".skip").press("Enter")
+        await expect(page.locator("#question")).to_be_focused()
+        await expect(page.locator(".answered")).to_have_count(1)
+        assert page.url == address
 
 
 async def test_with_a_token_the_page_asks_for_it_once(browser: Browser, tmp_path: Path) -> None:

@@ -98,6 +98,20 @@ async def test_a_shrunk_picture_is_on_the_receipt_and_can_be_looked_at_closer(tm
         assert answer["small_print"] is False
 
 
+async def test_a_closer_look_is_about_its_question_s_pictures_alone(tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        files = {"image": photo("white", (2400, 2400))}
+        first = await web.client.post("/api/v1/analyze", data={"query": "Read"}, files=files)
+        address, _ = await turn_of(web, first)
+        conversation = first.json()["conversation"]
+        ahead = {"image": photo("red")}
+        await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files=ahead)
+        closer = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
+        assert closer.json()["text"] == "Answer to 'Read' about [3] after 1 turns."
+        next_one = await web.ask("And this?", conversation=conversation)
+        assert next_one.json()["text"] == "Answer to 'And this?' about [2] after 2 turns."
+
+
 async def test_receipts_can_be_switched_off(tmp_path: Path) -> None:
     async with service(tmp_path, receipt=False) as web:
         _, answer = await turn_of(web, await web.ask("What?", "red", "blue"))
