@@ -66,7 +66,7 @@ class Message:
         return self.thread == self.ts
 
     def mentions(self, bot: str) -> bool:
-        return f"<@{bot}>" in self.text or f"<@{bot}|" in self.text
+        return mentions(self.text, bot)
 
     def conversation(self, workspace: str) -> str:
         return f"slack:{workspace}:{self.channel}:{self.thread}"
@@ -74,6 +74,10 @@ class Message:
     def key(self, workspace: str) -> str:
         """The same for a mention's two events and for every delivery of them."""
         return f"slack:{workspace}:{self.channel}:{self.ts}"
+
+
+def mentions(text: str, bot: str) -> bool:
+    return f"<@{bot}>" in text or f"<@{bot}|" in text
 
 
 def command_of(text: str) -> tuple[str | None, str]:

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 
 from bots.slack.api import Declined, SlackApi, patiently
-from bots.slack.message import Json, Message
+from bots.slack.message import Json, Message, command_of, mentions
 from bots.slack.signature import key_of
 from bots.slack.status import Place
+from bots.slack.text import plain
 from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,13 @@ class Threads:
             if message["ts"] == asked.ts:
                 own = own or tuple(message.get("files") or ())
             elif message["ts"] < asked.ts and message.get("user") != self._slack.bot:
+                if self._forgets(message.get("text") or "", asked.direct):
+                    earlier.clear()  # what stands above it is not taken in again
                 earlier += message.get("files") or ()
         return [file for file in earlier if file.get("mode") != "tombstone"], own
+
+    def _forgets(self, text: str, direct: bool) -> bool:
+        return (direct or mentions(text, self._slack.bot)) and command_of(plain(text, self._slack.bot))[0] == "forget"
 
     async def question(self, place: Place) -> Message:
         """What was asked, as it stands there now; without words when it is gone."""

@@ -32,6 +32,21 @@ async def test_forget_ends_what_runs_drops_what_waits_and_leaves_only_its_word(s
     assert len(scene.engine.asked) == 2
 
 
+async def test_what_was_forgotten_is_not_taken_in_again_from_further_up_the_thread(scene: Scene) -> None:
+    async with scene.bot():
+        asked = scene.slack.says(f"{ME} one", (scene.slack.upload(png()),))
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} forget", thread=asked)
+        await scene.finished(asked, 2)
+        scene.slack.says(f"{ME} and now?", thread=asked)
+        answers = await scene.finished(asked, 3)
+        assert said(answers[-1]) == "Answer to 'and now?' about [] after 0 turns."
+        scene.slack.says("this one", (scene.slack.upload(png("blue")),), thread=asked)
+        scene.slack.says(f"{ME} what is it?", thread=asked)
+        answers = await scene.finished(asked, 4)
+        assert said(answers[-1]) == "Answer to 'what is it?' about [1] after 1 turns."
+
+
 async def test_who_is_blocked_cannot_make_the_bot_forget(scene: Scene) -> None:
     async with scene.bot(admins=[BOSS]):
         await scene.finished(scene.slack.says("block <@U0EVE>", channel=DM, user=BOSS), channel=DM)
