@@ -152,7 +152,7 @@ async def export(request: Request, known: Known) -> Response:
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
 async def stop(conversation_id: str, desk: AtDesk) -> Stopped:
     """What was written so far is kept as the answer."""
-    if desk.assistant.stop(conversation_id) if conversation_id.startswith("web:") else False:
+    if conversation_id.startswith("web:") and desk.stop(conversation_id):
         return Stopped(stopped=True)
     await desk.conversation(conversation_id)
     return Stopped(stopped=False)

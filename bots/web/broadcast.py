@@ -15,6 +15,7 @@ class Broadcast:
         self.text = text
         self.numbers = numbers
         self.attempts = 0  # that failed
+        self.stopped = False  # before it began
         self._events: list[Event] = []
         self._error: BotError | None = None
         self._changed = asyncio.Event()

@@ -99,6 +99,15 @@ class Desk:
             if broadcast.conversation_id == conversation_id and not broadcast.over
         ]
 
+    def stop(self, conversation_id: str) -> bool:
+        """Also an answer that has not begun, while its pictures are looked at: then it ends as soon as it begins."""
+        if self.assistant.stop(conversation_id):
+            return True
+        for _, broadcast in self.open_questions(conversation_id)[:1]:
+            broadcast.stopped = True
+            return True
+        return False
+
     def find(self, key: str) -> Broadcast | None:
         """The answer under a key, while it is being written and for a while after."""
         return self._broadcasts.get(PREFIX + key)
@@ -179,6 +188,8 @@ class Desk:
         try:
             async with aclosing(self._events(broadcast.conversation_id, name, asked)) as events:
                 async for event in events:
+                    if broadcast.stopped:
+                        self.assistant.stop(broadcast.conversation_id)
                     if not (anew and isinstance(event, Piece)):
                         broadcast.publish(event)
         except StoreDown:

@@ -1,12 +1,15 @@
 """What else of an answer can be had, through the REST API."""
 
+import asyncio
 import io
 import zipfile
 from pathlib import Path
 
 import httpx
 import pypdfium2
+import pytest
 
+from core.conversation import Image
 from storage.store import Config as StoreConfig
 from tests.bots.web.conftest import KEY, Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
@@ -96,6 +99,30 @@ async def test_a_shrunk_picture_is_on_the_receipt_and_can_be_looked_at_closer(tm
         assert large.width > 1.5 * small.width
         _, answer = await turn_of(web, closer)
         assert answer["small_print"] is False
+
+
+async def test_a_closer_look_can_be_stopped_while_its_pictures_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, looking, gate = ScriptedEngine(pause=0.01), asyncio.Event(), asyncio.Event()
+    async with service(tmp_path, engine) as web:
+        files = {"image": photo("white", (2400, 2400))}
+        first = await web.client.post("/api/v1/analyze", data={"query": "Read"}, files=files)
+        address, _ = await turn_of(web, first)
+        kept = web.store.picture
+
+        async def slowly(image_id: str) -> Image:
+            looking.set()
+            await gate.wait()
+            return await kept(image_id)
+
+        monkeypatch.setattr(web.store, "picture", slowly)
+        asking = asyncio.create_task(web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY}))
+        await looking.wait()
+        stopped = await web.client.post(f"/api/v1/conversations/{first.json()['conversation']}/stop")
+        assert stopped.json() == {"stopped": True}
+        gate.set()
+        assert (await asking).json()["ending"] == "stopped"
 
 
 async def test_a_closer_look_is_about_its_question_s_pictures_alone(tmp_path: Path) -> None:
