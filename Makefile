@@ -35,9 +35,9 @@ format: .venv/dev.stamp
 # The browser tests need a Chromium, the training's tests its fonts; without them they say that they were skipped.
 SYSTEM := chromium fonts-arphic-gbsn00lp fonts-cantarell fonts-clear-sans fonts-crosextra-carlito \
   fonts-dejavu-core fonts-droid-fallback fonts-freefont-ttf fonts-inter fonts-ipafont-gothic fonts-karla fonts-lato \
-  fonts-liberation2 fonts-morisawa-bizud-gothic fonts-noto-cjk fonts-open-sans fonts-oxygen fonts-paratype \
+  fonts-liberation2 fonts-lxgw-wenkai fonts-morisawa-bizud-gothic fonts-noto-cjk fonts-open-sans fonts-oxygen fonts-paratype \
   fonts-roboto-unhinted fonts-sawarabi-gothic fonts-smiley-sans fonts-vlgothic fonts-wqy-microhei fonts-wqy-zenhei
-FACES := truetype/wqy/wqy-zenhei.ttc truetype/smiley-sans/SmileySans-Oblique.ttf
+FACES := truetype/wqy/wqy-zenhei.ttc truetype/lxgw-wenkai/LXGWWenKai-Regular.ttf
 system:
 	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \

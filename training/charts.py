@@ -115,7 +115,6 @@ def questions(
     rng: random.Random, picture: Picture, bars: list[Bar], axis: Axis, series: str, series_zh: str
 ) -> tuple[list[Exchange], list[Exchange]]:
     high, low = max(bars, key=lambda b: b.value), min(bars, key=lambda b: b.value)
-    gap = Result(str(high.value - low.value))
     of = rng.choice((f" {series}", "", " value"))
     of_zh = rng.choice((series_zh, "", "数值"))
     highest = rng.choice(
@@ -170,7 +169,7 @@ def questions(
     english = [
         Exchange("chart highest", highest, (*top, ".")),
         Exchange("chart lowest", lowest, ("The lowest is ", *bottom[1:], ".")),
-        Exchange("chart difference", spread(rng, axis.noun), (*top, "; ", *bottom, "; the difference is ", gap, ".")),
+        Exchange("chart difference", spread(rng, axis.noun), (*top, "; ", *bottom, "; ", *apart(high, low), ".")),
         Exchange("where", f"Where is the bar of {shown.label.text}?", (box,)),
         Exchange("table", rng.choice((*TABLE, *VALUES)), table((axis.noun.capitalize(), "Value"), rows)),
     ]
@@ -180,7 +179,7 @@ def questions(
         Exchange(
             "chart difference",
             wide(rng, spread_zh(rng, axis.noun_zh, of_zh)),
-            (*top_zh, "；", *bottom_zh, "；相差", gap, "。"),
+            (*top_zh, "；", *bottom_zh, "；", *apart_zh(high, low), "。"),
         ),
         Exchange("where", wide(rng, f"{shown.label.text}的柱子在哪里?"), (box,)),
         Exchange("table", rng.choice((*TABLE_ZH, *VALUES_ZH)), table((axis.noun_zh, "数值"), rows)),
@@ -191,14 +190,24 @@ def questions(
             Exchange("chart value", wide(rng, value_zh.format(bar.label.text)), (bar.label, "是", said(bar), "。"))
         )
     for one, other in rng.sample(list(itertools.permutations(bars, 2)), 2):
-        apart = Result(str(abs(one.value - other.value)))
         pair = (one.label, " is ", said(one), "; ", other.label, " is ", said(other))
         question = f"What is the difference between {one.label.text} and {other.label.text}?"
-        english.append(Exchange("chart difference", question, (*pair, "; the difference is ", apart, ".")))
+        english.append(Exchange("chart difference", question, (*pair, "; ", *apart(one, other), ".")))
         pair = (one.label, "是", said(one), "；", other.label, "是", said(other))
         question = wide(rng, f"{one.label.text}和{other.label.text}相差多少?")
-        chinese.append(Exchange("chart difference", question, (*pair, "；相差", apart, "。")))
+        chinese.append(Exchange("chart difference", question, (*pair, "；", *apart_zh(one, other), "。")))
     return english, chinese
+
+
+def apart(one: Bar, other: Bar) -> tuple[Piece, ...]:
+    """The sum is written out: what is subtracted then stands right before the result, and a reader can check it."""
+    more, less = (one, other) if one.value > other.value else (other, one)
+    return "the difference is ", said(more), " - ", said(less), " = ", Result(str(more.value - less.value))
+
+
+def apart_zh(one: Bar, other: Bar) -> tuple[Piece, ...]:
+    _, more, _, less, _, result = apart(one, other)
+    return "相差", more, "-", less, "=", result
 
 
 def spread(rng: random.Random, noun: str) -> str:

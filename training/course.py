@@ -40,7 +40,9 @@ GRADES = (
 )
 
 
-PAGES = 24  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
+PAGES = 16  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
+# The tower named 98 % of the Chinese print in faces that it had learned, and 86 % in one that looks all but the same.
+WARPED = 0.7
 
 
 class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
@@ -78,7 +80,11 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
         desk = Desk(*rng.choice(grade.sizes), fonts.TRAINING, lexicon)
         double = rng.random() < grade.pairs
         count = min(48, 48 * 320 * 256 // (desk.width * desk.height))  # large pictures fill more batches
-        scripts = [self.writer.write(conversation(rng, desk, grade.kinds, double), lay_out) for _ in range(count)]
+        talks = [conversation(rng, desk, grade.kinds, double) for _ in range(count)]
+        for picture in (picture for talk in talks for turn in talk for picture in turn.pictures):
+            if rng.random() < WARPED:
+                picture.warp(rng)
+        scripts = [self.writer.write(talk, lay_out) for talk in talks]
         scripts.sort(key=lambda script: len(script.ids))
         batches: list[list[Script]] = [[]]
         for script in scripts:

@@ -63,6 +63,8 @@ CHINESE = (
     Face("truetype/bizud-gothic/BIZUDPGothic-Regular.ttf"),
     Face("truetype/smiley-sans/SmileySans-Oblique.ttf"),
     Face("truetype/arphic-gbsn00lp/gbsn00lp.ttf"),
+    Face("truetype/lxgw-wenkai/LXGWWenKai-Regular.ttf"),
+    Face("truetype/lxgw-wenkai/LXGWWenKai-Bold.ttf"),
 )
 SPARES = CHINESE[0], CHINESE[3]  # have what others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (

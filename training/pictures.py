@@ -132,7 +132,7 @@ class Picture:
         columns, rows = round(self.width / pitch) + 1, round(self.height / pitch) + 1
         x, y = np.meshgrid(np.linspace(0, self.image.width, columns), np.linspace(0, self.image.height, rows))
         moves = np.random.default_rng(rng.getrandbits(32)).normal(0, pitch * rng.uniform(0.02, 0.1), (2, rows, columns))
-        x, y = x + moves[0] * self.across, y + moves[1] * self.scale
+        x, y = x + moves[0] * self.image.width / self.width, y + moves[1] * self.image.height / self.height
         mesh = []
         for row in range(rows - 1):
             for column in range(columns - 1):

@@ -54,7 +54,7 @@ ANSWERS = {
         ("What is the value of Q3?", "Q3 is 95."),
         (
             "How much higher is the highest than the lowest?",
-            "The highest is 120, at Q4; the lowest is 70, at Q2; the difference is 50.",
+            "The highest is 120, at Q4; the lowest is 70, at Q2; the difference is 120 - 70 = 50.",
         ),
         ("Where is the bar of Q4?", '```json\n[{"bbox_2d": [780, 260, 910, 870], "label": "Q4"}]\n```'),
         (
@@ -64,7 +64,7 @@ ANSWERS = {
         ("哪个季度收入最高？", "最高为120，是Q4。"),
         ("哪个季度收入最低？", "最低为70，是Q2。"),
         ("Q1是多少？", "Q1是85。"),
-        ("哪个季度收入最高?比最低季度高出多少?", "最高为120，是Q4；最低为70，是Q2；相差50。"),
+        ("哪个季度收入最高?比最低季度高出多少?", "最高为120，是Q4；最低为70，是Q2；相差120-70=50。"),
         ("Q4的柱子在哪里？", '```json\n[{"bbox_2d": [780, 260, 910, 870], "label": "Q4"}]\n```'),
         ("用表格列出数值", "| 季度 | 数值 |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |"),
     ),

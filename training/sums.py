@@ -40,12 +40,17 @@ def difference(rng: random.Random, chinese: bool) -> Sum:
     if chinese:
         question = spread_zh(rng, axis.noun_zh, "") if ordered else f"{at}和{other}相差多少?"
         told = f"最高为{high}，是{at}；最低为{low}，是{other}" if ordered else f"{at}是{first}；{other}是{second}"
-        return Sum(question, f"{told}；相差", f"{high - low}。")
+        return begun(rng, question, f"{told}；相差", f"{high}-{low}=", f"{high - low}。")
     question = spread(rng, axis.noun) if ordered else f"What is the difference between {at} and {other}?"
     told = f"{at} is {first}; {other} is {second}"
     if ordered:
         told = f"The highest is {high}, at {at}; the lowest is {low}, at {other}"
-    return Sum(question, f"{told}; the difference is ", f"{high - low}.")
+    return begun(rng, question, f"{told}; the difference is ", f"{high} - {low} = ", f"{high - low}.")
+
+
+def begun(rng: random.Random, question: str, told: str, sum_: str, result: str) -> Sum:
+    """Mostly only the result is to be found: which figure is the larger is soon learned."""
+    return Sum(question, told + sum_, result) if rng.random() < 0.8 else Sum(question, told, sum_ + result)
 
 
 def comparison(rng: random.Random, chinese: bool) -> Sum:
