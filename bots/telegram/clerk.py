@@ -23,7 +23,7 @@ from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
 from bots.telegram.inquiry import Inquiry, conversation_of, inquiry_of, read
 from bots.telegram.pace import Pace
-from bots.telegram.place import Place, sent_id
+from bots.telegram.place import Place, ids_of, sent_id
 from core import inbox, trace
 from core.errors import NotAllowed
 from core.voice import Voice
@@ -109,12 +109,13 @@ class Clerk:
             question = query.message.reply_to_message or query.message
             own = question.from_user is not None and question.from_user.id == self._me.id  # what was asked is gone
             inquiry = Inquiry(question) if own else inquiry_of([question], self._me)
-            about: str | None = sent_id(query.message)
+            command, _, answer = (query.data or "").partition(":")  # a refusal's button names the answer it is about
+            about: str | None = f"{query.message.chat.id}:{answer}" if answer else sent_id(query.message)
             if inquiry.command == "retry" and not await self._house.store.turn_of_sent(
                 "telegram", sent_id(query.message), batch[0].conversation_id
             ):
                 about = None  # a refused /retry, which is about the last question
-            inquiry, asker = replace(inquiry, command=query.data, about=about), query.from_user
+            inquiry, asker = replace(inquiry, command=command, about=about), query.from_user
         else:
             messages = [update.message for update in updates if update.message]
             if messages and messages[0].migrate_to_chat_id:
@@ -179,7 +180,15 @@ class Clerk:
             first=not message.sent,
             stoppable=inquiry.command in (None, "retry", Offer.SMALL_PRINT),
             preview=self._config.draft_preview,
+            again=_again(inquiry),
         )
+
+
+def _again(inquiry: Inquiry) -> str:
+    """What a button sends that asks the same once more."""
+    if inquiry.command == Offer.SMALL_PRINT and inquiry.about:
+        return f"{Offer.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
+    return "retry"
 
 
 def _help(voice: Voice) -> str:

@@ -36,7 +36,8 @@ TYPING_S = 4.0  # Telegram shows it for five seconds
 
 class TelegramDraft:
     """A `bots.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
-    before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning."""
+    before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning. `again` is
+    what "Try again" below a refusal sends."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class TelegramDraft:
         first: bool = True,
         stoppable: bool = True,
         preview: bool = False,
+        again: str = "retry",
     ) -> None:
         self.interval = interval
         self.keeps = False
@@ -60,6 +62,7 @@ class TelegramDraft:
         self._voice = voice
         self._first = first
         self._stoppable = stoppable
+        self._again = again
         self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
         self._typing = typing
         self._typed = float("-inf")  # when, in loop time
@@ -208,7 +211,8 @@ class TelegramDraft:
             return self._stop_button()
         buttons = [(offer.label(self._voice), offer.value) for offer in self._offers]
         if answer.ending in (Ending.FAILED, Ending.STOPPED):
-            buttons.append((self._voice.say("Try again"), "retry"))
+            again = self._again if answer.ending is Ending.FAILED else "retry"
+            buttons.append((self._voice.say("Try again"), again))
         return _keyboard(buttons)
 
     def _stop_button(self) -> InlineKeyboardMarkup | None:

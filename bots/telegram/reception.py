@@ -61,7 +61,7 @@ class Reception:
             self._clerk.later(query.answer(voice.say("This is finished already.")))
             if query.message.text == voice.say("One moment …"):  # posted, but killed before it was written down
                 self._clerk.later(query.message.delete())
-        elif query.data in BUTTONS:
+        elif query.data and query.data.partition(":")[0] in BUTTONS:
             # One press of one button counts, however often it is pressed.
             key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
             await self._desk.inbox.receive(key, conversation_id, update.to_json())

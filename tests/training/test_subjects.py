@@ -84,13 +84,17 @@ def test_edits_and_overlaps_are_counted() -> None:
 def test_the_results_of_sums_are_true() -> None:
     rng = random.Random(2)
     for each in (each for _ in range(20) for each in sums.some(rng)):
-        told = re.findall(r"(?:is |: |为|：|(?<!，)是)([$€£¥]?[\d,.]*\d)", each.told)
-        first, second = (sums.worth(figure) for figure in told)
-        found = float(each.result.strip("。.").removesuffix("更高").removesuffix(" is higher"))
+        said, _, written = (each.told + each.result).partition("相差" if "相差" in each.told else "the difference is ")
+        told = re.findall(r"(?:is |: |为|：|(?<!，)是)([$€£¥]?[\d,.]*\d)", said)
+        first, second = (sums.worth(figure) for figure in told[:2])
+        result = each.result.strip("。.").removesuffix("更高").removesuffix(" is higher")
+        found = float(result.rpartition("=")[2])
         if "highe" in each.result or "更高" in each.result:
             assert found == (1 if first > second else 2)
         else:
             assert found == abs(first - second)
+            more, less = max(first, second), min(first, second)
+            assert written.replace(" ", "").strip("。.") == f"{more:.0f}-{less:.0f}={found:.0f}"
 
 
 @pytest.mark.parametrize("face", fonts.CHINESE, ids=str)

@@ -9,7 +9,9 @@ import pypdfium2
 import pytest
 
 from bots.telegram import draft
-from tests.bots.telegram.conftest import Chatting, photo, service, until
+from core.conversation import Conversation
+from core.errors import Busy
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.server import BotApi, Fault
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
@@ -120,3 +122,24 @@ async def test_a_file_is_shown_once_through_trouble(running: BotApi, ann: Chatti
     await until(lambda: not left and files(ann))
     await ann.answer(ann.person.says("Two"))
     assert len(files(ann)) == 1
+
+
+async def test_a_refused_look_at_the_small_print_is_tried_again_as_one(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    def pixels(conversation: Conversation) -> str:
+        image = conversation.turns[-1].pictures[-1].image
+        return f"{image.width * image.height} pixels"
+
+    engine.script = pixels
+    picture = photo("white", size=(4000, 3000), kind="PNG")
+    [answer] = await ann.answers(ann.person.sends_file(picture, "page.png", "image/png", "Read"))
+    engine.script = lambda _: Busy("Too many questions are waiting already. Please ask again in a minute.")
+    for label in ("Read the small print", "Try again"):
+        said = len(ann.chat.by_bot())
+        ann.person.presses(ann.chat.by_bot()[-1], label)
+        await until(lambda said=said: len(ann.chat.by_bot()) > said and is_finished(ann.chat.by_bot()[-1]))  # type: ignore[misc]
+    engine.script = pixels
+    ann.person.presses(ann.chat.by_bot()[-1], "Try again")
+    await until(lambda: len(ann.chat.by_bot()) == 4 and "pixels" in ann.chat.by_bot()[-1]["text"])
+    assert int(ann.chat.by_bot()[-1]["text"].split()[0]) > 3 * int(answer["text"].split()[0])
