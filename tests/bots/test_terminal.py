@@ -70,8 +70,11 @@ print("ended")
         assert process.stdout
         assert process.stdout.read(2) == "? "
         process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
         assert process.stdout.read() == "ended\n"
-        assert process.wait(timeout=30) == 0
 
 
 def test_one_ctrl_c_ends_a_download() -> None:
