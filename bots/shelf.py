@@ -51,6 +51,10 @@ class Shelf(History, Mailbox, Protocol):
         """One picture of a conversation; the others are not read for it."""
         ...
 
+    async def withdraw_picture(self, conversation_id: str, number: int) -> bool:
+        """It does not wait for the next question any more; one that no turn shows is removed. False without it."""
+        ...
+
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...
 
     async def known_files(self, conversation_id: str) -> set[str]: ...
@@ -58,10 +62,6 @@ class Shelf(History, Mailbox, Protocol):
     async def remove_file(self, file: str) -> bool: ...
 
     # People
-
-    async def withdraw_picture(self, conversation_id: str, number: int) -> bool:
-        """It does not wait for the next question any more; one that no turn shows is removed. False without it."""
-        ...
 
     async def rate(self, key: str, rating: int) -> bool:
         """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""

@@ -39,11 +39,14 @@ async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, 
     known = (await connection.execute(query.where(pictures.c.image_id == image.id))).first()
     await _keep(connection, image)
     if known is None:
-        picture_id = await _insert(connection, conversation_id, chapter, Picture(next_number, image))
+        picture_id, number = (
+            await _insert(connection, conversation_id, chapter, Picture(next_number, image)),
+            next_number,
+        )
     else:
-        picture_id = known.id
+        picture_id, number = known
     await _wait(connection, [picture_id], True)
-    return next_number if known is None else int(known.number)
+    return number
 
 
 async def show(

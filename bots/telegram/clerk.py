@@ -110,9 +110,10 @@ class Clerk:
             own = question.from_user is not None and question.from_user.id == self._me.id  # what was asked is gone
             inquiry = Inquiry(question) if own else inquiry_of([question], self._me)
             command, _, answer = (query.data or "").partition(":")  # a refusal's button names the answer it is about
-            about: str | None = f"{query.message.chat.id}:{answer}" if answer else sent_id(query.message)
+            below = f"{query.message.chat.id}:{answer}" if answer else sent_id(query.message)
+            about: str | None = below
             if inquiry.command == "retry" and not await self._house.store.turn_of_sent(
-                "telegram", sent_id(query.message), batch[0].conversation_id
+                "telegram", below, batch[0].conversation_id
             ):
                 about = None  # a refused /retry, which is about the last question
             inquiry, asker = replace(inquiry, command=command, about=about), query.from_user

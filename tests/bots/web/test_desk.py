@@ -179,6 +179,15 @@ async def test_an_answer_that_cannot_be_saved_is_tried_again_while_its_reader_wa
         assert len(stored["turns"]) == 1
 
 
+async def test_a_service_that_cannot_write_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full() -> None:
+        raise StoreDown("The disk is full.")
+
+    async with service(tmp_path) as web:
+        monkeypatch.setattr(web.store, "check", full)
+        assert (await web.client.get("/readyz")).status_code == 503
+
+
 async def read_some(web: Web, key: str) -> None:
     """Read the first pieces of a streamed answer, then hang up."""
     fields = {"query": "What?", "stream": "true"}
