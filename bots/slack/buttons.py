@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bots.extras import Offer
@@ -11,17 +12,34 @@ from core.voice import Voice
 MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element
 
 
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button below the answer `key`, which stands in the message `about`."""
+
+    command: str
+    key: str
+    about: str
+
+
 def while_growing(place: Place, voice: Voice) -> list[dict[str, Any]]:
     return [_actions(_button("stop", voice.say("Stop"), place.thread))]
 
 
-def below(place: Place, key: str, offers: Sequence[Offer], voice: Voice) -> list[dict[str, Any]]:
-    """What else of a finished answer can be had; `key` says which answer it is."""
+def below(
+    place: Place, key: str, offers: Sequence[Offer], voice: Voice, refused: Pressed | None = None
+) -> list[dict[str, Any]]:
+    """What else of a finished answer can be had; `key` says which answer it is.
+
+    Below the refusal of a closer look, "Try again" presses the `refused` button once more.
+    """
     value = {"key": key, "asked": place.asked}
     buttons = [_button(offer, offer.label(voice), json.dumps(value)) for offer in offers]
-    again = json.dumps(value | ({"told": place.told} if place.told else {}), ensure_ascii=False)
-    if len(again) <= MOST:
-        buttons.append(_button("retry", voice.say("Try again"), again))
+    command, again = "retry", value | ({"told": place.told} if place.told else {})
+    if refused is not None:
+        command, again = refused.command, again | {"key": refused.key, "about": refused.about}
+    written = json.dumps(again, ensure_ascii=False)
+    if len(written) <= MOST:
+        buttons.append(_button(command, voice.say("Try again"), written))
     return [_actions(*buttons)] if buttons else []
 
 

@@ -16,6 +16,7 @@ from bots.orders import says
 from bots.request import Request
 from bots.response import got, respond
 from bots.slack.api import SlackApi, patiently
+from bots.slack.buttons import Pressed
 from bots.slack.config import Config
 from bots.slack.draft import SlackDraft
 from bots.slack.languages import Languages
@@ -38,7 +39,7 @@ REWRITING = ("retry", Offer.SMALL_PRINT)  # over the old answer
 
 @dataclass(slots=True)
 class _Task:
-    """One answer. `about` is the id of the message below which a button was pressed."""
+    """One answer. `about` is the id of the message below which a button was pressed, `key` that message's answer."""
 
     message: inbox.Message
     asked: Message
@@ -46,6 +47,7 @@ class _Task:
     command: str | None
     text: str
     about: str | None = None
+    key: str = ""
     images: dict[str, list[str]] = field(default_factory=dict)  # of the question: a file's id -> its images'
 
 
@@ -119,7 +121,7 @@ class Clerk:
         if payload["command"] in REWRITING and not message.sent:
             message = replace(message, sent=await self._threads.answer(place, payload["key"]))
             await self._house.store.record_sent(message.id, message.sent)  # it carries another key from now on
-        return _Task(message, asked, place, payload["command"], text, payload["about"])
+        return _Task(message, asked, place, payload["command"], text, payload["about"], payload["key"])
 
     async def _answer(self, task: _Task) -> None:
         message, place = task.message, task.place
@@ -189,6 +191,9 @@ class Clerk:
         return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
 
     def _draft(self, task: _Task, voice: Voice, keeps: bool, message: inbox.Message) -> SlackDraft:
+        closer = None
+        if task.command == Offer.SMALL_PRINT and task.about is not None:
+            closer = Pressed(task.command, task.key, task.about)
         return SlackDraft(
             self._slack,
             task.place,
@@ -201,6 +206,7 @@ class Clerk:
             model=task.command in ASKING and bool(task.text),
             keeps=keeps,
             stopped=partial(self.desk.stop, message.conversation_id),
+            pressed=closer,
         )
 
     async def _take_in(self, files: list[Json], task: _Task) -> list[int]:

@@ -15,11 +15,11 @@ from typing import Any
 from bots.draft import File, Gone, Later
 from bots.extras import Offer
 from bots.slack.api import Declined, SlackApi, Unclear
-from bots.slack.buttons import below, while_growing
+from bots.slack.buttons import Pressed, below, while_growing
 from bots.slack.signature import left_behind, signature
 from bots.slack.status import Abilities, Place, Status
 from bots.slack.text import LIMIT, defuse, escape, split
-from core.conversation import Answer
+from core.conversation import Answer, Ending
 from core.errors import OperatorError
 from core.voice import Voice
 
@@ -30,7 +30,7 @@ PLACEHOLDER = "…"
 class SlackDraft:
     """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons.
 
-    `keeps` is as in `bots.draft.Draft`.
+    `keeps` is as in `bots.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply that.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class SlackDraft:
         model: bool,
         keeps: bool,
         stopped: Callable[[], object],
+        pressed: Pressed | None = None,
     ) -> None:
         self.interval = interval
         self.keeps = keeps
@@ -56,6 +57,7 @@ class SlackDraft:
         self._abilities = abilities
         self._careful = resumed  # something of ours may stand in the thread that is not written down
         self._stopped = stopped
+        self._pressed = pressed
         self._model = model
         self._offers: tuple[Offer, ...] = ()
         self._streaming = model
@@ -250,4 +252,5 @@ class SlackDraft:
             return []
         if answer is None:
             return while_growing(self._place, self._voice)
-        return below(self._place, self._key, self._offers, self._voice)
+        refused = self._pressed if answer.ending is Ending.FAILED else None
+        return below(self._place, self._key, self._offers, self._voice, refused)

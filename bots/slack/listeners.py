@@ -151,7 +151,8 @@ class Listeners:
         if await self._clerk.may(place):
             answer = hashlib.sha256(value["key"].encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{about}:{answer}"
-            written = payload("button", place=asdict(place), command=command, about=about, key=value["key"])
+            told = {"command": command, "about": value.get("about", about), "key": value["key"]}
+            written = payload("button", place=asdict(place), **told)
             await self._desk.inbox.receive(key, conversation_id, written)
         await ack()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image as PilImage
 
 from core.conversation import Conversation
+from core.errors import Busy
 from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots.slack.conftest import Scene, png
@@ -131,3 +132,28 @@ async def test_thumbs_rate_an_answer_where_the_operator_wants_it(scene: Scene, t
             assert not await store.rated()
     await asyncio.sleep(0)
     await rating.close()
+
+
+async def test_a_refused_look_at_the_small_print_is_tried_again_as_one(scene: Scene) -> None:
+    def pixels(conversation: Conversation) -> str:
+        image = conversation.turns[-1].pictures[-1].image
+        return f"{image.width * image.height} pixels"
+
+    async def presses(label: str, message: Json) -> list[Json]:
+        [button] = [each for each in buttons(message) if each["text"]["text"] == label]
+        scene.slack.presses(button, message, DM)
+        await scene.slack.settled()
+        return await scene.finished(asked, channel=DM)
+
+    scene.engine.script = pixels
+    async with scene.bot():
+        asked = scene.slack.says("what does it say?", (scene.slack.upload(png("white", (4000, 3000))),), channel=DM)
+        [answer] = await scene.finished(asked, channel=DM)
+        first = said(answer)
+        scene.engine.script = lambda _: Busy("Too many questions are waiting already. Please ask again in a minute.")
+        *_, refusal = await presses("Read the small print", answer)
+        *_, refusal = await presses("Try again", refusal)
+        assert "too many" in said(refusal).lower()
+        scene.engine.script = pixels
+        told = [said(message) for message in await presses("Try again", refusal)]
+        assert int(told[0].split()[0]) > 3 * int(first.split()[0])
