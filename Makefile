@@ -33,11 +33,14 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 
 # The browser tests need a Chromium, the training's tests its fonts; without them they say that they were skipped.
-SYSTEM := chromium fonts-arphic-gbsn00lp fonts-cantarell fonts-clear-sans fonts-crosextra-carlito \
-  fonts-dejavu-core fonts-droid-fallback fonts-freefont-ttf fonts-inter fonts-ipafont-gothic fonts-karla fonts-lato \
-  fonts-liberation2 fonts-lxgw-wenkai fonts-morisawa-bizud-gothic fonts-noto-cjk fonts-open-sans fonts-oxygen fonts-paratype \
-  fonts-roboto-unhinted fonts-sawarabi-gothic fonts-smiley-sans fonts-vlgothic fonts-wqy-microhei fonts-wqy-zenhei
-FACES := truetype/wqy/wqy-zenhei.ttc truetype/lxgw-wenkai/LXGWWenKai-Regular.ttf
+SYSTEM := chromium fonts-arphic-gbsn00lp fonts-arphic-ukai fonts-arphic-uming fonts-b612 fonts-cabin fonts-cantarell \
+  fonts-clear-sans fonts-crosextra-caladea fonts-crosextra-carlito fonts-dejavu-core fonts-dosis fonts-droid-fallback \
+  fonts-freefont-ttf fonts-go fonts-hack fonts-horai-umefont fonts-inter fonts-ipafont-gothic fonts-junction \
+  fonts-karla fonts-lato fonts-liberation2 fonts-lxgw-wenkai fonts-manrope fonts-morisawa-bizud-gothic \
+  fonts-motoya-l-cedar fonts-mplus fonts-noto-cjk fonts-noto-cjk-extra fonts-noto-core fonts-open-sans fonts-oxygen \
+  fonts-paratype fonts-play fonts-quicksand fonts-roboto-unhinted fonts-sawarabi-gothic fonts-sil-andika \
+  fonts-smiley-sans fonts-sora fonts-vlgothic fonts-wqy-microhei fonts-wqy-zenhei
+FACES := truetype/wqy/wqy-zenhei.ttc opentype/noto/NotoSansCJK-Light.ttc truetype/motoya-l-cedar/MTLc3m.ttf
 system:
 	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \

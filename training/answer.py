@@ -5,7 +5,9 @@ from the published weights (--from-demo).
 """
 
 import argparse
+import dataclasses
 import math
+import random
 import time
 from collections.abc import Sequence
 
@@ -18,16 +20,20 @@ from transformers import Qwen3VLForConditionalGeneration
 from training import batches, checkpoint, model, team, tokenizer
 from training.aids import PUBLISHED, Aids, Spelled
 from training.course import GRADES, Course
+from training.distortions import distorted
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
 from training.pointing import Pointing
 
 NAME = "answer"
+WARM_UP = 100  # steps
+SAVED_EVERY = 300.0  # seconds
 
 
 def main(words: Sequence[str] | None = None) -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--answer-steps", type=int, default=4000)
+    arguments.add_argument("--minutes", type=float, help="to train for, instead of a number of steps")
     arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
     arguments.add_argument("--rate", type=float, default=2e-3)
     arguments.add_argument("--tower", type=float, default=0.3, help="the tower's rate as a share of the rate")
@@ -54,7 +60,7 @@ def train(options: argparse.Namespace) -> None:
     elif read := checkpoint.Checkpoint.load("read"):
         network.load_state_dict(read.model)
         aids.load_state_dict(read.aids)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = team.device()
     network.to(device).train()
     aids.to(device)
     pointing = Pointing(network.model.language_model)
@@ -72,24 +78,31 @@ def train(options: argparse.Namespace) -> None:
     course = Course(tokens, portion, seed, step / options.answer_steps, 1 / options.answer_steps)
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
-    started = time.monotonic() - seconds
+    rng = random.Random(seed + step)
+    started = saved_at = time.monotonic()
 
     def save() -> None:
         states = [optimizer.state_dict() for optimizer in optimizers]
-        done = time.monotonic() - started
-        checkpoint.Checkpoint(step, pictures, done, network.state_dict(), aids.state_dict(), states).save(NAME)
+        spent = seconds + time.monotonic() - started
+        checkpoint.Checkpoint(step, pictures, spent, network.state_dict(), aids.state_dict(), states).save(NAME)
 
-    while step < options.answer_steps:
-        decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.answer_steps))
-        rate = options.rate * min(1.0, (step - first + 1) / 50) * decay
+    def done() -> float:
+        """The share of the training that is behind it."""
+        if options.minutes:
+            return team.agreed((time.monotonic() - started) / 60 / options.minutes)
+        return float(step / options.answer_steps)
+
+    while (progress := done()) < 1.0:
+        decay = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress))
+        rate = options.rate * min(1.0, (step - first + 1) / WARM_UP) * decay
         batch, crammed, drill = next(lessons)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss, values = judge(network, aids, pointing, batch, device)
-            page = spell(network, aids, crammed, device)
-            reckoned, sums = reckon(network, drill, device)
-            loss = loss + 0.5 * page.loss + 0.5 * reckoned
-            values = values | {"crammed": page.right.detach(), "sums": sums}
-        torch.autograd.backward(loss)
+        batch = dataclasses.replace(batch, prints=shown_anew(batch.prints, rng, device))
+        loss, values = judge(network, aids, pointing, batch, device)
+        page = spell(network, aids, shown_anew(crammed, rng, device), device)
+        reckoned, sums = reckon(network, drill, device)
+        torch.autograd.backward(loss + 0.5 * page.loss + 0.5 * reckoned)
+        log.add(values | {"crammed": page.right.detach(), "sums": sums})
+        pictures += len(batch.prints.pixels) * team.size()
         learned = [*network.parameters(), *aids.parameters()]
         team.add_up(p.grad if p.grad is not None else torch.zeros_like(p) for p in learned)
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
@@ -99,16 +112,19 @@ def train(options: argparse.Namespace) -> None:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         step += 1
-        pictures += len(batch.prints.pixels) * team.size()
-        log.add({name: float(value) for name, value in values.items()})
         if team.rank():
             continue
         if step % 10 == 0:
-            log.write(step, pictures, time.monotonic() - started)
-        if step % 100 == 0:
+            log.write(step, pictures, seconds + time.monotonic() - started)
+        if time.monotonic() > saved_at + SAVED_EVERY:
             save()
+            saved_at = time.monotonic()
     if not team.rank():
         save()
+
+
+def shown_anew(prints: batches.Prints, rng: random.Random, device: torch.device) -> batches.Prints:
+    return batches.Prints(distorted(prints.pixels.to(device), rng), prints.glyphs.to(device))
 
 
 def teachers(

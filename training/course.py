@@ -1,5 +1,6 @@
 """The order in which conversations are practised: short notices first, then everything; small pictures before large."""
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from torch.utils.data import IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
-from training import fonts, pages, sums, words
+from training import fonts, model, pages, sums, words
 from training.batches import Grid, Lessons, Prints, Script, Sums, Writer, crop, prints, whole
 from training.conversations import Desk, Turn, about_one, one_after_the_other, side_by_side
 from training.pictures import Picture
@@ -40,9 +41,10 @@ GRADES = (
 )
 
 
-PAGES = 16  # crammed pages beside every batch: the tower goes on learning letters that conversations seldom show
-# The tower named 98 % of the Chinese print in faces that it had learned, and 86 % in one that looks all but the same.
-WARPED = 0.7
+# Beside every batch stand crammed pages of a third of its tokens: the tower goes on learning letters that conversations
+# seldom show.
+PAGES = 1 / 3
+SHELF = 6  # batches whose pictures have one size, so that conversations of like length find each other
 
 
 class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
@@ -64,12 +66,12 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
             lay_out = whole if done >= GRADES[-2].until else crop  # small pictures come first since they are cheap
             for lessons in self.shelf(rng, grade, lexicon, lay_out):
-                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng))
+                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng, self.tokens // 250))
                 done += pace
 
     def cram(self, rng: random.Random, lexicon: words.Lexicon) -> Prints:
         width, height = rng.choice(pages.SIZES)
-        count = max(1, PAGES * 128 * 128 // (width * height))
+        count = max(1, round(PAGES * self.tokens * model.TOKEN**2 / (width * height)))
         drawn = [pages.page(rng, width, height, fonts.TRAINING, lexicon) for _ in range(count)]
         return prints([crop(page) for page in drawn], self.writer.alphabet)
 
@@ -79,11 +81,8 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
         """A few batches of pictures of one size, each of conversations of about the same length: padding costs, too."""
         desk = Desk(*rng.choice(grade.sizes), fonts.TRAINING, lexicon)
         double = rng.random() < grade.pairs
-        count = min(48, 48 * 320 * 256 // (desk.width * desk.height))  # large pictures fill more batches
-        talks = [conversation(rng, desk, grade.kinds, double) for _ in range(count)]
-        for picture in (picture for talk in talks for turn in talk for picture in turn.pictures):
-            if rng.random() < WARPED:
-                picture.warp(rng)
+        length = math.prod(model.grid(desk.width, desk.height)) * (2 if double else 1) + 250
+        talks = [conversation(rng, desk, grade.kinds, double) for _ in range(max(16, SHELF * self.tokens // length))]
         scripts = [self.writer.write(talk, lay_out) for talk in talks]
         scripts.sort(key=lambda script: len(script.ids))
         batches: list[list[Script]] = [[]]

@@ -55,7 +55,7 @@ def draw(path: Path = DEMO / "curve.png") -> None:
         y = place(0, tenth / 10)[1]
         pen.line((LEFT, y, WIDTH - 20, y), (225, 225, 225))
         pen.text((14, y - 8), f"{tenth * 10} %", font=font, fill=(60, 60, 60))
-    for minute in range(0, int(last / 60) + 1, 30):
+    for minute in range(0, int(last / 60) + 1, max(1, round(last / 60 / 8))):
         pen.text((place(minute * 60, 0)[0] - 10, BOTTOM + 8), f"{minute}", font=font, fill=(60, 60, 60))
     pen.text((WIDTH / 2 - 40, BOTTOM + 26), "minutes of training", font=font, fill=(60, 60, 60))
     for index, ((stage, value, label), colour) in enumerate(zip(SHOWN, COLOURS, strict=True)):

@@ -49,6 +49,24 @@ LATIN = (
     Face("opentype/cantarell/Cantarell-Bold.otf"),
     Face("truetype/liberation2/LiberationMono-Regular.ttf"),
     Face("truetype/liberation2/LiberationSerif-Regular.ttf"),
+    Face("truetype/noto/NotoSans-Regular.ttf"),
+    Face("truetype/noto/NotoSans-Bold.ttf"),
+    Face("truetype/noto/NotoSansDisplay-Regular.ttf"),
+    Face("fonts-go/Go-Regular.ttf"),
+    Face("fonts-go/Go-Medium.ttf"),
+    Face("opentype/b612/B612-Regular.otf"),
+    Face("opentype/sora/Sora-Regular.otf"),
+    Face("truetype/manrope/Manrope-Medium.ttf"),
+    Face("opentype/cabin/Cabin-Regular.otf"),
+    Face("opentype/cabin/Cabin-SemiBold.otf"),
+    Face("truetype/hack/Hack-Regular.ttf"),
+    Face("truetype/andika/Andika-Regular.ttf"),
+    Face("truetype/play/Play-Regular.ttf"),
+    Face("truetype/quicksand/Quicksand-Medium.ttf"),
+    Face("opentype/dosis/Dosis-Medium.otf"),
+    Face("opentype/junction/Junction.otf"),
+    Face("truetype/noto/NotoSerif-Regular.ttf"),
+    Face("truetype/crosextra/Caladea-Regular.ttf"),
 )
 # Of the Noto collections, index 2 is the Simplified Chinese face, index 0 the Japanese one.
 CHINESE = (
@@ -65,6 +83,17 @@ CHINESE = (
     Face("truetype/arphic-gbsn00lp/gbsn00lp.ttf"),
     Face("truetype/lxgw-wenkai/LXGWWenKai-Regular.ttf"),
     Face("truetype/lxgw-wenkai/LXGWWenKai-Bold.ttf"),
+    Face("opentype/noto/NotoSansCJK-Light.ttc", 2),
+    Face("opentype/noto/NotoSansCJK-DemiLight.ttc", 2),
+    Face("opentype/noto/NotoSansCJK-Medium.ttc", 2),
+    Face("opentype/noto/NotoSerifCJK-Regular.ttc", 2),
+    Face("opentype/noto/NotoSerifCJK-Bold.ttc", 2),
+    Face("truetype/arphic/uming.ttc"),
+    Face("truetype/arphic/ukai.ttc"),
+    Face("truetype/horai-umefont/ume-pgo4.ttf"),
+    Face("truetype/horai-umefont/ume-hgo4.ttf"),
+    Face("opentype/mplus/Mplus1-Regular.otf"),
+    Face("truetype/motoya-l-cedar/MTLc3m.ttf"),
 )
 SPARES = CHINESE[0], CHINESE[3]  # have what others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (
@@ -92,7 +121,7 @@ TRAINING = Shelf(LATIN, CHINESE)
 HELD_OUT = Shelf(HELD_OUT_LATIN, HELD_OUT_CHINESE)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=4096)
 def load(face: Face, size: int) -> ImageFont.FreeTypeFont:
     """The face at `size` pixels per em, without ligatures, so that every character has its own advance."""
     return ImageFont.truetype(str(DIRECTORY / face.path), size, face.index, layout_engine=ImageFont.Layout.BASIC)

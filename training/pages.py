@@ -32,8 +32,6 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         y += size * rng.uniform(1.05, 1.5)
     if rng.random() < 0.2:
         picture.tilt(rng.uniform(-3, 3))
-    if rng.random() < 0.7:
-        picture.warp(rng)
     return picture.finish(rng)
 
 

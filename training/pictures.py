@@ -126,25 +126,6 @@ class Picture:
             moved.append(dataclasses.replace(glyph, x=middle[0] + x / across, y=middle[1] + y))
         self.glyphs[:] = moved
 
-    def warp(self, rng: random.Random) -> None:
-        """Moves every few pixels a little, smoothly: strokes change their lengths and places, as from face to face."""
-        pitch = rng.uniform(7, 20)  # pixels between the points that move
-        columns, rows = round(self.width / pitch) + 1, round(self.height / pitch) + 1
-        x, y = np.meshgrid(np.linspace(0, self.image.width, columns), np.linspace(0, self.image.height, rows))
-        moves = np.random.default_rng(rng.getrandbits(32)).normal(0, pitch * rng.uniform(0.02, 0.1), (2, rows, columns))
-        x, y = x + moves[0] * self.image.width / self.width, y + moves[1] * self.image.height / self.height
-        mesh = []
-        for row in range(rows - 1):
-            for column in range(columns - 1):
-                left, right = (round(c * self.image.width / (columns - 1)) for c in (column, column + 1))
-                top, bottom = (round(r * self.image.height / (rows - 1)) for r in (row, row + 1))
-                corners = ((row, column), (row + 1, column), (row + 1, column + 1), (row, column + 1))
-                quad = [float(axis[corner]) for corner in corners for axis in (x, y)]
-                mesh.append(((left, top, right, bottom), quad))
-        self.image = self.image.transform(
-            self.image.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC, fillcolor=self.paper
-        )
-
     def finish(self, rng: random.Random) -> "Picture":
         """Brings it to its size, and does to it what cameras and messengers do; mild, and mostly nothing."""
         if self.image.size != (self.width, self.height):
@@ -163,7 +144,7 @@ class Picture:
         return self
 
 
-@functools.lru_cache(maxsize=200_000)
+@functools.lru_cache(maxsize=1_000_000)
 def advance(face: fonts.Face, size: int, character: str) -> float:
     """Pixels from one character to the next, without kerning: asking for that pixel costs half the drawing."""
     return sum(fonts.load(own, size).getlength(run) for own, run in fonts.runs(face, character))

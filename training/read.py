@@ -5,13 +5,15 @@ Goes on from the last checkpoint. Of the language model only the token embedding
 
 import argparse
 import math
+import random
 import time
 from collections.abc import Sequence
 
 import torch
 
-from training import batches, checkpoint, model, pages, tokenizer
+from training import batches, checkpoint, model, pages, team, tokenizer
 from training.aids import Aids
+from training.distortions import distorted
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
 
@@ -34,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if saved:
         network.load_state_dict(saved.model)
         aids.load_state_dict(saved.aids)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = team.device()
     network.to(device)
     aids.to(device)
     tower = network.model.visual
@@ -53,6 +55,7 @@ def main(words: Sequence[str] | None = None) -> None:
     ids = batches.alphabet(tokens)
     drawn = batches.background(pages.Pages(ids, options.batch, options.seed + step), options.processes)
     log = Log(NAME)
+    rng = random.Random(options.seed + step)
     started = time.monotonic() - seconds
 
     def save() -> None:
@@ -67,11 +70,10 @@ def main(words: Sequence[str] | None = None) -> None:
             * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / options.read_steps)))
         )
         batch = next(drawn)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            seen = model.see(tower, batch.pixels.to(device))
-            spelled = aids.spelling(seen.tokens, batch.glyphs.to(device), embedding)
-            _, height, width, _ = batch.pixels.shape
-            placed = aids.whereabouts(seen.tokens, height // model.TOKEN, width // model.TOKEN)
+        seen = model.see(tower, distorted(batch.pixels.to(device), rng))
+        spelled = aids.spelling(seen.tokens, batch.glyphs.to(device), embedding)
+        _, height, width, _ = batch.pixels.shape
+        placed = aids.whereabouts(seen.tokens, height // model.TOKEN, width // model.TOKEN)
         torch.autograd.backward(spelled.loss + placed)
         torch.nn.utils.clip_grad_norm_([*tower.parameters(), *aids.parameters(), embedding], 1.0)
         for optimizer in optimizers:
@@ -82,7 +84,7 @@ def main(words: Sequence[str] | None = None) -> None:
         step += 1
         pictures += len(batch.pixels)
         values = {"named": spelled.named, "occupied": spelled.occupied, "right": spelled.right, "placed": placed}
-        log.add({name: float(value) for name, value in values.items()})
+        log.add({name: value.detach() for name, value in values.items()})
         if step % 25 == 0:
             log.write(step, pictures, time.monotonic() - started)
         if step % 100 == 0:

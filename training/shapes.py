@@ -5,10 +5,9 @@ import random
 from dataclasses import dataclass
 
 from training import fonts, words
-from training.model import SLOTS
 from training.pictures import Box, Colour, Glyph, Picture, canvas
 from training.products import wide
-from training.subject import Exchange, Named, Piece, Spot, Subject
+from training.subject import Exchange, Named, Piece, Result, Spot, Subject
 
 COLOURS: dict[str, tuple[str, Colour]] = {
     "red": ("红色", (220, 40, 40)),
@@ -62,15 +61,19 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         shape = Shape(rng.choice(list(KINDS)), rng.choice(list(COLOURS)), (left, top, left + side, top + side))
         shapes.append(shape)
         paint(picture, shape, rng)
-        label(picture, shape)
+        label(picture, shape, len(shapes))
     picture.finish(rng)
     return Subject(picture, english(rng, picture, shapes), chinese(rng, picture, shapes))
 
 
-def label(picture: Picture, shape: Shape) -> None:
-    """Tells the tower what it sees, as it is told letters: a character for the colour and one for the kind."""
+def label(picture: Picture, shape: Shape, number: int) -> None:
+    """Tells the tower what it sees, as it is told letters: one for the colour, one for the kind, and a number.
+
+    The number is the place in the order of reading, by which answers count. Two red circles are otherwise all the same
+    to a language model: an answer that had named one of them could not know which.
+    """
     x, y = shape.middle
-    for character, cell in ((COLOURS[shape.colour][0][0], 0), (SIGNS[shape.kind], SLOTS // 2)):
+    for cell, character in enumerate((COLOURS[shape.colour][0][0], str(number), SIGNS[shape.kind])):
         picture.glyphs.append(Glyph(character, x, y, cell))
 
 
@@ -91,45 +94,39 @@ def paint(picture: Picture, shape: Shape, rng: random.Random) -> None:
         picture.polygon(corners, (r, g, b))
 
 
-def plural(count: int, noun: str) -> str:
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def once(shapes: list[Shape], kind: str) -> list[Shape]:
+def alike(shapes: list[Shape], kind: str) -> list[Shape]:
     return [s for s in shapes if s.kind == kind]
 
 
-def counted(picture: Picture, shapes: list[Shape], noun: str) -> tuple[Piece, ...]:
-    """They are named before they are counted: the number can then be read off what is already written."""
+def counted(picture: Picture, shapes: list[Shape], count: int, noun: str) -> tuple[Piece, ...]:
+    """All are named, with their numbers, and then those are counted that were asked for."""
     pieces: list[Piece] = []
-    for shape in shapes:
-        pieces += [", " if pieces else "", shape.says(picture, shape.english)]
-    return (*pieces, ": ", plural(len(shapes), noun), ".")
+    for number, shape in enumerate(shapes, 1):
+        pieces += [f", {number}. " if pieces else f"{number}. ", shape.says(picture, shape.english)]
+    return (*pieces, ": ", Result(str(count)), f" {noun}." if count == 1 else f" {noun}s.")
 
 
-def counted_zh(picture: Picture, shapes: list[Shape], noun: str) -> tuple[Piece, ...]:
+def counted_zh(picture: Picture, shapes: list[Shape], count: int, noun: str) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
-    for shape in shapes:
-        pieces += ["、" if pieces else "", shape.says(picture, shape.chinese)]
-    return (*pieces, "，共", NUMBERS_ZH[len(shapes)], "个", noun, "。")
+    for number, shape in enumerate(shapes, 1):
+        pieces += [f"、{number}." if pieces else f"{number}.", shape.says(picture, shape.chinese)]
+    return (*pieces, "，共", Result(NUMBERS_ZH[count]), f"个{noun}。")
 
 
 def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
     count = rng.choice(
         ("How many shapes are there?", "How many shapes are in the picture?", "Count the shapes.", "How many shapes?")
     )
-    exchanges = [Exchange("shape count", count, counted(picture, shapes, "shape"))]
+    exchanges = [Exchange("shape count", count, counted(picture, shapes, len(shapes), "shape"))]
     colour = rng.choice(shapes).colour
-    some = [s for s in shapes if s.colour == colour]
-    exchanges.append(
-        Exchange("shape count", f"How many {colour} shapes are there?", counted(picture, some, f"{colour} shape"))
-    )
+    same = [s for s in shapes if s.colour == colour]
+    answer = counted(picture, shapes, len(same), f"{colour} shape")
+    exchanges.append(Exchange("shape count", f"How many {colour} shapes are there?", answer))
     kind = rng.choice(shapes).kind
-    exchanges.append(
-        Exchange("shape count", f"How many {kind}s are there?", counted(picture, once(shapes, kind), kind))
-    )
+    answer = counted(picture, shapes, len(alike(shapes, kind)), kind)
+    exchanges.append(Exchange("shape count", f"How many {kind}s are there?", answer))
     for shape in shapes:
-        if len(once(shapes, shape.kind)) == 1:
+        if len(alike(shapes, shape.kind)) == 1:
             question = rng.choice(
                 (
                     f"What colour is the {shape.kind}?",
@@ -147,23 +144,17 @@ def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
 
 def chinese(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
     count = rng.choice(("有几个形状?", "图中有几个形状?", "图中有多少个形状?", "一共有几个图形?", "几个形状?"))
-    exchanges = [Exchange("shape count", wide(rng, count), counted_zh(picture, shapes, "形状"))]
+    exchanges = [Exchange("shape count", wide(rng, count), counted_zh(picture, shapes, len(shapes), "形状"))]
     colour = rng.choice(shapes).colour
-    some = [s for s in shapes if s.colour == colour]
+    same = [s for s in shapes if s.colour == colour]
     name = COLOURS[colour][0]
-    exchanges.append(
-        Exchange("shape count", wide(rng, f"有几个{name}的形状?"), counted_zh(picture, some, f"{name}的形状"))
-    )
+    answer = counted_zh(picture, shapes, len(same), f"{name}的形状")
+    exchanges.append(Exchange("shape count", wide(rng, f"有几个{name}的形状?"), answer))
     kind = rng.choice(shapes).kind
-    exchanges.append(
-        Exchange(
-            "shape count",
-            wide(rng, f"有几个{KINDS[kind]}?"),
-            counted_zh(picture, once(shapes, kind), KINDS[kind]),
-        )
-    )
+    answer = counted_zh(picture, shapes, len(alike(shapes, kind)), KINDS[kind])
+    exchanges.append(Exchange("shape count", wide(rng, f"有几个{KINDS[kind]}?"), answer))
     for shape in shapes:
-        if len(once(shapes, shape.kind)) == 1:
+        if len(alike(shapes, shape.kind)) == 1:
             question = rng.choice((f"{KINDS[shape.kind]}是什么颜色?", f"{KINDS[shape.kind]}是什么颜色的?"))
             answer = (KINDS[shape.kind], "是", shape.says(picture, COLOURS[shape.colour][0]), "的。")
             exchanges.append(Exchange("shape colour", wide(rng, question), answer))

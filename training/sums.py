@@ -1,16 +1,19 @@
-"""Comparing and subtracting figures that are told, in the very words of the answers about charts and pairs of pictures.
+"""Comparing, subtracting and counting what is told, in the very words of the answers about pictures.
 
 A chart gives a few chances to subtract and a pair one to compare, beside hundreds of characters that are only copied:
 from those alone a model learns neither. Here nothing has to be read. The questions name no figures, as those about
 pictures do not: where they did, figures were taken from the question, and answers about pictures had none to take.
 """
 
+import dataclasses
 import random
 from dataclasses import dataclass
 
-from training import words
+from training import shapes, words
 from training.charts import AXES, AXES_ZH, spread, spread_zh
 from training.conversations import COMPARED
+from training.pictures import Picture
+from training.subject import Result
 
 SIGNS = "¥¥$€£"
 
@@ -22,11 +25,11 @@ class Sum:
     result: str  # what has to be found, with the rest of the sentence
 
 
-def some(rng: random.Random) -> list[Sum]:
+def some(rng: random.Random, many: int = 12) -> list[Sum]:
     """In one language, for sentences of one length; in Chinese mostly, where they are half as long."""
     chinese = rng.random() < 0.75
-    kinds = (difference, difference, difference, comparison)  # comparing is learned within hundreds of steps
-    return [rng.choice(kinds)(rng, chinese) for _ in range(12 if chinese else 6)]
+    kinds = (difference, difference, comparison, count, count, count)  # comparing is learned within hundreds of steps
+    return [rng.choice(kinds)(rng, chinese) for _ in range(many if chinese else many // 2)]
 
 
 def difference(rng: random.Random, chinese: bool) -> Sum:
@@ -64,6 +67,20 @@ def comparison(rng: random.Random, chinese: bool) -> Sum:
     if chinese:
         return Sum(question, f"图1：{first}；图2：{second}；图", f"{winner}更高。")
     return Sum(question, f"Picture 1: {first}; picture 2: {second}; picture ", f"{winner} is higher.")
+
+
+def count(rng: random.Random, chinese: bool) -> Sum:
+    """Shapes of few colours and kinds: on pictures most of what is asked for is there once, and "one" is learned."""
+    kinds = rng.sample(list(shapes.KINDS), rng.randint(1, 3))
+    colours = rng.sample(list(shapes.COLOURS), rng.randint(1, 3))
+    nowhere, box = Picture(1, 1, (255, 255, 255)), (0, 0, 1, 1)
+    drawn = [shapes.Shape(rng.choice(kinds), rng.choice(colours), box) for _ in range(rng.randint(1, 5))]
+    asked = (shapes.chinese if chinese else shapes.english)(rng, nowhere, drawn)
+    chosen = rng.choice([exchange for exchange in asked if exchange.kind == "shape count"])
+    found = next(index for index, piece in enumerate(chosen.answer) if isinstance(piece, Result))
+    told = dataclasses.replace(chosen, answer=chosen.answer[:found])
+    result = dataclasses.replace(chosen, answer=chosen.answer[found : found + 1])
+    return Sum(chosen.question, told.text, result.text)
 
 
 def figure(rng: random.Random, whole: bool) -> str:

@@ -133,6 +133,6 @@ def test_a_shape_is_named_in_the_token_in_its_middle_however_large_the_picture_i
     picture = small.draw(random.Random(1), "shapes").picture
     for grid in (batches.crop(picture), batches.whole(picture)):
         rows = batches.prints([grid], batches.alphabet(tokens)).glyphs.tolist()
-        for colour, kind in zip(rows[::2], rows[1::2], strict=True):
-            assert colour[1] == kind[1]
-            assert (colour[2], kind[2]) == (0, model.SLOTS // 2)
+        for colour, number, kind in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+            assert colour[1] == number[1] == kind[1]
+            assert (colour[2], number[2], kind[2]) == (0, 1, 2)

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from training import conversations, fonts, invoices, photographs, sums, tokenizer, words
+from training import conversations, fonts, invoices, photographs, shapes, sums, tokenizer, words
 from training.conversations import DRAW, Desk
 from training.evaluate import distance, overlap
 from training.pictures import Picture, Span
-from training.subject import Result, Subject
+from training.subject import Named, Result, Subject
 
 DESK = Desk(320, 224, fonts.TRAINING, words.Lexicon(held_out=False))
 
@@ -84,6 +84,8 @@ def test_edits_and_overlaps_are_counted() -> None:
 def test_the_results_of_sums_are_true() -> None:
     rng = random.Random(2)
     for each in (each for _ in range(20) for each in sums.some(rng)):
+        if each.told.startswith("1."):
+            continue  # shapes, counted by the code that answers about pictures of them
         said, _, written = (each.told + each.result).partition("相差" if "相差" in each.told else "the difference is ")
         told = re.findall(r"(?:is |: |为|：|(?<!，)是)([$€£¥]?[\d,.]*\d)", said)
         first, second = (sums.worth(figure) for figure in told[:2])
@@ -95,6 +97,21 @@ def test_the_results_of_sums_are_true() -> None:
             assert found == abs(first - second)
             more, less = max(first, second), min(first, second)
             assert written.replace(" ", "").strip("。.") == f"{more:.0f}-{less:.0f}={found:.0f}"
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+def test_of_the_shapes_that_are_named_those_are_counted_that_were_asked_for(chinese: bool) -> None:
+    rng = random.Random(6)
+    subjects = [DESK.draw(rng, "shapes") for _ in range(12)]
+    english = [*shapes.COLOURS, *shapes.KINDS]
+    native = [*(name for name, _ in shapes.COLOURS.values()), *shapes.KINDS.values()]
+    for exchange in (e for subject in subjects for e in subject.exchanges(chinese) if e.kind == "shape count"):
+        named = [piece.text for piece in exchange.answer if isinstance(piece, Named)]
+        assert re.findall(r"(\d)\.", exchange.text) == [str(number + 1) for number in range(len(named))]
+        asked = [word for word in (native if chinese else english) if word in exchange.question]
+        (found,) = (piece.text for piece in exchange.answer if isinstance(piece, Result))
+        count = shapes.NUMBERS_ZH.index(found) if chinese else int(found)
+        assert count == sum(all(word in name for word in asked) for name in named)
 
 
 @pytest.mark.parametrize("face", fonts.CHINESE, ids=str)

@@ -1,0 +1,50 @@
+"""What makes a few typefaces look like many: print is warped and made fatter or thinner, anew whenever it is shown.
+
+Done to tensors, so that a GPU can do it: drawing is what holds a GPU up. The tower named 98 % of the Chinese print in
+faces that it had learned, and 86 % in one that to people looks all but the same; warped, the same faces taught it more.
+"""
+
+import random
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+WARPED = 0.7  # share of the pictures
+FATTER = 0.4
+
+
+def distorted(pixels: Tensor, rng: random.Random) -> Tensor:
+    """(pictures, height, width, 3) bytes -> the same, on the same device."""
+    count = len(pixels)
+    generator = torch.Generator(pixels.device).manual_seed(rng.getrandbits(32))
+
+    def some(low: float, high: float, share: float) -> Tensor:
+        """For each picture a number between the two, or nought."""
+        drawn, chosen = torch.rand((2, count, 1, 1, 1), generator=generator, device=pixels.device).unbind()
+        return (low + (high - low) * drawn) * (chosen < share)
+
+    x = pixels.permute(0, 3, 1, 2).float()
+    around = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    light, dark = functional.max_pool2d(around, 3, 1), -functional.max_pool2d(-around, 3, 1)
+    weight = some(-0.45, 0.45, FATTER)
+    x = x + weight.clamp(min=0) * (light - x) + (-weight).clamp(min=0) * (dark - x)
+    x = warped(x, some(0.02, 0.1, WARPED), rng.uniform(7, 20), generator)
+    return x.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def warped(x: Tensor, strength: Tensor, pitch: float, generator: torch.Generator) -> Tensor:
+    """Moves points that are `pitch` pixels apart by about `strength` of that, and what is between them smoothly along.
+
+    Strokes change their lengths and places, as they do from face to face. `x` (pictures, 3, height, width); `strength`
+    (pictures, 1, 1, 1).
+    """
+    count, _, height, width = x.shape
+    points = (count, 2, round(height / pitch) + 1, round(width / pitch) + 1)
+    moves = torch.randn(points, generator=generator, device=x.device) * pitch * strength
+    moves = functional.interpolate(moves, (height, width), mode="bilinear", align_corners=True)
+    moves = moves.permute(0, 2, 3, 1) * 2 / torch.tensor((width, height), device=x.device)  # sides are 2 long
+    still = torch.eye(2, 3, device=x.device).expand(count, 2, 3)
+    still = functional.affine_grid(still, [count, 3, height, width], align_corners=False)
+    shown: Tensor = functional.grid_sample(x, still + moves, mode="bicubic", padding_mode="border", align_corners=False)
+    return shown
