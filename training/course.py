@@ -66,7 +66,7 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
             lay_out = whole if done >= GRADES[-2].until else crop  # small pictures come first since they are cheap
             for lessons in self.shelf(rng, grade, lexicon, lay_out):
-                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng, self.tokens // 250))
+                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng, max(2, self.tokens // 250)))
                 done += pace
 
     def cram(self, rng: random.Random, lexicon: words.Lexicon) -> Prints:

@@ -147,12 +147,12 @@ class Listeners:
         value, command = json.loads(action["value"]), action["action_id"]
         place = replace(self._place(body, value["asked"]), told=value.get("told", ""))
         conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
-        about = body["container"]["message_ts"]
+        below = body["container"]["message_ts"]
         if await self._clerk.may(place):
             answer = hashlib.sha256(value["key"].encode()).hexdigest()[:16]
-            key = f"slack:{command}:{place.channel}:{about}:{answer}"
-            told = {"command": command, "about": value.get("about", about), "key": value["key"]}
-            written = payload("button", place=asdict(place), **told)
+            key = f"slack:{command}:{place.channel}:{below}:{answer}"
+            about = value.get("about", below)
+            written = payload("button", place=asdict(place), command=command, about=about, key=value["key"])
             await self._desk.inbox.receive(key, conversation_id, written)
         await ack()
 
