@@ -39,10 +39,8 @@ async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, 
     known = (await connection.execute(query.where(pictures.c.image_id == image.id))).first()
     await _keep(connection, image)
     if known is None:
-        picture_id, number = (
-            await _insert(connection, conversation_id, chapter, Picture(next_number, image)),
-            next_number,
-        )
+        number = next_number
+        picture_id = await _insert(connection, conversation_id, chapter, Picture(number, image))
     else:
         picture_id, number = known
     await _wait(connection, [picture_id], True)

@@ -1,7 +1,7 @@
 """What makes a few typefaces look like many: print is warped and made fatter or thinner, anew whenever it is shown.
 
-Done to tensors, so that a GPU can do it: of the drawing it took two fifths. The tower named 98 % of the Chinese print in
-faces that it had learned, and 86 % in one that to people looks all but the same; warped, the same faces taught it more.
+Done to tensors, so that a GPU can do it: of the drawing it took two fifths. The tower named 98 % of the Chinese print
+in faces that it had learned, and 86 % in one that to people looks all but the same; warped, the same faces taught more.
 """
 
 import random
