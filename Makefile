@@ -40,11 +40,17 @@ SYSTEM := chromium fonts-arphic-gbsn00lp fonts-arphic-ukai fonts-arphic-uming fo
   fonts-motoya-l-cedar fonts-mplus fonts-noto-cjk fonts-noto-cjk-extra fonts-noto-core fonts-open-sans fonts-oxygen \
   fonts-paratype fonts-play fonts-quicksand fonts-roboto-unhinted fonts-sawarabi-gothic fonts-sil-andika \
   fonts-smiley-sans fonts-sora fonts-vlgothic fonts-wqy-microhei fonts-wqy-zenhei
-FACES := truetype/wqy/wqy-zenhei.ttc opentype/noto/NotoSansCJK-Light.ttc truetype/motoya-l-cedar/MTLc3m.ttf
+FACES := truetype/wqy/wqy-zenhei.ttc opentype/noto/NotoSansCJK-Light.ttc truetype/motoya-l-cedar/MTLc3m.ttf \
+  opentype/fandol/FandolHei-Regular.otf
+# Fandol comes only inside TeX's Chinese package; TeX itself is not needed.
+TEX := texlive-lang-chinese
 system:
 	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM) >/dev/null; } \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM) >/dev/null \
+	     && cd $$(mktemp -d) && chmod 755 . && apt-get download -qq $(TEX) && mkdir -p /usr/share/fonts/opentype \
+	     && dpkg-deb --fsys-tarfile $(TEX)_*.deb \
+	      | tar -xC /usr/share/fonts/opentype --strip-components=8 --wildcards '*/fandol/*.otf' && rm $(TEX)_*.deb; } \
 	|| echo "No right to install $(SYSTEM): tests that need them will be skipped."
 
 demo-eval: .venv/dev.stamp system

@@ -12,13 +12,12 @@ import time
 from collections.abc import Sequence
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
 
-from training import batches, checkpoint, model, team, tokenizer
-from training.aids import PUBLISHED, Aids, Spelled
+from training import batches, checkpoint, export, model, team, tokenizer
+from training.aids import Aids, Spelled
 from training.course import GRADES, Course
 from training.distortions import distorted
 from training.log import Log
@@ -26,7 +25,7 @@ from training.muon import Muon, is_inner_matrix
 from training.pointing import Pointing
 
 NAME = "answer"
-WARM_UP = 100  # steps
+WARM_UP = 40  # steps
 SAVED_EVERY = 300.0  # seconds
 
 
@@ -35,8 +34,11 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments.add_argument("--answer-steps", type=int, default=4000)
     arguments.add_argument("--minutes", type=float, help="to train for, instead of a number of steps")
     arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
+    arguments.add_argument("--sums", type=int, default=24, help="per batch, told in words (training/sums.py)")
     arguments.add_argument("--rate", type=float, default=2e-3)
-    arguments.add_argument("--tower", type=float, default=0.3, help="the tower's rate as a share of the rate")
+    arguments.add_argument(
+        "--tower", type=float, default=0.3, help="the tower's rate as a share of the rate; 0: the language model alone"
+    )
     arguments.add_argument("--from-demo", action="store_true", help="start from the weights in core/demo")
     arguments.add_argument("--seed", type=int, default=2)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
@@ -54,15 +56,17 @@ def train(options: argparse.Namespace) -> None:
         network.load_state_dict(saved.model)
         aids.load_state_dict(saved.aids)
     elif options.from_demo:
-        weights = load_file(tokenizer.DEMO / "model.safetensors")
-        network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
-        aids.load_state_dict({name: weight.float() for name, weight in load_file(PUBLISHED).items()})
+        export.take_up(network, aids)
     elif read := checkpoint.Checkpoint.load("read"):
         network.load_state_dict(read.model)
         aids.load_state_dict(read.aids)
     device = team.device()
     network.to(device).train()
     aids.to(device)
+    if not options.tower:  # what it tells, and the words that it tells it in, stay as they are
+        words = network.model.language_model.embed_tokens
+        for part in (network.model.visual, words, aids.spelling, aids.whereabouts):
+            part.requires_grad_(False)
     pointing = Pointing(network.model.language_model)
     optimizers, shares = teachers(network, aids, options.tower)
     if saved:
@@ -75,7 +79,8 @@ def train(options: argparse.Namespace) -> None:
 
     seed = options.seed + 1000 * team.rank()
     portion = options.tokens // team.size()
-    course = Course(tokens, portion, seed, step / options.answer_steps, 1 / options.answer_steps)
+    sums_each = options.sums // team.size()
+    course = Course(tokens, portion, sums_each, seed, step / options.answer_steps, 1 / options.answer_steps)
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
     rng = random.Random(seed + step)
@@ -98,12 +103,17 @@ def train(options: argparse.Namespace) -> None:
         batch, crammed, drill = next(lessons)
         batch = dataclasses.replace(batch, prints=shown_anew(batch.prints, rng, device))
         loss, values = judge(network, aids, pointing, batch, device)
-        page = spell(network, aids, shown_anew(crammed, rng, device), device)
         reckoned, sums = reckon(network, drill, device)
-        torch.autograd.backward(loss + 0.5 * page.loss + 0.5 * reckoned)
-        log.add(values | {"crammed": page.right.detach(), "sums": sums})
+        loss = loss + 0.5 * reckoned
+        values["sums"] = sums
+        if options.tower:
+            page = spell(network, aids, shown_anew(crammed, rng, device), device)
+            loss = loss + 0.5 * page.loss
+            values["crammed"] = page.right.detach()
+        torch.autograd.backward(loss)
+        log.add(values)
         pictures += len(batch.prints.pixels) * team.size()
-        learned = [*network.parameters(), *aids.parameters()]
+        learned = [p for p in (*network.parameters(), *aids.parameters()) if p.requires_grad]
         team.add_up(p.grad if p.grad is not None else torch.zeros_like(p) for p in learned)
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         for optimizer in optimizers:

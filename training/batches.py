@@ -15,8 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from training.conversations import Turn
 from training.model import SLOTS, TOKEN, grid
 from training.pictures import Picture, Span
-from training.subject import Named, Result, Spot
-from training.sums import Sum
+from training.subject import Exchange, Named, Result, Spot
 
 Batch = TypeVar("Batch")
 # What prints alike is read as one: the wide yuan sign as the narrow one, the small bullet as the large.
@@ -188,14 +187,18 @@ class Writer:
             script.add(digits, answer=True)
         script.add(self.spell(rest), answer=True)
 
-    def sums(self, drawn: Sequence[Sum]) -> Sums:
+    def sums(self, drawn: Sequence[Exchange]) -> Sums:
         start, rows, results = self.special("<|im_start|>"), [], []
         for each in drawn:
-            asked = [start, *self.spell(f"user\n{each.question}"), self.end, *self.spell("\n")]
-            told = [*asked, start, *self.spell("assistant\n" + each.told)]
-            found = self.spell(each.result)
-            rows.append(torch.tensor(told + found))
-            results.append(torch.tensor([False] * len(told) + [True] * len(found)))
+            ids = [start, *self.spell(f"user\n{each.question}"), self.end, *self.spell("\n")]
+            ids += [start, *self.spell("assistant\n")]
+            found = [False] * len(ids)
+            for piece in each.answer:
+                spelled = self.spell(piece if isinstance(piece, str) else piece.text)
+                ids += spelled
+                found += [isinstance(piece, Result)] * len(spelled)
+            rows.append(torch.tensor(ids))
+            results.append(torch.tensor(found))
         return Sums(
             pad_sequence(rows, batch_first=True, padding_value=self.padding), pad_sequence(results, batch_first=True)
         )

@@ -50,9 +50,11 @@ SHELF = 6  # batches whose pictures have one size, so that conversations of like
 class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
     """Endless batches for a course that is `done` (0 to 1) and advances by `pace` per batch and process."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, tokens: int, seed: int, done: float, pace: float) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, tokens: int, sums: int, seed: int, done: float, pace: float
+    ) -> None:
         self.writer = Writer(tokenizer)
-        self.tokens, self.seed, self.done, self.pace = tokens, seed, done, pace
+        self.tokens, self.sums, self.seed, self.done, self.pace = tokens, sums, seed, done, pace
 
     def __iter__(self) -> Iterator[tuple[Lessons, Prints, Sums]]:
         worker = get_worker_info()
@@ -66,7 +68,7 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
             lay_out = whole if done >= GRADES[-2].until else crop  # small pictures come first since they are cheap
             for lessons in self.shelf(rng, grade, lexicon, lay_out):
-                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng, max(2, self.tokens // 250)))
+                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng, max(2, self.sums)))
                 done += pace
 
     def cram(self, rng: random.Random, lexicon: words.Lexicon) -> Prints:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-WARPED = 0.7  # share of the pictures
+WARPED = 0.6  # share of the pictures
+SHIFTED = 0.5
 FATTER = 0.4
 
 
@@ -29,19 +30,24 @@ def distorted(pixels: Tensor, rng: random.Random) -> Tensor:
     light, dark = functional.max_pool2d(around, 3, 1), -functional.max_pool2d(-around, 3, 1)
     weight = some(-0.45, 0.45, FATTER)
     x = x + weight.clamp(min=0) * (light - x) + (-weight).clamp(min=0) * (dark - x)
-    x = warped(x, some(0.02, 0.1, WARPED), rng.uniform(7, 20), generator)
+    x = warped(x, some(0.02, 0.1, WARPED), some(0.3, 1.7, SHIFTED), rng.uniform(7, 20), generator)
     return x.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def warped(x: Tensor, strength: Tensor, pitch: float, generator: torch.Generator) -> Tensor:
+def warped(x: Tensor, strength: Tensor, shift: Tensor, pitch: float, generator: torch.Generator) -> Tensor:
     """Moves points that are `pitch` pixels apart by about `strength` of that, and what is between them smoothly along.
 
-    Strokes change their lengths and places, as they do from face to face. `x` (pictures, 3, height, width); `strength`
-    (pictures, 1, 1, 1).
+    By about `shift` pixels, rows and columns of them move as a whole: strokes stay straight and stand elsewhere between
+    the others, as they do from face to face. `x` (pictures, 3, height, width); `strength`, `shift` (pictures, 1, 1, 1).
     """
     count, _, height, width = x.shape
-    points = (count, 2, round(height / pitch) + 1, round(width / pitch) + 1)
-    moves = torch.randn(points, generator=generator, device=x.device) * pitch * strength
+    rows, columns = round(height / pitch) + 1, round(width / pitch) + 1
+
+    def some(*shape: int) -> Tensor:
+        return torch.randn((count, *shape), generator=generator, device=x.device)
+
+    along = torch.cat((some(1, 1, columns).expand(-1, -1, rows, -1), some(1, rows, 1).expand(-1, -1, -1, columns)), 1)
+    moves = some(2, rows, columns) * strength * pitch + along * shift
     moves = functional.interpolate(moves, (height, width), mode="bilinear", align_corners=True)
     moves = moves.permute(0, 2, 3, 1) * 2 / torch.tensor((width, height), device=x.device)  # sides are 2 long
     still = torch.eye(2, 3, device=x.device).expand(count, 2, 3)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import Qwen3VLForConditionalGeneration
 
 from training import checkpoint, model, tokenizer
-from training.aids import PUBLISHED
+from training.aids import PUBLISHED, Aids
 
 PREPROCESSOR = {
     "image_processor_type": "Qwen2VLImageProcessorFast",
@@ -56,6 +57,13 @@ def publish(weights: dict[str, Tensor], path: Path) -> None:
     save_file(halves, temporary, metadata={"format": "pt"})
     temporary.chmod(0o644)
     os.replace(temporary, path)
+
+
+def take_up(network: Qwen3VLForConditionalGeneration, aids: Aids) -> None:
+    """Puts the published weights and their auxiliary heads where a training begins."""
+    weights = load_file(tokenizer.DEMO / "model.safetensors")
+    network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
+    aids.load_state_dict({name: weight.float() for name, weight in load_file(PUBLISHED).items()})
 
 
 def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -94,6 +94,12 @@ CHINESE = (
     Face("truetype/horai-umefont/ume-hgo4.ttf"),
     Face("opentype/mplus/Mplus1-Regular.otf"),
     Face("truetype/motoya-l-cedar/MTLc3m.ttf"),
+    Face("opentype/fandol/FandolHei-Regular.otf"),
+    Face("opentype/fandol/FandolHei-Bold.otf"),
+    Face("opentype/fandol/FandolSong-Regular.otf"),
+    Face("opentype/fandol/FandolSong-Bold.otf"),
+    Face("opentype/fandol/FandolFang-Regular.otf"),
+    Face("opentype/fandol/FandolKai-Regular.otf"),
 )
 SPARES = CHINESE[0], CHINESE[3]  # have what others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (

@@ -25,7 +25,7 @@ def page(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         x = rng.uniform(0, 16)
         while x < width - size:
             strange = chinese and rng.random() < 0.6
-            text = words.noise_word(rng, True) if strange else words.printed_line(rng, chinese, lexicon)
+            text = words.look_alikes(rng, rng.randint(1, 6)) if strange else words.printed_line(rng, chinese, lexicon)
             while text and picture.measure(text, face, size) > width - x:
                 text = text[:-1]
             x = picture.write(x, y, text, face, size, ink).box[2] + size * rng.uniform(0.3, 1.0)

@@ -5,34 +5,28 @@ from those alone a model learns neither. Here nothing has to be read. The questi
 pictures do not: where they did, figures were taken from the question, and answers about pictures had none to take.
 """
 
-import dataclasses
 import random
-from dataclasses import dataclass
 
 from training import shapes, words
 from training.charts import AXES, AXES_ZH, spread, spread_zh
 from training.conversations import COMPARED
 from training.pictures import Picture
-from training.subject import Result
+from training.subject import Exchange, Result
 
 SIGNS = "¥¥$€£"
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
-    question: str
-    told: str  # how the answer begins; it is given
-    result: str  # what has to be found, with the rest of the sentence
+def some(rng: random.Random, many: int = 12) -> list[Exchange]:
+    """In one language, for sentences of one length; in Chinese mostly, where they are half as long.
 
-
-def some(rng: random.Random, many: int = 12) -> list[Sum]:
-    """In one language, for sentences of one length; in Chinese mostly, where they are half as long."""
+    Only the results in an answer are to be found; the rest is given.
+    """
     chinese = rng.random() < 0.75
     kinds = (difference, difference, comparison, count, count, count)  # comparing is learned within hundreds of steps
     return [rng.choice(kinds)(rng, chinese) for _ in range(many if chinese else many // 2)]
 
 
-def difference(rng: random.Random, chinese: bool) -> Sum:
+def difference(rng: random.Random, chinese: bool) -> Exchange:
     low, high = sorted(rng.sample(range(2, 100), 2))
     times = rng.choice((1, 1, 1, 5, 10)) if high < 40 else 1
     low, high = low * times, high * times
@@ -51,12 +45,14 @@ def difference(rng: random.Random, chinese: bool) -> Sum:
     return begun(rng, question, f"{told}; the difference is ", f"{high} - {low} = ", f"{high - low}.")
 
 
-def begun(rng: random.Random, question: str, told: str, sum_: str, result: str) -> Sum:
+def begun(rng: random.Random, question: str, told: str, sum_: str, result: str) -> Exchange:
     """Mostly only the result is to be found: which figure is the larger is soon learned."""
-    return Sum(question, told + sum_, result) if rng.random() < 0.8 else Sum(question, told, sum_ + result)
+    if rng.random() < 0.8:
+        return Exchange("difference", question, (told + sum_, Result(result)))
+    return Exchange("difference", question, (told, Result(sum_ + result)))
 
 
-def comparison(rng: random.Random, chinese: bool) -> Sum:
+def comparison(rng: random.Random, chinese: bool) -> Exchange:
     whole = rng.random() < 0.33
     first, second = figure(rng, whole), figure(rng, whole)
     while worth(first) == worth(second):
@@ -65,11 +61,12 @@ def comparison(rng: random.Random, chinese: bool) -> Sum:
     _, wordings = rng.choice(list(COMPARED.values()))
     question = rng.choice(wordings)[chinese]
     if chinese:
-        return Sum(question, f"图1：{first}；图2：{second}；图", f"{winner}更高。")
-    return Sum(question, f"Picture 1: {first}; picture 2: {second}; picture ", f"{winner} is higher.")
+        return Exchange("comparison", question, (f"图1：{first}；图2：{second}；图", Result(f"{winner}更高。")))
+    told = f"Picture 1: {first}; picture 2: {second}; picture "
+    return Exchange("comparison", question, (told, Result(f"{winner} is higher.")))
 
 
-def count(rng: random.Random, chinese: bool) -> Sum:
+def count(rng: random.Random, chinese: bool) -> Exchange:
     """Shapes of few colours and kinds: on pictures most of what is asked for is there once, and "one" is learned."""
     kinds = rng.sample(list(shapes.KINDS), rng.randint(1, 3))
     colours = rng.sample(list(shapes.COLOURS), rng.randint(1, 3))
@@ -78,9 +75,8 @@ def count(rng: random.Random, chinese: bool) -> Sum:
     asked = (shapes.chinese if chinese else shapes.english)(rng, nowhere, drawn)
     chosen = rng.choice([exchange for exchange in asked if exchange.kind == "shape count"])
     found = next(index for index, piece in enumerate(chosen.answer) if isinstance(piece, Result))
-    told = dataclasses.replace(chosen, answer=chosen.answer[:found])
-    result = dataclasses.replace(chosen, answer=chosen.answer[found : found + 1])
-    return Sum(chosen.question, told.text, result.text)
+    told = "".join(piece if isinstance(piece, str) else piece.text for piece in chosen.answer[:found])
+    return Exchange(chosen.kind, chosen.question, (told, chosen.answer[found]))
 
 
 def figure(rng: random.Random, whole: bool) -> str:

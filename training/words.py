@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from training import tokenizer
+from training.likeness import like
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ PLAIN_EN = (
 STARTS = (
     "b br bl c ch cl cr d dr f fl fr g gl gr h j k kn l m n p ph pl pr qu r s sc sh sl sm sn sp st str sw t th tr "
     "tw v w wh wr y z"
-).split()
+).split() + [""] * 10
 MIDDLES = "a e i o u a e i o u ai ea ee ie oa oo ou oi il".split()
 ENDS = (
     "b ck ct d ff ft g l ll lm lt m mm mp n nd ng nk nn nt p pp pt r rd rk rm rn rp rs rt s ss st t tch th tt tl x y"
@@ -125,7 +126,7 @@ class Lexicon:
     def strange_word(self, rng: random.Random, chinese: bool, longest: int) -> str:
         """Characters in no order, or a plain word."""
         if chinese:
-            return "".join(rng.choice(tokenizer.characters()) for _ in range(rng.randint(1, longest)))
+            return look_alikes(rng, rng.randint(1, longest))
         if rng.random() < 0.25:
             return self.pick(rng, PLAIN_EN).capitalize()
         syllables = [rng.choice(STARTS) + rng.choice(MIDDLES) + rng.choice(ENDS) for _ in range(rng.randint(1, 3))]
@@ -168,7 +169,8 @@ class Lexicon:
             return self.strange_word(rng, True, 4) + figure + (self.strange_word(rng, True, 3) if figure else "")
         words = [self.strange_word(rng, False, 10) for _ in range(rng.randint(1, 2))] + ([figure] if figure else [])
         # A reader on its way from word to word loses one that is a letter long.
-        words += [rng.choice((str(a), noise_word(rng, False)[:2], "a", "m")) for _ in range(rng.choice((0, 0, 1, 2)))]
+        short = (str(a), noise_word(rng, False)[:2], "m", self.pick(rng, PLAIN_EN))
+        words += [rng.choice(short) for _ in range(rng.choice((0, 0, 1, 2)))]
         rng.shuffle(words)
         text = rng.choice((" ".join(words), " ".join(words).lower()))
         return text[0].upper() + text[1:]
@@ -191,6 +193,14 @@ def noise_word(rng: random.Random, chinese: bool) -> str:
         return "".join(rng.choice(DIGITS) for _ in range(rng.randint(1, 8)))
     letters = LATIN_LETTERS + DIGITS if kind < 0.7 else LATIN_LETTERS + DIGITS + ASCII_PUNCTUATION
     return "".join(rng.choice(letters) for _ in range(rng.randint(1, 8)))
+
+
+def look_alikes(rng: random.Random, count: int) -> str:
+    """Chinese characters in no order, every other one much like the one before it (间 and 同, 钢 and 铜, 津 and 律)."""
+    found = [rng.choice(tokenizer.characters())]
+    while len(found) < count:
+        found.append(rng.choice(like(found[-1]) if rng.random() < 0.5 else tokenizer.characters()))
+    return "".join(found)
 
 
 def printed_line(rng: random.Random, chinese: bool, lexicon: Lexicon) -> str:

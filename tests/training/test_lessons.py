@@ -13,6 +13,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from training import answer, batches, conversations, fonts, model, pointing, sums, tokenizer, words
 from training.aids import Aids
 from training.conversations import Turn
+from training.subject import Result
 
 DESK = conversations.Desk(256, 96, fonts.TRAINING, words.Lexicon(held_out=False))
 TOKENS = math.prod(model.grid(256, 96))
@@ -106,14 +107,14 @@ def test_a_quote_points_at_the_character_it_quotes(
         assert int(batch.ids[row, quoted]) in shown[picture, token, cell]
 
 
-def test_of_a_sum_only_the_result_has_to_be_found(tokens: PreTrainedTokenizerBase) -> None:
+def test_of_a_sum_only_the_results_have_to_be_found(tokens: PreTrainedTokenizerBase) -> None:
     drawn = sums.some(random.Random(1))
     batch = batches.Writer(tokens).sums(drawn)
     for each, ids, results in zip(drawn, batch.ids, batch.results, strict=True):
-        assert tokens.decode(ids[results]) == each.result
-        asked = [{"role": "user", "content": each.question}, {"role": "assistant", "content": each.told}]
-        told = tokens.apply_chat_template(asked, tokenize=False).removesuffix("<|im_end|>\n")
-        assert tokens.decode(ids[: int(results.nonzero()[0])]) == told
+        assert tokens.decode(ids[results]) == "".join(p.text for p in each.answer if isinstance(p, Result))
+        said = [{"role": "user", "content": each.question}, {"role": "assistant", "content": each.text}]
+        written = tokens.apply_chat_template(said, tokenize=False).removesuffix("<|im_end|>\n")
+        assert tokens.decode(ids).partition("<|endoftext|>")[0] == written
 
 
 def test_the_same_seed_draws_the_same_picture() -> None:
