@@ -48,7 +48,7 @@ system:
 	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM) >/dev/null \
-	     && cd $$(mktemp -d) && chmod 755 . && apt-get download -qq $(TEX) && mkdir -p /usr/share/fonts/opentype \
+	     && cd $$(mktemp -d) && apt-get download -qq -o APT::Sandbox::User=root $(TEX) && mkdir -p /usr/share/fonts/opentype \
 	     && dpkg-deb --fsys-tarfile $(TEX)_*.deb \
 	      | tar -xC /usr/share/fonts/opentype --strip-components=8 --wildcards '*/fandol/*.otf' && rm $(TEX)_*.deb; } \
 	|| echo "No right to install $(SYSTEM): tests that need them will be skipped."
