@@ -51,7 +51,7 @@ system:
 	     && cd $$(mktemp -d) && apt-get download -qq -o APT::Sandbox::User=root $(TEX) && mkdir -p /usr/share/fonts/opentype \
 	     && dpkg-deb --fsys-tarfile $(TEX)_*.deb \
 	      | tar -xC /usr/share/fonts/opentype --strip-components=8 --wildcards '*/fandol/*.otf' && rm $(TEX)_*.deb; } \
-	|| echo "No right to install $(SYSTEM): tests that need them will be skipped."
+	|| echo "Not all of $(SYSTEM), and the Fandol fonts of $(TEX), could be installed (as root, by apt-get, from the network): tests that need them will be skipped."
 
 demo-eval: .venv/dev.stamp system
 	$(BIN)/python -m training.evaluate $(ARGS)

@@ -5,6 +5,7 @@ from those alone a model learns neither. Here nothing has to be read. The questi
 pictures do not: where they did, figures were taken from the question, and answers about pictures had none to take.
 """
 
+import dataclasses
 import random
 
 from training import shapes, words
@@ -75,8 +76,7 @@ def count(rng: random.Random, chinese: bool) -> Exchange:
     asked = (shapes.chinese if chinese else shapes.english)(rng, nowhere, drawn)
     chosen = rng.choice([exchange for exchange in asked if exchange.kind == "shape count"])
     found = next(index for index, piece in enumerate(chosen.answer) if isinstance(piece, Result))
-    told = "".join(piece if isinstance(piece, str) else piece.text for piece in chosen.answer[:found])
-    return Exchange(chosen.kind, chosen.question, (told, chosen.answer[found]))
+    return dataclasses.replace(chosen, answer=chosen.answer[: found + 1])
 
 
 def figure(rng: random.Random, whole: bool) -> str:
