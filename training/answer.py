@@ -80,7 +80,8 @@ def train(options: argparse.Namespace) -> None:
     seed = options.seed + 1000 * team.rank()
     portion = options.tokens // team.size()
     sums_each = options.sums // team.size()
-    course = Course(tokens, portion, sums_each, seed, step / options.answer_steps, 1 / options.answer_steps)
+    pace = 1 / options.answer_steps
+    course = Course(tokens, portion, sums_each, seed, step * pace, pace, pages=options.tower > 0)
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
     rng = random.Random(seed + step)
@@ -106,7 +107,7 @@ def train(options: argparse.Namespace) -> None:
         reckoned, sums = reckon(network, drill, device)
         loss = loss + 0.5 * reckoned
         values["sums"] = sums
-        if options.tower:
+        if crammed:
             page = spell(network, aids, shown_anew(crammed, rng, device), device)
             loss = loss + 0.5 * page.loss
             values["crammed"] = page.right.detach()

@@ -47,16 +47,26 @@ PAGES = 1 / 3
 SHELF = 6  # batches whose pictures have one size, so that conversations of like length find each other
 
 
-class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
-    """Endless batches for a course that is `done` (0 to 1) and advances by `pace` per batch and process."""
+class Course(IterableDataset[tuple[Lessons, Prints | None, Sums]]):
+    """Endless batches for a course that is `done` (0 to 1) and advances by `pace` per batch and process.
+
+    Without `pages` no crammed ones come beside them: a tower that learns nothing needs none.
+    """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, tokens: int, sums: int, seed: int, done: float, pace: float
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        tokens: int,
+        sums: int,
+        seed: int,
+        done: float,
+        pace: float,
+        pages: bool = True,
     ) -> None:
         self.writer = Writer(tokenizer)
-        self.tokens, self.sums, self.seed, self.done, self.pace = tokens, sums, seed, done, pace
+        self.tokens, self.sums, self.seed, self.done, self.pace, self.pages = tokens, sums, seed, done, pace, pages
 
-    def __iter__(self) -> Iterator[tuple[Lessons, Prints, Sums]]:
+    def __iter__(self) -> Iterator[tuple[Lessons, Prints | None, Sums]]:
         worker = get_worker_info()
         rng = random.Random(f"course {self.seed} {self.done} {worker.id if worker else 0}")
         pace = self.pace * (worker.num_workers if worker else 1)
@@ -68,7 +78,8 @@ class Course(IterableDataset[tuple[Lessons, Prints, Sums]]):
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
             lay_out = whole if done >= GRADES[-2].until else crop  # small pictures come first since they are cheap
             for lessons in self.shelf(rng, grade, lexicon, lay_out):
-                yield lessons, self.cram(rng, lexicon), self.writer.sums(sums.some(rng, max(2, self.sums)))
+                crammed = self.cram(rng, lexicon) if self.pages else None
+                yield lessons, crammed, self.writer.sums(sums.some(rng, max(2, self.sums)))
                 done += pace
 
     def cram(self, rng: random.Random, lexicon: words.Lexicon) -> Prints:

@@ -18,6 +18,7 @@ from bots.draft import Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.request import Request
+from bots.telegram.buttons import RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
@@ -112,7 +113,7 @@ class Clerk:
             command, _, answer = (query.data or "").partition(":")  # a refusal's button names the answer it is about
             below = f"{query.message.chat.id}:{answer}" if answer else sent_id(query.message)
             about: str | None = below
-            if inquiry.command == "retry" and not await self._house.store.turn_of_sent(
+            if inquiry.command == RETRY and not await self._house.store.turn_of_sent(
                 "telegram", below, batch[0].conversation_id
             ):
                 about = None  # a refused /retry, which is about the last question
@@ -179,7 +180,7 @@ class Clerk:
             self._config.interval,
             typing,
             first=not message.sent,
-            stoppable=inquiry.command in (None, "retry", Offer.SMALL_PRINT),
+            stoppable=inquiry.command in (None, RETRY, Offer.SMALL_PRINT),
             preview=self._config.draft_preview,
             again=_again(inquiry),
         )
@@ -189,7 +190,7 @@ def _again(inquiry: Inquiry) -> str:
     """What a button sends that asks the same once more."""
     if inquiry.command == Offer.SMALL_PRINT and inquiry.about:
         return f"{Offer.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
-    return "retry"
+    return RETRY
 
 
 def _help(voice: Voice) -> str:

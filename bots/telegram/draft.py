@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from telegram import (
     Bot,
-    InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputMediaDocument,
     InputMediaPhoto,
@@ -21,10 +20,11 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 from bots.draft import File, Gone, Later, Refused
 from bots.extras import Offer
 from bots.telegram import text
+from bots.telegram.buttons import RETRY, below, while_growing
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
 from bots.telegram.text import Part
-from core.conversation import Answer, Ending
+from core.conversation import Answer
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class TelegramDraft:
         first: bool = True,
         stoppable: bool = True,
         preview: bool = False,
-        again: str = "retry",
+        again: str = RETRY,
     ) -> None:
         self.interval = interval
         self.keeps = False
@@ -123,7 +123,7 @@ class TelegramDraft:
                     self._voice.say("One moment …"),
                     message_thread_id=self._topic,
                     reply_parameters=reply_to,
-                    reply_markup=self._stop_button(),
+                    reply_markup=self._buttons(None),
                     link_preview_options=NO_PREVIEW,
                 ),
             )
@@ -208,15 +208,8 @@ class TelegramDraft:
 
     def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         if answer is None:
-            return self._stop_button()
-        buttons = [(offer.label(self._voice), offer.value) for offer in self._offers]
-        if answer.ending in (Ending.FAILED, Ending.STOPPED):
-            again = self._again if answer.ending is Ending.FAILED else "retry"
-            buttons.append((self._voice.say("Try again"), again))
-        return _keyboard(buttons)
-
-    def _stop_button(self) -> InlineKeyboardMarkup | None:
-        return _keyboard([(self._voice.say("Stop"), "stop")] if self._stoppable else [])
+            return while_growing(self._voice) if self._stoppable else None
+        return below(self._offers, answer.ending, self._again, self._voice)
 
     async def _write(self, rank: Rank, call: Callable[[], Awaitable[Result]]) -> Result:
         """One paced write. Raises `Later`, `Refused`, or what Telegram has against this very message."""
@@ -259,9 +252,3 @@ def wait_of(error: RetryAfter) -> float:
 
 def _entities(part: Part) -> list[MessageEntity]:
     return [MessageEntity(e.type, e.offset, e.length, url=e.url, language=e.language) for e in part.entities]
-
-
-def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup | None:
-    """Labels and what pressing them sends; a row each."""
-    rows = [[InlineKeyboardButton(label, callback_data=data)] for label, data in buttons]
-    return InlineKeyboardMarkup(rows) if rows else None

@@ -2,14 +2,12 @@
 
 from telegram import CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
-from bots.extras import Offer
 from bots.house import House
+from bots.telegram.buttons import ORDERS, STOP
 from bots.telegram.clerk import Clerk
 from bots.telegram.inquiry import conversation_of, is_for
 from bots.telegram.place import sent_id
 from core.voice import Voice
-
-BUTTONS = frozenset({"retry", *Offer})
 
 
 class Reception:
@@ -55,13 +53,13 @@ class Reception:
             )
         elif await self._desk.is_blocked(str(query.from_user.id)):
             self._clerk.later(query.answer())
-        elif query.data == "stop" and self._desk.stop(conversation_id):
+        elif query.data == STOP and self._desk.stop(conversation_id):
             self._clerk.later(query.answer(voice.say("Stopping …")))
-        elif query.data == "stop":
+        elif query.data == STOP:
             self._clerk.later(query.answer(voice.say("This is finished already.")))
             if query.message.text == voice.say("One moment …"):  # posted, but killed before it was written down
                 self._clerk.later(query.message.delete())
-        elif query.data and query.data.partition(":")[0] in BUTTONS:
+        elif query.data and query.data.partition(":")[0] in ORDERS:
             # One press of one button counts, however often it is pressed.
             key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
             await self._desk.inbox.receive(key, conversation_id, update.to_json())

@@ -1,0 +1,29 @@
+"""The buttons below an answer, as Telegram's keyboards."""
+
+from collections.abc import Sequence
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bots.extras import Offer
+from core.conversation import Ending
+from core.voice import Voice
+
+STOP, RETRY = "stop", "retry"
+ORDERS = frozenset({RETRY, *Offer})  # what is written down when it is pressed; Stop is seen to at once
+
+
+def while_growing(voice: Voice) -> InlineKeyboardMarkup:
+    return _keyboard([(voice.say("Stop"), STOP)])
+
+
+def below(offers: Sequence[Offer], ending: Ending, again: str, voice: Voice) -> InlineKeyboardMarkup | None:
+    """What else of a finished answer can be had; `again` is what "Try again" below a refusal sends."""
+    buttons = [(offer.label(voice), offer.value) for offer in offers]
+    if ending in (Ending.FAILED, Ending.STOPPED):
+        buttons.append((voice.say("Try again"), again if ending is Ending.FAILED else RETRY))
+    return _keyboard(buttons) if buttons else None
+
+
+def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup:
+    """Labels and what pressing them sends; a row each."""
+    return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=data)] for label, data in buttons])
