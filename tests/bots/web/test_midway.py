@@ -48,12 +48,11 @@ async def test_a_picture_stays_in_the_conversation_it_was_chosen_in(browser: Bro
         await ask(page, "First?")
         await expect(page.locator(".answered .prose")).to_be_visible()
         first = page.url.partition("#")[2]
-        async with held(page, "/api/v1/pictures"):
+        async with page.expect_response("**/api/v1/pictures"), held(page, "/api/v1/pictures"):
             await page.set_input_files("#files", files("blue"))  # type: ignore[arg-type]
             await ask(page, "Of the blue one?")
             await page.locator("#sidebar [data-new]").click()
             await expect(page.locator("#welcome")).to_be_visible()
-        await page.wait_for_load_state("networkidle")
         assert await waiting(web, first) == [2]
         assert "#" not in page.url
         await choose(page, "green")
