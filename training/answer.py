@@ -80,8 +80,8 @@ def train(options: argparse.Namespace) -> None:
     seed = options.seed + 1000 * team.rank()
     portion = options.tokens // team.size()
     sums_each = options.sums // team.size()
-    pace = 1 / options.answer_steps
-    course = Course(tokens, portion, sums_each, seed, step * pace, pace, pages=options.tower > 0)
+    done_before, pace = step / options.answer_steps, 1 / options.answer_steps
+    course = Course(tokens, portion, sums_each, seed, done_before, pace, crammed=options.tower > 0)
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
     rng = random.Random(seed + step)

@@ -50,7 +50,7 @@ SHELF = 6  # batches whose pictures have one size, so that conversations of like
 class Course(IterableDataset[tuple[Lessons, Prints | None, Sums]]):
     """Endless batches for a course that is `done` (0 to 1) and advances by `pace` per batch and process.
 
-    Without `pages` no crammed ones come beside them: a tower that learns nothing needs none.
+    Crammed pages come beside them only if `crammed`: a tower that learns nothing needs none.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class Course(IterableDataset[tuple[Lessons, Prints | None, Sums]]):
         seed: int,
         done: float,
         pace: float,
-        pages: bool = True,
+        crammed: bool,
     ) -> None:
         self.writer = Writer(tokenizer)
-        self.tokens, self.sums, self.seed, self.done, self.pace, self.pages = tokens, sums, seed, done, pace, pages
+        self.tokens, self.sums, self.seed, self.done, self.pace, self.crammed = tokens, sums, seed, done, pace, crammed
 
     def __iter__(self) -> Iterator[tuple[Lessons, Prints | None, Sums]]:
         worker = get_worker_info()
@@ -78,8 +78,8 @@ class Course(IterableDataset[tuple[Lessons, Prints | None, Sums]]):
             grade = next((g for g in GRADES if place < g.until), GRADES[-1])
             lay_out = whole if done >= GRADES[-2].until else crop  # small pictures come first since they are cheap
             for lessons in self.shelf(rng, grade, lexicon, lay_out):
-                crammed = self.cram(rng, lexicon) if self.pages else None
-                yield lessons, crammed, self.writer.sums(sums.some(rng, max(2, self.sums)))
+                beside = self.cram(rng, lexicon) if self.crammed else None
+                yield lessons, beside, self.writer.sums(sums.some(rng, max(2, self.sums)))
                 done += pace
 
     def cram(self, rng: random.Random, lexicon: words.Lexicon) -> Prints:
