@@ -3,13 +3,13 @@
 Run: python -m training.count [--conversations 3000] [--steps 1500]. Half an hour on two cores; writes core/demo.
 
 Each layer is begun as what it is to do, and learns the rest by itself on hidden states that were computed once: left to
-the answers alone, a hundred minutes of training moved only how often it says "1".
+the answers alone, the model learned how often to say "1".
 """
 
 import argparse
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from safetensors.torch import load_file
@@ -25,12 +25,12 @@ from training.log import Log
 TOGETHER = 16  # conversations in words alone; of those about pictures half as many
 
 
-def main() -> None:
+def main(told: Sequence[str] | None = None) -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--conversations", type=int, default=3000)
     arguments.add_argument("--steps", type=int, default=1500)
     arguments.add_argument("--seed", type=int, default=1)
-    options = arguments.parse_args()
+    options, _ = arguments.parse_known_args(told)
     torch.manual_seed(options.seed)
     network = count(options.conversations, options.steps, options.seed)
     export.publish_model(network, tokenizer.DEMO)
