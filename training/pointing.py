@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextAttention, Qwen3VLTextModel, apply_rotary_pos_emb
 
-from training.model import READING
-
-HERE = ((1, 0),)  # (layer that reads, head): where the character just written stands
+HERE = ((1, 0),)  # (layer, head): where the character just written stands
 THERE = ((3, 0), (4, 2))  # where the next one stands; a layer in between hears where the one before stood
 
 
@@ -23,9 +21,8 @@ class Pointing:
     def __init__(self, language_model: Qwen3VLTextModel) -> None:
         self.heard: dict[int, tuple[Tensor, tuple[Tensor, Tensor]]] = {}
         self.layers: dict[int, Qwen3VLTextAttention] = {}
-        count = len(language_model.layers) - READING  # that count, behind the first
         for index in sorted({layer + after for layer, _ in HERE + THERE for after in (0, 1)}):
-            self.layers[index] = language_model.layers[index + count].self_attn
+            self.layers[index] = language_model.layers[index].self_attn
             self.layers[index].register_forward_pre_hook(self.listen(index), with_kwargs=True)
 
     def listen(self, index: int) -> Any:
