@@ -48,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def train(options: argparse.Namespace) -> None:
     tokens = tokenizer.load()
-    network = model.build(tokens, options.seed)
+    network = model.build(tokens, options.seed, model.READING + model.COUNTING * options.from_demo)
     width = network.config.text_config.hidden_size
     aids = Aids(width)
     saved = checkpoint.Checkpoint.load(NAME)

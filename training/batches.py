@@ -59,7 +59,7 @@ def whole(picture: Picture) -> Grid:
 
 
 def prints(grids: list[Grid], ids: dict[str, int]) -> Prints:
-    pixels = torch.from_numpy(np.stack([each.pixels() for each in grids]))
+    shown = np.stack([each.pixels() for each in grids]) if grids else np.zeros((0, 0, 0, 3), np.uint8)
     rows = []
     for index, each in enumerate(grids):
         for glyph in each.picture.glyphs:
@@ -68,7 +68,7 @@ def prints(grids: list[Grid], ids: dict[str, int]) -> Prints:
                 continue
             token, cell = each.place(glyph.x, glyph.y)
             rows.append((index, token, cell if glyph.cell is None else glyph.cell, character))
-    return Prints(pixels, torch.tensor(rows, dtype=torch.long).view(-1, 4))
+    return Prints(torch.from_numpy(shown), torch.tensor(rows, dtype=torch.long).view(-1, 4))
 
 
 def alphabet(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
@@ -135,9 +135,9 @@ class Writer:
                 script.add([*self.spell(f"Picture {len(script.grids) + 1}: "), see])
                 script.show(lay_out(picture), self.image)
                 script.add([seen])
-            script.add(
-                [*self.spell(turn.exchange.question), self.end, *self.spell("\n"), start, *self.spell("assistant\n")]
-            )
+            question = self.spell(turn.exchange.question)
+            script.asked.append((len(script.ids), len(script.ids) + len(question)))
+            script.add([*question, self.end, *self.spell("\n"), start, *self.spell("assistant\n")])
             for piece in turn.exchange.answer:
                 if isinstance(piece, str):
                     script.add(self.spell(piece), answer=True)
@@ -146,6 +146,8 @@ class Writer:
                 elif isinstance(piece, Named):
                     self.name(script, piece)
                 elif isinstance(piece, Result):
+                    if turn.exchange.kind == "shape count":
+                        script.counts.append(len(script.ids) - 1)
                     spelled = self.spell(piece.text)
                     script.results += range(len(script.ids), len(script.ids) + len(spelled))
                     script.add(spelled, answer=True)
@@ -167,9 +169,13 @@ class Writer:
             script.add(spelled, answer=True)
 
     def name(self, script: "Script", named: Named) -> None:
-        where = script.find(named.picture, named.x, named.y)
         spelled = self.spell(named.text)
-        script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
+        if any(shown.picture is named.picture for shown in script.grids):  # some conversations are in words alone
+            where = script.find(named.picture, named.x, named.y)
+            script.quotes += [(len(script.ids) + offset, *where) for offset in range(len(spelled))]
+        if named.compared:
+            at, so = named.compared
+            script.compared.append((len(script.ids) + len(self.spell(named.text[: at + 1])) - 1, so))
         script.add(spelled, answer=True)
 
     def locate(self, script: "Script", spot: Spot) -> None:
@@ -237,6 +243,9 @@ class Script:
     grids: list[Grid] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # of each picture's tokens
     quotes: list[tuple[int, int, int]] = field(default_factory=list)  # a token, the image token it is on, the cell
+    asked: list[tuple[int, int]] = field(default_factory=list)  # where each question begins and ends
+    compared: list[tuple[int, bool]] = field(default_factory=list)  # a token that ends a name, whether it is counted
+    counts: list[int] = field(default_factory=list)  # the tokens before a count
     place: int = 0
 
     def add(self, ids: list[int], answer: bool = False) -> None:

@@ -32,23 +32,31 @@ PREPROCESSOR = {
 def export(names: Sequence[str] = ("answer",), directory: Path = tokenizer.DEMO) -> None:
     tokenizer.save(directory)
     tokens = tokenizer.load(directory)
-    network = model.build(tokens, seed=0)
     saved = [found for name in names if (found := checkpoint.Checkpoint.load(name))]
+    network = model.build(tokens, seed=0, layers=layers(saved[0].model) if saved else model.READING)
     if saved:
         network.load_state_dict(mean([found.model for found in saved]))
         publish(mean([found.aids for found in saved]), PUBLISHED)
+    publish_model(network, directory)
+
+
+def publish_model(network: Qwen3VLForConditionalGeneration, directory: Path) -> None:
     network.config.architectures = ["Qwen3VLForConditionalGeneration"]
     network.config.dtype = torch.float16
     network.config.save_pretrained(directory)
-    end, padding = tokens.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
-    generation = {"do_sample": False, "eos_token_id": [end, padding], "pad_token_id": padding}
+    text = network.config.text_config
+    generation = {
+        "do_sample": False,
+        "eos_token_id": [text.eos_token_id, text.pad_token_id],
+        "pad_token_id": text.pad_token_id,
+    }
     write(directory / "generation_config.json", generation)
     write(directory / "preprocessor_config.json", PREPROCESSOR)
     weights = {key: value for key, value in network.state_dict().items() if key != "lm_head.weight"}
     publish(weights, directory / "model.safetensors")
     count = sum(value.numel() for value in weights.values()) / 1e6
     size = (directory / "model.safetensors").stat().st_size / 1e6
-    print(f"{', '.join(names)}: {count:.1f} million parameters, {size:.1f} MB")
+    print(f"{count:.1f} million parameters, {size:.1f} MB")
 
 
 def publish(weights: dict[str, Tensor], path: Path) -> None:
@@ -64,6 +72,11 @@ def take_up(network: Qwen3VLForConditionalGeneration, aids: Aids) -> None:
     weights = load_file(tokenizer.DEMO / "model.safetensors")
     network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
     aids.load_state_dict({name: weight.float() for name, weight in load_file(PUBLISHED).items()})
+
+
+def layers(weights: dict[str, Tensor]) -> int:
+    """Of the language model."""
+    return 1 + max(int(name.split(".")[3]) for name in weights if name.startswith("model.language_model.layers."))
 
 
 def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -30,10 +30,11 @@ LEAST, MOST = 80_000, 262_144  # pixels
 SLOTS = 4  # columns of 4 pixels: no two letters of the smallest print share one
 GRID = 32  # learned positions along each side
 WAVES = (1, 2, 4, 8)  # periods across the picture; the quickest tells neighbours apart
+READING, COUNTING = 7, 3  # layers of the language model; those that count stand behind the first (training/count.py)
 MAP_STRENGTH = 4.0  # patches come with a norm of about 40 once trained
 
 
-def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
+def config(tokenizer: PreTrainedTokenizerBase, layers: int) -> Qwen3VLConfig:
     def token_id(token: str) -> int:
         return int(tokenizer.convert_tokens_to_ids(token))
 
@@ -52,7 +53,7 @@ def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
         text_config={
             "vocab_size": tokens.VOCABULARY,
             "hidden_size": 256,
-            "num_hidden_layers": 7,
+            "num_hidden_layers": layers,
             "num_attention_heads": 4,
             "num_key_value_heads": 2,
             "head_dim": 64,
@@ -77,9 +78,9 @@ def config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
     )
 
 
-def build(tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen3VLForConditionalGeneration:
+def build(tokenizer: PreTrainedTokenizerBase, seed: int, layers: int = READING) -> Qwen3VLForConditionalGeneration:
     torch.manual_seed(seed)
-    model = Qwen3VLForConditionalGeneration(config(tokenizer))
+    model = Qwen3VLForConditionalGeneration(config(tokenizer, layers))
     for block in model.model.visual.blocks:
         look_around(block, model.config.vision_config.rope_parameters["rope_theta"])
     draw_map(model.model.visual)

@@ -94,7 +94,7 @@ def blobs(rng: random.Random, numbers: np.random.Generator, width: int, height: 
     for _ in range(rng.randint(3, 14)):
         radius = rng.uniform(8, height / 2)
         distance = np.hypot((x - rng.uniform(0, width)) / rng.uniform(0.6, 1.6), y - rng.uniform(0, height)) / radius
-        cover = (1 / (1 + np.exp((distance - 1) * rng.uniform(3, 20))))[..., None]
+        cover = (0.5 - 0.5 * np.tanh((distance - 1) * rng.uniform(3, 20) / 2))[..., None]
         lit = numbers.uniform(0, 255, 3) * (1.2 - 0.6 * distance.clip(0, 1))[..., None]
         pixels = pixels * (1 - cover) + lit * cover
     return pixels + numbers.normal(0, rng.uniform(1, 10), (height, width, 1))

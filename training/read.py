@@ -37,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options, _ = arguments.parse_known_args(words)
 
     tokens = tokenizer.load()
-    network = model.build(tokens, options.seed)
+    network = model.build(tokens, options.seed, model.READING + model.COUNTING * options.from_demo)
     aids = Aids(network.config.text_config.hidden_size)
     saved = checkpoint.Checkpoint.load(NAME)
     if saved:

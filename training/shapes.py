@@ -42,8 +42,21 @@ class Shape:
         left, top, right, bottom = self.box
         return (left + right) / 2, (top + bottom) / 2
 
-    def says(self, picture: Picture, words: str) -> Named:
-        return Named(picture, *self.middle, words)
+    def is_a(self, asked: str) -> bool:
+        """Whether it is of this colour or kind; where neither is asked for, all are meant."""
+        return not asked or asked in (self.colour, self.kind)
+
+    def says(self, picture: Picture, words: str, compared: tuple[int, bool] | None = None) -> Named:
+        return Named(picture, *self.middle, words, compared)
+
+    def told(self, picture: Picture, asked: str) -> Named:
+        """Its name where shapes of a colour or a kind are counted."""
+        at = len(self.colour if asked in COLOURS else self.english) - 1
+        return self.says(picture, self.english, (at, self.is_a(asked)) if asked else None)
+
+    def told_zh(self, picture: Picture, asked: str) -> Named:
+        at = 0 if asked in COLOURS else len(self.chinese) - 1  # all colours end alike
+        return self.says(picture, self.chinese, (at, self.is_a(asked)) if asked else None)
 
 
 def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
@@ -98,18 +111,20 @@ def alike(shapes: list[Shape], kind: str) -> list[Shape]:
     return [s for s in shapes if s.kind == kind]
 
 
-def counted(picture: Picture, shapes: list[Shape], count: int, noun: str) -> tuple[Piece, ...]:
+def counted(picture: Picture, shapes: list[Shape], asked: str, noun: str) -> tuple[Piece, ...]:
     """All are named, with their numbers, and then those are counted that were asked for."""
     pieces: list[Piece] = []
     for number, shape in enumerate(shapes, 1):
-        pieces += [f", {number}. " if pieces else f"{number}. ", shape.says(picture, shape.english)]
+        pieces += [f", {number}. " if pieces else f"{number}. ", shape.told(picture, asked)]
+    count = sum(s.is_a(asked) for s in shapes)
     return (*pieces, ": ", Result(str(count)), f" {noun}." if count == 1 else f" {noun}s.")
 
 
-def counted_zh(picture: Picture, shapes: list[Shape], count: int, noun: str) -> tuple[Piece, ...]:
+def counted_zh(picture: Picture, shapes: list[Shape], asked: str, noun: str) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     for number, shape in enumerate(shapes, 1):
-        pieces += [f"、{number}." if pieces else f"{number}.", shape.says(picture, shape.chinese)]
+        pieces += [f"、{number}." if pieces else f"{number}.", shape.told_zh(picture, asked)]
+    count = sum(s.is_a(asked) for s in shapes)
     return (*pieces, "，共", Result(NUMBERS_ZH[count]), f"个{noun}。")
 
 
@@ -117,13 +132,12 @@ def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
     count = rng.choice(
         ("How many shapes are there?", "How many shapes are in the picture?", "Count the shapes.", "How many shapes?")
     )
-    exchanges = [Exchange("shape count", count, counted(picture, shapes, len(shapes), "shape"))]
+    exchanges = [Exchange("shape count", count, counted(picture, shapes, "", "shape"))]
     colour = rng.choice(shapes).colour
-    same = [s for s in shapes if s.colour == colour]
-    answer = counted(picture, shapes, len(same), f"{colour} shape")
+    answer = counted(picture, shapes, colour, f"{colour} shape")
     exchanges.append(Exchange("shape count", f"How many {colour} shapes are there?", answer))
     kind = rng.choice(shapes).kind
-    answer = counted(picture, shapes, len(alike(shapes, kind)), kind)
+    answer = counted(picture, shapes, kind, kind)
     exchanges.append(Exchange("shape count", f"How many {kind}s are there?", answer))
     for shape in shapes:
         if len(alike(shapes, shape.kind)) == 1:
@@ -144,14 +158,13 @@ def english(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[E
 
 def chinese(rng: random.Random, picture: Picture, shapes: list[Shape]) -> list[Exchange]:
     count = rng.choice(("有几个形状?", "图中有几个形状?", "图中有多少个形状?", "一共有几个图形?", "几个形状?"))
-    exchanges = [Exchange("shape count", wide(rng, count), counted_zh(picture, shapes, len(shapes), "形状"))]
+    exchanges = [Exchange("shape count", wide(rng, count), counted_zh(picture, shapes, "", "形状"))]
     colour = rng.choice(shapes).colour
-    same = [s for s in shapes if s.colour == colour]
     name = COLOURS[colour][0]
-    answer = counted_zh(picture, shapes, len(same), f"{name}的形状")
+    answer = counted_zh(picture, shapes, colour, f"{name}的形状")
     exchanges.append(Exchange("shape count", wide(rng, f"有几个{name}的形状?"), answer))
     kind = rng.choice(shapes).kind
-    answer = counted_zh(picture, shapes, len(alike(shapes, kind)), KINDS[kind])
+    answer = counted_zh(picture, shapes, kind, KINDS[kind])
     exchanges.append(Exchange("shape count", wide(rng, f"有几个{KINDS[kind]}?"), answer))
     for shape in shapes:
         if len(alike(shapes, shape.kind)) == 1:

@@ -39,6 +39,8 @@ class Named:
     x: float
     y: float
     text: str
+    # Where it is compared with what was asked for: the character with which that can be told, and whether it is so.
+    compared: tuple[int, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

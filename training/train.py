@@ -1,17 +1,18 @@
-"""The whole training, from where it stopped: letters, then answers, then the files. Run: python -m training.train
+"""The whole training, from where it stopped: letters, answers, the files, counting. Run: python -m training.train
 
-Options go to both stages (see training.read and training.answer).
+Options go to all stages (see training.read, training.answer and training.count).
 """
 
 import sys
 
-from training import answer, curve, export, read
+from training import answer, count, curve, export, read
 
 
 def main() -> None:
     read.main(sys.argv[1:])
     answer.main(sys.argv[1:])
     export.export()
+    count.main(sys.argv[1:])
     curve.draw()
 
 
