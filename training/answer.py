@@ -48,18 +48,9 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def train(options: argparse.Namespace) -> None:
     tokens = tokenizer.load()
-    network = model.build(tokens, options.seed, model.READING + model.COUNTING * options.from_demo)
-    width = network.config.text_config.hidden_size
-    aids = Aids(width)
     saved = checkpoint.Checkpoint.load(NAME)
-    if saved:
-        network.load_state_dict(saved.model)
-        aids.load_state_dict(saved.aids)
-    elif options.from_demo:
-        export.take_up(network, aids)
-    elif read := checkpoint.Checkpoint.load("read"):
-        network.load_state_dict(read.model)
-        aids.load_state_dict(read.aids)
+    behind = saved or (None if options.from_demo else checkpoint.Checkpoint.load("read"))
+    network, aids = export.begin(tokens, options.seed, behind, options.from_demo)
     device = team.device()
     network.to(device).train()
     aids.to(device)

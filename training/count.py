@@ -1,6 +1,7 @@
 """Teaches the published demo model to count: three layers behind the first of its language model, all else as it was.
 
-Run: python -m training.count [--conversations 3000] [--steps 1500]. About an hour on two cores; writes core/demo.
+Run: python -m training.count [--conversations 3000] [--steps 1500]. Writes core/demo. (The scripts that it was written
+from took about an hour on two cores.)
 
 Each layer is begun as what it is to do, and learns the rest by itself on hidden states that were computed once: left to
 the answers alone, the model learned how often to say "1".
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import Qwen3VLForConditionalGeneration
 
-from training import comparing, export, lists, model, shapes, tallying, tokenizer, words
+from training import comparing, export, lists, model, shapes, tallying, tokenizer, turns, words
 from training.batches import Writer
 from training.comparing import Heard
 from training.directions import evened, quiet
@@ -41,7 +42,7 @@ def count(conversations: int, steps: int, seed: int) -> Qwen3VLForConditionalGen
     network = reading(model.build(tokens, seed, model.READING + model.COUNTING))
     network.requires_grad_(False)
     writer, layers = Writer(tokens), network.model.language_model.layers
-    compare, turns, tally = layers[1 : 1 + model.COUNTING]
+    compare, tell, tally = layers[1 : 1 + model.COUNTING]
     log, started = Log("count"), time.monotonic()
 
     def done(part: str) -> None:
@@ -63,28 +64,28 @@ def count(conversations: int, steps: int, seed: int) -> Qwen3VLForConditionalGen
         with torch.no_grad():
             stored.append((taught, comparing.run(compare, hidden, rotation), rotation))
     x = torch.cat([hidden[taught.real] for taught, hidden, _ in stored])
-    board = tallying.Board.of(quiet(layers[1 + model.COUNTING :], x, 9, taken=direction))
-    tallying.begin_turns(turns, stored, writer.special("<|im_start|>"), board)
-    turns.mlp.requires_grad_(True)
-    tallying.teach_turns(turns, stored, board, 2 * steps, log)
+    board = turns.Board.of(quiet(layers[1 + model.COUNTING :], x, 9, taken=direction))
+    turns.begin(tell, stored, writer.special("<|im_start|>"), board)
+    tell.mlp.requires_grad_(True)
+    turns.teach(tell, stored, board, 2 * steps, log)
     done("turns")
-    tallying.begin_tally(tally, stored, board)
+    tallying.begin(tally, stored, board)
     tally.self_attn.requires_grad_(True)
-    tallying.teach_both(turns, tally, stored, board, steps, log)
+    tallying.teach_both(tell, tally, stored, board, steps, log)
     done("shares")
     network.requires_grad_(False)
     digits = [[str(n) for n in range(1, 1 + tallying.NUMBERS)], list(shapes.NUMBERS_ZH[1 : 1 + tallying.NUMBERS])]
     ids = torch.tensor([[writer.spell(digit)[0] for digit in tongue] for tongue in digits])
     vectors = tallying.numerals(network, ids, stored, max(2, steps // 50))
     tally.mlp.requires_grad_(True)
-    tallying.teach_numbers(turns, tally, stored, direction, vectors, ids, 2 * steps, log)
+    tallying.teach_numbers(tell, tally, stored, direction, vectors, ids, 2 * steps, log)
     done("numbers")
     return network
 
 
 def reading(network: Qwen3VLForConditionalGeneration) -> Qwen3VLForConditionalGeneration:
     """Takes up the published weights; layers that count are left out, if there are any: they are taught anew."""
-    weights = {name: weight.float() for name, weight in load_file(tokenizer.DEMO / "model.safetensors").items()}
+    weights = export.floats(load_file(tokenizer.DEMO / "model.safetensors"))
     known = export.layers(weights) - model.READING
     before = "model.language_model.layers."
     placed = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import Qwen3VLForConditionalGeneration
+from transformers import PreTrainedTokenizerBase, Qwen3VLForConditionalGeneration
 
 from training import checkpoint, model, tokenizer
 from training.aids import PUBLISHED, Aids
@@ -67,11 +67,25 @@ def publish(weights: dict[str, Tensor], path: Path) -> None:
     os.replace(temporary, path)
 
 
-def take_up(network: Qwen3VLForConditionalGeneration, aids: Aids) -> None:
-    """Puts the published weights and their auxiliary heads where a training begins."""
-    weights = load_file(tokenizer.DEMO / "model.safetensors")
-    network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)  # tied head
-    aids.load_state_dict({name: weight.float() for name, weight in load_file(PUBLISHED).items()})
+def begin(
+    tokens: PreTrainedTokenizerBase, seed: int, saved: checkpoint.Checkpoint | None, from_demo: bool
+) -> tuple[Qwen3VLForConditionalGeneration, Aids]:
+    """Where a training goes on: at its checkpoint, or else at the published weights, or at nothing; as deep as that."""
+    weights: dict[str, Tensor] = {}
+    if saved:
+        weights, aided = saved.model, saved.aids
+    elif from_demo:
+        weights, aided = load_file(tokenizer.DEMO / "model.safetensors"), load_file(PUBLISHED)
+    network = model.build(tokens, seed, layers(weights) if weights else model.READING)
+    aids = Aids(network.config.text_config.hidden_size)
+    if weights:
+        network.load_state_dict(floats(weights), strict=False)  # the published ones have a tied head
+        aids.load_state_dict(floats(aided))
+    return network, aids
+
+
+def floats(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: weight.float() for name, weight in weights.items()}
 
 
 def layers(weights: dict[str, Tensor]) -> int:

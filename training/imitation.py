@@ -47,7 +47,7 @@ def close(mlp: Qwen3VLTextMLP, spread: Spread) -> None:
 
 
 class Draws:
-    """Tokens to learn from: of each role some, late turns as often as early ones, and those that went worst."""
+    """Tokens to learn from: of each role some, late turns oftener than they come, and those that went worst."""
 
     def __init__(self, spread: Spread, shares: dict[Role, int]) -> None:
         self.indices = {role: (spread.roles == role).nonzero()[:, 0] for role in shares}

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from training import batches, checkpoint, export, model, pages, team, tokenizer
-from training.aids import Aids
 from training.distortions import distorted
 from training.log import Log
 from training.muon import Muon, is_inner_matrix
@@ -37,14 +36,8 @@ def main(words: Sequence[str] | None = None) -> None:
     options, _ = arguments.parse_known_args(words)
 
     tokens = tokenizer.load()
-    network = model.build(tokens, options.seed, model.READING + model.COUNTING * options.from_demo)
-    aids = Aids(network.config.text_config.hidden_size)
     saved = checkpoint.Checkpoint.load(NAME)
-    if saved:
-        network.load_state_dict(saved.model)
-        aids.load_state_dict(saved.aids)
-    elif options.from_demo:
-        export.take_up(network, aids)
+    network, aids = export.begin(tokens, options.seed, saved, options.from_demo)
     device = team.device()
     network.to(device)
     aids.to(device)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training import count, lists, log, model, tallying, tokenizer, words
+from training import count, lists, log, model, tallying, tokenizer, turns, words
 from training.batches import Writer
 from training.directions import evened, parting, quiet
 from training.lists import Role
@@ -29,14 +29,14 @@ def test_turns_are_told_by_a_share_of_attention_and_nothing_is_told_elsewhere() 
     written = [lists.write(writer, few) for few in talks]
     *stored, unseen = [(each, *count.behind_first(network, each)) for each in written]
     hidden = torch.cat([x[taught.real] for taught, x, _ in stored])
-    board = tallying.Board.of(quiet(layers[4:], hidden, 9))
+    board = turns.Board.of(quiet(layers[4:], hidden, 9))
     start = writer.special("<|im_start|>")
-    tallying.begin_turns(layers[2], stored, start, board)
+    turns.begin(layers[2], stored, start, board)
     for taught, x, rotation in (*stored, unseen):
-        told = (tallying.attend(layers[2], x, rotation) - x) @ board.turn / tallying.TURN_SIZE
+        told = (turns.attend(layers[2], x, rotation) - x) @ board.turn / turns.TURN_SIZE
         opened = (taught.lessons.ids == start).cumsum(1)
         openings = taught.roles == Role.OPENING
-        wanted = tallying.FIRST_WEIGHS / (tallying.FIRST_WEIGHS + opened - 1)
+        wanted = turns.FIRST_WEIGHS / (turns.FIRST_WEIGHS + opened - 1)
         assert (told - wanted)[openings].abs().max() < 0.05
         assert told[taught.real & (taught.roles == Role.NONE)].abs().mean() < 0.1
 

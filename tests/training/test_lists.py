@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from training import fonts, lists, tokenizer, words
+from training import fonts, lists, shapes, tokenizer, words
 from training.batches import Writer
 from training.conversations import Desk, about_one
 from training.lists import Role
@@ -38,7 +38,10 @@ def test_a_name_is_compared_at_the_letter_that_decides(writer: Writer) -> None:
     rng = random.Random(4)
     written = lists.write(writer, [lists.in_words(rng) for _ in range(40)])
     ends = {spelled(writer, written.lessons.ids[row, token : token + 1]) for row, token, _ in written.compared.tolist()}
-    assert ends <= set("dnewekrt" + "红绿蓝黄橙紫黑形星" + "el")
+    english = {name[-1] for name in (*shapes.COLOURS, *shapes.KINDS)}
+    assert ends == english | {name[0] for name, _ in shapes.COLOURS.values()} | {
+        name[-1] for name in shapes.KINDS.values()
+    }
     so = written.compared[written.compared[:, 2] > 0]
     assert (written.roles[so[:, 0], so[:, 1]] == Role.MATCH).all()
     assert (written.roles == Role.MATCH).sum() == len(so)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training import answer, checkpoint, log, model, read
+from training import answer, checkpoint, export, log, model, read, tokenizer
+from training.aids import Aids
 from training.tokenizer import DEMO
 
 TOWER, READER = "model.visual.", "model.language_model."
@@ -46,3 +47,19 @@ def test_the_language_model_learns_alone(published: dict[str, torch.Tensor]) -> 
     assert saved and learned(saved, published) == {READER}
     words = "model.language_model.embed_tokens.weight"  # the tower names characters by them
     assert torch.equal(published[words], saved.model[words])
+
+
+def test_a_training_goes_on_as_deep_as_its_checkpoint_is() -> None:
+    options = argparse.Namespace(
+        answer_steps=1, minutes=None, tokens=1200, sums=4, rate=1e-3, tower=0.0, from_demo=True, seed=1, processes=1
+    )
+    network = model.build(tokenizer.load(), 1)  # without the layers that count, as a training from nothing is
+    aids = Aids(network.config.text_config.hidden_size)
+    checkpoint.Checkpoint(0, 0, 0.0, network.state_dict(), aids.state_dict(), []).save("read")
+    answer.train(argparse.Namespace(**{**vars(options), "from_demo": False}))
+    saved = checkpoint.Checkpoint.load("answer")
+    assert saved and export.layers(saved.model) == model.READING
+    answer.train(argparse.Namespace(**{**vars(options), "answer_steps": 2}))
+    again = checkpoint.Checkpoint.load("answer")
+    assert again and again.step == 2
+    assert export.layers(again.model) == model.READING
