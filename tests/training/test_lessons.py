@@ -1,5 +1,6 @@
 """What is trained is what will be run: the same prompts, positions, pixels and numbers as transformers' own."""
 
+import json
 import math
 import random
 
@@ -10,7 +11,7 @@ from PIL import Image
 from transformers import PreTrainedTokenizerBase, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from training import answer, batches, conversations, fonts, model, pointing, sums, tokenizer, words
+from training import answer, batches, conversations, export, fonts, model, pointing, sums, tokenizer, words
 from training.aids import Aids
 from training.conversations import Turn
 from training.subject import Result
@@ -137,3 +138,8 @@ def test_a_shape_is_named_in_the_token_in_its_middle_however_large_the_picture_i
         for colour, number, kind in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
             assert colour[1] == number[1] == kind[1]
             assert (colour[2], number[2], kind[2]) == (0, 1, 2)
+
+
+def test_the_published_processor_shows_pictures_as_they_are_trained() -> None:
+    published = json.loads((tokenizer.DEMO / "preprocessor_config.json").read_text("utf-8"))
+    assert published == export.PREPROCESSOR
