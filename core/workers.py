@@ -57,8 +57,10 @@ async def run(job: str, data: bytes, options: dict[str, Any], seconds: float = S
 
 def _run(job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Part]:
     worker: _Worker | None = getattr(_mine, "worker", None)
-    if worker is None or not worker.alive:
-        worker = _mine.worker = _Worker()
+    if worker and not worker.alive:  # while it was idle: when a machine runs out of memory, say
+        worker.close()
+        worker = None
+    worker = _mine.worker = worker or _Worker()
     return worker.run(job, data, options, seconds)
 
 

@@ -135,10 +135,13 @@ class Pace:
     def _chat(self, chat_id: int) -> _Chat:
         if chat_id not in self._chats:
             if len(self._chats) > 1000:
-                idle = self._now() - 120
-                self._chats = {k: c for k, c in self._chats.items() if c.line or c.busy or c.begun or c.last > idle}
+                self._chats = {k: c for k, c in self._chats.items() if not self._forgettable(c)}
             self._chats[chat_id] = _Chat(last=self._began)
         return self._chats[chat_id]
+
+    def _forgettable(self, chat: _Chat) -> bool:
+        quiet_since = max(chat.last, chat.blocked_until)
+        return not (chat.line or chat.busy or chat.begun) and quiet_since < self._now() - 120
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -56,6 +56,20 @@ async def test_a_job_that_misbehaves_is_ended_and_reported(job: str, error: type
     assert (await run("echo", b"still here"))[0][1] == b"still here"
 
 
+async def test_a_worker_that_dies_while_it_is_idle_is_replaced_and_leaves_no_pipe_open() -> None:
+    def pipes() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    first = {(await run("echo"))[1][0]["pid"] for _ in range(8)}
+    before = pipes()
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+        psutil.Process(pid).wait(5)
+    second = {(await run("echo"))[1][0]["pid"] for _ in range(8)}
+    assert not first & second
+    assert pipes() <= before
+
+
 async def test_a_worker_sees_no_secrets_and_writes_no_files(tmp_path: Path) -> None:
     os.environ["SOME_TOKEN"] = "secret"
     try:

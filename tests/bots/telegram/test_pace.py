@@ -67,6 +67,19 @@ async def test_a_wait_that_telegram_asks_for_holds_everything_in_its_chat() -> N
         assert asyncio.get_running_loop().time() - began >= 0.2
 
 
+async def test_a_long_wait_is_not_forgotten_among_a_thousand_chats(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(Pace, "_now", lambda self: clock[0])
+    pace = Pace(pause_s=0.0)
+    pace.block(1, 3600)
+    clock[0] = 600
+    for chat_id in range(2, 1200):
+        pace.block(chat_id, 0)
+    with pytest.raises(Later):
+        async with pace.turn(1, Rank.GROWING, object()):
+            pass
+
+
 async def test_all_chats_together_keep_to_the_limit() -> None:
     pace = Pace(pause_s=0.0, all_per_second=10)
     began = asyncio.get_running_loop().time()
