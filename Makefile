@@ -44,6 +44,9 @@ FACES := truetype/wqy/wqy-zenhei.ttc opentype/noto/NotoSansCJK-Light.ttc truetyp
   opentype/fandol/FandolHei-Regular.otf
 # Fandol comes only inside TeX's Chinese package; TeX itself is not needed.
 TEX := texlive-lang-chinese
+# Three makers' Chinese faces that Debian does not have.
+PACKS := @ibm/plex-sans-sc@1.1.0 harmonyos-sans@1.0.0 @expo-google-fonts/zcool-kuaile@0.4.2 \
+  @expo-google-fonts/zcool-qingke-huangyou@0.4.1 @expo-google-fonts/zcool-xiaowei@0.4.1
 system:
 	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
@@ -52,6 +55,12 @@ system:
 	     && dpkg-deb --fsys-tarfile $(TEX)_*.deb \
 	      | tar -xC /usr/share/fonts/opentype --strip-components=8 --wildcards '*/fandol/*.otf' && rm $(TEX)_*.deb; } \
 	|| echo "Not all of $(SYSTEM), and the Fandol fonts of $(TEX), could be installed (as root, by apt-get, from the network): tests that need them will be skipped."
+	@[ -e /usr/share/fonts/npm ] \
+	|| { [ "$$(id -u)" = 0 ] && command -v npm >/dev/null && cd $$(mktemp -d) && npm pack --silent $(PACKS) >/dev/null \
+	     && for pack in *.tgz; do tar -xf $$pack && rm $$pack; done && $(PYTHON) -m zipfile -e package/*.zip package \
+	     && mkdir npm && find package -regextype egrep -regex '.*/(IBM.*[.]woff|HarmonyOS_Sans_SC_.*[.]ttf|ZCOOL.*[.]ttf)' -exec mv -t npm {} + \
+	     && mv npm /usr/share/fonts/ && rm -r package; } \
+	|| echo "The fonts of $(PACKS) could not be installed (as root, by npm, from the network): tests that need them will be skipped."
 
 demo-eval: .venv/dev.stamp system
 	$(BIN)/python -m training.evaluate $(ARGS)

@@ -32,7 +32,10 @@ SAVED_EVERY = 300.0  # seconds
 def main(words: Sequence[str] | None = None) -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--answer-steps", type=int, default=4000)
-    arguments.add_argument("--minutes", type=float, help="to train for, instead of a number of steps")
+    arguments.add_argument("--minutes", type=float, help="to train for in all, instead of a number of steps")
+    arguments.add_argument(
+        "--sitting", type=float, default=math.inf, help="minutes after which to stop, and go on later"
+    )
     arguments.add_argument("--tokens", type=int, default=5000, help="per batch, pictures and text together")
     arguments.add_argument("--sums", type=int, default=24, help="per batch, told in words (training/sums.py)")
     arguments.add_argument("--rate", type=float, default=2e-3)
@@ -40,6 +43,7 @@ def main(words: Sequence[str] | None = None) -> None:
         "--tower", type=float, default=0.3, help="the tower's rate as a share of the rate; 0: the language model alone"
     )
     arguments.add_argument("--from-demo", action="store_true", help="start from the weights in core/demo")
+    arguments.add_argument("--hold", type=float, default=0.0, help="to what those say rightly, in nats for a nat apart")
     arguments.add_argument("--seed", type=int, default=2)
     arguments.add_argument("--processes", type=int, default=1, help="that draw")
     options, _ = arguments.parse_known_args(words)
@@ -54,10 +58,9 @@ def train(options: argparse.Namespace) -> None:
     device = team.device()
     network.to(device).train()
     aids.to(device)
-    if not options.tower:  # what it tells, and the words that it tells it in, stay as they are
-        words = network.model.language_model.embed_tokens
-        for part in (network.model.visual, words, aids.spelling, aids.whereabouts):
-            part.requires_grad_(False)
+    for part in settled(network, aids, options.tower):
+        part.requires_grad_(False)
+    before = export.begin(tokens, options.seed, None, from_demo=True)[0].to(device) if options.hold else None
     pointing = Pointing(network.model.language_model)
     optimizers, shares = teachers(network, aids, options.tower)
     if saved:
@@ -76,25 +79,28 @@ def train(options: argparse.Namespace) -> None:
     lessons = batches.background(course, options.processes)
     log = Log(NAME)
     rng = random.Random(seed + step)
-    started = saved_at = time.monotonic()
+    sat_down = saved_at = time.monotonic()
+
+    def sat() -> float:
+        return time.monotonic() - sat_down
 
     def save() -> None:
         states = [optimizer.state_dict() for optimizer in optimizers]
-        spent = seconds + time.monotonic() - started
+        spent = seconds + sat()
         checkpoint.Checkpoint(step, pictures, spent, network.state_dict(), aids.state_dict(), states).save(NAME)
 
     def done() -> float:
         """The share of the training that is behind it."""
         if options.minutes:
-            return team.agreed((time.monotonic() - started) / 60 / options.minutes)
+            return team.agreed((seconds + sat()) / 60 / options.minutes)
         return float(step / options.answer_steps)
 
-    while (progress := done()) < 1.0:
+    while (progress := done()) < 1.0 and team.agreed(sat() / 60) < options.sitting:
         decay = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress))
         rate = options.rate * min(1.0, (step - first + 1) / WARM_UP) * decay
         batch, crammed, drill = next(lessons)
         batch = dataclasses.replace(batch, prints=shown_anew(batch.prints, rng, device))
-        loss, values = judge(network, aids, pointing, batch, device)
+        loss, values = judge(network, aids, pointing, batch, device, before, options.hold)
         reckoned, sums = reckon(network, drill, device)
         loss = loss + 0.5 * reckoned
         values["sums"] = sums
@@ -117,7 +123,7 @@ def train(options: argparse.Namespace) -> None:
         if team.rank():
             continue
         if step % 10 == 0:
-            log.write(step, pictures, seconds + time.monotonic() - started)
+            log.write(step, pictures, seconds + sat())
         if time.monotonic() > saved_at + SAVED_EVERY:
             save()
             saved_at = time.monotonic()
@@ -127,6 +133,16 @@ def train(options: argparse.Namespace) -> None:
 
 def shown_anew(prints: batches.Prints, rng: random.Random, device: torch.device) -> batches.Prints:
     return batches.Prints(distorted(prints.pixels.to(device), rng), prints.glyphs.to(device))
+
+
+def settled(network: Qwen3VLForConditionalGeneration, aids: Aids, tower: float) -> list[torch.nn.Module]:
+    """What stays as it is. What counts is exact (training/count.py), and so must be the words that it hears."""
+    language = network.model.language_model
+    counting = len(language.layers) - model.READING
+    parts = [language.embed_tokens, *language.layers[: 1 + counting]] if counting else []
+    if not tower:  # nor does what it tells change, and the words that it tells it in
+        parts += [network.model.visual, language.embed_tokens, aids.spelling, aids.whereabouts]
+    return parts
 
 
 def teachers(
@@ -154,29 +170,21 @@ def judge(
     pointing: Pointing,
     batch: batches.Lessons,
     device: torch.device,
+    before: Qwen3VLForConditionalGeneration | None = None,
+    hold: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    language = network.model.language_model
-    ids, answers = batch.ids.to(device), batch.answers.to(device)
+    """The loss of a batch, and what it is made of; `hold` times how far what `before` says rightly is said otherwise."""
     seen = model.see(network.model.visual, batch.prints.pixels.to(device))
-    shown = ids == network.config.image_token_id  # (conversations, length)
-    embedded = language.embed_tokens(ids)
-    embedded = embedded.masked_scatter(shown[..., None], seen.tokens.flatten(0, 1).to(embedded.dtype))
-    hidden = language(
-        inputs_embeds=embedded,
-        position_ids=batch.places.to(device),
-        visual_pos_masks=shown,
-        deepstack_visual_embeds=[features.flatten(0, 1) for features in seen.deepstack],
-        use_cache=False,
-    ).last_hidden_state
-    wanted = answers[:, 1:]
-    logits = network.lm_head(hidden[:, :-1][wanted]).float()  # (answer tokens, vocabulary)
-    targets = ids[:, 1:][wanted]
+    logits = say(network, seen, batch, device)
+    wanted = batch.answers.to(device)[:, 1:]
+    targets = batch.ids.to(device)[:, 1:][wanted]
     said = functional.cross_entropy(logits, targets)
     right = (logits.argmax(-1) == targets).float()
     pointed, found = pointing.loss(batch.here.to(device), batch.there.to(device), aids.cells)
     _, height, width, _ = batch.prints.pixels.shape
     placed = aids.whereabouts(seen.tokens, height // model.TOKEN, width // model.TOKEN)
-    spelled = aids.spelling(seen.tokens, batch.prints.glyphs.to(device), language.embed_tokens.weight)
+    embedding = network.model.language_model.embed_tokens.weight
+    spelled = aids.spelling(seen.tokens, batch.prints.glyphs.to(device), embedding)
     worked_out = batch.results.to(device)[:, 1:][wanted]  # a few tokens among hundreds that are copied
     result = functional.cross_entropy(logits[worked_out], targets[worked_out]) if worked_out.any() else said
     loss = said + 0.3 * pointed + 0.5 * spelled.loss + 10 * placed + 0.2 * result
@@ -194,7 +202,35 @@ def judge(
         "spelled": spelled.right,
         "placed": placed,
     }
+    if before:
+        with torch.no_grad():
+            formerly = say(before, seen, batch, device)
+        told = formerly.argmax(-1) == targets
+        apart = functional.kl_div(logits.log_softmax(-1), formerly.log_softmax(-1), reduction="none", log_target=True)
+        held = (apart.sum(-1) * told).sum() / told.sum().clamp(min=1)
+        loss = loss + hold * held
+        values["held"] = held
     return loss, {name: value.detach() for name, value in values.items()}
+
+
+def say(
+    network: Qwen3VLForConditionalGeneration, seen: model.Sight, batch: batches.Lessons, device: torch.device
+) -> Tensor:
+    """What comes for each token of the answers, given all before it: logits (answer tokens, vocabulary)."""
+    language = network.model.language_model
+    ids, wanted = batch.ids.to(device), batch.answers.to(device)[:, 1:]
+    shown = ids == network.config.image_token_id  # (conversations, length)
+    embedded = language.embed_tokens(ids)
+    embedded = embedded.masked_scatter(shown[..., None], seen.tokens.flatten(0, 1).to(embedded.dtype))
+    hidden = language(
+        inputs_embeds=embedded,
+        position_ids=batch.places.to(device),
+        visual_pos_masks=shown,
+        deepstack_visual_embeds=[features.flatten(0, 1) for features in seen.deepstack],
+        use_cache=False,
+    ).last_hidden_state
+    logits: Tensor = network.lm_head(hidden[:, :-1][wanted]).float()
+    return logits
 
 
 def reckon(

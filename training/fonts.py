@@ -1,4 +1,4 @@
-"""The fonts the pictures are set in, from Debian's font packages; a few are kept for the evaluation only."""
+"""The fonts the pictures are set in, from Debian's and npm's packages; a few are kept for the evaluation only."""
 
 import functools
 import itertools
@@ -100,6 +100,17 @@ CHINESE = (
     Face("opentype/fandol/FandolSong-Bold.otf"),
     Face("opentype/fandol/FandolFang-Regular.otf"),
     Face("opentype/fandol/FandolKai-Regular.otf"),
+    Face("npm/IBMPlexSansSC-Light.woff"),
+    Face("npm/IBMPlexSansSC-Regular.woff"),
+    Face("npm/IBMPlexSansSC-Medium.woff"),
+    Face("npm/IBMPlexSansSC-SemiBold.woff"),
+    Face("npm/HarmonyOS_Sans_SC_Light.ttf"),
+    Face("npm/HarmonyOS_Sans_SC_Regular.ttf"),
+    Face("npm/HarmonyOS_Sans_SC_Medium.ttf"),
+    Face("npm/HarmonyOS_Sans_SC_Bold.ttf"),
+    Face("npm/ZCOOLQingKeHuangYou_400Regular.ttf"),
+    Face("npm/ZCOOLKuaiLe_400Regular.ttf"),
+    Face("npm/ZCOOLXiaoWei_400Regular.ttf"),
 )
 SPARES = CHINESE[0], CHINESE[3]  # have what others lack: Latin letters, or the characters that only Chinese writes
 HELD_OUT_LATIN = (

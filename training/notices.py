@@ -1,4 +1,4 @@
-"""Notices: one to four printed lines, to be read out."""
+"""Notices: one to ten printed lines, to be read out."""
 
 import random
 
@@ -34,8 +34,7 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     ink, paper = ink_and_paper(rng)
     picture = canvas(rng, width, height, paper)
     larger = magnified(rng, width)
-    room = max(1, min(4, int(height / 30 / larger)))
-    count = rng.randint(max(1, room - 2), room)
+    count = rng.randint(1, max(1, min(10, int(height / 25 / larger))))
     pitch = (height - 8) / count
     top = rng.uniform(2, 8)
     left = rng.uniform(4, 20)

@@ -34,7 +34,7 @@ class Reader:
         model = Qwen3VLForConditionalGeneration.from_pretrained(directory, dtype=torch.float32)
         self.model = model.to(self.device).eval()
 
-    def answers(self, talks: Sequence[Talk], at_once: int = 16, new_tokens: int = 220) -> list[str]:
+    def answers(self, talks: Sequence[Talk], at_once: int = 16, new_tokens: int = 360) -> list[str]:
         """One answer to the last question of each; the same numbers of images at once need not have the same sizes."""
         # Conversations of like length together waste least on padding.
         order = sorted(

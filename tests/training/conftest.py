@@ -1,4 +1,4 @@
-"""The training draws with Debian's fonts; where they are not installed, its tests say so and are skipped."""
+"""The training draws with Debian's and npm's fonts; where they are not installed, its tests say so and are skipped."""
 
 import pytest
 

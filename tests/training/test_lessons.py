@@ -94,6 +94,29 @@ def test_a_batch_gives_the_loss_that_transformers_gives(
     assert values["said"].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
+def test_what_was_said_rightly_before_is_held_and_nothing_else(
+    tokens: PreTrainedTokenizerBase, lessons: tuple[list[list[Turn]], batches.Lessons]
+) -> None:
+    batch, device = lessons[1], torch.device("cpu")
+    (before, aids), (now, _) = (export.begin(tokens, 1, None, from_demo=True) for _ in range(2))
+    heads = pointing.Pointing(now.model.language_model)
+    with torch.no_grad():
+        loss, values = answer.judge(now, aids, heads, batch, device, before, hold=3.0)
+        free, _ = answer.judge(now, aids, heads, batch, device)
+        assert values["held"].item() == pytest.approx(0, abs=1e-6)
+        assert loss.item() == pytest.approx(free.item(), abs=1e-5)
+        now.model.language_model.layers[-1].mlp.down_proj.weight.mul_(0.5)
+        loss, values = answer.judge(now, aids, heads, batch, device, before, hold=3.0)
+        free, _ = answer.judge(now, aids, heads, batch, device)
+        assert values["held"].item() > 1e-4
+        assert loss.item() == pytest.approx((free + 3 * values["held"]).item(), rel=1e-4)
+        before.model.language_model.norm.weight.zero_()  # it says everything alike, and nothing rightly
+        wrong = batch.ids[:, 1:][batch.answers[:, 1:]] != 0
+        assert wrong.all()
+        _, values = answer.judge(now, aids, heads, batch, device, before, hold=3.0)
+        assert values["held"].item() == 0
+
+
 def test_a_quote_points_at_the_character_it_quotes(
     tokens: PreTrainedTokenizerBase, lessons: tuple[list[list[Turn]], batches.Lessons]
 ) -> None:
