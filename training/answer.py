@@ -173,7 +173,7 @@ def judge(
     before: Qwen3VLForConditionalGeneration | None = None,
     hold: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of a batch, and what it is made of; `hold` times how far what `before` says rightly is said otherwise."""
+    """The loss of a batch, and what it is made of: `hold` times how far it is from what `before` says rightly, too."""
     seen = model.see(network.model.visual, batch.prints.pixels.to(device))
     logits = say(network, seen, batch, device)
     wanted = batch.answers.to(device)[:, 1:]
