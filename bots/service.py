@@ -90,21 +90,22 @@ async def _keep_running(
 ) -> OperatorError:
     """Returns only what the operator has to mend."""
     failures = 0
+    platform = name.rpartition(".")[2]
     while True:
         began = asyncio.get_running_loop().time()
-        house.adapters[name] = "running"
+        house.health.starts(platform)
         try:
             await importlib.import_module(name).run(settings[name], house)
             log.warning("%s ended", name)
         except OperatorError as error:
-            log.error("%s: %s", name, error)
-            house.adapters[name] = str(error)
+            house.health.down(platform, str(error))
             return error
         except BotError as error:
             log.error("%s is started again: %s", name, error)
+            house.health.failed(platform, str(error))
         except Exception:
             log.exception("%s failed and is started again", name)
-        house.adapters[name] = "failed, is started again"
+            house.health.failed(platform, "It failed and is started again; the log says why.")
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0
         await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])

@@ -78,6 +78,12 @@ class _Service(Collector):
             answers.add_metric([door, ending], count)
         yield questions
         yield answers
+        platform_up = GaugeMetricFamily(
+            "platform_up", "Whether a platform works (1) or is down (0)", labels=["platform"]
+        )
+        for name, state in self._operation.health.platforms.items():
+            platform_up.add_metric([name], float(state.up))
+        yield platform_up
         yield GaugeMetricFamily(
             "troubles_recent", "Warnings and errors kept for /admin", len(self._operation.troubles.latest)
         )

@@ -3,11 +3,12 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import psutil
 
+from bots.health import Health
 from core.tally import Tally
 
 MEGABYTE = 1024 * 1024
@@ -47,11 +48,11 @@ class Troubles(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`figures` are the engine's numbers; `adapters` says of each how it is."""
+    """`figures` are the engine's numbers; `health` says what works."""
 
     tally: Tally
     figures: Callable[[], object] | None = None
-    adapters: Mapping[str, str] = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
     troubles: Troubles = field(default_factory=Troubles)
 
     def engine(self) -> dict[str, float]:

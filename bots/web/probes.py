@@ -18,12 +18,17 @@ async def alive() -> Response:
 
 @router.get("/readyz")
 async def ready(request: Request) -> Response:
-    """The model is loaded (we are not started before it is), and the database can be written."""
+    """Say whether questions can be answered: the model is loaded, and the database can be written.
+
+    A platform that is down is a line of the body, so that it does not take the page out of a balancer.
+    """
     try:
         await request.app.state.desk.store.check()
     except BotError as error:
         return problem(request.headers, 503, error)
-    return PlainTextResponse("ok\n")
+    platforms = request.app.state.operation.health.platforms
+    down = [f"{name} is down: {state.reason}\n" for name, state in platforms.items() if not state.up]
+    return PlainTextResponse("".join(["ok\n", *down]))
 
 
 @router.get("/metrics")

@@ -22,7 +22,7 @@ PATIENCE_S = 3  # for answers to requests that are nearly done when the service 
 
 async def serve(config: Config, house: House, ready: Callable[[str], None] | None) -> None:
     desk = Desk(house.assistant, house.store, house.images)
-    operation = Operation(house.assistant.tally, house.figures, house.adapters)
+    operation = Operation(house.assistant.tally, house.figures, house.health)
     app = make_app(config, desk, house.images, operation, house.guests)
     settings = uvicorn.Config(
         app, http=patient_protocol(config.body_timeout), log_config=None, access_log=False, lifespan="off", ws="none",
@@ -35,6 +35,7 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
         pulse = asyncio.create_task(app.state.metrics.feel_pulse())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
+            house.health.worked("web")
             address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
             log.info("the page is at %s", address)
             if ready is not None:

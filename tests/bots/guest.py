@@ -10,6 +10,7 @@ from typing import Protocol
 import httpx
 
 from bots import web
+from bots.health import Health
 from bots.house import House
 from core.assistant import Assistant
 from core.engine.engine import Engine
@@ -86,7 +87,9 @@ async def opened(engine: Engine, folder: Path, images: ImagesConfig, door: str) 
     """With ratings on, without quotas, and with the page on a free port."""
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
     assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
-    house = House(assistant, store, images, engine.figures, adapters={f"bots.{door}": "running"})
+    health = Health()
+    health.worked(door)
+    house = House(assistant, store, images, engine.figures, health=health)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(web.run(web.Config(port=0), house, listening.set_result))
     try:

@@ -133,11 +133,14 @@ async def test_an_adapter_that_fails_is_started_again_until_its_operator_has_to_
     caplog.set_level(logging.ERROR)
     house, store = await house_in(tmp_path)
     name = clumsy.__name__
+    config = clumsy.Config()
     try:
-        reason = await _keep_running(name, Settings({name: clumsy.Config()}), house, pauses_s=(0, 0.001))
+        reason = await _keep_running(name, Settings({name: config}), house, pauses_s=(0, 0.001))
     finally:
         await store.close()
-    assert house.adapters["starts"] == "xxxx"
-    assert house.adapters[name] == str(reason) == "Mend the token in [bots.clumsy]."
+    assert config.starts == 4
+    state = house.health.platforms["clumsy"]
+    assert not state.up
+    assert state.reason == str(reason) == "Mend the token in [bots.clumsy]."
     assert caplog.text.count("RuntimeError: a bug") == 2
     assert "is started again: The disk is full." in caplog.text

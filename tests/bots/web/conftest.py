@@ -13,6 +13,7 @@ import httpx
 import pytest
 from PIL import Image as PilImage
 
+from bots.health import Health
 from bots.house import House
 from bots.web.config import Config
 from bots.web.server import serve
@@ -47,6 +48,7 @@ class Web:
     client: httpx.AsyncClient
     store: Store
     assistant: Assistant
+    health: Health
 
     async def ask(self, query: str = "What is it?", *colours: str, **fields: Any) -> httpx.Response:
         headers = {"Idempotency-Key": fields.pop("key")} if "key" in fields else {}
@@ -80,14 +82,15 @@ async def service(
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = Config.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task: asyncio.Future[None] = asyncio.ensure_future(serve(config, House(assistant, store), address.set_result))
+    house = House(assistant, store)
+    task: asyncio.Future[None] = asyncio.ensure_future(serve(config, house, address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]
     try:
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
         async with httpx.AsyncClient(base_url=address.result(), timeout=20, trust_env=False) as client:
-            yield Web(address.result(), client, store, assistant)
+            yield Web(address.result(), client, store, assistant, house.health)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

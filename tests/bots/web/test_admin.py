@@ -30,3 +30,15 @@ async def test_metrics_count_questions_and_answers_by_door(tmp_path: Path) -> No
         metrics = (await web.client.get("/metrics")).text
         assert 'questions_total{door="web"} 1.0' in metrics
         assert 'answers_total{door="web",ending="done"} 1.0' in metrics
+
+
+async def test_a_platform_that_is_down_is_seen_everywhere_and_does_not_make_the_service_unready(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine()) as web:
+        web.health.down("telegram", "Telegram does not accept the token.")
+        ready = await web.client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.text == "ok\ntelegram is down: Telegram does not accept the token.\n"
+        metrics = (await web.client.get("/metrics")).text
+        assert 'platform_up{platform="telegram"} 0.0' in metrics
+        assert 'platform_up{platform="web"} 1.0' in metrics
+        assert "<td>down for 0 min: Telegram does not accept the token.</td>" in (await web.client.get("/admin")).text

@@ -1,0 +1,59 @@
+"""What works right now, told by whoever knows it: each platform of itself.
+
+The probes, the metrics and the operator's page read it. Nothing here holds a secret or a person's words.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+DOWN_AFTER_SECONDS = 300.0  # a shorter outage is a platform's everyday life
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformState:
+    """Whether a platform's messages are received and answered; `reason` is a sentence for the operator."""
+
+    up: bool
+    reason: str = ""
+    since: float = 0.0  # seconds since 1970
+
+
+class Health:
+    """The state of every platform that the config enables, by its name: telegram, slack, web."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.platforms: dict[str, PlatformState] = {}
+        self._clock = clock
+        self._failing_since: dict[str, float] = {}  # by `clock`
+
+    def starts(self, platform: str) -> None:
+        """Note that the platform is being started; it counts as up until it turns out otherwise."""
+        self.platforms.setdefault(platform, PlatformState(up=True, since=time.time()))
+
+    def worked(self, platform: str) -> None:
+        """Note that the platform has just done what it was asked; it is up."""
+        self._failing_since.pop(platform, None)
+        before = self.platforms.get(platform)
+        if before is None or not before.up:
+            self.platforms[platform] = PlatformState(up=True, since=time.time())
+        if before is not None and not before.up:
+            log.warning("%s works again", platform)
+
+    def failed(self, platform: str, reason: str) -> None:
+        """Note a failure that will be tried again. The platform is down when nothing else came for five minutes."""
+        now = self._clock()
+        failing_since = self._failing_since.setdefault(platform, now)
+        if now - failing_since >= DOWN_AFTER_SECONDS:
+            self.down(platform, reason)
+
+    def down(self, platform: str, reason: str) -> None:
+        """Mark the platform as down. The log says so once, until it works again."""
+        before = self.platforms.get(platform)
+        if before is None or before.up:
+            log.error("%s is down: %s", platform, reason)
+            self.platforms[platform] = PlatformState(up=False, reason=reason, since=time.time())
+        else:
+            self.platforms[platform] = PlatformState(up=False, reason=reason, since=before.since)
