@@ -53,7 +53,9 @@ class Vision:
         """Yields after each slice how many patches it was worth; returns (1 + deepstack, image tokens, hidden)."""
         visual = self._visual
         with Pillow.open(io.BytesIO(data)) as picture:
-            pixels = self._processor(images=[np.asarray(picture.convert("RGB"))], return_tensors="pt")
+            array = np.asarray(picture.convert("RGB"))  # (height, width, 3)
+        # Said, not guessed: the processor takes a picture 1, 3 or 4 pixels high for one whose channels come first.
+        pixels = self._processor(images=[array], return_tensors="pt", input_data_format="channels_last")
         grid = pixels["image_grid_thw"]  # (1, 3)
         hidden = visual.patch_embed(pixels["pixel_values"])  # (patches, hidden)
         indices, weights = get_vision_interpolation_indices_and_weights(

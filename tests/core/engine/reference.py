@@ -35,7 +35,7 @@ class Reference:
         )
         inputs = {}
         if pictures:
-            processed = self.processor(images=pictures, return_tensors="pt")
+            processed = self.processor(images=pictures, return_tensors="pt", input_data_format="channels_last")
             inputs = {"pixel_values": processed["pixel_values"], "image_grid_thw": processed["image_grid_thw"]}
             parts = text.split("<|image_pad|>")
             tokens = (inputs["image_grid_thw"].prod(-1) // self.processor.merge_size**2).tolist()
