@@ -2,12 +2,15 @@
 
 import json
 import logging
+import time
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from core import trace
 
+MINUTE_SECONDS = 60.0
 OURS = ("bots", "core", "storage")
 
 
@@ -48,3 +51,45 @@ class _Json(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+class OnceAMinute(logging.Filter):
+    """Lets the same line of some loggers through once a minute, so that nobody outside can fill the log.
+
+    Lines are the same when they come of one message, or of one place that raised. The next one says how many were left
+    out.
+    """
+
+    def __init__(self, *loggers: str, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._loggers = [logging.getLogger(name) for name in loggers]
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when, and how many were left out since
+
+    def __enter__(self) -> "OnceAMinute":
+        for logger in self._loggers:
+            logger.addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for logger in self._loggers:
+            logger.removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, line = self._clock(), (str(record.msg).partition("\n")[0], _origin(record))
+        when, left_out = self._said.get(line, (now - MINUTE_SECONDS, 0))
+        if now - when < MINUTE_SECONDS:
+            self._said[line] = when, left_out + 1
+            return False
+        self._said[line] = now, 0
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this before)", ()
+        return True
+
+
+def _origin(record: logging.LogRecord) -> str:
+    """Where the line's exception was raised; empty without one."""
+    traceback = record.exc_info[2] if record.exc_info else None
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else ""

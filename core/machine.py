@@ -1,6 +1,7 @@
 """What this machine lets us use, or the container that this is: a container's limits are files of its cgroup (v2)."""
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def cores(cgroup: Path = CGROUP) -> int:
         case [quota, period]:  # microseconds of all cores together within so many of the clock
             found = min(found, quota // period)
     return max(1, found)
+
+
+def descriptors() -> int:
+    """Let this process open as many files and connections as it may; return how many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def _numbers(file: Path) -> list[int]:

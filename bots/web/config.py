@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from bots.web.address import network_of
+
 MEGABYTE = 1024 * 1024
 
 
@@ -23,7 +25,18 @@ class Config(BaseModel, extra="forbid", frozen=True):
     upload_mb: int = Field(64, ge=1, le=1024, description="Largest request in megabytes, all its pictures together.")
     pictures: int = Field(8, ge=1, le=100, description="Most pictures in one question.")
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
+    connections: int = Field(1000, ge=10, description="Most connections at the same time.")
+    connections_per_address: int = Field(100, ge=1, description="Most of them from one address.")
+    trusted_proxies: Annotated[
+        list[str],
+        Field(description="Addresses or networks of your proxies: what they say about who asks is believed."),
+    ] = []
     body_timeout: float = Field(20.0, gt=0, description="Seconds a request may stand still before it is given up.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: list[str]) -> list[str]:
+        return [network_of(proxy) for proxy in proxies]
 
     @field_validator("token")
     @classmethod

@@ -3,8 +3,8 @@
 Plain ASGI, so that a refusal costs nothing: no route is looked up and no byte of the body is read.
 """
 
-import asyncio
 import ipaddress
+import logging
 import socket
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -13,12 +13,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bots.web.body import pieces, receive_metered
 from bots.web.config import Config
-from bots.web.problem import BodyTooSlow, problem
+from bots.web.problem import problem
 from bots.web.session import Door
 from bots.web.throttle import Throttle
 from core.errors import BotError, NotAllowed, TooLarge
 
+log = logging.getLogger(__name__)
 OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and what the login page shows: /static
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = {
@@ -37,7 +39,6 @@ UNKNOWN_HOST = BotError("This name is not known here. Whoever runs the service c
 FOREIGN_PAGE = NotAllowed("Another web page sent this request, which is not allowed.")
 NO_TOKEN = NotAllowed("Please give the token: as 'Authorization: Bearer …', or at /login.")
 TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
-SLOWEST = 16 * 1024  # bytes a second that an upload must make on the whole
 
 
 class Guard:
@@ -66,13 +67,17 @@ class Guard:
                 for name, value in SECURITY_HEADERS.items():
                     outgoing.setdefault(name, value)
                 outgoing.setdefault("Cache-Control", "no-store")
-            await send(message)
+            for piece in pieces(message):
+                await send(piece)
 
+        if "x-forwarded-for" in headers and not self._config.trusted_proxies:
+            log.warning("X-Forwarded-For is not believed: name your proxy in trusted_proxies of [bots.web]")
         refusal = self._refuse(scope, headers)
         if refusal is not None:
             await refusal(scope, receive, send_safely)
             return
-        await self._app(scope, self._metered(receive), send_safely)
+        metered = receive_metered(receive, self._config.body_timeout, self._config.upload_bytes, self._too_much)
+        await self._app(scope, metered, send_safely)
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         if not self._known_host(headers.get("host", "")):
@@ -133,30 +138,3 @@ class Guard:
         refusal = problem(headers, 401, NO_TOKEN)
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal
-
-    def _metered(self, receive: Receive) -> Receive:
-        """`receive` that counts what comes and does not wait for ever. Raises `TooLarge` and `BodyTooSlow`."""
-        loop = asyncio.get_running_loop()
-        start, received, complete = loop.time(), 0, False
-
-        async def receive_metered() -> Message:
-            nonlocal received, complete
-            if (
-                complete
-            ):  # only a disconnect can follow, and a reader of an answer may wait for that as long as it likes
-                return await receive()
-            patience = self._config.body_timeout
-            left = start + patience + received / SLOWEST - loop.time()
-            try:
-                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the message.
-                async with asyncio.timeout(max(0.0, min(patience, left))):
-                    message = await receive()
-            except TimeoutError:
-                raise BodyTooSlow("The upload stood still for too long. Please try again.") from None
-            received += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if received > self._config.upload_bytes:
-                raise self._too_much
-            return message
-
-        return receive_metered

@@ -6,6 +6,9 @@ import socket
 from bots.web.config import Config
 from core.errors import OperatorError
 
+BACKLOG = 1024  # connections that the system keeps for us until they are accepted
+SEND_BUFFER_BYTES = 256 * 1024  # of an answer in the system's memory, for each reader that is slow
+
 
 def listen(config: Config) -> socket.socket:
     """Raises `OperatorError` where the port cannot be had."""
@@ -18,7 +21,9 @@ def listen(config: Config) -> socket.socket:
         raise _cannot_listen(config, error.strerror or str(error)) from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # its connections inherit it
         listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         taken = error.errno == errno.EADDRINUSE

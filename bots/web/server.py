@@ -9,14 +9,24 @@ import uvicorn
 from starlette.types import ASGIApp, Message
 
 from bots.house import House
+from bots.log import OnceAMinute
 from bots.web.app import make_app
 from bots.web.config import Config
+from bots.web.connection import Connection
+from bots.web.connections import Connections, Lost
 from bots.web.desk import Desk
 from bots.web.operation import Operation
-from bots.web.patience import patient_protocol
 from bots.web.port import listen
+from core import machine
 
 log = logging.getLogger(__name__)
+DESCRIPTORS_FOR_CONNECTIONS = 0.75  # of what the process may open; files, decoders and platforms need the rest
+SELDOM = (
+    "bots.web.connections",
+    "bots.web.guard",
+    "uvicorn.error",
+    "asyncio",
+)  # loggers that whoever connects can make write
 PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends
 
 
@@ -25,26 +35,36 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
     operation = Operation(house.assistant.tally, house.figures, house.health)
     app = make_app(config, desk, house.images, operation, house.guests)
     settings = uvicorn.Config(
-        app, http=patient_protocol(config.body_timeout), log_config=None, access_log=False, lifespan="off", ws="none",
-        server_header=False, timeout_graceful_shutdown=PATIENCE_S,
+        app, http=Connection, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
+        timeout_graceful_shutdown=PATIENCE_S, proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=config.trusted_proxies,
     )  # fmt: skip
+    settings.load()
     server = _Server(settings)
-    with operation.troubles, contextlib.closing(listen(config)) as listener:
+
+    def connection(lost: Lost) -> Connection:
+        return Connection(settings, server.server_state, config.body_timeout, lost)
+
+    limit = min(config.connections, int(DESCRIPTORS_FOR_CONNECTIONS * machine.descriptors()))
+    connections = Connections(connection, limit, config.connections_per_address, config.trusted_proxies)
+    with operation.troubles, OnceAMinute(*SELDOM), contextlib.closing(listen(config)) as listener:
         await desk.open()
         await _warm_up(app)
         pulse = asyncio.create_task(app.state.metrics.feel_pulse())
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        serving = asyncio.create_task(server.serve(sockets=[]))  # `connections` accepts for it
         try:
             house.health.worked("web")
             address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
             log.info("the page is at %s", address)
             if ready is not None:
                 ready(address)
-            await asyncio.shield(serving)
+            await connections.serve(listener)
         finally:
+            listener.close()
             await desk.close()
             server.should_exit = True
             await serving
+            connections.abort()
             pulse.cancel()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bots.log import Config, set_up
+from bots.log import Config, OnceAMinute, set_up
 from core import trace
 
 
@@ -61,3 +61,32 @@ def test_the_id_says_nothing_about_the_key() -> None:
     trace.begin("telegram:alice")
     assert "alice" not in trace.current.get()
     trace.current.set("-")
+
+
+def test_a_line_that_comes_again_and_again_is_written_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    now, log = [0.0], logging.getLogger("somebody.noisy")
+    with OnceAMinute("somebody.noisy", clock=lambda: now[0]):
+        for now[0] in (0.0, 1.0, 59.0, 60.0, 61.0):
+            log.warning("Refused: %s", now[0])
+            log.error("Failed.", exc_info=_raised("one place"))
+            log.error("Failed.", exc_info=_raised_elsewhere())
+    log.warning("Refused: %s", "afterwards")
+    assert [record.getMessage() for record in caplog.records] == [
+        *("Refused: 0.0", "Failed.", "Failed."),
+        *("Refused: 60.0 (2 more like this before)", *["Failed. (2 more like this before)"] * 2),
+        "Refused: afterwards",
+    ]
+
+
+def _raised(words: str) -> Exception:
+    try:
+        raise RuntimeError(words)
+    except RuntimeError as error:
+        return error
+
+
+def _raised_elsewhere() -> Exception:
+    try:
+        raise RuntimeError("elsewhere")
+    except RuntimeError as error:
+        return error

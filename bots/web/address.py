@@ -1,0 +1,42 @@
+"""Whose address it is: what limits are kept by, and the proxies that the operator named."""
+
+import ipaddress
+from collections.abc import Sequence
+
+IPV6_PREFIX_BITS = 64  # what one customer is given; the addresses in it cost nothing
+NAME_LENGTH = 100  # characters kept of what is no address
+
+
+def address_of(host: str) -> str:
+    """Return the address that limits are kept by: an IPv4 address, or an IPv6 network of one customer."""
+    try:
+        address = ipaddress.ip_address(unmapped(host))
+    except ValueError:
+        return host[:NAME_LENGTH]
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX_BITS), strict=False))
+
+
+def unmapped(host: str) -> str:
+    """Return an IPv4 address that a socket for both kinds shows as IPv6 (::ffff:192.0.2.1) as what it is."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped) if mapped else host
+
+
+def is_within(host: str, networks: Sequence[str]) -> bool:
+    """Return whether the host is in one of the networks."""
+    try:
+        address = ipaddress.ip_address(unmapped(host))
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def network_of(text: str) -> str:
+    """Return an address or a network as a network. Raises `ValueError`."""
+    return str(ipaddress.ip_network(text, strict=False))

@@ -1,0 +1,51 @@
+"""The bodies of requests and answers: how much and how slowly they may come, and in which pieces they go."""
+
+import asyncio
+from collections.abc import Iterator
+
+from starlette.types import Message, Receive
+
+from bots.web.problem import BodyTooSlow
+from core.errors import TooLarge
+
+SLOWEST_UPLOAD = 16 * 1024  # bytes a second that an upload must make, on the whole
+PIECE_BYTES = 64 * 1024  # of an answer, handed on at a time: not more than that waits for a slow reader
+
+
+def receive_metered(receive: Receive, patience: float, limit: int, too_much: TooLarge) -> Receive:
+    """Return a `receive` that counts what comes and does not wait for ever.
+
+    `patience` is in seconds, `limit` in bytes. It raises `too_much` and `BodyTooSlow`.
+    """
+    loop = asyncio.get_running_loop()
+    start, received, complete = loop.time(), 0, False
+
+    async def receive_next() -> Message:
+        nonlocal received, complete
+        if complete:  # only a disconnect can follow, and a reader of an answer waits for that as long as it likes
+            return await receive()
+        left = start + patience + received / SLOWEST_UPLOAD - loop.time()
+        try:
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the message.
+            async with asyncio.timeout(max(0.0, min(patience, left))):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTooSlow("The upload stood still for too long. Please try again.") from None
+        received += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
+        if received > limit:
+            raise too_much
+        return message
+
+    return receive_next
+
+
+def pieces(message: Message) -> Iterator[Message]:
+    """Yield the message; one with a long body as several, of which each is sent when the one before was read."""
+    body = message.get("body", b"")
+    if len(body) <= PIECE_BYTES:
+        yield message
+        return
+    for start in range(0, len(body), PIECE_BYTES):
+        more = message.get("more_body", False) or start + PIECE_BYTES < len(body)
+        yield {**message, "body": body[start : start + PIECE_BYTES], "more_body": more}
