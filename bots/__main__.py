@@ -99,6 +99,23 @@ def export_feedback(
     _finish(work)
 
 
+@cli.command()
+def expire(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. It also says that the clock is right.")] = False,
+    unanswered: Annotated[
+        bool, typer.Option("--unanswered", help="Also drop questions that old which were never answered.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say what is older than [storage] expire_days by the clock as it is; with --yes, remove it."""
+    from bots.service import expire as expire_old
+
+    async def work() -> None:
+        typer.echo(await expire_old(_settings(config), yes, unanswered), err=True)
+
+    _finish(work)
+
+
 @model_cli.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Hub name of a Qwen3-VL model.")] = "Qwen/Qwen3-VL-2B-Instruct",

@@ -5,8 +5,6 @@ bot's words, and use up the few writes that a group takes.
 """
 
 import re
-import time
-from datetime import datetime
 
 import psutil
 
@@ -50,13 +48,12 @@ async def administer(request: Request, house: House, voice: Voice) -> str:
 
 async def _stats(house: House, voice: Voice) -> str:
     figures = house.figures()
-    midnight = datetime.fromtimestamp(time.time()).replace(hour=0, minute=0, second=0, microsecond=0)
     return voice.say(
         "Answers being written: {running}, waiting: {waiting}\nAnswered today: {answered}\n"
         "Memory: {used} MB used, {free} MB free",
         running=getattr(figures, "running", 0),
         waiting=getattr(figures, "waiting", 0),
-        answered=await house.store.answered_since(midnight.timestamp()),
+        answered=await house.store.answered_today(),
         used=round(psutil.Process().memory_info().rss / MEGABYTE),
         free=round(psutil.virtual_memory().available / MEGABYTE),
     )

@@ -18,7 +18,7 @@ class PlatformState:
 
     up: bool
     reason: str = ""
-    since: float = 0.0  # seconds since 1970
+    since: float = 0.0  # as `time.monotonic` counts
 
 
 class Health:
@@ -26,19 +26,20 @@ class Health:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.platforms: dict[str, PlatformState] = {}
+        self.notices: dict[str, str] = {}  # by what they are about, the clock for example: sentences for the operator
         self._clock = clock
         self._failing_since: dict[str, float] = {}  # by `clock`
 
     def starts(self, platform: str) -> None:
         """Note that the platform is being started; it counts as up until it turns out otherwise."""
-        self.platforms.setdefault(platform, PlatformState(up=True, since=time.time()))
+        self.platforms.setdefault(platform, PlatformState(up=True, since=self._clock()))
 
     def worked(self, platform: str) -> None:
         """Note that the platform has just done what it was asked; it is up."""
         self._failing_since.pop(platform, None)
         before = self.platforms.get(platform)
         if before is None or not before.up:
-            self.platforms[platform] = PlatformState(up=True, since=time.time())
+            self.platforms[platform] = PlatformState(up=True, since=self._clock())
         if before is not None and not before.up:
             log.warning("%s works again", platform)
 
@@ -54,6 +55,19 @@ class Health:
         before = self.platforms.get(platform)
         if before is None or before.up:
             log.error("%s is down: %s", platform, reason)
-            self.platforms[platform] = PlatformState(up=False, reason=reason, since=time.time())
+            self.platforms[platform] = PlatformState(up=False, reason=reason, since=self._clock())
         else:
             self.platforms[platform] = PlatformState(up=False, reason=reason, since=before.since)
+
+    def tell(self, about: str, sentence: str) -> None:
+        """Note what the operator should look at though everybody is answered; empty when there is nothing any more.
+
+        The log says it when it changes.
+        """
+        before = self.notices.pop(about, "")
+        if sentence:
+            self.notices[about] = sentence
+            if not before:
+                log.warning("%s", sentence)
+        elif before:
+            log.warning("the %s is all right again", about)

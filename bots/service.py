@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from bots.config import Settings
+from bots.expiry import keep_expiring
 from bots.house import House
 from bots.log import set_up
-from bots.shelf import Shelf
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, OperatorError
@@ -23,7 +23,6 @@ from core.quota import Quota
 
 log = logging.getLogger(__name__)
 PAUSES_S = (1, 2, 5, 10, 30, 60)
-EXPIRE_EVERY_S = 3600
 
 
 async def serve(settings: Settings) -> None:
@@ -35,7 +34,7 @@ async def serve(settings: Settings) -> None:
     log.info("loading %s", settings["core.engine"].model)
     async with open_house(settings) as house:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
-        expiring = asyncio.create_task(_expire(house.store))
+        expiring = asyncio.create_task(keep_expiring(house.store, house.health))
         try:
             await _run_adapters(settings, house)
         finally:
@@ -78,6 +77,24 @@ async def rated_turns(settings: Settings) -> list[Turn]:
         await store.close()
 
 
+async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
+    """Forget what is old, by the clock as it is, when the operator said `yes`; returns what was or would be done."""
+    from storage.store import Store
+
+    store = await Store.open(settings["storage"])
+    try:
+        conversations, questions = await store.expirable()
+        if yes:
+            return f"{await store.expire_now(unanswered)} conversations expired."
+    finally:
+        await store.close()
+    days, kept = settings["storage"].expire_days, "" if unanswered else "; they are kept"
+    return (
+        f"{store.doubt} Older than {days:g} days by the clock of this machine: {conversations} conversations would be "
+        f"removed with --yes, and {questions} questions were never answered{kept}."
+    ).strip()
+
+
 async def _run_adapters(settings: Settings, house: House) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_keep_running(name, settings, house)) for name in settings.adapters]
@@ -110,18 +127,6 @@ async def _keep_running(
             failures = 0
         await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])
         failures += 1
-
-
-async def _expire(store: Shelf) -> None:
-    while True:
-        try:
-            if removed := await store.expire():
-                log.info("%s conversations expired", removed)
-        except BotError as error:
-            log.warning("nothing could expire: %s", error)
-        except Exception:  # a bug: the next time may go well
-            log.exception("nothing could expire")
-        await asyncio.sleep(EXPIRE_EVERY_S)
 
 
 def _end_on_signals() -> None:

@@ -25,8 +25,8 @@ class Shelf(History, Mailbox, Protocol):
         """Of the turns that `load` gives, in the same order."""
         ...
 
-    async def answered_since(self, moment: float) -> int:
-        """How many questions; `moment` is in seconds since 1970."""
+    async def answered_today(self) -> int:
+        """How many questions, since midnight of this machine's time zone."""
         ...
 
     async def move(self, conversation_id: str, new_id: str) -> bool:
@@ -38,7 +38,16 @@ class Shelf(History, Mailbox, Protocol):
         ...
 
     async def expire(self) -> int:
-        """Forget what nobody wrote in for long; returns how many conversations."""
+        """Forget what nobody wrote in for long, unless the clock is in doubt; returns how many conversations."""
+        ...
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing expires at the moment, as a sentence for the operator; empty when all is well."""
+        ...
+
+    def clock_jumped(self) -> bool:
+        """Whether somebody moved the clock since `expire` looked at it."""
         ...
 
     # Pictures, and the platform's files that they came in

@@ -19,7 +19,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Tally:
-    started: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
     questions: Counter[str] = field(default_factory=Counter)  # by door
     endings: Counter[tuple[str, str]] = field(default_factory=Counter)  # by door and ending, refused ones too
     latest: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))

@@ -1,17 +1,15 @@
 """Who is not answered any more, by an admin's word."""
 
-import time
-
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.tables import blocked
 
 
-async def block(connection: AsyncConnection, person: str) -> bool:
+async def block(connection: AsyncConnection, person: str, now: float) -> bool:
     if await is_blocked(connection, person):
         return False
-    await connection.execute(insert(blocked).values(person=person, created=time.time()))
+    await connection.execute(insert(blocked).values(person=person, created=now))
     return True
 
 
@@ -22,7 +20,7 @@ async def unblock(connection: AsyncConnection, person: str) -> bool:
 async def try_out(connection: AsyncConnection) -> None:
     """Writes and takes back: a statement that changes no row never reaches the disk, not even a full one."""
     nobody = ""
-    await block(connection, nobody)
+    await block(connection, nobody, 0.0)
     await unblock(connection, nobody)
 
 

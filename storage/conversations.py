@@ -1,6 +1,5 @@
 """Conversations as rows: each function is one step inside a transaction that its caller opened."""
 
-import time
 from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -70,13 +69,13 @@ async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
 
 
 async def save(
-    connection: AsyncConnection, conversation_id: str, turn: Turn, key: str, replaces: str | None = None
+    connection: AsyncConnection, conversation_id: str, turn: Turn, key: str, replaces: str | None, now: float
 ) -> None:
     if turn.answer is None:
         raise ValueError("an open turn cannot be saved")
     if (await connection.execute(select(turns.c.id).where(turns.c.key == key))).first():
         return
-    row = await _locked(connection, conversation_id) or await _create(connection, conversation_id)
+    row = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
     chapter, next_number = row.chapter, row.next_number
     picture_ids = []
     for picture in turn.pictures:
@@ -92,20 +91,20 @@ async def save(
         "answer": storable(turn.answer.text),
         "ending": turn.answer.ending.value,
         "figures": asdict(turn.answer.figures),
-        "created": time.time(),
+        "created": now,
     }
     turn_id = (await connection.execute(insert(turns).values(values).returning(turns.c.id))).scalar_one()
     for place, picture_id in enumerate(picture_ids):
         await connection.execute(insert(turn_pictures).values(turn_id=turn_id, place=place, picture_id=picture_id))
     await pictures.asked(connection, picture_ids)
     title = row.title or storable(" ".join(turn.text.split())[:TITLE_LENGTH])
-    await _touch(connection, conversation_id, next_number=next_number, title=title)
+    await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 
 
-async def add_picture(connection: AsyncConnection, conversation_id: str, image: Image) -> int:
-    row = await _locked(connection, conversation_id) or await _create(connection, conversation_id)
+async def add_picture(connection: AsyncConnection, conversation_id: str, image: Image, now: float) -> int:
+    row = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
     number = await pictures.wait(connection, conversation_id, row.chapter, image, row.next_number)
-    await _touch(connection, conversation_id, next_number=max(row.next_number, number + 1))
+    await _touch(connection, conversation_id, now, next_number=max(row.next_number, number + 1))
     return number
 
 
@@ -121,8 +120,8 @@ async def withdraw_picture(connection: AsyncConnection, conversation_id: str, nu
     return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)
 
 
-async def begin(connection: AsyncConnection, conversation_id: str) -> None:
-    values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": time.time()}
+async def begin(connection: AsyncConnection, conversation_id: str, now: float) -> None:
+    values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": now}
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
 
 
@@ -151,7 +150,7 @@ async def every_id(connection: AsyncConnection) -> list[str]:
 
 
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
-    """Without those to which somebody has just come back."""
+    """Without those in which a question waits for its answer, however long."""
     return list((await connection.execute(select(conversations.c.id).where(_older(moment)))).scalars())
 
 
@@ -193,15 +192,14 @@ async def _locked(connection: AsyncConnection, conversation_id: str) -> Any:
     return (await connection.execute(query)).first()
 
 
-async def _create(connection: AsyncConnection, conversation_id: str) -> Any:
-    now = time.time()
+async def _create(connection: AsyncConnection, conversation_id: str, now: float) -> Any:
     values = {"id": conversation_id, "title": "", "chapter": 0, "next_number": 1, "created": now, "updated": now}
     return (await connection.execute(insert(conversations).values(values).returning(conversations))).one()
 
 
-async def _touch(connection: AsyncConnection, conversation_id: str, **values: Any) -> None:
+async def _touch(connection: AsyncConnection, conversation_id: str, now: float, **values: Any) -> None:
     where = conversations.c.id == conversation_id
-    await connection.execute(update(conversations).where(where).values(updated=time.time(), **values))
+    await connection.execute(update(conversations).where(where).values(updated=now, **values))
 
 
 async def _position(connection: AsyncConnection, conversation_id: str, chapter: int, replaces: str | None) -> int:
@@ -223,7 +221,7 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
 
 
 def _older(moment: float) -> ColumnElement[bool]:
-    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None), messages.c.created >= moment)
+    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
     return and_(conversations.c.updated < moment, conversations.c.id.not_in(asking))
 
 

@@ -1,10 +1,9 @@
 """The inbox as rows: each function is one step inside a transaction that its caller opened."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import Message
@@ -12,12 +11,18 @@ from storage.tables import deliveries, messages
 
 
 async def put(
-    connection: AsyncConnection, adapter: str, key: str, conversation_id: str, payload: str, group: str | None
+    connection: AsyncConnection,
+    adapter: str,
+    key: str,
+    conversation_id: str,
+    payload: str,
+    group: str | None,
+    now: float,
 ) -> Message | None:
     if (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first():
         return None
     values = {"adapter": adapter, "key": key, "conversation_id": conversation_id, "payload": payload, "album": group}
-    statement = insert(messages).values(created=time.time(), **values).returning(messages)
+    statement = insert(messages).values(created=now, **values).returning(messages)
     return _message((await connection.execute(statement)).one(), ())
 
 
@@ -35,12 +40,12 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
         await connection.execute(insert(deliveries).values(message_id=message_id, place=place, sent=platform_id))
 
 
-async def finish(connection: AsyncConnection, message_ids: Sequence[int]) -> None:
+async def finish(connection: AsyncConnection, message_ids: Sequence[int], now: float) -> None:
     where = messages.c.id.in_(message_ids)
-    await connection.execute(update(messages).where(where).values(finished=time.time(), payload=None))
+    await connection.execute(update(messages).where(where).values(finished=now, payload=None))
 
 
-async def forget(connection: AsyncConnection, conversation_id: str, key: str | None) -> tuple[str, ...]:
+async def forget(connection: AsyncConnection, conversation_id: str, key: str | None, now: float) -> tuple[str, ...]:
     """Whatever was written down for the conversation is dropped and will not be taken up by another start.
 
     Where a message `key` asks for it, all before that one, which takes over what was sent for them: what came later
@@ -58,7 +63,7 @@ async def forget(connection: AsyncConnection, conversation_id: str, key: str | N
             sent += await _sent(connection, dropped)
             await record_sent(connection, dropped, ())
         await record_sent(connection, order, sent)
-    await finish(connection, list(found.values()))
+    await finish(connection, list(found.values()), now)
     return sent
 
 
@@ -76,8 +81,20 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
 
 
 async def expire(connection: AsyncConnection, moment: float) -> None:
-    """Also what nobody took up, because its adapter was switched off."""
-    await connection.execute(delete(messages).where(messages.c.created < moment))
+    """What is not finished stays, however old: it was acknowledged, and is not answered yet."""
+    await connection.execute(delete(messages).where(messages.c.created < moment, messages.c.finished.is_not(None)))
+
+
+async def expire_unanswered(connection: AsyncConnection, moment: float) -> int:
+    """Questions that nobody took up any more, because their platform was switched off; returns how many."""
+    old = delete(messages).where(messages.c.created < moment, messages.c.finished.is_(None))
+    return (await connection.execute(old)).rowcount
+
+
+async def unanswered(connection: AsyncConnection, moment: float) -> int:
+    """How many questions from before `moment` are not finished."""
+    old = select(func.count()).select_from(messages).where(messages.c.created < moment, messages.c.finished.is_(None))
+    return int((await connection.execute(old)).scalar_one())
 
 
 async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
-import time
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Protocol, Self
 
 from pydantic import BaseModel, Field
@@ -11,9 +11,8 @@ from core.conversation import Conversation, Image, Summary, Turn
 from core.errors import NotAllowed, NotFound
 from core.inbox import Message
 from storage import blocks, conversations, files, messages, pictures
+from storage.clock import DAY, Clock
 from storage.database import Database
-
-DAY = 24 * 60 * 60  # seconds
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -43,16 +42,23 @@ class Computed(Protocol):
 class Store:
     """Implements `core.assistant.History` and `core.inbox.Mailbox`. A method raises `StoreDown` when the disk fails."""
 
-    def __init__(self, database: Database, expire_days: float = 30, ratings: bool = False) -> None:
-        self.ratings = ratings  # whether answers may be rated
+    def __init__(self, database: Database, config: Config, clock: Clock) -> None:
+        self.ratings = config.ratings  # whether answers may be rated
         self.computed: Computed | None = None
         self._database = database
-        self._expire_days = expire_days
+        self._expire_days = config.expire_days
+        self._clock = clock
 
     @classmethod
-    async def open(cls, config: Config) -> Self:
+    async def open(cls, config: Config, clock: Clock | None = None) -> Self:
         """Makes the database or brings it up to date. Raises `OperatorError`."""
-        return cls(await Database.open(config.url), config.expire_days, config.ratings)
+        store = cls(await Database.open(config.url), config, clock or Clock())
+        try:
+            await store._database.read(store._clock.start)
+        except BaseException:
+            await store.close()
+            raise
+        return store
 
     async def close(self) -> None:
         await self._database.close()
@@ -71,7 +77,8 @@ class Store:
         return await self._database.read(conversations.answered, key)
 
     async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
-        await self._database.write(conversations.save, conversation_id, turn, key, replaces)
+        now = self._clock.now()
+        await self._database.write(conversations.save, conversation_id, turn, key, replaces, now)
 
     async def last_key(self, conversation_id: str) -> str | None:
         return await self._database.read(conversations.last_key, conversation_id)
@@ -91,12 +98,14 @@ class Store:
         """Those whose id begins with `prefix`, newest first."""
         return await self._database.read(conversations.summaries, prefix, limit)
 
-    async def answered_since(self, moment: float) -> int:
-        """How many questions that are not forgotten; `moment` is in seconds since 1970."""
-        return await self._database.read(conversations.answered_since, moment)
+    async def answered_today(self) -> int:
+        """How many questions that are not forgotten, since midnight of this machine's time zone."""
+        now = datetime.fromtimestamp(self._clock.certain())
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return await self._database.read(conversations.answered_since, midnight.timestamp())
 
     async def begin(self, conversation_id: str) -> None:
-        await self._database.write(conversations.begin, conversation_id)
+        await self._database.write(conversations.begin, conversation_id, self._clock.now())
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
         """The conversation, its messages' payloads and every picture that nobody else uses, overwritten on the disk.
@@ -104,7 +113,7 @@ class Store:
         `key` is of the message that asked for it. That one stays to be answered, and takes over what was posted for
         the others that nobody answers any more: returned are the platform's ids of all that.
         """
-        sent, image_ids = await self._database.write(_forget, conversation_id, key)
+        sent, image_ids = await self._database.write(_forget, conversation_id, key, self._clock.now())
         self._gone(conversation_id, image_ids)
         await self._database.tidy()
         return sent
@@ -116,19 +125,44 @@ class Store:
             self._gone(conversation_id, ())
         return moved
 
-    async def expire(self, now: float | None = None) -> int:
+    async def expire(self) -> int:
         """Forget conversations and message keys older than `expire_days`; returns how many conversations.
 
-        With them goes whatever was computed of anything that is not here.
+        Nothing that waits for its answer, and nothing at all while the clock is in doubt. With them goes whatever was
+        computed of anything that is not here.
         """
-        expired = await self._expire(now) if self._expire_days else 0
+        await self._database.write(self._clock.look)
+        expired = await self._expire() if self._expire_days and not self._clock.reading.doubtful else 0
         if self.computed:
             self.computed.keep_only(*await self._database.read(_known))
         return expired
 
-    async def _expire(self, now: float | None) -> int:
-        moment = (time.time() if now is None else now) - self._expire_days * DAY
-        expired = 0
+    async def expire_now(self, unanswered: bool = False) -> int:
+        """As `expire`, by the clock as it is: the operator says so. With `unanswered`, questions that old go, too."""
+        await self._database.write(self._clock.believe)
+        if unanswered and self._expire_days:
+            await self._database.write(messages.expire_unanswered, self._oldest())
+        return await self.expire()
+
+    async def expirable(self) -> tuple[int, int]:
+        """How many conversations would expire by the clock as it is, and how many unanswered questions are that old."""
+        if not self._expire_days:
+            return 0, 0
+        moment = self._clock.said() - self._expire_days * DAY
+        found = await self._database.read(conversations.older_than, moment)
+        return len(found), await self._database.read(messages.unanswered, moment)
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing expires at the moment, as a sentence for the operator; empty when all is well."""
+        return str(self._clock.reading)
+
+    def clock_jumped(self) -> bool:
+        """Whether somebody moved the clock since `expire` looked at it."""
+        return self._clock.jumped()
+
+    async def _expire(self) -> int:
+        moment, expired = self._oldest(), 0
         for conversation_id in await self._database.read(conversations.older_than, moment):
             image_ids = await self._database.write(_forget_old, conversation_id, moment)
             if image_ids is not None:
@@ -139,10 +173,13 @@ class Store:
             await self._database.tidy()
         return expired
 
+    def _oldest(self) -> float:
+        return self._clock.certain() - self._expire_days * DAY
+
     # Pictures
 
     async def add_picture(self, conversation_id: str, image: Image) -> int:
-        return await self._database.write(conversations.add_picture, conversation_id, image)
+        return await self._database.write(conversations.add_picture, conversation_id, image, self._clock.now())
 
     async def picture(self, image_id: str) -> Image:
         """With `original`, if that was kept. Raises `NotFound`."""
@@ -200,7 +237,7 @@ class Store:
 
     async def block(self, person: str) -> bool:
         """`person` is a platform's id of somebody; False when they were blocked before."""
-        return await self._database.write(blocks.block, person)
+        return await self._database.write(blocks.block, person, self._clock.now())
 
     async def unblock(self, person: str) -> bool:
         """False when they were not blocked."""
@@ -214,7 +251,8 @@ class Store:
     async def put(
         self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
     ) -> Message | None:
-        return await self._database.note(messages.put, adapter, key, conversation_id, payload, group)
+        now = self._clock.now()
+        return await self._database.note(messages.put, adapter, key, conversation_id, payload, group, now)
 
     async def unfinished(self, adapter: str) -> list[Message]:
         return await self._database.read(messages.unfinished, adapter)
@@ -223,7 +261,7 @@ class Store:
         await self._database.write(messages.record_sent, message_id, sent)
 
     async def finish(self, message_ids: Sequence[int]) -> None:
-        await self._database.write(messages.finish, message_ids)
+        await self._database.write(messages.finish, message_ids, self._clock.now())
 
     async def _removed(self, image_ids: Collection[str] | None) -> bool:
         if image_ids is None:
@@ -242,18 +280,18 @@ async def _known(connection: AsyncConnection) -> tuple[Sequence[str], Sequence[s
 
 
 async def _forget(
-    connection: AsyncConnection, conversation_id: str, key: str | None = None
+    connection: AsyncConnection, conversation_id: str, key: str | None, now: float
 ) -> tuple[tuple[str, ...], Collection[str]]:
     image_ids = await conversations.forget(connection, conversation_id)
     await files.forget(connection, conversation_id)
-    return await messages.forget(connection, conversation_id, key), image_ids
+    return await messages.forget(connection, conversation_id, key, now), image_ids
 
 
 async def _forget_old(connection: AsyncConnection, conversation_id: str, moment: float) -> Collection[str] | None:
     """None when somebody came back to it while others were forgotten."""
     if not await conversations.is_older(connection, conversation_id, moment):
         return None
-    _, image_ids = await _forget(connection, conversation_id)
+    _, image_ids = await _forget(connection, conversation_id, None, moment)
     return image_ids
 
 

@@ -124,3 +124,12 @@ blocked = Table(
     Column("person", String(255), primary_key=True),  # the platform's id; those of two platforms are never alike
     Column("created", Float, nullable=False),
 )
+
+clock = Table(
+    "clock",  # one row, see storage.clock
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seen", Float, nullable=False),
+    Column("wall", Float, nullable=False),
+    Column("doubted_from", Float),
+)

@@ -32,7 +32,7 @@ async def admin(request: Request) -> Response:
         bars=_bars(entries),
         longest=max((entry.figures.total_s for entry in entries), default=0.0),
         stages=STAGES,
-        now=time.time(),
+        now=time.monotonic(),
     )
     return response
 

@@ -19,7 +19,7 @@ KEPT = 30
 class Trouble:
     """A warning or an error of the log, without its traceback."""
 
-    when: float  # seconds since 1970
+    when: float  # as `time.monotonic` counts
     level: str
     source: str
     sentence: str
@@ -36,7 +36,7 @@ class Troubles(logging.Handler):
         sentence = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             sentence += f" ({record.exc_info[0].__name__})"
-        self.latest.append(Trouble(record.created, record.levelname, record.name, sentence[:500]))
+        self.latest.append(Trouble(time.monotonic(), record.levelname, record.name, sentence[:500]))
 
     def __enter__(self) -> "Troubles":
         logging.getLogger().addHandler(self)
@@ -65,7 +65,7 @@ class Operation:
 
     @property
     def up_s(self) -> float:
-        return time.time() - self.tally.started
+        return time.monotonic() - self.tally.started
 
     @property
     def memory_mb(self) -> float:

@@ -1,6 +1,5 @@
 """What the service does when a part of it, or nothing of it, can work."""
 
-import asyncio
 import logging
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 
 from bots.config import Settings, load
 from bots.house import House
-from bots.service import _expire, _keep_running, _run_adapters, open_house
+from bots.service import _keep_running, _run_adapters, open_house
 from core.assistant import Assistant
 from core.conversation import Question
 from core.errors import OperatorError
@@ -93,25 +92,6 @@ async def test_a_forgotten_conversation_is_in_no_file_of_the_cache_either(tmp_pa
         await house.assistant.forget("t:invoice")
     kept = sorted(file.name.partition("-")[0] for file in (tmp_path / "cache" / "computed").rglob("*.safetensors*"))
     assert kept == ["picture", "rows"]  # of the product
-
-
-async def test_expiry_goes_on_after_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, store = await house_in(tmp_path)
-    monkeypatch.setattr("bots.service.EXPIRE_EVERY_S", 0.001)
-    tries, enough = 0, asyncio.Event()
-
-    async def expire() -> int:
-        nonlocal tries
-        tries += 1
-        if tries > 2:
-            enough.set()
-        raise RuntimeError("a bug")
-
-    monkeypatch.setattr(store, "expire", expire)
-    task = asyncio.create_task(_expire(store))
-    await asyncio.wait_for(enough.wait(), 10)
-    task.cancel()
-    await store.close()
 
 
 async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_sentence(tmp_path: Path) -> None:

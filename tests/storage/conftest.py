@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from storage.store import Config, Store
+from tests.storage.machine import Machine
 
 
 @pytest.fixture
@@ -12,7 +13,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+async def store(path: Path, machine: Machine) -> AsyncIterator[Store]:
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True), machine.clock())
     yield store
     await store.close()

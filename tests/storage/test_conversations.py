@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.conversation import Answer, Conversation, Ending, Question, Turn
-from storage.store import DAY, Config, Store
+from storage.clock import DAY
+from storage.store import Config, Store
+from tests.storage.machine import Machine
 from tests.storage.things import answer_turn, ask, image, numbers
 
 CAT, DOG, BIRD = image("cat"), image("dog"), image("bird")
@@ -190,7 +192,7 @@ async def test_nothing_of_a_forgotten_conversation_stays_in_the_files(store: Sto
     assert b"secret" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
-async def test_whoever_computed_something_is_told_what_is_gone(store: Store) -> None:
+async def test_whoever_computed_something_is_told_what_is_gone(store: Store, machine: Machine) -> None:
     told: list[tuple[object, list[str]]] = []
 
     class Told:
@@ -215,7 +217,8 @@ async def test_whoever_computed_something_is_told_what_is_gone(store: Store) -> 
     assert await store.move("t:2", "t:3")
     assert await store.expire() == 0
     await store.forget("t:1")
-    assert await store.expire(time.time() + 31 * DAY) == 1
+    machine.passes(31 * DAY)
+    assert await store.expire() == 1
     assert told == [
         (None, []),
         (None, []),
@@ -243,42 +246,47 @@ async def test_conversations_are_listed_newest_first_by_prefix(store: Store) -> 
     assert await store.conversations("web_a%") == []
 
 
-async def test_conversations_expire(store: Store, path: Path) -> None:
+async def test_conversations_expire(store: Store, path: Path, machine: Machine) -> None:
     await ask(store, "t:1", "?", CAT, key="k1")
     message = await store.put("t", "m1", "t:1", "payload")
     assert message is not None
     await store.finish([message.id])
-    now = time.time()
-    assert await store.expire(now + 29 * DAY) == 0
+    machine.passes(29 * DAY)
+    assert await store.expire() == 0
     assert await store.put("t", "m1", "t:1", "again") is None
-    assert await store.expire(now + 31 * DAY) == 1
+    machine.passes(2 * DAY)
+    assert await store.expire() == 1
     assert [rows(path, f"SELECT count(*) FROM {table}") for table in ("conversations", "images", "messages")] == [
         [(0,)]
     ] * 3
 
 
-async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everything(path: Path) -> None:
+async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everything(
+    path: Path, machine: Machine
+) -> None:
     class Returned(Store):
         def _gone(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
             """The first of them is gone; somebody asks in the other, and sends a picture there."""
             back.update({"t:1", "t:2"} - {conversation_id})
             with sqlite3.connect(path) as other:
-                other.execute("UPDATE conversations SET updated = 1e10")
+                other.execute("UPDATE conversations SET updated = ?", (machine.wall_time,))
             other.close()
 
     back: set[str] = set()
-    store = await Returned.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    store = await Returned.open(Config(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
     for conversation_id in ("t:1", "t:2"):
         await ask(store, conversation_id, "?", CAT, key=conversation_id)
-    assert await store.expire(time.time() + 31 * DAY) == 1
+    machine.passes(31 * DAY)
+    assert await store.expire() == 1
     assert {summary.id for summary in await store.conversations()} == back
     await store.close()
 
 
-async def test_with_zero_days_nothing_expires(path: Path) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", expire_days=0))
+async def test_with_zero_days_nothing_expires(path: Path, machine: Machine) -> None:
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", expire_days=0), machine.clock())
     await ask(store, "t:1", "?", CAT, key="k1")
-    assert await store.expire(time.time() + 10_000 * DAY) == 0
+    machine.passes(10_000 * DAY)
+    assert await store.expire() == 0
     assert (await store.load("t:1")).turns
     await store.close()
 

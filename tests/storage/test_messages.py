@@ -1,9 +1,10 @@
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from core.inbox import Message
-from storage.store import DAY, Config, Store
+from storage.clock import DAY
+from storage.store import Config, Store
+from tests.storage.machine import Machine
 from tests.storage.things import ask, image
 
 
@@ -50,13 +51,15 @@ async def test_what_was_said_after_the_order_to_forget_stays_to_be_answered(stor
     assert after.payload == "payload of u3"
 
 
-async def test_a_conversation_does_not_expire_while_somebody_asks_on(store: Store) -> None:
+async def test_a_conversation_does_not_expire_while_a_question_waits_in_it(store: Store, machine: Machine) -> None:
     await ask(store, "t:1", "?", image("cat"), key="k1")
-    between = time.time()
     message = await put(store, "u1", "t:1")
-    assert await store.expire(between + 30 * DAY) == 0
+    machine.passes(31 * DAY)
+    assert await store.expire() == 0
+    assert [message.key for message in await store.unfinished("telegram")] == ["u1"]
     await store.finish([message.id])
-    assert await store.expire(between + 30 * DAY) == 1
+    assert await store.expire() == 1
+    assert await store.put("telegram", "u1", "t:1", "again") is not None
 
 
 async def test_the_turn_of_a_sent_message_is_found_by_the_platforms_id(store: Store) -> None:
@@ -82,9 +85,10 @@ async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Stor
     assert await store.rated() == [replace(turn, rating=1)]
 
 
-async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store) -> None:
+async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store, machine: Machine) -> None:
     message = await put(store, "u1")
-    await store.expire(time.time() + 31 * DAY)
+    machine.passes(31 * DAY)
+    await store.expire_now(unanswered=True)
     await store.record_sent(message.id, ["100"])
     await store.finish([message.id])
     assert await store.put("telegram", "u1", "t:1", "again") is not None

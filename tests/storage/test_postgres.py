@@ -17,8 +17,10 @@ import pytest
 
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
 from core.errors import Busy, OperatorError
-from storage.store import DAY, Config, Store
+from storage.clock import DAY, Clock
+from storage.store import Config, Store
 from tests.ports import free_port
+from tests.storage.machine import Machine
 from tests.storage.things import ask, image, numbers
 
 pytest.importorskip("asyncpg", reason="asyncpg is not installed: the store was not tested on PostgreSQL")
@@ -118,7 +120,7 @@ def _plain(turn: Turn) -> tuple[Picture, ...]:
     return tuple(replace(picture, image=replace(picture.image, original=None)) for picture in turn.pictures)
 
 
-async def test_messages_live_as_on_sqlite(store: Store) -> None:
+async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
     message = await store.put("telegram", "u1", "t:1", "payload", "album")
     assert message is not None
     assert await store.put("telegram", "u1", "t:1", "again") is None
@@ -129,8 +131,25 @@ async def test_messages_live_as_on_sqlite(store: Store) -> None:
     assert await store.turn_of_sent("telegram", "101", "t:1") == turn
     await store.finish([message.id])
     assert await store.unfinished("telegram") == []
-    assert await store.expire(time.time() + 31 * DAY) == 1
+    machine = Machine()
+    replica = await Store.open(Config(url=server), machine.clock())
+    machine.passes(31 * DAY)
+    assert await replica.expire() == 1
+    await replica.close()
     assert await store.put("telegram", "u1", "t:1", "after it expired") is not None
+    await store.expire_now()  # and the time is the database's again
+
+
+async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, server: str) -> None:
+    await ask(store, "t:1", "?", DOG, key="u1")
+    wrong = Clock()
+    wrong._here = lambda: time.time() + 400 * DAY
+    replica = await Store.open(Config(url=server), wrong)
+    assert (await replica.expire(), replica.doubt) == (0, "")
+    await ask(replica, "t:2", "?", DOG, key="u2")
+    await replica.close()
+    for summary in await store.conversations():
+        assert abs(summary.updated.timestamp() - time.time()) < DAY
 
 
 async def test_replicas_take_a_message_once_and_number_pictures_once(store: Store, server: str) -> None:

@@ -1,0 +1,154 @@
+"""What time it is for whatever is dated and expires.
+
+The machine's clock may be wrong: an empty battery, a restored snapshot, a slip of the finger. So the time last seen is
+stored, and a clock that does not fit it is in doubt: nothing expires by it until it has said the same for a day, or the
+operator says that it is right. Time is never set back but by the operator: what is dated by a clock that is behind
+would expire as soon as the clock is right again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.tables import clock, conversations, messages, turns
+
+HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0  # seconds
+DATES = (conversations.c.updated, messages.c.created, turns.c.created)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`seen` is the time that it is at least, `wall` what the clock said; they differ while the clock is in doubt.
+
+    `doubted_from` is what `seen` was when the clock was first found to be ahead.
+    """
+
+    seen: float
+    wall: float
+    doubted_from: float | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        return self.seen != self.wall
+
+    def followed_by(self, wall: float, elapsed: float | None) -> "Reading":
+        """The next reading, `elapsed` seconds later. After a restart that is not known: it may have been a week."""
+        expected = self.seen + (elapsed or 0.0)
+        slack = WEEK if elapsed is None else HOUR
+        if -HOUR <= wall - expected <= slack:
+            return Reading(wall, wall)
+        if wall < expected:
+            return Reading(expected, wall)
+        moved = wall - self.wall - (elapsed or 0.0)
+        same = self.doubted_from is not None and -HOUR <= moved <= slack
+        since = self.doubted_from if same and self.doubted_from is not None else expected
+        return Reading(wall, wall) if expected - since >= DAY else Reading(expected, wall, since)
+
+    def __str__(self) -> str:
+        """What the operator should know; empty when there is no doubt."""
+        if not self.doubtful:
+            return ""
+        said, seen = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment)) for moment in (self.wall, self.seen))
+        if self.wall < self.seen:
+            return (
+                f"The clock says {said} UTC, but it was {seen} before. Nothing expires until it is right, or until "
+                "`bots expire --yes` says that it is."
+            )
+        days = (self.wall - self.seen) / DAY
+        return (
+            f"The clock says {said} UTC, {days:.1f} days later than it should be ({seen}). Nothing expires for a day, "
+            "or until `bots expire --yes` says that the clock is right."
+        )
+
+
+def uptime() -> float:
+    """Seconds that nobody can set, also while the machine sleeps."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+class Clock:
+    """`wall` is in seconds since 1970. Without it PostgreSQL's own clock is read where there is one, so that replicas
+    agree. `start` it before it is used, `look` again now and then."""
+
+    def __init__(self, wall: Callable[[], float] | None = None, elapsed: Callable[[], float] = uptime) -> None:
+        self.reading = Reading(0.0, 0.0)
+        self._wall = wall
+        self._here = wall or time.time
+        self._elapsed = elapsed
+        self._read_at: float | None = None  # by `elapsed`
+        self._read_here = 0.0
+        self._stored: Reading | None = None  # what others would have to change
+
+    def now(self) -> float:
+        """To date something by."""
+        return max(self.reading.seen, self.reading.wall) + self._since()
+
+    def certain(self) -> float:
+        """The time that it is at least."""
+        return self.reading.seen + self._since()
+
+    def said(self) -> float:
+        """What the clock says, right or wrong."""
+        return self.reading.wall + self._since()
+
+    def jumped(self) -> bool:
+        """Whether this machine's clock was moved since it was read."""
+        return abs(self._here() - self._read_here - self._since()) > HOUR
+
+    async def start(self, connection: AsyncConnection) -> None:
+        """Read the clock; nothing is stored."""
+        wall, stored = await self._read_wall(connection), await _stored(connection)
+        if self._read_at is not None and stored == self._stored:
+            self._keep(self.reading.followed_by(wall, self._since()), stored)
+            return
+        known = stored or await _newest(connection) or Reading(wall, wall)
+        self._keep(known.followed_by(wall, None), stored)
+
+    async def look(self, connection: AsyncConnection) -> None:
+        """Read the clock and store what it says. What a wrong clock dated into the future is dated anew."""
+        await self.start(connection)
+        await self._store(connection)
+
+    async def believe(self, connection: AsyncConnection) -> None:
+        """As `look`, but the operator says that the clock is right."""
+        wall = await self._read_wall(connection)
+        self._keep(Reading(wall, wall), None)
+        await self._store(connection)
+
+    def _since(self) -> float:
+        return self._elapsed() - (self._read_at or 0.0)
+
+    def _keep(self, reading: Reading, stored: Reading | None) -> None:
+        self._read_at, self._read_here = self._elapsed(), self._here()
+        self.reading, self._stored = reading, stored
+
+    async def _store(self, connection: AsyncConnection) -> None:
+        reading = self._stored = self.reading
+        await connection.execute(delete(clock))
+        await connection.execute(insert(clock).values(id=1, **asdict(reading)))
+        if not reading.doubtful:
+            for date in DATES:
+                await connection.execute(
+                    update(date.table).where(date > reading.seen + HOUR).values({date: reading.seen})
+                )
+
+    async def _read_wall(self, connection: AsyncConnection) -> float:
+        if self._wall is None and connection.dialect.name == "postgresql":
+            return float((await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one())
+        return self._here()
+
+
+async def _stored(connection: AsyncConnection) -> Reading | None:
+    row = (await connection.execute(select(clock.c.seen, clock.c.wall, clock.c.doubted_from).limit(1))).first()
+    return None if row is None else Reading(*row)
+
+
+async def _newest(connection: AsyncConnection) -> Reading | None:
+    """What a database of an earlier version tells of the time."""
+    dates = [(await connection.execute(select(func.max(date)))).scalar() for date in DATES]
+    newest = max((date for date in dates if date is not None), default=None)
+    return None if newest is None else Reading(newest, newest)

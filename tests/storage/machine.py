@@ -1,0 +1,22 @@
+"""A machine whose clock can be moved, and where time passes when it is told to."""
+
+import time
+
+from storage.clock import Clock
+
+
+class Machine:
+    def __init__(self) -> None:
+        self.wall_time = time.time()  # what its clock says, in seconds since 1970
+        self.uptime = 1000.0
+
+    def passes(self, seconds: float) -> None:
+        self.wall_time += seconds
+        self.uptime += seconds
+
+    def moves_its_clock(self, seconds: float) -> None:
+        self.wall_time += seconds
+
+    def clock(self) -> Clock:
+        """As a process that has just started reads it."""
+        return Clock(lambda: self.wall_time, lambda: self.uptime)

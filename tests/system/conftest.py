@@ -1,0 +1,105 @@
+"""The whole service as a process on a machine that is not well."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.demo import sample
+from tests.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 240.0  # the machine may be busy
+CONFIG = """
+[core.engine]
+model = "demo"
+threads = 1
+cache = "{folder}/cache"
+[storage]
+url = "sqlite+aiosqlite:///{folder}/answers.db"
+[bots.web]
+port = {port}
+"""
+
+
+@dataclass
+class Service:
+    """One process of it; `log` is what it said so far."""
+
+    process: "subprocess.Popen[bytes]"
+    client: httpx.Client
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text("utf-8", "replace")
+
+    def until(self, true: Callable[[], object]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not true():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < end, self.log
+            time.sleep(0.05)
+
+    def ready(self) -> bool:
+        with suppress(httpx.TransportError):
+            return self.client.get("/healthz").status_code == 200
+        return False
+
+    def ask(self, key: str, query: str = "What is the total?", name: str = "invoice") -> httpx.Response:
+        files = {"image": (f"{name}.png", sample(name), "image/png")}
+        headers = {"Idempotency-Key": key}
+        return self.client.post("/api/v1/analyze", data={"query": query}, files=files, headers=headers)
+
+    def end(self) -> None:
+        """Politely, so that all is written down."""
+        self.process.terminate()
+        self.process.wait(START_SECONDS)
+
+    def conversations(self) -> list[str]:
+        return [each["id"] for each in self.client.get("/api/v1/conversations").json()["conversations"]]
+
+
+class Host:
+    """Starts the service in a folder, again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.config = folder / "config.toml"
+        self.config.write_text(CONFIG.format(folder=folder, port=self.port), "utf-8")
+        self.starts = 0
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "bots", *words, "--config", str(self.config)]
+
+    @contextmanager
+    def start(self, environment: Mapping[str, str] = {}, wait: bool = True) -> Iterator[Service]:
+        """Killed with -9 when the block is left."""
+        self.starts += 1
+        log = self.folder / f"log-{self.starts}"
+        with ExitStack() as stack:
+            out = stack.enter_context(log.open("wb"))
+            process = stack.enter_context(
+                subprocess.Popen(
+                    self.command("run"), cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
+                )
+            )
+            stack.callback(process.kill)
+            client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=START_SECONDS, trust_env=False)
+            service = Service(process, stack.enter_context(client), log)
+            if wait:
+                service.until(service.ready)
+            yield service
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
