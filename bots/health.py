@@ -29,6 +29,7 @@ class Health:
         self.notices: dict[str, str] = {}  # by what they are about, the clock for example: sentences for the operator
         self._clock = clock
         self._failing_since: dict[str, float] = {}  # by `clock`
+        self._worked: set[str] = set()
 
     def starts(self, platform: str) -> None:
         """Note that the platform is being started; it counts as up until it turns out otherwise."""
@@ -37,11 +38,16 @@ class Health:
     def worked(self, platform: str) -> None:
         """Note that the platform has just done what it was asked; it is up."""
         self._failing_since.pop(platform, None)
+        self._worked.add(platform)
         before = self.platforms.get(platform)
         if before is None or not before.up:
             self.platforms[platform] = PlatformState(up=True, since=self._clock())
         if before is not None and not before.up:
             log.warning("%s works again", platform)
+
+    def has_worked(self, platform: str) -> bool:
+        """Return whether the platform has worked since the process began: then its token was good."""
+        return platform in self._worked
 
     def failed(self, platform: str, reason: str) -> None:
         """Note a failure that will be tried again. The platform is down when nothing else came for five minutes."""

@@ -4,6 +4,7 @@ The model's thread, which works on many at once, finds it in `core.engine.reques
 """
 
 import hashlib
+import traceback
 from contextvars import ContextVar
 
 current: ContextVar[str] = ContextVar("current", default="-")
@@ -12,3 +13,9 @@ current: ContextVar[str] = ContextVar("current", default="-")
 def begin(key: str) -> None:
     """From here on this task, and what it starts, works on the message `key`. The id says nothing about the person."""
     current.set(hashlib.sha256(key.encode()).hexdigest()[:8])
+
+
+def without_words(error: BaseException) -> str:
+    """Return an exception's type and where it was raised, for the log. Its message may quote what a person wrote."""
+    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    return f"{type(error).__name__}\n{frames}" if frames else type(error).__name__

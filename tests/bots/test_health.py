@@ -53,3 +53,12 @@ def test_a_platform_that_works_again_is_up_and_starts_its_five_minutes_afresh(ca
     assert caplog.messages[1:] == ["telegram works again"]
     health.failed("telegram", "Telegram does not answer.")
     assert health.platforms["telegram"].up
+
+
+def test_a_platform_has_worked_once_it_did_something_and_a_start_alone_is_not_that() -> None:
+    health = Health()
+    health.starts("telegram")
+    assert not health.has_worked("telegram")
+    health.worked("telegram")
+    health.down("telegram", "The token is refused.")
+    assert health.has_worked("telegram")
