@@ -88,11 +88,11 @@ class Desk:
         events_of: Callable[[Request], AsyncGenerator[Event | File]] | None = None,
         refusal: str | None = None,
     ) -> None:
-        """Work off a message; a `refusal` is said instead. Somebody who is blocked gets silence.
+        """Work off a message; a `refusal` is said instead. Who is blocked gets silence, and so do thanks in a group.
 
         Raises `bots.draft.Refused`, and what the inbox should try again.
         """
-        if not message.sent and await self.is_blocked(request.user):
+        if not message.sent and (request.wants_nothing or await self.is_blocked(request.user)):
             return
         running = self._running[message.conversation_id] = _Running()
         try:

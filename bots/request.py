@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bots.extras import Offer, Wishes
 from core.conversation import Image
+from core.small_talk import is_small_talk
 
 COMMANDS = frozenset(
     {"start", "help", "new", "pictures", "remove", "export", "forget", "stop", "retry", "stats", "block", "unblock"}
@@ -12,24 +13,42 @@ COMMANDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. `read` downloads it and raises `BotError`; photos have no `name`."""
+
+    read: Callable[[], Awaitable[bytes]]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """`files` are downloaded when their turn has come; each raises `BotError`. `about` is the platform's id of the
-    bot's message that this one replies to. `person` is who asks, for the quotas: door and id. `admins` are ids alone.
-    `help` is what /help says."""
+    """`files` are downloaded when their turn has come. `about` is the platform's id of the bot's message that this one
+    replies to. `person` is who asks, for the quotas: door and id. `admins` are ids alone. `help` is what /help says.
+
+    `quiet` leaves thanks and laughter alone: among people, and in threads. `notes` are sentences about what stands
+    beside the files and is not looked at: the answer's receipt says them.
+    """
 
     conversation_id: str
     key: str
     person: str
     text: str = ""
     command: str | None = None
-    files: tuple[Callable[[], Awaitable[bytes]], ...] = ()
+    files: tuple[Attachment, ...] = ()
     about: str | None = None
     help: str = ""
+    quiet: bool = False
+    notes: tuple[str, ...] = ()
     stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
     wishes: Wishes = field(default=Wishes())
     offer: Callable[[tuple[Offer, ...]], None] | None = None  # told what else of the answer can be had, before it ends
     admins: frozenset[str] = frozenset()
+
+    @property
+    def wants_nothing(self) -> bool:
+        """Thanks or laughter where an answer would only disturb people."""
+        return self.quiet and not (self.command or self.files) and is_small_talk(self.text)
 
     @property
     def door(self) -> str:

@@ -6,7 +6,7 @@ here may be done again after a crash without anybody noticing.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bots.draft import File
 from bots.extras import CLOSER, MOST_TOKENS, Offer, offers, shown
@@ -15,20 +15,24 @@ from bots.orders import obey, says
 from bots.request import Request
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document
-from core.errors import BadImage, BadQuestion, BotError, Busy, NotAllowed, NotFound, StoreDown
+from core.errors import BadImage, BadQuestion, BotError, Busy, NoPicture, NotAllowed, NotFound, StoreDown
 from core.images import make_image
 from core.receipt import made_room
+from core.small_talk import is_small_talk
 from core.voice import Voice
 
 
 async def respond(request: Request, house: House, voice: Voice) -> AsyncGenerator[Event | File]:
     """Raises `BotError` where asking the same again may help; what it would not help is only said."""
+    response = _Response(request, house, voice, list(request.notes))
     try:
-        async with aclosing(_Response(request, house, voice).events()) as events:
+        async with aclosing(response.events()) as events:
             async for event in events:
                 if request.stopped():
                     house.assistant.stop(request.conversation_id)
                 yield event
+    except NoPicture:
+        yield says(" ".join(response.notes) or voice.explain(_no_picture()))
     except (BadImage, BadQuestion, NotAllowed, NotFound) as error:
         yield says(voice.explain(error))
 
@@ -38,7 +42,7 @@ class _Response:
     request: Request
     house: House
     voice: Voice
-    notes: list[str] = field(default_factory=list)  # what was left out of the pictures
+    notes: list[str]  # what was left out
 
     def events(self) -> AsyncGenerator[Event | File]:
         match self.request.command:
@@ -54,14 +58,16 @@ class _Response:
     async def _ask(self) -> AsyncGenerator[Event | File]:
         request = self.request
         pictures: list[Image] = []
-        if not await self.house.assistant.history.answered(request.key):  # else only its delivery was interrupted
+        answered = await self.house.assistant.history.answered(request.key)  # so only its delivery was interrupted
+        if not answered:
             pictures = await self._look()
-        if turn := await self._turn_about():
+        asks = bool(request.text and (answered or not is_small_talk(request.text)))  # a laugh below a picture does not
+        if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
         if request.stopped():
             await self._keep_for_later(pictures)
             yield Answer("", Ending.STOPPED)
-        elif request.text:
+        elif asks or (request.text and not pictures):
             try:
                 async with aclosing(self._answer(Question(request.text, tuple(pictures)))) as events:
                     async for event in events:
@@ -74,11 +80,7 @@ class _Response:
         elif pictures:
             yield says(" ".join([await self._keep(pictures), *self.notes]))
         else:
-            yield says(
-                self.voice.say(
-                    "Send a picture with your question as its caption, or reply to a picture with a question."
-                )
-            )
+            raise _no_picture()
 
     async def _again(self) -> AsyncGenerator[Event | File]:
         """Answer once more: the last question, or the one whose answer stands in `about`."""
@@ -136,24 +138,32 @@ class _Response:
         return await self.house.store.turn_of_sent(conversation_id.split(":")[0], self.request.about, conversation_id)
 
     async def _look(self) -> list[Image]:
-        """One file that cannot be looked at does not spoil the others."""
+        """One file that cannot be looked at does not spoil the others: it is named."""
         pictures: list[Image] = []
-        errors: list[BotError] = []
-        for index, read in enumerate(self.request.files):
+        errors: list[tuple[int, BadImage | Busy]] = []
+        for index, file in enumerate(self.request.files):
             try:
-                document = await open_document(await read(), self.request.text, self.house.images)
+                document = await open_document(await file.read(), self.request.text, self.house.images)
             except (BadImage, Busy) as error:
-                errors.append(error)
+                errors.append((index, error))
                 continue
             pictures += document.images
             self.notes.append(document.note(self.voice))
             if self.request.made is not None:
                 for image in document.images:
                     await self.request.made(index, image)
+        self.notes = [note for note in self.notes if note] + [self._named(index, error) for index, error in errors]
         if errors and not pictures:
-            raise errors[0]
-        self.notes = [note for note in self.notes if note] + [self.voice.explain(error) for error in errors]
+            raise next((error for _, error in errors if isinstance(error, Busy)), _no_picture())
         return pictures
+
+    def _named(self, index: int, error: BotError) -> str:
+        """What is wrong with one of the files, and with which if there are several."""
+        files, reason = self.request.files, self.voice.explain(error)
+        if len(files) == 1:
+            return reason
+        name = files[index].name or self.voice.say("File {number} of {of}", number=index + 1, of=len(files))
+        return f"{name}: {reason}"
 
     async def _keep_for_later(self, pictures: list[Image]) -> None:
         """Unless there are too many just now: then they have to be sent again."""
@@ -174,3 +184,7 @@ def got(numbers: Sequence[int], voice: Voice) -> str:
     if len(numbers) == 1:
         return voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
     return voice.say("Got pictures {numbers}. What would you like to know?", numbers=", ".join(map(str, numbers)))
+
+
+def _no_picture() -> NoPicture:
+    return NoPicture("Send a picture with your question as its caption, or reply to a picture with a question.")

@@ -13,8 +13,9 @@ from bots.config import Settings
 from bots.service import open_house
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
-from core.documents import open_document
+from core.documents import Document, open_document
 from core.errors import BadImage, BadQuestion, BotError, OperatorError
+from core.images import Config as ImagesConfig
 from core.voice import Voice
 
 ID = "terminal:1"
@@ -27,7 +28,7 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
     if not paths:
         raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
     console, voice = Console(stderr=True), Voice("en")
-    documents = [await open_document(_read(path), query, settings["core.images"]) for path in paths]
+    documents = [await _open(path, paths, query, settings["core.images"]) for path in paths]
     for note in filter(None, (document.note(voice) for document in documents)):
         console.print(note, style="dim")
     images = tuple(image for document in documents for image in document.images)
@@ -114,6 +115,15 @@ def _sort(words: list[str]) -> tuple[list[Path], str]:
 
 def _looks_like_a_file(word: str) -> bool:
     return Path(word).suffix.lower() in SUFFIXES
+
+
+async def _open(path: Path, paths: list[Path], query: str, images: ImagesConfig) -> Document:
+    try:
+        return await open_document(_read(path), query, images)
+    except BadImage as error:
+        if len(paths) == 1 or str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _read(path: Path) -> bytes:

@@ -19,9 +19,10 @@ from core.conversation import (
     Turn,
     storable,
 )
-from core.errors import BadQuestion, BotError, NotFound
+from core.errors import BadQuestion, BotError, NoPicture, NotFound
 from core.quota import Quota
 from core.sampling import Sampling
+from core.small_talk import is_small_talk
 from core.tally import Tally
 from core.turns import Turns
 
@@ -105,6 +106,7 @@ class Assistant:
         async def begin() -> tuple[Conversation, Sampling, str | None]:
             conversation = await self.history.load(conversation_id)
             conversation = conversation.ask(replace(question, text=storable(question.text)))
+            _check_answerable(conversation)
             self._quota.count_question(person, key, [image.id for image in question.images])
             return conversation, self._sampling, None
 
@@ -121,6 +123,7 @@ class Assistant:
             old_key = await self.history.last_key(conversation_id)
             if not conversation.turns or old_key is None:
                 raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+            _check_answerable(conversation)
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
@@ -235,3 +238,11 @@ class Assistant:
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:
             await self.history.remove_picture(conversation_id, number)
+
+
+def _check_answerable(conversation: Conversation) -> None:
+    """Raise `BadQuestion` where a model could only invent an answer to the last question."""
+    if not conversation.pictures:
+        raise NoPicture("There is no picture to look at. Please send one with your question.")
+    if is_small_talk(conversation.turns[-1].text):
+        raise BadQuestion("🙂 Ask me about a picture at any time.")

@@ -4,6 +4,7 @@
     ├── BadImage            this file cannot be looked at, and what would work
     │   └── TooLarge        ... because of its size
     ├── BadQuestion         nothing to answer, or too long
+    │   └── NoPicture       ... because there is nothing to look at
     ├── Busy                the line is full, or a quota is used up; when to come back
     │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
     ├── NotAllowed          who may use this, and how to get in
@@ -35,6 +36,10 @@ class TooLarge(BadImage):
 
 
 class BadQuestion(BotError):
+    pass
+
+
+class NoPicture(BadQuestion):
     pass
 
 

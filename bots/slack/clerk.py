@@ -13,7 +13,7 @@ from bots.draft import File, Later, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.orders import says
-from bots.request import Request
+from bots.request import Attachment, Request
 from bots.response import got, respond
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Pressed
@@ -132,8 +132,10 @@ class Clerk:
             f"slack:{place.team}:{place.user}",
             task.text,
             task.command,
+            tuple(self._attachment(file) for file in task.asked.files),
             about=task.about,
             help=_help(voice),
+            quiet=not (place.direct and task.asked.top_level),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         refusal = None if self.allows(place) else _stranger(place, voice)
@@ -178,7 +180,7 @@ class Clerk:
             task.images.setdefault(own[index]["id"], []).append(image.id)
             await self._house.store.remember_file(f"slack:{own[index]['id']}", conversation_id, [image.id])
 
-        request = replace(request, files=tuple(partial(self._download, file) for file in own), made=made)
+        request = replace(request, files=tuple(self._attachment(file) for file in own), made=made)
         async with aclosing(respond(request, self._house, voice)) as events:
             async for event in events:
                 yield event
@@ -222,6 +224,9 @@ class Clerk:
             numbers += [await house.store.add_picture(conversation_id, image) for image in document.images]
             await house.store.remember_file(f"slack:{file['id']}", conversation_id, ids)  # now it need not come again
         return numbers
+
+    def _attachment(self, file: Json) -> Attachment:
+        return Attachment(partial(self._download, file), str(file.get("name") or file.get("title") or ""))
 
     async def _download(self, file: Json) -> bytes:
         data: bytes = await patiently(partial(self._slack.download, file, self._house.images))

@@ -18,7 +18,7 @@ from bots.house import House
 from bots.slack.api import SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config
-from bots.slack.message import Json, Message, command_of, payload, removed_files
+from bots.slack.message import Json, Message, addresses_somebody, command_of, payload, removed_files
 from bots.slack.status import Place
 from bots.slack.text import plain
 from core.errors import OperatorError
@@ -101,7 +101,7 @@ class Listeners:
     async def _is_for_bot(self, message: Message) -> bool:
         if message.direct or message.mentions(self._slack.bot):
             return True
-        if self._config.threads == "mention" or message.top_level:
+        if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
             return False
         if not self._clerk.allows(message):  # they talk to others in that thread, and asked for nothing
             return False

@@ -23,6 +23,8 @@ _COMMANDS = {
 
 _SOMEBODY = re.compile(r"@\S+|[uw][a-z0-9]*[0-9][a-z0-9]*")  # a mention, or an id as the bot's sentences write it
 
+_ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
+
 ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of what a person writes; a picture is one
 
 
@@ -78,6 +80,11 @@ class Message:
 
 def mentions(text: str, bot: str) -> bool:
     return f"<@{bot}>" in text or f"<@{bot}|" in text
+
+
+def addresses_somebody(text: str) -> bool:
+    """Whether a person, a group or everybody is mentioned."""
+    return bool(_ADDRESSED.search(text))
 
 
 def command_of(text: str) -> tuple[str | None, str]:

@@ -9,15 +9,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from telegram import Bot, Message, Update, User
-from telegram.constants import ChatAction
+from telegram import Bot, Document, Message, PhotoSize, Update, User
+from telegram.constants import ChatAction, ChatType
 from telegram.error import TelegramError
 
 from bots.desk import Desk
 from bots.draft import Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
-from bots.request import Request
+from bots.request import Attachment, Request
 from bots.telegram.buttons import RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
@@ -145,9 +145,10 @@ class Clerk:
             f"telegram:{asker.id}",
             inquiry.text,
             inquiry.command,
-            tuple(partial(download, self._bot, file, self._house.images) for file in inquiry.files),
+            tuple(self._attachment(file) for file in inquiry.files),
             inquiry.about,
             _help(voice),
+            quiet=inquiry.message.chat.type != ChatType.PRIVATE,
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         draft = partial(self._draft, inquiry=inquiry, voice=voice)
@@ -155,6 +156,10 @@ class Clerk:
             await self.desk.answer(message, request, voice, draft, refusal=self._refusal(inquiry, asker, voice))
         except Refused:
             log.info("nobody can read the answer any more")
+
+    def _attachment(self, file: PhotoSize | Document) -> Attachment:
+        name = (file.file_name or "") if isinstance(file, Document) else ""
+        return Attachment(partial(download, self._bot, file, self._house.images), name)
 
     def _refusal(self, inquiry: Inquiry, asker: User, voice: Voice) -> str | None:
         if not self.allows(asker, inquiry.message.chat.id):

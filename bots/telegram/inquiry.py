@@ -32,20 +32,21 @@ def conversation_of(message: Message) -> str:
 
 
 def is_for(me: User, message: Message) -> bool:
-    """In a group only a mention, a reply to the bot or a command is."""
+    """In a group only a mention, a command or a reply to the bot is; such a reply may be said to somebody else."""
     if message.chat.type == "private":
         return True
     command, addressee = _command(message)
     if command is not None:
         return addressee == (me.username or "").lower() or (not addressee and command in COMMANDS)
-    replied = message.reply_to_message
-    if replied and replied.from_user and replied.from_user.id == me.id and not replied.forum_topic_created:
-        return True
     mentions = _entities(message, [MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
-    return any(
-        (entity.user and entity.user.id == me.id) or words.lower() == f"@{me.username}".lower()
-        for entity, words in mentions.items()
-    )
+    if mentions:
+        return any(
+            (entity.user and entity.user.id == me.id) or words.lower() == f"@{me.username}".lower()
+            for entity, words in mentions.items()
+        )
+    replied = message.reply_to_message
+    to_me = replied and replied.from_user and replied.from_user.id == me.id
+    return bool(to_me and replied and not replied.forum_topic_created)
 
 
 def read(messages: Sequence[Message], me: User) -> Inquiry | None:

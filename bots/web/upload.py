@@ -10,8 +10,8 @@ from starlette.requests import Request
 from bots.web.config import Config
 from bots.web.problem import voice_of
 from core.conversation import Image
-from core.documents import open_document
-from core.errors import BadQuestion, TooLarge
+from core.documents import Document, open_document
+from core.errors import BadImage, BadQuestion, TooLarge
 from core.images import Config as ImagesConfig
 from core.voice import Voice
 
@@ -54,7 +54,7 @@ async def _read(form: FormData, config: Config, images: ImagesConfig, voice: Voi
     if numbers and not NUMBERS.fullmatch(numbers):
         raise BadQuestion("The field pictures must be numbers of pictures, such as 1,3.")
     query = _text(form, "query").strip()
-    documents = [await open_document(await file.read(), query, images) for file in files]
+    documents = [await _open(index, files, query, images, voice) for index in range(len(files))]
     return Upload(
         query=query,
         images=tuple(image for document in documents for image in document.images),
@@ -64,6 +64,16 @@ async def _read(form: FormData, config: Config, images: ImagesConfig, voice: Voi
         stream=_truth(form, "stream"),
         html=_truth(form, "html"),
     )
+
+
+async def _open(index: int, files: list[UploadFile], query: str, images: ImagesConfig, voice: Voice) -> Document:
+    try:
+        return await open_document(await files[index].read(), query, images)
+    except BadImage as error:
+        if len(files) == 1:
+            raise
+        name = voice.say("File {number} of {of}", number=index + 1, of=len(files))
+        raise type(error)(f"{name}: {voice.explain(error)}") from error
 
 
 def _text(form: FormData, name: str) -> str:

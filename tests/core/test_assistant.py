@@ -17,7 +17,7 @@ from core.conversation import (
     Removed,
     named_pictures,
 )
-from core.errors import BadQuestion, Busy, NotFound
+from core.errors import BadQuestion, Busy, NoPicture, NotFound
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from core.sampling import Sampling
@@ -63,8 +63,8 @@ async def test_a_follow_up_sees_the_earlier_turn_and_needs_no_picture() -> None:
 
 async def test_a_key_that_was_answered_gets_the_same_answer_and_the_model_is_not_asked_again() -> None:
     bot, engine, _ = assistant()
-    first = await answer_of(bot.ask("c", Question("what?"), "1"))
-    assert await answer_of(bot.ask("c", Question("what?"), "1")) == first
+    first = await answer_of(bot.ask("c", Question("what?", (image(),)), "1"))
+    assert await answer_of(bot.ask("c", Question("what?", (image(),)), "1")) == first
     assert len(engine.asked) == 1
 
 
@@ -112,15 +112,15 @@ async def test_a_picture_the_conversation_knows_keeps_its_number() -> None:
 
 async def test_one_turn_at_a_time_in_a_conversation_and_in_order() -> None:
     bot, engine, history = assistant(ScriptedEngine(pause=0.001))
-    await asyncio.gather(*(answer_of(bot.ask("c", Question(f"q{n}"), f"{n}")) for n in range(5)))
+    await asyncio.gather(*(answer_of(bot.ask("c", Question(f"q{n}", (image(),)), f"{n}")) for n in range(5)))
     assert [turn.text for turn in (await history.load("c")).turns] == [f"q{n}" for n in range(5)]
     assert [len(asked.turns) for asked in engine.asked] == [1, 2, 3, 4, 5]
 
 
 async def test_conversations_do_not_wait_for_each_other() -> None:
     bot, engine, _ = assistant(ScriptedEngine(pause=0.01))
-    first = bot.ask("a", Question("q"), "1")
-    second = bot.ask("b", Question("q"), "2")
+    first = bot.ask("a", Question("q", (image(),)), "1")
+    second = bot.ask("b", Question("q", (image(),)), "2")
     async with aclosing(first), aclosing(second):
         await anext(first)
         await anext(second)
@@ -131,7 +131,7 @@ async def test_stopping_frees_the_model_and_saves_what_was_read() -> None:
     bot, engine, history = assistant(ScriptedEngine(script=lambda _: "one two three four", pause=0.01))
     shown = ""
     answer = None
-    async with aclosing(bot.ask("c", Question("q"), "1")) as events:
+    async with aclosing(bot.ask("c", Question("q", (image(),)), "1")) as events:
         async for event in events:
             if isinstance(event, Piece):
                 shown += event.text
@@ -148,14 +148,14 @@ async def test_stopping_frees_the_model_and_saves_what_was_read() -> None:
 
 async def test_closing_frees_the_model_and_leaves_the_question_open() -> None:
     bot, engine, history = assistant(ScriptedEngine(pause=0.01))
-    async with aclosing(bot.ask("c", Question("q"), "1")) as events:
+    async with aclosing(bot.ask("c", Question("q", (image(),)), "1")) as events:
         async for event in events:
             if isinstance(event, Piece):
                 break
     assert engine.running == 0
     assert engine.cancelled == 1
     assert await history.answered("1") is None
-    assert (await answer_of(bot.ask("c", Question("q"), "1"))).ending is Ending.DONE
+    assert (await answer_of(bot.ask("c", Question("q", (image(),)), "1"))).ending is Ending.DONE
 
 
 async def test_a_refusal_is_not_remembered_but_a_failure_is() -> None:
@@ -164,11 +164,11 @@ async def test_a_refusal_is_not_remembered_but_a_failure_is() -> None:
 
     bot, engine, history = assistant(ScriptedEngine(script=busy))
     with pytest.raises(Busy):
-        await answer_of(bot.ask("c", Question("q"), "1"))
+        await answer_of(bot.ask("c", Question("q", (image(),)), "1"))
     assert await history.answered("1") is None
     engine.script = lambda _: ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
-        await answer_of(bot.ask("c", Question("q"), "1"))
+        await answer_of(bot.ask("c", Question("q", (image(),)), "1"))
     saved = await history.answered("1")
     assert saved and saved.answer and saved.answer.ending is Ending.FAILED
 
@@ -202,7 +202,7 @@ async def test_too_long_a_question_is_refused_before_the_model_is_asked() -> Non
 
 async def test_forgetting_stops_the_running_answer_first() -> None:
     bot, engine, history = assistant(ScriptedEngine(pause=0.01))
-    asking = asyncio.create_task(answer_of(bot.ask("c", Question("q"), "1")))
+    asking = asyncio.create_task(answer_of(bot.ask("c", Question("q", (image(),)), "1")))
     while not engine.running:
         await asyncio.sleep(0)
     await bot.forget("c")
@@ -237,28 +237,30 @@ async def test_pictures_sent_ahead_count_for_the_person_who_sent_them() -> None:
 async def test_a_question_that_waits_for_its_conversation_counts_as_waiting() -> None:
     bot, engine = limited(at_once=2)
     engine.pause = 0.01
-    first, second = (asyncio.create_task(answer_of(bot.ask("c", Question("q"), key, "ann"))) for key in "12")
+    first, second = (
+        asyncio.create_task(answer_of(bot.ask("c", Question("q", (image(),)), key, "ann"))) for key in "12"
+    )
     while not engine.running:
         await asyncio.sleep(0)
     with pytest.raises(Busy, match="earlier questions"):
-        await answer_of(bot.ask("c", Question("q"), "3", "ann"))
+        await answer_of(bot.ask("c", Question("q", (image(),)), "3", "ann"))
     assert (await first).ending is (await second).ending is Ending.DONE
 
 
 async def test_an_answer_that_is_given_again_does_not_count() -> None:
     bot, _ = limited(questions_per_minute=1)
-    first = await answer_of(bot.ask("c", Question("q"), "1"))
-    assert await answer_of(bot.ask("c", Question("q"), "1")) == first
+    first = await answer_of(bot.ask("c", Question("q", (image(),)), "1"))
+    assert await answer_of(bot.ask("c", Question("q", (image(),)), "1")) == first
 
 
 async def test_an_answer_that_is_given_again_waits_for_nothing() -> None:
     bot, engine = limited(at_once=1)
-    first = await answer_of(bot.ask("c", Question("q"), "1", "ann"))
+    first = await answer_of(bot.ask("c", Question("q", (image(),)), "1", "ann"))
     engine.pause = 0.01
-    other = asyncio.create_task(answer_of(bot.ask("d", Question("q"), "2", "ann")))
+    other = asyncio.create_task(answer_of(bot.ask("d", Question("q", (image(),)), "2", "ann")))
     while not engine.running:
         await asyncio.sleep(0)
-    assert await answer_of(bot.ask("c", Question("q"), "1", "ann")) == first
+    assert await answer_of(bot.ask("c", Question("q", (image(),)), "1", "ann")) == first
     assert not other.done()
     await other
 
@@ -266,7 +268,7 @@ async def test_an_answer_that_is_given_again_waits_for_nothing() -> None:
 async def test_answers_follow_the_configured_sampling() -> None:
     engine = ScriptedEngine()
     bot = Assistant(engine, MemoryHistory(), Sampling(max_new_tokens=7))
-    await answer_of(bot.ask("c", Question("q"), "1"))
+    await answer_of(bot.ask("c", Question("q", (image(),)), "1"))
     assert engine.samplings == [Sampling(max_new_tokens=7)]
 
 
@@ -276,13 +278,13 @@ def test_images_do_not_print_their_pixels() -> None:
 
 async def test_the_tally_counts_every_end_by_door() -> None:
     bot, engine, _ = assistant()
-    await answer_of(bot.ask("web:1", Question("q"), "1"))
+    await answer_of(bot.ask("web:1", Question("q", (image(),)), "1"))
     engine.script = lambda _: Busy("later")
     with pytest.raises(Busy):
-        await answer_of(bot.ask("web:1", Question("q"), "2"))
+        await answer_of(bot.ask("web:1", Question("q", (image(),)), "2"))
     engine.script = lambda _: ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
-        await answer_of(bot.ask("slack:1", Question("q"), "3"))
+        await answer_of(bot.ask("slack:1", Question("q", (image(),)), "3"))
     assert bot.tally.questions == {"web": 2, "slack": 1}
     assert bot.tally.endings == {("web", "done"): 1, ("web", "refused"): 1, ("slack", "failed"): 1}
     assert [entry.door for entry in bot.tally.latest] == ["web", "slack"]
@@ -290,7 +292,7 @@ async def test_the_tally_counts_every_end_by_door() -> None:
 
 async def test_halves_of_characters_do_not_reach_the_model() -> None:
     bot, engine, _ = assistant()
-    await answer_of(bot.ask("c", Question("a\0b \ud83d c"), "1"))
+    await answer_of(bot.ask("c", Question("a\0b \ud83d c", (image(),)), "1"))
     assert engine.asked[0].turns[0].text == "ab ? c"
 
 
@@ -313,3 +315,33 @@ async def test_of_many_waiting_pictures_a_question_takes_up_those_it_names() -> 
 )
 def test_named_pictures_are_found(text: str, numbers: set[int]) -> None:
     assert named_pictures(text) == numbers
+
+
+async def test_without_any_picture_the_model_is_not_asked() -> None:
+    bot, engine, history = assistant()
+    with pytest.raises(NoPicture):
+        await answer_of(bot.ask("c", Question("what is the total?"), "1"))
+    await answer_of(bot.ask("c", Question("what?", (image(),)), "2"))
+    await bot.remove_picture("c", 1)
+    with pytest.raises(NoPicture):
+        await answer_of(bot.ask("c", Question("and the date?"), "3"))
+    with pytest.raises(NoPicture):
+        await answer_of(bot.retry("c", "4"))
+    assert len(engine.asked) == 1
+    assert "about [1]" in (await answer_of(bot.ask("c", Question("what?", (image(),)), "2"))).text  # it was answered
+    assert len((await history.load("c")).turns) == 1
+
+
+async def test_a_question_without_any_picture_does_not_count() -> None:
+    bot, _ = limited(questions_per_minute=1)
+    with pytest.raises(NoPicture):
+        await answer_of(bot.ask("c", Question("what is it?"), "1", "ann"))
+    await answer_of(bot.ask("c", Question("what is it?", (image(),)), "2", "ann"))
+
+
+async def test_thanks_are_not_answered_by_the_model() -> None:
+    bot, engine, _ = assistant()
+    await answer_of(bot.ask("c", Question("what?", (image(),)), "1"))
+    with pytest.raises(BadQuestion, match="at any time"):
+        await answer_of(bot.ask("c", Question("谢谢啦 👍"), "2"))
+    assert len(engine.asked) == 1

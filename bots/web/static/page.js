@@ -87,7 +87,7 @@ class Page {
   async ask(text) {
     const { attached } = this;
     if (this.running || this.preparing) return;
-    if (attached.empty && !this.turns.length) return this.complain(say("Please add a picture first."));
+    if (attached.empty && !this.#hasPictures()) return this.complain(say("Please add a picture first."));
     this.complain("");
     this.preparing = true;
     this.changed();
@@ -158,7 +158,7 @@ class Page {
     const idle = !this.running && !this.preparing;
     byId("stop").hidden = !this.running;
     byId("send").hidden = Boolean(this.running);
-    byId("send").disabled = !idle || (this.attached?.empty && !(this.turns.length && this.question.value.trim()));
+    byId("send").disabled = !idle || (this.attached?.empty && !(this.#hasPictures() && this.question.value.trim()));
   }
 
   // From the conversation, for good.
@@ -221,6 +221,10 @@ class Page {
     document.title = this.turns.length ? `${title} · ${say("Picture answers")}` : title;
     this.sidebar.draw();
     this.changed();
+  }
+
+  #hasPictures() {
+    return this.turns.some((turn) => turn.pictures.length);
   }
 
   #atEnd() {

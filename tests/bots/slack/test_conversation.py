@@ -72,8 +72,8 @@ async def test_a_direct_message_with_a_photo_is_its_own_thread(scene: Scene) -> 
     async with scene.bot():
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
         assert await scene.answer(asked, DM) == "Answer to 'what is it?' about [1] after 0 turns."
-        other = scene.slack.says("another matter", channel=DM)
-        assert await scene.answer(other, DM) == "Answer to 'another matter' about [] after 0 turns."
+        other = scene.slack.says("another matter", (scene.slack.upload(png()),), channel=DM)
+        assert await scene.answer(other, DM) == "Answer to 'another matter' about [1] after 0 turns."
 
 
 async def test_a_photo_alone_waits_for_its_question(scene: Scene) -> None:
@@ -132,9 +132,13 @@ async def test_bots_joins_and_edits_are_no_questions(scene: Scene) -> None:
 
 async def test_what_a_person_types_is_freed_of_slacks_markup(scene: Scene) -> None:
     async with scene.bot():
-        asked = scene.slack.says("is 1 &lt; 2 &amp; <https://x.org|x.org> by <@U9|bob> in <#C1|general>?", channel=DM)
+        asked = scene.slack.says(
+            "is 1 &lt; 2 &amp; <https://x.org|x.org> by <@U9|bob> in <#C1|general>?",
+            (scene.slack.upload(png()),),
+            channel=DM,
+        )
         assert await scene.answer(asked, DM) == (
-            "Answer to 'is 1 < 2 & x.org by @U9 in #general?' about [] after 0 turns."
+            "Answer to 'is 1 < 2 & x.org by @U9 in #general?' about [1] after 0 turns."
         )
 
 

@@ -24,7 +24,7 @@ async def test_a_connection_that_ends_is_followed_by_the_next(scene: Scene, warn
             async with asyncio.timeout(15):
                 while scene.slack.connections <= count:
                     await asyncio.sleep(0.02)
-        asked = scene.slack.says("and now?", channel=DM)
+        asked = scene.slack.says("and now?", (scene.slack.upload(png()),), channel=DM)
         assert (await scene.answer(asked, DM)).startswith("Answer to 'and now?'")
     assert len(scene.engine.asked) == 3
 
@@ -36,7 +36,7 @@ async def test_an_address_that_is_used_up_does_not_leave_the_bot_deaf(scene: Sce
             while scene.slack.workspace.calls["apps.connections.open"] < 2:
                 await asyncio.sleep(0.02)
         scene.slack.refuse_sockets = False
-        asked = scene.slack.says("what is it?", channel=DM)
+        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
         assert (await scene.answer(asked, DM)).startswith("Answer to")
 
 
@@ -85,7 +85,7 @@ async def test_slack_is_recognised_by_its_signature_only(scene: Scene) -> None:
 async def test_when_the_disk_fails_slack_is_not_told_that_the_message_arrived(scene: Scene) -> None:
     async with scene.bot():
         await scene.store.close()
-        asked = scene.slack.says("what is it?", channel=DM)
+        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
         broken, scene.store._database._engine = scene.store._database._engine, None  # type: ignore[assignment]
         while not scene.slack.retries:
             await asyncio.sleep(0.02)

@@ -40,11 +40,11 @@ async def test_what_was_forgotten_is_not_taken_in_again_from_further_up_the_thre
         await scene.finished(asked, 2)
         scene.slack.says(f"{ME} and now?", thread=asked)
         answers = await scene.finished(asked, 3)
-        assert said(answers[-1]) == "Answer to 'and now?' about [] after 0 turns."
+        assert said(answers[-1]).startswith("Send a picture with your question")
         scene.slack.says("this one", (scene.slack.upload(png("blue")),), thread=asked)
         scene.slack.says(f"{ME} what is it?", thread=asked)
         answers = await scene.finished(asked, 4)
-        assert said(answers[-1]) == "Answer to 'what is it?' about [1] after 1 turns."
+        assert said(answers[-1]) == "Answer to 'what is it?' about [1] after 0 turns."
 
 
 async def test_who_is_blocked_cannot_make_the_bot_forget(scene: Scene) -> None:
@@ -83,11 +83,13 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(scene: S
         order = scene.slack.says("block <@U0EVE1|eve>", channel=DM, user=BOSS)
         said_so = "U0EVE1 is blocked and gets no answer any more. unblock U0EVE1 takes it back."
         assert await scene.answer(order, DM) == said_so
-        ignored = scene.slack.says(f"{ME} one", user="U0EVE1")
+        ignored = scene.slack.says(f"{ME} one", (scene.slack.upload(png()),), user="U0EVE1")
         await scene.slack.settled()
-        await scene.answer(scene.slack.says(f"{ME} two"))
+        await scene.answer(scene.slack.says(f"{ME} two", (scene.slack.upload(png()),)))
         assert not scene.slack.workspace.answers("C0GENERAL", ignored)
         order = scene.slack.says("unblock U0EVE1", channel=DM, user=BOSS)
         assert await scene.answer(order, DM) == "U0EVE1 is not blocked any more."
-        assert (await scene.answer(scene.slack.says(f"{ME} three", user="U0EVE1"))).startswith("Answer to 'three'")
+        assert (
+            await scene.answer(scene.slack.says(f"{ME} three", (scene.slack.upload(png()),), user="U0EVE1"))
+        ).startswith("Answer to 'three'")
     assert [conversation.turns[-1].text for conversation in scene.engine.asked] == ["two", "three"]

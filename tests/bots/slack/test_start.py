@@ -68,7 +68,7 @@ async def test_an_empty_list_is_warned_of_where_nobody_is_answered(
     scene: Scene, caplog: pytest.LogCaptureFixture, admins: list[str]
 ) -> None:
     async with scene.bot(allow=[], admins=admins):
-        asked = scene.slack.says("what is it?", channel="D0ANN")
+        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel="D0ANN")
         assert (await scene.answer(asked, "D0ANN")).startswith("Answer to") == bool(admins)
     assert ("nobody is answered" in caplog.text) == (not admins)
 

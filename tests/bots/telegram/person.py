@@ -35,11 +35,12 @@ class Person:
         reply_to: Json | None = None,
         album: str | None = None,
         twice: bool = False,
+        **more: Any,
     ) -> Json:
         """As a photo, which Telegram has in several sizes."""
         small, large = self._keep(picture[: len(picture) // 2]), self._keep(picture)
         sizes = [{**small, "width": 90, "height": 67}, {**large, "width": 1280, "height": 960}]
-        return self._send(reply_to, twice, photo=sizes, **_captioned(caption), **_album(album))
+        return self._send(reply_to, twice, photo=sizes, **_captioned(caption), **_album(album), **more)
 
     def sends_file(self, data: bytes, name: str, kind: str | None, caption: str = "", album: str | None = None) -> Json:
         document = {**self._keep(data), "file_name": name} | ({"mime_type": kind} if kind else {})

@@ -21,9 +21,9 @@ def once(method: str, *faults: Fault) -> Callable[[str], Fault | None]:
 
 
 async def test_an_update_delivered_twice_is_answered_once(running: BotApi, ann: Chatting) -> None:
-    question = ann.person.says("One", twice=True)
+    question = ann.person.shows(photo(), "One", twice=True)
     await ann.answer(question)
-    await ann.answer(ann.person.says("Two"))
+    await ann.answer(ann.person.shows(photo(), "Two"))
     assert len(ann.chat.by_bot()) == 2
 
 
@@ -32,12 +32,12 @@ async def test_an_update_is_on_disk_before_it_is_confirmed(
 ) -> None:
     engine.pause = 0.2
     async with service(telegram, tmp_path, engine):
-        question = ann.person.says("One")
+        question = ann.person.shows(photo(), "One")
         await until(lambda: telegram.unconfirmed == 0)
     assert not [m for m in ann.chat.answers_to(question["message_id"]) if is_finished(m)]
     engine.pause = 0
     async with service(telegram, tmp_path, engine):
-        assert await ann.answer(question) == "Answer to 'One' about [] after 0 turns."
+        assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
 
 
 async def test_a_half_answer_goes_on_in_place_after_a_restart(
@@ -45,19 +45,19 @@ async def test_a_half_answer_goes_on_in_place_after_a_restart(
 ) -> None:
     engine.pause = 0.2
     async with service(telegram, tmp_path, engine, interval=1):
-        question = ann.person.says("One")
+        question = ann.person.shows(photo(), "One")
         await until(lambda: any("Answer" in m["text"] for m in ann.chat.by_bot()))
     async with service(telegram, tmp_path, engine, interval=1):
-        assert await ann.answer(question) == "Answer to 'One' about [] after 0 turns."
+        assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
     assert len(ann.chat.by_bot()) == 1
 
 
 async def test_the_last_edit_arrives_through_all_trouble(running: BotApi, ann: Chatting) -> None:
     faults: list[Fault] = ["500", "drop after", "429"]
     running.trouble = once("editMessageText", *faults)
-    question = ann.person.says("One")
+    question = ann.person.shows(photo(), "One")
     await until(lambda: running.faults.total() == len(faults))
-    assert await ann.answer(question) == "Answer to 'One' about [] after 0 turns."
+    assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
     assert len(ann.chat.by_bot()) == 1
 
 
@@ -81,8 +81,8 @@ async def test_a_file_that_is_not_handed_over_is_to_be_sent_again(
 
 async def test_asking_for_updates_goes_on_after_trouble(running: BotApi, ann: Chatting) -> None:
     running.trouble = once("getUpdates", "garbage", "drop after")
-    assert (await ann.answer(ann.person.says("One"))).startswith("Answer")
-    await ann.answer(ann.person.says("Two"))
+    assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer")
+    await ann.answer(ann.person.shows(photo(), "Two"))
     assert len(ann.chat.by_bot()) == 2
 
 
@@ -96,7 +96,7 @@ async def test_an_album_is_not_torn_by_a_connection_lost_in_its_middle(running: 
 
 async def test_a_wait_that_telegram_asks_for_is_obeyed_and_no_longer(running: BotApi, ann: Chatting) -> None:
     running.trouble = once("editMessageText", "429")
-    question = ann.person.says("One")
+    question = ann.person.shows(photo(), "One")
     await ann.answer(question)
     [(posted, _), (edited, _)] = ann.chat.states[ann.chat.answers_to(question["message_id"])[0]["message_id"]]
     assert 1.0 <= edited - posted < 2.5
@@ -104,28 +104,28 @@ async def test_a_wait_that_telegram_asks_for_is_obeyed_and_no_longer(running: Bo
 
 async def test_one_chats_trouble_delays_no_other(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
     ann.chat.blocked = True
-    ann.person.says("One")
+    ann.person.shows(photo(), "One")
     other = Chatting(Person(running, running.world.chat(8)))
-    assert (await other.answer(other.person.says("Two"))).startswith("Answer to 'Two'")
+    assert (await other.answer(other.person.shows(photo(), "Two"))).startswith("Answer to 'Two'")
     ann.chat.blocked = False
-    assert (await ann.answer(ann.person.says("Three"))).startswith("Answer to 'Three'")
+    assert (await ann.answer(ann.person.shows(photo(), "Three"))).startswith("Answer to 'Three'")
 
 
 async def test_an_answer_whose_message_was_deleted_gets_another(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
     engine.pause = 0.1
-    question = ann.person.says("One")
+    question = ann.person.shows(photo(), "One")
     await until(ann.chat.by_bot)
     running.world.delete(7, ann.chat.by_bot()[0]["message_id"])
     await until(lambda: [m["text"] for m in ann.chat.by_bot() if is_finished(m)])
-    assert [m["text"] for m in ann.chat.by_bot()] == ["Answer to 'One' about [] after 0 turns."]
+    assert [m["text"] for m in ann.chat.by_bot()] == ["Answer to 'One' about [1] after 0 turns."]
     assert question["message_id"] in ann.chat.messages
 
 
 async def test_a_placeholder_that_nobody_remembers_goes_away_when_it_is_pressed(running: BotApi, ann: Chatting) -> None:
     running.trouble = once("sendMessage", "drop after")
-    await ann.answer(ann.person.says("One"))
+    await ann.answer(ann.person.shows(photo(), "One"))
     forgotten, answer = ann.chat.by_bot()
     assert not is_finished(forgotten)
     ann.person.presses(forgotten)
@@ -133,7 +133,7 @@ async def test_a_placeholder_that_nobody_remembers_goes_away_when_it_is_pressed(
 
 
 async def test_a_deleted_question_is_answered_all_the_same(running: BotApi, ann: Chatting) -> None:
-    question = ann.person.says("One")
+    question = ann.person.shows(photo(), "One")
     del ann.chat.messages[question["message_id"]]
     await until(lambda: any("'One'" in m["text"] for m in ann.chat.by_bot()))
 
@@ -142,7 +142,7 @@ async def test_an_answer_follows_its_group_that_became_a_supergroup(running: Bot
     engine.pause = 0.1
     old, new = running.world.chat(-5, "group"), running.world.chat(-1005)
     team = Chatting(Person(running, old, user_id=7))
-    team.person.says("@picture_bot one")
+    team.person.shows(photo(), "@picture_bot one")
     await until(old.by_bot)
     old.moved_to = new.id
     await until(lambda: any(m["text"].startswith("Answer to 'one'") and is_finished(m) for m in new.by_bot()))
@@ -153,7 +153,7 @@ async def test_formatting_that_telegram_refuses_is_shown_as_plain_text(
 ) -> None:
     engine.script = lambda _: "**bold** words"
     running.world.refused_styles = {"bold"}
-    [answer] = await ann.answers(ann.person.says("One"))
+    [answer] = await ann.answers(ann.person.shows(photo(), "One"))
     assert answer["text"] == "bold words"
     assert "entities" not in answer
 
@@ -163,7 +163,7 @@ async def test_a_long_answer_continues_in_further_messages(
 ) -> None:
     lines = [f"{number}: 第{number}行 " + "字" * 80 for number in range(120)]
     engine.script = lambda _: "\n".join(lines)
-    question = ann.person.says("One")
+    question = ann.person.shows(photo(), "One")
     messages = await ann.answers(question, count=3)
     assert "\n".join(message["text"] for message in messages) == "\n".join(lines)
 
@@ -173,7 +173,7 @@ async def test_a_shorter_second_attempt_leaves_nothing_of_the_first(
 ) -> None:
     engine.script, engine.pause = lambda _: "word " * 20_000, 0.001
     async with service(telegram, tmp_path, engine, interval=1):
-        ann.person.says("One")
+        ann.person.shows(photo(), "One")
         await until(lambda: len(ann.chat.by_bot()) >= 2)
     engine.script = lambda _: "short"
     async with service(telegram, tmp_path, engine):
@@ -190,7 +190,7 @@ async def test_no_chat_sees_more_than_a_write_a_second_and_the_end_comes_before_
         people = [Chatting(Person(telegram, telegram.world.chat(1 + number))) for number in range(2)]
         group = telegram.world.chat(-1, forum=True)
         people += [Chatting(Person(telegram, group, user_id=9, topic=3 + number)) for number in range(2)]
-        questions = [p.person.says("@picture_bot tell") for p in people]
+        questions = [p.person.shows(photo(), "@picture_bot tell") for p in people]
         await until(lambda: engine.running == len(people))
         await until(lambda: engine.running == 0)
         ended = time.monotonic()
@@ -218,9 +218,9 @@ async def test_a_token_taken_back_while_running_ends_the_adapter(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     async with service(telegram, tmp_path, engine) as task:
-        await ann.answer(ann.person.says("One"))
+        await ann.answer(ann.person.shows(photo(), "One"))
         telegram.token_is_good = False
-        ann.person.says("Two")
+        ann.person.shows(photo(), "Two")
         with pytest.raises(OperatorError, match="does not accept the token"):
             await task
 
@@ -229,7 +229,7 @@ async def test_a_second_poller_is_named_in_the_log(
     running: BotApi, ann: Chatting, caplog: pytest.LogCaptureFixture
 ) -> None:
     running.another_poller = True
-    ann.person.says("One")
+    ann.person.shows(photo(), "One")
     await until(lambda: "another program asks Telegram" in caplog.text)
 
 
@@ -238,7 +238,7 @@ async def test_an_unreachable_telegram_is_waited_for(
 ) -> None:
     telegram.trouble = once("getMe", "drop before", "500")
     async with service(telegram, tmp_path, engine):
-        assert (await ann.answer(ann.person.says("One"))).startswith("Answer")
+        assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer")
 
 
 async def test_the_webhook_takes_updates_with_its_secret_only(

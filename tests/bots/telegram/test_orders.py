@@ -36,15 +36,15 @@ async def test_forget_ends_what_runs_drops_what_waits_and_leaves_only_its_word(
     async with service(telegram, tmp_path, engine):
         await ann.answer(ann.person.shows(photo(), "One"))
         engine.pause = 60
-        ann.person.says("Two")
+        ann.person.shows(photo(), "Two")
         await until(lambda: engine.running)
-        ann.person.says("Three")
+        ann.person.shows(photo(), "Three")
         await until(lambda: telegram.unconfirmed == 0)
         ann.person.says("/forget")
         await until(lambda: [m["text"] for m in ann.chat.by_bot()][1:] == [FORGOTTEN])
         assert not engine.running
         engine.pause = 0
-        assert await ann.answer(ann.person.says("Four")) == "Answer to 'Four' about [] after 0 turns."
+        assert await ann.answer(ann.person.shows(photo(), "Four")) == "Answer to 'Four' about [1] after 0 turns."
     assert [conversation.turns[-1].text for conversation in engine.asked] == ["One", "Two", "Four"]
 
 
@@ -57,7 +57,7 @@ async def test_forget_is_done_at_once_and_confirmed_once_also_after_a_crash(
     async with service(telegram, tmp_path, engine):
         await ann.answer(ann.person.shows(photo(), "One"))
         engine.pause = 60
-        ann.person.says("Two")
+        ann.person.shows(photo(), "Two")
         await until(lambda: engine.running)
         telegram.trouble = trouble
         ann.person.says("/forget")
@@ -68,7 +68,7 @@ async def test_forget_is_done_at_once_and_confirmed_once_also_after_a_crash(
     async with service(telegram, tmp_path, engine):
         await until(lambda: [m["text"] for m in ann.chat.by_bot()][1:] == [FORGOTTEN])
         engine.pause = 0
-        assert await ann.answer(ann.person.says("Three")) == "Answer to 'Three' about [] after 0 turns."
+        assert await ann.answer(ann.person.shows(photo(), "Three")) == "Answer to 'Three' about [1] after 0 turns."
     assert len(engine.asked) == 3
 
 
@@ -79,7 +79,7 @@ async def test_a_stranger_in_a_group_cannot_make_the_bot_forget(
     team, eve = Chatting(Person(telegram, chat, user_id=7)), Chatting(Person(telegram, chat, user_id=8))
     async with service(telegram, tmp_path, engine, allow=[7]):
         engine.pause = 0.3
-        question = team.person.says("@picture_bot one")
+        question = team.person.shows(photo(), "@picture_bot one")
         await until(lambda: engine.running)
         refused = await eve.answer(eve.person.says("/forget"))
         assert "You are not on this bot's list" in refused
@@ -93,7 +93,7 @@ async def test_who_is_blocked_cannot_make_the_bot_forget(
     async with service(telegram, tmp_path, engine, admins=[ADMIN]):
         await boss.answer(boss.person.says("/block 8"))
         engine.pause = 0.1
-        question = team.person.says("@picture_bot one")
+        question = team.person.shows(photo(), "@picture_bot one")
         await until(lambda: engine.running)
         eve.person.says("/forget")
         assert (await team.answer(question)).startswith("Answer to 'one'")
@@ -103,7 +103,7 @@ async def test_stats_are_for_admins(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, boss: Chatting
 ) -> None:
     async with service(telegram, tmp_path, engine, admins=[ADMIN]):
-        await ann.answer(ann.person.says("One"))
+        await ann.answer(ann.person.shows(photo(), "One"))
         assert await ann.answer(ann.person.says("/stats")) == "Only this bot's admins may do that."
         said = await boss.answer(boss.person.says("/stats"))
         assert "Answered today: 1\n" in said
@@ -121,18 +121,18 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
     eve, boss = (Chatting(Person(telegram, chat, user_id=user)) for user in (8, ADMIN))
     settings: dict[str, Any] = {"admins": [ADMIN]}
     async with service(telegram, tmp_path, engine, **settings):
-        said = eve.person.says("@picture_bot one")
+        said = eve.person.shows(photo(), "@picture_bot one")
         await eve.answer(said)
         named = await boss.answer(boss.person.says("/block @eve"))
         assert named == "Say who, by id: /block 12345, or reply to them with /block."
         order = boss.person.says("/block 8") if by == "id" else boss.person.says("/block", reply_to=said)
         assert await boss.answer(order) == "8 is blocked and gets no answer any more. /unblock 8 takes it back."
-        ignored = eve.person.says("@picture_bot two")
-        await boss.answer(boss.person.says("@picture_bot three"))
+        ignored = eve.person.shows(photo(), "@picture_bot two")
+        await boss.answer(boss.person.shows(photo(), "@picture_bot three"))
     async with service(telegram, tmp_path, engine, **settings):  # a restart changes nothing
         eve.person.says("/unblock 8")
         assert (await boss.answer(boss.person.says("/block 1"))) == "1 is an admin and cannot be blocked."
         assert (await boss.answer(boss.person.says("/unblock 8"))) == "8 is not blocked any more."
-        assert (await eve.answer(eve.person.says("@picture_bot four"))).startswith("Answer to 'four'")
+        assert (await eve.answer(eve.person.shows(photo(), "@picture_bot four"))).startswith("Answer to 'four'")
     assert not chat.answers_to(ignored["message_id"])
     assert [conversation.turns[-1].text for conversation in engine.asked] == ["one", "three", "four"]

@@ -131,8 +131,8 @@ async def test_each_topic_is_a_conversation_of_its_own(running: BotApi) -> None:
     one, two = (Chatting(Person(running, chat, user_id=7, topic=topic)) for topic in (5, 6))
     answers = await one.answers(one.person.shows(photo(), "@picture_bot what is this?"))
     assert answers[0]["message_thread_id"] == 5
-    question = two.person.says("@picture_bot and here?")
-    assert await two.answer(question) == "Answer to 'and here?' about [] after 0 turns."
+    question = two.person.shows(photo(), "@picture_bot and here?")
+    assert await two.answer(question) == "Answer to 'and here?' about [1] after 0 turns."
 
 
 async def test_people_are_answered_in_their_language(running: BotApi) -> None:
@@ -171,9 +171,9 @@ async def test_a_file_over_20_megabytes_is_refused_by_name(running: BotApi, ann:
 async def test_new_begins_a_conversation_and_forget_deletes_it(running: BotApi, ann: Chatting) -> None:
     await ann.answer(ann.person.shows(photo(), "One"))
     await ann.answer(ann.person.says("/new"))
-    assert await ann.answer(ann.person.says("Two")) == "Answer to 'Two' about [] after 0 turns."
+    assert await ann.answer(ann.person.shows(photo(), "Two")) == "Answer to 'Two' about [1] after 0 turns."
     assert (await ann.answer(ann.person.says("/forget"))).startswith("Forgotten")
-    assert await ann.answer(ann.person.says("Three")) == "Answer to 'Three' about [] after 0 turns."
+    assert await ann.answer(ann.person.shows(photo(), "Three")) == "Answer to 'Three' about [1] after 0 turns."
 
 
 async def test_pictures_are_listed_and_removed_by_number(running: BotApi, ann: Chatting) -> None:
@@ -222,9 +222,9 @@ async def test_the_stop_command_acts_at_once_and_spares_the_next_question(
 ) -> None:
     engine.script = lambda conversation: "word " * 500 if conversation.turns[-1].text == "long" else "short"
     engine.pause = 0.05
-    long = ann.person.says("long")
+    long = ann.person.shows(photo(), "long")
     await until(lambda: engine.running)
-    following = ann.person.says("next")
+    following = ann.person.shows(photo(), "next")
     ann.person.says("/stop")
     assert (await ann.answer(long)).endswith("(stopped)")
     assert await ann.answer(following) == "short"
@@ -323,11 +323,11 @@ async def test_listed_people_and_chats_are_let_in(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     async with service(telegram, tmp_path, engine, allow=[7, -100]):
-        assert (await ann.answer(ann.person.says("One"))).startswith("Answer")
+        assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer")
         team = Chatting(Person(telegram, telegram.world.chat(-100), user_id=8))
-        assert (await team.answer(team.person.says("@picture_bot two"))).startswith("Answer")
+        assert (await team.answer(team.person.shows(photo(), "@picture_bot two"))).startswith("Answer")
         stranger = Chatting(Person(telegram, telegram.world.chat(9)))
-        assert "allow = [9]" in await stranger.answer(stranger.person.says("Three"))
+        assert "allow = [9]" in await stranger.answer(stranger.person.shows(photo(), "Three"))
 
 
 async def test_the_draft_preview_shows_growing_answers_where_it_is_switched_on(
@@ -335,7 +335,7 @@ async def test_the_draft_preview_shows_growing_answers_where_it_is_switched_on(
 ) -> None:
     engine.pause = 0.1
     async with service(telegram, tmp_path, engine, draft_preview=True, interval=1):
-        question = ann.person.says("What is this?")
+        question = ann.person.shows(photo(), "What is this?")
         assert (await ann.answer(question)).startswith("Answer to")
         assert ann.chat.drafts[0] == "One moment …"
         assert len(ann.chat.answers_to(question["message_id"])) == 1
@@ -345,7 +345,7 @@ async def test_words_of_the_model_ping_nobody_and_open_no_link(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
     engine.script = lambda _: "Ask @somebody or [him](tg://user?id=9) at a@example.org"
-    [answer] = await ann.answers(ann.person.says("Who?"))
+    [answer] = await ann.answers(ann.person.shows(photo(), "Who?"))
     assert answer["text"] == "Ask @somebody or him at a@example.org"
     assert answer["entities"] == [{"type": "code", "offset": 4, "length": 9}]
     edits = [p for method, p in running.requests if method == "editMessageText"]
@@ -379,8 +379,8 @@ async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(runnin
 async def test_an_anonymous_admin_is_answered_and_other_bots_are_not(running: BotApi) -> None:
     chat = running.world.chat(-100)
     bot = Person(running, chat, user_id=99, is_bot=True)
-    ignored = bot.says("@picture_bot what is this?")
+    ignored = bot.shows(photo(), "@picture_bot what is this?")
     admin = Chatting(Person(running, chat, user_id=1087968824, is_bot=True))
-    question = admin.person.says("@picture_bot one", sender_chat=chat.json())
+    question = admin.person.shows(photo(), "@picture_bot one", sender_chat=chat.json())
     assert (await admin.answer(question)).startswith("Answer to 'one'")
     assert not chat.answers_to(ignored["message_id"])

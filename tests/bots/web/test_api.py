@@ -152,3 +152,30 @@ async def test_probes_tell_alive_and_ready_and_metrics_count(web: Web) -> None:
     metrics = (await web.client.get("/metrics")).text
     assert 'web_requests_total{route="/api/v1/analyze",status="200"} 1.0' in metrics
     assert "process_resident_memory_bytes" in metrics
+
+
+async def test_a_question_of_a_conversation_that_has_no_picture_left_is_refused(web: Web) -> None:
+    conversation = await web.begin()
+    await web.client.delete(f"/api/v1/conversations/{conversation}/pictures/1")
+    for query, retry in (("And the date?", False), ("thanks!", False), ("", True)):
+        here = f"/api/v1/conversations/{conversation}/retry"
+        refused = await (web.client.post(here) if retry else web.ask(query, conversation=conversation))
+        assert refused.status_code == 400
+        assert refused.json()["detail"].startswith("There is no picture to look at.")
+    streamed = events_of(await web.ask("And the date?", conversation=conversation, stream="true", key="k" * 20))
+    assert streamed[-1][0] == "error"
+    assert streamed[-1][1]["status"] == 400
+
+
+async def test_thanks_are_not_answered_by_the_model(web: Web) -> None:
+    conversation = await web.begin()
+    refused = await web.ask("谢谢啦 👍", conversation=conversation)
+    assert refused.status_code == 400
+    assert len((await web.store.load(conversation)).turns) == 1
+
+
+async def test_one_bad_file_of_two_is_named(web: Web) -> None:
+    files = [("image", ("a.png", photo())), ("image", ("b.png", b"no picture"))]
+    refused = await web.client.post("/api/v1/analyze", data={"query": "What?"}, files=files)
+    assert refused.status_code == 415
+    assert refused.json()["detail"].startswith("File 2 of 2: This is a text file.")
