@@ -6,9 +6,9 @@ FROM python:3.11-slim-bookworm
 # PyTorch's own CPU wheels: the registry's Linux build brings gigabytes of CUDA.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
-# CJK and Latin fonts for the labels of drawn boxes; a compiler, which makes the int8 kernel fit the processor it runs on.
+# A compiler, which makes the int8 kernel fit the processor it runs on.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends fonts-wqy-microhei=0.2.0-beta-* gcc libc6-dev \
+ && apt-get install -y --no-install-recommends gcc libc6-dev \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 1000 bots \
  && install -d -o bots -g bots /data

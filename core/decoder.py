@@ -51,7 +51,7 @@ def open_picture(data: bytes, pixel_limit: int) -> Image.Image:
         if claims_picture(data):
             raise _damaged() from error
         raise BadImage(
-            "I cannot open this file as a picture. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC work."
+            "I cannot open this file as a picture. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC and PDF work."
         ) from error
     except Exception as error:
         raise _damaged() from error

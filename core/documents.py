@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core import workers
 from core.conversation import Image
 from core.images import ORIGINAL_LIMIT, Config, check_size, make_image
+from core.kinds import is_pdf
 from core.page_ranges import page_ranges
 from core.voice import Voice
 
@@ -48,7 +49,7 @@ async def open_document(data: bytes, question: str = "", config: Config = Config
         "limit": config.page_limit,
         "image_tokens": config.image_tokens,
     }
-    if data[:1024].lstrip().startswith(b"%PDF-"):
+    if is_pdf(data):
         return _document(await workers.run("core.pages:pdf_pages", data, options, SECONDS))
     if _is_tiff_with_pages(data):
         options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)

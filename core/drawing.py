@@ -3,28 +3,18 @@
 import functools
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core import fonts
+
 Part = tuple[dict[str, Any], bytes]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 COLOURS = ("#d62828", "#1d70b8", "#2a7f3f", "#b35900", "#7b2d8b", "#00707a")  # each readable under white letters
 TILE = 320  # pixels of a picture on a sheet
 COLUMNS = 4
 GAP = 16
-CHINESE_FONTS = (
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansCJKsc-Regular.otf",
-    "wqy-microhei.ttc",
-    "wqy-zenhei.ttc",
-    "DroidSansFallbackFull.ttf",
-    "uming.ttc",
-    "PingFang.ttc",
-)
-FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts")
 
 
 def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
@@ -43,7 +33,7 @@ def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
             frame = _inside(_around(corners, width), image.size)  # around it: what it shows stays whole
             pen.rectangle(_around(frame, width), outline="white", width=width)  # seen on any background
             pen.rectangle(frame, outline=colour, width=width)
-        _write(pen, _drawable(label, size) or str(index + 1), corners, colour, size, image.size)
+        _write(pen, _drawable(label) or str(index + 1), corners, colour, size, image.size)
     return [({}, _png(image))]
 
 
@@ -101,7 +91,7 @@ def _write(
     within: tuple[int, int],
 ) -> None:
     """On a plate above the corners' top left, or inside them where the picture ends."""
-    font = _font(size, _is_chinese(text))
+    font = _font(size)
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     width, height = right - left + size // 2, bottom - top + size // 3
     x = max(0, min(corners[0], within[0] - width))
@@ -110,28 +100,13 @@ def _write(
     pen.text((x + size // 4 - left, y + size // 6 - top), text, font=font, fill="white")
 
 
-def _drawable(label: str, size: int) -> str:
-    """Empty when no font here has its characters: a number is better than a row of boxes."""
-    return "" if _is_chinese(label) and _font(size, True) is _font(size, False) else label
-
-
-def _is_chinese(text: str) -> bool:
-    return any(ord(character) > 0x2E7F for character in text)
-
-
-@functools.cache
-def _font(size: int, chinese: bool) -> Font:
-    path = _chinese_font() if chinese else None
-    return ImageFont.truetype(str(path), size) if path else _plain_font(size)
+def _drawable(label: str) -> str:
+    """The label without what the font has no sign for; nothing at all is written as the box's number."""
+    font = _font(20)
+    missing = bytes(font.getmask("\U0010ffff"))
+    return "".join(sign for sign in label if sign.isspace() or bytes(font.getmask(sign)) != missing).strip()
 
 
 @functools.cache
-def _plain_font(size: int) -> Font:
-    return ImageFont.load_default(size)
-
-
-@functools.cache
-def _chinese_font() -> Path | None:
-    files = [path for folder in FONT_FOLDERS for path in Path(folder).rglob("*.[to]t[cf]")]
-    found = {path.name: path for path in files}
-    return next((found[name] for name in CHINESE_FONTS if name in found), None)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(fonts.PATH, size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from core import pdfium
 from core.colours import Colours
 from core.decoder import check_pixels, finish, open_picture
 from core.errors import BadImage
@@ -24,8 +25,7 @@ Part = tuple[dict[str, Any], bytes]
 
 def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Part]:
     """Each page's picture, and after it the page at `DPI` where that shows much more."""
-    import pypdfium2
-
+    pypdfium2 = pdfium.load()
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:

@@ -28,6 +28,39 @@ def pdf(texts: Sequence[str], size: tuple[float, float] = A4, extra: str = "") -
     return _file(objects)
 
 
+CJK = {
+    "STSong-Light": ("GB1", "UniGB-UCS2-H"),
+    "MSung-Light": ("CNS1", "UniCNS-UCS2-H"),
+    "HeiseiMin-W3": ("Japan1", "UniJIS-UCS2-H"),
+    "HYSMyeongJo-Medium": ("Korea1", "UniKS-UCS2-H"),
+}  # fonts that Adobe Reader brings, so that documents need not embed them: their characters and encoding
+
+
+def cjk_pdf(lines: Sequence[str], font: str = "STSong-Light", size: tuple[float, float] = (260, 130)) -> bytes:
+    """One page whose font is only named."""
+    ordering, encoding = CJK[font]
+    system = f"<< /Registry (Adobe) /Ordering ({ordering}) /Supplement 0 >>"
+    metrics = "/Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 752 /Descent -271 /CapHeight 737 /StemV 58"
+    latin = "/W [1 95 500]"  # half as wide as an ideograph
+    text = " ".join(
+        f"1 0 0 1 20 {size[1] - 50 - 50 * n} Tm <{line.encode('utf-16-be').hex()}> Tj" for n, line in enumerate(lines)
+    )
+    drawing = f"BT /F1 24 Tf {text} ET"
+    return _file(
+        [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {size[0]} {size[1]}] /Contents 4 0 R "
+            "/Resources << /Font << /F1 5 0 R >> >> >>",
+            f"<< /Length {len(drawing)} >>\nstream\n{drawing}\nendstream",
+            f"<< /Type /Font /Subtype /Type0 /BaseFont /{font} /Encoding /{encoding} /DescendantFonts [6 0 R] >>",
+            f"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /{font} /CIDSystemInfo {system} /DW 1000 {latin} "
+            "/FontDescriptor 7 0 R >>",
+            f"<< /Type /FontDescriptor /FontName /{font} {metrics} >>",
+        ]
+    )
+
+
 def _file(objects: Sequence[str | bytes]) -> bytes:
     out = b"%PDF-1.7\n"
     offsets = []

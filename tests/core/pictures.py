@@ -1,6 +1,9 @@
 """Odd, broken and hostile pictures for every door, made here; each says what must come of it."""
 
+import gzip
+import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,7 +179,7 @@ def _others() -> Iterator[tuple[str, bytes, str]]:
     yield "note.txt", b"The total is 42 euros.", "text"
     yield "chinese note.jpg", "总计四十二元。".encode() * 200, "text"
     yield "data.json", b'{"image": "data:image/png;base64,AAAA"}', "text"
-    yield "document.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF"
+    yield "document.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "document is damaged"
     yield "film.mp4", b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2" + bytes(100), "video"
     yield "film.mov", b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(100), "video"
     yield "film.webm", b"\x1aE\xdf\xa3\x9fB\x86\x81\x01" + bytes(100), "video"
@@ -184,10 +187,61 @@ def _others() -> Iterator[tuple[str, bytes, str]]:
     yield "song.mp3", b"ID3\x04\0\0\0\0\0\0" + bytes(100), "sound"
     yield "pictures.zip", b"PK\x03\x04\x14\0\0\0" + bytes(100), "archive"
     yield "picture.png.gz", b"\x1f\x8b\x08\0" + bytes(100), "archive"
-    yield "layers.psd", b"8BPS\0\x01" + bytes(100), "cannot open"
+    yield "layers.psd", b"8BPS\0\x01" + bytes(100), "Photoshop"
     yield "icon.ico", encoded(plain(RED, (16, 16)), "ICO"), "cannot open"
     yield "texture.blp", b"BLP2" + struct.pack("<I4B2I", 1, 1, 8, 8, 0, 30_000, 30_000) + bytes(2000), "cannot open"
-    yield "script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n", "text"
+    yield "script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n", "PostScript"
+    yield from other_kinds()
+
+
+def other_kinds() -> Iterator[tuple[str, bytes, str]]:
+    """What people take for something that can be looked at, and what it is called."""
+    yield "letter.docx", zipped("[Content_Types].xml", "word/document.xml"), "Word"
+    yield "letter without its end.docx", zipped("[Content_Types].xml", "word/document.xml")[:-40], "Word"
+    yield "sheet.xlsx", zipped("[Content_Types].xml", "xl/workbook.xml"), "Excel"
+    yield "slides.pptx", zipped("[Content_Types].xml", "ppt/presentation.xml"), "PowerPoint"
+    for kind in ("text", "spreadsheet", "presentation"):
+        mime = f"application/vnd.oasis.opendocument.{kind}"
+        yield f"{kind}.odt", zipped("mimetype", "content.xml", content=mime), "OpenDocument"
+    yield "book.epub", zipped("mimetype", "OEBPS/1.xhtml", content="application/epub+zip"), "e-book"
+    yield "letter.pages", zipped("Index/Document.iwa"), "Pages"
+    yield "holiday.zip", zipped("holiday/1.jpg", "words/2.jpg"), "archive"
+    yield "letters.zip", zipped("letter.docx", content=zipped("word/document.xml").decode("latin-1")), "archive"
+    ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+    for stream, name in (("WordDocument", "Word"), ("Workbook", "Excel"), ("PowerPoint Document", "PowerPoint")):
+        yield f"old {name}", ole + stream.encode("utf-16-le") + bytes(60), name
+    yield "mail.msg", ole + "__substg1.0_0037001F".encode("utf-16-le"), "e-mail"
+    yield "other.ole", ole, "Office"
+    yield "letter.rtf", b"{\\rtf1\\ansi Dear Sir}", "RTF"
+    yield "Windows note.txt", "总计四十二元。".encode("gb18030") * 200, "text"
+    yield "UTF-16 note.txt", "Total: 42\r\n".encode("utf-16"), "text"
+    yield "Latin note.txt", "Die Größe beträgt 42 Meter.".encode("latin-1"), "text"
+    yield "BMW.txt", b"BMW builds cars.", "text"
+    yield "about.txt", b"A document in PDF begins with %PDF-1.7.", "text"
+    yield "table.csv", b"name;total\r\nTea;42\r\n", "text"
+    yield "page.xhtml", b'<?xml version="1.0"?><!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml">', "web page"
+    yield "drawing.svgz", gzip.compress(b'<svg xmlns="http://www.w3.org/2000/svg"/>'), "SVG"
+    yield "voice.ogg", b"OggS\0\x02" + bytes(22) + b"OpusHead" + bytes(40), "sound"
+    yield "film.ogv", b"OggS\0\x02" + bytes(22) + b"\x80theora" + bytes(40), "video"
+    yield "song without tags.mp3", b"\xff\xfb\x90\x64" + bytes(400), "sound"
+    yield "song.m4a", b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42" + bytes(100), "sound"
+    yield "song.wav", b"RIFF\x24\0\0\0WAVEfmt " + bytes(100), "sound"
+    yield "song.aiff", b"FORM\0\0\0\x24AIFFCOMM" + bytes(100), "sound"
+    yield "WeChat voice.silk", b"\x02#!SILK_V3" + bytes(100), "sound"
+    yield "old film.mov", b"\0\0\0\x08wide\0\0\0\x18mdat" + bytes(100), "video"
+    yield "camcorder.mts", (b"\x47" + bytes(187)) * 8, "video"
+    yield "raw.cr3", b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom" + bytes(100), "raw"
+    yield "raw.raf", b"FUJIFILMCCD-RAW 0201" + bytes(100), "raw"
+    yield "picture.jxl", b"\xff\x0a" + bytes(100), "JPEG XL"
+    yield "picture.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100), "JPEG 2000"
+
+
+def zipped(*names: str, content: str = "<x/>") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, content.encode("latin-1"))
+    return file.getvalue()
 
 
 def hostile() -> Iterator[Specimen]:

@@ -113,6 +113,20 @@ async def test_every_label_fits_on_every_picture(label: str, size: tuple[int, in
     assert Pillow.open(io.BytesIO(png)).size == size
 
 
+async def test_a_label_is_written_in_any_alphabet_and_what_has_no_sign_becomes_a_number() -> None:
+    image = await white()
+
+    async def labelled(label: str) -> bytes:
+        return await draw(image, [Box((250, 500, 750, 900), label)])
+
+    drawn = {
+        label: await labelled(label) for label in ("", "发票", "票发", "счёт", "σύνολο", "ラベル", "라벨", "total")
+    }
+    assert len(set(drawn.values())) == len(drawn)
+    assert await labelled("🙂 🙃") == await labelled("\U0010ffff") == drawn[""] == await labelled("1")
+    assert await labelled("发票🙂") == drawn["发票"]
+
+
 async def test_the_picture_that_an_answer_points_into_comes_back_marked() -> None:
     first, second = [await make_image(encoded(plain(colour, (400, 300)), "PNG")) for colour in (RED, GREEN)]
     asked = Conversation("t:1").ask(Question("Where is it?", (first, second))).turns[-1]

@@ -3,14 +3,16 @@ from random import Random
 
 import pytest
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
 
+from core import workers
 from core.conversation import Image
 from core.documents import open_document
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
 from core.voice import Voice
 from tests.core.files import RED, encoded, plain
-from tests.core.papers import locked_pdf, pdf, tiff
+from tests.core.papers import cjk_pdf, locked_pdf, pdf, tiff
 from tests.core.pictures import mangled
 
 TEN = [f"Page {number}" for number in range(1, 11)]
@@ -89,6 +91,46 @@ async def test_a_picture_is_a_document_of_one_page() -> None:
     assert document.images == (await make_image(data),)
     assert document.note(Voice("en")) == ""
     assert len((await open_document(encoded(plain(RED), "GIF", save_all=True, append_images=[plain(RED)]))).images) == 1
+
+
+MAIL = b"From: a@example.org\r\nSubject: Invoice\r\nContent-Type: application/pdf\r\n\r\n"
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", MAIL, b"\x1b%-12345X@PJL\r\n", b"\n" * 1015, b"junk " * 200])
+async def test_a_pdf_may_begin_within_its_first_1024_bytes(before: bytes) -> None:
+    document = await open_document(before + pdf(["One", "Two"]), "page 2")
+    assert (document.pages, document.of, shade(document.images[0])) == ((2,), 2, 2)
+
+
+async def test_a_picture_that_speaks_of_pdf_is_a_picture() -> None:
+    info = PngInfo()
+    info.add_text("Software", "%PDF-1.7 1 0 obj")
+    [image] = (await open_document(encoded(plain(RED), "PNG", pnginfo=info))).images
+    assert (image.width, image.height) == (60, 40)
+
+
+@pytest.mark.parametrize(
+    ("font", "text"),
+    [
+        ("STSong-Light", "发票号码总额"),
+        ("MSung-Light", "發票號碼總額"),
+        ("HeiseiMin-W3", "請求書の合計"),
+        ("HYSMyeongJo-Medium", "청구서번호합"),
+    ],
+)
+async def test_a_font_that_a_pdf_only_names_is_drawn_where_no_fonts_are_installed(font: str, text: str) -> None:
+    options = {"ranges": [], "limit": 1, "image_tokens": 1000}
+    inks = []
+    for line in (text, text + " 5520"):
+        job = "tests.core.jobs:pages_without_system_fonts"
+        [(_, png), *_] = await workers.run(job, cjk_pdf([line]), options)
+        page = Pillow.open(io.BytesIO(png)).convert("1")
+        side = page.height * 24 // 130  # of a character
+        first = page.width * 20 // 260, page.height * 50 // 130 - side
+        boxes = [(first[0] + n * side, first[1], first[0] + (n + 1) * side, first[1] + side * 5 // 4) for n in range(6)]
+        inks.append([page.crop(box).convert("L").histogram()[0] / side**2 for box in boxes])
+        assert all(0.05 < ink < 0.5 for ink in inks[-1])
+    assert inks[0] == inks[1]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageStat
 
-from core import workers
+from core import refusals, workers
 from core.conversation import Image
 from core.decoder import ASPECT, fit
+from core.documents import open_document
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
 from tests.core.files import GREEN, RED, Colour, busy, encoded, endless_jpeg, plain
@@ -30,7 +31,7 @@ def near(picture: Pillow.Image, at: tuple[int, int], colour: Colour) -> bool:
 async def complaint(specimen: Specimen) -> str:
     """What is wrong with what comes of it; empty when nothing is."""
     try:
-        image = await make_image(specimen.data)
+        image = (await open_document(specimen.data)).images[0]
     except BotError as error:
         return "" if specimen.refusal and specimen.refusal in str(error) else f"refused: {error}"
     if specimen.refusal or specimen.colour is None:
@@ -154,3 +155,23 @@ async def test_limits_are_settings_and_the_sentences_name_them() -> None:
         await make_image(data, Config(byte_limit_mib=0.1))
     with pytest.raises(TooLarge, match=r"400x300 pixels; at most 0\.1 megapixels"):
         await make_image(data, Config(pixel_limit_mp=0.1))
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "words"),
+    [
+        ("Letter.DOCX", "", "a Word file"),
+        ("table.v2.xlsx", "application/octet-stream", "an Excel file"),
+        ("notes.odt", "", "OpenDocument"),
+        ("film", "video/mp4", "a video"),
+        ("voice", "audio/ogg", "a sound file"),
+        ("readme", "text/plain", "a text file"),
+        ("drawing.svg", "image/svg+xml", "an SVG drawing"),
+        ("page.html", "text/html", "a web page"),
+        ("holiday.zip", "application/zip", "an archive"),
+    ],
+)
+def test_a_file_that_nobody_fetches_is_called_by_its_name(name: str, media_type: str, words: str) -> None:
+    assert words in str(refusals.by_name(name, media_type))
+    assert refusals.by_name("something", "application/octet-stream") is None
+    assert refusals.by_name("pdf", "") is None

@@ -1,0 +1,6 @@
+"""The font that travels with the product: Latin, Greek, Cyrillic, Chinese, Japanese and Korean. See README.md."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+PATH = FOLDER / "WenQuanYiMicroHei.ttf"
