@@ -1,11 +1,11 @@
 """What the doors keep on disk and look up there: `storage.Store`, which alone knows the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.assistant import History
 from core.conversation import Image, Summary, Turn
-from core.inbox import Mailbox
+from core.inbox import Mailbox, Message
 
 
 class Shelf(History, Mailbox, Protocol):
@@ -62,6 +62,22 @@ class Shelf(History, Mailbox, Protocol):
 
     async def withdraw_picture(self, conversation_id: str, number: int) -> bool:
         """It does not wait for the next question any more; one that no turn shows is removed. False without it."""
+        ...
+
+    async def put_question(
+        self,
+        adapter: str,
+        key: str,
+        conversation_id: str,
+        images: Sequence[Image],
+        payload: Callable[[Sequence[int], Sequence[int]], str],
+    ) -> Message | None:
+        """As `put`, with pictures of its own; `payload` is told their numbers, and which of these are new."""
+        ...
+
+    async def take_back(self, message: Message, numbers: Sequence[int]) -> None:
+        """A question that was refused leaves nothing: not its key, nor these pictures, if no other question shows
+        them."""
         ...
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...

@@ -58,8 +58,9 @@ class History(Protocol):
         """Write down a finished turn in one transaction; `replaces` is the key of a turn it takes the place of."""
         ...
 
-    async def add_picture(self, conversation_id: str, image: Image) -> int:
-        """Keep a picture that waits for its question; returns its number. The same picture keeps its number."""
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> Sequence[int]:
+        """Keep pictures that wait for their question, all or none; returns their numbers. The same picture keeps its
+        number."""
         ...
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool: ...
@@ -141,9 +142,8 @@ class Assistant:
         Returns their numbers, and those of earlier pictures that had to make room. `person` is as in `ask`.
         """
         self._quota.count_pictures(person or conversation_id, [image.id for image in images])
-        numbers = []
+        numbers = list(await self.history.add_pictures(conversation_id, images))
         for image in images:
-            numbers.append(await self.history.add_picture(conversation_id, image))
             await self._engine.look(image)
         surplus: tuple[int, ...] = ()
         if max(numbers, default=0) > MOST_PICTURES:

@@ -121,6 +121,10 @@ class Inbox:
         self._enqueue(message, clears)
         return True
 
+    def take_up(self, message: Message) -> None:
+        """Work off a message that is on disk already."""
+        self._enqueue(message, clears=False)
+
     def waiting(self, conversation_id: str) -> int:
         """Messages of a conversation that are not finished, the one being worked on included."""
         lane = self._lanes.get(conversation_id)

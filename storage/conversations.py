@@ -1,6 +1,6 @@
 """Conversations as rows: each function is one step inside a transaction that its caller opened."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -101,17 +101,43 @@ async def save(
     await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 
 
-async def add_picture(connection: AsyncConnection, conversation_id: str, image: Image, now: float) -> int:
+async def add_pictures(
+    connection: AsyncConnection, conversation_id: str, images: Iterable[Image], now: float
+) -> list[int]:
     row = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
-    number = await pictures.wait(connection, conversation_id, row.chapter, image, row.next_number)
-    await _touch(connection, conversation_id, now, next_number=max(row.next_number, number + 1))
-    return number
+    numbers, next_number = [], row.next_number
+    for image in images:
+        number = await pictures.wait(connection, conversation_id, row.chapter, image, next_number)
+        next_number = max(next_number, number + 1)
+        numbers.append(number)
+    await _touch(connection, conversation_id, now, next_number=next_number)
+    return numbers
+
+
+async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
+    row = await _row(connection, conversation_id)
+    return 1 if row is None else int(row.next_number)
 
 
 async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
     """None when there is no such picture; else the ids of images that no conversation shows any more."""
     row = await _locked(connection, conversation_id)
     return None if row is None else await pictures.remove(connection, conversation_id, row.chapter, number)
+
+
+async def take_back(connection: AsyncConnection, conversation_id: str, numbers: Iterable[int]) -> Collection[str]:
+    """Pictures that came with a question that was refused, and the conversation if nothing else is in it.
+
+    Returns the ids of images that no conversation shows any more.
+    """
+    row = await _locked(connection, conversation_id)
+    if row is None:
+        return ()
+    image_ids = await pictures.take_back(connection, conversation_id, row.chapter, numbers)
+    said = (await connection.execute(select(turns.c.id).where(turns.c.conversation_id == conversation_id))).first()
+    if said is None and not await pictures.images_of(connection, conversation_id):
+        await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+    return image_ids
 
 
 async def withdraw_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import pictures
-from storage.tables import files
+from storage.tables import conversations, files, messages
 
 
 async def remember(connection: AsyncConnection, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
@@ -38,6 +38,13 @@ async def remove(connection: AsyncConnection, file: str) -> Collection[str] | No
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:
     await connection.execute(delete(files).where(files.c.conversation_id == conversation_id))
+
+
+async def drop_unused(connection: AsyncConnection) -> None:
+    """Those that belong to no conversation: their question was refused."""
+    asked = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
+    kept = or_(files.c.conversation_id.in_(select(conversations.c.id)), files.c.conversation_id.in_(asked))
+    await connection.execute(delete(files).where(~kept))
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:

@@ -19,11 +19,15 @@ async def put(
     group: str | None,
     now: float,
 ) -> Message | None:
-    if (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first():
+    if await is_known(connection, key):
         return None
     values = {"adapter": adapter, "key": key, "conversation_id": conversation_id, "payload": payload, "album": group}
     statement = insert(messages).values(created=now, **values).returning(messages)
     return _message((await connection.execute(statement)).one(), ())
+
+
+async def is_known(connection: AsyncConnection, key: str) -> bool:
+    return (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first() is not None
 
 
 async def unfinished(connection: AsyncConnection, adapter: str) -> list[Message]:
@@ -43,6 +47,11 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
 async def finish(connection: AsyncConnection, message_ids: Sequence[int], now: float) -> None:
     where = messages.c.id.in_(message_ids)
     await connection.execute(update(messages).where(where).values(finished=now, payload=None))
+
+
+async def take_back(connection: AsyncConnection, message_id: int) -> None:
+    """Its key, too: whoever sends it again asks anew."""
+    await connection.execute(delete(messages).where(messages.c.id == message_id))
 
 
 async def forget(connection: AsyncConnection, conversation_id: str, key: str | None, now: float) -> tuple[str, ...]:

@@ -114,6 +114,15 @@ async def withdraw(
     return None if found is None else ()
 
 
+async def take_back(
+    connection: AsyncConnection, conversation_id: str, chapter: int, numbers: Iterable[int]
+) -> Collection[str]:
+    """Those of the pictures that no turn shows, as if they had never come; as `drop_unused`."""
+    unasked = and_(_in(conversation_id, chapter), pictures.c.number.in_(list(numbers)), _unasked())
+    found = (await connection.execute(delete(pictures).where(unasked).returning(pictures.c.image_id))).scalars()
+    return await drop_unused(connection, [image_id for image_id in found if image_id is not None])
+
+
 async def remove(
     connection: AsyncConnection, conversation_id: str, chapter: int, number: int
 ) -> Collection[str] | None:

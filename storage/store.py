@@ -1,6 +1,6 @@
 """What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, Self
 
@@ -13,6 +13,8 @@ from core.inbox import Message
 from storage import blocks, conversations, files, messages, pictures
 from storage.clock import DAY, Clock
 from storage.database import Database
+
+Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -169,6 +171,7 @@ class Store:
                 self._gone(conversation_id, image_ids)
                 expired += 1
         await self._database.write(messages.expire, moment)
+        await self._database.write(files.drop_unused)
         if expired:
             await self._database.tidy()
         return expired
@@ -178,8 +181,9 @@ class Store:
 
     # Pictures
 
-    async def add_picture(self, conversation_id: str, image: Image) -> int:
-        return await self._database.write(conversations.add_picture, conversation_id, image, self._clock.now())
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> list[int]:
+        """All of them or, where it raises, none."""
+        return await self._database.write(conversations.add_pictures, conversation_id, images, self._clock.now())
 
     async def picture(self, image_id: str) -> Image:
         """With `original`, if that was kept. Raises `NotFound`."""
@@ -254,6 +258,21 @@ class Store:
         now = self._clock.now()
         return await self._database.note(messages.put, adapter, key, conversation_id, payload, group, now)
 
+    async def put_question(
+        self, adapter: str, key: str, conversation_id: str, images: Sequence[Image], payload: Payload
+    ) -> Message | None:
+        """As `put`, with pictures of its own; `payload` is told their numbers, and which of these are new."""
+        now = self._clock.now()
+        return await self._database.write(_put_question, adapter, key, conversation_id, images, payload, now)
+
+    async def take_back(self, message: Message, numbers: Sequence[int]) -> None:
+        """A question that was refused leaves nothing: not its key, nor these pictures, if no other question shows them,
+        nor a conversation in which there is nothing else."""
+        image_ids = await self._database.write(_take_back, message, numbers)
+        self._gone(None, image_ids)
+        if image_ids:
+            await self._database.tidy()
+
     async def unfinished(self, adapter: str) -> list[Message]:
         return await self._database.read(messages.unfinished, adapter)
 
@@ -293,6 +312,28 @@ async def _forget_old(connection: AsyncConnection, conversation_id: str, moment:
         return None
     _, image_ids = await _forget(connection, conversation_id, None, moment)
     return image_ids
+
+
+async def _put_question(
+    connection: AsyncConnection,
+    adapter: str,
+    key: str,
+    conversation_id: str,
+    images: Sequence[Image],
+    payload: Payload,
+    now: float,
+) -> Message | None:
+    if await messages.is_known(connection, key):
+        return None
+    first = await conversations.next_number(connection, conversation_id)
+    numbers = await conversations.add_pictures(connection, conversation_id, images, now) if images else []
+    written = payload(numbers, [number for number in numbers if number >= first])
+    return await messages.put(connection, adapter, key, conversation_id, written, None, now)
+
+
+async def _take_back(connection: AsyncConnection, message: Message, numbers: Sequence[int]) -> Collection[str]:
+    await messages.take_back(connection, message.id)
+    return await conversations.take_back(connection, message.conversation_id, numbers)
 
 
 async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

@@ -99,8 +99,11 @@ class MemoryHistory:
         self.turns[key] = turn
         keys.append(key)
 
-    async def add_picture(self, conversation_id: str, image: Image) -> int:
-        known = await self.load(conversation_id)
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> list[int]:
+        return [self._add_picture(conversation_id, image) for image in images]
+
+    def _add_picture(self, conversation_id: str, image: Image) -> int:
+        known = self.conversations.get(conversation_id, Conversation(conversation_id))
         numbers = {picture.image.id: picture.number for picture in known.pictures}
         picture = Picture(numbers.get(image.id, known.next_number), image)
         waiting = (*(other for other in known.waiting if other.number != picture.number), picture)

@@ -213,7 +213,8 @@ class Clerk:
 
     async def _take_in(self, files: list[Json], task: _Task) -> list[int]:
         """Pictures from before the bot was asked; one that cannot be looked at must not spoil every later question."""
-        house, conversation_id, numbers = self._house, task.message.conversation_id, []
+        house, conversation_id = self._house, task.message.conversation_id
+        numbers: list[int] = []
         for file in pictures(tuple(files))[-THREAD_PICTURES:]:
             try:
                 document = await open_document(await self._download(file), task.text, house.images)
@@ -221,7 +222,7 @@ class Clerk:
                 log.info("a picture earlier in the thread is left out: %s", error.sentence)
                 continue
             ids = task.images[file["id"]] = [image.id for image in document.images]
-            numbers += [await house.store.add_picture(conversation_id, image) for image in document.images]
+            numbers += await house.store.add_pictures(conversation_id, document.images)
             await house.store.remember_file(f"slack:{file['id']}", conversation_id, ids)  # now it need not come again
         return numbers
 

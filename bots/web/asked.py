@@ -1,23 +1,31 @@
 """A question from the web as it is written down."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`pictures` are numbers of the conversation. `again` asks its last question; `closer` looks less shrunk."""
+    """`pictures` are numbers of the conversation; `brought` are those of them that came with the question. `again` asks
+    its last question; `closer` looks less shrunk."""
 
     person: str
     query: str = ""
     pictures: tuple[int, ...] = ()
+    brought: tuple[int, ...] = ()
     again: bool = False
     closer: bool = False
 
     def payload(self) -> str:
         return json.dumps(asdict(self))
 
+    def payload_with(self, numbers: Sequence[int], new: Sequence[int]) -> str:
+        """With pictures that come with it under these numbers."""
+        return replace(self, pictures=(*self.pictures, *numbers), brought=tuple(new)).payload()
+
     @classmethod
     def read(cls, payload: str) -> "Asked":
         fields = json.loads(payload)
-        return cls(**fields | {"pictures": tuple(fields["pictures"])})
+        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+        return cls(**fields | lists)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from core.conversation import Answer, Event, Piece
-from core.errors import BotError, Busy
+from core.errors import BotError
 
 
 class Broadcast:
@@ -23,11 +23,6 @@ class Broadcast:
     @property
     def over(self) -> bool:
         return self._error is not None or bool(self._events and isinstance(self._events[-1], Answer))
-
-    @property
-    def refused(self) -> bool:
-        """The line was full, or a quota used up: asking again later may help."""
-        return isinstance(self._error, Busy)
 
     def publish(self, event: Event) -> None:
         self._events.append(event)

@@ -7,10 +7,9 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bots.extras import CLOSER, MOST_TOKENS
 from bots.shelf import Shelf
@@ -49,12 +48,11 @@ class Desk:
         self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
         self._broadcasts: dict[str, Broadcast] = {}
         self._forgotten: set[str] = set()
-        self._refused: Counter[str] = Counter()  # how often a key met a full line or a quota
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished("web"):
-            self._broadcasts[_name(message)] = _broadcast(message.conversation_id, Asked.read(message.payload))
+            self._broadcasts[message.key] = _broadcast(message.conversation_id, Asked.read(message.payload))
         await self._inbox.resume()
 
     async def close(self) -> None:
@@ -120,9 +118,7 @@ class Desk:
             return Writing(conversation_id, name, self._events(conversation_id, name, asked, images))
         broadcast = await self._known(conversation_id, key)
         if broadcast is None:
-            numbers = [await self.store.add_picture(conversation_id, image) for image in images]
-            asked = replace(asked, pictures=(*asked.pictures, *numbers))
-            broadcast = await self._submit(conversation_id, asked, key)
+            broadcast = await self._submit(conversation_id, asked, key, images)
         return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen())
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
@@ -143,27 +139,34 @@ class Desk:
         broadcast.publish(turn.answer)
         return broadcast
 
-    async def _submit(self, conversation_id: str, asked: Asked, key: str) -> Broadcast:
+    async def _submit(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
         if (found := self.find(key)) is not None:
             return found  # its twin was a moment faster
         if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
         name = PREFIX + key
-        attempt = f"{name}#{self._refused[name]}" if name in self._refused else name
         broadcast = self._broadcasts[name] = _broadcast(conversation_id, asked)
-        received = False
         try:
-            received = await self._inbox.receive(attempt, conversation_id, asked.payload())
-        finally:
-            if not received:
-                del self._broadcasts[name]
-        if not received:
-            raise NotFound("This question was asked before and its answer is gone. Please ask it anew.")
+            message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with)
+            message = message or await self._left_over(name)
+            if message is None:
+                raise NotFound("This question was asked before and its answer is gone. Please ask it anew.")
+        except BaseException as error:
+            del self._broadcasts[name]
+            wrong = BotError("Something went wrong on my side. Please try again.")
+            broadcast.fail(error if isinstance(error, BotError) else wrong)  # its twin waits for it
+            raise
+        broadcast.numbers = Asked.read(message.payload).pictures
+        self._inbox.take_up(message)
         return broadcast
+
+    async def _left_over(self, name: str) -> Message | None:
+        """A question that is on disk and that nobody works on: it failed too often, or seemed not to be kept."""
+        return next((message for message in await self.store.unfinished("web") if message.key == name), None)
 
     async def _work(self, batch: Sequence[Message]) -> None:
         for message in batch:
-            name, asked = _name(message), Asked.read(message.payload)
+            name, asked = message.key, Asked.read(message.payload)
             trace.begin(name)
             broadcast = self._broadcasts.get(name)
             if (
@@ -171,19 +174,21 @@ class Desk:
             ):  # its readers were told that this may take long; others may have come
                 broadcast = self._broadcasts[name] = _broadcast(message.conversation_id, asked)
             try:
-                await self._answer(name, asked, broadcast)
+                await self._answer(message, asked, broadcast)
             except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
                 broadcast.attempts += 1
                 if broadcast.attempts > len(PAUSES_S):
                     broadcast.fail(Restarting("I cannot save answers at the moment. Your question is kept."))
                 raise
-            if broadcast.refused:
-                del self._broadcasts[name]  # who comes back later with the same key is asked for anew
-            else:
-                asyncio.get_running_loop().call_later(KEPT_S, self._broadcasts.pop, name, None)
+            asyncio.get_running_loop().call_later(KEPT_S, self._drop, name, broadcast)
 
-    async def _answer(self, name: str, asked: Asked, broadcast: Broadcast) -> None:
+    def _drop(self, name: str, broadcast: Broadcast) -> None:
+        if self._broadcasts.get(name) is broadcast:
+            del self._broadcasts[name]
+
+    async def _answer(self, message: Message, asked: Asked, broadcast: Broadcast) -> None:
         """Raises only when nothing can be written down: all else is told to the readers."""
+        name = message.key
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
         try:
             async with aclosing(self._events(broadcast.conversation_id, name, asked)) as events:
@@ -194,9 +199,9 @@ class Desk:
                         broadcast.publish(event)
         except StoreDown:
             raise
-        except BotError as error:
-            if isinstance(error, Busy):
-                self._refused[name] += 1
+        except BotError as error:  # whoever sends it again, with the same key too, asks anew
+            await self.store.take_back(message, asked.brought)
+            self._drop(name, broadcast)
             broadcast.fail(error)
         except Exception:
             if await self.store.answered(name) is None:
@@ -230,11 +235,6 @@ class Desk:
         tokens = min(MOST_TOKENS, CLOSER * self._images.image_tokens)
         closer = self._images.model_copy(update={"image_tokens": tokens})
         return await make_image(kept.original, closer) if kept.original else kept
-
-
-def _name(message: Message) -> str:
-    """What the turn is saved under: a message that was refused before has a number behind its key."""
-    return message.key.partition("#")[0]
 
 
 def _broadcast(conversation_id: str, asked: Asked) -> Broadcast:

@@ -60,12 +60,12 @@ async def test_an_open_turn_is_not_saved(store: Store) -> None:
 async def test_an_image_is_stored_once_whoever_sends_it(store: Store, path: Path) -> None:
     await ask(store, "web:1", "?", CAT, key="k1")
     await ask(store, "telegram:2", "?", CAT, DOG, key="k2")
-    await store.add_picture("slack:3", DOG)
+    await store.add_pictures("slack:3", [DOG])
     assert rows(path, "SELECT count(*) FROM images") == [(2,)]
 
 
 async def test_pictures_wait_for_their_question_in_order(store: Store) -> None:
-    assert [await store.add_picture("t:1", picture) for picture in (CAT, DOG, CAT)] == [1, 2, 1]
+    assert await store.add_pictures("t:1", (CAT, DOG, CAT)) == [1, 2, 1]
     waiting = (await store.load("t:1")).waiting
     assert [(picture.number, picture.image) for picture in waiting] == [(1, CAT), (2, DOG)]
     turn = await ask(store, "t:1", "Which is larger?", BIRD, key="k1")
@@ -77,7 +77,7 @@ async def test_pictures_wait_for_their_question_in_order(store: Store) -> None:
 async def test_a_picture_sent_again_is_part_of_the_next_question_under_its_old_number(store: Store) -> None:
     await ask(store, "t:1", "What is it?", CAT, key="k1")
     await ask(store, "t:1", "And this?", DOG, key="k2")
-    assert await store.add_picture("t:1", CAT) == 1
+    assert await store.add_pictures("t:1", [CAT]) == [1]
     turn = await ask(store, "t:1", "And again?", key="k3")
     assert numbers(turn) == [1]
     conversation = await store.load("t:1")
@@ -86,7 +86,7 @@ async def test_a_picture_sent_again_is_part_of_the_next_question_under_its_old_n
 
 async def test_a_picture_that_comes_while_an_answer_is_written_yields_its_number(store: Store) -> None:
     asked = (await store.load("t:1")).ask(Question("What is it?", (CAT,)))
-    assert await store.add_picture("t:1", DOG) == 1
+    assert await store.add_pictures("t:1", [DOG]) == [1]
     turn = await answer_turn(store, asked, "k1")
     conversation = await store.load("t:1")
     assert conversation.turns == (turn,)
@@ -96,7 +96,7 @@ async def test_a_picture_that_comes_while_an_answer_is_written_yields_its_number
 
 async def test_the_picture_in_question_sent_again_meanwhile_does_not_wait_twice(store: Store) -> None:
     asked = (await store.load("t:1")).ask(Question("What are they?", (CAT, DOG)))
-    assert await store.add_picture("t:1", DOG) == 1
+    assert await store.add_pictures("t:1", [DOG]) == [1]
     turn = await answer_turn(store, asked, "k1")
     conversation = await store.load("t:1")
     assert (conversation.turns, conversation.waiting) == ((turn,), ())
@@ -111,7 +111,7 @@ async def test_a_removed_picture_is_gone_and_its_number_is_not_given_again(store
     conversation = await store.load("t:1")
     assert numbers(conversation.turns[0]) == [2]
     assert rows(path, "SELECT id FROM images") == [(DOG.id,)]
-    assert await store.add_picture("t:1", CAT) == 3
+    assert await store.add_pictures("t:1", [CAT]) == [3]
 
 
 async def test_a_removed_picture_stays_with_others_who_sent_it(store: Store) -> None:
@@ -122,13 +122,13 @@ async def test_a_removed_picture_stays_with_others_who_sent_it(store: Store) -> 
 
 
 async def test_a_waiting_picture_can_be_removed(store: Store) -> None:
-    await store.add_picture("t:1", CAT)
+    await store.add_pictures("t:1", [CAT])
     assert await store.remove_picture("t:1", 1)
     assert (await store.load("t:1")).waiting == ()
 
 
 async def test_a_picture_removed_while_its_answer_is_written_stays_removed(store: Store) -> None:
-    await store.add_picture("t:1", CAT)
+    await store.add_pictures("t:1", [CAT])
     asked = (await store.load("t:1")).ask(Question("What is it?"))
     await store.remove_picture("t:1", 1)
     await answer_turn(store, asked, "k1")
@@ -157,7 +157,7 @@ async def test_a_retried_turn_takes_the_place_of_the_old_one(store: Store) -> No
 
 async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Store, path: Path) -> None:
     await ask(store, "t:1", "old", CAT, DOG, key="k1")
-    await store.add_picture("t:1", BIRD)
+    await store.add_pictures("t:1", [BIRD])
     await store.begin("t:1")
     assert await store.load("t:1") == Conversation("t:1")
     assert await store.last_key("t:1") is None
@@ -172,7 +172,7 @@ async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Sto
 async def test_forgetting_removes_the_conversation_and_what_nobody_else_uses(store: Store, path: Path) -> None:
     await ask(store, "t:1", "a secret question", CAT, DOG, key="k1")
     await store.begin("t:1")
-    await store.add_picture("t:1", BIRD)
+    await store.add_pictures("t:1", [BIRD])
     kept = await ask(store, "t:2", "?", DOG, key="k2")
     message = await store.put("t", "m1", "t:1", "a secret payload")
     await store.forget("t:1")
@@ -236,7 +236,7 @@ async def test_conversations_are_listed_newest_first_by_prefix(store: Store) -> 
     await ask(store, "web:a:2", "Which one?", key="k2")
     await ask(store, "web:b:3", "Other", key="k3")
     await ask(store, "web:a:1", "Follow-up", key="k4")
-    await store.add_picture("web:aX", CAT)
+    await store.add_pictures("web:aX", [CAT])
     found = await store.conversations("web:a:")
     assert [summary.id for summary in found] == ["web:a:1", "web:a:2"]
     assert found[0].title.startswith("What is this? long long")
@@ -304,7 +304,7 @@ async def test_thumbs_are_kept_and_can_be_taken_back(store: Store) -> None:
 
 async def test_a_conversation_moves_with_everything_where_nothing_was_said_before(store: Store) -> None:
     await ask(store, "t:1", "first", image("cat"), key="k1")
-    await store.add_picture("t:1", image("dog"))
+    await store.add_pictures("t:1", [image("dog")])
     before = await store.load("t:1")
     assert await store.move("t:1", "t:2")
     assert await store.load("t:2") == replace(before, id="t:2")

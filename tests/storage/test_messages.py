@@ -1,6 +1,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from core.errors import Busy
 from core.inbox import Message
 from storage.clock import DAY
 from storage.store import Config, Store
@@ -92,3 +95,47 @@ async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store,
     await store.record_sent(message.id, ["100"])
     await store.finish([message.id])
     assert await store.put("telegram", "u1", "t:1", "again") is not None
+
+
+async def test_a_question_and_its_pictures_are_written_down_together_or_not_at_all(store: Store, path: Path) -> None:
+    def fail(numbers: object, new: object) -> str:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError):
+        await store.put_question("web", "k1", "web:1", [image("cat")], fail)
+    assert not (await store.load("web:1")).pictures
+    assert not await store.unfinished("web")
+    await store.add_pictures("web:1", [image("cat")])
+    message = await store.put_question("web", "k1", "web:1", [image("dog"), image("cat")], lambda *told: str(told))
+    assert message is not None
+    assert message.payload == "([2, 1], [2])"
+    assert await store.put_question("web", "k1", "web:1", [image("bird")], lambda *told: str(told)) is None
+    assert len((await store.load("web:1")).pictures) == 2
+
+
+async def test_what_is_taken_back_leaves_what_others_show(store: Store, path: Path) -> None:
+    for key, name in (("k1", "cat"), ("k2", "dog")):
+        message = await store.put_question("web", key, "web:1", [image(name)], lambda *told: "?")
+        assert message is not None
+        if key == "k1":
+            turn = await ask(store, "web:1", "?", key="k1")
+        await store.take_back(message, [1, 2])
+    assert (await store.load("web:1")).turns == (turn,)
+    assert [picture.number for picture in (await store.load("web:1")).pictures] == [1]
+    assert await store.put("web", "k2", "web:1", "asked anew") is not None
+
+
+async def test_several_pictures_are_kept_all_or_none(store: Store) -> None:
+    broken = replace(image("dog"), data=None)  # type: ignore[arg-type]
+    with pytest.raises(Busy):
+        await store.add_pictures("t:1", [image("cat"), broken])
+    assert not (await store.load("t:1")).pictures
+
+
+async def test_files_of_a_question_that_was_refused_are_not_remembered_for_ever(store: Store) -> None:
+    for conversation_id in ("t:1", "t:2", "t:3"):
+        await store.remember_file("telegram:F", conversation_id, [image("cat").id])
+    await ask(store, "t:1", "?", image("cat"), key="k1")
+    await put(store, "u2", "t:2")
+    await store.expire()
+    assert [bool(await store.known_files(it)) for it in ("t:1", "t:2", "t:3")] == [True, True, False]

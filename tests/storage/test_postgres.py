@@ -96,7 +96,7 @@ async def store(server: str) -> AsyncIterator[Store]:
 
 
 async def test_conversations_live_as_on_sqlite(store: Store) -> None:
-    assert await store.add_picture("t:1", DOG) == 1
+    assert await store.add_pictures("t:1", [DOG]) == [1]
     first = await ask(store, "t:1", "What is it? 🐕", CAT, key="k1", answer="一只猫")
     second = await ask(store, "t:1", "And now?", DOG, key="k2")
     assert (await store.load("t:1")).turns == (replace(first, pictures=_plain(first)), second)
@@ -158,8 +158,10 @@ async def test_replicas_take_a_message_once_and_number_pictures_once(store: Stor
     results = await asyncio.gather(*[side.put("t", key, "t:1", "x") for key in keys for side in (store, other)])
     assert sum(result is not None for result in results) == len(keys)
     pictures = [image(f"picture {number}") for number in range(5)]
-    given = await asyncio.gather(*[side.add_picture("t:2", picture) for picture in pictures for side in (store, other)])
-    assert sorted(set(given)) == [1, 2, 3, 4, 5]
+    given = await asyncio.gather(
+        *[side.add_pictures("t:2", [picture]) for picture in pictures for side in (store, other)]
+    )
+    assert sorted({number for [number] in given}) == [1, 2, 3, 4, 5]
     assert [picture.number for picture in (await store.load("t:2")).waiting] == [1, 2, 3, 4, 5]
     await other.close()
 

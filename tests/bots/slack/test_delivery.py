@@ -29,9 +29,9 @@ class Hiccup(Store):
             self.fails = ""
             raise StoreDown("My memory does not work at the moment.")
 
-    async def add_picture(self, conversation_id: str, image: Image) -> int:
-        self._fail("add_picture")
-        return await super().add_picture(conversation_id, image)
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> list[int]:
+        self._fail("add_pictures")
+        return await super().add_pictures(conversation_id, images)
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
         self._fail("remember_file")
@@ -185,7 +185,7 @@ async def test_new_messages_keep_slacks_pace_in_a_channel(scene: Scene) -> None:
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.2
 
 
-@pytest.mark.parametrize("method", ["add_picture", "remember_file", "record_sent"])
+@pytest.mark.parametrize("method", ["add_pictures", "remember_file", "record_sent"])
 async def test_a_memory_that_fails_once_loses_no_picture_and_leaves_no_second_message(
     scene: Scene, tmp_path: Path, method: str
 ) -> None:

@@ -1,0 +1,115 @@
+"""A question that is refused leaves nothing behind, and can be asked again."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from core.conversation import Image
+from core.errors import BadQuestion, Busy, StoreDown
+from core.inbox import Message
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
+from storage.store import Store
+from tests.bots.web.conftest import KEY, photo, service, until
+from tests.fakes import ScriptedEngine
+
+TABLES = ("conversations", "images", "pictures", "turns", "messages")
+REFUSALS: dict[str, dict[str, str]] = {
+    "the line is full": {"query": "full"},
+    "the pictures are too many for the model": {"query": "bad"},
+    "the question is too long": {"query": "x" * 9_000},
+    "there is no such picture": {"pictures": "7"},
+    "the quota is used up": {"query": "once more"},
+}
+
+
+def left(folder: Path) -> dict[str, int]:
+    """How many rows there are."""
+    with sqlite3.connect(folder / "answers.db") as database:
+        found = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+    database.close()
+    return found
+
+
+def engine() -> ScriptedEngine:
+    errors = {"full": Busy("Too many are waiting."), "bad": BadQuestion("Too much.")}
+    return ScriptedEngine(script=lambda conversation: errors.get(conversation.turns[-1].text, "An answer"))
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_refused_question_leaves_nothing(tmp_path: Path, reason: str, known: bool) -> None:
+    quota = Quota(QuotaConfig(questions_per_minute=1 if "quota" in reason else 0, pictures_per_minute=0, at_once=0))
+    async with service(tmp_path, engine(), quota) as web:
+        place = {}
+        if known or "quota" in reason:
+            answered = await web.ask("First?", "red", key=KEY + "0")
+            place = {"conversation": answered.json()["conversation"]} if known else {}
+            await until(lambda: left(tmp_path)["turns"] == 1)
+        before = left(tmp_path)
+        for _ in range(2):  # the second one is refused for the same reason, not for being known
+            asked = {"query": "What?", **REFUSALS[reason], **place}
+            refused = await web.ask(asked.pop("query"), "red", "blue", key=KEY, **asked)
+            assert refused.status_code in (400, 429), refused.text
+            assert left(tmp_path) == before
+
+
+async def test_a_refused_question_leaves_the_pictures_that_were_there_before(tmp_path: Path) -> None:
+    async with service(tmp_path, engine()) as web:
+        added = await web.client.post("/api/v1/pictures", files={"image": photo("red")})
+        conversation = added.json()["conversation"]
+        assert (await web.ask("full", "red", "blue", conversation=conversation, key=KEY)).status_code == 429
+        stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+        assert [picture["number"] for picture in stored["waiting"]] == [1]
+        assert left(tmp_path)["images"] == 1
+
+
+async def test_what_was_refused_is_answered_when_it_is_sent_again_after_a_restart(tmp_path: Path) -> None:
+    busy = ScriptedEngine(script=lambda _: Busy("Too many are waiting."))
+    async with service(tmp_path, busy) as web:
+        assert (await web.ask("What?", "red", key=KEY)).status_code == 429
+    async with service(tmp_path) as web:
+        answer = await web.ask("What?", "red", key=KEY)
+        assert answer.status_code == 200
+        assert answer.json()["text"] == "Answer to 'What?' about [1] after 0 turns."
+
+
+class Shaky(Store):
+    """Fails when a question is written down: before anything is on disk, or when it is."""
+
+    fails: str | None = None
+
+    async def put_question(
+        self, adapter: str, key: str, conversation_id: str, images: Sequence[Image], payload: Callable[..., str]
+    ) -> Message | None:
+        failing, self.fails = self.fails, None
+        if failing == "before":
+            await asyncio.sleep(0.1)
+            raise StoreDown("The disk is full.")
+        message = await super().put_question(adapter, key, conversation_id, images, payload)
+        if failing == "after":
+            raise StoreDown("The disk went away.")
+        return message
+
+
+async def test_twins_of_a_question_that_cannot_be_written_down_are_told_so_both(tmp_path: Path) -> None:
+    async with service(tmp_path, kind=Shaky) as web:
+        assert isinstance(web.store, Shaky)
+        web.store.fails = "before"
+        answers = await asyncio.gather(*(web.ask("What?", "red", key=KEY) for _ in range(2)))
+        assert {answer.json()["detail"] for answer in answers} == {"The disk is full."}
+        assert left(tmp_path) == dict.fromkeys(TABLES, 0)
+        assert (await web.ask("What?", "red", key=KEY)).status_code == 200
+
+
+async def test_a_question_whose_writing_down_seemed_to_fail_is_answered_when_it_is_sent_again(tmp_path: Path) -> None:
+    async with service(tmp_path, kind=Shaky) as web:
+        assert isinstance(web.store, Shaky)
+        web.store.fails = "after"
+        assert (await web.ask("What?", "red", key=KEY)).json()["detail"] == "The disk went away."
+        answers = [await web.ask("What?", "red", key=KEY) for _ in range(2)]
+        assert [answer.json()["text"] for answer in answers] == ["Answer to 'What?' about [1] after 0 turns."] * 2
+        assert left(tmp_path)["turns"] == 1
