@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from tests.chaos.hostile import DOORS, MORE, send_hostile_files
+from tests.chaos.plan import Plan
 from tests.chaos.soak import LAG_S
 from tests.chaos.soak import MORE as MORE_MEMORY
 from tests.chaos.soak import soak as long_soak
-from tests.chaos.weather import Plan, Storm
+from tests.chaos.weather import Storm
 
 cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
@@ -19,15 +20,30 @@ cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 @cli.command()
 def storm(
     kills: Annotated[int, typer.Option(help="How often the service is killed.")] = 1000,
-    conversations: Annotated[int, typer.Option(help="Of two questions each; 0: as many questions as kills.")] = 0,
+    conversations: Annotated[int, typer.Option(help="0: half as many as kills.")] = 0,
     doors: Annotated[str, typer.Option(help="Which doors people ask at.")] = "telegram,slack,web",
     faults: Annotated[float, typer.Option(help="Share of the platforms' calls that fail.")] = 0.2,
     storms: Annotated[float, typer.Option(help="Share of the lives with bad weather.")] = 0.3,
+    noise: Annotated[float, typer.Option(help="Malformed events for each conversation.")] = 1.0,
+    kinds: Annotated[str, typer.Option(help="What people do, see tests/chaos/kinds.py; empty: everything.")] = "",
+    talks: Annotated[int, typer.Option(help="How many different ones there are.")] = 6,
+    patience: Annotated[float, typer.Option(help="Seconds without any progress until it is given up.")] = 240.0,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
 ) -> None:
     """Kill the real service again and again while people ask, and count what they saw."""
-    plan = Plan(kills, conversations or kills // 2, doors.split(","), faults=faults, storms=storms, seed=seed)
+    plan = Plan(
+        kills,
+        conversations or kills // 2,
+        doors.split(","),
+        faults=faults,
+        storms=storms,
+        noise=noise,
+        kinds=kinds.split(",") if kinds else None,
+        talks=talks,
+        seed=seed,
+        patience_s=patience,
+    )
     with tempfile.TemporaryDirectory() as folder:
         report = asyncio.run(Storm(keep or Path(folder), plan).blow())
     print(report)

@@ -5,43 +5,68 @@ import os
 import signal
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Pool, event
 
 MOMENTS = ("before a commit", "after a commit")
+CHANGING = ("INSERT", "UPDATE", "DELETE")
 
 
-def meet(moment: str | None = None, writes: int = 0, clock: str | None = None) -> None:
-    """Die of kill -9 before or after a number of the database's commits; believe the clock in that file."""
+def meet(
+    moment: str | None = None, writes: int = 0, step: str | None = None, clock: str | None = None, diary: str = ""
+) -> None:
+    """Die of kill -9 before or after a number of the database's commits; believe the clock in that file.
+
+    A commit is named by its first change, such as "INSERT turns"; with `step` only those with that name count. The
+    `diary` is a file that gets the names of those that were seen, and of the one that this life died beside.
+    """
     if clock:
         _follow(Path(clock))
-    if moment:
-        _die(moment, writes)
+    if diary:
+        _die(moment, writes, step, Path(diary))
 
 
-def _die(moment: str, writes: int) -> None:
-    left = writes
+def _die(moment: str | None, writes: int, step: str | None, diary: Path) -> None:
+    left, seen = writes, set[str]()
 
-    def count() -> None:
+    def note(line: str) -> None:
+        with suppress(OSError), diary.open("a", encoding="utf-8") as file:  # the disk may be full
+            file.write(f"{line}\n")
+
+    def count(name: str) -> None:
         nonlocal left
-        left -= 1
-        if left <= 0:
+        left -= step is None or step == name
+        if left <= 0 and step in (None, name) and moment:
+            note(f"died {moment.split()[0]} {name}")
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def changes(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        words = statement.replace('"', " ").split()
+        if words[0] in CHANGING and "change" not in connection.info:
+            connection.info["change"] = f"{words[0]} {words[1] if words[0] == 'UPDATE' else words[2]}"
 
     def before(connection: Connection) -> None:
         if connection.get_execution_options().get("begin"):
             return  # it only read
-        connection.info["wrote"] = True
+        if (name := connection.info.pop("change", None)) is None:
+            return
+        connection.info["wrote"] = name
+        if name not in seen:
+            seen.add(name)
+            note(f"saw {name}")
         if moment == MOMENTS[0]:
-            count()
+            count(name)
 
     def after(_: Any, record: Any) -> None:
         """The commit is on disk, and nobody has been told of it yet."""
-        if record and record.info.pop("wrote", False) and moment == MOMENTS[1]:
-            count()
+        if record and (name := record.info.pop("wrote", None)) and moment == MOMENTS[1]:
+            count(name)
 
+    event.listen(Engine, "before_cursor_execute", changes)
+    event.listen(Engine, "rollback", lambda connection: connection.info.pop("change", None))
     event.listen(Engine, "commit", before)
     event.listen(Pool, "checkin", after)
 

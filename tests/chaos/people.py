@@ -1,25 +1,24 @@
-"""People, each at one door, who ask two things about a picture and remember what they were told."""
+"""Somebody in a storm: what they do there, what stands at their questions, and what must be remembered of it."""
 
 import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+import random
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
-from uuid import uuid4
+from typing import ClassVar
 
-import httpx
+from babel.messages.pofile import read_po
 
-from tests.bots.slack.server import FakeSlack
-from tests.bots.slack.workspace import BOT, buttons, said
-from tests.bots.telegram import person as telegram_person
-from tests.bots.telegram.conftest import is_finished
-from tests.bots.telegram.server import BotApi
-
-SAMPLES = Path(__file__).parents[2] / "core" / "demo" / "samples"
-AGAIN_S = 0.3  # before somebody on the web sends a question again
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "core" / "demo" / "samples"
+LOOK_S = 0.1  # between two looks at the screen
+STOPPED = "(stopped)"
+OUR_MISTAKE = "Something went wrong"
+Right = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -29,179 +28,227 @@ class Talk:
     pictures: tuple[bytes, ...]
     questions: tuple[str, ...]
 
+    @property
+    def turned(self) -> "Talk":
+        """The same questions the other way round."""
+        return Talk(self.pictures, self.questions[::-1])
+
+
+@cache
+def samples() -> dict[str, list[tuple[str, str]]]:
+    """The demo model's pictures by name, each with questions and their right answers.
+
+    A drawn box is a picture beside the words: tests/bots/test_features.py counts those.
+    """
+    listed = json.loads((SAMPLES / "samples.json").read_text("utf-8"))
+    return {
+        name: [(pair["question"], pair["answer"]) for pair in asked if "bbox" not in pair["answer"]]
+        for name, asked in listed.items()
+    }
+
 
 @cache
 def talks() -> tuple[Talk, ...]:
     """Different pictures and questions, so that an answer to somebody else would be seen; one is about two pictures."""
-    listed = json.loads((SAMPLES / "samples.json").read_text("utf-8"))
-    # A drawn box is a picture beside the words: tests/bots/test_features.py counts those.
-    samples = {name: [pair for pair in asked if "bbox" not in pair["answer"]] for name, asked in listed.items()}
-    pictures = {name: (SAMPLES / name).read_bytes() for name in samples}
-    alone = tuple(
-        Talk((pictures[name],), (asked[first]["question"], asked[-1 - first]["question"]))
-        for name, asked in samples.items()
+    pictures = {name: (SAMPLES / name).read_bytes() for name in samples()}
+    alone = [
+        Talk((pictures[name],), (asked[first][0], asked[-1 - first][0]))
         for first in (0, 1)
-    )
-    one, two = list(samples)[:2]
-    both = Talk((pictures[one], pictures[two]), (samples[one][0]["question"], samples[two][0]["question"]))
-    return (*alone, both)
+        for name, asked in samples().items()
+    ]
+    one, two = list(samples())[:2]
+    both = Talk((pictures[one], pictures[two]), (samples()[one][0][0], samples()[two][0][0]))
+    return (alone[0], both, *alone[1:])
 
 
-class Person(Protocol):
-    """`ask` returns when everything is sent; `copies` is how often each message arrives."""
+@dataclass
+class Book:
+    """What a calm day told: by door and talk the answers as they are shown there; by picture its id in the store."""
 
-    door: str
+    answers: dict[tuple[str, Talk], list[str]] = field(default_factory=dict)
+    images: dict[bytes, str] = field(default_factory=dict)
 
-    async def ask(self, talk: Talk, copies: int) -> None: ...
 
-    def answers(self) -> list[str]:
-        """What stands there as finished answers, in the order of the questions they belong to or stand below."""
-        ...
+@dataclass(frozen=True)
+class Turn:
+    """What is remembered of a question: its words, or what they were before an edit; and the pictures it came with.
+
+    A turn that is not `sure` may be missing: it was stopped before it began, for example.
+    """
+
+    questions: tuple[str, ...]
+    pictures: tuple[bytes, ...] = ()
+    sure: bool = True
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to stand at the places of one question: so many answers, each `right`. `model` may say them."""
+
+    places: tuple[str, ...]
+    right: Right
+    least: int
+    most: int
+    model: bool
+    turn: Turn | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A wish and what came of it."""
+
+    wish: Wish
+    found: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        if len(self.found) < self.wish.least:
+            return "lost"
+        if len(self.found) > self.wish.most:
+            return "doubled"
+        if all(map(self.wish.right, self.found)):
+            return "answered once, whole"
+        return "other words" if self.wish.model or all(map(_own, self.found)) else "invented"
+
+
+class Person(ABC):
+    """Places are messages, by the platform's ids; on the web they are keys. `copies` is how often each arrives.
+
+    `kind` is the name of what they do, see `tests.chaos.kinds`.
+    """
+
+    door: ClassVar[str]
+    rewrites: ClassVar[bool] = False  # whether an answer that is drawn anew is written over the old one
+
+    def __init__(self, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> None:
+        self.number = number
+        self.kind = kind
+        self.book = book
+        self.dice = dice
+        self.copies = copies
+        self.wishes: list[Wish] = []
+        self.done = False  # with all that they want to ask
+        self.forgot = False
+        self.counted = True  # an edit, or what else may come too late: whether it did not
+
+    # What they do
+
+    @abstractmethod
+    async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
+        """Returns the question's place when it is sent. `who` else speaks in a group."""
+
+    @abstractmethod
+    async def order(self, command: str) -> str:
+        """A command: new, forget, retry or export."""
+
+    @abstractmethod
+    async def stop(self, place: str) -> None:
+        """By a button, or a word where there is no button."""
+
+    # What they see
+
+    @abstractmethod
+    def found(self, place: str) -> list[str]:
+        """What stands there as finished answers to a question; of a file the name."""
+
+    @abstractmethod
+    def file(self, place: str) -> bytes:
+        """What they took along."""
+
+    def everything(self) -> list[str]:
+        """All that the bot has finished in their conversation."""
+        return [text for asked in self.asked() for text in asked.found]
+
+    def shown(self) -> list[str]:
+        """The platform's ids of all that, as they have to stand in the store."""
+        return []
+
+    def leftovers(self) -> list[float]:
+        """When the bot posted what never became an answer, by the monotonic clock."""
+        return []
 
     def in_order(self) -> bool:
         """Whether each answer was complete before the next one."""
-        ...
-
-    def leftovers(self) -> int:
-        """Messages of the bot that never became an answer."""
-        ...
-
-
-@dataclass(eq=False)
-class OnTelegram:
-    """One in five asks in a topic of a group; several pictures come as an album."""
-
-    telegram: BotApi
-    number: int
-    door: str = "telegram"
-    asked: list[dict[str, Any]] = field(default_factory=list)
-
-    async def ask(self, talk: Talk, copies: int) -> None:
-        self.telegram.copies = copies
-        topic, mention = (3, "@picture_bot ") if self._in_group else (None, "")
-        person = telegram_person.Person(self.telegram, self._chat, 10_000 + self.number, topic=topic)
-        first, *others = talk.pictures
-        album = f"album {self.number}" if others else None
-        self.asked = [person.shows(first, mention + talk.questions[0], album=album)]
-        for picture in others:
-            person.shows(picture, album=album)
-        self.asked += [person.says(mention + question) for question in talk.questions[1:]]
-        self.telegram.copies = 1
-
-    def answers(self) -> list[str]:
-        return [message["text"] for message in self._finished()]
-
-    def in_order(self) -> bool:
-        ends = [self._chat.states[message["message_id"]][-1][0] for message in self._finished()]
-        return ends == sorted(ends)
-
-    def leftovers(self) -> int:
-        return len(self._chat.by_bot()) - len(self._finished())
+        return True
 
     @property
-    def _in_group(self) -> bool:
-        return self.number % 5 == 4
+    @abstractmethod
+    def conversation(self) -> str:
+        """Its id in the store."""
+
+    # What must come of it
+
+    def wants(
+        self,
+        places: str | Sequence[str],
+        right: Right,
+        turn: Turn | None = None,
+        *,
+        least: int = 1,
+        most: int = 1,
+        model: bool | None = None,
+    ) -> None:
+        """What stands at a question's places, and is remembered as a `turn`; without one the model is not to say it,
+        unless `model` says so. Takes the place of an earlier wish for the same places."""
+        places = (places,) if isinstance(places, str) else tuple(places)
+        wish = Wish(places, right, least, most, turn is not None if model is None else model, turn)
+        same = [index for index, each in enumerate(self.wishes) if each.places == places]
+        if same:
+            self.wishes[same[0]] = wish
+        else:
+            self.wishes.append(wish)
+
+    async def answered(self, place: str) -> None:
+        while not self.found(place):
+            await asyncio.sleep(LOOK_S)
+
+    def truth(self, talk: Talk) -> list[str]:
+        return self.book.answers[self.door, talk]
+
+    def asked(self) -> list[Asked]:
+        found = [[text for place in wish.places for text in self.found(place)] for wish in self.wishes]
+        return [Asked(wish, tuple(texts)) for wish, texts in zip(self.wishes, found, strict=True)]
+
+    async def close(self) -> None:
+        """Give back what they hold."""
+        self.done = True
 
     @property
-    def _chat(self) -> Any:
-        number = 10_000 + self.number
-        return self.telegram.world.chat(-number if self._in_group else number, forum=self._in_group)
-
-    def _finished(self) -> list[dict[str, Any]]:
-        return [m for q in self.asked for m in self._chat.answers_to(q["message_id"]) if is_finished(m)]
+    def content(self) -> bool:
+        """Whether everything that they wait for is there."""
+        return self.done and all(len(asked.found) >= asked.wish.least for asked in self.asked())
 
 
-@dataclass(eq=False)
-class OnSlack:
-    slack: FakeSlack
-    number: int
-    door: str = "slack"
-    thread: str = ""
-
-    async def ask(self, talk: Talk, copies: int) -> None:
-        """Slack keeps no order while the bot is away, so nobody asks on before what they said has arrived."""
-        for question in talk.questions:
-            first = not self.thread
-            files = tuple(map(self.slack.upload, talk.pictures)) if first else ()
-            self.slack.copies = copies
-            ts = self.slack.says(f"<@{BOT}> {question}", files, thread=self.thread or None, user=f"U{self.number}")
-            self.thread = self.thread or ts
-            while self.slack.undelivered("C0GENERAL", self.thread):
-                await asyncio.sleep(0.05)
-
-    def answers(self) -> list[str]:
-        return [said(message) for message in self._messages() if not is_growing(self.slack, message)]
-
-    def in_order(self) -> bool:
-        return True  # they stand below each other in one thread, so `answers` shows it
-
-    def leftovers(self) -> int:
-        return sum(is_growing(self.slack, message) for message in self._messages())
-
-    def _messages(self) -> list[dict[str, Any]]:
-        return self.slack.workspace.answers("C0GENERAL", self.thread) if self.thread else []
+def words(text: str) -> str:
+    """What is said, whatever signs and spaces a platform shows it with."""
+    return re.sub(r"\W+", "", text)
 
 
-@dataclass(eq=False)
-class OnTheWeb:
-    """Posts with a key, and posts again with the same key until it is answered, as the page does."""
-
-    url: str
-    number: int
-    door: str = "web"
-    texts: list[str] = field(default_factory=list)
-
-    async def ask(self, talk: Talk, copies: int) -> None:
-        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
-            first, *others = talk.questions
-            answer = await self._insist(client, {"query": first}, talk.pictures, copies)
-            place = {"conversation": answer["conversation"]}
-            for question in others:
-                await self._insist(client, {"query": question, **place}, (), copies)
-            while not self.texts:
-                with suppress(httpx.TransportError):  # killed under our hands
-                    read = await client.get(f"/api/v1/conversations/{place['conversation']}")
-                    if read.is_client_error:
-                        raise RuntimeError(f"{read.status_code}: {read.text}")
-                    if read.is_success:
-                        self.texts = [turn["answer"]["text"] for turn in read.json()["turns"]]
-                await asyncio.sleep(0 if self.texts else AGAIN_S)
-
-    def answers(self) -> list[str]:
-        return self.texts
-
-    def in_order(self) -> bool:
-        return True  # the second question is asked when the first one is answered
-
-    def leftovers(self) -> int:
-        return 0
-
-    async def _insist(
-        self, client: httpx.AsyncClient, form: dict[str, str], pictures: Sequence[bytes], copies: int
-    ) -> dict[str, Any]:
-        """Several times at once with one key, which is one question."""
-        key = uuid4().hex
-        answers = await asyncio.gather(*[self._post(client, form, pictures, key) for _ in range(copies)])
-        assert all(answer["text"] == answers[0]["text"] for answer in answers), answers
-        return answers[0]
-
-    async def _post(
-        self, client: httpx.AsyncClient, form: dict[str, str], pictures: Sequence[bytes], key: str
-    ) -> dict[str, Any]:
-        files = [("image", ("picture.png", picture)) for picture in pictures] or None
-        while True:
-            try:
-                answer = await client.post("/api/v1/analyze", data=form, files=files, headers={"Idempotency-Key": key})
-                if answer.status_code == 200:
-                    return dict(answer.json())
-                if answer.status_code not in (429, 503):
-                    raise RuntimeError(f"{answer.status_code}: {answer.text}")
-            except httpx.HTTPError:
-                pass  # killed under our hands; the key makes it safe to ask again
-            await asyncio.sleep(AGAIN_S)
+def exactly(*texts: str) -> Right:
+    return lambda text: text in texts
 
 
-def is_growing(slack: FakeSlack, message: dict[str, Any]) -> bool:
-    """A placeholder, or an answer that is still being written."""
-    stopping = any(button["action_id"] == "stop" for button in buttons(message))
-    return stopping or said(message) in ("…", "") or slack.workspace.is_open(message["ts"])
+def anything(text: str) -> bool:
+    return bool(text.strip())
+
+
+def own(text: str) -> bool:
+    """Whether it begins as a sentence of the product's own, other than the one for our mistakes."""
+    return not text.startswith(OUR_MISTAKE) and _own(text)
+
+
+def _own(text: str) -> bool:
+    return any(pattern.match(text) for pattern in _sentences())
+
+
+def begins(text: str) -> Right:
+    """It, or what was there of it when it was stopped."""
+    return lambda found: words(text).startswith(words(found.replace(STOPPED, "")))
+
+
+@cache
+def _sentences() -> tuple[re.Pattern[str], ...]:
+    with (ROOT / "core" / "locale" / "zh.po").open("rb") as file:
+        sentences = [str(message.id) for message in read_po(file) if message.id]
+    long = [sentence for sentence in sentences if len(re.findall(r"\w+", re.sub(r"\{\w+\}", "", sentence))) > 2]
+    return tuple(re.compile(re.sub(r"\\\{\w+\\\}", ".+?", re.escape(sentence)), re.DOTALL) for sentence in long)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -11,13 +12,15 @@ from aiohttp import web
 
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.server import Fault as SlackFault
-from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN
+from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN, SECRET
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.server import Fault as TelegramFault
+from tests.chaos.noise import malformed_event, malformed_update
+from tests.chaos.stubborn import StubbornWorkspace, StubbornWorld
 
 TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after")
 SLACK_FAULTS = ("busy", "before", "after", "cut")
-WRITES = ("send", "edit", "delete", "chat.", "files.complete")  # how methods begin that people see something of
+WRITES = ("send", "edit", "deleteMessage", "chat.", "files.complete")  # how methods begin that people see
 TABLES = {
     "telegram": """
 [bots.telegram]
@@ -30,7 +33,6 @@ timeout = 3
     "slack": """
 [bots.slack]
 bot_token = "{bot_token}"
-app_token = "{app_token}"
 api_url = "{slack_url}"
 allow = ["*"]
 receipt = false
@@ -38,6 +40,13 @@ pace = 0.0
 interval = 0.3
 """,
 }
+TRANSPORTS = {  # how a platform's events come in, and what the config says then
+    "telegram": {"polling": ""},
+    "slack": {"socket": 'app_token = "{app_token}"\n', "HTTP": 'signing_secret = "{secret}"\n'},
+}
+EXCUSED_S = 3.0  # after such a time whoever posted a placeholder has written it down, or has died of something else
+POSTS = ("sendMessage", "chat.postMessage", "chat.startStream")
+SLACK_EVENTS = "/slack/events"
 
 
 class Platforms:
@@ -45,12 +54,17 @@ class Platforms:
 
     def __init__(self, doors: Sequence[str], dice: random.Random) -> None:
         self.telegram = BotApi(strict=True, hang_s=2)
-        self.slack = FakeSlack()
+        self.telegram.world = StubbornWorld(strict=True)
+        self.slack = FakeSlack(StubbornWorkspace())
+        self.slack.workspace.channels["C0NOISE"] = []
         self.faults = 0.0  # of all calls
-        self.on_write: Callable[[], None] = lambda: None
+        self.on_write: Callable[[str], None] = lambda method: None
         self.failed: Counter[str] = Counter()
+        self.writes: set[str] = set()  # methods that were called, of those that people see something of
+        self.noise: Counter[str] = Counter()  # malformed events, by door
         self._doors = doors
         self._dice = dice
+        self._lost: list[float] = []  # when a post's answer got lost, or whoever posted died; by the monotonic clock
 
     async def __aenter__(self) -> "Platforms":
         self._stack = AsyncExitStack()
@@ -63,12 +77,39 @@ class Platforms:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    @property
-    def tables(self) -> str:
-        """Of the config file."""
-        values = {"telegram_token": TOKEN, "bot_token": BOT_TOKEN, "app_token": APP_TOKEN}
+    def tables(self, web: str, transports: dict[str, str]) -> str:
+        """Of the config file, for events that come in by these transports. `web` is the web adapter's address."""
+        values = {"telegram_token": TOKEN, "bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "secret": SECRET}
         values |= {"telegram_url": self.telegram.url, "slack_url": self.slack.api_url}
-        return "".join(TABLES[door].format(**values) for door in self._doors if door in TABLES)
+        self.slack.http_url = web + SLACK_EVENTS if transports.get("slack") == "HTTP" else None
+        texts = [TABLES[door] + TRANSPORTS[door][transports[door]] for door in self._doors if door in TABLES]
+        return "".join(texts).format(**values)
+
+    def draw(self, dice: random.Random) -> dict[str, str]:
+        """A transport for each door that has several."""
+        return {door: dice.choice(list(kinds)) for door, kinds in TRANSPORTS.items() if door in self._doors}
+
+    def disturb(self) -> None:
+        """Something malformed arrives at a door."""
+        door = self._dice.choice([door for door in self._doors if door in TABLES] or [""])
+        if door == "telegram":
+            self.telegram.update(**malformed_update(self._dice))
+        elif door == "slack":
+            self.slack.tell(malformed_event(self._dice))
+        self.noise[door] += bool(door)
+
+    @property
+    def unheard(self) -> dict[str, int]:
+        """Events that were not acknowledged yet, by door."""
+        return {"telegram": self.telegram.unconfirmed, "slack": len(self.slack._deliveries)}
+
+    def excuse(self) -> None:
+        """Whoever posted something just now may never have learned of it."""
+        self._lost.append(time.monotonic())
+
+    def is_excused(self, posted: float) -> bool:
+        """Whether something went wrong around that moment, so that nobody could know of what was posted."""
+        return any(posted - EXCUSED_S <= moment <= posted + EXCUSED_S for moment in self._lost)
 
     @property
     def calls(self) -> Counter[str]:
@@ -77,6 +118,7 @@ class Platforms:
 
     async def cut_network(self) -> None:
         """Every connection ends, and no new one is taken, until `mend_network`."""
+        self.excuse()
         for runner in self._runners:
             for site in list(runner.sites):
                 await site.stop()
@@ -111,7 +153,10 @@ class Platforms:
 
     def _fails(self, door: str, method: str) -> bool:
         if method.startswith(WRITES):
-            self.on_write()
+            self.writes.add(method)
+            self.on_write(method)
         fails = self._dice.random() < self.faults
         self.failed[door] += fails
+        if fails and method in POSTS:
+            self.excuse()
         return fails

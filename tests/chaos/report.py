@@ -1,46 +1,59 @@
-"""What people saw through the storm, counted door by door."""
+"""What people saw through the storm, counted door by door, and what the storm did and did not touch."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.people import Person
 
-COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order", "other words")
+COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order", "other words", "invented")
 
 
 @dataclass
 class Report:
     """`counts` by door and column. `troubles` are the stories behind all that should not be."""
 
+    seed: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
+    kinds: dict[str, Counter[str]] = field(default_factory=dict)  # by door: how many people did what
+    kinds_there_are: dict[str, list[str]] = field(default_factory=dict)
+    late: Counter[str] = field(default_factory=Counter)  # by kind: what came too late to count, as it may
     kills: Counter[str] = field(default_factory=Counter)  # by the moment that was chosen
+    points: Counter[str] = field(default_factory=Counter)  # kills by the commit or write that they stood beside
+    points_there_are: set[str] = field(default_factory=set)  # before and after each commit and write that was seen
+    transports: Counter[str] = field(default_factory=Counter)  # lives with each
+    noise: Counter[str] = field(default_factory=Counter)  # malformed events, by door
     weather: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)  # by door
     faults: Counter[str] = field(default_factory=Counter)  # by door
+    read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
     leftovers: Counter[str] = field(default_factory=Counter)  # by door
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
     seconds: float = 0.0
 
-    def judge(self, person: Person, expected: Sequence[str]) -> None:
-        found, counts = person.answers(), self.counts.setdefault(person.door, Counter())
-        counts["questions"] += len(expected)
-        self.leftovers[person.door] += person.leftovers()
-        missing, more = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
-        counts["answered once, whole"] += len(expected) - missing.total()
-        if len(found) < len(expected):
-            verdict = "lost"
-        elif len(found) > len(expected):
-            verdict = "doubled"
-        elif missing:
-            verdict = "other words"
-        elif list(found) != list(expected) or not person.in_order():
-            verdict = "out of order"
-        else:
-            return
-        counts[verdict] += max(1, abs(len(found) - len(expected)))
-        self.troubles.append(f"{person.door}, {verdict}: {sorted(missing)} missing, {sorted(more)} more, of {found}")
+    def judge(self, person: Person) -> None:
+        counts = self.counts.setdefault(person.door, Counter())
+        self.kinds.setdefault(person.door, Counter())[person.kind] += 1
+        self.late[person.kind] += not person.counted
+        for asked in person.asked():
+            counts["questions"] += 1
+            counts[asked.verdict] += 1
+            if asked.verdict != COLUMNS[1]:
+                self.blame(person, f"{asked.verdict}: {list(asked.found)}")
+        if not person.done:
+            counts["questions"] += 1
+            counts["lost"] += 1
+            self.blame(person, "lost: could not go on")
+        elif not person.in_order():
+            counts["out of order"] += 1
+            self.blame(person, f"out of order: {[asked.found for asked in person.asked()]}")
+        more = Counter(person.everything()) - Counter(text for asked in person.asked() for text in asked.found)
+        if more:
+            counts["doubled"] += more.total()
+            self.blame(person, f"doubled: {sorted(more.elements())} was said besides")
+
+    def blame(self, person: Person, what: str) -> None:
+        self.troubles.append(f"{person.door}, {person.kind}, {person.conversation}: {what}")
 
     @property
     def good(self) -> bool:
@@ -57,12 +70,26 @@ class Report:
         kills = self.kills.total()
         faults = ", ".join(f"{self.faults[door]} of {calls} on {door}" for door, calls in sorted(self.calls.items()))
         left = ", ".join(f"{count} on {door}" for door, count in sorted(self.leftovers.items()) if count)
+        untouched = sorted(self.points_there_are - self.points.keys())
+        unplayed = [
+            f"{kind} ({door})"
+            for door, kinds in sorted(self.kinds_there_are.items())
+            for kind in kinds
+            if not self.kinds.get(door, Counter())[kind]
+        ]
         return [
-            f"- {kills} kills in {self.seconds / 60:.1f} minutes ({_listed(self.kills)}).",
+            f"- Seed {self.seed}: {kills} kills in {self.seconds / 60:.1f} minutes ({_listed(self.kills)}).",
+            f"- Beside which steps: {_listed(self.points) or 'none'}.",
+            *[f"- People on {door}: {_listed(kinds)}." for door, kinds in sorted(self.kinds.items())],
+            f"- Came too late to count: {_listed(self.late) or 'nothing'}.",
+            f"- Lives: {_listed(self.transports)}. Malformed events: {_listed(self.noise) or 'none'}.",
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",
+            f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",
             f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}.",
+            f"- Not touched: kills {', '.join(untouched) or 'at no step that was seen'}; kinds "
+            f"{', '.join(unplayed) or 'all played'}.",
         ]
 
 
 def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.nursery import Life, Nursery
-from tests.chaos.people import OnSlack, OnTelegram, OnTheWeb, Person
+from tests.chaos.on_slack import OnSlack
+from tests.chaos.on_telegram import OnTelegram
+from tests.chaos.on_the_web import OnTheWeb
+from tests.chaos.people import Book, Person
 from tests.chaos.platforms import Platforms
 from tests.ports import free_port
 
@@ -50,6 +53,8 @@ class Site:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
+        self.transports: dict[str, str] = {}
+        self._dice = dice
         self._engine = engine
         self._tables = tables
 
@@ -57,8 +62,6 @@ class Site:
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self.platforms)
         await self._stack.enter_async_context(self.nursery)
-        text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine)
-        self.config.write_text(text + self.platforms.tables + self._tables, "utf-8")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -69,6 +72,11 @@ class Site:
         return self.folder / "config.toml"
 
     async def start(self, fate: dict[str, Any] | None = None) -> None:
+        """Each life gets its events by transports of its own."""
+        self.transports = self.platforms.draw(self._dice)
+        text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine)
+        text += self.platforms.tables(self.url, self.transports)
+        self.config.write_text(text + self._tables, "utf-8")
         self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate)
 
     async def end(self) -> int:
@@ -95,10 +103,10 @@ class Site:
     def strange_end(self) -> RuntimeError:
         return RuntimeError(f"the service ended with {self.life.ended.result()}: {''.join(self.nursery.words)}")
 
-    def person(self, door: str, number: int) -> Person:
+    def person(self, door: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> Person:
         match door:
             case "telegram":
-                return OnTelegram(self.platforms.telegram, number)
+                return OnTelegram(self.platforms.telegram, number, kind, book, dice, copies)
             case "slack":
-                return OnSlack(self.platforms.slack, number)
-        return OnTheWeb(self.url, number)
+                return OnSlack(self.platforms.slack, number, kind, book, dice, copies)
+        return OnTheWeb(self.url, number, kind, book, dice, copies)

@@ -11,7 +11,7 @@ from tests.bots.slack.workspace import BOT, said
 from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.person import Person
 from tests.bots.web.conftest import events_of
-from tests.chaos.people import is_growing
+from tests.chaos.on_slack import is_growing
 from tests.chaos.site import Site
 
 LOOK_S = 0.1  # between two looks at the screen

@@ -1,0 +1,132 @@
+"""Everybody who asks in a storm: who begins when, who still waits, and what each must have seen in the end."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from core.images import make_image
+from tests.chaos.kinds import Story, asks_twice, name, stories
+from tests.chaos.people import LOOK_S, Book, Person, Talk, samples, talks, words
+from tests.chaos.plan import Plan
+from tests.chaos.site import Site
+
+CALM_S = 900.0  # seconds for the calm day; the machine may be busy
+TWICE_S = 3.0  # a second answer would come by then
+
+
+class Stuck(Exception):
+    """So many people wait without being answered that nobody new can come."""
+
+
+class Crowd:
+    """Whoever plays what is drawn in turn, so that all kinds come about as often."""
+
+    def __init__(self, site: Site, plan: Plan, dice: random.Random) -> None:
+        self.people: list[Person] = []
+        self.book = Book()
+        self._site = site
+        self._plan = plan
+        self._dice = dice
+        self._talks = talks()[: plan.talks]
+        self._stories = {door: stories(door, plan.kinds) for door in plan.doors}
+        self._left: dict[str, list[Story]] = {door: [] for door in plan.doors}  # to be played before any comes again
+        self._asking: dict[Person, asyncio.Task[None]] = {}
+
+    @property
+    def kinds(self) -> dict[str, list[str]]:
+        """What is played at each door, by name."""
+        return {door: list(map(name, each)) for door, each in self._stories.items()}
+
+    async def calm_day(self) -> list[str]:
+        """Everything is asked once, so that the answers are known; returns what is not what the picture says."""
+        pictures = {picture for talk in self._talks for picture in talk.pictures}
+        self.book.images = {picture: (await make_image(picture)).id for picture in pictures}
+        people: list[tuple[Person, Talk]] = []
+        for talk in [*self._talks, *[talk.turned for talk in self._talks]]:
+            for door in self._plan.doors:
+                person = self._site.person(door, -1 - len(people), name(asks_twice), self.book, self._dice)
+                self.book.answers[door, talk] = ["", ""]
+                people.append((person, talk))
+        playing = [asyncio.create_task(self._play(asks_twice, *each)) for each in people]
+        async with asyncio.timeout(CALM_S):
+            while not all(person.content for person, _ in people):
+                self._site.check_alive()
+                await asyncio.sleep(LOOK_S)
+        await asyncio.gather(*playing)
+        for person, talk in people:
+            self.book.answers[person.door, talk] = [asked.found[0] for asked in person.asked()]
+            await person.close()
+        return [
+            complaint for (door, talk), said in self.book.answers.items() for complaint in _misread(door, talk, said)
+        ]
+
+    async def ask(self, count: int) -> None:
+        """Until so many people have begun, or this life is over; nobody begins while too many wait.
+
+        Raises `Stuck` when nobody is answered any more.
+        """
+        try:
+            async with asyncio.timeout(self._plan.patience_s):
+                while (number := len(self.people)) < count and not self._site.life.ended.done():
+                    if len(self.waiting()) >= self._plan.at_once:
+                        await asyncio.sleep(LOOK_S / 2)
+                        continue
+                    self._begin(self._plan.doors[number % len(self._plan.doors)], number)
+        except TimeoutError:
+            raise Stuck from None
+
+    def _begin(self, door: str, number: int) -> None:
+        """Somebody comes; and something malformed with them, now and then."""
+        while self._dice.random() < self._plan.noise / (1 + self._plan.noise):
+            self._site.platforms.disturb()
+        if not self._left[door]:
+            self._left[door] = self._dice.sample(self._stories[door], len(self._stories[door]))
+        story, talk = self._left[door].pop(), self._dice.choice(self._talks)
+        copies = self._dice.randint(1, self._plan.copies)
+        person = self._site.person(door, number, name(story), self.book, self._dice, copies)
+        self.people.append(person)
+        self._asking[person] = asyncio.create_task(self._play(story, person, talk))
+
+    async def _play(self, story: Story, person: Person, talk: Talk) -> None:
+        await story(person, talk)
+        person.done = True
+
+    def waiting(self) -> list[Person]:
+        """Who has not seen yet what they wait for."""
+        for person, task in list(self._asking.items()):
+            if task.done():
+                task.result()  # who could not ask says why
+                if person.content:
+                    del self._asking[person]
+        return list(self._asking)
+
+    async def settle(self) -> None:
+        """Until everybody has their answers, or nothing has come for a long time."""
+        loop = asyncio.get_running_loop()
+        known, since = -1, loop.time()
+        while (waiting := len(self.waiting())) and loop.time() - since < self._plan.patience_s:
+            if self._site.life.ended.done():
+                break
+            if waiting != known:
+                known, since = waiting, loop.time()
+            await asyncio.sleep(2 * LOOK_S)
+        await asyncio.sleep(TWICE_S)
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        for person in self.people:
+            await person.close()
+
+
+def _misread(door: str, talk: Talk, said: Sequence[str]) -> list[str]:
+    """What the calm day's answers should have been; with two pictures the first question is about the first."""
+    right = {question: words(answer) for asked in samples().values() for question, answer in asked}
+    if len(talk.pictures) > 1:
+        return []
+    return [
+        f"{door}, on a calm day: {question!r} was answered {answer!r}"
+        for question, answer in zip(talk.questions, said, strict=True)
+        if words(answer) != right[question]
+    ]

@@ -1,0 +1,185 @@
+"""What people do in a storm. A kind is a short story and what has to come of it; `KINDS` says where it is played."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from tests.chaos.on_slack import OnSlack
+from tests.chaos.on_telegram import OnTelegram
+from tests.chaos.on_the_web import OnTheWeb
+from tests.chaos.people import Person, Talk, Turn, anything, begins, exactly, own, talks
+
+Story = Callable[[Any, Talk], Awaitable[None]]
+
+
+async def _first(me: Person, talk: Talk) -> str:
+    """Asks the first question with its pictures; returns its place."""
+    place = await me.ask(talk.questions[0], talk.pictures)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+    return place
+
+
+async def _on(me: Person, talk: Talk) -> str:
+    """Asks the second question below the first."""
+    place = await me.ask(talk.questions[1])
+    me.wants(place, exactly(me.truth(talk)[1]), Turn(talk.questions[1:]))
+    return place
+
+
+async def asks_twice(me: Person, talk: Talk) -> None:
+    await _first(me, talk)
+    await _on(me, talk)
+
+
+async def says_thanks(me: Person, talk: Talk) -> None:
+    """No model says anything to that; in a chat of two, the bot may."""
+    await me.answered(await _first(me, talk))
+    me.wants(await me.ask("thanks!"), own, least=0)
+    await _on(me, talk)
+
+
+async def has_no_picture(me: Person, talk: Talk) -> None:
+    me.wants(await me.ask(talk.questions[0]), own)
+
+
+async def stops(me: Person, talk: Talk) -> None:
+    place = await me.ask(talk.questions[0], talk.pictures)
+    me.wants(place, begins(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures, sure=False))
+    await me.stop(place)
+
+
+async def retries(me: Person, talk: Talk) -> None:
+    """The new answer is drawn differently and takes the old one's place, in what is remembered at least."""
+    place = await _first(me, talk)
+    await me.answered(place)
+    again = await me.order("retry")
+    if not me.rewrites:
+        me.wants(place, exactly(me.truth(talk)[0]), model=True)
+    me.wants(again, anything, Turn(talk.questions[:1], talk.pictures))
+
+
+async def forgets(me: Person, talk: Talk) -> None:
+    """Nothing is kept, and what is asked below that is about no picture.
+
+    The answer may vanish, too: where it had just been written, it becomes the confirmation.
+    """
+    first = await _first(me, talk)
+    await me.answered(first)
+    me.wants(first, exactly(me.truth(talk)[0]), least=0, model=True)
+    place = await me.order("forget")
+    me.wants(place, own)
+    await me.answered(place)
+    me.forgot = True
+    me.wants(await me.ask(talk.questions[1]), own)
+
+
+async def takes_along(me: Person, talk: Talk) -> None:
+    await me.answered(await _first(me, talk))
+    await me.answered(await _on(me, talk))
+    me.wants(await me.order("export"), exactly("conversation.zip"))
+
+
+async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """At once, so that mostly nothing has been said yet: then the new words count."""
+    old, new = talk.turned, talk
+    place = await me.ask(old.questions[0], talk.pictures)
+    right = exactly(me.truth(new)[0], me.truth(old)[0])
+    me.wants(place, right, Turn((new.questions[0], old.questions[0]), talk.pictures))
+    await me.edit(place, new.questions[0])
+    await me.answered(place)
+    me.counted = me.found(place) == [me.truth(new)[0]]
+
+
+async def forwards(me: OnTelegram, talk: Talk) -> None:
+    """Clients send the comment first, then the picture."""
+    places = me.forward(talk.questions[0], talk.pictures)
+    me.wants(places, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+
+
+async def begins_anew(me: OnTelegram, talk: Talk) -> None:
+    command = me.dice.choice(("/new", "/ask"))
+    place = await me.ask(f"{command} {talk.questions[0]}", talk.pictures)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+
+
+async def leaves_a_picture(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """Two people in one group: the picture of one is not added to the other's."""
+    other = next(each for each in talks() if len(each.pictures) == 1 and each.pictures != talk.pictures)
+    left = await me.ask("", other.pictures)
+    me.wants(left, own)
+    await me.answered(left)
+    place = await me.ask(talk.questions[0], talk.pictures, who=1)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+
+
+async def once_refused(me: OnTelegram, talk: Talk) -> None:
+    """One edit is answered with an error that nobody has seen before."""
+    me.world.refuses_once.add(me.chat.id)
+    await asks_twice(me, talk)
+
+
+async def never_edited(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """None of the bot's messages there can be edited."""
+    me.forbid_edits()
+    await _first(me, talk)
+
+
+async def never_uploaded(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """A file that cannot be uploaded is given up with a sentence, and the chat goes on."""
+    me.forbid_uploads()
+    await me.answered(await _first(me, talk))
+    place = await me.order("export")
+    me.wants(place, own)
+    await me.answered(place)
+    await _on(me, talk)
+
+
+async def deletes(me: OnSlack, talk: Talk) -> None:
+    """Its answer stops: what was whole when Slack was told may stand there, and nothing is written after."""
+    place = await me.ask(talk.questions[0], talk.pictures)
+    await me.delete(place)
+    turn = Turn(talk.questions[:1], talk.pictures, sure=False)
+    me.wants(place, exactly(*me.found(place)), turn, least=0)
+
+
+async def shares(me: OnSlack, talk: Talk) -> None:
+    """A forwarded message, whose files stand in its attachments."""
+    place = await me.share(talk.questions[0], talk.pictures)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+
+
+async def sends_bytes(me: OnSlack, talk: Talk) -> None:
+    """Pictures whose type Slack does not know."""
+    me.mimetype = "application/octet-stream"
+    await asks_twice(me, talk)
+
+
+async def is_refused(me: OnSlack, talk: Talk) -> None:
+    """A channel where the bot may not write: its person is told in a direct message, and nobody else is troubled."""
+    me.forbid_writing()
+    place = await me.ask(talk.questions[0], talk.pictures)
+    me.wants(place, own, least=1, most=20)  # killed between telling and writing that down, it tells again
+
+
+async def posts_once(me: OnTheWeb, talk: Talk) -> None:
+    """Until it is taken; then only reads."""
+    me.reads = True
+    await asks_twice(me, talk)
+
+
+EVERYWHERE: tuple[Story, ...] = (asks_twice, says_thanks, has_no_picture, stops, retries, forgets, takes_along)
+IN_CHATS: tuple[Story, ...] = (edits, leaves_a_picture, never_edited, never_uploaded)
+KINDS: dict[str, tuple[Story, ...]] = {
+    "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
+    "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, is_refused),
+    "web": (*EVERYWHERE, posts_once),
+}
+
+
+def name(story: Story) -> str:
+    """As it stands in reports."""
+    return story.__name__.replace("_", " ")
+
+
+def stories(door: str, names: Sequence[str] | None = None) -> tuple[Story, ...]:
+    """Those of a door, or the ones of them with such names."""
+    return tuple(story for story in KINDS[door] if names is None or name(story) in names)

@@ -1,0 +1,160 @@
+"""Somebody on the web: a page that asks again with the same key until it is answered, or a program that only reads."""
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.chaos.people import LOOK_S, Book, Person
+
+AGAIN_S = 0.3  # before a question is sent again
+LATER = (429, 503)  # "not now"
+FORGOTTEN = "Forgotten: this conversation and its pictures are deleted."  # what 204 says
+
+
+class OnTheWeb(Person):
+    """A place is the key of a question. With `reads` they hang up once it is taken, never send it again, and look."""
+
+    door = "web"
+
+    def __init__(self, url: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> None:
+        super().__init__(number, kind, book, dice, copies)
+        self.reads = False
+        self.refused: list[str] = []  # statuses and sentences
+        self._client = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False)
+        self._conversation = ""
+        self._told: dict[str, list[str]] = {}
+        self._files: dict[str, bytes] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+
+    # What they do
+
+    async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
+        """Returns when it is taken."""
+        form = {"query": text} | ({"conversation": self._conversation} if self._conversation else {})
+        return await self._send("/api/v1/analyze", form, pictures)
+
+    async def order(self, command: str) -> str:
+        here = f"/api/v1/conversations/{self._conversation}"
+        match command:
+            case "retry":
+                return await self._send(f"{here}/retry?stream=true", {}, ())
+            case "forget":
+                answer = await self._insist("DELETE", here)
+                gone = answer.status_code in (204, 404)  # the latter when the first answer to it got lost
+                self._told[command] = [FORGOTTEN if gone else f"{answer.status_code}: {answer.text}"]
+            case "export":
+                answer = await self._insist("GET", f"{here}/export")
+                self._told[command], self._files[command] = ["conversation.zip"], answer.content
+        return command
+
+    async def stop(self, place: str) -> None:
+        await self._insist("POST", f"/api/v1/conversations/{self._conversation}/stop")
+
+    # What they see
+
+    def found(self, place: str) -> list[str]:
+        return self._told.get(place, [])
+
+    def file(self, place: str) -> bytes:
+        return self._files[place]
+
+    @property
+    def conversation(self) -> str:
+        return self._conversation
+
+    async def close(self) -> None:
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        await self._client.aclose()
+
+    # The wire
+
+    async def _send(self, path: str, form: dict[str, str], pictures: Sequence[bytes]) -> str:
+        """Several times at once with one key, which is one question. Returns when one of them is taken."""
+        key, taken = uuid4().hex, asyncio.Event()
+        for copy in range(self.copies):
+            streams = copy == 0
+            task = asyncio.create_task(self._until_answered(path, form, pictures, key, taken, streams))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        await taken.wait()
+        return key
+
+    async def _until_answered(
+        self, path: str, form: dict[str, str], pictures: Sequence[bytes], key: str, taken: asyncio.Event, streams: bool
+    ) -> None:
+        files = [("image", ("picture.png", picture)) for picture in pictures] or None
+        form = {**form, "stream": "true"} if streams else form
+        while not (self.reads and taken.is_set()):
+            with suppress(httpx.HTTPError):  # killed under our hands; the key makes it safe to ask again
+                if await self._post(path, form, files, key, taken):
+                    return
+            await asyncio.sleep(AGAIN_S)
+        if streams:
+            await self._read(key, form.get("query", ""))
+
+    async def _post(self, path: str, form: dict[str, str], files: Any, key: str, taken: asyncio.Event) -> bool:
+        """Whether there is nothing more to come."""
+        name = ""
+        headers = {"Idempotency-Key": key}
+        async with self._client.stream("POST", path, data=form, files=files, headers=headers) as answer:
+            if not answer.headers["Content-Type"].startswith("text/event-stream"):
+                return self._hear(key, answer.status_code, json.loads(await answer.aread()), taken)
+            async for line in answer.aiter_lines():
+                name = line.removeprefix("event: ") if line.startswith("event: ") else name
+                if not line.startswith("data: "):
+                    continue
+                data = json.loads(line.removeprefix("data: "))
+                if name == "conversation":
+                    self._take(data, taken)
+                    if self.reads:
+                        return False
+                if name in ("done", "error"):
+                    return self._hear(key, data.get("status", 200), data, taken)
+        return False
+
+    def _take(self, data: dict[str, Any], taken: asyncio.Event) -> None:
+        self._conversation = self._conversation or data["conversation"]
+        taken.set()
+
+    def _hear(self, key: str, status: int, data: dict[str, Any], taken: asyncio.Event) -> bool:
+        if status in LATER:
+            return False
+        if status != 200:
+            self.refused.append(f"{status}: {data['detail']}")
+        else:
+            self._take(data, taken)
+        text = data["text"] if status == 200 else data["detail"]
+        if text not in self._told.setdefault(key, []):  # all copies are told the same
+            self._told[key].append(text)
+        taken.set()
+        return True
+
+    async def _read(self, key: str, question: str) -> None:
+        """The conversation, until an answer to the question stands there."""
+        while True:
+            answer = await self._insist("GET", f"/api/v1/conversations/{self._conversation}")
+            if answer.status_code != 200:
+                self._told[key] = [f"{answer.status_code}: {answer.text}"]
+                return
+            texts = [turn["answer"]["text"] for turn in answer.json()["turns"] if turn["text"] == question]
+            if texts:
+                self._told[key] = texts
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def _insist(self, method: str, path: str) -> httpx.Response:
+        """Until there is an answer."""
+        while True:
+            with suppress(httpx.HTTPError):
+                answer = await self._client.request(method, path)
+                if answer.status_code not in LATER and answer.status_code < 500:
+                    return answer
+            await asyncio.sleep(AGAIN_S)

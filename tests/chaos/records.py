@@ -1,0 +1,168 @@
+"""Reads again, at the end of a storm, what was answered in it: in every way that people and operators have.
+
+What is read must be what they saw: each question once, each answer whole, the pictures in order.
+"""
+
+import io
+import json
+import sqlite3
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.bots.web.browser import CHROMIUM, started, visit
+from tests.chaos.crowd import Crowd
+from tests.chaos.people import STOPPED, Book, Person, words
+from tests.chaos.site import Site
+
+ARCHIVE = "conversation.zip"
+PAGES = 4  # conversations that are opened in a browser; it is slow
+BOX = "bbox"  # in an answer with it, a box is drawn and the words are others
+
+
+@dataclass(frozen=True)
+class Record:
+    """One turn as it was read; `pictures` are how their ids begin, None where they cannot be read."""
+
+    question: str
+    answer: str
+    pictures: tuple[str, ...] | None
+
+
+def in_database(path: Path, person: Person) -> list[Record]:
+    query = """SELECT turns.id, text, answer FROM turns JOIN conversations ON conversations.id = conversation_id
+        WHERE conversation_id = ? AND turns.chapter = conversations.chapter AND NOT replaced ORDER BY position"""
+    pictures = """SELECT image_id FROM turn_pictures JOIN pictures ON pictures.id = picture_id
+        WHERE turn_id = ? ORDER BY place"""
+    with _opened(path) as database:
+        rows = database.execute(query, (person.conversation,)).fetchall()
+        return [
+            Record(text, said, tuple(id for (id,) in database.execute(pictures, (turn,)))) for turn, text, said in rows
+        ]
+
+
+def left_in_database(path: Path, person: Person) -> list[str]:
+    """What the store should not have any more, or never should have had."""
+    here, found = (person.conversation,), []
+    with _opened(path) as database:
+        if person.forgot and database.execute("SELECT 1 FROM conversations WHERE id = ?", here).fetchone():
+            found.append("the conversation was forgotten and is still there")
+        waiting = "SELECT key FROM messages WHERE conversation_id = ? AND finished IS NULL"
+        found += [f"{key} is not finished" for (key,) in database.execute(waiting, here)]
+        sent = "SELECT sent FROM messages JOIN deliveries ON message_id = messages.id WHERE conversation_id = ?"
+        recorded = {id for (id,) in database.execute(sent, here)}
+    if not person.forgot:
+        found += [f"nobody wrote down that {id} is an answer" for id in person.shown() if id not in recorded]
+    return found
+
+
+async def over_rest(client: httpx.AsyncClient, person: Person) -> list[Record]:
+    read = (await client.get(f"/api/v1/conversations/{person.conversation}")).raise_for_status().json()
+    return [
+        Record(turn["text"], turn["answer"]["text"], tuple(p["url"].partition("?of=")[2] for p in turn["pictures"]))
+        for turn in read["turns"]
+    ]
+
+
+def taken_along(data: bytes) -> list[Record]:
+    """Out of the zip that a person gets; the pictures' own files are looked at, too."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        told = json.loads(packed.read("transcript.json"))
+        ids = {picture["number"]: picture["sha256"] for picture in told["pictures"] if packed.read(picture["file"])}
+        text = packed.read("transcript.md").decode()
+    records = [
+        Record(turn["question"], turn["answer"], tuple(ids[number] for number in turn["pictures"]))
+        for turn in told["turns"]
+    ]
+    missing = [record.answer for record in records if words(record.answer) not in words(text)]
+    return [*records, *[Record("transcript.md", answer, None) for answer in missing]]
+
+
+async def exported(client: httpx.AsyncClient, person: Person) -> list[Record]:
+    answer = await client.get(f"/api/v1/conversations/{person.conversation}/export")
+    return taken_along(answer.raise_for_status().content)
+
+
+async def on_the_page(url: str, people: Sequence[Person]) -> list[tuple[Person, list[Record]]]:
+    """Some of the conversations, in a real browser where there is one."""
+    found: list[tuple[Person, list[Record]]] = []
+    if CHROMIUM is None or not people:
+        return found
+    async with started() as browser:
+        for person in people[:PAGES]:
+            async with visit(browser, url, f"/#{person.conversation}") as page:
+                await page.locator(".turn .answered .prose").first.wait_for()
+                asked = await page.locator(".turn .asked").all_inner_texts()
+                said = await page.locator(".turn .answered .prose").all_inner_texts()
+                turns = zip(asked, said, strict=True)
+                found.append((person, [Record(question.strip(), answer, None) for question, answer in turns]))
+    return found
+
+
+async def read_again(site: Site, crowd: Crowd) -> tuple[Counter[str], list[str]]:
+    """How many turns were read in which way, and what was not as it had been seen. The service is ended for it."""
+    found: list[tuple[str, Person, list[Record]]] = []
+    done = [person for person in crowd.people if person.done]
+    on_the_web = [person for person in done if person.door == "web" and person.conversation and not person.forgot]
+    if site.life.ended.done():
+        on_the_web = []
+    async with httpx.AsyncClient(base_url=site.url, timeout=60, trust_env=False) as client:
+        for person in on_the_web:
+            found.append(("over REST", person, await over_rest(client, person)))
+            found.append(("exported", person, await exported(client, person)))
+    found += [("on the page", *each) for each in await on_the_page(site.url, on_the_web)]
+    for person in done:
+        for asked in person.asked():
+            if asked.found == (ARCHIVE,):
+                found.append(("taken along", person, taken_along(person.file(asked.wish.places[0]))))
+    await site.end()
+    database = site.folder / "answers.db"
+    found += [("in the database", person, in_database(database, person)) for person in crowd.people]
+    troubles = [
+        f"{person.door}, {person.kind}, {person.conversation}, read {way}: {difference}"
+        for way, person, records in found
+        for difference in differences(person, records, crowd.book)
+    ]
+    troubles += [
+        f"{person.door}, {person.kind}, {person.conversation}, in the database: {what}"
+        for person in crowd.people
+        for what in left_in_database(database, person)
+    ]
+    return Counter(way for way, _, records in found for _ in records), troubles
+
+
+def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]:
+    """Between what somebody saw and what was read."""
+    left, found = list(read), []
+    for asked in person.asked():
+        turn = asked.wish.turn
+        if turn is None or person.forgot:
+            continue
+        record = left[0] if left else None
+        same = record is not None and record.question.endswith(turn.questions)
+        if record is not None and same:
+            left.pop(0)
+            if not any(_says(record, text) for text in asked.found):
+                found.append(f"{record.question!r} was answered {asked.found}, and read is {record.answer!r}")
+            ids = tuple(book.images[picture] for picture in turn.pictures)
+            if record.pictures is not None and not _same(record.pictures, ids):
+                found.append(f"{record.question!r} was about {ids}, and read is {record.pictures}")
+        elif turn.sure:
+            found.append(f"{turn.questions} is missing")
+    return found + [f"{record.question!r} should not be there" for record in left]
+
+
+def _says(record: Record, shown: str) -> bool:
+    return BOX in record.answer or words(shown.replace(STOPPED, "")) == words(record.answer)
+
+
+def _same(read: Sequence[str], ids: Sequence[str]) -> bool:
+    return len(read) == len(ids) and all(id.startswith(beginning) for beginning, id in zip(read, ids, strict=True))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)

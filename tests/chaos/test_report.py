@@ -1,0 +1,149 @@
+"""The storm's own eyes: what it would have to see is put before them."""
+
+import random
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
+from tests.chaos.people import Book, Person, Talk, Turn, begins, exactly, own
+from tests.chaos.points import Points
+from tests.chaos.records import Record, differences, left_in_database
+from tests.chaos.report import Report
+
+ANSWER = "The total is 8."
+TALK = Talk((b"one", b"two"), ("Total?", "Date?"))
+
+
+class Reader(Person):
+    """Somebody who sees what a test puts there."""
+
+    door = "telegram"
+
+    def __init__(self) -> None:
+        super().__init__(1, "asks twice", Book(images={b"one": "1" * 64, b"two": "2" * 64}), random.Random(1))
+        self.stands: dict[str, list[str]] = {}
+        self.besides: list[str] = []
+        self.done = True
+
+    async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
+        return text
+
+    async def order(self, command: str) -> str:
+        return command
+
+    async def stop(self, place: str) -> None: ...
+
+    def found(self, place: str) -> list[str]:
+        return self.stands.get(place, [])
+
+    def file(self, place: str) -> bytes:
+        return b""
+
+    def everything(self) -> list[str]:
+        return [*super().everything(), *self.besides]
+
+    def shown(self) -> list[str]:
+        return ["7:1"]
+
+    @property
+    def conversation(self) -> str:
+        return "telegram:7:0"
+
+
+@pytest.fixture
+def reader() -> Reader:
+    reader = Reader()
+    reader.wants("first", exactly(ANSWER), Turn(("Total?",), TALK.pictures))
+    reader.stands["first"] = [ANSWER]
+    return reader
+
+
+def _judged(reader: Reader) -> dict[str, int]:
+    report = Report()
+    report.judge(reader)
+    assert report.good == (report.counts["telegram"] == {"questions": 1, "answered once, whole": 1})
+    return {verdict: count for verdict, count in report.counts["telegram"].items() if verdict != "questions"}
+
+
+def test_a_whole_answer_is_right_and_nothing_else_is(reader: Reader) -> None:
+    assert _judged(reader) == {"answered once, whole": 1}
+    reader.stands["first"] = []
+    assert _judged(reader) == {"lost": 1}
+    reader.stands["first"] = [ANSWER, ANSWER]
+    assert _judged(reader) == {"doubled": 1}
+    reader.stands["first"] = [ANSWER[:5]]
+    assert _judged(reader) == {"other words": 1}
+
+
+def test_an_answer_that_stands_where_nobody_asked_is_doubled(reader: Reader) -> None:
+    reader.besides = [ANSWER]
+    assert _judged(reader) == {"answered once, whole": 1, "doubled": 1}
+
+
+def test_who_could_not_go_on_has_lost_something(reader: Reader) -> None:
+    reader.done = False
+    assert _judged(reader) == {"answered once, whole": 1, "lost": 1}
+
+
+def test_what_the_model_says_without_a_picture_is_invented(reader: Reader) -> None:
+    reader.wants("first", own)
+    assert _judged(reader) == {"invented": 1}
+    reader.stands["first"] = [CONFIRMED]
+    assert _judged(reader) == {"answered once, whole": 1}
+    reader.stands["first"] = ["Something went wrong on my side. Please try again."]
+    assert _judged(reader) == {"other words": 1}
+
+
+def test_a_stopped_answer_is_its_beginning() -> None:
+    assert begins(ANSWER)("The to\n\n(stopped)")
+    assert begins(ANSWER)("(stopped)")
+    assert begins(ANSWER)(ANSWER)
+    assert not begins(ANSWER)("A total")
+
+
+def test_what_is_remembered_is_what_was_seen(reader: Reader) -> None:
+    good = Record("Total?", "The *total* is 8.", ("1" * 64, "2" * 64))
+    assert differences(reader, [good], reader.book) == []
+    assert differences(reader, [Record("Total?", ANSWER, None)], reader.book) == []
+    for bad in (
+        [],
+        [good, good],
+        [Record("Date?", ANSWER, good.pictures)],
+        [Record("Total?", "The total", good.pictures)],
+        [Record("Total?", ANSWER, ("2" * 64, "1" * 64))],
+        [Record("Total?", ANSWER, ("1" * 8,))],
+    ):
+        assert differences(reader, bad, reader.book), bad
+
+
+def test_what_was_forgotten_is_remembered_nowhere(reader: Reader) -> None:
+    reader.forgot = True
+    assert differences(reader, [], reader.book) == []
+    assert differences(reader, [Record("Total?", ANSWER, None)], reader.book)
+
+
+def test_the_store_has_every_answers_id_and_no_open_message(reader: Reader, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.executescript(
+            """CREATE TABLE conversations (id); CREATE TABLE messages (id, key, conversation_id, finished);
+            CREATE TABLE deliveries (message_id, sent); INSERT INTO messages VALUES (1, 'k', 'telegram:7:0', 1.0)"""
+        )
+    assert left_in_database(tmp_path / "answers.db", reader) == ["nobody wrote down that 7:1 is an answer"]
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.execute("INSERT INTO deliveries VALUES (1, '7:1')")
+    assert left_in_database(tmp_path / "answers.db", reader) == []
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.execute("UPDATE messages SET finished = NULL")
+    assert left_in_database(tmp_path / "answers.db", reader) == ["k is not finished"]
+
+
+def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:
+    points = Points()
+    (tmp_path / "diary").write_text("saw INSERT turns\nsaw INSERT messages\ndied before INSERT turns\n", "utf-8")
+    points.learn(tmp_path / "diary")
+    aimed = {points.aim("before", points.commits, random.Random(seed)) for seed in range(20)}
+    assert aimed == {"INSERT messages", None}
+    assert points.all({"sendMessage"}) >= {"before sendMessage", "after sendMessage", "after INSERT turns"}
