@@ -1,5 +1,6 @@
 """What all platforms share: one assistant, one store, one record of what works."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from core.images import Config as ImagesConfig
 
 if TYPE_CHECKING:
     from starlette.routing import Router
+
+EXPORTS_AT_ONCE = 2  # for chats, whose platforms want a file whole: each is all pictures of a conversation in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,4 @@ class House:
     figures: Callable[[], object] = lambda: None
     guests: "Router | None" = None
     health: Health = field(default_factory=Health)
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))

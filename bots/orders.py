@@ -38,10 +38,12 @@ async def obey(request: Request, house: House, voice: Voice) -> AsyncGenerator[E
         case "remove":
             yield says(await _remove(request, assistant, voice))
         case "export" if request.wishes.files:
-            conversation = await assistant.history.load(request.conversation_id)
+            conversation = await house.store.outline(request.conversation_id)
             if not conversation.turns and not conversation.waiting:
                 raise NotFound("There is nothing in this conversation yet.")
-            yield File("conversation.zip", await archive(conversation, voice))
+            async with house.exports:
+                packed = [piece async for piece in archive(conversation, house.store.picture_data, voice)]
+                yield File("conversation.zip", b"".join(packed))
             yield says("")
         case Offer.CSV | Offer.TEXT if request.wishes.files:
             yield await _file(request, house)

@@ -1,6 +1,6 @@
 """What the doors keep on disk and look up there: `storage.Store`, which alone knows the tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from core.assistant import History
@@ -54,6 +54,14 @@ class Shelf(History, Mailbox, Protocol):
 
     async def picture(self, image_id: str) -> Image:
         """With the bytes that were sent, where they were kept. Raises `NotFound`."""
+        ...
+
+    async def picture_size(self, conversation_id: str, number: int) -> tuple[str, int] | None:
+        """The id of a picture of a conversation, and how many bytes `picture_data` will give."""
+        ...
+
+    def picture_data(self, image_id: str) -> AsyncGenerator[bytes]:
+        """A picture in pieces, each read when it is asked for. Raises `NotFound`, also when it is removed meanwhile."""
         ...
 
     async def numbered_picture(self, conversation_id: str, number: int) -> Image | None:

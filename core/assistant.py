@@ -50,6 +50,10 @@ class History(Protocol):
         """The conversation since it was last begun anew; an unknown id is an empty conversation."""
         ...
 
+    async def outline(self, conversation_id: str) -> Conversation:
+        """As `load`, with the data of its images left out, for who shows only numbers and words."""
+        ...
+
     async def answered(self, key: str) -> Turn | None:
         """The turn that was saved under `key`, if any."""
         ...
@@ -147,7 +151,7 @@ class Assistant:
             await self._engine.look(image)
         surplus: tuple[int, ...] = ()
         if max(numbers, default=0) > MOST_PICTURES:
-            surplus = (await self.history.load(conversation_id)).surplus
+            surplus = (await self.history.outline(conversation_id)).surplus
             await self._remove(conversation_id, surplus)
         return numbers, surplus
 

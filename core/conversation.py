@@ -19,7 +19,8 @@ class Image:
 
     `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and
     encoded once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent;
-    `original` keeps the sent bytes only when shrinking cost detail that somebody may want back.
+    `original` keeps the sent bytes only when shrinking cost detail that somebody may want back. In an outline of a
+    conversation `data` is empty.
     """
 
     id: str

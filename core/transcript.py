@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import zipfile
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from core.conversation import Conversation, Ending, Picture, Turn
@@ -12,9 +13,24 @@ from core.voice import Voice
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same conversation makes the same file
 
 
-async def archive(conversation: Conversation, voice: Voice) -> bytes:
-    """Zip with transcript.md, transcript.json and pictures/1.png …; packed beside the event loop."""
-    return await asyncio.to_thread(_pack, conversation, voice)
+async def archive(
+    conversation: Conversation, data_of: Callable[[str], AsyncGenerator[bytes]], voice: Voice
+) -> AsyncGenerator[bytes]:
+    """Zip with transcript.md, transcript.json and pictures/1.png …, packed while it is read.
+
+    The conversation's outline will do: `data_of` gives the pieces of an image's data by its id.
+    """
+    sink = _Sink()
+    # Deflated, since not every program unpacks what is stored with its size behind it; at level 0, as PNG is packed.
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as packed:
+        await asyncio.to_thread(_pack_texts, packed, conversation, voice)
+        yield sink.taken()
+        for picture in conversation.pictures:
+            with packed.open(_path(picture), "w") as entry:
+                async for piece in data_of(picture.image.id):
+                    entry.write(piece)
+                    yield sink.taken()
+    yield sink.taken()
 
 
 def as_markdown(conversation: Conversation, voice: Voice) -> str:
@@ -45,17 +61,29 @@ def as_json(conversation: Conversation) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def _pack(conversation: Conversation, voice: Voice) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as packed:
-        for name, text in (
-            ("transcript.md", as_markdown(conversation, voice)),
-            ("transcript.json", as_json(conversation)),
-        ):
-            packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)
-        for picture in conversation.pictures:  # PNG is packed already
-            packed.writestr(zipfile.ZipInfo(_path(picture), EPOCH), picture.image.data, zipfile.ZIP_STORED)
-    return file.getvalue()
+def _pack_texts(packed: zipfile.ZipFile, conversation: Conversation, voice: Voice) -> None:
+    texts = {"transcript.md": as_markdown(conversation, voice), "transcript.json": as_json(conversation)}
+    for name, text in texts.items():
+        packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED, 6)
+
+
+class _Sink(io.RawIOBase):
+    """What a zip is written to that is never whole in memory."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._written += data
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        taken, self._written = bytes(self._written), bytearray()
+        return taken
 
 
 def _path(picture: Picture) -> str:

@@ -1,11 +1,11 @@
 """Conversations as rows: each function is one step inside a transaction that its caller opened."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Summary, Turn, storable
@@ -16,15 +16,17 @@ TITLE_LENGTH = 80  # characters
 _FIGURES = {field.name for field in fields(Figures)}
 
 
-async def load(connection: AsyncConnection, conversation_id: str) -> Conversation:
+async def load(
+    connection: AsyncConnection, conversation_id: str, columns: Sequence[Column[Any]] = pictures.SHOWN
+) -> Conversation:
     """The current chapter. Its images come without `original`: whole photos would be read for every question."""
     row = await _row(connection, conversation_id)
     if row is None:
         return Conversation(conversation_id)
     here = and_(turns.c.conversation_id == conversation_id, turns.c.chapter == row.chapter)
     found = (await connection.execute(select(turns).where(here, ~turns.c.replaced).order_by(turns.c.position))).all()
-    shown = await pictures.of_turns(connection, [turn.id for turn in found])
-    waiting = await pictures.waiting(connection, conversation_id, row.chapter)
+    shown = await pictures.of_turns(connection, [turn.id for turn in found], columns)
+    waiting = await pictures.waiting(connection, conversation_id, row.chapter, columns)
     return Conversation(
         conversation_id, tuple(_turn(turn, shown.get(turn.id, ())) for turn in found), waiting, row.next_number
     )

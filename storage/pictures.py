@@ -3,16 +3,17 @@
 Each function is one step inside a transaction that its caller opened.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, not_, select, update
+from sqlalchemy import Column, ColumnElement, LargeBinary, and_, delete, exists, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image, Picture
 from storage.tables import conversations, images, pictures, turn_pictures
 
-_IMAGE = [column for column in images.c if column.name != "original"]
+FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
+SHOWN = (*FACTS, images.c.data)  # what the model sees; what was sent is read for one picture at a time only
 
 
 async def image(connection: AsyncConnection, image_id: str) -> Image | None:
@@ -22,15 +23,22 @@ async def image(connection: AsyncConnection, image_id: str) -> Image | None:
 
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
     """A picture of the current chapter, without what was sent."""
-    query = (
-        select(*_IMAGE)
-        .join(pictures, pictures.c.image_id == images.c.id)
-        .join(conversations, conversations.c.id == pictures.c.conversation_id)
-        .where(conversations.c.id == conversation_id, pictures.c.chapter == conversations.c.chapter)
-        .where(pictures.c.number == number)
-    )
-    row = (await connection.execute(query)).first()
+    row = (await connection.execute(_numbered(conversation_id, number, *SHOWN))).first()
     return None if row is None else _image(row)
+
+
+async def size(connection: AsyncConnection, conversation_id: str, number: int) -> tuple[str, int] | None:
+    """Return the id of a picture of the current chapter, and how many bytes its data has."""
+    query = _numbered(conversation_id, number, images.c.id, func.length(images.c.data))
+    row = (await connection.execute(query)).first()
+    return None if row is None else (row[0], row[1])
+
+
+async def piece(connection: AsyncConnection, image_id: str, start: int, length: int) -> bytes | None:
+    """Return a part of an image's data; None when the image is not here any more."""
+    part = func.substr(images.c.data, start + 1, length, type_=LargeBinary)
+    found: bytes | None = (await connection.execute(select(part).where(images.c.id == image_id))).scalar()
+    return found
 
 
 async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:
@@ -75,9 +83,11 @@ async def asked(connection: AsyncConnection, picture_ids: Collection[int]) -> No
     await _wait(connection, picture_ids, False)
 
 
-async def waiting(connection: AsyncConnection, conversation_id: str, chapter: int) -> tuple[Picture, ...]:
+async def waiting(
+    connection: AsyncConnection, conversation_id: str, chapter: int, columns: Sequence[Column[Any]] = SHOWN
+) -> tuple[Picture, ...]:
     query = (
-        select(pictures.c.number, *_IMAGE)
+        select(pictures.c.number, *columns)
         .join(images)
         .where(_in(conversation_id, chapter), pictures.c.waiting)
         .order_by(pictures.c.number)
@@ -85,7 +95,9 @@ async def waiting(connection: AsyncConnection, conversation_id: str, chapter: in
     return tuple(Picture(row.number, _image(row)) for row in (await connection.execute(query)).all())
 
 
-async def of_turns(connection: AsyncConnection, turn_ids: list[int]) -> dict[int, tuple[Picture, ...]]:
+async def of_turns(
+    connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]] = SHOWN
+) -> dict[int, tuple[Picture, ...]]:
     """By turn, in the order they were shown; removed ones are left out. An image used often is read once."""
     query = (
         select(turn_pictures.c.turn_id, pictures.c.number, pictures.c.image_id)
@@ -94,7 +106,7 @@ async def of_turns(connection: AsyncConnection, turn_ids: list[int]) -> dict[int
         .order_by(turn_pictures.c.turn_id, turn_pictures.c.place)
     )
     rows = (await connection.execute(query)).all()
-    wanted = select(*_IMAGE).where(images.c.id.in_({row.image_id for row in rows}))
+    wanted = select(*columns).where(images.c.id.in_({row.image_id for row in rows}))
     found = {row.id: _image(row) for row in (await connection.execute(wanted)).all()}
     shown: dict[int, tuple[Picture, ...]] = {}
     for row in rows:
@@ -202,5 +214,17 @@ async def _keep(connection: AsyncConnection, image: Image) -> None:
         await connection.execute(update(images).where(images.c.id == image.id).values(original=image.original))
 
 
+def _numbered(conversation_id: str, number: int, *columns: Any) -> Any:
+    return (
+        select(*columns)
+        .join(pictures, pictures.c.image_id == images.c.id)
+        .join(conversations, conversations.c.id == pictures.c.conversation_id)
+        .where(conversations.c.id == conversation_id, pictures.c.chapter == conversations.c.chapter)
+        .where(pictures.c.number == number)
+    )
+
+
 def _image(row: Any, original: bytes | None = None) -> Image:
-    return Image(row.id, row.data, row.width, row.height, (row.original_width, row.original_height), original)
+    return Image(
+        row.id, getattr(row, "data", b""), row.width, row.height, (row.original_width, row.original_height), original
+    )

@@ -1,6 +1,7 @@
 """What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, Self
 
@@ -15,6 +16,8 @@ from storage.clock import DAY, Clock
 from storage.database import Database
 
 Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
+PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory for the moment in which it reads a piece
+PIECE_BYTES = 256 * 1024  # of a picture that is read while somebody takes it
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -50,6 +53,7 @@ class Store:
         self._database = database
         self._expire_days = config.expire_days
         self._clock = clock
+        self._reading = asyncio.Semaphore(PIECES_AT_ONCE)
 
     @classmethod
     async def open(cls, config: Config, clock: Clock | None = None) -> Self:
@@ -74,6 +78,10 @@ class Store:
     async def load(self, conversation_id: str) -> Conversation:
         """Its images come without `original`; `picture` has it."""
         return await self._database.read(conversations.load, conversation_id)
+
+    async def outline(self, conversation_id: str) -> Conversation:
+        """As `load`, with the data of its images left out, for who shows only numbers and words."""
+        return await self._database.read(conversations.load, conversation_id, pictures.FACTS)
 
     async def answered(self, key: str) -> Turn | None:
         return await self._database.read(conversations.answered, key)
@@ -189,12 +197,29 @@ class Store:
         """With `original`, if that was kept. Raises `NotFound`."""
         image = await self._database.read(pictures.image, image_id)
         if image is None:
-            raise NotFound("This picture is not here any more.")
+            raise _gone()
         return image
 
     async def numbered_picture(self, conversation_id: str, number: int) -> Image | None:
         """One picture of a conversation; the others are not read for it."""
         return await self._database.read(pictures.numbered, conversation_id, number)
+
+    async def picture_size(self, conversation_id: str, number: int) -> tuple[str, int] | None:
+        """The id of a picture of a conversation, and how many bytes `picture_data` will give."""
+        return await self._database.read(pictures.size, conversation_id, number)
+
+    async def picture_data(self, image_id: str) -> AsyncGenerator[bytes]:
+        """A picture in pieces, each read when it is asked for. Raises `NotFound`, also when it is removed meanwhile."""
+        start = 0
+        while True:
+            async with self._reading:
+                piece = await self._database.read(pictures.piece, image_id, start, PIECE_BYTES)
+            if piece is None:
+                raise _gone()
+            if not piece:
+                return
+            yield piece
+            start += len(piece)
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool:
         image_ids = await self._database.write(conversations.remove_picture, conversation_id, number)
@@ -292,6 +317,10 @@ class Store:
     def _gone(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
         if self.computed:
             self.computed.forget(conversation_id, image_ids)
+
+
+def _gone() -> NotFound:
+    return NotFound("This picture is not here any more.")
 
 
 async def _known(connection: AsyncConnection) -> tuple[Sequence[str], Sequence[str]]:

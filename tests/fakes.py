@@ -81,6 +81,9 @@ class MemoryHistory:
     async def load(self, conversation_id: str) -> Conversation:
         return self.conversations.get(conversation_id, Conversation(conversation_id))
 
+    async def outline(self, conversation_id: str) -> Conversation:
+        return await self.load(conversation_id)
+
     async def answered(self, key: str) -> Turn | None:
         return self.turns.get(key)
 

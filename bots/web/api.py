@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from bots.web.address import address_of
 from bots.web.asked import Asked
 from bots.web.desk import Desk, Writing
 from bots.web.listener import answer_of
@@ -55,7 +56,7 @@ def viewer_of(request: Request) -> Viewer:
 
 def person_of(request: Request) -> str:
     """Whose quota a question counts against. One token is one team, so it is the address that tells people apart."""
-    return f"web:{request.client.host if request.client else ''}"
+    return f"web:{address_of(request.client.host) if request.client else ''}"
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
@@ -142,11 +143,11 @@ async def forget(known: Known, desk: AtDesk) -> None:
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
     summary="Take a conversation along",
 )
-async def export(request: Request, known: Known) -> Response:
+async def export(request: Request, known: Known, desk: AtDesk) -> Response:
     """A zip with the pictures and the transcript, as Markdown and as JSON."""
-    packed = await archive(known, voice_of(request.headers))
+    packed = archive(known, desk.store.picture_data, voice_of(request.headers))
     headers = {"Content-Disposition": 'attachment; filename="conversation.zip"'}
-    return Response(packed, media_type="application/zip", headers=headers)
+    return StreamingResponse(packed, media_type="application/zip", headers=headers)
 
 
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
@@ -186,10 +187,10 @@ async def retry(
     summary="Get a picture as the model sees it",
 )
 async def picture(conversation_id: str, number: Number, desk: AtDesk) -> Response:
-    image = await desk.picture(conversation_id, number)
+    image_id, size = await desk.picture(conversation_id, number)
     # The address that a view gives has the image in it: a number may pass to another one while the picture waits.
-    headers = {"Cache-Control": "private, max-age=86400, immutable"}
-    return Response(image.data, media_type="image/png", headers=headers)
+    headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(size)}
+    return StreamingResponse(desk.store.picture_data(image_id), media_type="image/png", headers=headers)
 
 
 @router.delete(

@@ -14,6 +14,7 @@ from bots.web import admin, api, pages, probes, turns
 from bots.web.config import Config
 from bots.web.desk import Desk
 from bots.web.guard import Guard
+from bots.web.limiter import Limiter
 from bots.web.metrics import Counting, Metrics
 from bots.web.operation import Operation
 from bots.web.problem import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
@@ -24,6 +25,7 @@ from core.images import Config as ImagesConfig
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
+WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # answers of megabytes that cannot be made piece by piece
 TRIES_PER_MINUTE = 10  # at guessing the token, from one address
 
 
@@ -43,6 +45,7 @@ def make_app(
     app.state.desk = desk
     app.state.images = images
     app.state.door = door
+    app.state.whole_in_memory = Limiter(WHOLE_AT_ONCE, WHOLE_PER_ADDRESS, config.body_timeout)
     app.state.tries = Throttle(TRIES_PER_MINUTE)
     app.state.operation = operation
     app.state.metrics = Metrics(operation)

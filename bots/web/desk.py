@@ -63,21 +63,21 @@ class Desk:
                 broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
 
     async def conversation(self, conversation_id: str) -> Conversation:
-        """A conversation of the web's own. Raises `NotFound` for unknown ids and for those of other platforms."""
+        """The outline of a conversation of the web's own. Raises `NotFound` for unknown ids and other platforms'."""
         own = conversation_id.startswith(PREFIX) and len(conversation_id) <= 100
         if own and conversation_id not in self._forgotten:
-            conversation = await self.store.load(conversation_id)
+            conversation = await self.store.outline(conversation_id)
             if conversation.turns or conversation.waiting:
                 return conversation
         raise NotFound("There is no such conversation. It was deleted or has expired.")
 
-    async def picture(self, conversation_id: str, number: int) -> Image:
-        """Raises `NotFound`."""
+    async def picture(self, conversation_id: str, number: int) -> tuple[str, int]:
+        """The id of a picture and its size in bytes. Raises `NotFound`."""
         own = conversation_id.startswith(PREFIX) and conversation_id not in self._forgotten
-        image = await self.store.numbered_picture(conversation_id, number) if own else None
-        if image is None:
+        found = await self.store.picture_size(conversation_id, number) if own else None
+        if found is None:
             raise NotFound("There is no picture {number} in this conversation.", number=number)
-        return image
+        return found
 
     async def forget(self, conversation_id: str) -> None:
         self._forgotten.add(conversation_id)
@@ -123,7 +123,7 @@ class Desk:
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
         """The conversation, and which of its turns, from 1, came of it; 0 when it was deleted meanwhile."""
-        known = await self.store.load(writing.conversation_id)
+        known = await self.store.outline(writing.conversation_id)
         keys = await self.store.keys(writing.conversation_id)
         if writing.key in keys[: len(known.turns)]:
             return known, keys.index(writing.key) + 1
@@ -212,11 +212,12 @@ class Desk:
     async def _events(
         self, conversation_id: str, key: str, asked: Asked, images: Sequence[Image] = ()
     ) -> AsyncGenerator[Event]:
-        conversation = await self.store.load(conversation_id) if images else await self.conversation(conversation_id)
+        if not images:
+            await self.conversation(conversation_id)
         if asked.again:
             events = self.assistant.retry(conversation_id, key, asked.person)
         else:
-            pictures = _chosen(conversation, asked.pictures)
+            pictures = await self._chosen(conversation_id, asked.pictures)
             if asked.closer:
                 pictures = tuple([await self._sharper(picture) for picture in pictures])
             question = Question(asked.query, (*pictures, *images), alone=asked.closer)
@@ -229,6 +230,16 @@ class Desk:
             if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
                 await self.assistant.forget(conversation_id)
 
+    async def _chosen(self, conversation_id: str, numbers: Sequence[int]) -> tuple[Image, ...]:
+        """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""
+        found = []
+        for number in numbers:
+            image = await self.store.numbered_picture(conversation_id, number)
+            if image is None:
+                raise BadQuestion("There is no picture {number} in this conversation.", number=number)
+            found.append(image)
+        return tuple(found)
+
     async def _sharper(self, image: Image) -> Image:
         """The picture less shrunk, if what was sent is still there."""
         kept = await self.store.picture(image.id)
@@ -239,12 +250,3 @@ class Desk:
 
 def _broadcast(conversation_id: str, asked: Asked) -> Broadcast:
     return Broadcast(conversation_id, asked.query, asked.pictures)
-
-
-def _chosen(conversation: Conversation, numbers: Sequence[int]) -> tuple[Image, ...]:
-    """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""
-    known = {picture.number: picture.image for picture in conversation.pictures}
-    missing = [number for number in numbers if number not in known]
-    if missing:
-        raise BadQuestion("There is no picture {number} in this conversation.", number=missing[0])
-    return tuple(known[number] for number in numbers)

@@ -1,14 +1,16 @@
 """What else of an answer can be had: its table, its text, its boxes drawn, a closer look, a thumb."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
 from bots.extras import Offer, file_of
+from bots.web.address import address_of
 from bots.web.api import AtDesk, Key, Known, Number, answer_response, person_of
 from bots.web.asked import Asked
 from bots.web.schema import ANSWERED, PNG, REFUSALS, Analysis
-from core.boxes import mark
+from core.boxes import draw, pointed_at
 from core.conversation import Turn
 from core.errors import NotFound
 
@@ -21,6 +23,14 @@ async def _turn(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, exam
     return known.turns[turn - 1]
 
 
+async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
+    """Hold one of the few places for answers that are in memory until they have been read."""
+    address = address_of(request.client.host) if request.client else ""
+    async with request.app.state.whole_in_memory.place(address):
+        yield
+
+
+WholeInMemory = Annotated[None, Depends(_whole_in_memory)]
 OneTurn = Annotated[Turn, Depends(_turn)]
 
 
@@ -51,12 +61,14 @@ async def text(turn: OneTurn) -> Response:
     responses=PNG,
     summary="Get a picture with the answer's boxes drawn on it",
 )
-async def marked(known: Known, turn: OneTurn, number: Number) -> Response:
+async def marked(known: Known, turn: OneTurn, number: Number, desk: AtDesk, _: WholeInMemory) -> Response:
     pictures = known.until(known.turns.index(turn) + 1).pictures
-    found = next((it for it in await mark(turn, pictures) if it.number == number), None)
-    if found is None:
+    boxes = next((boxes for it, boxes in pointed_at(turn, pictures).items() if it.number == number), None)
+    image = await desk.store.numbered_picture(known.id, number) if boxes else None
+    if not boxes or image is None:
         raise NotFound("The answer points at nothing in this picture.")
-    return Response(found.png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+    png = await draw(image, boxes)
+    return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
 @router.post("/smallprint", response_model=Analysis, responses=ANSWERED, summary="Ask again with sharper pictures")
