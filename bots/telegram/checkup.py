@@ -6,7 +6,7 @@ from telegram.error import InvalidToken, TelegramError
 
 from bots.finding import Finding, Level
 from bots.telegram.config import Config
-from bots.telegram.polling import BAD_TOKEN
+from bots.telegram.outage import BAD_TOKEN
 from bots.telegram.service import make_bot
 from core.errors import OperatorError
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from telegram import Bot, Document, Message, PhotoSize, Update, User
-from telegram.constants import ChatAction, ChatType
+from telegram import Bot, Message, Update, User
+from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bots.desk import Desk
@@ -22,9 +22,9 @@ from bots.telegram.buttons import RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
-from bots.telegram.inquiry import Inquiry, conversation_of, inquiry_of, read
+from bots.telegram.inquiry import Asker, Inquiry, SentFile, conversation_of, read
 from bots.telegram.pace import Pace
-from bots.telegram.place import Place, ids_of, sent_id
+from bots.telegram.place import Place, ids_of
 from core import inbox, trace
 from core.errors import NotAllowed
 from core.voice import Voice
@@ -61,14 +61,14 @@ class Clerk:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    def allows(self, user: User | None, chat_id: int) -> bool:
-        return user is not None and self._config.allows(user.id, chat_id)
+    def allows(self, asker: Asker | None, chat_id: int) -> bool:
+        return asker is not None and self._config.allows(asker.id, chat_id)
 
-    def stranger(self, user: User, chat_id: int) -> NotAllowed:
+    def stranger(self, asker: Asker, chat_id: int) -> NotAllowed:
         return NotAllowed(
             "You are not on this bot's list. Whoever runs it can let you in: allow = [{user}] in [bots.telegram] for "
             "you, [{chat}] for everybody in this chat.",
-            user=user.id,
+            user=asker.id,
             chat=chat_id,
         )
 
@@ -83,51 +83,36 @@ class Clerk:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def may(self, user: User | None, chat_id: int) -> bool:
+    async def may(self, asker: Asker | None, chat_id: int) -> bool:
         """For what is done at once; who is blocked is seen by the desk for all that is written down."""
-        return user is not None and self.allows(user, chat_id) and not await self.desk.is_blocked(str(user.id))
+        return asker is not None and self.allows(asker, chat_id) and not await self.desk.is_blocked(str(asker.id))
 
     async def _forgets(self, payload: str) -> bool:
         if "/forget" not in payload.lower():
             return False
-        message = Update.de_json(json.loads(payload), self._bot).message
-        inquiry = read([message], self._me) if message else None
-        return (
-            inquiry is not None
-            and inquiry.command == "forget"
-            and await self.may(inquiry.message.from_user, inquiry.message.chat.id)
-        )
+        try:
+            inquiry = read([self._update(payload)], self._me)
+        except Exception:  # an older version took it; its own turn will tell
+            return False
+        return inquiry is not None and inquiry.command == "forget" and await self.may(inquiry.asker, inquiry.chat_id)
 
-    def _updates(self, batch: Sequence[inbox.Message]) -> list[Update]:
-        return [Update.de_json(json.loads(message.payload), self._bot) for message in batch]
+    def _update(self, payload: str) -> Update:
+        return Update.de_json(json.loads(payload), self._bot)
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
         """Answer a message, an album or a press of a button. Raises only what the inbox should try again."""
         trace.begin(batch[0].key)
-        updates = self._updates(batch)
-        query = updates[0].callback_query
-        if query and isinstance(query.message, Message):
-            question = query.message.reply_to_message or query.message
-            own = question.from_user is not None and question.from_user.id == self._me.id  # what was asked is gone
-            inquiry = Inquiry(question) if own else inquiry_of([question], self._me)
-            command, _, answer = (query.data or "").partition(":")  # a refusal's button names the answer it is about
-            below = f"{query.message.chat.id}:{answer}" if answer else sent_id(query.message)
-            about: str | None = below
-            if inquiry.command == RETRY and not await self._house.store.turn_of_sent(
-                "telegram", below, batch[0].conversation_id
-            ):
-                about = None  # a refused /retry, which is about the last question
-            inquiry, asker = replace(inquiry, command=command, about=about), query.from_user
-        else:
-            messages = [update.message for update in updates if update.message]
-            if messages and messages[0].migrate_to_chat_id:
-                await self._move(messages[0], messages[0].migrate_to_chat_id)
-                return
-            found = read(messages, self._me)
-            if found is None or found.message.from_user is None:
-                return
-            inquiry, asker = found, found.message.from_user
-        await self._answer(batch[0], inquiry, asker)
+        try:
+            updates = [self._update(message.payload) for message in batch]
+            inquiry = read(updates, self._me)
+        except Exception as error:  # an older version took it; it would be the same at each start
+            log.warning("message %s cannot be read and is dropped: %s", batch[0].key, type(error).__name__)
+            return
+        moved = updates[0].message
+        if moved and moved.migrate_to_chat_id:
+            await self._move(moved, moved.migrate_to_chat_id)
+        elif inquiry and inquiry.asker:
+            await self._answer(batch[0], inquiry, inquiry.asker)
 
     async def _move(self, message: Message, new_chat_id: int) -> None:
         log.warning(
@@ -137,8 +122,12 @@ class Clerk:
         )
         await self._house.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
-    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: User) -> None:
-        voice = Voice(asker.language_code)
+    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Asker) -> None:
+        voice = Voice(asker.language)
+        if inquiry.of_retry and not await self._house.store.turn_of_sent(
+            "telegram", inquiry.about or "", message.conversation_id
+        ):
+            inquiry = replace(inquiry, about=None)  # the /retry was refused, and it was about the last question
         request = Request(
             message.conversation_id,
             message.key,
@@ -148,7 +137,7 @@ class Clerk:
             tuple(self._attachment(file) for file in inquiry.files),
             inquiry.about,
             _help(voice),
-            quiet=inquiry.message.chat.type != ChatType.PRIVATE,
+            quiet=inquiry.chat_id < 0,  # groups have negative ids
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         draft = partial(self._draft, inquiry=inquiry, voice=voice)
@@ -157,13 +146,12 @@ class Clerk:
         except Refused:
             log.info("nobody can read the answer any more")
 
-    def _attachment(self, file: PhotoSize | Document) -> Attachment:
-        name = (file.file_name or "") if isinstance(file, Document) else ""
-        return Attachment(partial(download, self._bot, file, self._house.images), name)
+    def _attachment(self, file: SentFile) -> Attachment:
+        return Attachment(partial(download, self._bot, file, self._house.images), file.name)
 
-    def _refusal(self, inquiry: Inquiry, asker: User, voice: Voice) -> str | None:
-        if not self.allows(asker, inquiry.message.chat.id):
-            return voice.explain(self.stranger(asker, inquiry.message.chat.id))
+    def _refusal(self, inquiry: Inquiry, asker: Asker, voice: Voice) -> str | None:
+        if not self.allows(asker, inquiry.chat_id):
+            return voice.explain(self.stranger(asker, inquiry.chat_id))
         if inquiry.strange:
             return voice.say(
                 "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
@@ -172,7 +160,7 @@ class Clerk:
 
     def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
         chat_id, topic = message.conversation_id.split(":")[1:]
-        place = Place(int(chat_id), int(topic), inquiry.message.message_id)
+        place = Place(int(chat_id), int(topic), inquiry.message_id)
 
         def typing() -> None:
             self.later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))

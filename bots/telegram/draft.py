@@ -23,6 +23,7 @@ from bots.telegram import text
 from bots.telegram.buttons import RETRY, below, while_growing
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
+from bots.telegram.request import understood, wait_of
 from bots.telegram.text import Part
 from core.conversation import Answer
 from core.voice import Voice
@@ -215,7 +216,7 @@ class TelegramDraft:
         """One paced write. Raises `Later`, `Refused`, or what Telegram has against this very message."""
         try:
             async with self._pace.turn(self._chat_id, rank, self):
-                result = await call()
+                result = await understood(call())
         except (BadRequest, ChatMigrated):
             raise
         except Later:  # a growing text has to wait
@@ -242,12 +243,6 @@ class TelegramDraft:
     def _refused(self, error: TelegramError) -> Refused:
         log.warning("Telegram takes no message in chat %s: %s", self._chat_id, error)
         return Refused(error.message)
-
-
-def wait_of(error: RetryAfter) -> float:
-    """In seconds."""
-    wait = error.retry_after
-    return float(wait) if isinstance(wait, int) else wait.total_seconds()
 
 
 def _entities(part: Part) -> list[MessageEntity]:

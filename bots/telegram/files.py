@@ -3,10 +3,11 @@
 import asyncio
 import logging
 
-from telegram import Bot, Document, PhotoSize
+from telegram import Bot
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
-from bots.telegram.draft import wait_of
+from bots.telegram.inquiry import SentFile
+from bots.telegram.request import understood, wait_of
 from core.errors import BadImage, TooLarge
 from core.images import Config as ImagesConfig
 from core.images import check_size
@@ -16,19 +17,19 @@ TRIES = 8
 MIB = 1 << 20
 
 
-async def download(bot: Bot, file: PhotoSize | Document, images: ImagesConfig) -> bytes:
+async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
     """The file's bytes. Raises `BotError`."""
-    if file.file_size:
-        check_size(file.file_size, images)
+    if file.size:
+        check_size(file.size, images)
     for attempt in range(TRIES):
         try:
-            return bytes(await (await bot.get_file(file.file_id)).download_as_bytearray())
+            return bytes(await understood(_get(bot, file)))
         except BadRequest as error:
             if "too big" in error.message.lower():
                 raise TooLarge(
                     "This file has {size} MiB; Telegram hands over at most 20 MiB to bots. "
                     "Please send a smaller one, or as a photo.",
-                    size=f"{(file.file_size or 0) / MIB:.1f}",
+                    size=f"{(file.size or 0) / MIB:.1f}",
                 ) from error
             log.warning("Telegram does not hand over a file: %s", error)
             break
@@ -40,3 +41,7 @@ async def download(bot: Bot, file: PhotoSize | Document, images: ImagesConfig) -
         except (InvalidToken, TelegramError):  # a link that ran out looks like a bad token: ask for a new one
             await asyncio.sleep(min(10.0, 0.25 * 2**attempt))
     raise BadImage("Telegram did not hand over your file. Please send it again in a moment.")
+
+
+async def _get(bot: Bot, file: SentFile) -> bytearray:
+    return await (await bot.get_file(file.id)).download_as_bytearray()

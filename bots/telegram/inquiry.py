@@ -1,34 +1,100 @@
-"""What a Telegram message asks: its words, its pictures, and whether it is meant for the bot at all."""
+"""What a Telegram message asks: its words, its pictures, and whether it is meant for the bot at all.
+
+Telegram's SDK takes any type in any field, so what is read here is checked: reading raises whatever it likes on a
+message that is not whole, and what was read once can be read again.
+"""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Annotated
 
-from telegram import Document, ExternalReplyInfo, Message, MessageEntity, PhotoSize, User
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+from telegram import (
+    CallbackQuery,
+    Document,
+    ExternalReplyInfo,
+    Message,
+    MessageEntity,
+    MessageReactionUpdated,
+    PhotoSize,
+    Update,
+    User,
+)
 
 from bots.request import COMMANDS
+from bots.telegram.buttons import ORDERS, RETRY
 from bots.telegram.place import sent_id
+from core.conversation import storable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
+Id = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
+_ID = TypeAdapter[int](Id)
+_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})(:\d{{1,18}})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. `language` is their client's, such as `zh-hans`."""
+
+    id: Id
+    language: Annotated[str, Field(strict=True, max_length=35)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that Telegram keeps; `size` in bytes, where Telegram says it."""
+
+    id: Name
+    size: Annotated[int, Field(strict=True, ge=0)] | None = None
+    name: Annotated[str, Field(strict=True, max_length=1024)] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """`message` is the one to reply to, `about` the bot's own message that it replied to. A `strange` one comes with
-    something that is not a picture: voice, a sticker, …"""
+    """`message_id` is the message to reply to, `about` the bot's own message that it replied to. A `strange` one comes
+    with something that is not a picture: voice, a sticker, … `of_retry` comes from a button below the answer to a
+    /retry."""
 
-    message: Message
-    text: str = ""
-    command: str | None = None
-    files: tuple[PhotoSize | Document, ...] = ()
+    chat_id: Id
+    message_id: Id
+    asker: Asker | None
+    text: Annotated[str, Field(strict=True)] = ""
+    command: Annotated[str, Field(strict=True)] | None = None
+    files: tuple[SentFile, ...] = ()
     about: str | None = None
     strange: bool = False
+    of_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button of one of the bot's messages that somebody pressed; `text` is what that message says."""
+
+    query_id: Name
+    asker: Asker
+    conversation_id: str
+    chat_id: Id
+    message_id: Id
+    data: Annotated[str, Field(strict=True)]
+    text: Annotated[str, Field(strict=True)]
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it is one of our buttons that ask for something; anybody's client can send anything."""
+        return _ORDER.fullmatch(self.data) is not None
 
 
 def conversation_of(message: Message) -> str:
     """A chat and its topic; threads of ordinary replies also carry a thread id, but are no topics."""
     topic = message.message_thread_id if message.is_topic_message else None
-    return f"telegram:{message.chat.id}:{topic or 0}"
+    return f"telegram:{chat_id_of(message)}:{_ID.validate_python(topic or 0)}"
+
+
+def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
+    return _ID.validate_python(sent.chat.id)
 
 
 def is_for(me: User, message: Message) -> bool:
@@ -49,15 +115,19 @@ def is_for(me: User, message: Message) -> bool:
     return bool(to_me and replied and not replied.forum_topic_created)
 
 
-def read(messages: Sequence[Message], me: User) -> Inquiry | None:
-    """One message, or all of one album; None when the bot is not asked."""
-    if not any(is_for(me, message) for message in messages) or not any(map(_says_something, messages)):
+def read(updates: Sequence[Update], me: User) -> Inquiry | None:
+    """The question of one update, or of all of an album; None when the bot is not asked."""
+    query = updates[0].callback_query
+    if query is not None:
+        return _asked_by_button(query, me)
+    messages = [update.message for update in updates if update.message]
+    if not any(is_for(me, message) for message in messages) or not any(map(says_something, messages)):
         return None
     return inquiry_of(messages, me)
 
 
 def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
-    """As `read`, of what is known to be meant for the bot."""
+    """What one message asks, or all of one album, whether it is meant for the bot or not."""
     messages = sorted(messages, key=lambda message: message.message_id)
     main = next((message for message in messages if message.text or message.caption), messages[0])
     files = [file for message in messages for file in _files(message)]
@@ -78,12 +148,40 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if main.external_reply:
         files = [*_files(main.external_reply), *files]
     strange = bool(main.effective_attachment) and not files and command is None
-    return Inquiry(main, text, command, tuple(files), about, strange)
+    asker = asker_of(main.from_user) if main.from_user else None
+    return Inquiry(main.chat.id, main.message_id, asker, storable(text), command, tuple(files), about, strange)
 
 
-def _says_something(message: Message) -> bool:
+def says_something(message: Message) -> bool:
     """Service messages (somebody joined, a message was pinned, …) do not."""
     return bool(message.text or message.caption or message.effective_attachment)
+
+
+def asker_of(user: User) -> Asker:
+    return Asker(user.id, user.language_code)
+
+
+def press_of(query: CallbackQuery) -> Press | None:
+    """None when nobody knows what stands in the message: it is too old, or not in a chat."""
+    message = query.message
+    if not isinstance(message, Message):
+        return None
+    asker, conversation_id = asker_of(query.from_user), conversation_of(message)
+    text = storable(message.text or "")
+    return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, query.data or "", text)
+
+
+def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
+    """What a button below an answer asks, about what that answer replies to."""
+    press = press_of(query)
+    if press is None or not press.is_order or not isinstance(query.message, Message):
+        return None
+    question = query.message.reply_to_message or query.message
+    own = question.from_user is not None and question.from_user.id == me.id  # what was asked is gone
+    asked = Inquiry(press.chat_id, question.message_id, press.asker) if own else inquiry_of([question], me)
+    command, _, answer = press.data.partition(":")  # a refusal's button names the answer it is about
+    about = f"{press.chat_id}:{answer or press.message_id}"
+    return replace(asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY)
 
 
 def _words(message: Message, me: User) -> str:
@@ -112,11 +210,17 @@ def _entities(message: Message, types: list[str | None]) -> dict[MessageEntity, 
     return message.parse_caption_entities(types) if message.caption else {}
 
 
-def _files(message: Message | ExternalReplyInfo) -> list[PhotoSize | Document]:
+def _files(message: Message | ExternalReplyInfo) -> list[SentFile]:
     if message.photo:
-        return [message.photo[-1]]  # the largest
+        return [_sent_file(message.photo[-1])]  # the largest
     document = message.document
-    return [document] if document and not message.animation and _may_be_picture(document) else []
+    taken = document and not message.animation and _may_be_picture(document)
+    return [_sent_file(document)] if document and taken else []
+
+
+def _sent_file(file: PhotoSize | Document) -> SentFile:
+    name = file.file_name if isinstance(file, Document) else None
+    return SentFile(file.file_id, file.file_size, storable(name or ""))
 
 
 def _may_be_picture(document: Document) -> bool:

@@ -1,102 +1,90 @@
 """Asks Telegram for updates, again and again. An update is on disk before Telegram is told that it arrived.
 
-PTB's own Updater confirms updates before their handlers have finished, and goes deaf after one 401: hence this loop.
+PTB's own Updater confirms updates before their handlers have finished, parses all of one answer at once, so that one
+that is broken takes the others with it, and goes deaf after one 401: hence this loop.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-from telegram import Bot, Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram import Bot
+from telegram.error import InvalidToken, TelegramError
 
-from bots.telegram.draft import wait_of
+from bots.telegram.outage import BAD_TOKEN, Outage
+from bots.telegram.request import understood
 from core.errors import BotError, OperatorError
 
-log = logging.getLogger(__name__)
-Receive = Callable[[Update], Awaitable[None]]
+Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
 WANTED = ["message", "callback_query", "message_reaction"]
-MOST = 100  # updates in one answer
-HELD_S = 25  # how long Telegram may hold a question for updates that has no answer yet
-CONFLICT_S = 10.0
-BAD_TOKEN = (
-    "Telegram does not accept the token. Copy it again from @BotFather (/mybots, API Token) into token in "
-    "[bots.telegram]."
-)
+MOST_UPDATES = 100  # in one answer
+HELD_SECONDS = 25  # how long Telegram may hold a question for updates that has no answer yet
+USELESS_PAUSE_SECONDS = 1.0  # after an answer that can never be confirmed
+MOST_ID = 2**31  # what a Bot API "Integer" holds; a larger offset would make us deaf for all that follows
 
 
-async def poll(
-    bot: Bot, timeout: float, receive: Receive, ready: Callable[[], Awaitable[None]], settled: asyncio.Event
-) -> None:
-    """Works until cancelled. Raises `OperatorError` when the token is not good (any more).
+async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Event, outage: Outage) -> None:
+    """Work until cancelled.
 
-    `ready` is awaited once, between Telegram's first answer and taking its updates; `settled` is set while Telegram has
-    nothing more that might belong to an album. So no album is torn by a crash, or by a connection lost in its middle.
+    `settled` is set while Telegram has nothing more that might belong to an album: none is torn by a crash, or by a
+    connection lost in its middle.
     """
-    await insist(lambda: bot.delete_webhook())
+    await insist(lambda: bot.delete_webhook(), outage)
     offset: int | None = None
-    failures = 0
     held = 0  # at first Telegram is to answer at once
-    resumed = False
     while True:
         try:
-            updates = await bot.get_updates(offset, timeout=held, allowed_updates=WANTED, read_timeout=held + timeout)
-            if not resumed:
-                await ready()
-                resumed = True
+            updates = await _updates(bot, offset, held, timeout)
             if more := _has_more(updates):
                 settled.clear()
+            before = offset
             for update in updates:
-                await take(update, receive)
-                offset = update.update_id + 1
-            failures = 0
-            held = 1 if more else HELD_S
-            if not more:
-                settled.set()
+                await receive(update)
+                offset = max(offset or 0, (id_of(update) or 0) + 1)
+            outage.ends()
         except (TelegramError, BotError) as error:
-            failures += 1
-            await asyncio.sleep(pause_after(error, failures))
+            await outage.wait(error)
+            continue
+        held = 1 if more else HELD_SECONDS
+        if not more:
+            settled.set()
+        if updates and offset == before:
+            await asyncio.sleep(USELESS_PAUSE_SECONDS)
 
 
-def _has_more(updates: Sequence[Update]) -> bool:
-    """Whether the rest of an album may be in the next answer."""
-    in_album = any(update.message and update.message.media_group_id for update in updates)
-    return in_album or len(updates) >= MOST
+def id_of(update: object) -> int | None:
+    """The number by which Telegram knows an update; None when it has none that can be one."""
+    found = update.get("update_id") if isinstance(update, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < MOST_ID else None
 
 
-async def insist(call: Callable[[], Awaitable[object]]) -> None:
-    """Until Telegram has done it. Raises `OperatorError` when the token is not good."""
-    failures = 0
+async def insist(call: Callable[[], Awaitable[object]], outage: Outage) -> None:
+    """Return when Telegram has done it. Raise `OperatorError` when a token that never worked is not good."""
     while True:
         try:
-            await call()
-            return
+            await understood(call())
         except TelegramError as error:
-            failures += 1
-            await asyncio.sleep(pause_after(error, failures))
+            if isinstance(error, InvalidToken) and not outage.worked_before:
+                raise OperatorError(BAD_TOKEN) from None  # PTB's error carries the token
+            await outage.wait(error)
+        else:
+            outage.ends()
+            return
 
 
-async def take(update: Update, receive: Receive) -> None:
-    """Raises `BotError` when the update could not be written down, so that it must come again."""
-    try:
-        await receive(update)
-    except BotError:
-        raise
-    except Exception:  # a bug; the same update would meet it for ever
-        log.exception("update %s is left out", update.update_id)
+async def _updates(bot: Bot, offset: int | None, held: int, timeout: float) -> list[object]:
+    """Telegram's next updates as they are: PTB's `get_updates` would parse them all together."""
+    parameters = {"offset": offset, "timeout": held, "allowed_updates": WANTED}
+    updates = await understood(bot._post("getUpdates", parameters, read_timeout=held + timeout))
+    if not isinstance(updates, list):
+        raise TelegramError("Invalid server response")
+    return updates
 
 
-def pause_after(error: Exception, failures: int) -> float:
-    """Seconds to wait; says what the operator should know. Raises `OperatorError` for a bad token."""
-    if isinstance(error, InvalidToken):
-        raise OperatorError(BAD_TOKEN) from None  # PTB's error carries the token
-    if isinstance(error, RetryAfter):
-        return wait_of(error)
-    if isinstance(error, Conflict):
-        log.error("another program asks Telegram for this bot's updates: stop it, or give each its own token")
-        return CONFLICT_S
-    if isinstance(error, BotError):
-        log.error("messages cannot be written down, Telegram keeps them until they can: %s", error)
-    elif failures % 10 == 3:
-        log.warning("Telegram cannot be reached, trying on: %s", type(error).__name__)
-    return min(30.0, 0.25 * float(2 ** min(failures, 10)))
+def _has_more(updates: list[object]) -> bool:
+    """Whether the rest of an album may be in the next answer."""
+    return len(updates) >= MOST_UPDATES or any(map(_is_in_album, updates))
+
+
+def _is_in_album(update: object) -> bool:
+    message = update.get("message") if isinstance(update, dict) else None
+    return isinstance(message, dict) and bool(message.get("media_group_id"))

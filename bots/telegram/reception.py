@@ -1,84 +1,162 @@
-"""Takes updates in: what is of interest is written down for the desk; Stop and thumbs are seen to at once."""
+"""Takes updates in: what is of interest is written down for the desk; Stop and thumbs are seen to at once.
 
-from telegram import CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
+Each update is read alone. One that cannot be read is skipped for good and named in the log by its id only.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
 from bots.house import House
-from bots.telegram.buttons import ORDERS, STOP
+from bots.telegram.buttons import STOP
 from bots.telegram.clerk import Clerk
-from bots.telegram.inquiry import conversation_of, is_for
-from bots.telegram.place import sent_id
+from bots.telegram.inquiry import (
+    Asker,
+    Press,
+    asker_of,
+    chat_id_of,
+    conversation_of,
+    inquiry_of,
+    is_for,
+    press_of,
+    read,
+    says_something,
+)
+from bots.telegram.polling import id_of
+from core.errors import BotError
+from core.trace import without_words
 from core.voice import Voice
+
+log = logging.getLogger(__name__)
+LARGEST_UPDATE = 1 << 20  # characters
+LONGEST_GROUP = 100  # characters of the id that ties an album together
+FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
+Step = Callable[[], Awaitable[object]]
 
 
 class Reception:
     """`me` is the bot itself."""
 
-    def __init__(self, clerk: Clerk, me: User, house: House) -> None:
+    def __init__(self, clerk: Clerk, bot: Bot, me: User, house: House) -> None:
         self._clerk = clerk
         self._desk = clerk.desk
+        self._bot = bot
         self._me = me
         self._store = house.store
 
-    async def receive(self, update: Update) -> None:
-        """Returns once the update is on disk, or was of no interest. Raises `BotError` when the disk fails."""
+    async def receive(self, raw: object) -> None:
+        """Return once the update is on disk, or known to be useless. Raise `BotError` when the disk fails."""
+        update_id = id_of(raw)
+        try:
+            step = self._read(raw)
+        except Exception as error:  # whatever PTB and our reading raise on what is not whole
+            await self._skip(update_id, error)
+            return
+        try:
+            if step:
+                await step()
+        except BotError:
+            raise
+        except Exception as error:  # a bug; the same update would meet it for ever
+            log.error("update %s is left out: %s", update_id, without_words(error))
+
+    def _read(self, raw: object) -> Step | None:
+        """What is to be done about an update. Everything that will be read of it is read once."""
+        if not isinstance(raw, dict) or id_of(raw) is None:
+            raise ValueError
+        payload = json.dumps(raw)
+        if len(payload) > LARGEST_UPDATE:
+            raise ValueError
+        update = Update.de_json(raw, self._bot)
         key = f"telegram:{self._me.id}:{update.update_id}"
         if update.callback_query:
-            await self._receive_button(key, update, update.callback_query)
-        elif message := update.message:
-            await self._receive_message(key, update, message)
-        elif reaction := update.message_reaction:
-            await self._receive_reaction(reaction)
+            return self._read_button(key, payload, update, update.callback_query)
+        if update.message:
+            return self._read_message(key, payload, update, update.message)
+        if update.message_reaction:
+            return self._read_reaction(update.message_reaction)
+        raise ValueError  # nothing in it that was asked for
 
-    async def _receive_message(self, key: str, update: Update, message: Message) -> None:
-        if not message.migrate_to_chat_id and not _by_person(message):
-            return
-        in_album = message.media_group_id is not None  # its caption may stand on another picture
-        if not in_album and not message.migrate_to_chat_id and not is_for(self._me, message):
-            return
+    async def _skip(self, update_id: int | None, error: Exception) -> None:
+        """Written down, so that nobody meets it again after a crash or a restart."""
+        if update_id is not None:
+            key = f"telegram:{self._me.id}:{update_id}"
+            message = await self._store.put("telegram", key, "telegram", "")
+            if message is None:
+                return
+            await self._store.finish([message.id])
+        log.warning("update %s cannot be read and is skipped: %s", update_id, type(error).__name__)
+
+    def _read_message(self, key: str, payload: str, update: Update, message: Message) -> Step | None:
         conversation_id = conversation_of(message)
-        stops = _is_stop(message) and await self._clerk.may(message.from_user, message.chat.id)
-        if stops and await self._desk.stop_once(key, conversation_id, update.to_json()):
-            return
-        await self._desk.inbox.receive(key, conversation_id, update.to_json(), message.media_group_id)
+        if message.migrate_to_chat_id:
+            return partial(self._desk.inbox.receive, key, conversation_id, payload)
+        if not _by_person(message):
+            return None
+        group = message.media_group_id  # an album's caption may stand on another picture
+        if group is not None and (not isinstance(group, str) or len(group) > LONGEST_GROUP):
+            raise ValueError
+        inquiry = inquiry_of([message], self._me)
+        if group is None and not (is_for(self._me, message) and says_something(message)):
+            return None
+        if inquiry.command == "stop" and inquiry.asker:
+            return partial(self._stop, key, conversation_id, payload, inquiry.asker, inquiry.chat_id)
+        return partial(self._desk.inbox.receive, key, conversation_id, payload, group)
 
-    async def _receive_button(self, key: str, update: Update, query: CallbackQuery) -> None:
-        if not isinstance(query.message, Message):
-            self._clerk.later(query.answer())
-            return
-        voice = Voice(query.from_user.language_code)
-        conversation_id = conversation_of(query.message)
-        if not self._clerk.allows(query.from_user, query.message.chat.id):
-            self._clerk.later(
-                query.answer(voice.explain(self._clerk.stranger(query.from_user, query.message.chat.id))[:200])
-            )
-        elif await self._desk.is_blocked(str(query.from_user.id)):
-            self._clerk.later(query.answer())
-        elif query.data == STOP and self._desk.stop(conversation_id):
-            self._clerk.later(query.answer(voice.say("Stopping …")))
-        elif query.data == STOP:
-            self._clerk.later(query.answer(voice.say("This is finished already.")))
-            if query.message.text == voice.say("One moment …"):  # posted, but killed before it was written down
-                self._clerk.later(query.message.delete())
-        elif query.data and query.data.partition(":")[0] in ORDERS:
+    async def _stop(self, key: str, conversation_id: str, payload: str, asker: Asker, chat_id: int) -> None:
+        stops = await self._clerk.may(asker, chat_id)
+        if not (stops and await self._desk.stop_once(key, conversation_id, payload)):
+            await self._desk.inbox.receive(key, conversation_id, payload)
+
+    def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Step:
+        press = press_of(query)
+        if press is None:
+            return partial(self._acknowledge, query.id)
+        read([update], self._me)
+        return partial(self._receive_button, press, payload)
+
+    async def _receive_button(self, press: Press, payload: str) -> None:
+        voice = Voice(press.asker.language)
+        if not self._clerk.allows(press.asker, press.chat_id):
+            await self._acknowledge(press.query_id, voice.explain(self._clerk.stranger(press.asker, press.chat_id)))
+        elif await self._desk.is_blocked(str(press.asker.id)):
+            await self._acknowledge(press.query_id)
+        elif press.data == STOP and self._desk.stop(press.conversation_id):
+            await self._acknowledge(press.query_id, voice.say("Stopping …"))
+        elif press.data == STOP:
+            await self._acknowledge(press.query_id, voice.say("This is finished already."))
+            if press.text == voice.say("One moment …"):  # posted, but killed before it was written down
+                self._clerk.later(self._bot.delete_message(press.chat_id, press.message_id))
+        elif press.is_order:
             # One press of one button counts, however often it is pressed.
-            key = f"telegram:{self._me.id}:{query.data}:{sent_id(query.message)}"
-            await self._desk.inbox.receive(key, conversation_id, update.to_json())
-            self._clerk.later(query.answer())
+            key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"
+            await self._desk.inbox.receive(key, press.conversation_id, payload)
+            await self._acknowledge(press.query_id)
+        else:
+            await self._acknowledge(press.query_id, voice.say(FORGOTTEN))
 
-    async def _receive_reaction(self, reaction: MessageReactionUpdated) -> None:
+    async def _acknowledge(self, query_id: str, sentence: str | None = None) -> None:
+        """So that the button stops turning; `sentence` is shown above the chat, where Telegram takes 200 characters."""
+        self._clerk.later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
+
+    def _read_reaction(self, reaction: MessageReactionUpdated) -> Step | None:
         """A thumb rates an answer; not written down first, a lost one is no loss."""
+        if not self._store.ratings or reaction.user is None:
+            return None
         emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
         rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
-        if self._store.ratings and await self._clerk.may(reaction.user, reaction.chat.id):
-            await self._store.rate_sent("telegram", f"{reaction.chat.id}:{reaction.message_id}", rating)
+        chat_id = chat_id_of(reaction)
+        return partial(self._rate, asker_of(reaction.user), chat_id, f"{chat_id}:{reaction.message_id}", rating)
+
+    async def _rate(self, asker: Asker, chat_id: int, sent: str, rating: int) -> None:
+        if await self._clerk.may(asker, chat_id):
+            await self._store.rate_sent("telegram", sent, rating)
 
 
 def _by_person(message: Message) -> bool:
     """An anonymous admin of a group shows up as a bot who speaks for the group."""
     sender = message.from_user
     return sender is not None and (not sender.is_bot or message.sender_chat == message.chat)
-
-
-def _is_stop(message: Message) -> bool:
-    words = (message.text or "").lower().split()
-    return bool(words) and words[0].partition("@")[0] == "/stop"

@@ -8,14 +8,15 @@ from contextlib import suppress
 
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import TelegramError
-from telegram.request import HTTPXRequest
 
 from bots.house import House
 from bots.telegram.clerk import Clerk
 from bots.telegram.config import Config
+from bots.telegram.outage import Outage
 from bots.telegram.pace import Pace
 from bots.telegram.polling import insist, poll
 from bots.telegram.reception import Reception
+from bots.telegram.request import Request
 from bots.telegram.webhook import listen
 from core.voice import LANGUAGES, Voice
 
@@ -25,35 +26,35 @@ CONNECTIONS = 64
 
 async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
     """Raises `OperatorError`."""
-    # It would log whole replies when a proxy answers in Telegram's place; `polling` says what there is to know.
-    logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)  # PTB logs what people write, and whole replies
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
     bot = make_bot(config)
     try:
-        await insist(bot.initialize)
+        outage = Outage(house.health)
+        await insist(bot.initialize, outage)
         log.info("@%s is there", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
         settled = asyncio.Event()
         clerk = Clerk(config, bot, bot.bot, house, pace, settled)
-        await _work(config, bot, clerk, Reception(clerk, bot.bot, house), settled)
+        await _work(config, bot, clerk, Reception(clerk, bot, bot.bot, house), settled, outage)
     finally:
         await bot.shutdown()
 
 
-async def _work(config: Config, bot: Bot, clerk: Clerk, reception: Reception, settled: asyncio.Event) -> None:
+async def _work(
+    config: Config, bot: Bot, clerk: Clerk, reception: Reception, settled: asyncio.Event, outage: Outage
+) -> None:
     introducing = asyncio.create_task(_introduce(bot, config.admins))
-
-    async def resume() -> None:
+    try:
+        # Before anything is asked of Telegram: what was left waits for no good poll. A torn album waits for `settled`.
         if waiting := await clerk.desk.inbox.resume():
             log.info("%d messages were left to answer", waiting)
-
-    try:
         if config.mode == "webhook":
             settled.set()  # Telegram posts what it has at once
-            await listen(bot, config, reception.receive, resume)
+            await listen(bot, config, reception.receive, outage)
         else:
-            await poll(bot, config.timeout, reception.receive, resume, settled)
+            await poll(bot, config.timeout, reception.receive, settled, outage)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)
@@ -72,10 +73,8 @@ def make_bot(config: Config) -> Bot:
     )
 
 
-def _connections(size: int, timeout: float) -> HTTPXRequest:
-    return HTTPXRequest(
-        size, read_timeout=timeout, write_timeout=timeout, connect_timeout=timeout, pool_timeout=timeout
-    )
+def _connections(size: int, timeout: float) -> Request:
+    return Request(size, read_timeout=timeout, write_timeout=timeout, connect_timeout=timeout, pool_timeout=timeout)
 
 
 async def _introduce(bot: Bot, admins: Sequence[int]) -> None:

@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from telegram import Bot, Update
+from telegram import Bot
 
 from bots.telegram.config import Config
-from bots.telegram.polling import WANTED, Receive, insist, take
+from bots.telegram.outage import Outage
+from bots.telegram.polling import WANTED, Receive, insist
 from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ BODY_LIMIT = 1 << 20  # bytes of one update
 PATIENCE_S = 3  # for requests that are being written down when the service ends
 
 
-async def listen(bot: Bot, config: Config, receive: Receive, ready: Callable[[], Awaitable[None]]) -> None:
-    """Works until cancelled; `ready` is awaited before anything is taken.
+async def listen(bot: Bot, config: Config, receive: Receive, outage: Outage) -> None:
+    """Work until cancelled.
 
     Raises `OperatorError` when the address cannot be had or the token is not good.
     """
@@ -39,17 +40,16 @@ async def listen(bot: Bot, config: Config, receive: Receive, ready: Callable[[],
             port=config.port,
             reason=error.strerror or str(error),
         ) from None
-    route = Route(urlsplit(config.webhook_url).path or "/", _endpoint(bot, config, receive), methods=["POST"])
+    route = Route(urlsplit(config.webhook_url).path or "/", _endpoint(config, receive), methods=["POST"])
     settings = uvicorn.Config(
         Starlette(routes=[route]), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,
     )  # fmt: skip
     server = _Server(settings)
-    await ready()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         secret = config.webhook_secret.get_secret_value()
-        await insist(lambda: bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=WANTED))
+        await insist(lambda: bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=WANTED), outage)
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
@@ -57,7 +57,7 @@ async def listen(bot: Bot, config: Config, receive: Receive, ready: Callable[[],
         listener.close()
 
 
-def _endpoint(bot: Bot, config: Config, receive: Receive) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(config: Config, receive: Receive) -> Callable[[Request], Awaitable[Response]]:
     secret = config.webhook_secret.get_secret_value().encode()
 
     async def answer(request: Request) -> Response:
@@ -70,11 +70,12 @@ def _endpoint(bot: Bot, config: Config, receive: Receive) -> Callable[[Request],
             if len(body) > BODY_LIMIT:
                 return Response(status_code=413)
         try:
-            update = Update.de_json(json.loads(body), bot)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return Response(status_code=400)
+            update = json.loads(body)
+        except (ValueError, RecursionError) as error:  # 200: what is no JSON now will be none the next time
+            log.warning("an update cannot be read and is skipped: %s", type(error).__name__)
+            return Response()
         try:
-            await take(update, receive)
+            await receive(update)
         except BotError as error:
             log.error("messages cannot be written down, Telegram keeps them until they can: %s", error)
             return Response(status_code=503)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image as PilImage
 
+from bots.health import Health
 from bots.house import House
 from bots.telegram.config import Config
 from bots.telegram.pace import Pace
@@ -45,7 +46,13 @@ def store_config(folder: Path, ratings: bool) -> StoreConfig:
 
 @asynccontextmanager
 async def service(
-    telegram: BotApi, folder: Path, engine: Engine, pause_s: float = 0.02, ratings: bool = False, **settings: Any
+    telegram: BotApi,
+    folder: Path,
+    engine: Engine,
+    pause_s: float = 0.02,
+    ratings: bool = False,
+    health: Health | None = None,
+    **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown."""
     values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "receipt": False, **settings}
@@ -53,7 +60,8 @@ async def service(
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))
     pace = Pace(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
-    task = asyncio.create_task(serve(Config.model_validate(values), House(assistant, store), pace), name="telegram")
+    house = House(assistant, store, health=health or Health())
+    task = asyncio.create_task(serve(Config.model_validate(values), house, pace), name="telegram")
     try:
         yield task
     finally:

@@ -15,7 +15,9 @@ from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
 
 TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
 DOWNLOAD_LIMIT = 20 << 20  # bytes
-Fault = Literal["429", "500", "garbage", "hang", "drop before", "drop after"]
+Fault = Literal[
+    "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list"
+]
 
 # Parameters of the methods that the bot calls; * is required. Source: https://core.telegram.org/bots/api (10.3)
 METHODS = {
@@ -56,6 +58,8 @@ class BotApi:
         self.requests: list[tuple[str, Json]] = []
         self._hang_s = hang_s
         self._updates: list[Json] = []
+        self._raw: dict[int, str] = {}  # updates as they are sent, where that is no JSON
+        self.confirms = True  # whether updates below the offset are dropped
         self._next_update = 1000
         self._arrived = asyncio.Event()
         self.port = 0
@@ -87,6 +91,12 @@ class BotApi:
         self._updates += [update] * (2 if twice else self.copies)
         self._arrived.set()
         return self._next_update
+
+    def raw_update(self, text: str) -> int:
+        """As `update`, of an update's text with a %d for its id."""
+        update_id = self.update()
+        self._raw[update_id] = text.replace("%d", str(update_id))
+        return update_id
 
     def take_update(self) -> Json:
         """The oldest update, for posting it to a webhook."""
@@ -120,6 +130,9 @@ class BotApi:
             return web.json_response(body, status=refusal.code)
         if fault == "drop after":
             return _drop(request)
+        if method == "getUpdates" and self._raw:
+            texts = [self._raw.get(update["update_id"]) or json.dumps(update) for update in result]
+            return web.Response(text='{"ok": true, "result": [' + ", ".join(texts) + "]}")
         return web.json_response({"ok": True, "result": result})
 
     async def _fail_early(self, fault: Fault | None, request: web.Request) -> web.StreamResponse | None:
@@ -127,6 +140,15 @@ class BotApi:
             case "429":
                 body = {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 1"}
                 return web.json_response({**body, "parameters": {"retry_after": 1}}, status=429)
+            case "401" | "404":
+                body = {"ok": False, "error_code": int(fault), "description": "Unauthorized"}
+                return web.json_response(body, status=int(fault))
+            case "a list":
+                return web.json_response([])
+            case "no result":
+                return web.json_response({"ok": True, "description": "not Telegram"})
+            case "no list":
+                return web.json_response({"ok": True, "result": {"not": "Telegram"}})
             case "500":
                 return web.json_response({"ok": False, "error_code": 500, "description": "Internal"}, status=500)
             case "garbage":
@@ -161,7 +183,8 @@ class BotApi:
                 409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
             )
         offset = int(parameters.get("offset") or 0)
-        self._updates = [update for update in self._updates if update["update_id"] >= offset]
+        if self.confirms:
+            self._updates = [update for update in self._updates if update["update_id"] >= offset]
         end = asyncio.get_running_loop().time() + float(parameters.get("timeout") or 0)
         while not self._updates and (left := end - asyncio.get_running_loop().time()) > 0:
             self._arrived.clear()

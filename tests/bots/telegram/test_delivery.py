@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from bots.telegram import files
-from core.errors import OperatorError
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi, Fault
@@ -208,39 +207,6 @@ async def test_no_chat_sees_more_than_a_write_a_second_and_the_end_comes_before_
                 assert all(len(states) > 2 for states in chat.states.values())
 
 
-async def test_a_bad_token_is_one_plain_sentence(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> None:
-    async with service(telegram, tmp_path, engine, token="1:wrong") as task:
-        with pytest.raises(OperatorError, match=r"^Telegram does not accept the token\. .*BotFather"):
-            await task
-
-
-async def test_a_token_taken_back_while_running_ends_the_adapter(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
-) -> None:
-    async with service(telegram, tmp_path, engine) as task:
-        await ann.answer(ann.person.shows(photo(), "One"))
-        telegram.token_is_good = False
-        ann.person.shows(photo(), "Two")
-        with pytest.raises(OperatorError, match="does not accept the token"):
-            await task
-
-
-async def test_a_second_poller_is_named_in_the_log(
-    running: BotApi, ann: Chatting, caplog: pytest.LogCaptureFixture
-) -> None:
-    running.another_poller = True
-    ann.person.shows(photo(), "One")
-    await until(lambda: "another program asks Telegram" in caplog.text)
-
-
-async def test_an_unreachable_telegram_is_waited_for(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
-) -> None:
-    telegram.trouble = once("getMe", "drop before", "500")
-    async with service(telegram, tmp_path, engine):
-        assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer")
-
-
 async def test_the_webhook_takes_updates_with_its_secret_only(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, unused_tcp_port: int
 ) -> None:
@@ -254,7 +220,7 @@ async def test_the_webhook_takes_updates_with_its_secret_only(
         update = telegram.take_update()
         for headers in ({}, {"X-Telegram-Bot-Api-Secret-Token": "wrong"}):
             assert (await client.post(address, json=update, headers=headers)).status_code == 403
-        assert (await client.post(address, content=b"{", headers=right)).status_code == 400
+        assert (await client.post(address, content=b"{", headers=right)).status_code == 200
         assert (await client.post(address, content=b" " * 2_000_000, headers=right)).status_code == 413
         for _ in range(2):
             assert (await client.post(address, json=update, headers=right)).status_code == 200

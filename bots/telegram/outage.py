@@ -1,0 +1,58 @@
+"""Telegram does not answer, or does not take the token: how long to wait, and what the operator hears of it."""
+
+import asyncio
+import logging
+
+from telegram.error import Conflict, InvalidToken, RetryAfter
+
+from bots.backoff import Backoff
+from bots.health import Health
+from bots.telegram.request import wait_of
+from core.errors import BotError
+
+log = logging.getLogger(__name__)
+BAD_TOKEN = (
+    "Telegram does not accept the token. Copy it again from @BotFather (/mybots, API Token) into token in "
+    "[bots.telegram]."
+)
+ANOTHER_POLLER = "Another program asks Telegram for this bot's updates: stop it, or give each its own token."
+PLATFORM = "telegram"
+SAID_AFTER_FAILURES = 3  # in a row; what is shorter mends itself
+
+
+class Outage:
+    """What fails is tried again with growing pauses, for ever; a token that worked once may work again."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._backoff = Backoff()
+
+    @property
+    def worked_before(self) -> bool:
+        """Whether the token has been accepted since the process began."""
+        return self._health.has_worked(PLATFORM)
+
+    def ends(self) -> None:
+        self._backoff.reset()
+        self._health.worked(PLATFORM)
+
+    async def wait(self, error: Exception) -> None:
+        """Count a failure and wait until the next attempt is due."""
+        pause = self._backoff.next_pause()
+        reason = _reason(error)
+        own = isinstance(error, Conflict | BotError)
+        if self._backoff.failures == (1 if own else SAID_AFTER_FAILURES):
+            log.warning("%s Trying again.", reason)
+        self._health.failed(PLATFORM, reason)
+        await asyncio.sleep(wait_of(error) if isinstance(error, RetryAfter) else pause)
+
+
+def _reason(error: Exception) -> str:
+    """A sentence for the operator; PTB's own carries the token."""
+    if isinstance(error, InvalidToken):
+        return BAD_TOKEN
+    if isinstance(error, Conflict):
+        return ANOTHER_POLLER
+    if isinstance(error, BotError):
+        return f"Messages cannot be written down, Telegram keeps them until they can: {error}"
+    return f"Telegram cannot be reached ({type(error).__name__})."

@@ -1,0 +1,60 @@
+"""PTB's requests to Telegram, made safe against replies that are not whole, whoever sends them."""
+
+import json
+import re
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from telegram.error import RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+Result = TypeVar("Result")
+LONGEST_WAIT_SECONDS = 3600.0  # also where Telegram asks for more: trying once an hour is not too often
+_UPDATE = re.compile(r'\{\s*"update_id"\s*:\s*(\d{1,18})')  # in people's words the quotes would be escaped
+_DECODER = json.JSONDecoder()
+
+
+class Request(HTTPXRequest):
+    """As PTB's, but a reply that is no JSON is not logged: it carries people's words."""
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Parse a reply; where it is no JSON as a whole, read its updates one by one."""
+        text = payload.decode("utf-8", "replace")
+        try:
+            reply = json.loads(text)
+        except (ValueError, RecursionError):
+            reply = {"ok": True, "result": updates} if (updates := _one_by_one(text)) else None
+        if not isinstance(reply, dict) or not {"result", "description"} & reply.keys():
+            raise TelegramError("Invalid server response")
+        return reply
+
+
+async def understood(call: Awaitable[Result]) -> Result:
+    """Return what Telegram replied. Raise `TelegramError` also where PTB stumbles over the reply."""
+    try:
+        return await call
+    except TelegramError:
+        raise
+    except Exception as error:  # whatever its parsers raise: KeyError, TypeError, AttributeError, OverflowError
+        raise TelegramError("Invalid server response") from error
+
+
+def wait_of(error: RetryAfter) -> float:
+    """Return the seconds that Telegram asks to wait."""
+    wait = error.retry_after
+    return min(LONGEST_WAIT_SECONDS, float(wait) if isinstance(wait, int) else wait.total_seconds())
+
+
+def _one_by_one(text: str) -> list[dict[str, Any]]:
+    """The updates of a reply; of one that cannot be parsed nothing but its id, so that it can be confirmed."""
+    starts = list(_UPDATE.finditer(text))
+    updates = []
+    for number, start in enumerate(starts):
+        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
+        try:
+            update = _DECODER.raw_decode(text[start.start() : end])[0]
+        except (ValueError, RecursionError):
+            update = {"update_id": int(start[1])}
+        updates.append(update)
+    return updates

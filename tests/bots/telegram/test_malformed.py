@@ -1,0 +1,92 @@
+"""One update that cannot be read costs nobody else anything, on either way in."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bots.telegram.conftest import Chatting, photo, service, until
+from tests.bots.telegram.malformed import MET, WORDS, generated
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import BotApi
+from tests.fakes import ScriptedEngine
+
+GENERATED = 100
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    caplog.set_level(logging.WARNING)
+    yield caplog
+    assert WORDS not in caplog.text
+
+
+async def next_is_answered(telegram: BotApi, number: int) -> None:
+    """Somebody who writes right after it."""
+    person = Chatting(Person(telegram, telegram.world.chat(1000 + number)))
+    question = person.person.shows(photo(), "What is this?")
+    assert await person.answer(question) == "Answer to 'What is this?' about [1] after 0 turns."
+
+
+async def test_updates_that_cannot_be_read_are_skipped_and_named_by_their_ids(
+    running: BotApi, log: pytest.LogCaptureFixture
+) -> None:
+    for number, (why, update) in enumerate(MET.items()):
+        update_id = running.update(**update)
+        await next_is_answered(running, number)
+        await until(lambda: running.unconfirmed == 0)
+        assert f"update {update_id} cannot be read and is skipped" in log.text, why
+    assert not running.world.chat(7).by_bot()
+
+
+@pytest.mark.timeout(300)
+async def test_a_hundred_generated_ones_leave_everybody_else_answered(
+    running: BotApi, log: pytest.LogCaptureFixture
+) -> None:
+    running.world.chat(7)
+    running.world.chat(-100, forum=True)
+    for number, update in enumerate(generated(GENERATED, seed=25)):
+        running.update(**update)
+        await next_is_answered(running, number)
+    await until(lambda: running.unconfirmed == 0)
+    assert [r.getMessage() for r in log.records if r.levelno >= logging.ERROR] == []
+    assert log.text.count("is skipped") >= GENERATED // 4
+
+
+async def test_what_was_skipped_is_not_met_again_after_a_restart(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    """Not even where the run before ended before it could confirm it."""
+    telegram.confirms = False
+    update_id = telegram.update(**MET["a message without a date"])
+    said = f"update {update_id} cannot be read"
+    async with service(telegram, tmp_path, engine):
+        await until(lambda: said in log.text)
+    async with service(telegram, tmp_path, engine):
+        await next_is_answered(telegram, 0)
+    assert log.text.count(said) == 1
+
+
+async def test_a_reply_that_is_no_json_as_a_whole_is_read_update_by_update(
+    running: BotApi, log: pytest.LogCaptureFixture
+) -> None:
+    """A number of more digits than Python takes, and lists inside each other without end."""
+    for broken in ("9" * 5000, "[" * 100_000):
+        running.raw_update('{"update_id": %d, "message": {"text": "' + WORDS + '", "date": ' + broken + "}}")
+    await next_is_answered(running, 0)
+    await until(lambda: running.unconfirmed == 0)
+    assert log.text.count("is skipped") == 2
+
+
+async def test_stored_questions_are_answered_while_no_poll_is_good(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    engine.pause = 0.2
+    async with service(telegram, tmp_path, engine):
+        question = ann.person.shows(photo(), "One")
+        await until(lambda: telegram.unconfirmed == 0)
+    telegram.trouble = lambda method: "500" if method in ("getUpdates", "deleteWebhook") else None
+    engine.pause = 0
+    async with service(telegram, tmp_path, engine):
+        assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
