@@ -123,11 +123,11 @@ def judge_memory(needed: float, available: float, total: float) -> Finding:
 
 
 async def _processor(settings: Settings) -> Finding:
-    from core.model.kernel import Unavailable, find_compiler, instructions
+    from core.model.kernel import Unavailable, instructions, prepare
 
     text = f"{os.cpu_count()} cores, {instructions()}"
     try:
-        find_compiler()
+        prepare()
     except Unavailable as reason:
         return Finding("processor", Level.NOTE, f"{text}: {reason}; until then float16 is used, which is slower")
     return Finding("processor", Level.OK, text)

@@ -1,30 +1,45 @@
-"""Our own products and attention, native/*.c: compiled for this machine once, then loaded from the cache folder."""
+"""The product's own matrix product and attention, native/*.c, called through ctypes.
+
+A wheel brings them built, one library for each instruction set. Where none of those fits, as in a checkout, they are
+compiled once and loaded from the cache folder. Whichever it is, it must agree with torch before it is used.
+"""
 
 import ctypes
 import hashlib
+import importlib.util
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-SOURCES = sorted((Path(__file__).parent / "native").glob("*.[ch]"))
+NATIVE = Path(__file__).parent / "native"
+SOURCES = sorted(NATIVE.glob("*.[ch]"))
 WIDTH = 16  # channels of a panel, as in the source; the inner dimension must be a multiple of it too
 TOGETHER = 2  # queries that attend at once, as in the source
-FLAGS = ["-O2", "-fno-tree-pre", "-march=native", "-fPIC", "-shared"]  # with PRE, gcc keeps running sums in memory
-COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ["-O2", "-fPIC", "-shared"]
+TUNING = {"x86_64": "-march=native", "aarch64": "-mcpu=native"}
+NEEDED_FEATURES = {  # of the processor, as /proc/cpuinfo names them
+    "x86_64": frozenset({"avx2", "fma", "f16c"}),
+    "aarch64": frozenset({"asimd"}),
+}
+BUILT = {"x86_64": "kernel_avx2.so", "aarch64": "kernel_neon.so"}  # in a wheel; see setup.py
 P, N = ctypes.c_void_p, ctypes.c_int64
-_loaded: dict[str, "Kernel"] = {}
+_loaded: dict[Path, "Kernel"] = {}
 
 
 class Unavailable(Exception):
-    """Says why, and what to install."""
+    """Says why int8 weights cannot be multiplied here, and what to install."""
 
 
 class Kernel:
+    """A loaded library. Raises `OSError` when the file is damaged or does not fit this machine."""
+
     def __init__(self, library: Path) -> None:
         loaded = ctypes.CDLL(str(library))
         self._multiply, self._attend = loaded.int8_linear, loaded.attend
@@ -32,74 +47,140 @@ class Kernel:
         self._attend.argtypes = [P] * 4 + [N] * 6 + [ctypes.c_int]
 
     def multiply(self, x: Tensor, panels: Tensor, scale: Tensor, bias: Tensor | None, steps: float) -> Tensor:
-        """x (rows, k) float32, panels (channels / 16, k / 2, 16, 2) int8 -> (rows, channels) float32"""
+        """Multiply x (rows, k) float32 with panels (channels / 16, k / 2, 16, 2) int8 to (rows, channels) float32.
+
+        Raises `ValueError` when k or the number of channels is no multiple of 16.
+        """
         x = x.contiguous()
         rows, k = x.shape
         y = x.new_empty(rows, len(scale))
         rounded, row_scale = x.new_empty(rows, k, dtype=torch.int16), x.new_empty(rows)
         tensors = (x, panels, scale, bias, y, rounded, row_scale)
         pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-        self._multiply(*pointers, rows, k, len(scale), steps, torch.get_num_threads())
+        if self._multiply(*pointers, rows, k, len(scale), steps, torch.get_num_threads()):
+            raise ValueError(f"the kernel cannot multiply ({rows}, {k}) with {len(scale)} channels")
         return y
 
     def attend(self, queries: Tensor, seen: Tensor, longest: int, layer: int, kv_heads: int) -> Tensor:
-        """queries (rows, heads, dim) -> the same shape; `seen` (rows, 3) says where whose keys are and how many."""
+        """Let queries (rows, heads, dim) attend to what they see; returns the same shape.
+
+        `seen` (rows, 3) says where whose keys are, how many have room there, and how many are seen. Raises `ValueError`
+        when dim is no multiple of 8, the heads do not divide evenly, or a row sees more than there is.
+        """
         queries = queries.contiguous()
         rows, heads, dim = queries.shape
         stride, threads = -(-longest // 8) * 8, torch.get_num_threads()
         y, scores = torch.empty_like(queries), queries.new_empty(threads, TOGETHER, stride)
         pointers = [tensor.data_ptr() for tensor in (queries, seen, y, scores)]
-        self._attend(*pointers, rows, heads, kv_heads, dim, layer, stride, threads)
+        if self._attend(*pointers, rows, heads, kv_heads, dim, layer, stride, threads):
+            raise ValueError(f"the kernel cannot attend with {heads} heads of {dim} over {kv_heads} heads")
         return y
+
+    def check(self) -> None:
+        """Compare a small product and a small attention with torch's. Raises `Unavailable` when they differ."""
+        generator = torch.Generator().manual_seed(1)
+        x = torch.randn(7, 32, generator=generator)
+        weights = torch.randint(-127, 128, (32, 32), dtype=torch.int8, generator=generator)  # (channels, k)
+        panels = weights.view(2, 16, 16, 2).permute(0, 2, 1, 3).contiguous()
+        product = self.multiply(x, panels, torch.ones(32), None, 8191.0)
+        keys = torch.randn(2, 2, 8, 16, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
+        queries = torch.randn(1, 4, 16, generator=generator)
+        attended = self.attend(queries, torch.tensor([[keys.data_ptr(), 8, 5]]), 5, 0, 2)
+        ours, values = keys.float().repeat_interleave(2, 1)[:, :, :5]  # (heads, seen, dim) each
+        right = torch.nn.functional.scaled_dot_product_attention(queries[0, :, None], ours, values)[:, 0]
+        if not torch.allclose(product, x @ weights.float().T, atol=0.5) or not torch.allclose(
+            attended[0], right, atol=1e-4
+        ):
+            raise Unavailable("the compiled kernel computes something else than torch on this processor")
 
 
 def instructions() -> str:
-    """The processor's best vector instructions that torch knows: AVX512, AVX2, or DEFAULT below that."""
+    """Return the processor's best vector instructions that torch knows: AVX512, AVX2, or DEFAULT below that."""
     return str(torch.backends.cpu.get_cpu_capability())
 
 
-def find_compiler() -> str:
-    """Raises `Unavailable` where int8 weights cannot be multiplied."""
-    if not instructions().startswith("AVX"):
-        raise Unavailable("int8 weights need a processor with AVX2")
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if compiler is None:
-        raise Unavailable("int8 weights need a C compiler once: install gcc or clang (apt-get install gcc libc6-dev)")
-    return compiler
+def prepare() -> None:
+    """Find out, without compiling anything, whether `load` can work. Raises `Unavailable`."""
+    if _built() is None:
+        _find_compiler()
 
 
 def load(folder: Path) -> Kernel:
-    """From `folder`, where it is compiled into when it is not there; once per process. Raises `Unavailable`."""
-    compiler = find_compiler()
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    sources = b"".join(source.read_bytes() for source in SOURCES)
-    key = hashlib.sha256(sources + version + _processor() + " ".join(FLAGS).encode()).hexdigest()[:16]
-    library = folder / f"{key}.so"
+    """Return the kernel: the wheel's, or one that is compiled into `folder`. Raises `Unavailable`."""
+    library = _built()
+    if library is not None:
+        return _open(library)
+    compiler = _find_compiler()
+    library = folder / f"{_key(compiler)}.so"
+    if not library.is_file():
+        _compile(compiler, library)
     try:
-        if key not in _loaded:
-            if not library.is_file():
-                _compile(compiler, library)
-            _loaded[key] = Kernel(library)
-        return _loaded[key]
-    except OSError as error:  # no room, a folder whose files may not be executed, a torch without OpenMP
-        library.unlink(missing_ok=True)  # or a damaged file: the next start compiles anew
+        return _open(library)
+    except Unavailable:
+        library.unlink(missing_ok=True)  # it may be a damaged file: the next start compiles it again
+        raise
+
+
+def _open(library: Path) -> Kernel:
+    try:
+        if library not in _loaded:
+            kernel = Kernel(library)
+            kernel.check()
+            _loaded[library] = kernel
+        return _loaded[library]
+    except OSError as error:  # a folder whose files may not be executed, a torch without OpenMP
         raise Unavailable(f"the compiled kernel cannot be used: {error}") from error
 
 
-def _compile(compiler: str, library: Path) -> None:
-    library.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        made = Path(folder) / library.name
-        sources = [str(source) for source in SOURCES if source.suffix == ".c"]
-        done = subprocess.run([compiler, *FLAGS, *sources, "-o", str(made)], capture_output=True, check=False)
-        if done.returncode:
-            reason = done.stderr.decode(errors="replace").strip()
-            raise Unavailable(f"{compiler} cannot compile core/model/native (gcc and libc6-dev must fit): {reason}")
-        made.replace(library)  # whole or not at all; of two processes the last one wins, with the same content
+def _built() -> Path | None:
+    """The library that came with the wheel, where there is one. Raises `Unavailable` where no kernel can work."""
+    machine = platform.machine()
+    if sys.platform != "linux" or machine not in NEEDED_FEATURES:
+        raise Unavailable(f"int8 weights need Linux on x86-64 or 64-bit ARM, and this is {sys.platform} on {machine}")
+    if missing := NEEDED_FEATURES[machine] - _features():
+        raise Unavailable(f"int8 weights need a processor with {', '.join(sorted(missing))}")
+    library = NATIVE / BUILT[machine]
+    return library if library.is_file() else None
 
 
-def _processor() -> bytes:
-    """What -march=native depends on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    return next((line for line in lines if line.startswith("flags")), platform.processor()).encode()
+def _find_compiler() -> list[str]:
+    """A C compiler's command. Raises `Unavailable`."""
+    for name in ("cc", "gcc", "clang"):
+        if path := shutil.which(name):
+            return [path]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise Unavailable("int8 weights need a C compiler once: apt-get install gcc libc6-dev, or pip install ziglang")
+
+
+def _compile(compiler: Sequence[str], library: Path) -> None:
+    try:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+            made = Path(folder) / library.name
+            sources = [str(source) for source in SOURCES if source.suffix == ".c"]
+            command = [*compiler, *FLAGS, TUNING[platform.machine()], *sources, "-o", str(made)]
+            done = subprocess.run(command, capture_output=True, check=False)
+            if done.returncode:
+                reason = done.stderr.decode(errors="replace").strip()
+                raise Unavailable(f"{compiler[0]} cannot compile core/model/native (libc6-dev must fit): {reason}")
+            made.replace(library)  # whole or not at all; of two processes the last one wins, with the same content
+    except OSError as error:  # no room, no right to write
+        raise Unavailable(f"the kernel cannot be compiled: {error}") from error
+
+
+def _key(compiler: Sequence[str]) -> str:
+    """What a compiled library depends on: sources, compiler, flags, and the processor that it is tuned for."""
+    version = subprocess.run([*compiler, "--version"], capture_output=True, check=False).stdout
+    sources = b"".join(source.read_bytes() for source in SOURCES)
+    features = " ".join(sorted(_features())).encode()
+    return hashlib.sha256(sources + version + features + " ".join(FLAGS).encode()).hexdigest()[:16]
+
+
+def _features() -> frozenset[str]:
+    """The processor's instruction sets, as Linux names them."""
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        name, _, words = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(words.split())
+    return frozenset()

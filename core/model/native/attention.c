@@ -4,6 +4,7 @@
  * A layer's keys are (kv_heads, capacity, dim), its values follow in the same shape, then comes the next layer. All heads
  * that share a key head are done together, so that keys and values come from memory once.
  */
+#include "simd.h"
 #include "work.h"
 #include <math.h>
 #include <string.h>
@@ -21,73 +22,64 @@ typedef struct {
     int64_t next, next_thread;
 } Attention;
 
-static __m256 load_half(const uint16_t *x) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)x)); }
-
-static float add_up(__m256 x) {
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
-}
-
 /* e^x for x <= 0, to 2e-7 of it: 2^n times a polynomial (Cephes). */
-static __m256 exponential(__m256 x) {
-    x = _mm256_max_ps(x, _mm256_set1_ps(-87.0f));
-    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), x);
+static f8 exponential(f8 x) {
+    x = f8_max(x, f8_all(-87.0f));
+    f8 n = f8_round(f8_mul(x, f8_all(1.44269504f)));
+    x = f8_fnma(n, f8_all(0.693359375f), x);
+    x = f8_fnma(n, f8_all(-2.12194440e-4f), x);
     const float factors[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f, 1, 1};
-    __m256 y = _mm256_set1_ps(1.9875691500e-4f);
+    f8 y = f8_all(1.9875691500e-4f);
     for (int i = 0; i < 7; i++)
-        y = _mm256_fmadd_ps(y, x, _mm256_set1_ps(factors[i]));
-    __m256i power = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-    return _mm256_mul_ps(y, _mm256_castsi256_ps(power));
+        y = f8_fma(y, x, f8_all(factors[i]));
+    return f8_mul(y, f8_power_of_two(n));
 }
 
 /* Scores of N keys that follow each other with Q queries; `inline` with constants keeps the sums in registers. */
 static inline __attribute__((always_inline)) void score(const int Q, const int N, const float *queries, const uint16_t *keys,
                                                         int64_t dim, float scale, float *scores, int64_t stride) {
-    __m256 sums[TOGETHER][SIDE_BY_SIDE];
+    f8 total[TOGETHER][SIDE_BY_SIDE];
 #pragma GCC unroll 2
     for (int q = 0; q < Q; q++)
 #pragma GCC unroll 4
         for (int n = 0; n < N; n++)
-            sums[q][n] = _mm256_setzero_ps();
+            total[q][n] = f8_all(0);
     for (int64_t i = 0; i < dim; i += 8) {
-        _mm_prefetch((const char *)(keys + AHEAD + i * N), _MM_HINT_T0);
+        __builtin_prefetch(keys + AHEAD + i * N, 0, 3);
 #pragma GCC unroll 4
         for (int n = 0; n < N; n++) {
-            __m256 key = load_half(keys + n * dim + i);
+            f8 key = f8_load_half(keys + n * dim + i);
 #pragma GCC unroll 2
             for (int q = 0; q < Q; q++)
-                sums[q][n] = _mm256_fmadd_ps(_mm256_loadu_ps(queries + q * dim + i), key, sums[q][n]);
+                total[q][n] = f8_fma(f8_load(queries + q * dim + i), key, total[q][n]);
         }
     }
 #pragma GCC unroll 2
     for (int q = 0; q < Q; q++)
 #pragma GCC unroll 4
         for (int n = 0; n < N; n++)
-            scores[q * stride + n] = scale * add_up(sums[q][n]);
+            scores[q * stride + n] = scale * f8_sum(total[q][n]);
 }
 
 /* y += weights * values, of N values that follow each other, for Q queries */
 static inline __attribute__((always_inline)) void add(const int Q, const int N, float *y, const float *weights, int64_t stride,
                                                       const uint16_t *values, int64_t dim) {
     for (int64_t i = 0; i < dim; i += 8) {
-        __m256 sums[TOGETHER];
-        _mm_prefetch((const char *)(values + AHEAD + i * N), _MM_HINT_T0);
+        f8 total[TOGETHER];
+        __builtin_prefetch(values + AHEAD + i * N, 0, 3);
 #pragma GCC unroll 2
         for (int q = 0; q < Q; q++)
-            sums[q] = _mm256_loadu_ps(y + q * dim + i);
+            total[q] = f8_load(y + q * dim + i);
 #pragma GCC unroll 4
         for (int n = 0; n < N; n++) {
-            __m256 value = load_half(values + n * dim + i);
+            f8 value = f8_load_half(values + n * dim + i);
 #pragma GCC unroll 2
             for (int q = 0; q < Q; q++)
-                sums[q] = _mm256_fmadd_ps(_mm256_set1_ps(weights[q * stride + n]), value, sums[q]);
+                total[q] = f8_fma(f8_all(weights[q * stride + n]), value, total[q]);
         }
 #pragma GCC unroll 2
         for (int q = 0; q < Q; q++)
-            _mm256_storeu_ps(y + q * dim + i, sums[q]);
+            f8_store(y + q * dim + i, total[q]);
     }
 }
 
@@ -96,15 +88,15 @@ static void softmax(float *scores, int64_t count) {
     float most = scores[0];
     for (int64_t i = 1; i < count; i++)
         most = scores[i] > most ? scores[i] : most;
-    __m256 sum = _mm256_setzero_ps();
+    f8 sum = f8_all(0);
     for (int64_t i = 0; i < count; i += 8) {
-        __m256 each = exponential(_mm256_sub_ps(_mm256_loadu_ps(scores + i), _mm256_set1_ps(most)));
-        _mm256_storeu_ps(scores + i, each);
-        sum = _mm256_add_ps(sum, each);
+        f8 each = exponential(f8_sub(f8_load(scores + i), f8_all(most)));
+        f8_store(scores + i, each);
+        sum = f8_add(sum, each);
     }
-    __m256 whole = _mm256_set1_ps(1 / add_up(sum));
+    f8 whole = f8_all(1 / f8_sum(sum));
     for (int64_t i = 0; i < count; i += 8)
-        _mm256_storeu_ps(scores + i, _mm256_mul_ps(_mm256_loadu_ps(scores + i), whole));
+        f8_store(scores + i, f8_mul(f8_load(scores + i), whole));
 }
 
 /* Q query heads of one row that share a key head. */
@@ -151,9 +143,23 @@ static void attend_rows(void *data) {
         attend_row(job, piece % job->rows, piece / job->rows, scores); /* one head's keys stay in the cache */
 }
 
-/* dim is a multiple of 8, and so is stride, which no row may see more than. */
-void attend(const float *queries, const int64_t (*seen)[3], float *y, float *scores, int64_t rows, int64_t heads,
-            int64_t kv_heads, int64_t dim, int64_t layer, int64_t stride, int threads) {
+static int fits(const Attention *job) {
+    if (job->rows < 0 || job->kv_heads < 1 || job->heads < 1 || job->heads % job->kv_heads || job->dim < 8 ||
+        job->dim % 8 || job->stride % 8 || job->layer < 0)
+        return 0;
+    for (int64_t row = 0; row < job->rows; row++)
+        if (job->seen[row][2] < 1 || job->seen[row][2] > job->stride || job->seen[row][2] > job->seen[row][1])
+            return 0;
+    return 1;
+}
+
+/* Returns BAD_SHAPE and does nothing where dim or stride is not a multiple of 8, where heads is not one of kv_heads, and
+ * where a row sees nothing, more than `stride`, or more than its conversation has room for. */
+int attend(const float *queries, const int64_t (*seen)[3], float *y, float *scores, int64_t rows, int64_t heads,
+           int64_t kv_heads, int64_t dim, int64_t layer, int64_t stride, int threads) {
     Attention job = {queries, seen, y, scores, rows, heads, kv_heads, dim, layer, stride, 0, 0};
+    if (threads < 1 || !fits(&job))
+        return BAD_SHAPE;
     GOMP_parallel(attend_rows, &job, threads, 0);
+    return OK;
 }

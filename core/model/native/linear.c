@@ -2,15 +2,18 @@
  *
  * Each row of x is rounded to int16 with a scale of its own. Products of 16 and 8 bits are added up in 32 bits, exactly:
  * `steps`, the largest rounded value, is chosen with the weights so that no sum can overflow. A row's result therefore
- * never depends on the rows beside it. vpmaddwd makes 16 products at once, twice as many as float32 has.
+ * never depends on the rows beside it.
  *
  * Weights lie in panels of WIDTH channels: (panels, k / 2, WIDTH, 2). Rounded rows lie in blocks of at most ROWS:
  * (blocks, k / 2, rows of the block, 2), so that the inner loop reads both from front to back. k is a multiple of 16.
  */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-pre") /* with it, gcc keeps the running sums of a tile in memory */
+#endif
+#include "simd.h"
 #include "work.h"
 
-enum { ROWS = 6, WIDTH = 16 }; /* 12 sums, 2 of weights, 1 of x and a product: all 16 registers */
-enum { PAIR = 2 * WIDTH };     /* bytes of a pair of inputs in a panel */
+enum { ROWS = 6 };             /* with AVX2: 12 sums, 2 of weights, 1 of x and a product, all 16 registers */
 enum { FEW = 16 };             /* rows that one core rounds faster than two can agree */
 enum { CHUNK = 1 << 18 };      /* bytes of weights a core takes at once for many rows: half its second cache */
 
@@ -27,12 +30,11 @@ typedef struct {
 } Job;
 
 static float largest(const float *x, int64_t k) {
-    const __m256 absolute = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
-    __m256 most = _mm256_set1_ps(1e-20f); /* a row of zeros stays one */
+    f8 most = f8_all(1e-20f); /* a row of zeros stays one */
     for (int64_t i = 0; i < k; i += 8)
-        most = _mm256_max_ps(_mm256_and_ps(absolute, _mm256_loadu_ps(x + i)), most);
+        most = f8_max(f8_abs(f8_load(x + i)), most);
     float each[8], top = 0;
-    _mm256_storeu_ps(each, most);
+    f8_store(each, most);
     for (int i = 0; i < 8; i++)
         top = each[i] > top ? each[i] : top;
     return top;
@@ -41,12 +43,10 @@ static float largest(const float *x, int64_t k) {
 /* Pairs of neighbours go to `rounded`, `stride` pairs apart; returns the row's scale. */
 static float round_row(const float *x, int64_t k, float steps, int32_t *rounded, int64_t stride) {
     float top = largest(x, k);
-    __m256 factor = _mm256_set1_ps(steps / top);
+    f8 factor = f8_all(steps / top);
     for (int64_t i = 0; i < k; i += 16) {
-        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), factor));
-        __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i + 8), factor));
         int32_t pairs[8];
-        _mm256_storeu_si256((__m256i *)pairs, _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8));
+        round_pairs(f8_mul(f8_load(x + i), factor), f8_mul(f8_load(x + i + 8), factor), pairs);
         for (int pair = 0; pair < 8; pair++)
             rounded[(i / 2 + pair) * stride] = pairs[pair];
     }
@@ -63,37 +63,35 @@ static void round_rows(void *data) {
     }
 }
 
+/* Eight sums of a row become numbers of y. */
+static inline void finish(const Job *job, int64_t row, int64_t channel, f8 sum) {
+    f8 scale = f8_mul(f8_load(job->scale + channel), f8_all(job->row_scale[row]));
+    f8 bias = job->bias ? f8_load(job->bias + channel) : f8_all(0);
+    f8_store(job->y + row * job->channels + channel, f8_fma(sum, scale, bias));
+}
+
 /* One panel for one block of rows; a constant R keeps all sums in registers. Meanwhile `ahead`, a share of the weights
  * that come next, is fetched from memory `step` bytes at a time, so that memory is never idle while cores multiply. */
 static inline __attribute__((always_inline)) void multiply_tile(const int R, const Job *job, int64_t row, int64_t first,
                                                                 const char *ahead, int64_t step) {
     const int8_t *w = job->panels + first * job->k;
     const int32_t *x = (const int32_t *)(job->rounded + row * job->k);
-    __m256i sums[ROWS][2];
+    sums s[ROWS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
-        sums[r][0] = sums[r][1] = _mm256_setzero_si256();
+        s[r] = sums_zero();
     for (int64_t pair = 0; pair < job->k / 2; pair++, x += R, w += PAIR, ahead += step) {
-        _mm_prefetch(ahead, _MM_HINT_T1); /* no fault where it points beyond the end */
-        __m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
-        __m256i high = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(w + WIDTH)));
+        __builtin_prefetch(ahead, 0, 2); /* no fault where it points beyond the end */
+        weights both = weights_load(w);
 #pragma GCC unroll 6
-        for (int r = 0; r < R; r++) {
-            __m256i both = _mm256_set1_epi32(x[r]);
-            sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(both, low));
-            sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(both, high));
-        }
+        for (int r = 0; r < R; r++)
+            s[r] = sums_add(s[r], both, x[r]);
     }
 #pragma GCC unroll 6
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 2
-        for (int half = 0; half < 2; half++) { /* unrolled, or else the sums would be kept in memory all along */
-            int64_t channel = first + 8 * half;
-            __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(job->scale + channel), _mm256_set1_ps(job->row_scale[row + r]));
-            __m256 bias = job->bias ? _mm256_loadu_ps(job->bias + channel) : _mm256_setzero_ps();
-            __m256 y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[r][half]), scale, bias);
-            _mm256_storeu_ps(job->y + (row + r) * job->channels + channel, y);
-        }
+    for (int r = 0; r < R; r++) { /* unrolled, or else the sums would be kept in memory all along */
+        finish(job, row + r, first, sums_low(s[r]));
+        finish(job, row + r, first + 8, sums_high(s[r]));
+    }
 }
 
 static void multiply(void *data) {
@@ -116,11 +114,14 @@ static void multiply(void *data) {
     }
 }
 
-void int8_linear(const float *x, const int8_t *panels, const float *scale, const float *bias, float *y,
-                 int16_t *rounded, float *row_scale, int64_t rows, int64_t k, int64_t channels, float steps,
-                 int threads) {
+/* Returns BAD_SHAPE and does nothing where k or channels are not multiples of 16. */
+int int8_linear(const float *x, const int8_t *panels, const float *scale, const float *bias, float *y,
+                int16_t *rounded, float *row_scale, int64_t rows, int64_t k, int64_t channels, float steps,
+                int threads) {
+    if (rows < 0 || k < 16 || k % 16 || channels < WIDTH || channels % WIDTH || threads < 1)
+        return BAD_SHAPE;
     if (!rows)
-        return;
+        return OK;
     Job job = {x, panels, scale, bias, y, rounded, row_scale, rows, k, channels, .steps = steps};
     job.blocks = (rows + ROWS - 1) / ROWS;
     job.block = (rows + job.blocks - 1) / job.blocks; /* 8 rows are 4 and 4, not 6 and 2 */
@@ -133,4 +134,5 @@ void int8_linear(const float *x, const int8_t *panels, const float *scale, const
         round_rows(&job);
     job.next = 0;
     GOMP_parallel(multiply, &job, threads, 0);
+    return OK;
 }

@@ -1,0 +1,164 @@
+/* Compares the kernels with plain C in float64 on random shapes, and looks for writes beyond their ends.
+ * Usage: check_kernel CASES SEED; built with core/model/native's sources and this file's stand-in for OpenMP.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int int8_linear(const float *, const int8_t *, const float *, const float *, float *, int16_t *, float *, int64_t, int64_t,
+                int64_t, float, int);
+int attend(const float *, const int64_t (*)[3], float *, float *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int);
+
+enum { GUARD = 64 }; /* numbers beyond each output that must stay as they are */
+static const float MARK = 12345.0f;
+static uint64_t state;
+static int failures;
+
+void GOMP_parallel(void (*work)(void *), void *data, unsigned threads, unsigned flags) {
+    (void)flags;
+    for (unsigned thread = 0; thread < threads; thread++)
+        work(data);
+}
+
+static uint32_t draw(void) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 33);
+}
+static int64_t between(int64_t low, int64_t high) { return low + draw() % (high - low + 1); }
+static float number(void) { return (float)draw() / 1073741824.0f - 1.0f; }
+
+static float *numbers(int64_t count) {
+    float *x = malloc((count + GUARD) * sizeof *x);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = number();
+    for (int64_t i = count; i < count + GUARD; i++)
+        x[i] = MARK;
+    return x;
+}
+
+static void expect(int right, const char *what, int64_t a, int64_t b, int64_t c) {
+    if (!right && failures++ < 20)
+        printf("WRONG: %s (%ld, %ld, %ld)\n", what, (long)a, (long)b, (long)c);
+}
+
+static void expect_guard(const float *x, int64_t count, const char *what) {
+    for (int64_t i = count; i < count + GUARD; i++)
+        expect(x[i] == MARK, what, count, i, 0);
+}
+
+/* IEEE half from a float that a half can hold */
+static uint16_t half_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    uint32_t sign = bits >> 16 & 0x8000, exponent = bits >> 23 & 0xff, fraction = bits & 0x7fffff;
+    return exponent == 0 ? sign : sign | (exponent - 112) << 10 | fraction >> 13;
+}
+
+static void check_linear(void) {
+    int64_t rows = between(0, 20), k = 16 * between(1, 12), channels = 16 * between(1, 6);
+    float steps = between(100, 8191);
+    float *x = numbers(rows * k), *scale = numbers(channels), *bias = between(0, 1) ? numbers(channels) : NULL;
+    float *y = numbers(rows * channels), *row_scale = numbers(rows);
+    int16_t *rounded = malloc((rows * k + 16) * sizeof *rounded);
+    int8_t *panels = malloc(channels * k + 1);
+    for (int64_t i = 0; i < channels * k; i++)
+        panels[i] = (int8_t)between(-127, 127);
+    int result = int8_linear(x, panels, scale, bias, y, rounded, row_scale, rows, k, channels, steps, (int)between(1, 3));
+    expect(result == 0, "linear refuses good shapes", rows, k, channels);
+    for (int64_t row = 0; row < rows; row++) {
+        float top = 1e-20f;
+        for (int64_t i = 0; i < k; i++)
+            top = fabsf(x[row * k + i]) > top ? fabsf(x[row * k + i]) : top;
+        float factor = steps / top;
+        for (int64_t channel = 0; channel < channels; channel++) {
+            int64_t sum = 0;
+            for (int64_t i = 0; i < k; i++) {
+                int64_t w = panels[channel / 16 * 16 * k + i / 2 * 32 + channel % 16 * 2 + i % 2];
+                sum += w * (int64_t)lrintf(x[row * k + i] * factor);
+            }
+            double right = sum * ((double)scale[channel] * (top / steps)) + (bias ? bias[channel] : 0);
+            double tolerance = 1e-5 * (fabs(right) + 1);
+            expect(fabs(y[row * channels + channel] - right) < tolerance, "linear", row, channel, k);
+        }
+    }
+    expect_guard(y, rows * channels, "linear writes beyond y");
+    expect_guard(row_scale, rows, "linear writes beyond row_scale");
+    free(x), free(scale), free(bias), free(y), free(row_scale), free(rounded), free(panels);
+}
+
+static void check_attention(void) {
+    int64_t kv_heads = between(1, 4), heads = kv_heads * between(1, 5), dim = 8 * between(1, 16), layers = between(1, 2);
+    int64_t rows = between(1, 6), capacity = between(1, 70), layer = between(0, layers - 1), longest = 1;
+    int64_t size = layers * 2 * kv_heads * capacity * dim;
+    uint16_t *kv = malloc(size * sizeof *kv);
+    float *exact = malloc(size * sizeof *exact);
+    for (int64_t i = 0; i < size; i++) {
+        exact[i] = between(-2048, 2047) / 1024.0f; /* a half holds it exactly */
+        kv[i] = half_of(exact[i]);
+    }
+    int64_t (*seen)[3] = malloc(rows * sizeof *seen);
+    for (int64_t row = 0; row < rows; row++) {
+        seen[row][0] = (int64_t)(intptr_t)kv, seen[row][1] = capacity, seen[row][2] = between(1, capacity);
+        longest = seen[row][2] > longest ? seen[row][2] : longest;
+    }
+    int64_t stride = (longest + 7) / 8 * 8, threads = between(1, 3), groups = heads / kv_heads;
+    float *queries = numbers(rows * heads * dim), *y = numbers(rows * heads * dim), *scores = numbers(threads * 2 * stride);
+    int result = attend(queries, seen, y, scores, rows, heads, kv_heads, dim, layer, stride, (int)threads);
+    expect(result == 0, "attention refuses good shapes", heads, kv_heads, dim);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t head = 0; head < heads; head++) {
+            const float *query = queries + (row * heads + head) * dim, *keys = exact + layer * 2 * kv_heads * capacity * dim;
+            keys += head / groups * capacity * dim;
+            const float *values = keys + kv_heads * capacity * dim;
+            double weights[80], most = -1e30, all = 0;
+            for (int64_t n = 0; n < seen[row][2]; n++) {
+                weights[n] = 0;
+                for (int64_t i = 0; i < dim; i++)
+                    weights[n] += (double)query[i] * keys[n * dim + i] / sqrt((double)dim);
+                most = weights[n] > most ? weights[n] : most;
+            }
+            for (int64_t n = 0; n < seen[row][2]; n++)
+                all += weights[n] = exp(weights[n] - most);
+            for (int64_t i = 0; i < dim; i++) {
+                double right = 0;
+                for (int64_t n = 0; n < seen[row][2]; n++)
+                    right += weights[n] / all * values[n * dim + i];
+                expect(fabs(y[(row * heads + head) * dim + i] - right) < 2e-5, "attention", row, head, i);
+            }
+        }
+    expect_guard(y, rows * heads * dim, "attention writes beyond y");
+    expect_guard(scores, threads * 2 * stride, "attention writes beyond scores");
+    free(kv), free(exact), free(seen), free(queries), free(y), free(scores);
+}
+
+/* What would read or write beyond its ends is refused before anything is touched: NULL stands for all memory. */
+static void check_refusals(void) {
+    expect(int8_linear(0, 0, 0, 0, 0, 0, 0, 1, 24, 16, 100, 1), "linear takes k = 24", 1, 24, 16);
+    expect(int8_linear(0, 0, 0, 0, 0, 0, 0, 1, 16, 24, 100, 1), "linear takes 24 channels", 1, 16, 24);
+    expect(int8_linear(0, 0, 0, 0, 0, 0, 0, -1, 16, 16, 100, 1), "linear takes -1 rows", -1, 16, 16);
+    expect(int8_linear(0, 0, 0, 0, 0, 0, 0, 1, 16, 16, 100, 0), "linear takes 0 threads", 1, 16, 16);
+    int64_t seen[1][3] = {{0, 8, 9}};
+    expect(attend(0, seen, 0, 0, 1, 4, 2, 12, 0, 16, 1), "attention takes a dim of 12", 4, 2, 12);
+    expect(attend(0, seen, 0, 0, 1, 4, 2, 20, 0, 16, 1), "attention takes a dim of 20", 4, 2, 20);
+    expect(attend(0, seen, 0, 0, 1, 4, 3, 16, 0, 16, 1), "attention takes 4 heads over 3", 4, 3, 16);
+    expect(attend(0, seen, 0, 0, 1, 4, 2, 16, 0, 12, 1), "attention takes a stride of 12", 4, 2, 16);
+    expect(attend(0, seen, 0, 0, 1, 4, 2, 16, 0, 16, 1), "attention takes a row beyond its room", 4, 2, 16);
+    seen[0][2] = 0;
+    expect(attend(0, seen, 0, 0, 1, 4, 2, 16, 0, 16, 1), "attention takes a row that sees nothing", 4, 2, 16);
+    seen[0][1] = 32, seen[0][2] = 17;
+    expect(attend(0, seen, 0, 0, 1, 4, 2, 16, 0, 16, 1), "attention takes a row beyond the scores", 4, 2, 16);
+}
+
+int main(int count, char **words) {
+    int64_t cases = count > 1 ? atoll(words[1]) : 100;
+    state = count > 2 ? strtoull(words[2], NULL, 10) : 1;
+    check_refusals();
+    for (int64_t i = 0; i < cases; i++) {
+        check_linear();
+        check_attention();
+    }
+    printf("%ld cases, %d wrong\n", (long)cases, failures);
+    return failures > 0;
+}

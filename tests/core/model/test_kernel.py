@@ -1,0 +1,85 @@
+"""The kernels in C: right on random shapes, never beyond their ends, and used only where they agree with torch."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.model import kernel
+from core.model.kernel import NATIVE, TUNING, Kernel, Unavailable, load
+
+CHECK = Path(__file__).with_name("check_kernel.c")
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def build(compiler: str, folder: Path, *flags: str) -> Path:
+    program = folder / "check"
+    sources = [CHECK, *NATIVE.glob("*.c")]
+    subprocess.run([compiler, "-O2", "-g", *flags, *sources, "-lm", "-o", program], check=True, timeout=100)
+    return program
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_kernels_agree_with_plain_c_and_touch_nothing_beyond_their_ends(compiler: str, tmp_path: Path) -> None:
+    if not shutil.which(compiler) or platform.machine() not in TUNING:
+        pytest.skip(f"{compiler} is not installed, or this is no processor that the kernels are for")
+    program = build(compiler, tmp_path, TUNING[platform.machine()], "-Wall", "-Wextra", "-Werror", *SANITIZERS)
+    environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker needs ptrace
+    done = subprocess.run([program, "60", "7"], capture_output=True, text=True, timeout=100, env=environment)
+    assert done.stdout == "60 cases, 0 wrong\n", done.stdout + done.stderr
+
+
+def test_shapes_that_do_not_fit_are_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    ours = load(tmp_path)
+    with pytest.raises(ValueError, match=r"cannot multiply \(1, 24\)"):
+        ours.multiply(torch.ones(1, 24), torch.zeros(1, 12, 16, 2, dtype=torch.int8), torch.ones(16), None, 100.0)
+    seen = torch.tensor([[torch.zeros(4096).data_ptr(), 8, 5]])
+    for heads, dim, kv_heads in ((4, 12, 2), (4, 20, 2), (4, 16, 3)):
+        with pytest.raises(ValueError, match="cannot attend"):
+            ours.attend(torch.ones(1, heads, dim), seen, 5, 0, kv_heads)
+
+
+def test_a_kernel_that_computes_something_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = tmp_path / "native"
+    shutil.copytree(NATIVE, wrong)
+    source = wrong / "attention.c"
+    source.write_text(source.read_text("utf-8").replace("1 / sqrtf(dim)", "2 / sqrtf(dim)"), "utf-8")
+    monkeypatch.setattr(kernel, "SOURCES", sorted(wrong.glob("*.[ch]")))
+    with pytest.raises(Unavailable, match="computes something else than torch"):
+        load(tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*.so"))
+
+
+def test_a_built_library_is_used_where_it_is_there_and_needs_no_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(tmp_path / "cache")
+    [compiled] = (tmp_path / "cache").glob("*.so")
+    built = tmp_path / "native" / kernel.BUILT[platform.machine()]
+    built.parent.mkdir()
+    shutil.copy(compiled, built)
+    monkeypatch.setattr(kernel, "NATIVE", built.parent)
+    monkeypatch.setenv("PATH", "")
+    assert isinstance(load(tmp_path / "nothing"), Kernel)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_without_library_and_compiler_the_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match="apt-get install gcc"):
+        load(tmp_path)
+
+
+def test_on_another_system_the_sentence_says_where_int8_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(Unavailable, match="need Linux on x86-64 or 64-bit ARM, and this is darwin"):
+        load(tmp_path)
