@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system system check audit format bench chaos hostile soak demo-eval clean
+.PHONY: run test test-system wheel system system-packages check audit format bench chaos hostile soak demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -12,12 +12,22 @@ run: .venv/run.stamp
 test: .venv/dev.stamp system
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-# Wrong clocks, full disks: as root where it can be, with Debian's packages below; what is missing is said and skipped.
-SYSTEM_TESTS := faketime
-test-system: .venv/dev.stamp
-	@{ [ "$$(id -u)" = 0 ] && apt-get install -qqy --no-install-recommends $(SYSTEM_TESTS) >/dev/null; } \
-	|| echo "$(SYSTEM_TESTS) could not be installed (as root, by apt-get): tests that need them will be skipped."
+# What needs more of the machine than Python packages: emulators, wrong clocks, full disks, empty environments.
+test-system: .venv/dev.stamp .venv/build.stamp system-packages
 	$(BIN)/python -m pytest -m system -rs tests/system $(ARGS)
+
+SYSTEM_PACKAGES := clang faketime qemu-user
+system-packages:
+	@dpkg-query -W $(SYSTEM_PACKAGES) >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null; } \
+	|| echo "Not all of $(SYSTEM_PACKAGES) could be installed (as root, by apt-get, from the network): tests that need them are skipped or fail."
+
+# Wheels with the kernel inside, for both processors, in dist/.
+wheel: .venv/build.stamp
+	for arch in x86_64 aarch64; do \
+	  rm -rf build && KERNEL_ARCH=$$arch $(BIN)/python -m build --wheel --no-isolation -o dist . || exit 1; \
+	done
+	rm -rf build
 
 check: .venv/dev.stamp audit
 	$(BIN)/ruff format --check .
@@ -96,9 +106,13 @@ clean:
 	touch $@
 
 .venv/run.stamp: .venv/torch.stamp pyproject.toml requirements.lock
-	$(BIN)/pip install -q -c requirements.lock -e ".[telegram,slack]"
+	$(BIN)/pip install -q -c requirements.lock -e ".[cpu,telegram,slack]"
 	touch $@
 
 .venv/dev.stamp: .venv/run.stamp
 	$(BIN)/pip install -q -c requirements.lock -e ".[dev]"
+	touch $@
+
+.venv/build.stamp: .venv/dev.stamp
+	$(BIN)/pip install -q -c requirements.lock -e ".[build]"
 	touch $@

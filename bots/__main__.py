@@ -4,6 +4,7 @@ Commands import what they need when they run, so that `--help` answers at once a
 """
 
 import asyncio
+import importlib.metadata
 import logging
 import os
 import sys
@@ -19,15 +20,16 @@ import typer
 from core.errors import BotError
 
 cli = typer.Typer(
-    name="bots",
+    name="picture-answers",
     help="Answers questions about pictures in Telegram, Slack and on a web page. Pictures never leave this machine.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+EXAMPLE_CONFIG = "config.example.toml"
 model_cli = typer.Typer(help="The model's files.", no_args_is_help=True)
 cli.add_typer(model_cli, name="model")
 
+Version = Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file; see config.example.toml.", envvar="PA_CONFIG")
 ]
@@ -36,6 +38,13 @@ ConfigOption = Annotated[
 class Source(StrEnum):
     HUGGINGFACE = "huggingface"
     MODELSCOPE = "modelscope"
+
+
+@cli.callback(invoke_without_command=True)
+def main(version: Version = False) -> None:
+    if version:
+        typer.echo(f"picture-answers {importlib.metadata.version('picture-answers')}")
+        raise typer.Exit
 
 
 @cli.command()
@@ -86,7 +95,7 @@ def export_feedback(
     folder: Annotated[Path, typer.Argument(help="Where to write to; made if it is not there.")] = Path("feedback"),
     config: ConfigOption = None,
 ) -> None:
-    """Write rated answers with their pictures as a data set, where [storage] ratings is switched on."""
+    """Write rated answers with their pictures as a data set, where `ratings` is switched on."""
     from bots.service import rated_turns
 
     async def work() -> None:
@@ -114,6 +123,14 @@ def expire(
         typer.echo(await expire_old(_settings(config), yes, unanswered), err=True)
 
     _finish(work)
+
+
+@cli.command()
+def example_config() -> None:
+    """Print a config file with every setting and its default: picture-answers example-config > config.toml."""
+    here = Path(__file__).parent
+    found = next(path for path in (here.parent, here) if (path / EXAMPLE_CONFIG).is_file())  # a checkout, or a wheel
+    typer.echo((found / EXAMPLE_CONFIG).read_text("utf-8"), nl=False)
 
 
 @model_cli.command()

@@ -5,6 +5,7 @@ environment variable (`PA_BOTS_WEB_PORT=8080` is `port` in `[bots.web]`): a cont
 """
 
 import importlib
+import importlib.util
 import os
 import tomllib
 from collections.abc import Mapping
@@ -28,7 +29,12 @@ OWNERS = {  # table -> the module whose Config checks it
     "bots.slack": "bots.slack",
 }
 ADAPTERS = ("bots.web", "bots.telegram", "bots.slack")
-EXTRAS = {"bots.telegram": "telegram", "bots.slack": "slack"}
+EXTRAS = {"bots.telegram": "telegram", "bots.slack": "slack"}  # what to install for a table
+PACKAGES = {  # that each optional part imports
+    "cpu": ("accelerate", "safetensors", "tokenizers", "torch", "transformers"),
+    "telegram": ("pyromark", "telegram", "telegramify_markdown"),
+    "slack": ("aiohttp", "slack_bolt", "slack_sdk"),
+}
 WITHOUT_A_FILE: dict[str, dict[str, Any]] = {"core.engine": {"model": "demo"}, "bots.web": {}}
 PREFIX = "PA_"
 
@@ -60,18 +66,18 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
 
 
 def owner(table: str) -> type[BaseModel]:
-    """The Config that checks a table. Raises `OperatorError` when the packages of its platform are not installed."""
-    try:
-        config: type[BaseModel] = importlib.import_module(OWNERS[table]).Config
-    except ModuleNotFoundError as error:
-        if table not in EXTRAS or (error.name or "").split(".")[0] in ("bots", "core", "storage"):
-            raise
-        raise OperatorError(
-            "[{table}] needs packages that are not installed: pip install '.[{extra}]'",
-            table=table,
-            extra=EXTRAS[table],
-        ) from error
+    """Return the Config that checks a table. Raises `OperatorError` when its platform's packages are not installed."""
+    if table in EXTRAS and not all(importlib.util.find_spec(package) for package in PACKAGES[EXTRAS[table]]):
+        how = how_to_install(EXTRAS[table])
+        raise OperatorError("[{table}] needs packages that are not installed: {how}", table=table, how=how)
+    config: type[BaseModel] = importlib.import_module(OWNERS[table]).Config
     return config
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an optional part: in a checkout from it, else as the wheel was installed."""
+    checkout = (Path(__file__).parents[1] / "pyproject.toml").is_file()
+    return f"pip install '{'.' if checkout else 'picture-answers'}[{extra}]'"
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

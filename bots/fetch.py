@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bots.config import how_to_install
 from core.errors import OperatorError
 
 PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.txt"]
@@ -24,8 +25,10 @@ def fetch(name: str, source: str) -> Path:
 
 
 def _from_huggingface(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError:
+        raise OperatorError("The hub needs packages of its own: {how}", how=how_to_install("cpu")) from None
     return Path(snapshot_download(name, allow_patterns=PATTERNS))
 
 
@@ -33,5 +36,5 @@ def _from_modelscope(name: str) -> Path:
     try:
         from modelscope import snapshot_download
     except ModuleNotFoundError:
-        raise OperatorError("ModelScope needs a package of its own: pip install '.[modelscope]'") from None
+        raise OperatorError("ModelScope needs packages of its own: {how}", how=how_to_install("modelscope")) from None
     return Path(snapshot_download(name, allow_patterns=PATTERNS))

@@ -7,21 +7,28 @@ the others alone. Ctrl-C and SIGTERM end everything cleanly; unanswered question
 import asyncio
 import gc
 import importlib
+import importlib.util
 import logging
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
-from bots.config import Settings
+from bots.config import PACKAGES, Settings, how_to_install
 from bots.expiry import keep_expiring
 from bots.house import House
 from bots.log import set_up
 from core.assistant import Assistant
 from core.conversation import Turn
-from core.errors import BotError, OperatorError
+from core.errors import BotError, ModelMissing, OperatorError
+from core.missing_engine import MissingEngine
 from core.quota import Quota
 
+if TYPE_CHECKING:
+    from core.engine.engine import Engine
+
 log = logging.getLogger(__name__)
+NO_ENGINE = "The model needs packages that are not installed: {how}"
 PAUSES_S = (1, 2, 5, 10, 30, 60)
 
 
@@ -32,7 +39,7 @@ async def serve(settings: Settings) -> None:
     set_up(settings["bots.log"])
     _end_on_signals()
     log.info("loading %s", settings["core.engine"].model)
-    async with open_house(settings) as house:
+    async with open_house(settings, start_engine_if_installed) as house:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
         expiring = asyncio.create_task(keep_expiring(house.store, house.health))
         try:
@@ -41,8 +48,31 @@ async def serve(settings: Settings) -> None:
             expiring.cancel()
 
 
+async def start_engine(settings: Settings) -> "Engine":
+    """Load the model. Raises `ModelMissing` when its packages or its files are not there."""
+    if not _has_engine():
+        raise ModelMissing(NO_ENGINE, how=how_to_install("cpu"))
+    from core.engine.engine import Engine
+
+    return await Engine.start(settings["core.engine"])
+
+
+async def start_engine_if_installed(settings: Settings) -> "Engine | MissingEngine":
+    """As `start_engine`, but without its packages the service starts all the same, and says so to whoever asks."""
+    if _has_engine():
+        return await start_engine(settings)
+    log.error(NO_ENGINE.format(how=how_to_install("cpu")))
+    return MissingEngine()
+
+
+def _has_engine() -> bool:
+    return all(importlib.util.find_spec(package) for package in PACKAGES["cpu"])
+
+
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
+async def open_house(
+    settings: Settings, start: "Callable[[Settings], Awaitable[Engine | MissingEngine]]" = start_engine
+) -> AsyncIterator[House]:
     """The store opened and the model loaded; both are closed at the end."""
     from storage.store import Store
 
@@ -50,9 +80,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     try:
         from starlette.routing import Router
 
-        from core.engine.engine import Engine
-
-        engine = await Engine.start(settings["core.engine"])
+        engine = await start(settings)
         try:
             store.computed = engine
             assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))

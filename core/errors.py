@@ -7,6 +7,7 @@
     │   └── NoPicture       ... because there is nothing to look at
     ├── Busy                the line is full, or a quota is used up; when to come back
     │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
+    ├── EngineMissing       the service runs without a model; whoever runs it has to install one
     ├── NotAllowed          who may use this, and how to get in
     ├── NotFound            no such conversation or picture
     └── OperatorError       text for the person who runs the service: config, model files, tokens
@@ -52,6 +53,10 @@ class Busy(BotError):
 
 
 class StoreDown(Busy):
+    pass
+
+
+class EngineMissing(BotError):
     pass
 
 

@@ -9,7 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core.errors import BadImage, BadQuestion, BotError, Busy, NotAllowed, NotFound, OperatorError, TooLarge
+from core.errors import (
+    BadImage,
+    BadQuestion,
+    BotError,
+    Busy,
+    EngineMissing,
+    NotAllowed,
+    NotFound,
+    OperatorError,
+    TooLarge,
+)
 from core.voice import LANGUAGES, Voice
 
 log = logging.getLogger(__name__)
@@ -31,6 +41,7 @@ STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
     (NotAllowed, 403),
     (NotFound, 404),
     (BodyTooSlow, 408),
+    (EngineMissing, 503),
     (Restarting, 503),
     (OperatorError, 503),
 )

@@ -1,0 +1,31 @@
+"""Stands in for the engine where torch is not installed: everything works but answering, and that says why."""
+
+from collections.abc import AsyncGenerator, Collection
+
+from core.conversation import Conversation, Event, Image
+from core.errors import EngineMissing
+from core.sampling import Sampling
+
+
+class MissingEngine:
+    """Implements `core.assistant.Engine` and what else the service asks of an engine."""
+
+    async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
+        """Raise `EngineMissing`."""
+        raise EngineMissing("There is no model on this server yet. The log of the server says what to install.")
+        yield  # makes it a generator
+
+    async def look(self, image: Image) -> None:
+        """Do nothing."""
+
+    def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+        """Do nothing: nothing was computed."""
+
+    def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
+        """Do nothing: nothing was computed."""
+
+    def figures(self) -> None:
+        """Return no figures."""
+
+    async def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,51 @@
+"""Puts the compiled kernels into a wheel; all else about the package stands in pyproject.toml.
+
+`make wheel` installs ziglang, which compiles for both processors and an old glibc. Without it the wheel has no kernel,
+and the service compiles one at its first start, as in a checkout. KERNEL_ARCH names another processor than this one's.
+"""
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Distribution, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+
+ARCH = os.environ.get("KERNEL_ARCH", platform.machine())
+GLIBC = "2.17"
+VARIANTS = {"x86_64": ("kernel_avx2.so", "x86_64_v3"), "aarch64": ("kernel_neon.so", "baseline")}
+HAS_KERNEL = ARCH in VARIANTS and importlib.util.find_spec("ziglang") is not None
+NATIVE = Path("core/model/native")
+
+
+class BuildPy(build_py):
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # a checkout has its own files
+            return
+        shutil.copy("config.example.toml", Path(self.build_lib, "bots"))
+        if HAS_KERNEL:
+            name, processor = VARIANTS[ARCH]
+            target = ["-target", f"{ARCH}-linux-gnu.{GLIBC}", f"-mcpu={processor}"]
+            flags = ["-O2", "-s", "-fPIC", "-shared", "-o", str(Path(self.build_lib, NATIVE, name))]
+            sources = [str(source) for source in sorted(NATIVE.glob("*.c"))]
+            subprocess.run([sys.executable, "-m", "ziglang", "cc", *target, *flags, *sources], check=True)
+
+
+class BdistWheel(bdist_wheel):
+    def get_tag(self) -> tuple[str, str, str]:
+        """The kernel is called through ctypes, so that one wheel fits every Python."""
+        return ("py3", "none", f"manylinux_{GLIBC.replace('.', '_')}_{ARCH}") if HAS_KERNEL else super().get_tag()
+
+
+class WithKernel(Distribution):
+    def has_ext_modules(self) -> bool:
+        return HAS_KERNEL
+
+
+setup(cmdclass={"build_py": BuildPy, "bdist_wheel": BdistWheel}, distclass=WithKernel)
