@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system wheel system system-packages check audit format bench chaos hostile soak demo-eval clean
+.PHONY: run test test-system wheel pin-image system system-packages check audit format bench chaos hostile soak demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -28,6 +28,11 @@ wheel: .venv/build.stamp
 	  rm -rf build && KERNEL_ARCH=$$arch $(BIN)/python -m build --wheel --no-isolation -o dist . || exit 1; \
 	done
 	rm -rf build
+
+# Pins the image that ours stands on to what its tag names today; needs Docker.
+pin-image:
+	digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{.Manifest.Digest}}') \
+	&& sed -i "s|^ARG BASE=.*|ARG BASE=python:3.11-slim-bookworm@$$digest|" Dockerfile
 
 check: .venv/dev.stamp audit
 	$(BIN)/ruff format --check .
@@ -99,10 +104,14 @@ soak: .venv/dev.stamp
 clean:
 	rm -rf .venv
 
-# A CPU wheel of torch that lies locally is taken; else PyTorch's own CPU index, which spares gigabytes of CUDA.
+# A CPU wheel of torch that lies locally is taken; else PyTorch's own CPU index, which spares gigabytes of CUDA; at last
+# the ordinary index. What was taken is said.
 .venv/torch.stamp:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --no-index --no-deps "$(TORCH)" || $(BIN)/pip install -q --no-deps --index-url $(TORCH_INDEX) "$(TORCH)"
+	@$(BIN)/pip install -q --no-index --no-deps "$(TORCH)" 2>/dev/null && echo "$(TORCH): a local wheel" \
+	|| { $(BIN)/pip install -q --no-deps --index-url $(TORCH_INDEX) "$(TORCH)" && echo "$(TORCH): from PyTorch's CPU index"; } \
+	|| { echo "$(TORCH): PyTorch's CPU index is out of reach, so your package index is asked; its build may bring CUDA (gigabytes)"; \
+	     $(BIN)/pip install -q "$(TORCH)"; }
 	touch $@
 
 .venv/run.stamp: .venv/torch.stamp pyproject.toml requirements.lock

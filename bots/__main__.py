@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from core.errors import BotError
+from core.errors import BotError, OperatorError
 
 cli = typer.Typer(
     name="picture-answers",
@@ -42,6 +42,8 @@ class Source(StrEnum):
 
 @cli.callback(invoke_without_command=True)
 def main(version: Version = False) -> None:
+    if sys.platform == "win32":
+        _fail("This runs on Linux (best), and on macOS without the int8 kernel. On Windows, use WSL 2 or a container.")
     if version:
         typer.echo(f"picture-answers {importlib.metadata.version('picture-answers')}")
         raise typer.Exit
@@ -88,6 +90,23 @@ def doctor(config: ConfigOption = None) -> None:
     _finish(work)
     if Level.WRONG in levels:
         sys.exit(1)
+
+
+@cli.command()
+def health(config: ConfigOption = None) -> None:
+    """Ask the running service whether it is alive, at the port that the config names. Exit status 1 when it is not."""
+    import httpx
+
+    with _ending():
+        settings = _settings(config)
+        if "bots.web" not in settings.adapters:
+            raise OperatorError("The config has no table [bots.web], so there is no port to ask.")
+        port = settings["bots.web"].port
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=4, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            typer.echo(f"no answer at port {port}: {error}", err=True)
+            sys.exit(1)
 
 
 @cli.command()

@@ -17,8 +17,8 @@ CHECK = Path(__file__).parents[1] / "core" / "model" / "check_kernel.c"
 def test_the_kernels_agree_with_plain_c_on_arm(processor: str, tmp_path: Path) -> None:
     assert shutil.which("qemu-aarch64"), "make test-system installs it (qemu-user)"
     program = tmp_path / "check"
-    sources = [CHECK, *NATIVE.glob("*.c")]
+    sources = [str(source) for source in (CHECK, *NATIVE.glob("*.c"))]
     command = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-linux-musl", "-O2", "-static", *sources]
-    subprocess.run([*command, "-lm", "-o", program], check=True, timeout=300)
+    subprocess.run([*command, "-lm", "-o", str(program)], check=True, timeout=300)
     done = subprocess.run(["qemu-aarch64", "-cpu", processor, program, "300", "7"], capture_output=True, text=True)
     assert done.stdout == "300 cases, 0 wrong\n", done.stdout + done.stderr
