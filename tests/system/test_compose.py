@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
