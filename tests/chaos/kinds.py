@@ -153,6 +153,18 @@ async def sends_bytes(me: OnSlack, talk: Talk) -> None:
     await asks_twice(me, talk)
 
 
+async def goes_on_in_private(me: OnSlack, talk: Talk) -> None:
+    """A picture, and what is asked about it in the next messages, each a thread of its own for Slack."""
+    left = await me.ask("", talk.pictures)
+    me.wants(left, own)
+    await me.answered(left)
+    first = await me.ask_anew(talk.questions[0])
+    me.wants(first, exactly(me.truth(talk)[0]), model=True)
+    await me.answered(first)
+    second = await me.ask_anew(talk.questions[1])
+    me.wants(second, exactly(me.truth(talk)[1], me.truth(talk.turned)[0]), model=True)
+
+
 async def is_refused(me: OnSlack, talk: Talk) -> None:
     """A channel where the bot may not write: its person is told in a direct message, and nobody else is troubled."""
     me.forbid_writing()
@@ -170,7 +182,7 @@ EVERYWHERE: tuple[Story, ...] = (asks_twice, says_thanks, has_no_picture, stops,
 IN_CHATS: tuple[Story, ...] = (edits, leaves_a_picture, never_edited, never_uploaded)
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
-    "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, is_refused),
+    "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, goes_on_in_private, is_refused),
     "web": (*EVERYWHERE, posts_once),
 }
 

@@ -38,8 +38,9 @@ class OnSlack(Person):
         self._workspace = slack.workspace
         self._user = f"U{FIRST + number}"
         self._private = f"D{FIRST + number}"
-        self._direct = kind in IN_PRIVATE and number % 5 == 4
+        self._direct = kind == "goes on in private" or (kind in IN_PRIVATE and number % 5 == 4)
         self._thread = ""
+        self._threads: list[str] = []
         self._channel = self._private if self._direct else f"C{FIRST + number}" if kind in ALONE else "C0GENERAL"
         self._workspace.channels.setdefault(self._channel, [])
         self._workspace.members.add(self._channel)
@@ -53,8 +54,14 @@ class OnSlack(Person):
         with self._arriving():
             ts = self._slack.says(self._spoken(text), files, channel=self._channel, thread=thread, user=user)
         self._thread = self._thread or ts
+        self._threads += [] if thread else [ts]
         await self._told(self._thread)
         return ts
+
+    async def ask_anew(self, text: str) -> str:
+        """Not in the thread: in direct messages, people simply write the next one."""
+        self._thread = ""
+        return await self.ask(text)
 
     async def order(self, command: str) -> str:
         """A word; to be answered again is a button."""
@@ -96,6 +103,7 @@ class OnSlack(Person):
         message |= {"text": self._spoken(text), "attachments": [shared]}
         self._workspace.channels[self._channel].append(message)
         self._thread = str(message["ts"])
+        self._threads.append(self._thread)
         with self._arriving():
             if not self._direct:
                 self._slack.tell({**message, "type": "app_mention", "channel": self._channel})
@@ -125,7 +133,8 @@ class OnSlack(Person):
         return [said(message) for message in self._messages() if not is_growing(self._slack, message)]
 
     def shown(self) -> list[str]:
-        return [message["ts"] for message in self._messages() if not is_growing(self._slack, message)]
+        first = self._workspace.answers(self._channel, self._threads[0]) if self._threads else []
+        return [message["ts"] for message in first if not is_growing(self._slack, message)]
 
     def leftovers(self) -> list[float]:
         left = [float(message["ts"]) for message in self._messages() if is_growing(self._slack, message)]
@@ -138,7 +147,8 @@ class OnSlack(Person):
 
     @property
     def conversation(self) -> str:
-        return f"slack:{TEAM}:{self._channel}:{self._thread}"
+        """Of their first thread."""
+        return f"slack:{TEAM}:{self._channel}:{(self._threads or [''])[0]}"
 
     def _finished(self, place: str) -> list[Json]:
         """A message carries in its metadata which answer it is."""
@@ -151,7 +161,7 @@ class OnSlack(Person):
         ]
 
     def _messages(self) -> list[Json]:
-        return self._workspace.answers(self._channel, self._thread) if self._thread else []
+        return [message for each in self._threads for message in self._workspace.answers(self._channel, each)]
 
     def _spoken(self, text: str) -> str:
         return text if self._direct else f"<@{BOT}> {text}".rstrip()

@@ -160,7 +160,7 @@ class Person(ABC):
         return [text for asked in self.asked() for text in asked.found]
 
     def shown(self) -> list[str]:
-        """The platform's ids of all that, as they have to stand in the store."""
+        """The platform's ids of what stands in their conversation, as they have to stand in the store."""
         return []
 
     def leftovers(self) -> list[float]:
