@@ -13,6 +13,7 @@ from core.errors import BotError
 from core.images import LOST_A_LOT
 from core.receipt import made_room, receipt
 from core.tables import csv_file, find_tables
+from core.transcription import as_markdown
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -50,35 +51,42 @@ async def shown(
     events: AsyncGenerator[Event],
     turn_of: Callable[[], Awaitable[Turn | None]],
     pictures_of: Callable[[], Awaitable[Sequence[Picture]]],
+    questions: Sequence[str],
     wishes: Wishes,
     notes: Sequence[str],
     voice: Voice,
 ) -> AsyncGenerator[Event | File]:
-    """An answer's events as people see them. Grounding is drawn on its picture where files can be shown.
+    """An answer's events as people see them, in Markdown. Grounding is drawn on its picture where files can be shown.
 
-    `turn_of` gives the finished turn, `pictures_of` all pictures of its conversation; `notes` are sentences about what
-    was left out of them.
+    `turn_of` gives the finished turn, `pictures_of` all pictures of its conversation; `questions` are the
+    conversation's, up to this one, and `notes` are sentences about what was left out.
     """
     raw = told = ""
-    async with aclosing(events):
-        async for event in events:
-            match event:
-                case Piece(text):
-                    raw += text
-                    if (now := visible(raw)).startswith(told) and now != told:
-                        yield Piece(now[len(told) :])
-                        told = now
-                case Removed(numbers):
-                    notes = [*notes, made_room(numbers, voice)]
-                case Answer():
-                    turn = await turn_of()
-                    if wishes.files and turn is not None and find_boxes(event.text).boxes:
-                        for marked in await _marked(turn, await pictures_of()):
-                            caption = voice.say("Picture {number}", number=marked.number)
-                            yield File(f"picture-{marked.number}.png", marked.png, caption)
-                    yield replace(event, text=_words(event, turn, wishes, notes, voice))
-                case _:
-                    yield event
+    try:
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Piece(text):
+                        raw += text
+                        now = as_markdown(visible(raw), questions, growing=True)
+                        if now.startswith(told) and now != told:
+                            yield Piece(now[len(told) :])
+                            told = now
+                    case Removed(numbers):
+                        notes = [*notes, made_room(numbers, voice)]
+                    case Answer():
+                        turn = await turn_of()
+                        if wishes.files and turn is not None and find_boxes(event.text).boxes:
+                            for marked in await _marked(turn, await pictures_of()):
+                                caption = voice.say("Picture {number}", number=marked.number)
+                                yield File(f"picture-{marked.number}.png", marked.png, caption)
+                        yield replace(event, text=_words(event, turn, questions, wishes, notes, voice))
+                    case _:
+                        yield event
+    except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
+        if (now := as_markdown(visible(raw), questions)).startswith(told) and now != told:
+            yield Piece(now[len(told) :])
+        raise
 
 
 def offers(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[Offer, ...]:
@@ -113,10 +121,15 @@ async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:
         return ()
 
 
-def _words(answer: Answer, turn: Turn | None, wishes: Wishes, notes: Sequence[str], voice: Voice) -> str:
-    words = find_boxes(answer.text).words(voice)
+def _words(
+    answer: Answer, turn: Turn | None, questions: Sequence[str], wishes: Wishes, notes: Sequence[str], voice: Voice
+) -> str:
+    grounding = find_boxes(answer.text)
+    words = as_markdown(grounding.text, questions) or grounding.words(voice)
     line = receipt(turn, voice, notes) if wishes.receipt and turn is not None else " · ".join(notes)
-    return f"{words}\n\n*{line}*" if line and words.strip() else words
+    if not line or not words.strip():
+        return words
+    return f"{words}\n\n{line}" if "*" in line else f"{words}\n\n*{line}*"  # a file's name may have one
 
 
 def _lost_a_lot(image: Image) -> bool:

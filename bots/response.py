@@ -19,6 +19,7 @@ from core.errors import BadImage, BadQuestion, BotError, Busy, NoPicture, NotAll
 from core.images import make_image
 from core.receipt import made_room
 from core.small_talk import is_small_talk
+from core.transcription import goes_on
 from core.voice import Voice
 
 
@@ -69,7 +70,7 @@ class _Response:
             yield Answer("", Ending.STOPPED)
         elif asks or (request.text and not pictures):
             try:
-                async with aclosing(self._answer(Question(request.text, tuple(pictures)))) as events:
+                async with aclosing(await self._answer(Question(request.text, tuple(pictures)))) as events:
                     async for event in events:
                         yield event
             except StoreDown:
@@ -88,9 +89,10 @@ class _Response:
         turn = await self._turn_about()
         turns = (await self.house.assistant.history.load(request.conversation_id)).turns
         if request.about is None or (turn is not None and turns and turn == turns[-1]):
-            events = self._shown(self.house.assistant.retry(request.conversation_id, request.key, request.person))
+            again = self.house.assistant.retry(request.conversation_id, request.key, request.person)
+            events = self._shown(again, [asked.text for asked in turns])
         elif turn is not None:
-            events = self._answer(Question(turn.text, tuple(picture.image for picture in turn.pictures), alone=True))
+            events = await self._answer(Question(turn.text, tuple(it.image for it in turn.pictures), alone=True))
         else:  # it was never answered, so what was asked is asked again
             events = self._ask()
         async with aclosing(events):
@@ -110,16 +112,20 @@ class _Response:
                 "The picture as it was sent was too large to keep. Please send the part with the small print."
             )
         pictures = [await make_image(image.original, sharper) if image.original else image for image in kept]
-        async with aclosing(self._answer(Question(turn.text, tuple(pictures), alone=True))) as events:
+        async with aclosing(await self._answer(Question(turn.text, tuple(pictures), alone=True))) as events:
             async for event in events:
                 yield event
 
-    def _answer(self, question: Question) -> AsyncGenerator[Event | File]:
-        request = self.request
-        return self._shown(self.house.assistant.ask(request.conversation_id, question, request.key, request.person))
+    async def _answer(self, question: Question) -> AsyncGenerator[Event | File]:
+        request, questions = self.request, [question.text]
+        if goes_on(question.text):  # then what it is depends on what came before
+            turns = (await self.house.assistant.history.load(request.conversation_id)).turns
+            questions = [*(turn.text for turn in turns), question.text]
+        events = self.house.assistant.ask(request.conversation_id, question, request.key, request.person)
+        return self._shown(events, questions)
 
-    def _shown(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event | File]:
-        return shown(events, self._saved_turn, self._pictures, self.request.wishes, self.notes, self.voice)
+    def _shown(self, events: AsyncGenerator[Event], questions: Sequence[str]) -> AsyncGenerator[Event | File]:
+        return shown(events, self._saved_turn, self._pictures, questions, self.request.wishes, self.notes, self.voice)
 
     async def _saved_turn(self) -> Turn | None:
         """The turn that was just answered; tells what else of it can be had."""

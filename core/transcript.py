@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from core.conversation import Conversation, Ending, Picture, Turn
+from core.markdown import protected
+from core.transcription import as_markdown as answer_as_markdown
 from core.voice import Voice
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same conversation makes the same file
@@ -37,15 +39,17 @@ def as_markdown(conversation: Conversation, voice: Voice) -> str:
     """Pictures are linked as `pictures/1.png`, where the zip has them."""
     lines = ["# " + voice.say("Conversation")]
     shown: set[int] = set()
+    questions: list[str] = []
     for turn in conversation.turns:
-        lines.append("## " + " ".join(turn.text.split()))
+        questions.append(turn.text)
+        lines.append("## " + protected(" ".join(turn.text.split())))
         for picture in turn.pictures:
             name = voice.say("Picture {number}", number=picture.number)
             link = f"[{name}]({_path(picture)})"
             lines.append(link if picture.number in shown else f"!{link}")
             shown.add(picture.number)
         if turn.answer:
-            lines.append(turn.answer.text.strip())
+            lines.append(protected(answer_as_markdown(turn.answer.text.strip(), questions)))
             if turn.answer.ending is Ending.STOPPED:
                 lines.append(f"*{voice.say('(stopped)')}*")
     waiting = [f"![{voice.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]

@@ -18,7 +18,7 @@ from bots.slack.api import Declined, SlackApi, Unclear
 from bots.slack.buttons import Pressed, below, while_growing
 from bots.slack.signature import left_behind, signature
 from bots.slack.status import Abilities, Place, Status
-from bots.slack.text import LIMIT, defuse, escape, split
+from bots.slack.text import LIMIT, escape, messages
 from core.conversation import Answer, Ending
 from core.errors import OperatorError
 from core.voice import Voice
@@ -77,7 +77,7 @@ class SlackDraft:
         self._offers = offers
 
     def split(self, text: str) -> list[str]:
-        return split(defuse(text))
+        return messages(text)
 
     async def preview(self, text: str) -> bool:
         return False

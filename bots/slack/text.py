@@ -2,6 +2,8 @@
 
 import re
 
+from core.markdown import protected, unescaped
+
 LIMIT = 3_800  # characters of a message: `chat.update` stops at 4,000, and every answer may have to end with one
 ZERO_WIDTH = "\u200b"
 
@@ -10,6 +12,7 @@ ZERO_WIDTH = "\u200b"
 _PING = re.compile(r"<(?=!(?:[cehds]|$)|@(?:[UWB]|$)|#(?:[CGD]|$))|@(?=channel\b|here\b|everyone\b)")
 _LINK = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)(.*)$", re.MULTILINE)
+_BEGINS_BLOCK = re.compile(r"\s*(?:[-+*>#=|~]|\d{1,9}[.)])")
 _BORDERS = ("\n\n", "\n", ". ", "。", "！", "？", "；", "，", " ")
 
 
@@ -33,9 +36,14 @@ def defuse(markdown: str) -> str:
     return _PING.sub(lambda match: match.group() + ZERO_WIDTH, markdown)
 
 
-def escape(text: str) -> str:
+def messages(markdown: str) -> list[str]:
+    """What a model wrote as messages in Slack's Markdown: nobody is pinged, and print keeps its marks."""
+    return split(protected(defuse(markdown)))
+
+
+def escape(markdown: str) -> str:
     """For the `text` of a message, which notifications show; Slack's own rule."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return unescaped(markdown).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def split(markdown: str, limit: int = LIMIT) -> list[str]:
@@ -45,30 +53,38 @@ def split(markdown: str, limit: int = LIMIT) -> list[str]:
     """
     parts, rest = [], markdown.strip()
     while len(rest) > limit:
-        room = limit - 8  # for the fence that may have to be closed
-        cut = _border(rest[:room]) or room
+        longest = min(limit // 8, max((len(marks) for marks, _ in _FENCE.findall(rest[:limit])), default=0))
+        room = limit - longest - 2  # for the fence that may have to be closed
+        cut = _border(rest[:limit], room) or room
+        if (len(rest[:cut]) - len(rest[:cut].rstrip("\\"))) % 2:
+            cut -= 1  # a backslash stays with its character
         part, rest = rest[:cut].rstrip(), rest[cut:]
-        if fence := _open_fence(part):
+        if fence := _open_fence(part, longest):
             part, rest = f"{part}\n{fence[0]}", f"{fence[0]}{fence[1]}\n{rest.lstrip(chr(10))}"
         parts.append(part)
         rest = rest.lstrip()
     return [*parts, rest] if rest else parts
 
 
-def _border(text: str) -> int:
-    """Behind the last good place to cut in the second half of `text`; 0 where there is none."""
+def _border(text: str, room: int) -> int:
+    """Behind the last good place to cut in the second half of the room; 0 where there is none.
+
+    What follows a cut begins a line, and must not look like the beginning of a list or a heading.
+    """
     for border in _BORDERS:
-        if (place := text.rfind(border, len(text) // 2)) >= 0:
-            return place + len(border)
+        place = room
+        while (place := text.rfind(border, room // 2, place)) >= 0:
+            if border.endswith("\n") or not _BEGINS_BLOCK.match(text, place + len(border)):
+                return place + len(border)
     return 0
 
 
-def _open_fence(text: str) -> tuple[str, str] | None:
+def _open_fence(text: str, longest: int) -> tuple[str, str] | None:
     """The fence and its language, if `text` ends inside a code block; short, as each message opens it again."""
     fence: tuple[str, str] | None = None
     for marks, info in _FENCE.findall(text):
         if fence is None:
-            fence = (marks[:6], info if len(info) < len(text) // 8 else "")
+            fence = (marks[:longest], info if len(info) < len(text) // 8 else "")
         elif marks.startswith(fence[0]) and not info.strip():
             fence = None
     return fence

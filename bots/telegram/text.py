@@ -2,21 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-import pyromark
 from telegramify_markdown import RenderConfig, convert
+
+from core.markdown import code_and_tables, protected, within
 
 LIMIT = 4096  # UTF-16 units of one message, https://core.telegram.org/bots/api#sendmessage
 STYLES = frozenset(
     "bold italic underline strikethrough spoiler code pre text_link blockquote expandable_blockquote".split()
-)
-OPTIONS = (
-    pyromark.Options.ENABLE_TABLES
-    | pyromark.Options.ENABLE_STRIKETHROUGH
-    | pyromark.Options.ENABLE_TASKLISTS
-    | pyromark.Options.ENABLE_MATH
 )
 
 
@@ -69,13 +64,13 @@ _STRIPPED = {code: " " for code in range(32) if chr(code) not in "\t\n\r"} | {
 
 
 def _render(markdown: str) -> tuple[str, tuple[Entity, ...]]:
-    rendered, found = convert(_literal(markdown), latex_escape=False, config=_symbols())
+    rendered, found = convert(_literal(protected(markdown)), latex_escape=False, config=_symbols())
     entities = [
         Entity(e.type, e.offset, e.length, e.url, e.language)
         for e in found
         if e.type in STYLES and e.length > 0 and (e.url is None or e.url.startswith(("http://", "https://")))
     ]
-    return rendered, (*entities, *_mentions(rendered))
+    return rendered, (*entities, *_mentions(rendered, entities))
 
 
 def _symbols() -> RenderConfig:
@@ -90,51 +85,31 @@ def _symbols() -> RenderConfig:
 _MENTION = re.compile(r"(?<![\w@])@[A-Za-z]\w{3,}")
 
 
-def _mentions(text: str) -> list[Entity]:
+def _mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
     """Telegram makes mentions of every @name outside code; words read from a picture must not ping anybody."""
     offsets = _offsets(text) if "@" in text else []
+    code = [(e.offset, e.offset + e.length) for e in entities if e.type in ("code", "pre")]
     return [
         Entity("code", offsets[found.start()], offsets[found.end()] - offsets[found.start()])
         for found in _MENTION.finditer(text)
+        if not within(offsets[found.start()], code)
     ]
 
 
+_OWN_MARK = re.compile(rb"\$|\|(?=\|)")
+
+
 def _literal(markdown: str) -> str:
-    """The same Markdown with a backslash before what a renderer would drop or change: HTML, link definitions, and
-    numbers of lists that do not count up."""
-    markdown = re.sub(r"^((?:[ >\t]|[-+*] |\d{1,9}[.)] )*)(?=\[[^\]\n]+\]:)", r"\1\\", markdown, flags=re.MULTILINE)
-    for _ in range(50):
-        places = _dropped(markdown)
-        if not places:
-            return markdown
-        data = markdown.encode()
-        bounds = [0, *sorted(places), len(data)]
-        markdown = b"\\".join(data[a:b] for a, b in pairwise(bounds)).decode()
-    return re.sub(r"(?<!\\)<", "&lt;", markdown)
-
-
-def _dropped(markdown: str) -> set[int]:
-    """Where in the UTF-8 bytes a backslash is missing. HTML shows its next one only after the first is gone."""
+    """The same Markdown without what only this renderer takes for marks: `$` of formulas, and `||` of spoilers."""
     data = markdown.encode()
-    places: set[int] = set()
-    lists: list[int | None] = []
-    for event, span in pyromark.events_with_range(markdown, options=OPTIONS):
-        start, end = span["start"], span["end"]
-        match event:
-            case {"InlineHtml": _} | {"Start": "HtmlBlock"}:
-                places.add(data.index(b"<", start, end))
-            case {"InlineMath": _} if b"<" in data[start:end]:  # the renderer may see prices there, and HTML between
-                places.add(start)
-            case {"Start": {"List": number}}:
-                lists.append(number)
-            case {"End": {"List": _}}:
-                lists.pop()
-            case {"Start": "Item"} if lists and (expected := lists[-1]) is not None:
-                written = re.match(rb"\s*(\d+)[.)]", data[start:end])
-                if written and int(written[1]) != expected:
-                    places.add(start + written.end(1))
-                lists[-1] = expected + 1
-    return places
+    code, tables = code_and_tables(data)
+
+    def mended(found: re.Match[bytes]) -> bytes:
+        if within(found.start(), code):
+            return found[0]
+        return b"| " if found[0] == b"|" and within(found.start(), tables) else b"\\" + found[0]
+
+    return _OWN_MARK.sub(mended, data).decode()
 
 
 def _offsets(text: str) -> list[int]:

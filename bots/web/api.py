@@ -88,13 +88,15 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
     if not upload.query:
         raise BadQuestion("Please ask a question: the field query is empty.")
     conversation_id = upload.conversation or desk.new_id(key)
+    questions = [upload.query]
     if upload.conversation and (key is None or desk.find(key) is None):
-        await desk.conversation(conversation_id)
+        known = await desk.conversation(conversation_id)
+        questions = [*questions_of(known), upload.query]
     elif not upload.conversation and not upload.images:
         raise BadQuestion("Please send a picture with your question: the field image is empty.")
     asked = Asked(person_of(request), upload.query, upload.pictures)
     writing = await desk.take(conversation_id, asked, key, upload.images)
-    return await answer_response(request, writing, upload.stream, upload.html, upload.notes)
+    return await answer_response(request, writing, questions, upload.stream, upload.html, upload.notes)
 
 
 @router.post(
@@ -177,7 +179,7 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     writing = await desk.take(known.id, Asked(person_of(request), again=True), key)
-    return await answer_response(request, writing, stream, html)
+    return await answer_response(request, writing, questions_of(known), stream, html)
 
 
 @router.get(
@@ -213,13 +215,22 @@ async def withdraw_picture(known: Known, number: Number, desk: AtDesk) -> None:
         raise NotFound("There is no picture {number} in this conversation.", number=number)
 
 
+def questions_of(known: Conversation) -> list[str]:
+    return [turn.text for turn in known.turns]
+
+
 async def answer_response(
-    request: Request, writing: Writing, stream: bool, html: bool, notes: Sequence[str] = ()
+    request: Request,
+    writing: Writing,
+    questions: Sequence[str],
+    stream: bool,
+    html: bool,
+    notes: Sequence[str] = (),
 ) -> Response:
-    """The whole answer, or its events as they come."""
+    """Return the whole answer to the last of the conversation's questions, or its events as they come."""
     viewer = viewer_of(request)
     if stream:
-        body = Stream(request.app.state.desk, writing, viewer, html, notes).events()
+        body = Stream(request.app.state.desk, writing, viewer, html, questions, notes).events()
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     async with aclosing(writing.events):
         answer, removed = await answer_of(writing.events, request)

@@ -7,12 +7,14 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from core.markdown import protected
+
 _ALLOWED_LINK = re.compile(r"^(https?://|mailto:)", re.IGNORECASE)
 
 
 def render(text: str) -> str:
-    """What the model wrote, as HTML. Nothing in it can run, load or leave the page by itself."""
-    return str(_markdown.render(text))
+    """Return what the model wrote as HTML. Nothing in it can run, load or leave the page by itself."""
+    return str(_markdown.render(protected(text)))
 
 
 class _Renderer(RendererHTML):

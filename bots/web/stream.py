@@ -15,6 +15,7 @@ from bots.web.view import Viewer
 from core.boxes import visible
 from core.conversation import Answer, Event, Looking, Piece, Removed, Waiting
 from core.errors import BotError
+from core.transcription import as_markdown
 
 HEARTBEAT_S = 10.0  # so that nothing between us and the reader takes a slow answer for a dead line
 RENDER_S = 0.25  # seconds between two renderings of a growing answer
@@ -24,13 +25,14 @@ RENDER_S = 0.25  # seconds between two renderings of a growing answer
 class Stream:
     """`html` adds the text so far with its Markdown rendered, for readers that show it as it grows.
 
-    `notes` say what was left out of the pictures.
+    `questions` are the conversation's, this one last; `notes` say what was left out of the pictures.
     """
 
     desk: Desk
     writing: Writing
     viewer: Viewer
     html: bool
+    questions: Sequence[str] = ()
     notes: Sequence[str] = ()
 
     async def events(self) -> AsyncIterator[bytes]:
@@ -66,7 +68,8 @@ class Stream:
                             shown = now
                         if self.html and time.monotonic() - rendered_at >= RENDER_S:
                             rendered_at = time.monotonic()
-                            yield _event("html", {"html": render(now)})
+                            growing = as_markdown(now, self.questions, growing=True)
+                            yield _event("html", {"html": render(growing)})
                     case Removed(numbers):
                         removed = numbers
                     case Answer():

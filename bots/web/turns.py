@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
 from bots.extras import Offer, file_of
 from bots.web.address import address_of
-from bots.web.api import AtDesk, Key, Known, Number, answer_response, person_of
+from bots.web.api import AtDesk, Key, Known, Number, answer_response, person_of, questions_of
 from bots.web.asked import Asked
 from bots.web.schema import ANSWERED, PNG, REFUSALS, Analysis
 from core.boxes import draw, pointed_at
@@ -84,7 +84,8 @@ async def small_print(
     """The same question about the same pictures, less shrunk; the first answer stays."""
     numbers = tuple(picture.number for picture in turn.pictures)
     asked = Asked(person_of(request), turn.text, numbers, closer=True)
-    return await answer_response(request, await desk.take(known.id, asked, key), stream, html)
+    questions = questions_of(known)[: known.turns.index(turn) + 1]
+    return await answer_response(request, await desk.take(known.id, asked, key), questions, stream, html)
 
 
 @router.post("/rating", status_code=204, summary="Rate an answer")

@@ -21,6 +21,7 @@ from bots.web.schema import (
 from core.boxes import Box, find_boxes, pointed_at
 from core.conversation import Answer, Conversation, Picture, Turn
 from core.receipt import made_room, receipt
+from core.transcription import as_markdown
 from core.voice import Voice
 
 
@@ -74,13 +75,14 @@ class Viewer:
     def _answer(self, known: Conversation, turn: Turn, answer: Answer) -> AnswerView:
         grounding = find_boxes(answer.text)
         words = grounding.words(self.voice)
+        markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
         here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
         possible = offers(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
         drawing = zlib.crc32(answer.text.encode())  # another answer may take this one's place and address
         return AnswerView(
             text=words,
-            html=render(words),
+            html=render(markdown),
             ending=answer.ending.value,
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],

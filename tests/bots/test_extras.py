@@ -1,6 +1,9 @@
 """What goes with an answer, without a platform."""
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import pytest
 
 from bots.draft import File
 from bots.extras import Wishes, shown
@@ -25,7 +28,26 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
         return (broken,)
 
     seen: list[Event | File] = []
-    async for event in shown(events(), turn, pictures, Wishes(files=True, receipt=False), (), Voice("en")):
+    async for event in shown(events(), turn, pictures, (), Wishes(files=True, receipt=False), (), Voice("en")):
         seen.append(event)
     assert seen[-1] == Answer("Here it is:", Ending.DONE)
     assert not any(isinstance(event, File) for event in seen)
+
+
+@pytest.mark.parametrize(("asked", "shows"), [("Read text", "```\n- 320 and\n```"), ("What is it?", "- 320 and")])
+async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked: str, shows: str) -> None:
+    async def events() -> AsyncGenerator[Event]:
+        yield Piece("- 320 and")
+        raise RuntimeError("a bug of the model")
+
+    async def nothing() -> None:
+        return None
+
+    async def none() -> tuple[Picture, ...]:
+        return ()
+
+    seen: list[Event | File] = []
+    with suppress(RuntimeError):
+        async for event in shown(events(), nothing, none, [asked], Wishes(), (), Voice("en")):
+            seen.append(event)
+    assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows

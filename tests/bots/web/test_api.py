@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import httpx
 
 from bots.web.config import Config
-from tests.bots.web.conftest import Web, events_of, photo
+from tests.bots.web.conftest import Web, events_of, photo, service
+from tests.fakes import ScriptedEngine
 
 
 async def test_a_picture_and_a_query_get_a_text(web: Web) -> None:
@@ -179,3 +182,19 @@ async def test_one_bad_file_of_two_is_named(web: Web) -> None:
     refused = await web.client.post("/api/v1/analyze", data={"query": "What?"}, files=files)
     assert refused.status_code == 415
     assert refused.json()["detail"].startswith("File 2 of 2: This is a text file.")
+
+
+async def test_print_is_shown_as_it_is(tmp_path: Path) -> None:
+    said = "Balance 500\n- 320\n2*3*4 __init__\nC:\\_tmp\\(new)\n# 5520"
+    async with service(tmp_path, ScriptedEngine(lambda _: said)) as web:
+        events = events_of(await web.ask("提取所有文字", "red", stream="true", html="true"))
+        done = events[-1][1]
+        conversation = done["conversation"]
+        asked = await web.ask("What is wrong?", conversation=conversation, stream="true", html="true")
+        read = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+    assert done["text"] == said
+    assert done["html"] == f"<pre><code>{said}\n</code></pre>\n"
+    assert all(data["html"].startswith("<pre><code>") for name, data in events if name == "html" and data["html"])
+    lines = "<br>\n".join(said.split("\n"))
+    assert events_of(asked)[-1][1]["html"] == f"<p>{lines}</p>\n"
+    assert [turn["answer"]["html"][:5] for turn in read["turns"]] == ["<pre>", "<p>Ba"]
