@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system wheel pin-image system system-packages check audit format bench chaos hostile soak demo-eval clean
+.PHONY: run test test-system wheel lock-check pin-image system system-packages check audit format bench chaos hostile soak demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -28,6 +28,14 @@ wheel: .venv/build.stamp
 	  rm -rf build && KERNEL_ARCH=$$arch $(BIN)/python -m build --wheel --no-isolation -o dist . || exit 1; \
 	done
 	rm -rf build
+
+# Every pinned package has a wheel for each Python that is promised; torch comes from an index of its own.
+lock-check: .venv/dev.stamp
+	grep -v "^torch==" requirements.lock >.venv/lock.txt
+	for version in 3.11 3.12 3.13 3.14; do \
+	  $(BIN)/pip install -q --dry-run --ignore-installed --no-deps --target .venv/none --python-version $$version \
+	    --only-binary :all: -r .venv/lock.txt && echo "Python $$version: every package has a wheel" || exit 1; \
+	done
 
 # Pins the image that ours stands on to what its tag names today; needs Docker.
 pin-image:
