@@ -32,7 +32,7 @@ ADAPTERS = ("bots.web", "bots.telegram", "bots.slack")
 EXTRAS = {"bots.telegram": "telegram", "bots.slack": "slack"}  # what to install for a table
 PACKAGES = {  # that each optional part imports
     "cpu": ("accelerate", "safetensors", "tokenizers", "torch", "transformers"),
-    "telegram": ("pyromark", "telegram", "telegramify_markdown"),
+    "telegram": ("telegram", "telegramify_markdown"),
     "slack": ("aiohttp", "slack_bolt", "slack_sdk"),
 }
 WITHOUT_A_FILE: dict[str, dict[str, Any]] = {"core.engine": {"model": "demo"}, "bots.web": {}}
