@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.draft import Later, Refused
+from bots.slack.events import SlackFile
 from core.errors import BadImage, BotError, OperatorError
 from core.images import Config, check_size
 
@@ -110,20 +111,22 @@ class SlackApi:
         self._turns[channel] = start + self._pace
         await asyncio.sleep(start - now)
 
-    async def download(self, file: dict[str, Any], images: Config) -> bytes:
+    async def download(self, file: SlackFile, images: Config) -> bytes:
         """The file as Slack keeps it. Raises `BadImage` or `TooLarge` with a sentence, or `Later`."""
-        if file.get("file_access") == "check_file_info":  # Slack Connect: the event only carries its id
+        if file.file_access == "check_file_info":  # Slack Connect: the event only carries its id
             file = await self._look_up(file)
-        name = file.get("name") or file.get("title") or file.get("id", "")
-        if file.get("mode") in ("tombstone", "hidden_by_limit") or file.get("file_access") == "file_not_found":
+        name = file.shown
+        if file.mode in ("tombstone", "hidden_by_limit") or file.file_access == "file_not_found":
             raise BadImage("{name} was deleted in Slack, so I cannot look at it.", name=name)
-        if file.get("size"):
-            check_size(file["size"], images)
-        url = file.get("url_private_download") or file.get("url_private") or ""
-        if file.get("is_external") or file.get("mode") == "external" or not self._is_slacks(url):
+        if file.size:
+            check_size(file.size, images)
+        url = file.url_private_download or file.url_private or ""
+        if file.is_external or file.mode == "external" or not self._is_slacks(url):
             raise BadImage("{name} is not kept by Slack. Please upload the picture itself.", name=name)
         try:
             data = await self._get(url, images)
+        except aiohttp.InvalidURL:
+            raise BadImage("{name} is not kept by Slack. Please upload the picture itself.", name=name) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unclear(type(error).__name__) from error
         if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
@@ -147,9 +150,10 @@ class SlackApi:
         await self.call(self.client.files_completeUploadExternal(files=[{"id": file_id, "title": name}]))
         return file_id
 
-    async def _look_up(self, file: dict[str, Any]) -> dict[str, Any]:
+    async def _look_up(self, file: SlackFile) -> SlackFile:
         try:
-            return dict((await self.call(self.client.files_info(file=file["id"])))["file"])
+            answer = await self.call(self.client.files_info(file=file.id or ""))
+            return SlackFile.model_validate(answer["file"])
         except (Declined, OperatorError) as error:
             log.error("files.info on a Slack Connect file: %s", error)
             raise BadImage("Slack does not let me read a file that was shared from another workspace.") from error
@@ -179,7 +183,10 @@ class SlackApi:
 
     def _is_slacks(self, url: str) -> bool:
         """Whether the token may be sent there."""
-        parts, own = urlsplit(url), urlsplit(self._url)
+        try:
+            parts, own = urlsplit(url), urlsplit(self._url)
+        except ValueError:  # no address at all
+            return False
         if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
             return True
         host = parts.hostname or ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.extras import Offer
-from bots.slack.status import Place
+from bots.slack.place import Place
 from core.voice import Voice
 
 MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element

@@ -1,12 +1,13 @@
 """Works off what the listeners wrote down: finds the pictures, has the question answered in its thread."""
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+
+from pydantic import ValidationError
 
 from bots.desk import Desk
 from bots.draft import File, Later, Refused
@@ -19,11 +20,14 @@ from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Pressed
 from bots.slack.config import Config
 from bots.slack.draft import SlackDraft
+from bots.slack.events import SlackFile, fields
 from bots.slack.languages import Languages
-from bots.slack.message import Json, Message, command_of, pictures
-from bots.slack.status import Abilities, Place
+from bots.slack.message import Message, command_of, pictures
+from bots.slack.place import Place
+from bots.slack.status import Abilities
 from bots.slack.text import plain
 from bots.slack.threads import Threads
+from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
 from core import inbox
 from core.conversation import Ending, Event, Image
 from core.documents import open_document
@@ -34,6 +38,7 @@ log = logging.getLogger(__name__)
 THREAD_PICTURES = 10  # of a thread that began without the bot, the latest
 ASKING = (None, "retry", Offer.SMALL_PRINT)  # what the model answers
 IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a message that begins one cannot mean
+LOST = "lost"  # a button that carries what nothing can be made of
 REWRITING = ("retry", Offer.SMALL_PRINT)  # over the old answer
 
 
@@ -86,42 +91,51 @@ class Clerk:
         return self.allows(who) and not await self.desk.is_blocked(who.user)
 
     async def _forgets(self, payload: str) -> bool:
-        written: Json = json.loads(payload)
-        if written["kind"] != "message":
+        try:
+            written = read(payload)
+        except ValidationError:
             return False
-        asked = Message.from_json(written["message"])
+        if not isinstance(written, Asked):
+            return False
+        asked = written.message
         return command_of(plain(asked.text, self._slack.bot))[0] == "forget" and await self.may(asked)
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
         """Raises only what the inbox should keep for another start."""
         message = batch[0]
-        payload: Json = json.loads(message.payload)
         try:
-            if payload["kind"] == "removed":
-                await self._remove(payload["files"])
+            written = read(message.payload)
+        except ValidationError as error:  # another version wrote it
+            log.error("a stored message is not whole and is given up (%s)", fields(error))
+            return
+        try:
+            if isinstance(written, Removed):
+                await self._remove(written.files)
             else:
-                await self._answer(await self._task(message, payload))
+                await self._answer(await self._task(message, written))
         except OperatorError as error:
             if not self.failure.done():
                 self.failure.set_exception(error)
             raise
         self._resumed.discard(message.id)
 
-    async def _task(self, message: inbox.Message, payload: Json) -> _Task:
-        if payload["kind"] == "message":
-            asked = Message.from_json(payload["message"])
+    async def _task(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> _Task:
+        if isinstance(written, Asked):
+            asked = written.message
             place = Place(asked.channel, asked.thread, asked.ts, asked.user, asked.team)
             command, text = command_of(plain(asked.text, self._slack.bot))
             return _Task(message, asked, place, command, text)
-        place = Place(**payload["place"])
+        place = written.place
+        if isinstance(written, Lost):
+            return _Task(message, Message.at(place), place, LOST, "")
         asked = await self._threads.question(place)
         text = place.told or plain(asked.text, self._slack.bot)
-        if payload["kind"] == "window":
+        if isinstance(written, Typed):
             return _Task(message, asked, place, None, text)
-        if payload["command"] in REWRITING and not message.sent:
-            message = replace(message, sent=await self._threads.answer(place, payload["key"]))
+        if written.command in REWRITING and not message.sent:
+            message = replace(message, sent=await self._threads.answer(place, written.key))
             await self._house.store.record_sent(message.id, message.sent)  # it carries another key from now on
-        return _Task(message, asked, place, payload["command"], text, payload["about"], payload["key"])
+        return _Task(message, asked, place, written.command, text, written.about, written.key)
 
     async def _answer(self, task: _Task) -> None:
         message, place = task.message, task.place
@@ -139,6 +153,8 @@ class Clerk:
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         refusal = None if self.allows(place) else _stranger(place, voice)
+        if refusal is None and task.command == LOST:
+            refusal = voice.say("I do not remember that answer any more. Please send the picture again.")
         keeps = message.id not in self._resumed and await self._is_answer(task)
         draft, events = partial(self._draft, task, voice, keeps), partial(self._events, task, voice)
         try:
@@ -162,11 +178,11 @@ class Clerk:
                 )
             )
             return
-        own: list[Json] = []
+        own: list[SlackFile] = []
         if task.command in (None, "retry") and not await self._house.assistant.history.answered(request.key):
             known = await self._house.store.known_files(conversation_id)
             earlier, files = await self._threads.files(task.asked, acquainted=bool(known))
-            unknown = [] if task.about else [file for file in earlier if f"slack:{file['id']}" not in known]
+            unknown = [] if task.about else [file for file in earlier if f"slack:{file.id}" not in known]
             numbers = await self._take_in(unknown, task)
             own = pictures(files)
             if files and not own:
@@ -177,8 +193,9 @@ class Clerk:
                 return
 
         async def made(index: int, image: Image) -> None:
-            task.images.setdefault(own[index]["id"], []).append(image.id)
-            await self._house.store.remember_file(f"slack:{own[index]['id']}", conversation_id, [image.id])
+            if file_id := own[index].id:
+                task.images.setdefault(file_id, []).append(image.id)
+                await self._house.store.remember_file(f"slack:{file_id}", conversation_id, [image.id])
 
         request = replace(request, files=tuple(self._attachment(file) for file in own), made=made)
         async with aclosing(respond(request, self._house, voice)) as events:
@@ -211,7 +228,7 @@ class Clerk:
             pressed=closer,
         )
 
-    async def _take_in(self, files: list[Json], task: _Task) -> list[int]:
+    async def _take_in(self, files: list[SlackFile], task: _Task) -> list[int]:
         """Pictures from before the bot was asked; one that cannot be looked at must not spoil every later question."""
         house, conversation_id = self._house, task.message.conversation_id
         numbers: list[int] = []
@@ -221,15 +238,16 @@ class Clerk:
             except BotError as error:
                 log.info("a picture earlier in the thread is left out: %s", error.sentence)
                 continue
-            ids = task.images[file["id"]] = [image.id for image in document.images]
             numbers += await house.store.add_pictures(conversation_id, document.images)
-            await house.store.remember_file(f"slack:{file['id']}", conversation_id, ids)  # now it need not come again
+            if file.id:
+                ids = task.images[file.id] = [image.id for image in document.images]
+                await house.store.remember_file(f"slack:{file.id}", conversation_id, ids)  # it need not come again
         return numbers
 
-    def _attachment(self, file: Json) -> Attachment:
-        return Attachment(partial(self._download, file), str(file.get("name") or file.get("title") or ""))
+    def _attachment(self, file: SlackFile) -> Attachment:
+        return Attachment(partial(self._download, file), file.shown)
 
-    async def _download(self, file: Json) -> bytes:
+    async def _download(self, file: SlackFile) -> bytes:
         data: bytes = await patiently(partial(self._slack.download, file, self._house.images))
         return data
 

@@ -16,8 +16,9 @@ from bots.draft import File, Gone, Later
 from bots.extras import Offer
 from bots.slack.api import Declined, SlackApi, Unclear
 from bots.slack.buttons import Pressed, below, while_growing
+from bots.slack.place import Place
 from bots.slack.signature import left_behind, signature
-from bots.slack.status import Abilities, Place, Status
+from bots.slack.status import Abilities, Status
 from bots.slack.text import LIMIT, escape, messages
 from core.conversation import Answer, Ending
 from core.errors import OperatorError

@@ -16,6 +16,10 @@ class Languages:
         self._slack = slack
         self._locales: dict[str, str] = {}
 
+    def known(self, user: str) -> Voice:
+        """As far as it was asked before."""
+        return Voice(self._locales.get(user, "en"))
+
     async def voice(self, user: str) -> Voice:
         """English where Slack does not say."""
         if user not in self._locales:

@@ -1,4 +1,7 @@
-"""What Bolt calls for each event. A listener decides, writes the event down and returns; only then is Slack told."""
+"""What Bolt calls for each event. A listener decides, writes the event down and returns; only then is Slack told.
+
+What is not whole raises `pydantic.ValidationError`, which `bots.slack.receiver` acknowledges.
+"""
 
 import asyncio
 import hashlib
@@ -9,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
@@ -18,14 +22,28 @@ from bots.house import House
 from bots.slack.api import SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config
-from bots.slack.message import Json, Message, addresses_somebody, command_of, payload, removed_files
-from bots.slack.status import Place
+from bots.slack.events import (
+    FileDeleted,
+    Interaction,
+    Json,
+    Person,
+    Press,
+    Reaction,
+    Removal,
+    SessionStopped,
+    Submission,
+    Value,
+)
+from bots.slack.message import Message, addresses_somebody, command_of
+from bots.slack.place import Place
 from bots.slack.text import plain
+from bots.slack.written import Asked, Clicked, Lost, Removed, Typed
 from core.errors import OperatorError
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
 SHORTCUT = "ask_about_picture"
+_PLACE = TypeAdapter(Place)
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
@@ -50,10 +68,11 @@ class Listeners:
             client=slack.bare_client,
             authorize=authorize,
             signing_secret=secret,
-            request_verification_enabled=secret is not None,
+            request_verification_enabled=False,
             process_before_response=True,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
+            raise_error_for_unhandled_request=True,  # else Bolt logs what came
         )
         self._attach(self.app)
 
@@ -81,8 +100,12 @@ class Listeners:
             app.action(str(button))(self._on_button)
         app.shortcut(SHORTCUT)(self._on_shortcut)
         app.view(SHORTCUT)(self._on_question)
-        for anything in (app.event, app.action, app.shortcut, app.view):
-            anything(re.compile(".*"))(self._on_anything_else)
+        anything = re.compile(".*", re.DOTALL)
+        app.event(anything)(self._on_anything_else)
+        app.action(anything)(self._on_lost_button)
+        app.shortcut(anything)(self._on_anything_else)
+        app.view_submission(anything)(self._on_lost_window)
+        app.view_closed(anything)(self._on_anything_else)
 
     async def _on_message(self, event: Json) -> None:
         if event.get("subtype") in ("message_deleted", "message_changed"):
@@ -92,7 +115,7 @@ class Listeners:
         if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
             return
         conversation_id, key = message.conversation(self._slack.team), message.key(self._slack.team)
-        written = payload("message", message=asdict(message))
+        written = Asked(message=message).model_dump_json()
         stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
         if stops and await self._clerk.may(message) and await self._desk.stop_once(key, conversation_id, written):
             return
@@ -108,83 +131,106 @@ class Listeners:
         return await self._clerk.takes_part(message.conversation(self._slack.team))
 
     async def _on_removed(self, event: Json) -> None:
-        if not (files := removed_files(event)):
-            return
-        key = f"slack:removed:{event['channel']}:{event.get('event_ts') or event['ts']}"
-        await self._desk.inbox.receive(key, key, payload("removed", files=files))
+        removal = Removal.model_validate(event)
+        if files := removal.files:
+            key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
+            await self._desk.inbox.receive(key, key, Removed(files=files).model_dump_json())
 
     async def _on_file_deleted(self, event: Json) -> None:
-        key = f"slack:deleted:{event['file_id']}"
-        await self._desk.inbox.receive(key, key, payload("removed", files=[event["file_id"]]))
+        file_id = FileDeleted.model_validate(event).file_id
+        key = f"slack:deleted:{file_id}"
+        await self._desk.inbox.receive(key, key, Removed(files=[file_id]).model_dump_json())
 
     async def _on_reaction(self, event: Json) -> None:
-        thumb, item = event["reaction"].partition("::")[0], event["item"]  # behind the colons is the skin's tone
-        if thumb not in THUMBS or event.get("item_user") != self._slack.bot or "ts" not in item:
+        reaction = Reaction.model_validate(event)
+        thumb, item = reaction.reaction.partition("::")[0], reaction.item  # behind the colons is the skin's tone
+        if thumb not in THUMBS or reaction.item_user != self._slack.bot or item.ts is None:
             return
-        allowed = self._config.allows(event["user"], item["channel"], self._slack.team)
-        if self._house.store.ratings and allowed and not await self._desk.is_blocked(event["user"]):
-            rating = THUMBS[thumb] if event["type"] == "reaction_added" else 0
-            await self._house.store.rate_sent("slack", item["ts"], rating)  # not written down first: no loss
+        allowed = self._config.allows(reaction.user, item.channel, self._slack.team)
+        if self._house.store.ratings and allowed and not await self._desk.is_blocked(reaction.user):
+            rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
+            await self._house.store.rate_sent("slack", item.ts, rating)  # not written down first: no loss
 
     async def _on_session_stopped(self, event: Json) -> None:
-        thread = event.get("thread_ts")
-        user, channel = event.get("user", ""), event["channel"]
+        stopped = SessionStopped.model_validate(event)
+        user, channel = stopped.user, stopped.channel
         allowed = self._config.allows(user, channel, self._slack.team)
-        if thread and allowed and not await self._desk.is_blocked(user):
-            self._desk.stop(f"slack:{self._slack.team}:{event['channel']}:{thread}")
+        if stopped.thread_ts and allowed and not await self._desk.is_blocked(user):
+            self._desk.stop(f"slack:{self._slack.team}:{channel}:{stopped.thread_ts}")
 
     # Buttons, the shortcut and its window
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
-        place = self._place(body)
+        place = self._place(Press.model_validate(body))
         if await self._clerk.may(place):
             self._desk.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:
         """A button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
-        action = body["actions"][0]
-        value, command = json.loads(action["value"]), action["action_id"]
-        place = replace(self._place(body, value["asked"]), told=value.get("told", ""))
-        conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
-        below = body["container"]["message_ts"]
+        press = Press.model_validate(body)
+        command, below = press.action.action_id, press.message.ts
+        try:
+            value = Value.model_validate_json(press.action.value or "")
+        except ValidationError:
+            await self._on_lost_button(ack, body)
+            return
+        place = replace(self._place(press, value.asked), told=value.told)
         if await self._clerk.may(place):
-            answer = hashlib.sha256(value["key"].encode()).hexdigest()[:16]
+            answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{below}:{answer}"
-            about = value.get("about", below)
-            written = payload("button", place=asdict(place), command=command, about=about, key=value["key"])
-            await self._desk.inbox.receive(key, conversation_id, written)
+            clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
+            await self._desk.inbox.receive(key, self._conversation(place), clicked.model_dump_json())
         await ack()
 
-    def _place(self, body: Json, asked: str = "") -> Place:
-        message = body["message"]
-        channel = body["channel"]["id"]
-        team = body["user"].get("team_id") or self._slack.team
-        return Place(channel, message.get("thread_ts") or message["ts"], asked, body["user"]["id"], team)
+    async def _on_lost_button(self, ack: AsyncAck, body: Json) -> None:
+        """One of an older version, or one that carries what we never wrote; its answer cannot be told."""
+        press = Press.model_validate(body)
+        place = self._place(press, press.message.ts)
+        if await self._clerk.may(place):
+            key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
+            await self._desk.inbox.receive(key, self._conversation(place), Lost(place=place).model_dump_json())
+        await ack()
+
+    def _place(self, done: Interaction, asked: str = "") -> Place:
+        team = done.user.team_id or self._slack.team
+        return Place(done.channel.id, done.thread, asked, done.user.id, team)
+
+    def _conversation(self, place: Place) -> str:
+        return f"slack:{self._slack.team}:{place.channel}:{place.thread}"
 
     async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
-        task = asyncio.create_task(self._open_window(body))  # its trigger is good for three seconds, as is the ack
+        used = Interaction.model_validate(body)
+        task = asyncio.create_task(self._open_window(used))  # its trigger is good for three seconds, as is the ack
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await ack()
 
-    async def _open_window(self, body: Json) -> None:
-        place = self._place(body, body["message"]["ts"])
+    async def _open_window(self, used: Interaction) -> None:
+        place = self._place(used, used.message.ts)
         voice = await self._clerk.languages.voice(place.user)
         try:
             view = _window(json.dumps(asdict(place)), voice)
-            await self._slack.call(self._slack.client.views_open(trigger_id=body["trigger_id"], view=view))
+            await self._slack.call(self._slack.client.views_open(trigger_id=used.trigger_id, view=view))
         except (Later, Refused, OperatorError) as error:
             log.warning("the window for a question could not be opened: %s", error)
 
     async def _on_question(self, ack: AsyncAck, body: Json) -> None:
-        view = body["view"]
-        told = view["state"]["values"]["question"]["text"]["value"]
-        place = replace(Place(**json.loads(view["private_metadata"])), told=told)
-        conversation_id = f"slack:{self._slack.team}:{place.channel}:{place.thread}"
-        written = payload("window", place=asdict(place))
-        await self._desk.inbox.receive(f"slack:window:{view['id']}", conversation_id, written)
+        try:
+            submission = Submission.model_validate(body)
+            place = replace(_PLACE.validate_json(submission.view.private_metadata), told=submission.question)
+        except ValidationError:
+            await self._on_lost_window(ack, body)
+            return
+        key, typed = f"slack:window:{submission.view.id}", Typed(place=place)
+        await self._desk.inbox.receive(key, self._conversation(place), typed.model_dump_json())
         await ack()
+
+    async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
+        """One of an older version or of another app: the window itself says so."""
+        person = Person.model_validate(body.get("user"))
+        voice = self._clerk.languages.known(person.id)  # asking Slack might outlast the three seconds
+        await ack(response_action="update", view=_lost(voice))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledged, so that Slack does not send it again."""
@@ -207,4 +253,14 @@ def _window(private_metadata: str, voice: Voice) -> Json:
                 "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000},
             }
         ],
+    }
+
+
+def _lost(voice: Voice) -> Json:
+    sentence = voice.say("I do not remember that answer any more. Please send the picture again.")
+    return {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": voice.say("Ask about a picture")},
+        "close": {"type": "plain_text", "text": voice.say("Cancel")},
+        "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence}}],
     }

@@ -1,11 +1,9 @@
 """What happened in Slack, out of its events: who asks what where, and which files belong to it. Talks to nobody."""
 
-import json
 import re
-from dataclasses import dataclass
-from typing import Any
 
-Json = dict[str, Any]
+from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
+from bots.slack.place import Place
 
 # Slash commands do not work in threads, so these are plain words.
 _COMMANDS = {
@@ -28,36 +26,49 @@ _ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
 ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of what a person writes; a picture is one
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class _Written(Form):
+    channel: Id
+    ts: Ts
+    thread_ts: Ts | None = None
+    user: Id
+    user_team: Optional[Id] = None
+    team: Optional[Id] = None
+    text: Text | None = None
+
+
+class Message(Form):
     """A person's message. `thread` is its own `ts` at the top level: every such message begins a conversation."""
 
-    channel: str
-    ts: str
-    thread: str
-    user: str
-    team: str
+    channel: Id
+    ts: Ts
+    thread: Ts
+    user: Id
+    team: Id
     text: str  # as Slack writes it
-    files: tuple[Json, ...] = ()
+    files: tuple[SlackFile, ...] = ()
 
     @staticmethod
     def of(event: Json, team: str) -> "Message | None":
-        """None for what no person wrote: bots, joins, edits, deletions."""
+        """None for what no person wrote: bots, joins, edits, deletions. Raises `pydantic.ValidationError`."""
         if event.get("subtype") not in ASKING or event.get("bot_id") or not event.get("user"):
             return None
+        written = _Written.model_validate(event)
         return Message(
-            event["channel"],
-            event["ts"],
-            event.get("thread_ts") or event["ts"],
-            event["user"],
-            event.get("user_team") or event.get("team") or team,
-            event.get("text") or "",
-            tuple(event.get("files") or ()),
+            channel=written.channel,
+            ts=written.ts,
+            thread=written.thread_ts or written.ts,
+            user=written.user,
+            team=written.user_team or written.team or team,
+            text=written.text or "",
+            files=files_of(event),
         )
 
     @staticmethod
-    def from_json(values: Json) -> "Message":
-        return Message(**{**values, "files": tuple(values["files"])})
+    def at(place: Place) -> "Message":
+        """What was asked there and is gone: no words, no files."""
+        return Message(
+            channel=place.channel, ts=place.asked, thread=place.thread, user=place.user, team=place.team, text=""
+        )
 
     @property
     def direct(self) -> bool:
@@ -104,23 +115,10 @@ def _belongs(command: str, rest: str) -> bool:
     return command == "remove" and rest.isdecimal()
 
 
-def payload(kind: str, **values: Any) -> str:
-    """What is written down of an event."""
-    return json.dumps({"kind": kind, **values})
-
-
-def pictures(files: tuple[Json, ...]) -> list[Json]:
+def pictures(files: tuple[SlackFile, ...]) -> list[SlackFile]:
     """Those that may hold pictures; Slack Connect's say nothing about themselves yet."""
-    return [file for file in files if file.get("file_access") == "check_file_info" or _is_picture(file)]
+    return [file for file in files if file.file_access == "check_file_info" or _is_picture(file)]
 
 
-def _is_picture(file: Json) -> bool:
-    kind = str(file.get("mimetype") or "")
-    return kind.startswith("image/") or str(file.get("filetype")) in ("heic", "heif", "avif", "pdf")
-
-
-def removed_files(event: Json) -> list[str]:
-    """The ids of the files that went away with a deleted or changed message."""
-    before = {file["id"] for file in (event.get("previous_message") or {}).get("files") or ()}
-    left = (event.get("message") or {}).get("files") or ()
-    return sorted(before - {file["id"] for file in left if file.get("mode") != "tombstone"})
+def _is_picture(file: SlackFile) -> bool:
+    return (file.mimetype or "").startswith("image/") or file.filetype in ("heic", "heif", "avif", "pdf")

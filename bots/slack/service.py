@@ -3,15 +3,13 @@
 import asyncio
 import logging
 
-from slack_bolt.async_app import AsyncApp
-from starlette.routing import Router
-
 from bots.house import House
 from bots.slack import socket, web
 from bots.slack.api import WISHES, SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config
 from bots.slack.listeners import Listeners
+from bots.slack.receiver import Receiver
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -22,6 +20,9 @@ async def serve(config: Config, house: House) -> None:
         raise OperatorError(
             "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
         )
+    endpoint = None
+    if config.signing_secret and house.guests is not None:
+        endpoint = web.endpoint(house.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
@@ -30,7 +31,8 @@ async def serve(config: Config, house: House) -> None:
         clerk = Clerk(config, slack, house)
         listeners = Listeners(config, slack, clerk, house)
         await clerk.resume()
-        receiving = asyncio.create_task(_receive(config, slack, listeners.app, house.guests))
+        receiver = Receiver(listeners.app)
+        receiving = asyncio.create_task(_receive(config, slack, receiver, endpoint))
         try:
             await asyncio.wait({receiving, clerk.failure}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (clerk.failure, receiving):
@@ -44,15 +46,11 @@ async def serve(config: Config, house: House) -> None:
             clerk.failure.cancel()
 
 
-async def _receive(config: Config, slack: SlackApi, app: AsyncApp, router: Router | None) -> None:
+async def _receive(config: Config, slack: SlackApi, receiver: Receiver, endpoint: web.Endpoint | None) -> None:
     if config.app_token:
-        await socket.receive(app, slack, config.app_token.get_secret_value())
-    if router is None:
+        await socket.receive(receiver, slack, config.app_token.get_secret_value())
+    if endpoint is None:
         return
-    route = web.route(app)
-    router.routes.append(route)
-    log.info("Slack's events are taken at %s", web.PREFIX + web.PATH)
-    try:
+    with endpoint.open_for(receiver.receive):
+        log.info("Slack's events are taken at %s", web.PREFIX + web.PATH)
         await asyncio.Event().wait()
-    finally:
-        router.routes.remove(route)

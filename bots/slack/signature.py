@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from bots.slack.api import Declined, SlackApi
-from bots.slack.status import Place
+from bots.slack.place import Place
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)

@@ -6,13 +6,19 @@ and begins anew, and tells the operator what the SDK only logs.
 """
 
 import asyncio
+import json
 import logging
+from functools import partial
+from typing import Any
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bots.draft import Later
 from bots.slack.api import Declined, SlackApi
+from bots.slack.receiver import Receiver
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -22,17 +28,17 @@ DEAF_S = 3.0  # without a connection for so long, the SDK's client is replaced; 
 WATCH_S = 0.5
 
 
-async def receive(app: AsyncApp, slack: SlackApi, app_token: str) -> None:
+async def receive(receiver: Receiver, slack: SlackApi, app_token: str) -> None:
     """Until cancelled. Raises `OperatorError` when Slack does not take the token."""
     while True:
-        handler = AsyncSocketModeHandler(app, app_token, web_client=slack.bare_client, ping_interval=PING_S)
-        client = handler.client
+        client = SocketModeClient(app_token, web_client=slack.bare_client, ping_interval=PING_S)
+        client.message_listeners.append(partial(_take, receiver))
         tasks = [client.message_processor]
         try:
             client.wss_uri = await open_address(slack, app_token)
             async with asyncio.timeout(CONNECT_S):
                 await client.connect()  # type: ignore[no-untyped-call]
-            await _watch(handler)
+            await _watch(client)
             log.warning("Slack's connection is lost; opening a new one")
         except TimeoutError:
             log.warning("Slack's WebSocket cannot be reached; trying again")
@@ -58,11 +64,25 @@ async def open_address(slack: SlackApi, app_token: str) -> str:
             ) from declined
 
 
-async def _watch(handler: AsyncSocketModeHandler) -> None:
+async def _take(receiver: Receiver, client: AsyncBaseSocketModeClient, message: dict[str, Any], _: str | None) -> None:
+    """Bolt's own adapter would leave alone, unacknowledged, what carries no object."""
+    envelope = message.get("envelope_id")
+    if isinstance(envelope, str):
+        response = await receiver.receive(message.get("payload"))
+        if response.status == 200:
+            await client.send_socket_mode_response(SocketModeResponse(envelope, _payload(response)))
+
+
+def _payload(response: BoltResponse) -> dict[str, Any] | None:
+    """What an acknowledgement carries along, a window for example."""
+    return dict(json.loads(response.body)) if response.body else None
+
+
+async def _watch(client: SocketModeClient) -> None:
     """Returns when the client has had no connection for `DEAF_S`."""
     loop = asyncio.get_running_loop()
     heard = loop.time()
     while loop.time() - heard < DEAF_S:
-        if await handler.client.is_connected():
+        if await client.is_connected():
             heard = loop.time()
         await asyncio.sleep(WATCH_S)

@@ -9,30 +9,12 @@ from dataclasses import dataclass
 
 from bots.draft import Later
 from bots.slack.api import Declined, SlackApi
+from bots.slack.place import Place
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 3
 RENEW_S = 90  # seconds; Slack clears the line after two minutes
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an answer goes. `asked` is the `ts` of the message it answers; a stream is shown to one `user` first.
-
-    `told` is a question that was typed into the shortcut's window: it stands in no message.
-    """
-
-    channel: str
-    thread: str
-    asked: str
-    user: str
-    team: str
-    told: str = ""
-
-    @property
-    def direct(self) -> bool:
-        return self.channel.startswith("D")
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 
 from bots.slack.api import Declined, SlackApi, patiently
-from bots.slack.message import Json, Message, command_of, mentions
+from bots.slack.events import Json, SlackFile, files_of
+from bots.slack.message import Message, command_of, mentions
+from bots.slack.place import Place
 from bots.slack.signature import key_of
-from bots.slack.status import Place
 from bots.slack.text import plain
 from core.errors import BotError, OperatorError
 
@@ -19,7 +20,7 @@ class Threads:
     def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
 
-    async def files(self, asked: Message, *, acquainted: bool) -> tuple[list[Json], tuple[Json, ...]]:
+    async def files(self, asked: Message, *, acquainted: bool) -> tuple[list[SlackFile], tuple[SlackFile, ...]]:
         """Files from earlier in the thread, and the message's own: a mention may come without them.
 
         A direct message always comes with its files; `acquainted` says that the conversation knows those above it.
@@ -31,23 +32,23 @@ class Threads:
         except (Declined, OperatorError) as error:
             log.error("pictures earlier in a thread cannot be seen: %s", error)
             return [], asked.files
-        earlier: list[Json] = []
+        earlier: list[SlackFile] = []
         own = asked.files
         for message in messages:
             if message["ts"] == asked.ts:
-                own = own or tuple(message.get("files") or ())
+                own = own or files_of(message)
             elif message["ts"] < asked.ts and message.get("user") != self._slack.bot:
                 if self._forgets(message.get("text") or "", asked.direct):
                     earlier.clear()  # what stands above it is not taken in again
-                earlier += message.get("files") or ()
-        return [file for file in earlier if file.get("mode") != "tombstone"], own
+                earlier += files_of(message)
+        return [file for file in earlier if file.mode != "tombstone"], own
 
     def _forgets(self, text: str, direct: bool) -> bool:
         return (direct or mentions(text, self._slack.bot)) and command_of(plain(text, self._slack.bot))[0] == "forget"
 
     async def question(self, place: Place) -> Message:
         """What was asked, as it stands there now; without words when it is gone."""
-        nothing = Message(place.channel, place.asked, place.thread, place.user, place.team, "")
+        nothing = Message.at(place)
         try:
             messages = await patiently(partial(self._read, place.channel, place.thread, latest=place.asked))
         except (Declined, BotError) as error:

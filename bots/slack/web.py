@@ -1,29 +1,103 @@
-"""Events over HTTP: one route that the web adapter's server carries. Bolt checks Slack's signature."""
+"""Events over HTTP: one route that the web adapter's server carries, from the start of the service to its end.
 
-from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
-from slack_bolt.async_app import AsyncApp
+Who sends is checked before anything of it is read: Slack signs every request.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import parse_qs
+
+from slack_bolt.adapter.starlette.async_handler import to_starlette_response
+from slack_bolt.response import BoltResponse
+from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
+log = logging.getLogger(__name__)
 PREFIX = "/slack"  # where the web adapter carries our router
 PATH = "/events"
 LIMIT = 1 << 20  # bytes; Slack's own are some kilobytes, and nothing is known of the sender before it is read
+OPEN_SECONDS = 1.5  # that a request waits for somebody who receives it; Slack waits three
+AGAIN_SECONDS = 60
+Receive = Callable[[object], Awaitable[BoltResponse]]
 
 
-def route(app: AsyncApp) -> Route:
-    """For `POST`; events, buttons, shortcuts and windows all come here."""
+class Endpoint:
+    """Takes events, buttons, shortcuts and windows. While nobody receives them, Slack is asked to come again."""
 
-    async def receive(request: Request) -> Response:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LIMIT:
-                return PlainTextResponse("too large", status_code=413)
+    def __init__(self, signing_secret: str) -> None:
+        self._receive: Receive | None = None
+        self._opened = asyncio.Event()
+        self._verifier = SignatureVerifier(signing_secret)
+
+    @contextmanager
+    def open_for(self, receive: Receive) -> Iterator[None]:
+        self._receive = receive
+        self._opened.set()
         try:
-            bolt_request = to_async_bolt_request(request, bytes(body))
-        except UnicodeDecodeError:
-            return PlainTextResponse("not UTF-8", status_code=400)
-        return to_starlette_response(await app.async_dispatch(bolt_request))
+            yield
+        finally:
+            self._receive = None
+            self._opened.clear()
 
-    return Route(PATH, receive, methods=["POST"])
+    async def take(self, request: Request) -> Response:
+        body = await _read(request)
+        if body is None:
+            return _refused(413, "too large")
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return _refused(400, "not UTF-8")
+        if not self._is_signed(request, text):
+            return _refused(401, "not signed by Slack")
+        with suppress(TimeoutError):  # while the service starts
+            await asyncio.wait_for(self._opened.wait(), OPEN_SECONDS)
+        if self._receive is None:
+            later = {"Retry-After": str(AGAIN_SECONDS)}
+            return PlainTextResponse("not ready", status_code=503, headers=later)
+        return to_starlette_response(await self._receive(_parse(text)))
+
+    def _is_signed(self, request: Request, body: str) -> bool:
+        with suppress(ValueError, TypeError):  # a time that is no number, a signature that is not ASCII
+            return self._verifier.is_valid_request(body, request.headers)
+        return False
+
+
+def endpoint(router: Router, signing_secret: str) -> Endpoint:
+    """The one that the router carries; a new one at the adapter's first start."""
+    for route in router.routes:
+        known = getattr(getattr(route, "endpoint", None), "__self__", None)
+        if isinstance(known, Endpoint):
+            return known
+    made = Endpoint(signing_secret)
+    router.routes.append(Route(PATH, made.take, methods=["POST"]))
+    return made
+
+
+async def _read(request: Request) -> bytes | None:
+    """None for more than `LIMIT`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LIMIT:
+            return None
+    return bytes(body)
+
+
+def _parse(text: str) -> object:
+    """None where nothing can be read."""
+    try:
+        if not text.lstrip().startswith(("{", "[")):
+            text = parse_qs(text)["payload"][0]  # of buttons, shortcuts and windows
+        return json.loads(text)
+    except (ValueError, KeyError, RecursionError):
+        return None
+
+
+def _refused(status: int, reason: str) -> Response:
+    log.warning("a request to %s is refused: %s", PREFIX + PATH, reason)
+    return PlainTextResponse(reason, status_code=status)

@@ -50,6 +50,8 @@ class FakeSlack:
     connections: int = 0
     refuse_sockets: bool = False
     redirect_files: str | None = None
+    held: list[tuple[str, Json]] | None = None  # where deliveries are collected instead, as (kind, payload)
+    told: list[Json] = field(default_factory=list)  # what acknowledgements carried along
 
     async def start(self, port: int = 0) -> None:
         app = web.Application()
@@ -176,13 +178,20 @@ class FakeSlack:
         envelope |= {"event_id": f"Ev{uuid4().hex}", "event_time": int(time.time())}
         place = (event.get("channel"), event.get("thread_ts") or event.get("ts"))
         for _ in range(copies or self.copies):
-            self._begin(self._deliver("events_api", envelope), str(place))
+            self.sends("events_api", envelope, str(place))
 
     def _interact(self, body: Json) -> None:
         trigger = uuid4().hex
         self.workspace.triggers[trigger] = time.monotonic() + 3.0
         body = {**body, "trigger_id": trigger, "team": {"id": TEAM}, "api_app_id": APP}
-        self._begin(self._deliver("interactive", body))
+        self.sends("interactive", body)
+
+    def sends(self, kind: str, payload: Any, name: str | None = None) -> None:
+        """Whatever it is. `kind` is events_api or interactive."""
+        if self.held is not None:
+            self.held.append((kind, payload))
+            return
+        self._begin(self._deliver(kind, payload), name)
 
     def undelivered(self, channel: str, thread: str) -> bool:
         """Whether something of a thread is not acknowledged yet."""
@@ -198,7 +207,7 @@ class FakeSlack:
         while self._deliveries:
             await asyncio.wait(self._deliveries)
 
-    async def _deliver(self, kind: str, payload: Json) -> None:
+    async def _deliver(self, kind: str, payload: Any) -> None:
         """Again and again until it is acknowledged, as the retries of a patient Slack."""
         attempt = 0
         while True:
@@ -211,7 +220,7 @@ class FakeSlack:
             self.retries[kind] += 1
             await asyncio.sleep(min(self.retry_s * 2 ** min(attempt, 10), RETRY_LIMIT_S))
 
-    async def _send(self, kind: str, payload: Json, attempt: int) -> bool:
+    async def _send(self, kind: str, payload: Any, attempt: int) -> bool:
         sockets = [socket for socket in self._sockets if _is_alive(socket)]
         if not sockets:
             return False
@@ -229,7 +238,7 @@ class FakeSlack:
             del self._waiting[envelope]
         return True
 
-    async def _post(self, kind: str, payload: Json, attempt: int, secret: str = SECRET) -> bool:
+    async def _post(self, kind: str, payload: Any, attempt: int, secret: str = SECRET) -> bool:
         assert self.http_url
         body = json.dumps(payload)
         headers = {"Content-Type": "application/json"}
@@ -244,6 +253,8 @@ class FakeSlack:
             async with self._session.post(
                 self.http_url, data=body.encode(), headers=headers, timeout=timeout
             ) as answer:
+                if answer.content_type == "application/json" and (words := await answer.text()):
+                    self.told.append(json.loads(words))
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
@@ -341,7 +352,10 @@ class FakeSlack:
         try:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    waiting = self._waiting.get(json.loads(message.data).get("envelope_id", ""))
+                    answer = json.loads(message.data)
+                    if answer.get("payload"):
+                        self.told.append(answer["payload"])
+                    waiting = self._waiting.get(answer.get("envelope_id", ""))
                     if waiting and not waiting.done():
                         waiting.set_result(time.monotonic())
         finally:

@@ -3,7 +3,7 @@
 import pytest
 
 from bots.slack.buttons import MOST, below
-from bots.slack.status import Place
+from bots.slack.place import Place
 from core.errors import Busy
 from core.voice import Voice
 from tests.bots.slack.conftest import Scene, png

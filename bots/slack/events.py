@@ -1,0 +1,200 @@
+"""What Slack sends, checked field by field: what these models accept is whole. Talks to nobody.
+
+A field that nothing depends on (a file's name, a person's team) is left out when it is not what it should be. Any other
+raises `pydantic.ValidationError`; log it by `fields`, as its own text holds people's words.
+"""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from core.conversation import storable
+
+Json = dict[str, Any]
+MOST_OF_A_NAME = 80  # characters
+MOST_FILES = 100  # of a message; Slack's own windows take ten
+
+Text = Annotated[str, BeforeValidator(lambda text: storable(text) if isinstance(text, str) else text)]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,64}$")]
+Ts = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}\.[0-9]{1,10}$")]
+
+
+def _or_none(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return check(value)
+    except ValidationError:
+        return None
+
+
+Kind = TypeVar("Kind")
+Optional = Annotated[Kind | None, WrapValidator(_or_none)]  # what is wrong counts as missing
+
+
+class Form(BaseModel, extra="ignore", frozen=True):
+    pass
+
+
+class SlackFile(Form):
+    """A file as messages carry it. One of Slack Connect says nothing but its id; a deleted one, that it was deleted."""
+
+    id: Optional[Id] = None
+    name: Optional[Text] = None
+    title: Optional[Text] = None
+    mimetype: Optional[str] = None
+    filetype: Optional[str] = None
+    size: Optional[int] = None
+    mode: Optional[str] = None
+    file_access: Optional[str] = None
+    is_external: Optional[bool] = None
+    url_private: Optional[str] = None
+    url_private_download: Optional[str] = None
+
+    @property
+    def shown(self) -> str:
+        """What people call it."""
+        return " ".join((self.name or self.title or self.id or "").split())[:MOST_OF_A_NAME]
+
+
+def fields(error: ValidationError) -> str:
+    """Which fields are wrong, without what stands in them."""
+    return ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}))
+
+
+def files_of(message: Json) -> tuple[SlackFile, ...]:
+    """The files that a message carries."""
+    files = message.get("files")
+    listed = files[:MOST_FILES] if isinstance(files, list) else []
+    return tuple(SlackFile.model_validate(file) for file in listed if isinstance(file, dict))
+
+
+class Removal(Form):
+    """A message was deleted or changed; with it, files may have gone away."""
+
+    channel: Id
+    ts: Ts
+    event_ts: Ts | None = None
+    message: Optional[Json] = None
+    previous_message: Optional[Json] = None
+
+    @property
+    def files(self) -> list[str]:
+        """The ids of the files that went away."""
+        before = {file.id for file in files_of(self.previous_message or {})}
+        left = {file.id for file in files_of(self.message or {}) if file.mode != "tombstone"}
+        return sorted(file_id for file_id in before - left if file_id)
+
+
+class FileDeleted(Form):
+    file_id: Id
+
+
+class _Item(Form):
+    channel: Id
+    ts: Ts | None = None  # a file or a comment has none
+
+
+class Reaction(Form):
+    type: str
+    user: Id
+    reaction: str
+    item: _Item
+    item_user: Optional[Id] = None
+
+
+class SessionStopped(Form):
+    channel: Id
+    thread_ts: Ts | None = None
+    user: Id
+
+
+# What people do with buttons, shortcuts and windows
+
+
+class _Named(Form):
+    id: Id
+
+
+class Person(_Named):
+    team_id: Optional[Id] = None
+
+
+class _Below(Form):
+    """The message that a button stands below, or a shortcut was used on."""
+
+    ts: Ts
+    thread_ts: Ts | None = None
+
+
+class Interaction(Form):
+    """Somebody did something with a message."""
+
+    user: Person
+    channel: _Named
+    message: _Below
+    trigger_id: str = ""
+
+    @property
+    def thread(self) -> str:
+        return self.message.thread_ts or self.message.ts
+
+
+class _Action(Form):
+    action_id: str
+    value: str | None = None
+
+
+class Press(Interaction):
+    actions: list[_Action] = Field(min_length=1)
+
+    @property
+    def action(self) -> _Action:
+        return self.actions[0]
+
+
+class Value(Form):
+    """What a button of ours carries, as `bots.slack.buttons` writes it."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^slack:", max_length=255)]
+    asked: Ts
+    about: Ts | None = None
+    told: Text = ""
+
+
+class _Input(Form):
+    value: Text
+
+
+class _Question(Form):
+    text: _Input
+
+
+class _Values(Form):
+    question: _Question
+
+
+class _State(Form):
+    values: _Values
+
+
+class _View(Form):
+    id: Id
+    private_metadata: str
+    state: _State
+
+
+class Submission(Form):
+    """A question that was typed into the shortcut's window."""
+
+    view: _View
+
+    @property
+    def question(self) -> str:
+        return self.view.state.values.question.text.value
