@@ -26,6 +26,7 @@ from core.quota import Quota
 
 if TYPE_CHECKING:
     from core.engine.engine import Engine
+    from storage.store import Store
 
 log = logging.getLogger(__name__)
 NO_ENGINE = "The model needs packages that are not installed: {how}"
@@ -73,54 +74,54 @@ def _has_engine() -> bool:
 async def open_house(
     settings: Settings, start: "Callable[[Settings], Awaitable[Engine | MissingEngine]]" = start_engine
 ) -> AsyncIterator[House]:
-    """The store opened and the model loaded; both are closed at the end."""
-    from storage.store import Store
+    """The store opened, for this process alone, and the model loaded; both are closed at the end."""
+    from storage.lock import hold
 
-    store = await Store.open(settings["storage"])  # before torch is imported: what cannot work is told at once
-    try:
-        from starlette.routing import Router
+    with hold(settings["storage"].url):
+        async with _open_store(settings) as store:  # before torch is imported: what cannot work is told at once
+            from starlette.routing import Router
 
-        engine = await start(settings)
-        try:
-            store.computed = engine
-            assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
-            guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
-            yield House(assistant, store, settings["core.images"], engine.figures, guests)
-        finally:
-            await engine.close()
-    finally:
-        await store.close()
+            engine = await start(settings)
+            try:
+                store.computed = engine
+                assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
+                guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
+                yield House(assistant, store, settings["core.images"], engine.figures, guests)
+            finally:
+                await engine.close()
 
 
 async def rated_turns(settings: Settings) -> list[Turn]:
     """Every rated turn, oldest first. Raises `OperatorError` where ratings are not switched on."""
-    from storage.store import Store
-
     if not settings["storage"].ratings:
         raise OperatorError("Ratings are switched off: set ratings = true in [storage], and people can rate answers.")
-    store = await Store.open(settings["storage"])
-    try:
+    async with _open_store(settings) as store:
         return await store.rated()
-    finally:
-        await store.close()
 
 
 async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
     """Forget what is old, by the clock as it is, when the operator said `yes`; returns what was or would be done."""
+    async with _open_store(settings) as store:
+        conversations, questions = await store.expirable()
+        if yes:
+            return f"{await store.expire_now(unanswered)} conversations expired."
+        doubt = store.doubt
+    days, kept = settings["storage"].expire_days, "" if unanswered else "; they are kept"
+    return (
+        f"{doubt} Older than {days:g} days by the clock of this machine: {conversations} conversations would be "
+        f"removed with --yes, and {questions} questions were never answered{kept}."
+    ).strip()
+
+
+@asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator["Store"]:
     from storage.store import Store
 
     store = await Store.open(settings["storage"])
     try:
-        conversations, questions = await store.expirable()
-        if yes:
-            return f"{await store.expire_now(unanswered)} conversations expired."
+        yield store
     finally:
         await store.close()
-    days, kept = settings["storage"].expire_days, "" if unanswered else "; they are kept"
-    return (
-        f"{store.doubt} Older than {days:g} days by the clock of this machine: {conversations} conversations would be "
-        f"removed with --yes, and {questions} questions were never answered{kept}."
-    ).strip()
 
 
 async def _run_adapters(settings: Settings, house: House) -> None:

@@ -107,7 +107,7 @@ class Inbox:
     async def resume(self) -> int:
         """Take up what the last run did not finish; call before anything new is received."""
         messages = await self.mailbox.unfinished(self._adapter)
-        clearing = [await self._is_clearing(message.payload) for message in messages]
+        clearing = [await self._resumes_clearing(message) for message in messages]
         for message, clears in zip(messages, clearing, strict=True):
             self._enqueue(message, clears)
         return len(messages)
@@ -138,6 +138,16 @@ class Inbox:
 
     async def _is_clearing(self, payload: str) -> bool:
         return self._clears is not None and await self._clears(payload)
+
+    async def _resumes_clearing(self, message: Message) -> bool:
+        """One message that cannot be understood, as the file is damaged, must not keep the others waiting."""
+        try:
+            return await self._is_clearing(message.payload)
+        except StoreDown:
+            raise
+        except Exception as error:
+            log.error("message %s cannot be read: %r", message.key, error)
+            return False
 
     def _enqueue(self, message: Message, clears: bool) -> None:
         before = self._lanes.get(message.conversation_id)

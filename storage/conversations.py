@@ -14,6 +14,7 @@ from storage.tables import conversations, deliveries, messages, turn_pictures, t
 
 TITLE_LENGTH = 80  # characters
 _FIGURES = {field.name for field in fields(Figures)}
+_ENDINGS = {ending.value for ending in Ending}
 
 
 async def load(
@@ -196,7 +197,7 @@ async def summaries(connection: AsyncConnection, prefix: str, limit: int) -> lis
     newest = conversations.c.updated.desc()
     query = select(conversations).where(conversations.c.id.startswith(prefix, autoescape=True))
     rows = (await connection.execute(query.order_by(newest, conversations.c.id).limit(limit))).all()
-    return [Summary(row.id, row.title, datetime.fromtimestamp(row.updated, UTC)) for row in rows]
+    return [Summary(row.id, row.title, _date(row.updated)) for row in rows]
 
 
 async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
@@ -248,11 +249,21 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     return _turn(row, (await pictures.of_turns(connection, [row.id])).get(row.id, ()))
 
 
+def _date(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError, TypeError):  # the file is damaged
+        return datetime.fromtimestamp(0, UTC)
+
+
 def _older(moment: float) -> ColumnElement[bool]:
     asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
     return and_(conversations.c.updated < moment, conversations.c.id.not_in(asking))
 
 
 def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:
-    figures = Figures(**{name: value for name, value in row.figures.items() if name in _FIGURES})
-    return Turn(row.text, shown, Answer(row.answer, Ending(row.ending), figures), row.rating or 0)
+    known: dict[str, Any] = row.figures if isinstance(row.figures, dict) else {}
+    kept = {name: known[name] for name in _FIGURES & known.keys() if isinstance(known[name], int | float)}
+    figures = Figures(**kept)
+    ending = Ending(row.ending) if row.ending in _ENDINGS else Ending.FAILED  # the file is damaged
+    return Turn(row.text, shown, Answer(row.answer, ending, figures), row.rating or 0)

@@ -1,27 +1,41 @@
 """One SQLAlchemy engine and its two kinds of transaction. Knows no table; the database's own errors end here."""
 
 import asyncio
+import json
 import logging
 import random
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, event, false, select
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import OperatorError, StoreDown
+from storage.address import file_of, not_an_address, parse
 from storage.line import Haste, Line
 from storage.migrations import upgrade
 from storage.notes import Notes
 from storage.running import Running
+from storage.tables import metadata
+from storage.watch import Watch
 
 log = logging.getLogger(__name__)
 POOL = {"pool_size": 16, "max_overflow": 16}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
+EXAMINE_SECONDS = 5.0  # that a start looks at the file at most
+STEPS = 10_000  # of SQLite's machine between two looks at the clock
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
 PAGES = 500  # of 4 KiB, given back to the disk at a time
 LOG_ATTEMPTS = 20  # at finding a moment without readers
@@ -33,8 +47,9 @@ Result = TypeVar("Result")
 
 
 class Database:
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, watch: Watch | None = None) -> None:
         self._engine = engine
+        self._watch = watch
         self._running = Running()
         self._notes = Notes(lambda work: self._write(Haste.URGENT, work))
         self._line: Line | None
@@ -48,11 +63,18 @@ class Database:
     @staticmethod
     async def open(url: str) -> "Database":
         """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made."""
-        engine, running = _engine(url), Running()
+        file, engine, running = file_of(url), _engine(url), Running()
         try:
             await running.complete(_bring_up_to_date(engine))
         except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
+            if type(error) is DatabaseError:
+                raise OperatorError(
+                    "The database {file} is damaged: {reason}. Put a copy in its place that was kept, or see what "
+                    "`sqlite3 {file} .recover` can save. Where there is no file, a new one is made.",
+                    file=str(file),
+                    reason=_reason(error),
+                ) from error
             raise OperatorError(
                 "The database {url} cannot be opened: {reason}. Check the setting url in [storage], the folder's "
                 "permissions and the free disk space.",
@@ -63,7 +85,7 @@ class Database:
             await running.wait()
             await engine.dispose()
             raise
-        return Database(engine)
+        return Database(engine, Watch(file) if file else None)
 
     async def close(self) -> None:
         await self._notes.close()
@@ -94,6 +116,7 @@ class Database:
         return result
 
     async def _read(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        self._check_files()
         try:
             async with self._reader.begin() as connection:
                 return await work(connection)
@@ -103,8 +126,11 @@ class Database:
     async def _write(self, haste: Haste, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         for attempt in range(ATTEMPTS):
             try:
+                self._check_files()
                 async with self._turn(haste), self._engine.begin() as connection:
-                    return await work(connection)
+                    result = await work(connection)
+                self._check_files()  # before anybody is told that it is kept
+                return result
             except UNAVAILABLE as error:
                 if attempt == ATTEMPTS - 1 or not _collided(error):
                     raise _unavailable(error) from error
@@ -149,24 +175,22 @@ class Database:
                 return
             await asyncio.sleep(0.05)
 
+    def _check_files(self) -> None:
+        """Raises `StoreDown`."""
+        if self._watch is not None and (trouble := self._watch.trouble()):
+            raise _down(trouble)
+
     def _turn(self, haste: Haste) -> AbstractAsyncContextManager[None]:
         return self._line.turn(haste) if self._line else nullcontext()
 
 
 def _engine(url: str) -> AsyncEngine:
+    parsed = parse(url)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_async_engine(parsed, **(POOL if parsed.get_backend_name() == "sqlite" else {}))
+        pool = POOL if parsed.get_backend_name() == "sqlite" else {}
+        engine = create_async_engine(parsed, json_deserializer=_lenient, **pool)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise OperatorError(
-            "The setting url in [storage] is not a database address that works here: {reason}. "
-            "An example: sqlite+aiosqlite:///data/answers.db",
-            reason=_reason(error),
-        ) from error
-    except OSError as error:
-        raise OperatorError("The database's folder cannot be made: {reason}.", reason=_reason(error)) from error
+        raise not_an_address(error) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -175,10 +199,40 @@ def _engine(url: str) -> AsyncEngine:
 
 async def _bring_up_to_date(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            await _examine(connection)
         await connection.run_sync(upgrade)
+        for table in metadata.sorted_tables:
+            await connection.execute(select(table).where(false()))  # it is there, with all its columns
+
+
+async def _examine(connection: AsyncConnection) -> None:
+    """Raises `DatabaseError` for a damaged file; one that is too large to be read through in time is believed."""
+    end = time.monotonic() + EXAMINE_SECONDS
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    await raw.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    try:
+        found = (await connection.exec_driver_sql("PRAGMA quick_check(1)")).scalar()
+    except OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+        found = "ok"
+    finally:
+        await raw.set_progress_handler(None, 0)
+    if found != "ok":
+        raise DatabaseError(None, None, sqlite3.DatabaseError(f"the file is damaged ({found})"))
+
+
+def _lenient(text: str) -> Any:
+    """A damaged value must not hide the row."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.driver_connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.isolation_level = None  # Python's driver would begin transactions late, and never for a read
     cursor = connection.cursor()
     for pragma in (
@@ -206,7 +260,11 @@ def _collided(error: BaseException) -> bool:
 
 
 def _unavailable(error: BaseException) -> StoreDown:
-    log.error("the database does not work: %s", _reason(error))
+    return _down(_reason(error))
+
+
+def _down(reason: str) -> StoreDown:
+    log.error("the database does not work: %s", reason)
     return StoreDown("My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0)
 
 

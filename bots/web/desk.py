@@ -8,7 +8,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from bots.extras import CLOSER, MOST_TOKENS
@@ -52,7 +52,8 @@ class Desk:
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished("web"):
-            self._broadcasts[message.key] = _broadcast(message.conversation_id, Asked.read(message.payload))
+            with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
+                self._broadcasts[message.key] = _broadcast(message.conversation_id, Asked.read(message.payload))
         await self._inbox.resume()
 
     async def close(self) -> None:

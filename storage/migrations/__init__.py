@@ -19,6 +19,11 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, revision)
+    except (AssertionError, LookupError) as error:  # what Alembic makes of a version that is none
+        raise OperatorError(
+            "The database is damaged: its table alembic_version cannot be understood. Put a copy in its place that was "
+            "kept, or give the service another database in [storage].",
+        ) from error
     except CommandError as error:
         raise OperatorError(
             "The database was made by a newer version of this program ({reason}). Update the program, or give it "

@@ -1,7 +1,9 @@
 """What the service does when a part of it, or nothing of it, can work."""
 
 import logging
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from core.assistant import Assistant
 from core.conversation import Question
 from core.errors import OperatorError
 from core.images import make_image
+from storage.lock import hold
 from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots import clumsy
@@ -55,6 +58,38 @@ def test_when_nothing_can_work_run_says_why_in_one_sentence_and_fails(tmp_path: 
     *log, said = done.stderr.splitlines()
     assert sentence in said
     assert all("INFO" in line for line in log)
+
+
+def run(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """A command of the service, with a database in the folder."""
+    config = folder / "config.toml"
+    config.write_text(
+        f'[bots.web]\nport = 0\n[core.engine]\nmodel = "demo"\ncache = "{folder}/cache"\n'
+        f'[storage]\nratings = true\nurl = "sqlite+aiosqlite:///{folder}/answers.db"\n',
+        "utf-8",
+    )
+    command = [sys.executable, "-m", "bots", *words, "--config", str(config)]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+
+
+def test_a_second_service_on_the_same_database_ends_with_the_name_of_the_first(tmp_path: Path) -> None:
+    with hold(f"sqlite+aiosqlite:///{tmp_path}/answers.db"):
+        second = run(tmp_path, "run")
+        assert second.returncode == 2
+        assert f"process {os.getpid()} on {socket.gethostname()}" in second.stderr.splitlines()[-1]
+        for words in (["export-feedback"], ["expire"]):
+            assert run(tmp_path, *words).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["run"], ["export-feedback"], ["expire"], ["doctor"]])
+def test_a_damaged_database_is_a_sentence_and_no_traceback(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "answers.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 1000)
+    done = run(tmp_path, *words)
+    assert done.returncode in (1, 2)
+    assert "damaged" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_ctrl_c_while_the_model_is_loaded_is_no_crash(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -256,3 +257,16 @@ async def test_a_second_message_that_clears_waits_for_what_the_first_one_ended()
         await inbox.receive(key, "c", "forget")
     await until_idle(inbox, "c")
     assert most == 1
+
+
+async def test_a_message_that_cannot_be_read_any_more_does_not_keep_the_others_waiting() -> None:
+    async def clears(payload: str) -> bool:
+        return bool(json.loads(payload) == "forget")
+
+    desk, mailbox = Desk(), MemoryMailbox()
+    for key, payload in (("k1", "{dam"), ("k2", "2")):
+        await mailbox.put("telegram", key, key, payload)
+    inbox = Inbox(mailbox, "telegram", desk.work, clears=clears)
+    assert await inbox.resume() == 2
+    await until_idle(inbox, "k1", "k2")
+    assert ["2"] in desk.done

@@ -46,7 +46,8 @@ async def test_an_answer_with_a_key_goes_on_when_its_reader_goes_away(tmp_path: 
     engine = ScriptedEngine(pause=0.03)
     async with service(tmp_path, engine) as web:
         await read_some(web, key=KEY)
-        await until(lambda: not engine.running)
+        assert (await web.ask("What?", "red", key=KEY)).status_code == 200  # it is saved by now
+        assert len(engine.asked) == 1
         [listed] = (await web.client.get("/api/v1/conversations")).json()["conversations"]
         stored = (await web.client.get(f"/api/v1/conversations/{listed['id']}")).json()
         assert stored["turns"][0]["answer"]["text"] == "Answer to 'What?' about [1] after 0 turns."
