@@ -27,8 +27,11 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
     paths, query = _sort(words)
     if not paths:
         raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
-    console, voice = Console(stderr=True), Voice("en")
-    documents = [await _open(path, paths, query, settings["core.images"]) for path in paths]
+    console, voice = Console(stderr=True, markup=False), _voice(query)
+    try:
+        documents = [await _open(path, paths, query, settings["core.images"]) for path in paths]
+    except BadImage as error:
+        raise type(error)(voice.explain(error)) from error
     for note in filter(None, (document.note(voice) for document in documents)):
         console.print(note, style="dim")
     images = tuple(image for document in documents for image in document.images)
@@ -52,9 +55,10 @@ async def _talk(assistant: Assistant, console: Console, question: Question, chat
                 await _answer(assistant, console, question, str(number))
                 question = Question("")
             except BotError as error:  # its pictures stay for the next question
+                sentence = _voice(question.text).explain(error)
                 if not chat:
-                    raise
-                console.print(Voice("en").explain(error))
+                    raise BotError(sentence) from error
+                console.print(sentence)
         if not chat:
             return
         try:
@@ -68,7 +72,7 @@ def _typed(console: Console) -> str:
     """Ends at the first Ctrl-C: asyncio's own handler only cancels a task, and a prompt waits on."""
     asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return console.input("[bold]? [/bold]").strip()
+        return console.input("? ").strip()
     finally:
         signal.signal(signal.SIGINT, asyncios)
 
@@ -76,13 +80,13 @@ def _typed(console: Console) -> str:
 async def _answer(assistant: Assistant, console: Console, question: Question, key: str) -> None:
     status = console.status("…")
     status.start()
-    voice = Voice("en")
+    voice = _voice(question.text)
     try:
         async with aclosing(assistant.ask(ID, question, key)) as events:
             async for event in events:
                 match event:
                     case Waiting():
-                        status.update("Waiting …")
+                        status.update(voice.say("One moment …"))
                     case Looking(picture, of):
                         status.update(voice.say("Looking at picture {picture} of {of} …", picture=picture, of=of))
                     case Piece(text):
@@ -95,6 +99,10 @@ async def _answer(assistant: Assistant, console: Console, question: Question, ke
                         console.print(_timing(figures, ending), style="dim")
     finally:
         status.stop()
+
+
+def _voice(question: str) -> Voice:
+    return Voice("en").for_question(question)
 
 
 def _timing(figures: Figures, ending: Ending) -> str:
@@ -123,7 +131,7 @@ async def _open(path: Path, paths: list[Path], query: str, images: ImagesConfig)
     except BadImage as error:
         if len(paths) == 1 or str(path) in str(error):
             raise
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {_voice(query).explain(error)}") from error
 
 
 def _read(path: Path) -> bytes:

@@ -4,6 +4,7 @@ A sentence's id is its English text; `core/locale/<language>.po` holds a languag
 one more file. Catalogues are read as text through Babel, so there is nothing to compile.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,39 @@ from core.errors import BotError
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 
+_QUOTE = re.compile(r"^>.*$", re.MULTILINE)  # somebody else's words
+_HAN = re.compile("[\u3400-\u9fff]")
+_OTHER_EAST_ASIAN = re.compile("[\u3041-\u30ff\uac00-\ud7af]")  # kana and hangul, which stand beside Han too
+_ENGLISH = frozenset(
+    "the what what's whats this that these how many much who which where when why does do did can could please and of "
+    "is are read text extract describe explain translate compare show find tell give write list count picture pictures "
+    "image images all it its there here with from for you your my not have has say says".split()
+)
+
+
+def language_of(text: str) -> str | None:
+    """Return the language that a person's words are in, `zh` or `en`; None where that is not clear."""
+    text = _QUOTE.sub("", text)
+    words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", text.lower())
+    latin = [word for word in words if word.isascii()]
+    english, han = sum(word in _ENGLISH for word in latin), len(_HAN.findall(text))
+    if _OTHER_EAST_ASIAN.search(text):
+        return None
+    if han:
+        mixed = english > 1 and han < 2 * len(latin)
+        return ("en" if han < len(latin) else None) if mixed else "zh"
+    return "en" if english and len(latin) == len(words) and 4 * english >= len(latin) else None
+
 
 class Voice:
     """Says sentences in the language of a code such as `zh-hans`, `zh_CN` or `en`; unknown languages get English."""
 
     def __init__(self, code: str | None) -> None:
         self.language = (code or "en").replace("_", "-").split("-")[0].lower()
+
+    def for_question(self, text: str) -> "Voice":
+        """Return a voice in the language of somebody's question, where that is clear; else this one."""
+        return Voice(language_of(text) or self.language)
 
     def say(self, sentence: str, **values: Any) -> str:
         text = _catalogue(self.language).get(sentence, sentence)

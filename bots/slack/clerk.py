@@ -139,7 +139,8 @@ class Clerk:
 
     async def _answer(self, task: _Task) -> None:
         message, place = task.message, task.place
-        voice = await self.languages.voice(place.user)
+        asked = place.told or plain(task.asked.text, self._slack.bot)
+        voice = (await self.languages.voice(place.user)).for_question(asked)
         request = Request(
             message.conversation_id,
             message.key,

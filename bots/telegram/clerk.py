@@ -123,7 +123,7 @@ class Clerk:
         await self._house.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
     async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Asker) -> None:
-        voice = Voice(asker.language)
+        voice = Voice(asker.language).for_question(inquiry.text)
         if inquiry.of_retry and not await self._house.store.turn_of_sent(
             "telegram", inquiry.about or "", message.conversation_id
         ):

@@ -71,7 +71,8 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button of one of the bot's messages that somebody pressed; `text` is what that message says."""
+    """A button of one of the bot's messages that somebody pressed; `text` is what that message says, `question` what
+    it replies to."""
 
     query_id: Name
     asker: Asker
@@ -80,6 +81,7 @@ class Press:
     message_id: Id
     data: Annotated[str, Field(strict=True)]
     text: Annotated[str, Field(strict=True)]
+    question: Annotated[str, Field(strict=True)]
 
     @property
     def is_order(self) -> bool:
@@ -167,8 +169,10 @@ def press_of(query: CallbackQuery) -> Press | None:
     if not isinstance(message, Message):
         return None
     asker, conversation_id = asker_of(query.from_user), conversation_of(message)
-    text = storable(message.text or "")
-    return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, query.data or "", text)
+    text, asked = storable(message.text or ""), message.reply_to_message
+    question = storable(asked.text or asked.caption or "") if asked else ""
+    data = query.data or ""
+    return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, data, text, question)
 
 
 def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:

@@ -28,7 +28,7 @@ from bots.telegram.inquiry import (
 from bots.telegram.polling import id_of
 from core.errors import BotError
 from core.trace import without_words
-from core.voice import Voice
+from core.voice import LANGUAGES, Voice
 
 log = logging.getLogger(__name__)
 LARGEST_UPDATE = 1 << 20  # characters
@@ -119,7 +119,7 @@ class Reception:
         return partial(self._receive_button, press, payload)
 
     async def _receive_button(self, press: Press, payload: str) -> None:
-        voice = Voice(press.asker.language)
+        voice = Voice(press.asker.language).for_question(press.question)
         if not self._clerk.allows(press.asker, press.chat_id):
             await self._acknowledge(press.query_id, voice.explain(self._clerk.stranger(press.asker, press.chat_id)))
         elif await self._desk.is_blocked(str(press.asker.id)):
@@ -128,7 +128,9 @@ class Reception:
             await self._acknowledge(press.query_id, voice.say("Stopping …"))
         elif press.data == STOP:
             await self._acknowledge(press.query_id, voice.say("This is finished already."))
-            if press.text == voice.say("One moment …"):  # posted, but killed before it was written down
+            if press.text in {
+                Voice(code).say("One moment …") for code in LANGUAGES
+            }:  # posted, but killed before it was written down
                 self._clerk.later(self._bot.delete_message(press.chat_id, press.message_id))
         elif press.is_order:
             # One press of one button counts, however often it is pressed.

@@ -12,7 +12,7 @@ from bots.web.address import address_of
 from bots.web.asked import Asked
 from bots.web.desk import Desk, Writing
 from bots.web.listener import answer_of
-from bots.web.problem import voice_of
+from bots.web.problem import voice_for, voice_of
 from bots.web.schema import (
     ADD_FORM,
     ANSWERED,
@@ -51,7 +51,7 @@ async def _known(conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], d
 
 def viewer_of(request: Request) -> Viewer:
     state = request.app.state
-    return Viewer(voice_of(request.headers), state.config.receipt, state.images.image_tokens)
+    return Viewer(voice_for(request), state.config.receipt, state.images.image_tokens)
 
 
 def person_of(request: Request) -> str:
@@ -178,6 +178,7 @@ async def retry(
     """The new answer is drawn differently and takes the old one's place."""
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+    request.state.question = known.turns[-1].text
     writing = await desk.take(known.id, Asked(person_of(request), again=True), key)
     return await answer_response(request, writing, questions_of(known), stream, html)
 

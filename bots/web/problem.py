@@ -68,13 +68,18 @@ def voice_of(headers: Headers) -> Voice:
     return Voice(next((code for _, _, code in sorted(wishes) if code in LANGUAGES), "en"))
 
 
-def problem(headers: Headers, status: int, error: BotError) -> Response:
-    return JSONResponse({"detail": voice_of(headers).explain(error)}, status)
+def voice_for(request: Request) -> Voice:
+    """The language of the question that is answered, where that is clear; else as `voice_of`."""
+    return voice_of(request.headers).for_question(getattr(request.state, "question", ""))
+
+
+def problem(headers: Headers, status: int, error: BotError, voice: Voice | None = None) -> Response:
+    return JSONResponse({"detail": (voice or voice_of(headers)).explain(error)}, status)
 
 
 async def on_bot_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BotError)
-    response = problem(request.headers, status_of(error), error)
+    response = problem(request.headers, status_of(error), error, voice_for(request))
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
@@ -109,4 +114,5 @@ async def on_hung_up(request: Request, error: Exception) -> Response:
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Anything else is our mistake; uvicorn logs the traceback."""
-    return problem(request.headers, 500, BotError("Something went wrong on my side. Please try again."))
+    sentence = BotError("Something went wrong on my side. Please try again.")
+    return problem(request.headers, 500, sentence, voice_for(request))

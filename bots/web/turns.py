@@ -82,6 +82,7 @@ async def small_print(
     key: Key = None,
 ) -> Response:
     """The same question about the same pictures, less shrunk; the first answer stays."""
+    request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
     asked = Asked(person_of(request), turn.text, numbers, closer=True)
     questions = questions_of(known)[: known.turns.index(turn) + 1]

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from bots.web.config import Config
-from bots.web.problem import voice_of
+from bots.web.problem import voice_for
 from core.conversation import Image
 from core.documents import Document, open_document
 from core.errors import BadImage, BadQuestion, TooLarge
@@ -39,7 +39,8 @@ async def read_upload(request: Request, config: Config, images: ImagesConfig) ->
     try:
         # One file more than allowed is let through, so that the refusal can be ours.
         async with request.form(max_files=config.pictures + 1, max_fields=20) as form:
-            return await _read(form, config, images, voice_of(request.headers))
+            request.state.question = _text(form, "query").strip()
+            return await _read(form, config, images, voice_for(request))
     except HTTPException as error:
         raise _too_many(config) if "Too many files" in str(error.detail) else _unreadable() from None
 

@@ -50,11 +50,12 @@ class Viewer:
 
     def turn(self, known: Conversation, number: int) -> TurnView:
         turn = known.turns[number - 1]
+        viewer = replace(self, voice=self.voice.for_question(turn.text))
         return TurnView(
             number=number,
             text=turn.text,
             pictures=[picture_view(known.id, picture) for picture in turn.pictures],
-            answer=self._answer(known.until(number), turn, turn.answer) if turn.answer else None,
+            answer=viewer._answer(known.until(number), turn, turn.answer) if turn.answer else None,
         )
 
     def analysis(self, conversation_id: str, answer: Answer, notes: list[str]) -> Analysis:

@@ -2,8 +2,10 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from core.errors import BadImage, BotError
-from core.voice import FOLDER, Voice, _catalogue
+from core.voice import FOLDER, Voice, _catalogue, language_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,3 +70,29 @@ def test_an_error_explains_itself_in_the_askers_language() -> None:
     error = BadImage("There is no picture {number} in this conversation.", number=3)
     assert Voice("zh").explain(error) == "这个对话里没有图片 3。"
     assert str(error) == "There is no picture 3 in this conversation."
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("总金额是多少？", "zh"),
+        ("这张 invoice 的 total 是多少", "zh"),
+        ("What is the total?", "en"),
+        ("Extract all text", "en"),
+        ("What does 合计金额 mean in this picture?", "en"),
+        ("2", None),
+        ("", None),
+        ("OCR", None),
+        ("Total?", None),
+        ("Was kostet das?", None),
+        ("Quel est le total ?", None),
+        ("Сколько это стоит?", None),
+        ("合計はいくらですか", None),
+        ("합계는 얼마입니까", None),
+        ("> 总金额是多少\n\nWhat does that mean?", "en"),
+        ("> What is the total?\n\n再看一遍", "zh"),
+    ],
+)
+def test_the_language_of_a_question_is_told_where_it_is_clear(text: str, language: str | None) -> None:
+    assert language_of(text) == language
+    assert Voice("ru").for_question(text).language == (language or "ru")

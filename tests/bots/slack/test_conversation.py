@@ -214,7 +214,7 @@ async def test_a_refused_question_of_the_shortcut_is_tried_again_as_it_was_typed
         scene.slack.opens_shortcut(scene.slack.workspace.find("C0GENERAL", posted))
         scene.engine.script = lambda _: Busy("Too many questions are waiting already. Please ask again in a minute.")
         scene.slack.submits(await scene.window(), "这是什么?")
-        assert "Please ask again" in await scene.answer(posted)
+        assert "请一分钟后再问" in await scene.answer(posted)
         scene.engine.script = describe
         scene.slack.presses(*await scene.button(posted, "retry"))
         await scene.slack.settled()

@@ -198,3 +198,27 @@ async def test_print_is_shown_as_it_is(tmp_path: Path) -> None:
     lines = "<br>\n".join(said.split("\n"))
     assert events_of(asked)[-1][1]["html"] == f"<p>{lines}</p>\n"
     assert [turn["answer"]["html"][:5] for turn in read["turns"]] == ["<pre>", "<p>Ba"]
+
+
+async def test_sentences_follow_the_question_and_else_the_reader(web: Web) -> None:
+    web.client.headers["Accept-Language"] = "en"
+    conversation = await web.begin()
+    await web.client.delete(f"/api/v1/conversations/{conversation}/pictures/1")
+    refused = await web.ask("日期是哪天？", conversation=conversation)
+    assert refused.json()["detail"].startswith("这里没有可以看的图片")
+    streamed = events_of(await web.ask("日期是哪天？", conversation=conversation, stream="true", key="k" * 20))
+    assert streamed[-1][1]["detail"].startswith("这里没有可以看的图片")
+    bad = {"image": ("a.png", b"no picture")}
+    refused = await web.client.post("/api/v1/analyze", data={"query": "这是什么？"}, files=bad)
+    assert refused.json()["detail"].startswith("这是文本文件")
+    assert (await web.client.post("/api/v1/pictures", files=bad)).json()["detail"].startswith("This is a text file")
+    web.client.headers["Accept-Language"] = "zh"
+    refused = await web.ask("What is the date?", conversation=conversation)
+    assert refused.json()["detail"].startswith("There is no picture")
+    assert (await web.ask("", "red")).json()["detail"].startswith("请提一个问题")
+
+
+async def test_a_receipt_is_in_the_language_of_its_question(web: Web) -> None:
+    answer = (await web.ask("比较这两张图片", "red", "green")).json()
+    turn = (await web.client.get(f"/api/v1/conversations/{answer['conversation']}")).json()["turns"][0]
+    assert turn["answer"]["receipt"].startswith("看了图片 1")
