@@ -104,7 +104,8 @@ async def _model(settings: Settings) -> Finding:
 
 
 async def _memory(settings: Settings) -> Finding:
-    config, available, total = settings["core.engine"], psutil.virtual_memory().available, machine.memory()
+    config, available = settings["core.engine"], psutil.virtual_memory().available
+    total = min(limit.bytes for limit in (machine.memory(), machine.process_memory()) if limit)
     try:
         needed = _weights(config.model) / 2 * MEMORY_PER_WEIGHT[config.precision.value] + CONVERSATIONS
     except BotError:

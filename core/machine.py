@@ -1,28 +1,65 @@
-"""What this machine lets us use, or the container that this is: a container's limits are files of its cgroup (v2)."""
+"""What this machine lets this process use: its own size, the limits of control groups (v1 and v2), and `ulimit`.
 
+A container, a service of systemd with `MemoryMax`, and a pod are control groups. A group has no more than its parents.
+"""
+
+import ctypes
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-CGROUP = Path("/sys/fs/cgroup")  # inside a container, its own
+ROOT = Path("/")
+MOUNTS = Path("sys/fs/cgroup")  # below the root; v1 has a folder per controller there, and may have v2's in "unified"
+ULIMITS = (("`ulimit -v`", resource.RLIMIT_AS, "vms"), ("`ulimit -d`", resource.RLIMIT_DATA, "data"))
 
 
-def memory(cgroup: Path = CGROUP) -> int:
-    """In bytes."""
-    return min([int(psutil.virtual_memory().total), *_numbers(cgroup / "memory.max")])
+@dataclass(frozen=True, slots=True, order=True)
+class Limit:
+    """`source` names it to whoever runs this, who may raise it."""
+
+    bytes: int
+    source: str
 
 
-def cores(cgroup: Path = CGROUP) -> int:
-    """That can compute at once: two threads of one core cannot."""
+def memory(root: Path = ROOT) -> Limit:
+    """Return the most that all programs here may have together: of the machine or of the smallest control group."""
+    limits = [Limit(int(psutil.virtual_memory().total), "this machine's memory")]
+    for group in _control_groups(root, "memory"):
+        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
+            limits += [Limit(number, str(group / name)) for number in _numbers(group / name)]
+        for line in _lines(group / "memory.stat"):  # v1's knows the parents that a container does not see
+            if line.startswith("hierarchical_memory_limit "):
+                limits.append(Limit(int(line.split()[1]), str(group / "memory.stat")))
+    return min(limits)
+
+
+def process_memory() -> Limit | None:
+    """Return the most that this process alone may have: what it has, and what `ulimit` lets it take besides."""
+    used = psutil.Process().memory_info()
+    limits = []
+    for source, kind, field in ULIMITS:
+        most = resource.getrlimit(kind)[0]
+        if most != resource.RLIM_INFINITY and hasattr(used, field):
+            limits.append(Limit(used.rss + max(0, most - getattr(used, field)), source))
+    return min(limits, default=None)
+
+
+def cores(root: Path = ROOT) -> int:
+    """Return how many cores can compute at once: two threads of one core cannot."""
     found = psutil.cpu_count(logical=False) or 1
     if sys.platform == "linux":
         found = min(found, len(os.sched_getaffinity(0)))
-    match _numbers(cgroup / "cpu.max"):
-        case [quota, period]:  # microseconds of all cores together within so many of the clock
-            found = min(found, quota // period)
+    for group in _control_groups(root, "cpu"):
+        both = _numbers(group / "cpu.cfs_quota_us") + _numbers(group / "cpu.cfs_period_us")
+        for numbers in (_numbers(group / "cpu.max"), both):
+            match numbers:
+                case [quota, period]:  # microseconds of all cores together within so many of the clock
+                    found = min(found, quota // period)
     return max(1, found)
 
 
@@ -33,9 +70,36 @@ def descriptors() -> int:
     return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
+def trim_heap() -> None:
+    """Give the system back what was freed; the C library keeps it for later, and it counts as ours."""
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):  # glibc's
+        library.malloc_trim(0)
+
+
+def _control_groups(root: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders of the groups that this process is in, and of their parents, as far as they might be seen.
+
+    /proc may name a path of the host while only the own group is mounted: what is not there has no files to read.
+    """
+    mounts = root / MOUNTS
+    yield from (mounts, mounts / "unified", mounts / controller)
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        if controllers and controller not in controllers.split(","):
+            continue
+        for top in (mounts / controller,) if controllers else (mounts, mounts / "unified"):
+            yield from (top.joinpath(*parts[:depth]) for depth in range(len(parts), 0, -1))
+
+
 def _numbers(file: Path) -> list[int]:
-    """Empty where there is no such file; no limit is the word "max"."""
+    """Return what stands in the file; no limit is the word "max", or -1."""
+    return [int(word) for line in _lines(file) for word in line.split() if word.isdecimal()]
+
+
+def _lines(file: Path) -> list[str]:
+    """Return none where there is no such file."""
     try:
-        return [int(word) for word in file.read_text("ascii").split() if word.isdecimal()]
+        return file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []

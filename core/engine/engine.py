@@ -22,16 +22,19 @@ from core.engine.tokenizer import Tokenizer
 from core.engine.totals import Totals
 from core.engine.worker import Worker
 from core.errors import OperatorError
+from core.machine import Limit
 from core.model.checkpoint import Checkpoint
 from core.model.model import Model
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
 COMPUTED = "computed"  # the folder in the cache for pictures and conversations
-SHARE = 0.6  # of the machine's memory, where the operator sets nothing
+SHARE = 0.6  # of the machine's memory, or of what its control group may have, where the operator sets nothing
+MOST = 0.9  # of the same, whatever the operator sets: the system, decoders and the cache's files need some, too
 RESERVE = 400_000_000  # bytes for activations and everything else
 NICENESS = 5  # of the model's threads: their weight beside the event loop becomes a third
 SWITCH_S = 0.0005  # how long a thread may keep Python's lock while another waits for it; 5 ms unless told
+SETTING = "`memory` in [core.engine]"
 LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mistake
 
 
@@ -110,9 +113,14 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
 
 
-def budget(config: Config) -> int:
-    """Bytes that model and conversations may take."""
-    return int(config.memory * 1e9) if config.memory else int(SHARE * machine.memory())
+def budget(config: Config) -> Limit:
+    """Return the bytes that model and conversations may take: the smallest limit there is."""
+    shared, own = machine.memory(), machine.process_memory()
+    if config.memory:
+        limits = [Limit(int(config.memory * 1e9), SETTING), Limit(int(MOST * shared.bytes), shared.source)]
+    else:
+        limits = [Limit(int(SHARE * shared.bytes), f"{SETTING} ({SHARE:.0%} of {shared.source} by default)")]
+    return min([*limits, own] if own else limits)
 
 
 def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> None:
@@ -144,15 +152,20 @@ def _load(config: Config) -> Worker:
 
 
 def _room(config: Config, model: Model) -> int:
-    """Bytes that conversations may take: the budget without what the process takes already."""
+    """Return the bytes that conversations may take: the budget without what the process has already."""
+    machine.trim_heap()  # what making int8 weights needed is free again
     allowed = budget(config)
     taken = psutil.Process().memory_info().rss + RESERVE
-    room = int(allowed - taken)
+    room = int(allowed.bytes - taken)
     if room < LEAST_ROWS * model.row_bytes:
         raise OperatorError(
             "The model alone takes {taken:.1f} GB, which leaves too little of the {budget:.1f} GB allowed. "
-            "Raise `memory` in [core.engine], or choose precision int8 or a smaller model.",
+            "Raise {limit}, or choose precision int8 or a smaller model.",
             taken=taken / 1e9,
-            budget=allowed / 1e9,
+            budget=allowed.bytes / 1e9,
+            limit=allowed.source,
         )
+    log.info(
+        "conversations may take %.2f GB; the limit is %.2f GB: %s", room / 1e9, allowed.bytes / 1e9, allowed.source
+    )
     return room

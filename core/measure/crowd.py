@@ -47,7 +47,7 @@ async def crowd(config: Config, conversations: int, seconds: float, tokens: int)
         await _visit(engine, 0, 0.0, 8)
         waits = [number * seconds / conversations for number in range(conversations)]
         visits = await asyncio.gather(*[_visit(engine, n, wait, tokens) for n, wait in enumerate(waits, 1)])
-        return Report(list(visits), peak_memory(), budget(config))
+        return Report(list(visits), peak_memory(), budget(config).bytes)
     finally:
         await engine.close()
 
