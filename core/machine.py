@@ -4,6 +4,7 @@ A container, a service of systemd with `MemoryMax`, and a pod are control groups
 """
 
 import ctypes
+import errno
 import os
 import resource
 import sys
@@ -16,6 +17,11 @@ import psutil
 ROOT = Path("/")
 MOUNTS = Path("sys/fs/cgroup")  # below the root; v1 has a folder per controller there, and may have v2's in "unified"
 ULIMITS = (("`ulimit -v`", resource.RLIMIT_AS, "vms"), ("`ulimit -d`", resource.RLIMIT_DATA, "data"))
+
+OUT_OF_MEMORY = (
+    "can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc",
+    "can't start new thread",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,6 +74,14 @@ def descriptors() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return sys.maxsize if hard == resource.RLIM_INFINITY else hard
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether the system had no memory left, in the words of Python, the kernel, and torch's allocators."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    words = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return isinstance(error, MemoryError) or any(each in words for each in OUT_OF_MEMORY)
 
 
 def trim_heap() -> None:

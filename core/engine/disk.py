@@ -1,27 +1,31 @@
 """The part of the cache that outlives a restart: files in a folder up to a byte limit, least recently used going first.
 
-Damaged and foreign files are removed, and what they held is computed again.
+Damaged and foreign files are removed, and what they held is computed again. Links, pipes and folders are foreign, too.
 """
 
 import logging
 import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from core import cache_folder, machine
 from core.engine.prompt import Ints
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
 Gone = Callable[[str, Ints | None], bool]  # whether what has this name, and these rows, is to go
+LINE_BYTES = 256_000_000  # that may wait to be written
 FORMAT = 5  # of the files; raise it when their names or arrays change
 
 
@@ -30,11 +34,11 @@ class Disk:
 
     def __init__(self, folder: Path, identity: str, limit: int) -> None:
         self._root = folder
-        self._folder = folder / f"{identity}-{FORMAT}"
+        self._folder = cache_folder.make(folder / f"{identity}-{FORMAT}", below=folder.parent)
         self._identity = identity
         self._limit = limit
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cache")
+        self._line: list[tuple[Future[None], int]] = []
         self.rows: dict[str, Ints] = {}  # of the conversations on disk; the writer's thread changes it too
         for path in self._folder.glob("rows-*.safetensors"):
             rows = self._rows_of(path)
@@ -42,28 +46,43 @@ class Disk:
                 self.rows[path.stem] = rows
 
     def has(self, name: str) -> bool:
-        return self._path(name).is_file()
+        try:
+            _check(self._path(name))
+        except (ValueError, OSError):
+            return False
+        return True
 
     def read(self, name: str) -> Arrays | None:
+        """Return what was written, whole; what is not is not found again."""
         path = self._path(name)
         try:
+            _check(path)
             with safe_open(path, framework="numpy") as opened:
                 arrays = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (not a dict)
                 known = (opened.metadata() or {}).get("seal")
             if known != self._seal(arrays):
                 raise ValueError("its content changed")
-            os.utime(path)  # the least recently used go first
+            with suppress(OSError):  # a disk that can only be read
+                os.utime(path)  # the least recently used go first
         except FileNotFoundError:
             self.rows.pop(name, None)
             return None
-        except (SafetensorError, ValueError, OSError) as error:
+        except Exception as error:
+            if machine.is_out_of_memory(error):
+                raise
             log.warning("%s is computed again: %s", path.name, error)
             self.remove(name)
             return None
         return arrays
 
     def write(self, name: str, arrays: Arrays) -> None:
-        self._writer.submit(self._write, name, arrays)
+        """Later, in the writer's thread; not at all while a slow disk keeps much more waiting than memory is for."""
+        size = sum(array.nbytes for array in arrays.values())
+        self._line = [(future, waiting) for future, waiting in self._line if not future.done()]
+        if self._line and size + sum(waiting for _, waiting in self._line) > LINE_BYTES:
+            log.warning("%s is not kept on disk, which is too slow", name)
+            return
+        self._line.append((self._writer.submit(self._write, name, arrays), size))
 
     def remove(self, name: str) -> None:
         self.rows.pop(name, None)
@@ -82,34 +101,41 @@ class Disk:
     def _rows_of(self, path: Path) -> Ints | None:
         """Without reading the rest; the seal is checked when it is used."""
         try:
+            _check(path)
             with safe_open(path, framework="numpy") as opened:
-                return np.asarray(opened.get_tensor("rows"), np.int64)
-        except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)
+                rows = opened.get_tensor("rows")
+            if rows.ndim != 1 or rows.dtype != np.int64:
+                raise ValueError("its rows are none")
+            return rows
+        except Exception as error:  # whatever it is, it is not ours
+            if not machine.is_out_of_memory(error):
+                log.warning("%s is removed from the cache: %s", path.name, error)
+                self._unlink(path)
             return None
 
     def _write(self, name: str, arrays: Arrays) -> None:
         """Whole or not at all, in the writer's thread. A full disk costs a computation later, not an answer now."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)  # somebody may have emptied the cache
+            cache_folder.make(self._folder, below=self._root.parent)  # somebody may have emptied the cache
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".safetensors.tmp")
             os.close(handle)
             try:
                 save_file(arrays, temporary, {"seal": self._seal(arrays)})
-                Path(temporary).replace(self._path(name))
+                cache_folder.replace(Path(temporary), self._path(name))
             finally:
                 Path(temporary).unlink(missing_ok=True)
             if "rows" in arrays:
                 self.rows[name] = arrays["rows"]
             self._make_room()
-        except (SafetensorError, OSError) as error:
+        except Exception as error:
             log.warning("%s was not kept on disk: %s", name, error)
 
     def _make_room(self) -> None:
         found = []
         for path in self._root.rglob("*.safetensors*"):  # with what a process that was killed left half written
-            status = path.stat()
-            found.append((status.st_mtime, status.st_size, path))
+            with suppress(FileNotFoundError):
+                status = path.lstat()
+                found.append((status.st_mtime, status.st_size, path))
         excess = sum(size for _, size, _ in found) - self._limit
         for _, size, path in sorted(found):
             if excess <= 0:
@@ -121,18 +147,22 @@ class Disk:
         """In the writer's thread, behind what is still to be written."""
         for path in list(self._root.rglob("*.safetensors*")):  # with what a process that was killed left half written
             try:
-                if path.stat().st_mtime >= before:
+                if path.lstat().st_mtime >= before:
                     continue
                 rows = self._rows_of(path) if path.name.startswith("rows-") else None
                 if gone(path.stem, rows):
                     self._unlink(path)
             except FileNotFoundError:
                 continue
-            except OSError as error:
+            except Exception as error:
                 log.warning("%s is to be removed and cannot be: %s", path, error)
 
     def _unlink(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
+        """Whatever it is. What cannot be removed is told, and stays."""
+        try:
+            cache_folder.remove(path)
+        except OSError as error:
+            log.warning("%s cannot be removed from the cache: %s", path, error)
         if path.parent == self._folder:
             self.rows.pop(path.stem, None)
 
@@ -144,3 +174,9 @@ class Disk:
             seal = zlib.crc32(f"{key}{array.shape}{array.dtype}".encode(), seal)
             seal = zlib.crc32(array.view(np.uint8).data, seal)
         return f"{seal:08x}"
+
+
+def _check(path: Path) -> None:
+    """Raise `ValueError` for what is no regular file (a link leads elsewhere, a pipe never ends), or `OSError`."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ValueError("it is no file")

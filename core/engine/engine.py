@@ -139,16 +139,31 @@ def _load(config: Config) -> Worker:
         shutil.rmtree(config.cache / COMPUTED, ignore_errors=True)
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
+        tokenizer = Tokenizer(checkpoint.folder)
         kept = Disk(config.cache / COMPUTED, model.identity, disk) if disk else None
-    except OSError as error:
-        raise OperatorError(
+    except Exception as error:
+        raise _explain(error, config) from error
+    limit = _room(config, model)
+    log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
+    return Worker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting)
+
+
+def _explain(error: Exception, config: Config) -> Exception:
+    """What kept the model from being loaded, to the person who runs the service."""
+    if machine.is_out_of_memory(error):
+        return OperatorError(
+            "There is too little memory to load the model ({reason}). "
+            "Raise {limit}, or choose precision int8 or a smaller model.",
+            reason=str(error),
+            limit=budget(config).source,
+        )
+    if isinstance(error, OSError):
+        return OperatorError(
             "What is computed cannot be kept in {folder} ({reason}): chown it, or set `cache` in [core.engine].",
             folder=str(config.cache),
             reason=str(error),
-        ) from error
-    limit = _room(config, model)
-    log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
-    return Worker(model, Tokenizer(checkpoint.folder), Cache(limit, kept), limit, config.context_tokens, config.waiting)
+        )
+    return error
 
 
 def _room(config: Config, model: Model) -> int:

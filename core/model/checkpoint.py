@@ -1,18 +1,22 @@
 """A model's files on disk: where they are, which revision they are, and their tensors one at a time."""
 
+import errno
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
-from safetensors import SafetensorError, safe_open
 
+from core import machine
 from core.errors import ModelMissing, OperatorError
+from core.model.tensor_file import TensorFile
 
 DEMO = Path(__file__).parent.parent / "demo"
+LEAST_SHARE = 4  # int8 weights take a quarter of a checkpoint in float32, which is the largest
 SAMPLE = 1 << 20  # bytes of each end of a weights file that go into the revision
 
 
@@ -25,10 +29,9 @@ class Checkpoint:
         if self.read_json("config.json").get("model_type") != "qwen3_vl":
             raise OperatorError("{folder} is not a Qwen3-VL model: its config.json says otherwise.", folder=str(folder))
         self.revision = self._revision()
-        self.names: dict[str, Path] = {}  # of a tensor: the file that holds it
-        for file in self.files:
-            with safe_open(file, framework="pt") as opened:
-                self.names.update(dict.fromkeys(opened.keys(), file))
+        self._tensors: dict[str, TensorFile] = {}  # by name: the file that holds it
+        for file in map(TensorFile, self.files):
+            self._tensors |= dict.fromkeys(file.names, file)
 
     @classmethod
     def find(cls, name: str) -> "Checkpoint":
@@ -39,14 +42,15 @@ class Checkpoint:
         needed = [folder / "config.json", folder / "tokenizer.json"]
         try:
             if all(path.is_file() for path in needed) and _weight_files(folder):
+                _check_size(folder)
                 return cls(folder)
-        except (SafetensorError, ValueError) as error:  # a download that broke off, or not JSON
+        except ValueError as error:  # a download that broke off, or not JSON
             raise ModelMissing(
                 "The model in {folder} is damaged ({reason}). Fetch it again; what is whole is not downloaded twice.",
                 folder=str(folder),
                 reason=str(error),
             ) from error
-        except (RuntimeError, OSError) as error:  # what safetensors says when the files cannot be mapped into memory
+        except OSError as error:
             raise OperatorError(
                 "The model in {folder} cannot be opened ({reason}). Choose a smaller one, or add memory.",
                 folder=str(folder),
@@ -69,10 +73,13 @@ class Checkpoint:
         path = self.folder / name
         return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
+    @property
+    def names(self) -> Collection[str]:
+        return self._tensors.keys()
+
     def tensor(self, name: str) -> torch.Tensor:
-        """In the checkpoint's own type. Opened anew each time: pages of an open mapping count as our memory."""
-        with safe_open(self.names[name], framework="pt") as opened:
-            return opened.get_tensor(name)  # type: ignore[no-any-return]
+        """Return a tensor in the checkpoint's own type, mapped: for reading only."""
+        return self._tensors[name].map(name)
 
     def _revision(self) -> str:
         """Changes with the weights, without reading gigabytes: configuration, sizes and both ends of each file."""
@@ -97,6 +104,13 @@ def _weight_files(folder: Path) -> list[Path]:
         files = [folder / name for name in names]
         return files if all(file.is_file() for file in files) else []
     return sorted(folder.glob("*.safetensors"))
+
+
+def _check_size(folder: Path) -> None:
+    """Raise `OSError` when not even int8 weights could fit into memory."""
+    size, memory = sum(file.stat().st_size for file in _weight_files(folder)), machine.memory()
+    if size > LEAST_SHARE * memory.bytes:
+        raise OSError(errno.ENOMEM, f"{size / 1e9:.0f} GB of weights, {memory.bytes / 1e9:.0f} GB of memory")
 
 
 def _cached_folder(name: str) -> Path | None:

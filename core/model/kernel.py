@@ -7,6 +7,7 @@ compiled once and loaded from the cache folder. Whichever it is, it must agree w
 import ctypes
 import hashlib
 import importlib.util
+import logging
 import platform
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from core import cache_folder
+
+log = logging.getLogger(__name__)
 NATIVE = Path(__file__).parent / "native"
 SOURCES = sorted(NATIVE.glob("*.[ch]"))
 WIDTH = 16  # channels of a panel, as in the source; the inner dimension must be a multiple of it too
@@ -45,6 +49,8 @@ class Kernel:
         self._multiply, self._attend = loaded.int8_linear, loaded.attend
         self._multiply.argtypes = [P] * 7 + [N] * 3 + [ctypes.c_float, ctypes.c_int]
         self._attend.argtypes = [P] * 4 + [N] * 6 + [ctypes.c_int]
+        self._checksum = loaded.checksum
+        self._checksum.argtypes, self._checksum.restype = [P, N, ctypes.c_uint64], ctypes.c_uint64
 
     def multiply(self, x: Tensor, panels: Tensor, scale: Tensor, bias: Tensor | None, steps: float) -> Tensor:
         """Multiply x (rows, k) float32 with panels (channels / 16, k / 2, 16, 2) int8 to (rows, channels) float32.
@@ -75,6 +81,13 @@ class Kernel:
         if self._attend(*pointers, rows, heads, kv_heads, dim, layer, stride, threads):
             raise ValueError(f"the kernel cannot attend with {heads} heads of {dim} over {kv_heads} heads")
         return y
+
+    def checksum(self, content: Tensor | bytes, seed: int = 0) -> int:
+        """Return the XXH64 of the bytes; with what that of others is as its seed, it is of both."""
+        if isinstance(content, bytes):
+            return int(self._checksum(content, len(content), seed))
+        content = content.contiguous()
+        return int(self._checksum(content.data_ptr(), content.nbytes, seed))
 
     def check(self) -> None:
         """Compare a small product and a small attention with torch's. Raises `Unavailable` when they differ."""
@@ -111,14 +124,23 @@ def load(folder: Path) -> Kernel:
     if library is not None:
         return _open(library)
     compiler = _find_compiler()
-    library = folder / f"{_key(compiler)}.so"
-    if not library.is_file():
-        _compile(compiler, library)
+    key = _key(compiler)
+    library = _find(folder, key) or _compile(compiler, folder, key)
     try:
         return _open(library)
     except Unavailable:
-        library.unlink(missing_ok=True)  # it may be a damaged file: the next start compiles it again
+        cache_folder.remove(library)  # the next start compiles it again
         raise
+
+
+def _find(folder: Path, key: str) -> Path | None:
+    """What an earlier start compiled, if it still is that: a damaged library could compute garbage, or crash."""
+    for path in folder.glob(f"{key}-*.so"):
+        if path.is_file() and path.stem == f"{key}-{_digest(path)}":
+            return path
+        log.warning("%s is damaged and compiled anew", path.name)
+        cache_folder.remove(path)
+    return None
 
 
 def _open(library: Path) -> Kernel:
@@ -153,20 +175,24 @@ def _find_compiler() -> list[str]:
     raise Unavailable("int8 weights need a C compiler once: apt-get install gcc libc6-dev, or pip install ziglang")
 
 
-def _compile(compiler: Sequence[str], library: Path) -> None:
+def _compile(compiler: Sequence[str], folder: Path, key: str) -> Path:
     try:
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            made = Path(folder) / library.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            made = Path(temporary) / "kernel.so"
             sources = [str(source) for source in SOURCES if source.suffix == ".c"]
             command = [*compiler, *FLAGS, TUNING[platform.machine()], *sources, "-o", str(made)]
             done = subprocess.run(command, capture_output=True, check=False)
             if done.returncode:
                 reason = done.stderr.decode(errors="replace").strip()
                 raise Unavailable(f"{compiler[0]} cannot compile core/model/native (libc6-dev must fit): {reason}")
-            made.replace(library)  # whole or not at all; of two processes the last one wins, with the same content
+            return cache_folder.replace(made, folder / f"{key}-{_digest(made)}.so")
     except OSError as error:  # no room, no right to write
         raise Unavailable(f"the kernel cannot be compiled: {error}") from error
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _key(compiler: Sequence[str]) -> str:

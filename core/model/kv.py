@@ -38,3 +38,7 @@ class KV:
         """Keys and values (1, kv_heads, length, head_dim) each, in float32."""
         rows = self.rows[layer, None, :, :length].float()
         return rows[:, : self.heads], rows[:, self.heads :]
+
+    def is_finite(self, first: int) -> bool:
+        """Return whether the rows from `first` on are numbers: what is none in one layer is none in those behind it."""
+        return bool(torch.isfinite(self.rows[-1, :, first : self.length]).all())

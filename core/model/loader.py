@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import Qwen3VLForConditionalGeneration
 
 from core.model.checkpoint import Checkpoint
+from core.model.kv import take_pages
 from core.model.layers import MLP, Attention, Layer, Norm
 from core.model.quantize import Foundry
 
@@ -99,7 +100,10 @@ class Loader:
 
 
 def _stack(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    if len(parts) == 1:
+        return parts[0]
+    shape = (sum(map(len, parts)), *parts[0].shape[1:])
+    return torch.cat(parts, out=take_pages(shape, parts[0].dtype))
 
 
 def _replace(root: nn.Module, path: str, value: nn.Module | nn.Parameter) -> None:

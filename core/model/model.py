@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen3VLConfig
 
-from core import machine
+from core import cache_folder, machine
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV
@@ -58,7 +58,9 @@ class Model:
         self.dtype = torch.float32 if self.precision is Precision.FLOAT32 else torch.float16
         self.identity = f"{checkpoint.revision}-{self.precision}"
         torch.set_num_threads(threads)
-        folder = cache / "weights" / self.identity if cache and self._kernel else None
+        folder = None
+        if cache and self._kernel:
+            folder = cache_folder.make(cache / "weights" / self.identity, below=cache)
         theirs = Loader(checkpoint, Foundry(self.precision, self._kernel, folder)).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
@@ -77,7 +79,10 @@ class Model:
 
     @torch.inference_mode()
     def forward(self, passes: list[Pass]) -> list[Tensor | None]:
-        """The logits (vocabulary,) of each pass's last row where they are wanted; every `kv` grows by its rows."""
+        """The logits (vocabulary,) of each pass's last row where they are wanted; every `kv` grows by its rows.
+
+        Whatever is raised, no `kv` has grown: the same passes may be tried again.
+        """
         text = self._text
         ids = torch.cat([torch.from_numpy(p.ids) for p in passes])  # (rows,)
         positions = torch.cat([torch.from_numpy(p.positions) for p in passes], 1)  # (3, rows)
@@ -98,9 +103,9 @@ class Model:
             for own, features in pictures:
                 if number + 1 < len(features):  # deepstack: features of earlier vision blocks join later
                     hidden[own] += features[number + 1]
+        logits = iter(self._head(text.norm(hidden)) if any(wanted) else ())  # each (vocabulary,)
         for each in passes:
             each.kv.length += len(each.ids)
-        logits = iter(self._head(text.norm(hidden)) if any(wanted) else ())  # each (vocabulary,)
         return [next(logits) if p.wants_logits else None for p in passes]
 
 
@@ -111,8 +116,7 @@ def choose(precision: Precision, count: int, cache: Path | None) -> tuple[Precis
         return Precision.FLOAT32, None
     if precision in (Precision.AUTO, Precision.INT8):
         try:
-            with TemporaryDirectory() as temporary:
-                kernel = load(cache / "kernel" if cache else Path(temporary))
+            kernel = _load_kernel(cache)
         except Unavailable as reason:
             log.warning("precision float16: %s", reason)
             precision = Precision.FLOAT16
@@ -122,6 +126,17 @@ def choose(precision: Precision, count: int, cache: Path | None) -> tuple[Precis
     if precision is Precision.FLOAT16 and not has_fbgemm():
         log.warning("this processor has no FBGEMM kernels: weights are kept in bfloat16, which is slower")
     return precision, None
+
+
+def _load_kernel(cache: Path | None) -> Kernel:
+    """From the cache folder, or from a temporary one where that is full or its files may not be executed."""
+    if cache:
+        try:
+            return load(cache_folder.make(cache / "kernel", below=cache))
+        except Unavailable as reason:
+            log.info("trying a temporary folder: %s", reason)
+    with TemporaryDirectory() as temporary:
+        return load(Path(temporary))
 
 
 def _end_tokens(checkpoint: Checkpoint) -> frozenset[int]:

@@ -5,26 +5,21 @@ int8: weights have one scale per output channel; activations are rounded to 13-1
 weights' own rounding.
 """
 
-import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import OperatorError
 from core.model.kernel import WIDTH, Kernel
+from core.model.kv import take_pages
 from core.model.precision import Precision
+from core.model.weight_cache import WeightCache
 
-log = logging.getLogger(__name__)
-PART = 8192  # channels quantized at once: a vocabulary of 150,000 in float32 would take more than a gigabyte
+PART = 1024  # channels quantized at once: a vocabulary of 150,000 in float32 would take more than a gigabyte
 LARGEST_SUM = 2**31 - 1
-PAGE = 4096  # bytes
 Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,)
 
 
@@ -83,82 +78,44 @@ def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
     """
     if weight.shape[1] % WIDTH:
         raise OperatorError('This model has layers that int8 does not fit: set precision = "float16" in [core.engine].')
-    panels, scales, heaviest = [], [], 1
-    for part in torch.split(weight, PART):
-        part = part.float()
-        scale = part.abs().amax(1).clamp_(min=1e-20).div_(127.0)  # (channels,)
-        rounded = (part / scale[:, None]).round_().to(torch.int8)
-        heaviest = max(heaviest, int(rounded.abs().sum(1, dtype=torch.int32).max()))
-        rounded = _pad(rounded)
-        panels.append(rounded.view(-1, WIDTH, rounded.shape[1] // 2, 2).transpose(1, 2))  # (panels, in / 2, 16, 2)
-        scales.append(scale)
+    channels, inner = weight.shape
+    padded = -(-channels // WIDTH) * WIDTH  # zeros fill the last panel
+    panels = take_pages((padded // WIDTH, inner // 2, WIDTH, 2), torch.int8)
+    scale, heaviest = torch.zeros(padded), 1
+    room = take_pages((min(PART, padded), inner), torch.float32)  # nothing large in the heap, where it leaves holes
+    for first in range(0, channels, PART):
+        count = min(PART, channels - first)
+        part = room[:count].copy_(weight[first : first + count])
+        own = scale[first : first + count].copy_(torch.linalg.vector_norm(part, torch.inf, 1))
+        part.div_(own.clamp_(min=1e-20).div_(127.0)[:, None]).round_()
+        whole = room[: -(-count // WIDTH) * WIDTH]
+        whole[count:] = 0.0
+        whole = whole.view(-1, WIDTH, inner // 2, 2).transpose(1, 2)  # (panels, in / 2, 16, 2)
+        panels[first // WIDTH :][: len(whole)] = whole
+        heaviest = max(heaviest, int(part.abs_().sum(1).max()))  # whole numbers below 2^24: exact
     steps = float(min(2**15 - 1, LARGEST_SUM // heaviest))
-    made = {"panels": torch.cat(panels), "scale": _pad(torch.cat(scales)), "steps": torch.tensor(steps)}
-    made["channels"] = torch.tensor(len(weight))
-    return made if bias is None else made | {"bias": _pad(bias)}
-
-
-def _pad(channels: Tensor) -> Tensor:
-    """With zeros, up to whole panels."""
-    missing = -len(channels) % WIDTH
-    return torch.cat([channels, channels.new_zeros(missing, *channels.shape[1:])]) if missing else channels
+    made = {"panels": panels, "scale": scale, "steps": torch.tensor(steps), "channels": torch.tensor(channels)}
+    return made if bias is None else made | {"bias": nn.functional.pad(bias, (0, padded - channels))}
 
 
 class Foundry:
-    """Makes linear layers of one precision. int8 weights are kept in `folder`, one file each, and mapped from there."""
+    """Makes linear layers of one precision. int8 weights are kept in `folder`, if there is one."""
 
     def __init__(self, precision: Precision, kernel: Kernel | None, folder: Path | None) -> None:
         self._precision = precision
         self._kernel = kernel
-        self._folder = folder
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        self._cache = WeightCache(folder, kernel) if kernel and folder else None
 
     def linear(self, name: str, read: Weights) -> nn.Module:
-        """`read` is called unless the weights lie in the folder already."""
+        """`read` is called unless int8 weights are known already."""
         if self._kernel is not None:
-            return Int8Linear(self._kernel, self._int8(name, read))
+            made = self._cache.get(name, lambda: quantize(*read())) if self._cache else quantize(*read())
+            return Int8Linear(self._kernel, made)
         weight, bias = read()
         if self._precision is Precision.FLOAT32:
             return Linear(weight, bias)
         return Float16Linear(weight, bias) if has_fbgemm() else BFloat16Linear(weight, bias)
 
-    def _int8(self, name: str, read: Weights) -> dict[str, Tensor]:
-        if self._folder is None:
-            return quantize(*read())
-        path = self._folder / f"{name}.safetensors"
-        try:
-            return _read(path)
-        except (SafetensorError, KeyError, OSError):  # not there, half a file, or another version's
-            made = quantize(*read())
-        try:
-            _write(path, made)
-            return _read(path)
-        except (SafetensorError, OSError) as error:  # a full disk
-            log.warning("int8 weights are not kept, so the next start takes as long as this one: %s", error)
-            self._folder = None
-            return made
-
 
 def has_fbgemm() -> bool:
     return "fbgemm" in torch.backends.quantized.supported_engines
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """Mapped, not copied: the pages stay in the system's cache from one start to the next."""
-    kept = load_file(path)
-    if kept["steps"].numel() != 1 or kept["panels"].numel() % kept["scale"].numel():
-        raise KeyError("panels")
-    kept["panels"].view(-1)[::PAGE].sum()  # touched: ready means that nothing is left to read, and memory is counted
-    return kept
-
-
-def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Whole or not at all: a crash leaves the old state; of two processes the last one wins, with the same content."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    os.close(handle)
-    try:
-        save_file(tensors, name)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -22,9 +22,9 @@ typedef struct {
     int64_t next, next_thread;
 } Attention;
 
-/* e^x for x <= 0, to 2e-7 of it: 2^n times a polynomial (Cephes). */
+/* e^x for x <= 0, to 2e-7 of it: 2^n times a polynomial (Cephes). NaN stays NaN: AVX's maximum is its second operand then. */
 static f8 exponential(f8 x) {
-    x = f8_max(x, f8_all(-87.0f));
+    x = f8_max(f8_all(-87.0f), x);
     f8 n = f8_round(f8_mul(x, f8_all(1.44269504f)));
     x = f8_fnma(n, f8_all(0.693359375f), x);
     x = f8_fnma(n, f8_all(-2.12194440e-4f), x);

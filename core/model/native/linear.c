@@ -29,15 +29,20 @@ typedef struct {
     float steps;
 } Job;
 
+/* NaN for a row with something that is no number: rounded, it would be one again, and garbage. */
 static float largest(const float *x, int64_t k) {
     f8 most = f8_all(1e-20f); /* a row of zeros stays one */
-    for (int64_t i = 0; i < k; i += 8)
-        most = f8_max(f8_abs(f8_load(x + i)), most);
+    f8 nothing = f8_all(0);   /* 0 times infinity and 0 times NaN are NaN */
+    for (int64_t i = 0; i < k; i += 8) {
+        f8 eight = f8_load(x + i);
+        most = f8_max(f8_abs(eight), most);
+        nothing = f8_fma(eight, f8_all(0), nothing);
+    }
     float each[8], top = 0;
     f8_store(each, most);
     for (int i = 0; i < 8; i++)
         top = each[i] > top ? each[i] : top;
-    return top;
+    return top + f8_sum(nothing);
 }
 
 /* Pairs of neighbours go to `rounded`, `stride` pairs apart; returns the row's scale. */

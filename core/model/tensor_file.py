@@ -1,0 +1,109 @@
+"""A safetensors file whose tensors are mapped into memory one by one.
+
+The library maps the whole file, twice, for each tensor: a checkpoint of 4 GB took 15 GB of address space, which
+`ulimit -v` counts. Pages of a mapping count as our memory, so a tensor's go as soon as it is gone.
+"""
+
+import errno
+import json
+import math
+import mmap
+import os
+import stat
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+LONGEST_HEADER = 100_000_000  # bytes, as in the library
+POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14, which Python has no name for
+TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+class TensorFile:
+    """Raises `ValueError` for what is no whole safetensors file, and `OSError` for what cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _open(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if length > min(size - 8, LONGEST_HEADER):
+                raise ValueError(f"{path.name} is cut off or no safetensors file")
+            header = _parse(file.read(length))
+        metadata = header.pop("__metadata__", None)
+        self.metadata: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
+        self._begin = 8 + length
+        self._tensors = {str(name): _Place(entry) for name, entry in header.items()}
+        if self._begin + max((place.stop for place in self._tensors.values()), default=0) != size:
+            raise ValueError(f"{path.name} is cut off, or longer than it says")
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._tensors)
+
+    def map(self, name: str, fetch: bool = False) -> Tensor:
+        """Return a tensor for reading only. With `fetch`, all of it is in memory then."""
+        place = self._tensors[name]
+        first = self._begin + place.start
+        page = first - first % mmap.ALLOCATIONGRANULARITY
+        if place.stop == place.start:
+            return torch.empty(place.shape, dtype=place.dtype)
+        with _open(self._path) as file:
+            pages = mmap.mmap(
+                file.fileno(), first - page + place.stop - place.start, access=mmap.ACCESS_READ, offset=page
+            )
+        if fetch:
+            read_now(pages)
+        with warnings.catch_warnings():  # that a tensor can be written to, and this memory cannot
+            warnings.simplefilter("ignore")
+            flat = torch.frombuffer(pages, dtype=place.dtype, count=math.prod(place.shape), offset=first - page)
+        return flat.view(place.shape)
+
+
+class _Place:
+    """Where a tensor's bytes lie, as the header says."""
+
+    def __init__(self, entry: Any) -> None:
+        try:
+            self.dtype, self.shape = TYPES[entry["dtype"]], [int(size) for size in entry["shape"]]
+            self.start, self.stop = (int(offset) for offset in entry["data_offsets"])
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"a tensor that is unknown or half described: {error}") from error
+        if min(self.shape, default=0) < 0 or self.start < 0:
+            raise ValueError("a tensor of negative size")
+        if self.stop - self.start != math.prod(self.shape) * self.dtype.itemsize:
+            raise ValueError("a tensor whose size is not what its shape says")
+
+
+def _parse(header: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(header)
+    except RecursionError as error:
+        raise ValueError("a header that is no safetensors header") from error
+    if not isinstance(parsed, dict):
+        raise ValueError("a header that is no safetensors header")
+    return parsed
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a regular file; a pipe in its place keeps nobody waiting."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ValueError(f"{path.name} is no file")
+    return os.fdopen(handle, "rb")
+
+
+def read_now(pages: mmap.mmap) -> None:
+    """Raise `OSError` for what the disk cannot read; whoever touches such a page is ended."""
+    try:
+        pages.madvise(POPULATE_READ)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a kernel that does not know it
+            raise

@@ -1,0 +1,79 @@
+"""int8 weights in a folder: made once, then mapped from there, so that a second start takes seconds.
+
+Each file carries a checksum, which is tested while its pages are fetched: damaged weights would answer garbage.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core import cache_folder, machine
+from core.model.kernel import Kernel
+from core.model.tensor_file import TensorFile
+
+log = logging.getLogger(__name__)
+FORMAT = 3  # of the files; raise it when their tensors change
+Tensors = dict[str, Tensor]
+
+
+class WeightCache:
+    """One file per layer in `folder`."""
+
+    def __init__(self, folder: Path, kernel: Kernel) -> None:
+        self._folder = folder
+        self._kernel = kernel
+        self._writable = True
+
+    def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
+        """Return the layer's tensors, mapped; `make` is called unless they lie there whole."""
+        path = self._folder / f"{name}.safetensors"
+        if os.path.lexists(path):
+            try:
+                return self._read(path)
+            except (ValueError, OSError) as error:
+                if machine.is_out_of_memory(error):
+                    raise
+                log.warning("int8 weights are made anew: %s: %s", path.name, error)
+        made = make()
+        if not self._writable:
+            return made
+        try:
+            self._write(path, made)
+            return self._read(path)
+        except (SafetensorError, ValueError, OSError) as error:  # a full disk
+            log.warning("int8 weights are not kept, so the next start takes as long as this one: %s", error)
+            self._writable = False
+            return made
+
+    def _read(self, path: Path) -> Tensors:
+        """Nothing is left to read then, and the pages are counted as memory."""
+        file = TensorFile(path)
+        found = {name: file.map(name, fetch=True) for name in file.names}
+        if file.metadata.get("seal") != self._seal(found):
+            raise ValueError("its content is damaged, or another version's")
+        return found
+
+    def _write(self, path: Path, tensors: Tensors) -> None:
+        """Whole or not at all: a crash leaves the old state."""
+        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
+        os.close(handle)
+        try:
+            save_file(tensors, name, {"seal": self._seal(tensors)})
+            cache_folder.replace(Path(name), path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _seal(self, tensors: Tensors) -> str:
+        """Return a checksum of names, shapes and content."""
+        seal = FORMAT
+        for name in sorted(tensors):
+            tensor = tensors[name]
+            seal = self._kernel.checksum(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), seal)
+            seal = self._kernel.checksum(tensor, seal)
+        return f"{seal:016x}"
