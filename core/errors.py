@@ -4,7 +4,8 @@
     ├── BadImage            this file cannot be looked at, and what would work
     │   └── TooLarge        ... because of its size
     ├── BadQuestion         nothing to answer, or too long
-    │   └── NoPicture       ... because there is nothing to look at
+    │   ├── NoPicture       ... because there is nothing to look at
+    │   └── Unanswerable    what the model computes for it are no numbers
     ├── Busy                the line is full, or a quota is used up; when to come back
     │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
     ├── EngineMissing       the service runs without a model; whoever runs it has to install one
@@ -41,6 +42,10 @@ class BadQuestion(BotError):
 
 
 class NoPicture(BadQuestion):
+    pass
+
+
+class Unanswerable(BadQuestion):
     pass
 
 

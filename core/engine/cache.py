@@ -7,6 +7,7 @@ alike, but belong to the one that they were computed for, and go when it is forg
 
 import hashlib
 import math
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Collection
@@ -42,6 +43,7 @@ class Cache:
     def __init__(self, limit: int, disk: Disk | None) -> None:
         self.limit = limit
         self.used = 0
+        self._most = sys.maxsize  # that the limit may ever be: less, once memory was missing
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # least recently used first
         self._disk = disk
 
@@ -120,8 +122,14 @@ class Cache:
 
     def resize(self, limit: int) -> None:
         """Drop from memory until `limit` holds; it goes on to hold."""
-        self.limit = limit
-        self._shrink(limit)
+        self.limit = min(limit, self._most)
+        self._shrink(self.limit)
+
+    def give_way(self, share: float) -> None:
+        """Keep only a share of what is in memory. It will never be more than half of it again."""
+        self._most = min(self._most, self.used // 2)
+        self._shrink(int(share * self.used))
+        self.limit = min(self.limit, self._most)
 
     def close(self) -> None:
         if self._disk:

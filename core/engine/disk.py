@@ -103,7 +103,7 @@ class Disk:
         try:
             _check(path)
             with safe_open(path, framework="numpy") as opened:
-                rows = opened.get_tensor("rows")
+                rows: Ints = opened.get_tensor("rows")
             if rows.ndim != 1 or rows.dtype != np.int64:
                 raise ValueError("its rows are none")
             return rows

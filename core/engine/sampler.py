@@ -2,12 +2,27 @@
 
 import torch
 
+from core.errors import Unanswerable
 from core.sampling import Sampling
+
+GREEDY = 1e-5  # a temperature below it divides logits to infinity
+
+
+def check(values: torch.Tensor) -> None:
+    """Raise `Unanswerable` for values among which are some that are no numbers (NaN) or endless."""
+    if not torch.isfinite(values).all():
+        raise Unanswerable(
+            "The model cannot answer this. Please ask in other words, or send the picture in another size."
+        )
 
 
 def draw(logits: torch.Tensor, sampling: Sampling, generator: torch.Generator) -> int:
-    """`logits` are (vocabulary,). Temperature 0 takes the most likely token; else nucleus sampling (Holtzman 2019)."""
-    if sampling.temperature <= 0:
+    """`logits` are (vocabulary,). Temperature 0 takes the most likely token; else nucleus sampling (Holtzman 2019).
+
+    Raises `Unanswerable`.
+    """
+    check(logits)
+    if sampling.temperature < GREEDY:
         return int(logits.argmax())
     probabilities = torch.softmax(logits.float() / sampling.temperature, dim=-1)
     ordered, tokens = probabilities.sort(descending=True)

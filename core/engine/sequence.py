@@ -40,6 +40,11 @@ class Sequence(Job):
         self.since = now
 
     @property
+    def about(self) -> dict[str, str]:
+        """For a line of the log."""
+        return {"question": self.request.trace}
+
+    @property
     def computed(self) -> KV:
         """Its keys and values, from admission on."""
         if self.kv is None:

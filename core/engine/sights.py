@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.conversation import Image
 from core.engine.cache import Cache
+from core.engine.sampler import check
 from core.model.vision import Vision
 
 AHEAD = 16  # pictures that may wait to be looked at before anybody asks
@@ -58,8 +59,10 @@ class Sights:
                     slices += 1
         except StopIteration as done:
             self.close(image.id)
-            self._features[image.id] = done.value.to(self._dtype, copy=True)
-            self._cache.keep_picture(image.id, self._features[image.id])
+            features = done.value.to(self._dtype, copy=True)
+            check(features)
+            self._features[image.id] = features
+            self._cache.keep_picture(image.id, features)
             return True
         except Exception:
             self.close(image.id)

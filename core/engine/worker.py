@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import Empty
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch import Tensor
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.computer import Computer
+from core.engine.inbox import Inbox, Message, restarting
+from core.engine.memory import Memory, explain
 from core.engine.prompt import Prompter
 from core.engine.request import Forgotten, Known, Request
 from core.engine.sampler import draw
@@ -20,12 +22,11 @@ from core.engine.sequence import Sequence
 from core.engine.sights import Sights
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.totals import Totals
-from core.errors import BadQuestion, Busy
+from core.errors import BadQuestion, BotError, Busy, Unanswerable
 from core.model.model import Model
 
 log = logging.getLogger(__name__)
 TELL = 2.0  # seconds between two estimates for the same place
-Message = Request | Image | Forgotten | Known
 GLANCE = 0.1  # seconds of looking ahead before the next glance into the inbox
 
 
@@ -41,11 +42,13 @@ class Worker:
         self._scheduler: Scheduler[Sequence] = Scheduler(limit)
         self._line = line
         self._context = context
-        self._inbox: SimpleQueue[Message | None] = SimpleQueue()
+        self._inbox = Inbox()
         self._sequences: list[Sequence] = []  # running and in line
         self._sights = Sights(model.vision, cache, model.dtype)
         self._clock = time.monotonic
-        self._computer = Computer(model, self._sights, self._scheduler.speeds, self._totals, self._clock)
+        self._memory = Memory(model, cache, self._scheduler, self._prompter.closing)
+        speeds = self._scheduler.speeds
+        self._computer = Computer(model, self._sights, self._memory, speeds, self._totals, self._clock)
 
     def put(self, message: Message | None) -> None:
         """A picture is looked at when nothing else is to do; None: finish. From any thread."""
@@ -57,18 +60,21 @@ class Worker:
         return replace(self._totals, running=len(scheduler.running), waiting=len(scheduler.line), **now)
 
     def run(self) -> None:
-        while self._receive():
-            try:
-                self._drop_closed()
-                self._admit()
-                self._advance()
-                self._tell()
-            except Exception as error:  # a bug: those who were being answered are told, the next ones are answered
-                log.exception("a step failed", extra=_about(self._sequences))
-                self._fail(self._sequences, error)
-        busy = Busy("The service is about to restart. Please ask again in a minute.", retry_after=60.0)
-        self._fail(self._sequences, busy)
-        self._cache.close()
+        """Until `put(None)`. Whatever goes wrong with a question, the next ones are answered."""
+        try:
+            while self._receive():
+                try:
+                    self._drop_closed()
+                    self._admit()
+                    self._advance()
+                    self._tell()
+                except Exception as error:  # a bug that is nobody's in particular
+                    self._fail(self._sequences, error)
+        finally:
+            self._inbox.close()
+            for sequence in self._sequences:
+                sequence.request.send(restarting())
+            self._cache.close()
 
     def _receive(self) -> bool:
         """Take everything in; wait for something when there is nothing to do. False when it is time to finish."""
@@ -92,7 +98,7 @@ class Worker:
                     self._take(message)
             except Exception as error:
                 if isinstance(message, Request):
-                    message.send(error)
+                    message.send(explain(error))
                 else:  # nobody waits for it
                     log.warning("%s cannot be taken in", type(message).__name__.lower(), exc_info=error)
 
@@ -125,15 +131,18 @@ class Worker:
 
     def _admit(self) -> None:
         for sequence in self._scheduler.admit():
-            self._cache.resize(self._scheduler.limit - self._scheduler.used)
-            prompt = sequence.prompt
-            sequence.kv = self._model.make_kv(sequence.bytes // self._model.row_bytes)
-            sequence.reused = self._cache.resume(prompt.keys, sequence.kv)
-            self._plan(sequence, sequence.reused, self._sights.known)
-            sequence.new_pictures = len(sequence.missing)
-            self._totals.pictures_reused += len(prompt.images) - len(sequence.missing)
-            self._totals.tokens_reused += sequence.reused
-            sequence.close_stage("queue_s")
+            try:
+                self._begin(sequence)
+            except Exception as error:
+                self._fail([sequence], error)
+
+    def _begin(self, sequence: Sequence) -> None:
+        self._memory.open(sequence)
+        self._plan(sequence, sequence.reused, lambda name: self._memory.attempt(lambda: self._sights.known(name)))
+        sequence.new_pictures = len(sequence.missing)
+        self._totals.pictures_reused += len(sequence.prompt.images) - len(sequence.missing)
+        self._totals.tokens_reused += sequence.reused
+        sequence.close_stage("queue_s")
 
     def _plan(self, sequence: Sequence, reused: int, known: Callable[[str], bool]) -> None:
         """What is left to compute behind its first `reused` rows, with pictures that are not `known`."""
@@ -151,16 +160,22 @@ class Worker:
                 self._look(image, GLANCE)
             return
         if step.decode or step.prefill:
-            for sequence, logits in self._computer.forward(step):
-                self._next_token(sequence, logits)
+            for sequence, outcome in self._computer.forward(step):
+                try:
+                    self._next_token(sequence, outcome)
+                except Exception as error:
+                    self._fail([sequence], error)
         if step.look is not None:
             self._announce(step.look)
             self._look(step.look.prompt.images[step.look.missing[0]], step.seconds)
         if step.decode:
             self._totals.longest_step_s = max(self._totals.longest_step_s, self._clock() - begin)
 
-    def _next_token(self, sequence: Sequence, logits: Tensor) -> None:
-        token = draw(logits, sequence.request.sampling, sequence.generator)
+    def _next_token(self, sequence: Sequence, outcome: Tensor | Exception) -> None:
+        """Raises what `outcome` is, or why it makes no token."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        token = self._memory.attempt(lambda: draw(outcome, sequence.request.sampling, sequence.generator))
         if token in self._model.ends:
             self._finish(sequence, Ending.DONE)
             return
@@ -178,9 +193,7 @@ class Worker:
         self._scheduler.speeds.measure("answer", float(sequence.written))
         self._remove(sequence)
         sequence.request.send(sequence.answer(ending))
-        if sequence.answer_ids and not self._sequences and self._inbox.empty():  # the next question's first rows
-            self._model.forward([sequence.closing_pass(self._prompter.closing)])
-        self._keep(sequence)
+        self._memory.keep(sequence, closing=not self._sequences and self._inbox.empty)
 
     def _announce(self, sequence: Sequence) -> None:
         """Tell which picture is looked at, when another one begins."""
@@ -196,7 +209,6 @@ class Worker:
         try:
             done = self._computer.look(image, seconds)
         except Exception as error:
-            log.error("looking at a picture failed", exc_info=error, extra=_about(waiting))
             self._fail(waiting, error)
             return
         for sequence in waiting if done else ():
@@ -214,7 +226,7 @@ class Worker:
         for sequence in [each for each in self._sequences if each.request.closed.is_set()]:
             self._remove(sequence)
             if sequence.kv is not None and sequence.kv.length > sequence.reused:
-                self._keep(sequence)
+                self._memory.keep(sequence)
             self._leave(sequence.missing)
 
     def _forget(self, gone: Forgotten) -> None:
@@ -229,27 +241,24 @@ class Worker:
             self._sights.close(name)
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
+        traceback = None if isinstance(error, BotError) else error
+        log.error("cannot be answered: %s", error, exc_info=traceback, extra=_about(sequences))
         for sequence in list(sequences):
-            sequence.request.send(error)
             self._remove(sequence)
+            if isinstance(error, Unanswerable):  # what was taken from the cache may be to blame
+                self._cache.forget(sequence.request.conversation.id, list(sequence.prompt.images))
+            sequence.request.send(explain(error))
 
     def _remove(self, sequence: Sequence) -> None:
         """Give its memory back."""
-        self._scheduler.remove(sequence)
-        self._sequences.remove(sequence)
-        self._release()
+        if sequence in self._sequences:
+            self._scheduler.remove(sequence)
+            self._sequences.remove(sequence)
+            self._release()
 
     def _release(self) -> None:
         """The features of pictures that nobody asks about; the cache has them."""
         self._sights.keep({name for each in self._sequences for name in each.prompt.images})
-
-    def _keep(self, sequence: Sequence) -> None:
-        """Remember what was computed for the next question."""
-        kv = sequence.computed
-        self._cache.resize(self._scheduler.limit - self._scheduler.used)
-        rows = sequence.rows_with(self._prompter.closing)[: kv.length]
-        self._cache.keep(sequence.request.conversation.id, rows, kv)
-        sequence.kv = None
 
     def _tell(self) -> None:
         """Places and estimates to those who wait, when they changed."""

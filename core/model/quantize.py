@@ -39,7 +39,8 @@ class Float16Linear(nn.Module):
         super().__init__()
         with warnings.catch_warnings():  # deprecated in favour of torchao, which has no such kernel; torch is pinned
             warnings.simplefilter("ignore")
-            self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float(), bias)
+            copied = weight.to(torch.float32, copy=True)  # it writes to what float16 cannot hold; ours is mapped
+            self.packed = torch.ops.quantized.linear_prepack_fp16(copied, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)  # type: ignore[no-any-return]

@@ -1,15 +1,19 @@
 """What is kept is found again, exactly; what is damaged, foreign or too much is not trusted or kept."""
 
+import errno
 import os
 import resource
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
 from core.engine.cache import Cache
-from core.engine.disk import Disk
+from core.engine.disk import LINE_BYTES, Disk
 from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV
 
@@ -160,22 +164,135 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "text"])
-def test_a_damaged_file_is_computed_again(tmp_path: Path, harm: str) -> None:
-    cache = open_cache(tmp_path)
+def change(path: Path, harm: str) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 0x10
+    damaged = {"cut off": content[:-9], "a flipped bit": content, "empty": b"", "text": b"not a cache file"}
+    if harm in damaged:
+        path.write_bytes(bytes(damaged[harm]))
+        return
+    path.unlink()
+    match harm:
+        case "a folder":
+            (path / "with" / "things").mkdir(parents=True)
+        case "a pipe":
+            os.mkfifo(path)
+        case "a link to nothing":
+            path.symlink_to("/nowhere/at/all")
+        case "a link to itself":
+            path.symlink_to(path)
+        case "a link to a device":
+            path.symlink_to("/dev/zero")
+        case "another's rows":
+            save_file({"rows": np.ones((2, 3)), "kv": np.ones(4)}, path, {"seal": "00000000"})
+        case "a type that numpy has not":
+            save_tensors({"rows": torch.ones(3).bfloat16(), "features": torch.ones(3).bfloat16()}, path)
+
+
+HARMS = [
+    "cut off", "a flipped bit", "empty", "text", "a folder", "a pipe", "a link to nothing", "a link to itself",
+    "a link to a device", "another's rows", "a type that numpy has not",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("running", [True, False], ids=["while it runs", "before a start"])
+def test_a_damaged_file_is_computed_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: str, running: bool
+) -> None:
+    cache = open_cache(tmp_path, limit=0)
     cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     cache.keep_picture("cat", torch.randn(2, 6, 8))
-    cache.close()
+    wait(cache)
+    if not running:
+        cache.close()
     for path in tmp_path.rglob("*.safetensors"):
-        content = bytearray(path.read_bytes())
-        content[-3] ^= 0x10
-        damaged = {"truncate": content[:-9], "flip": content, "empty": b"", "text": b"not a cache file"}
-        path.write_bytes(bytes(damaged[harm]))
-    again = open_cache(tmp_path)
+        change(path, harm)
+    again = cache if running else open_cache(tmp_path, limit=0)
     assert again.picture("cat") is None
     assert again.resume(rows(1, 2, 3, 4), make_kv()) == 0
-    again.close()
+    wait(again)
     assert not list(tmp_path.rglob("*.safetensors"))
+    assert "picture-cat" in caplog.text and "rows-" in caplog.text
+    again.keep("t:1", rows(1, 2, 3), make_kv(3))
+    again.keep_picture("cat", torch.randn(2, 6, 8))
+    wait(again)
+    assert again.picture("cat") is not None
+    assert again.resume(rows(1, 2, 3, 4), make_kv()) == 3
+    again.close()
+
+
+def wait(cache: Cache) -> None:
+    """Until the writer's thread has done what it was given."""
+    assert cache._disk
+    cache._disk._writer.submit(lambda: None).result()
+
+
+def test_what_stands_where_a_file_is_to_be_written_gives_way(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, limit=0)
+    (folder,) = tmp_path.iterdir()
+    (folder / "picture-cat.safetensors" / "things").mkdir(parents=True)
+    (folder / "picture-dog.safetensors").symlink_to("/dev/full")
+    features = torch.randn(2, 6, 8)
+    for name in ("cat", "dog"):
+        cache.keep_picture(name, features)
+    wait(cache)
+    for name in ("cat", "dog"):
+        found = cache.picture(name)
+        assert found is not None and torch.equal(found, features)
+    cache.close()
+
+
+def test_links_and_folders_named_like_files_do_not_keep_the_folder_from_its_limit(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, limit=0, disk=20_000)
+    (folder,) = tmp_path.iterdir()
+    (folder / "picture-a.safetensors").symlink_to("/nowhere")
+    (folder / "picture-b.safetensors" / "things").mkdir(parents=True)
+    os.mkfifo(folder / "rows-c.safetensors")
+    for path in folder.iterdir():
+        os.utime(path, (1, 1), follow_symlinks=False)
+    for number in range(20):
+        cache.keep_picture(f"p{number}", torch.zeros(1, 40, 50))  # 8,000 bytes
+    cache.forget(None, ["p3"])
+    cache.keep_only([], ["p19"])
+    cache.close()
+    assert sum(path.stat().st_size for path in tmp_path.rglob("p*.safetensors") if path.is_file()) <= 20_000
+
+
+def test_a_disk_that_is_too_slow_keeps_little_waiting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = open_cache(tmp_path, limit=0)
+    assert cache._disk
+    go_on = threading.Event()
+    cache._disk._writer.submit(go_on.wait)
+    large = torch.zeros(1, 1 << 20, 25)  # 105 MB that are never written to
+    for number in range(6):
+        cache.keep_picture(f"p{number}", large)
+    assert sum(size for _, size in cache._disk._line) <= LINE_BYTES
+    go_on.set()
+    wait(cache)
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
+    assert caplog.text.count("which is too slow") == 4
+    cache.keep_picture("small", torch.zeros(1, 2, 2))
+    cache.close()
+    assert cache.has_picture("small")
+
+
+def test_files_that_cannot_be_opened_for_want_of_memory_are_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = open_cache(tmp_path, limit=0)
+    cache.keep_picture("cat", torch.randn(2, 6, 8))
+    wait(cache)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("core.engine.disk.safe_open", fail)
+        with pytest.raises(OSError, match="allocate"):
+            cache.picture("cat")
+    assert cache.picture("cat") is not None
+    cache.close()
 
 
 def test_a_file_of_another_model_is_not_trusted(tmp_path: Path) -> None:

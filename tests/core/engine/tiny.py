@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image as Pillow
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
@@ -51,7 +52,12 @@ def make_model(folder: Path, seed: int = 0, merge: int = 2) -> Path:
 
 
 def make_image(seed: int, width: int = 128, height: int = 96) -> Image:
-    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
+    return picture(np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8))
+
+
+def picture(pixels: npt.NDArray[np.uint8]) -> Image:
+    """From (height, width, 3)."""
+    height, width, _ = pixels.shape
     data = io.BytesIO()
     Pillow.fromarray(pixels).save(data, "PNG")
     digest = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes()).hexdigest()
