@@ -208,7 +208,7 @@ def test_a_temperature_that_is_almost_zero_is_zero() -> None:
 # The following break the engine from within, where no input is known that does.
 
 
-def fails(name: str, error: Exception) -> Callable[..., Any]:
+def fails(name: str, error: BaseException) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> None:
         raise error
 
@@ -360,9 +360,13 @@ def litter_within(folder: Path) -> None:
     for number, path in enumerate(sorted(folder.rglob("*"), reverse=True)):
         if path.is_file():
             path.unlink()
-            [path.mkdir, lambda path=path: os.mkfifo(path), lambda path=path: path.symlink_to("/dev/zero")][
-                number % 3
-            ]()
+            match number % 3:
+                case 0:
+                    path.mkdir()
+                case 1:
+                    os.mkfifo(path)
+                case 2:
+                    path.symlink_to("/dev/zero")
     for path in [each for each in folder.rglob("*-*") if each.is_dir() and each.parent.parent == folder]:
         shutil.rmtree(path)
         path.write_text("a file")

@@ -98,8 +98,8 @@ def test_when_nothing_helps_it_is_said(caplog: pytest.LogCaptureFixture) -> None
     with pytest.raises(Busy, match="not enough memory"):
         memory.attempt(Short(3))
     assert "the cache gives way" in caplog.text
-    with pytest.raises(KeyError):
-        memory.attempt(lambda: {}["a bug"])
+    with pytest.raises(ValueError, match="a bug"):
+        memory.attempt(lambda: int("a bug"))
 
 
 STARVE = textwrap.dedent("""
