@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,7 @@ def test_without_a_compiler_float16_is_taken_and_a_sentence_says_what_to_install
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "ziglang", None)  # as if it were not installed
     model = Model(Checkpoint(tiny), Precision.INT8, tmp_path, threads=1)
     assert model.precision is Precision.FLOAT16
     assert "apt-get install gcc" in caplog.text
