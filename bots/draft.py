@@ -16,12 +16,20 @@ class Later(Exception):
         self.seconds = seconds
 
 
+class Failed(Later):
+    """As `Later`, but the platform did not ask for it: the write failed, or nobody knows whether it was done."""
+
+
 class Refused(Exception):
     """The platform will never take this message: the chat is gone or the bot is blocked."""
 
 
+class NotWritable(Refused):
+    """The bot may not write in this chat, but whoever asked can be told elsewhere."""
+
+
 class Gone(Exception):
-    """This one message is no longer there, its chat still is: another message takes its place."""
+    """This one message is not there any more, or cannot be edited; its chat is there: another takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,13 @@ class Draft(Protocol[Part]):
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
         """Make the message say `part`. `answer` is None while it is being written; `last` carries the buttons."""
+        ...
+
+    async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
+        """Post a finished message without a placeholder, where messages cannot be edited; returns the platform's id.
+
+        Done again after a crash or a lost reply it shows twice, so nothing else is done this way.
+        """
         ...
 
     async def attach(self, sent: str, file: File) -> None:

@@ -1,24 +1,18 @@
-"""The one loop that shows a growing answer on a platform that can post and edit messages.
-
-What is written is harmless to repeat: a message is posted as a placeholder, its id is written down, and only then is it
-edited into (a part of) the answer. So a crash between any two steps is mended by doing the next one again.
-"""
+"""The one loop that shows a growing answer on a platform that can post and edit messages."""
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Generic
 
-from bots.draft import Draft, File, Gone, Later, Part, Refused
+from bots.delivery import Delivery
+from bots.draft import Draft, File, Later, Part
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, StoreDown
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
-PATIENCE_S = 2.0  # for a message that is being posted when the service ends
 
 
 @dataclass(slots=True)
@@ -51,7 +45,7 @@ async def reply(
     progress = _Progress()
     progress.changed.set()  # something stands there at once, before the first event
     reader = asyncio.create_task(_read(events, progress, voice))
-    delivery = _Delivery(draft, list(sent), record)
+    delivery = Delivery(draft, list(sent), record, voice)
     try:
         while True:
             await progress.changed.wait()
@@ -60,7 +54,7 @@ async def reply(
                 raise progress.down
             answer = progress.answer
             if draft.keeps and progress.refused:
-                progress.refused, delivery = False, _Delivery(draft, [], record)
+                progress.refused, delivery = False, Delivery(draft, [], record, voice)
             try:
                 if not await _aside(draft, progress):
                     text = progress.text if answer else progress.text or progress.status
@@ -84,70 +78,6 @@ async def _aside(draft: Draft[Part], progress: _Progress) -> bool:
     if progress.answer is not None:
         return False
     return await (draft.preview(progress.text) if progress.text else draft.status(progress.status))
-
-
-class _Delivery(Generic[Part]):
-    """The messages that carry one answer."""
-
-    def __init__(self, draft: Draft[Part], sent: list[str], record: Callable[[Sequence[str]], Awaitable[None]]):
-        self._draft = draft
-        self._sent = sent
-        self._record = record
-        self._shown: dict[str, object] = {}
-
-    async def show(self, text: str, answer: Answer | None, files: Sequence[File]) -> None:
-        parts = self._draft.split(text) if text else []
-        for index, part in enumerate(parts):
-            await self._show_part(index, part, answer, last=index == len(parts) - 1)
-        for index, file in enumerate(files, len(parts)):
-            await self._show(index, file, partial(self._draft.attach, file=file))
-        if not parts and not self._sent:
-            await self._post(0)
-        needed = len(parts) + len(files)
-        while answer is not None and len(self._sent) > needed:  # an earlier run had got further, or failed longer
-            await self._draft.remove(self._sent[-1])
-            self._sent.pop()
-            await self._record(self._sent)
-
-    async def _show_part(self, index: int, part: Part, answer: Answer | None, last: bool) -> None:
-        state = (part, answer.ending if answer and last else None, last)
-        await self._show(index, state, partial(self._draft.edit, part=part, answer=answer, last=last))
-
-    async def _show(self, index: int, state: object, write: Callable[[str], Awaitable[None]]) -> None:
-        """Posts a message for this place if there is none, and writes unless it says the same already."""
-        while True:
-            if index == len(self._sent):
-                await self._post(index)
-            sent = self._sent[index]
-            if self._shown.get(sent) == state:
-                return
-            try:
-                await write(sent)
-            except Gone:
-                await self._post(index)
-                continue
-            self._shown[sent] = state
-
-    async def _post(self, index: int) -> None:
-        """A shutdown does not come between posting and writing it down: nobody would ever edit the message."""
-        posting = asyncio.ensure_future(self._post_and_record(index))
-        try:
-            await asyncio.shield(posting)
-        except asyncio.CancelledError:
-            await asyncio.wait({posting}, timeout=PATIENCE_S)
-            posting.cancel()
-            await asyncio.gather(posting, return_exceptions=True)
-            raise
-
-    async def _post_and_record(self, index: int) -> None:
-        sent = await self._draft.post()
-        self._sent[index : index + 1] = [sent]
-        try:
-            await self._record(self._sent)
-        except StoreDown:  # nobody would know of it when the same question is answered later
-            with suppress(Later, Refused):
-                await self._draft.remove(sent)
-            raise
 
 
 async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice: Voice) -> None:

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.draft import Later, Refused
+from bots.draft import Failed, Later, Refused
 from bots.slack.events import SlackFile
 from core.errors import BadImage, BotError, OperatorError
 from core.images import Config, check_size
@@ -41,7 +41,7 @@ BUSY = frozenset(
 REDIRECTS = 3
 
 
-class Unclear(Later):
+class Unclear(Failed):
     """Nobody knows whether Slack has done it: the answer got lost, or it failed half-way."""
 
 

@@ -113,6 +113,32 @@ class SlackDraft:
             for ts in await self._left_behind():  # a post whose answer got lost came through after all
                 await self.remove(ts)
 
+    async def send(self, content: str | File, answer: Answer, last: bool) -> str:
+        if isinstance(content, File):
+            text, blocks = self._cannot_upload(content), []
+        else:
+            buttons = self._buttons(answer) if last else []
+            text, blocks = content, [{"type": "markdown", "text": content}, *buttons]
+        await self._slack.turn(self._place.channel)
+        try:
+            posted = await self._slack.call(
+                self._slack.client.chat_postMessage(
+                    channel=self._place.channel,
+                    thread_ts=self._place.thread,
+                    text=escape(text)[:LIMIT],
+                    blocks=blocks,
+                    metadata=signature(self._key),
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+            )
+        except Unclear:
+            self._careful = True
+            raise
+        self._status.settle()
+        self._sent.append(str(posted["ts"]))
+        return self._sent[-1]
+
     async def attach(self, sent: str, file: File) -> None:
         """A message cannot be posted with a file in one repeatable step, so the placeholder is updated to carry it."""
         try:
@@ -120,8 +146,7 @@ class SlackDraft:
             await self._replace(sent, file.caption or file.name, [], file_ids=[file_id])
         except (Declined, OperatorError) as error:
             log.error("a file could not be sent: %s", error)
-            text = self._voice.say("{name} could not be sent: Slack does not let me upload files here.", name=file.name)
-            await self._replace(sent, text, [])
+            await self._replace(sent, self._cannot_upload(file), [])
 
     async def remove(self, sent: str) -> None:
         if sent in self._sent:
@@ -244,6 +269,9 @@ class SlackDraft:
                 **files,
             )
         )
+
+    def _cannot_upload(self, file: File) -> str:
+        return self._voice.say("{name} could not be sent: Slack does not let me upload files here.", name=file.name)
 
     async def _left_behind(self) -> list[str]:
         return await left_behind(self._slack, self._place, self._key, self._sent)

@@ -14,7 +14,7 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bots.desk import Desk
-from bots.draft import Refused
+from bots.draft import Later, NotWritable, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.request import Attachment, Request
@@ -23,13 +23,15 @@ from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
 from bots.telegram.inquiry import Asker, Inquiry, SentFile, conversation_of, read
-from bots.telegram.pace import Pace
+from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
+from bots.telegram.sender import Sender
 from core import inbox, trace
 from core.errors import NotAllowed
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
+TELLING_ATTEMPTS = 5
 
 
 class Clerk:
@@ -143,8 +145,25 @@ class Clerk:
         draft = partial(self._draft, inquiry=inquiry, voice=voice)
         try:
             await self.desk.answer(message, request, voice, draft, refusal=self._refusal(inquiry, asker, voice))
+        except NotWritable:
+            await self._tell_privately(asker, voice)
         except Refused:
             log.info("nobody can read the answer any more")
+
+    async def _tell_privately(self, asker: Asker, voice: Voice) -> None:
+        """Possible where the asker has spoken to the bot in private before; not worth more than a few attempts."""
+        sentence = voice.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
+        sender = Sender(self._pace, Place(asker.id, 0, 0), first=False)
+        for _ in range(TELLING_ATTEMPTS):
+            try:
+                await sender.post(partial(self._bot.send_message, text=sentence), Rank.FINAL)
+                break
+            except Later as later:
+                await asyncio.sleep(later.seconds)
+            except (Refused, TelegramError) as error:
+                log.info("who asked cannot be told in private either: %s", error)
+                break
+        sender.close()
 
     def _attachment(self, file: SentFile) -> Attachment:
         return Attachment(partial(download, self._bot, file, self._house.images), file.name)

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 from telegram import (
     Bot,
@@ -12,24 +11,24 @@ from telegram import (
     InputMediaDocument,
     InputMediaPhoto,
     LinkPreviewOptions,
+    Message,
     MessageEntity,
-    ReplyParameters,
 )
-from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+from telegram.error import BadRequest, TelegramError
 
-from bots.draft import File, Gone, Later, Refused
+from bots.backoff import Backoff
+from bots.draft import File, Gone, Later
 from bots.extras import Offer
 from bots.telegram import text
 from bots.telegram.buttons import RETRY, below, while_growing
 from bots.telegram.pace import Pace, Rank
-from bots.telegram.place import Place, ids_of
-from bots.telegram.request import understood, wait_of
+from bots.telegram.place import Place
+from bots.telegram.sender import Sender
 from bots.telegram.text import Part
 from core.conversation import Answer
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
 FILE_LIMIT = 50_000_000  # bytes, https://core.telegram.org/bots/api#senddocument
 TYPING_S = 4.0  # Telegram shows it for five seconds
@@ -56,18 +55,15 @@ class TelegramDraft:
         self.interval = interval
         self.keeps = False
         self._bot = bot
-        self._pace = pace
-        self._chat_id = place.chat_id
-        self._topic = place.thread
+        self._sender = Sender(pace, place, first)
         self._question = place.question
         self._voice = voice
-        self._first = first
         self._stoppable = stoppable
         self._again = again
         self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
         self._typing = typing
         self._typed = float("-inf")  # when, in loop time
-        self._failures = 0
+        self._skipped = Backoff()  # growing texts that were refused
         self._offers: tuple[Offer, ...] = ()
 
     async def __aenter__(self) -> "TelegramDraft":
@@ -75,7 +71,7 @@ class TelegramDraft:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._pace.end(self)
+        self._sender.close()
 
     def offer(self, offers: tuple[Offer, ...]) -> None:
         """The finished answer gets a button for each."""
@@ -88,7 +84,7 @@ class TelegramDraft:
         return await self._show_preview(sentence or self._voice.say("One moment …"))
 
     async def preview(self, text_: str) -> bool:
-        self._pace.grows(self._chat_id, self)
+        self._sender.grows()
         return await self._show_preview(text_)
 
     async def _show_preview(self, text_: str) -> bool:
@@ -99,15 +95,17 @@ class TelegramDraft:
             self._preview = False
             return False
         try:
-            await self._write(
-                Rank.GROWING,
-                lambda: self._bot.send_message_draft(
-                    self._chat_id,
-                    self._question,
-                    parts[0].text,
-                    message_thread_id=self._topic,
-                    entities=_entities(parts[0]),
-                ),
+            await self._paced(
+                self._sender.write(
+                    lambda: self._bot.send_message_draft(
+                        self._sender.chat_id,
+                        self._question,
+                        parts[0].text,
+                        message_thread_id=self._sender.topic,
+                        entities=_entities(parts[0]),
+                    ),
+                    Rank.GROWING,
+                )
             )
         except BadRequest as error:
             log.info("no draft preview: %s", error)
@@ -115,124 +113,109 @@ class TelegramDraft:
         return self._preview
 
     async def post(self) -> str:
-        reply_to = ReplyParameters(self._question, allow_sending_without_reply=True) if self._first else None
+        text_ = self._voice.say("One moment …")
         try:
-            message = await self._write(
-                Rank.POST,
-                lambda: self._bot.send_message(
-                    self._chat_id,
-                    self._voice.say("One moment …"),
-                    message_thread_id=self._topic,
-                    reply_parameters=reply_to,
-                    reply_markup=self._buttons(None),
-                    link_preview_options=NO_PREVIEW,
-                ),
-            )
-        except ChatMigrated as error:
-            self._chat_id = error.new_chat_id
-            raise Later(0) from error
+            return await self._sender.post(self._message(Part(text_), self._buttons(None)), Rank.POST)
         except BadRequest as error:
-            raise self._refused(error) from error
-        self._first = False
-        return f"{self._chat_id}:{message.message_id}"
+            raise self._sender.refused(error) from error
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
-        try:
-            await self._edit_text(sent, part, answer, last)
-        except BadRequest as error:
-            if not part.entities or "entit" not in error.message.lower():
-                raise self._refused(error) from error
-            log.warning("Telegram refused a formatted answer, it is shown as plain text: %s", error)
+        """A growing text that is refused is left out; the last one is said more and more plainly."""
+        if answer is None:
+            buttons = self._buttons(None) if last else None
             try:
-                await self._edit_text(sent, Part(part.text), answer, last)
-            except BadRequest as plain:
-                raise self._refused(plain) from plain
+                await self._paced(self._sender.edit(sent, self._new_text(part, buttons), Rank.GROWING))
+            except BadRequest as error:
+                log.info("Telegram refuses a growing text, which is left out: %s", error)
+                raise Later(self._skipped.next_pause()) from error
+            return
+        for plainer, buttons in self._ways(part, answer, last):
+            try:
+                await self._sender.edit(sent, self._new_text(plainer, buttons))
+                return
+            except BadRequest as error:
+                log.warning("Telegram refuses an answer, it is said more plainly: %s", error)
+        raise Gone
+
+    async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
+        refusal = TelegramError("nothing could be sent")
+        for message in self._messages(content, answer, last):
+            try:
+                return await self._sender.post(message, Rank.FINAL)
+            except BadRequest as error:
+                log.warning("Telegram refuses a message, it is said more plainly: %s", error)
+                refusal = error
+        raise self._sender.refused(refusal)
 
     async def attach(self, sent: str, file: File) -> None:
-        """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice.
-
-        What Telegram does not take as a photo goes as a file: over 10 MB, over 10,000 pixels of width and height
-        together, one side more than 20 times the other. What is too large for a file is not uploaded.
-        """
-        kinds = (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,)
-        for kind in kinds if len(file.data) <= FILE_LIMIT else ():
+        """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice."""
+        for kind in _kinds(file):
             media = kind(file.data, caption=file.caption or None, filename=file.name)
             try:
-                await self._edit(sent, partial(self._bot.edit_message_media, media))
+                await self._sender.edit(sent, partial(self._bot.edit_message_media, media))
                 return
             except BadRequest as error:
                 log.warning("Telegram does not take a file as a %s: %s", media.type, error)
-        sentence = self._voice.say("{name} could not be sent: Telegram does not take it.", name=file.name)
         try:
-            await self._edit(sent, partial(self._bot.edit_message_text, sentence))
+            await self._sender.edit(sent, self._new_text(self._not_taken(file), None))
         except BadRequest as error:
-            raise self._refused(error) from error
+            raise Gone from error
 
     async def remove(self, sent: str) -> None:
-        chat_id, message_id = ids_of(sent)
-        try:
-            await self._write(Rank.FINAL, lambda: self._bot.delete_message(chat_id, message_id))
-        except (BadRequest, ChatMigrated) as error:
-            log.info("a message could not be removed: %s", error)
+        await self._sender.delete(sent, self._bot.delete_message)
 
-    async def _edit_text(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
-        await self._edit(
-            sent,
-            lambda chat_id, message_id: self._bot.edit_message_text(
-                part.text,
-                chat_id,
-                message_id,
-                entities=_entities(part),
-                reply_markup=self._buttons(answer) if last else None,
-                link_preview_options=NO_PREVIEW,
-            ),
-            Rank.GROWING if answer is None else Rank.FINAL,
+    # What Telegram is asked for
+
+    def _ways(self, part: Part, answer: Answer, last: bool) -> list[tuple[Part, InlineKeyboardMarkup | None]]:
+        """From the best to the plainest."""
+        buttons = self._buttons(answer) if last else None
+        ways = [(part, buttons), (Part(part.text), buttons), (Part(part.text), None)]
+        return [way for index, way in enumerate(ways) if way not in ways[:index]]
+
+    def _messages(self, content: Part | File, answer: Answer, last: bool) -> list[Callable[..., Awaitable[Message]]]:
+        if isinstance(content, Part):
+            return [self._message(part, buttons) for part, buttons in self._ways(content, answer, last)]
+        return [*(self._file(kind, content) for kind in _kinds(content)), self._message(self._not_taken(content), None)]
+
+    def _file(self, kind: type, file: File) -> Callable[..., Awaitable[Message]]:
+        caption = file.caption or None
+        if kind is InputMediaPhoto:
+            return partial(self._bot.send_photo, photo=file.data, caption=caption, filename=file.name)
+        return partial(self._bot.send_document, document=file.data, caption=caption, filename=file.name)
+
+    def _message(self, part: Part, buttons: InlineKeyboardMarkup | None) -> Callable[..., Awaitable[Message]]:
+        return partial(
+            self._bot.send_message,
+            text=part.text,
+            entities=_entities(part),
+            reply_markup=buttons,
+            link_preview_options=NO_PREVIEW,
         )
 
-    async def _edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
-        """Raises `Gone`, and `BadRequest` for what is wrong with the content."""
-        chat_id, message_id = ids_of(sent)
-        if chat_id != self._chat_id:
-            raise Gone  # the chat became a supergroup; what was written before cannot be edited there
-        try:
-            await self._write(rank, lambda: call(chat_id, message_id))
-        except ChatMigrated as error:
-            self._chat_id = error.new_chat_id
-            raise Gone from error
-        except BadRequest as error:
-            reason = error.message.lower()
-            if "not modified" in reason:
-                return
-            if "to edit not found" in reason or "can't be edited" in reason or "message_id_invalid" in reason:
-                raise Gone from error
-            raise
+    def _new_text(self, part: Part, buttons: InlineKeyboardMarkup | None) -> Callable[[int, int], Awaitable[object]]:
+        return partial(
+            self._bot.edit_message_text,
+            part.text,
+            entities=_entities(part),
+            reply_markup=buttons,
+            link_preview_options=NO_PREVIEW,
+        )
+
+    def _not_taken(self, file: File) -> Part:
+        return Part(self._voice.say("{name} could not be sent: Telegram does not take it.", name=file.name))
 
     def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         if answer is None:
             return while_growing(self._voice) if self._stoppable else None
         return below(self._offers, answer.ending, self._again, self._voice)
 
-    async def _write(self, rank: Rank, call: Callable[[], Awaitable[Result]]) -> Result:
-        """One paced write. Raises `Later`, `Refused`, or what Telegram has against this very message."""
+    async def _paced(self, growing: Awaitable[object]) -> None:
+        """While a growing text has to wait, the chat shows that the bot is at work."""
         try:
-            async with self._pace.turn(self._chat_id, rank, self):
-                result = await understood(call())
-        except (BadRequest, ChatMigrated):
-            raise
-        except Later:  # a growing text has to wait
+            await growing
+        except Later:
             self._show_typing()
             raise
-        except RetryAfter as error:
-            seconds = wait_of(error)
-            self._pace.block(self._chat_id, seconds)
-            raise Later(seconds) from error
-        except Forbidden as error:
-            raise self._refused(error) from error
-        except TelegramError as error:
-            self._failures += 1
-            raise Later(min(30.0, 0.25 * 2**self._failures)) from error
-        self._failures = 0
-        return result
 
     def _show_typing(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -240,9 +223,13 @@ class TelegramDraft:
             self._typed = now
             self._typing()
 
-    def _refused(self, error: TelegramError) -> Refused:
-        log.warning("Telegram takes no message in chat %s: %s", self._chat_id, error)
-        return Refused(error.message)
+
+def _kinds(file: File) -> Sequence[type[InputMediaPhoto] | type[InputMediaDocument]]:
+    """What Telegram does not take as a photo goes as a file: over 10 MB, over 10,000 pixels of width and height
+    together, one side more than 20 times the other. What is too large for a file is not uploaded."""
+    if len(file.data) > FILE_LIMIT:
+        return ()
+    return (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,)
 
 
 def _entities(part: Part) -> list[MessageEntity]:

@@ -1,14 +1,17 @@
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 
-from bots.draft import File, Gone, Later, Refused
+from bots.delivery import MOST_GROWING_WRITES, PATIENCE_SECONDS
+from bots.draft import Failed, File, Gone, Later, Refused
 from bots.reply import reply
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
 from core.voice import Voice
+from tests.virtual import run
 
 
 @dataclass
@@ -20,6 +23,9 @@ class Board:
     notes: dict[str, str] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
     trouble: list[Exception | None] = field(default_factory=list)
+    edits: Callable[[], Exception | None] = lambda: None  # what goes wrong with each edit
+    names: Iterator[int] = field(default_factory=count)
+    writes: int = 0
     endings: dict[str, Ending | None] = field(default_factory=dict)
 
     def split(self, text: str) -> list[str]:
@@ -33,19 +39,32 @@ class Board:
 
     async def attach(self, sent: str, file: File) -> None:
         self._meet_trouble()
+        self.writes += 1
+        if error := self.edits():
+            raise error
         self.notes[sent] = f"[{file.name}]"
 
     async def remove(self, sent: str) -> None:
-        del self.notes[sent]
+        self.notes.pop(sent, None)
 
     async def post(self) -> str:
         self._meet_trouble()
-        name = f"n{len(self.notes)}"
-        self.notes[name] = "…"
+        return self._add("…")
+
+    async def send(self, content: str | File, answer: Answer, last: bool) -> str:
+        self._meet_trouble()
+        return self._add(f"[{content.name}]" if isinstance(content, File) else content)
+
+    def _add(self, text: str) -> str:
+        name = next(name for number in self.names if (name := f"n{number}") not in self.notes)
+        self.notes[name] = text
         return name
 
     async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
         self._meet_trouble()
+        self.writes += 1
+        if error := self.edits():
+            raise error
         assert len(part) <= 10
         self.notes[sent] = part
         self.history.append(part)
@@ -123,8 +142,8 @@ async def test_the_last_edit_arrives_after_a_rate_limit() -> None:
 async def test_a_message_that_somebody_deleted_is_replaced() -> None:
     board, record = Board(notes={"n0": "old"}, trouble=[Gone()]), Record()
     await reply(stream(*words("hello")), board, Voice("en"), ("n0",), record)
-    assert board.notes == {"n0": "old", "n1": "hello"}
-    assert record.sent == ["n1"]
+    assert list(board.notes.values()) == ["hello"]
+    assert record.sent == list(board.notes)
 
 
 async def test_a_chat_that_is_gone_ends_the_work_and_frees_the_model() -> None:
@@ -206,3 +225,80 @@ async def test_an_answer_that_is_not_whole_says_so(answer: Answer, shown: str) -
     board = Board()
     await reply(stream(answer), board, Voice("en"), (), Record())
     assert "".join(board.notes.values()).strip() == shown
+
+
+async def test_where_no_message_can_be_edited_the_answer_comes_once_it_is_whole() -> None:
+    """Two messages at most are tried and taken away again; a restart does not begin with another two each."""
+    board, record = Board(edits=Gone), Record()
+    text = "abcdefghijklm"
+    await reply(stream(File("table.csv", b"a,b"), *words(text), pause=0.001), board, Voice("en"), (), record)
+    assert list(board.notes.values()) == ["abcdefghij", "klm", "[table.csv]"]
+    assert record.sent == list(board.notes)
+    assert board.writes == 2
+
+
+async def test_a_lost_message_that_cannot_be_taken_away_at_once_goes_when_the_answer_stands() -> None:
+    class Busy(Board):
+        refusals = 3
+
+        async def remove(self, sent: str) -> None:
+            if self.refusals:
+                self.refusals -= 1
+                raise Later(0.001)
+            await super().remove(sent)
+
+    board, record = Busy(edits=Gone), Record()
+    await reply(stream(*words("hello")), board, Voice("en"), (), record)
+    assert list(board.notes.values()) == ["hello"]
+    assert record.sent == list(board.notes)
+
+
+def test_a_file_that_cannot_be_uploaded_is_given_up_after_minutes_with_a_sentence() -> None:
+    async def scene() -> tuple[list[str], float]:
+        class NoFiles(Board):
+            def split(self, text: str) -> list[str]:
+                return [text]
+
+            async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
+                self.notes[sent] = part
+
+        board = NoFiles(edits=lambda: Failed(10.0))
+        await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Voice("en"), (), Record())
+        return list(board.notes.values()), asyncio.get_running_loop().time()
+
+    notes, seconds = run(scene())
+    assert notes == ["hello", "table.csv could not be sent. Please ask for it again later."]
+    assert PATIENCE_SECONDS <= seconds < PATIENCE_SECONDS + 30
+
+
+def test_a_last_write_that_fails_for_minutes_is_tried_in_another_message() -> None:
+    """A platform that asks to wait is no failure: that is obeyed for as long as it takes."""
+
+    async def scene(trouble: Exception) -> list[str]:
+        board = Board()
+        board.edits = lambda: trouble if "n0" in board.notes and asyncio.get_running_loop().time() < 3600 else None
+        await reply(stream(*words("hello")), board, Voice("en"), (), Record())
+        return list(board.notes)
+
+    assert run(scene(Failed(30.0))) == ["n1"]
+    assert run(scene(Later(30.0))) == ["n0"]
+
+
+def test_a_growing_answer_is_written_a_bounded_number_of_times() -> None:
+    async def scene() -> tuple[int, str]:
+        class Long(Board):
+            def split(self, text: str) -> list[str]:
+                return [text]
+
+            async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
+                self.writes += 1
+                self.notes[sent] = part
+
+        board = Long(interval=1.0)
+        text = "x" * 3000
+        await reply(stream(*words(text), pause=1.0), board, Voice("en"), (), Record())
+        return board.writes, board.notes["n0"]
+
+    writes, shown = run(scene())
+    assert MOST_GROWING_WRITES <= writes <= MOST_GROWING_WRITES + 1
+    assert shown == "x" * 3000

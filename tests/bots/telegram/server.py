@@ -16,7 +16,7 @@ from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
 TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
 DOWNLOAD_LIMIT = 20 << 20  # bytes
 Fault = Literal[
-    "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list"
+    "400", "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list"
 ]
 
 # Parameters of the methods that the bot calls; * is required. Source: https://core.telegram.org/bots/api (10.3)
@@ -28,6 +28,8 @@ METHODS = {
     "getWebhookInfo": "",
     "sendMessage": "chat_id* message_thread_id text* parse_mode entities link_preview_options disable_notification "
     "protect_content reply_parameters reply_markup",
+    "sendPhoto": "chat_id* message_thread_id photo* caption reply_parameters reply_markup",
+    "sendDocument": "chat_id* message_thread_id document* caption reply_parameters reply_markup",
     "sendMessageDraft": "chat_id* message_thread_id draft_id* text parse_mode entities",
     "editMessageText": "chat_id message_id inline_message_id text parse_mode entities link_preview_options "
     "reply_markup",
@@ -140,8 +142,8 @@ class BotApi:
             case "429":
                 body = {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 1"}
                 return web.json_response({**body, "parameters": {"retry_after": 1}}, status=429)
-            case "401" | "404":
-                body = {"ok": False, "error_code": int(fault), "description": "Unauthorized"}
+            case "400" | "401" | "404":
+                body = {"ok": False, "error_code": int(fault), "description": "Bad Request: something new"}
                 return web.json_response(body, status=int(fault))
             case "a list":
                 return web.json_response([])
@@ -207,6 +209,12 @@ class BotApi:
 
     async def _sendMessage(self, p: Json) -> Json:
         return self.world.send(p["chat_id"], p["text"], p.get("entities") or (), p)
+
+    async def _sendPhoto(self, p: Json) -> Json:
+        return self.world.send_media("photo", p["photo"], p)
+
+    async def _sendDocument(self, p: Json) -> Json:
+        return self.world.send_media("document", p["document"], p)
 
     async def _sendMessageDraft(self, p: Json) -> bool:
         chat = self.world.find(p["chat_id"])

@@ -5,7 +5,6 @@ Real `reply`, real drafts, real pace; the far side is a network of 50 to 150 ms 
 
 import asyncio
 import random
-import selectors
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, pairwise
@@ -21,25 +20,7 @@ from bots.telegram.pace import Pace
 from bots.telegram.place import Place
 from core.conversation import Answer, Ending, Event, Piece, Waiting
 from core.voice import Voice
-
-
-class Hasty(selectors.DefaultSelector):
-    """Nobody sleeps here: when nothing is to do, it is later."""
-
-    moment = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.moment += 1e-6 + (timeout or 0)  # else a wait too short for a float would never end
-        return super().select(0)
-
-
-class HastyLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._hasty = Hasty()
-        super().__init__(self._hasty)
-
-    def time(self) -> float:
-        return self._hasty.moment
+from tests.virtual import run
 
 
 @dataclass
@@ -96,12 +77,6 @@ async def answer(network: Network, pace: Pace, chat_id: int, topic: int, seconds
         network.ends.append((ended[0], final))
 
 
-def played(play: Any) -> None:
-    """In a loop whose time is not ours."""
-    with asyncio.Runner(loop_factory=HastyLoop) as runner:
-        runner.run(play)
-
-
 @pytest.mark.parametrize("topics", [1, 2])
 @pytest.mark.parametrize("chat_id", [7, -7])
 def test_an_answer_is_complete_within_two_seconds_of_its_last_token(chat_id: int, topics: int) -> None:
@@ -115,7 +90,7 @@ def test_an_answer_is_complete_within_two_seconds_of_its_last_token(chat_id: int
             await asyncio.gather(*(answer(network, pace, chat_id, topic, seconds) for topic in range(topics)))
             await asyncio.sleep(network.dice.uniform(0, 3))
 
-    played(play())
+    run(play())
     slowest = max(final - last for last, final in network.ends)
     print(f"{len(network.ends)} answers, the slowest {slowest:.2f} s after its last token")
     assert slowest < 2
@@ -134,7 +109,7 @@ def test_a_busy_group_sees_its_limits_kept_and_ends_wait_for_other_ends_only() -
                 group.create_task(answer(network, pace, -7, number % 5, network.dice.uniform(1, 30)))
                 await asyncio.sleep(network.dice.expovariate(1 / 5))
 
-    played(play())
+    run(play())
     moments = [moment for moment, _ in network.writes]
     assert min(later - earlier for earlier, later in pairwise(moments)) >= 1
     assert all(later - earlier > 60 for earlier, later in zip(moments, moments[20:], strict=False))

@@ -50,7 +50,11 @@ class Chat:
     writes: list[float] = field(default_factory=list)
     drafts: list[str] = field(default_factory=list)
     blocked: bool = False
+    muted: bool = False  # the bot has no right to write there
+    lost_topics: bool = False  # sends into topics that exist are refused; replies stand there all the same
+    uneditable: bool = False
     moved_to: int | None = None
+    last_id: int = 0
 
     def json(self) -> Json:
         chat: Json = {"id": self.id, "type": self.type}
@@ -84,6 +88,7 @@ class World:
     crowded: int = 0  # writes that came too early
     refused_styles: set[str] = field(default_factory=set)
     refused_media: set[str] = field(default_factory=set)
+    refused_ends: int = 0  # how many of the next edits without a Stop button are refused, for no known reason
 
     def chat(self, chat_id: int, type: str | None = None, forum: bool = False) -> Chat:
         if chat_id not in self.chats:
@@ -91,7 +96,7 @@ class World:
         return self.chats[chat_id]
 
     def add(self, chat: Chat, sender: Json, **content: Any) -> Json:
-        message_id = max(chat.messages, default=0) + 1
+        message_id = chat.last_id = max(chat.last_id, *chat.messages, 0) + 1  # Telegram gives none twice
         message = {"message_id": message_id, "date": int(time.time()), "chat": chat.json(), "from": sender, **content}
         chat.messages[message_id] = message
         return message
@@ -120,12 +125,19 @@ class World:
         chat.writes.append(now)
 
     def send(self, chat_id: int, text: str, entities: Sequence[Json], extra: Json) -> Json:
-        chat = self.find(chat_id)
-        content = self._content(text, entities) | self._reply(chat, extra)
+        return self.add_by_bot(self.find(chat_id), self._content(text, entities), extra)
+
+    def add_by_bot(self, chat: Chat, content: Json, extra: Json) -> Json:
+        if chat.muted:
+            raise refuse("not enough rights to send text messages to the chat")
+        content |= self._reply(chat, extra)
         if extra.get("message_thread_id"):
-            if not chat.forum:
+            if not chat.forum or chat.lost_topics:
                 raise refuse("message thread not found")
             content |= {"message_thread_id": int(extra["message_thread_id"]), "is_topic_message": True}
+        elif content.get("reply_to_message", {}).get("is_topic_message"):
+            thread = content["reply_to_message"]["message_thread_id"]
+            content |= {"message_thread_id": thread, "is_topic_message": True}
         if extra.get("reply_markup"):
             content["reply_markup"] = extra["reply_markup"]
         self.write(chat)
@@ -138,8 +150,11 @@ class World:
         message = chat.messages.get(int(message_id))
         if message is None:
             raise refuse("message to edit not found")
-        if message["from"]["id"] != BOT["id"]:
+        if message["from"]["id"] != BOT["id"] or chat.uneditable:
             raise refuse("message can't be edited")
+        if self.refused_ends and "stop" not in str(markup):
+            self.refused_ends -= 1
+            raise refuse("something new")
         content = self._content(text, entities)
         new = content | ({"reply_markup": markup} if markup else {})
         old = {key: message[key] for key in ("text", "entities", "reply_markup") if key in message}
@@ -161,6 +176,8 @@ class World:
         message = chat.messages.get(int(message_id))
         if message is None:
             raise refuse("message to edit not found")
+        if chat.uneditable:
+            raise refuse("message can't be edited")
         if len(caption.encode("utf-16-le")) // 2 > 1024:
             raise refuse("message caption is too long")
         if kind == "photo":
@@ -170,13 +187,21 @@ class World:
         self.write(chat)
         for key in ("text", "entities", "caption", "photo", "document", "reply_markup"):
             message.pop(key, None)
+        message.update(self._media(kind, name, data, caption), edit_date=int(time.time()))
+        chat.states[message["message_id"]].append((time.monotonic(), name))
+        return message
+
+    def send_media(self, kind: str, file: tuple[str, bytes], extra: Json) -> Json:
+        if kind == "photo":
+            _check_photo(file[1])
+        return self.add_by_bot(self.find(extra["chat_id"]), self._media(kind, *file, extra.get("caption", "")), extra)
+
+    def _media(self, kind: str, name: str, data: bytes, caption: str) -> Json:
         file_id = f"file-{len(self.files)}"
         self.files[file_id] = data
         size = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
         content = [{**size, "width": 1, "height": 1}] if kind == "photo" else {**size, "file_name": name}
-        message.update({kind: content, "edit_date": int(time.time())} | ({"caption": caption} if caption else {}))
-        chat.states[message["message_id"]].append((time.monotonic(), name))
-        return message
+        return {kind: content} | ({"caption": caption} if caption else {})
 
     def delete(self, chat_id: int, message_id: int) -> None:
         chat = self.find(chat_id)

@@ -1,0 +1,120 @@
+"""Posts and edits messages for one answer: paced, in the answer's place, with Telegram's errors as ours."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from telegram import Message, ReplyParameters
+from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+
+from bots.backoff import Backoff
+from bots.draft import Failed, Gone, Later, NotWritable, Refused
+from bots.telegram.pace import Pace, Rank
+from bots.telegram.place import Place, ids_of
+from bots.telegram.request import understood, wait_of
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+_NO_RIGHTS = re.compile("rights|forbidden|restricted|admin_required|topic_closed", re.IGNORECASE)
+_NOT_EDITABLE = re.compile("to edit not found|can't be edited|message_id_invalid", re.IGNORECASE)
+
+
+class Sender:
+    """`chat_id` changes where the chat becomes a supergroup. The first message replies to the question."""
+
+    def __init__(self, pace: Pace, place: Place, first: bool) -> None:
+        self.chat_id = place.chat_id
+        self._pace = pace
+        self._topic = place.thread
+        self._question = place.question
+        self._replies = first
+        self._outside = False  # the topic is not found: every message has to reply, or it would stand elsewhere
+        self._backoff = Backoff()
+
+    @property
+    def topic(self) -> int | None:
+        return self._topic
+
+    def close(self) -> None:
+        self._pace.end(self)
+
+    def grows(self) -> None:
+        """There is text of the answer, so that it may end at any moment."""
+        self._pace.grows(self.chat_id, self)
+
+    async def post(self, call: Callable[..., Awaitable[Message]], rank: Rank) -> str:
+        """Post a message; where Telegram does not find its topic, as a reply, which stands in the topic all the same.
+
+        `call` takes the parameters that say where. Raises as `write` does.
+        """
+        refusal: BadRequest | None = None
+        for topic, replies in dict.fromkeys([(self._topic, self._replies), (None, True), (None, False)]):
+            reply = ReplyParameters(self._question, allow_sending_without_reply=True) if replies else None
+            posting = partial(call, self.chat_id, message_thread_id=topic, reply_parameters=reply)
+            try:
+                message = await self.write(posting, rank)
+            except ChatMigrated as error:
+                self.chat_id = error.new_chat_id
+                raise Later(0) from error
+            except BadRequest as error:
+                refusal = refusal or error
+                if not re.search("thread|repl", error.message, re.IGNORECASE):
+                    break
+                continue
+            self._outside = self._outside or topic != self._topic
+            self._topic, self._replies = topic, self._outside
+            return f"{self.chat_id}:{message.message_id}"
+        assert refusal is not None
+        raise refusal
+
+    async def edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
+        """Raises `Gone`, and as `write` does."""
+        chat_id, message_id = ids_of(sent)
+        if chat_id != self.chat_id:
+            raise Gone  # the chat became a supergroup; what was written before cannot be edited there
+        try:
+            await self.write(lambda: call(chat_id, message_id), rank)
+        except ChatMigrated as error:
+            self.chat_id = error.new_chat_id
+            raise Gone from error
+        except BadRequest as error:
+            if "not modified" in error.message.lower():
+                return
+            if _NOT_EDITABLE.search(error.message):
+                raise Gone from error
+            raise
+
+    async def delete(self, sent: str, call: Callable[[int, int], Awaitable[object]]) -> None:
+        """Take away a message; what is posted next replies to the question in its place. Raises as `write` does."""
+        self._replies = True
+        chat_id, message_id = ids_of(sent)
+        try:
+            await self.write(lambda: call(chat_id, message_id), Rank.FINAL)
+        except (BadRequest, ChatMigrated) as error:
+            log.info("a message could not be removed: %s", error)
+
+    async def write(self, call: Callable[[], Awaitable[Result]], rank: Rank) -> Result:
+        """Raises `Later`, `Refused`, or what Telegram has against this very message: `BadRequest`, `ChatMigrated`."""
+        try:
+            async with self._pace.turn(self.chat_id, rank, self):
+                result = await understood(call())
+        except (BadRequest, ChatMigrated, Later):  # Later: a growing text has to wait
+            raise
+        except RetryAfter as error:
+            seconds = wait_of(error)
+            self._pace.block(self.chat_id, seconds)
+            raise Later(seconds) from error
+        except Forbidden as error:
+            raise self.refused(error) from error
+        except TelegramError as error:
+            raise Failed(self._backoff.next_pause()) from error
+        self._backoff.reset()
+        return result
+
+    def refused(self, error: TelegramError) -> Refused:
+        log.warning("Telegram takes no message in chat %s: %s", self.chat_id, error)
+        in_group = self.chat_id < 0  # else whoever asked is who does not want to hear from us
+        forbids = isinstance(error, Forbidden) or _NO_RIGHTS.search(error.message)
+        return NotWritable(error.message) if in_group and forbids else Refused(error.message)
