@@ -1,10 +1,12 @@
-"""What any picture's colours are in sRGB: palettes, 16 bits, CMYK, colour profiles, and transparency over white."""
+"""What any picture's colours are in sRGB: palettes, 16 bits, CMYK, colour profiles, and what transparency lies on."""
 
 import io
 import math
 from typing import Any, cast
 
 from PIL import Image, ImageCms
+
+from core.transparency import Transparency
 
 TRANSPARENT = {"RGBA", "RGBa", "LA", "La", "PA"}
 DEEP = {"I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
@@ -16,20 +18,24 @@ class Colours:
     """How one loaded image's colours become sRGB; found once, then applied to the whole of it or strip by strip."""
 
     def __init__(self, image: Image.Image) -> None:
-        self._transparent = image.mode in TRANSPARENT or "transparency" in image.info
+        has_alpha = image.mode in TRANSPARENT or ("transparency" in image.info and image.mode not in DEEP)
+        self._transparency = Transparency.of(image) if has_alpha else None
         self._black, self._white = _levels(image) if image.mode in DEEP else (0.0, 255.0)
-        self._mode = _plain_mode(image.mode) if not self._transparent else "RGB"
+        self._mode = _plain_mode(image.mode) if not has_alpha else "RGB"
         self._profile = _profile(image, self._mode)
 
-    def rgb(self, part: Image.Image) -> Image.Image:
+    @property
+    def shows_nothing(self) -> bool:
+        return self._transparency is not None and self._transparency.hides_all
+
+    def rgb(self, part: Image.Image, top: int = 0) -> Image.Image:
+        """The whole picture, or a strip of it that begins with row `top`."""
         if part.mode in DEEP:
             scale = 255 / (self._white - self._black)
             deep = part if part.mode == "F" else part.convert("I").convert("F")
             part = deep.point(lambda value: value * scale - self._black * scale + 0.5).convert("L")
-        if self._transparent:
-            part = part.convert("RGBA")
-            white = Image.new("RGBA", part.size, "white")
-            part = Image.alpha_composite(white, part).convert("RGB")
+        if self._transparency is not None:
+            part = self._transparency.flattened(part, top)
         if part.mode != self._mode:
             part = part.convert(self._mode)
         if self._profile is not None:

@@ -1,151 +1,208 @@
 """Decodes pictures with Pillow, inside a worker (`core.workers`) where it may crash. Knows no limit but its options."""
 
-import contextlib
 import functools
 import hashlib
 import io
-import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
+from core import orientation, partial
+from core.animation import choose_frame, is_animated
 from core.colours import Colours
-from core.errors import BadImage, TooLarge
+from core.errors import BadImage, BotError, TooLarge
+from core.jpeg import coefficient_bytes
 from core.kinds import claims_picture, refuse_others
+from core.note import Note
+from core.oblong import stretched
+from core.orientation import SIDEWAYS, UPRIGHT
+from core.png import UNPACKED_LIMIT, without_texts
+from core.sizes import check_pixels, check_shape, fit, shrink
+from core.tiff import Inner, pages_of
 
 # Named, because Pillow knows some fifty more, and a small hostile file of a rare one costs hundreds of megabytes.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-TOKEN = 32  # pixels, width and height of what becomes one image token of Qwen3-VL
-ASPECT = 200  # long side : short side; Qwen's image processor refuses more
-STRIP = 1 << 21  # pixels that are converted at a time
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation -> what turns the picture upright
-SIDEWAYS = {UPRIGHT[5], UPRIGHT[6], UPRIGHT[7], UPRIGHT[8]}
+COEFFICIENTS_LIMIT = 700 << 20  # bytes, of the 1 GiB that a worker may take
+JPEG_FACTOR = 4  # times the pixels: a JPEG is decoded at half its size at no greater cost
+
+Part = tuple[dict[str, Any], bytes]
 
 
-def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[tuple[dict[str, Any], bytes]]:
-    """A file's (first) picture as PNG with its id, its size, and the size it was sent in."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`pixels` that may be decoded, `image_tokens` that may be kept."""
+
+    pixels: int
+    image_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture as it is kept: `small` is upright, in RGB and within the budget; `sent` is its size before.
+
+    `whole` is what was decoded, neither upright nor in RGB.
+    """
+
+    small: Image.Image
+    sent: tuple[int, int]
+    whole: Image.Image
+    colours: Colours
+    turn: Image.Transpose | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[Part]:
+    """A file's (first) picture as PNG with its id, its size, the size it was sent in, and what is to be said of it."""
+    with quiet():
+        pages = pages_of(data)
+        inner = pages[0].picture(open_picture) if pages else Inner(data)
+        return [encode(decode(inner, Budget(pixel_limit, image_tokens)))]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Pillow warns of odd files, and nobody listens."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [finish(open_picture(data, pixel_limit), image_tokens)]
+        yield
 
 
-def open_picture(data: bytes, pixel_limit: int) -> Image.Image:
-    """The file's header, checked; not a pixel is decoded yet."""
+def decode(inner: Inner, budget: Budget) -> Decoded:
+    """Open, decode, turn upright, convert to RGB, shrink to the budget."""
+    try:
+        return _Decoding(inner, budget).run()
+    except (MemoryError, BotError):
+        raise
+    except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
+        raise damaged() from error
+
+
+def finish(image: Image.Image, image_tokens: int) -> Decoded:
+    """A picture that was drawn here, upright and with square pixels."""
+    colours = Colours(image)
+    return Decoded(shrink(image, colours, *fit(*image.size, image_tokens)), image.size, image, colours)
+
+
+class _Decoding:
+    """Of one picture. What its header says is kept, as Pillow forgets some of it while it loads."""
+
+    def __init__(self, inner: Inner, budget: Budget) -> None:
+        self._inner = inner
+        self._budget = budget
+        self._size = (0, 0)  # stored, but for pixels that are not square
+        self._orientation: int | None = None
+        self._is_animated = False
+        self._notes = list(inner.notes)
+
+    def run(self) -> Decoded:
+        image, missing = partial.load(without_texts(self._inner.data), self._open)
+        self._tell(missing, image.height)
+        colours = Colours(image)
+        if self._is_animated:
+            small, frame = choose_frame(image, self._check, self._frame)
+            self._notes.append(
+                Note(
+                    "This is an animation, and only frame {frame} of it was looked at. For another one, send a "
+                    "screenshot.",
+                    frame=frame,
+                )
+            )
+        else:
+            small = self._shrunk(image, colours)
+        partial.blank(small, missing, image.height)
+        told = self._orientation or orientation.exif_orientation(image)
+        told = told if told in UPRIGHT else self._inner.orientation
+        turn = UPRIGHT.get(told)
+        size = self._size
+        if turn is not None:
+            small = small.transpose(turn)
+            size = size[::-1] if told in SIDEWAYS else size
+        return Decoded(small, size, image, colours, turn, tuple(self._notes))
+
+    def _open(self, data: bytes) -> ImageFile.ImageFile:
+        image = open_picture(data)
+        self._size = stretched(image.size, image.info)
+        self._orientation = orientation.container_orientation(image)
+        self._is_animated = is_animated(image)
+        if image.format == "HEIF" and getattr(image, "n_frames", 1) > 1:
+            self._notes = [Note("This file holds several pictures, and only one of them was looked at.")]
+        if image.format in ("JPEG", "MPO"):
+            check_pixels(*image.size, JPEG_FACTOR * self._budget.pixels)
+            if coefficient_bytes(image) > COEFFICIENTS_LIMIT:
+                raise TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
+            width, height = (2 * side for side in fit(*self._size, self._budget.image_tokens))
+            if image.width * image.height > self._budget.pixels:
+                width, height = min(width, image.width // 2), min(height, image.height // 2)
+            image.draft(None, (width, height))  # decoded at an eighth to a half of its size
+        self._check(*image.size)
+        check_shape(*self._size)
+        return image
+
+    def _check(self, width: int, height: int) -> None:
+        check_pixels(width, height, self._budget.pixels)
+
+    def _frame(self, image: Image.Image) -> tuple[Image.Image, bool]:
+        """As it is kept, and whether anything of it is to be seen; a GIF may grow from frame to frame."""
+        colours = Colours(image)
+        self._size = stretched(image.size, image.info)
+        return self._shrunk(image, colours), not colours.shows_nothing
+
+    def _shrunk(self, image: Image.Image, colours: Colours) -> Image.Image:
+        return shrink(image, colours, *fit(*self._size, self._budget.image_tokens))
+
+    def _tell(self, missing: partial.Missing, height: int) -> None:
+        if missing.rows:
+            self._notes.append(
+                Note(
+                    "This picture is incomplete: about {percent} % of it are missing. For a whole answer, please send "
+                    "it again.",
+                    percent=max(1, round(100 * missing.count / height)),
+                )
+            )
+        if missing.detail:
+            self._notes.append(
+                Note("This picture is incomplete: its fine detail is missing. Please send it again for small print.")
+            )
+
+
+def open_picture(data: bytes) -> ImageFile.ImageFile:
+    """The file's header; not a pixel is decoded yet."""
     refuse_others(data)
     Image.MAX_IMAGE_PIXELS = None  # our own limit follows, and it refuses where Pillow's only warns
+    PngImagePlugin.MAX_TEXT_CHUNK = UNPACKED_LIMIT
     _register_heif()
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
         if claims_picture(data):
-            raise _damaged() from error
+            raise damaged() from error
         raise BadImage(
             "I cannot open this file as a picture. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC and PDF work."
         ) from error
     except Exception as error:
-        raise _damaged() from error
-    check_pixels(*image.size, pixel_limit)
-    return image
+        raise damaged() from error
 
 
-def check_pixels(width: int, height: int, pixel_limit: int) -> None:
-    if width * height > pixel_limit:
-        raise TooLarge(
-            "This picture has {width}x{height} pixels; at most {limit} megapixels work. Please send a smaller version.",
-            width=width,
-            height=height,
-            limit=f"{pixel_limit / 1e6:g}",
-        )
-    if min(width, height) < 1:
-        raise _damaged()
-    if max(width, height) > ASPECT * min(width, height):
-        raise BadImage(
-            "This picture is a strip of {width}x{height} pixels; one side may be at most {aspect} times as long as the "
-            "other. Please send it in parts.",
-            width=width,
-            height=height,
-            aspect=ASPECT,
-        )
-
-
-def finish(image: Image.Image, image_tokens: int) -> tuple[dict[str, Any], bytes]:
-    """Decode, turn upright, convert to RGB, shrink to the budget, encode."""
-    sent = image.size
-    width, height = fit(*sent, image_tokens)
-    try:
-        image.draft(None, (2 * width, 2 * height))  # a big JPEG is decoded at an eighth to a half of its size
-        image.load()
-        small = _shrink(image, width, height)
-        turn = UPRIGHT.get(_orientation(image))
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
-        if "truncated" in str(error) or isinstance(error, EOFError):
-            raise BadImage("This picture is incomplete: its file ends too early. Please send it again.") from error
-        raise _damaged() from error
-    if turn is not None:
-        small = small.transpose(turn)
-        sent = sent[::-1] if turn in SIDEWAYS else sent
-    return encode(small, sent)
-
-
-def encode(image: Image.Image, sent: tuple[int, int]) -> tuple[dict[str, Any], bytes]:
-    """An RGB picture as it is kept; see `core.conversation.Image` for its id."""
+def encode(decoded: Decoded) -> Part:
+    """As it is kept; see `core.conversation.Image` for its id."""
+    image = decoded.small
     width, height = image.size
     identity = hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
+    image.info.clear()  # nothing of what the file said besides, such as a profile that is applied already
     png = io.BytesIO()
     image.save(png, "PNG", compress_level=3)  # a tenth larger than by default, in a third of the time
-    return {"id": identity, "width": width, "height": height, "original_size": sent}, png.getvalue()
+    notes = [[note.sentence, note.values] for note in decoded.notes]
+    made = {"id": identity, "width": width, "height": height, "original_size": decoded.sent, "notes": notes}
+    return made, png.getvalue()
 
 
-def fit(width: int, height: int, image_tokens: int) -> tuple[int, int]:
-    """The size within the budget. A shrunk side is a multiple of 32, so the model's processor leaves it as it is.
-
-    The formula is `smart_resize` of Qwen2-VL's image processor; rounding never makes a strip longer than `ASPECT`.
-    """
-    budget = image_tokens * TOKEN * TOKEN
-    if width * height <= budget:
-        return width, height
-    scale = math.sqrt(width * height / budget)
-    width, height = (max(TOKEN, math.floor(side / scale / TOKEN) * TOKEN) for side in (width, height))
-    return min(width, ASPECT * height), min(height, ASPECT * width)
-
-
-def _shrink(image: Image.Image, width: int, height: int) -> Image.Image:
-    """As RGB in that size. A huge picture is converted strip by strip: never a second copy of it in memory."""
-    colours = Colours(image)
-    factor = max(1, min(image.width // width, image.height // height) // 2)
-    if factor == 1:
-        rough = colours.rgb(image)
-        return rough if rough.size == (width, height) else rough.resize((width, height), Image.Resampling.LANCZOS)
-    rough = Image.new("RGB", (math.ceil(image.width / factor), math.ceil(image.height / factor)))
-    rows = max(1, STRIP // image.width // factor) * factor
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        rough.paste(colours.rgb(strip).reduce(factor), (0, top // factor))
-    whole = (0, 0, image.width / factor, image.height / factor)
-    return rough.resize((width, height), Image.Resampling.LANCZOS, box=whole)
-
-
-def _orientation(image: Image.Image) -> int:
-    """1 is upright; asked after loading, because PNG may tell at its end, and TIFF and HEIC turn themselves."""
-    with contextlib.suppress(Exception):  # a broken EXIF block is no reason to refuse the picture
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return 1
-
-
-def _damaged() -> BadImage:
+def damaged() -> BadImage:
     return BadImage("This picture is damaged or incomplete. Please send it again, or send a screenshot of it.")
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from core import workers
 from core.conversation import Image
-from core.images import ORIGINAL_LIMIT, Config, check_size, make_image
+from core.images import ORIGINAL_LIMIT, Config, check_size, decode, read_notes
 from core.kinds import is_pdf
+from core.note import Note
 from core.page_ranges import page_ranges
+from core.tiff import has_pages
 from core.voice import Voice
 
 SECONDS = 40.0  # for all pages of one document
@@ -22,9 +24,13 @@ class Document:
     images: tuple[Image, ...]
     pages: tuple[int, ...] = (1,)
     of: int = 1
+    notes: tuple[Note, ...] = ()
 
     def note(self, voice: Voice) -> str:
         """What was left out and how to see it; empty when nothing was."""
+        return " ".join(filter(None, [self._pages_left_out(voice), *(voice.explain(note) for note in self.notes)]))
+
+    def _pages_left_out(self, voice: Voice) -> str:
         if len(self.pages) == self.of:
             return ""
         shown = _words(self.pages)
@@ -51,14 +57,16 @@ async def open_document(data: bytes, question: str = "", config: Config = Config
     }
     if is_pdf(data):
         return _document(await workers.run("core.pages:pdf_pages", data, options, SECONDS))
-    if _is_tiff_with_pages(data):
+    if has_pages(data):
         options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)
         return _document(await workers.run("core.pages:tiff_pages", data, options, SECONDS))
-    return Document((await make_image(data, config),))
+    image, notes = await decode(data, config)
+    return Document((image,), notes=notes)
 
 
 def _document(parts: list[workers.Part]) -> Document:
     images, pages, of = [], [], 1
+    notes: list[Note] = []
     for index, (what, blob) in enumerate(parts):
         if "page" not in what:
             continue
@@ -69,21 +77,8 @@ def _document(parts: list[workers.Part]) -> Document:
         images.append(Image(what["id"], blob, what["width"], what["height"], (sent_width, sent_height), original))
         pages.append(what["page"])
         of = what["of"]
-    return Document(tuple(images), tuple(pages), of)
-
-
-def _is_tiff_with_pages(data: bytes) -> bool:
-    """Whether the first directory of a TIFF points to a second one (TIFF 6.0, section 2). BigTIFF is one picture."""
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(data[:4])
-    if order is None:
-        return False
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(data[at : at + size], "little" if order == "little" else "big")
-
-    directory = number(4, 4)
-    following = directory + 2 + 12 * number(directory, 2)
-    return following + 4 <= len(data) and number(following, 4) != 0
+        notes += read_notes(what)
+    return Document(tuple(images), tuple(pages), of, tuple(notes))
 
 
 def _words(pages: tuple[int, ...]) -> str:

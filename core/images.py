@@ -3,11 +3,14 @@
 The decoding itself is `core.decoder`, in a process that may be killed.
 """
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from core import workers
 from core.conversation import Image
 from core.errors import BadImage, TooLarge
+from core.note import Note
 
 MIB = 1 << 20  # bytes
 ORIGINAL_LIMIT = 8 * MIB  # a larger file is not kept for "Read the small print"
@@ -24,14 +27,26 @@ class Config(BaseModel, extra="forbid", frozen=True):
         description="Pictures are shrunk to so many tokens of 32x32 pixels; more reads smaller print, but slower.",
     )
     byte_limit_mib: float = Field(default=32, gt=0, description="Larger files are refused, in MiB.")
-    pixel_limit_mp: float = Field(default=100, gt=0, le=200, description="Pictures with more megapixels are refused.")
+    pixel_limit_mp: float = Field(
+        default=100,
+        gt=0,
+        le=200,
+        description="Pictures with more megapixels are refused; of JPEG, those with four times as many.",
+    )
     page_limit: int = Field(default=4, ge=1, le=50, description="Most pages of one document in one question.")
 
 
 async def make_image(data: bytes, config: Config = Config()) -> Image:
-    """Raises `BadImage` or `TooLarge` with a sentence that says what is wrong and what would work.
+    """What is to be said of it is left out; else as `decode`."""
+    image, _ = await decode(data, config)
+    return image
 
-    Decodes in a worker: beside the event loop, in at most `workers.MEMORY` bytes and `workers.SECONDS`.
+
+async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[Note, ...]]:
+    """The picture, and what a person should know of it.
+
+    Raises `BadImage` or `TooLarge` with a sentence that says what is wrong and what would work. Decodes in a worker:
+    beside the event loop, in at most `workers.MEMORY` bytes and `workers.SECONDS`.
     """
     check_size(len(data), config)
     options = {"pixel_limit": int(config.pixel_limit_mp * 1e6), "image_tokens": config.image_tokens}
@@ -39,7 +54,12 @@ async def make_image(data: bytes, config: Config = Config()) -> Image:
     width, height, (sent_width, sent_height) = made["width"], made["height"], made["original_size"]
     lost_a_lot = sent_width * sent_height > LOST_A_LOT * width * height
     original = data if lost_a_lot and len(data) <= ORIGINAL_LIMIT else None
-    return Image(made["id"], png, width, height, (sent_width, sent_height), original)
+    return Image(made["id"], png, width, height, (sent_width, sent_height), original), read_notes(made)
+
+
+def read_notes(made: dict[str, Any]) -> tuple[Note, ...]:
+    """Of what a worker made."""
+    return tuple(Note(sentence, **values) for sentence, values in made["notes"])
 
 
 def check_size(size: int, config: Config) -> None:

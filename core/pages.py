@@ -1,22 +1,21 @@
 """Turns a document's pages into pictures; runs inside a worker (`core.workers`) and may crash there."""
 
 import io
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from core import pdfium
-from core.colours import Colours
-from core.decoder import check_pixels, finish, open_picture
+from core.decoder import Budget, Decoded, decode, encode, finish, open_picture, quiet
 from core.errors import BadImage
+from core.sizes import check_pixels, check_shape
+from core.tiff import pages_of
 
 if TYPE_CHECKING:
     from core.page_ranges import Range
 
 DPI = 200  # of a page that somebody wants to read the small print of
-SUBFILE_TYPE, REDUCED = 254, 1  # a TIFF tag, and its bit of a smaller version
 INCH = 72  # points; PDF's unit is the point
 PAGE_PIXELS = 16_000_000  # a poster is rendered more coarsely
 
@@ -40,7 +39,7 @@ def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: 
         document.init_forms()
         parts = []
         for page in choose(ranges, len(document), limit):
-            parts += _made(_rendered(document[page - 1]), page, len(document), image_tokens)
+            parts += _made(finish(_rendered(document[page - 1]), image_tokens), page, len(document))
         return parts
     except pypdfium2.PdfiumError as error:
         raise _damaged() from error
@@ -49,31 +48,15 @@ def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: 
 
 
 def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, pixel_limit: int) -> list[Part]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            image = open_picture(data, pixel_limit)
-            frames = _full_frames(image)
-            parts = []
-            for page in choose(ranges, len(frames), limit):
-                image.seek(frames[page - 1])
-                check_pixels(*image.size, pixel_limit)
-                parts += _made(image.copy(), page, len(frames), image_tokens)
-            return parts
-        except (MemoryError, BadImage):
-            raise
-        except Exception as error:
-            raise _damaged() from error
-
-
-def _full_frames(image: Image.Image) -> list[int]:
-    """Without the thumbnails that some programs keep beside a page (TIFF 6.0, NewSubfileType)."""
-    full = []
-    for frame in range(getattr(image, "n_frames", 1)):
-        image.seek(frame)
-        if not image.getexif().get(SUBFILE_TYPE, 0) & REDUCED:
-            full.append(frame)
-    return full or [0]
+    with quiet():
+        pages = pages_of(data)
+        if not pages:
+            raise _damaged()
+        parts = []
+        for page in choose(ranges, len(pages), limit):
+            decoded = decode(pages[page - 1].picture(open_picture), Budget(pixel_limit, image_tokens))
+            parts += _made(decoded, page, len(pages))
+        return parts
 
 
 def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
@@ -88,12 +71,19 @@ def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
     return list(pages)[:limit]
 
 
-def _made(image: Image.Image, page: int, of: int, image_tokens: int) -> list[Part]:
-    made, png = finish(image, image_tokens)
+def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
+    """The page, and after it what the page was shrunk from where that shows much more."""
+    made, png = encode(decoded)
     parts = [({"page": page, "of": of, **made}, png)]
-    if image.width * image.height > 2 * made["width"] * made["height"]:
+    whole = decoded.whole
+    if whole.width * whole.height > 2 * made["width"] * made["height"]:
         file = io.BytesIO()
-        Colours(image).rgb(image).save(file, "PNG", compress_level=3, icc_profile=None)
+        upright = decoded.colours.rgb(whole)
+        upright = upright if decoded.turn is None else upright.transpose(decoded.turn)
+        upright.info.clear()
+        width, height = decoded.sent
+        square = 100 * height / upright.height, 100 * width / upright.width  # as dots, so that it is stretched again
+        upright.save(file, "PNG", compress_level=3, dpi=square)
         parts.append(({"original": True}, file.getvalue()))
     return parts
 
@@ -103,7 +93,9 @@ def _rendered(page: Any) -> Image.Image:
     if not width > 0 or not height > 0:
         raise _damaged()
     scale = min(DPI / INCH, (PAGE_PIXELS / (width * height)) ** 0.5)
-    check_pixels(max(1, round(width * scale)), max(1, round(height * scale)), 2 * PAGE_PIXELS)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    check_pixels(*size, 2 * PAGE_PIXELS)
+    check_shape(*size)
     bitmap = page.render(scale=scale, may_draw_forms=True)
     try:
         image: Image.Image = bitmap.to_pil().convert("RGB")

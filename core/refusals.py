@@ -89,6 +89,10 @@ def raw() -> BadImage:
     return BadImage("This is a camera's raw file, which I cannot open. Please send it as JPEG.")
 
 
+def preview() -> BadImage:
+    return BadImage("Only a small preview in this file can be opened. Please send the picture as JPEG.")
+
+
 def archive() -> BadImage:
     return BadImage("This is an archive. Please unpack it and send the pictures themselves.")
 

@@ -12,6 +12,7 @@ from typing import Any
 from babel.messages.pofile import read_po
 
 from core.errors import BotError
+from core.note import Note
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
@@ -54,7 +55,7 @@ class Voice:
         text = _catalogue(self.language).get(sentence, sentence)
         return text.format(**values) if values else text
 
-    def explain(self, error: BotError) -> str:
+    def explain(self, error: BotError | Note) -> str:
         return self.say(error.sentence, **error.values)
 
 

@@ -1,19 +1,23 @@
 import io
 import resource
+import struct
+import zlib
 
 import psutil
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageStat
+from PIL.PngImagePlugin import PngInfo
 
 from core import refusals, workers
 from core.conversation import Image
-from core.decoder import ASPECT, fit
 from core.documents import open_document
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
-from tests.core.files import GREEN, RED, Colour, busy, encoded, endless_jpeg, plain
+from core.sizes import ASPECT, fit
+from tests.core.files import GREEN, GREY, RED, Colour, busy, chunk, encoded, endless_jpeg, icc_profile, plain
 from tests.core.pictures import Specimen, mutated, specimens
+from tests.core.prints import png_with_texts, printed
 
 PARENT_BOUND = 150  # MiB that the service itself may grow by, whatever is sent
 
@@ -155,6 +159,92 @@ async def test_limits_are_settings_and_the_sentences_name_them() -> None:
         await make_image(data, Config(byte_limit_mib=0.1))
     with pytest.raises(TooLarge, match=r"400x300 pixels; at most 0\.1 megapixels"):
         await make_image(data, Config(pixel_limit_mp=0.1))
+
+
+async def test_a_jpeg_may_have_four_times_the_pixels_because_it_is_decoded_smaller() -> None:
+    telephone = plain(RED, (12_000, 9_000))
+    for progressive in (False, True):
+        image = await make_image(encoded(telephone, "JPEG", quality=30, progressive=progressive))
+        assert (image.width, image.height, image.original_size) == (1152, 864, (12_000, 9_000))
+        assert near(opened(image), (500, 500), (254, 0, 0))
+    small = Config(pixel_limit_mp=1)
+    assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), small)).original_size == (2000, 1900)
+    closer = Config(pixel_limit_mp=1, image_tokens=16_384)
+    assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), closer)).original_size == (2000, 1900)
+    with pytest.raises(TooLarge, match="at most 4 megapixels"):
+        await make_image(encoded(plain(RED, (2100, 2000)), "JPEG"), small)
+    with pytest.raises(TooLarge, match="at most 1 megapixels"):
+        await make_image(encoded(plain(RED, (1100, 1000)), "PNG"), small)
+
+
+async def test_a_progressive_jpeg_that_would_need_too_much_memory_is_refused_before() -> None:
+    whole = encoded(plain(RED), "JPEG", progressive=True, subsampling=0)
+    frame = whole.index(b"\xff\xc2")
+    with pytest.raises(TooLarge, match="too much memory"):
+        await make_image(whole[: frame + 5] + struct.pack("!2H", 17_000, 23_000) + whole[frame + 9 :])
+
+
+async def test_what_a_file_says_besides_may_be_large() -> None:
+    profile = bytearray(icc_profile(gamma=1.0) + bytes(3 << 20))
+    profile[:4] = struct.pack("!I", len(profile))
+    for file_format in ("PNG", "JPEG", "WEBP", "TIFF"):
+        image = await make_image(encoded(plain(GREY), file_format, icc_profile=bytes(profile)))
+        assert near(opened(image), (9, 9), (188, 188, 188))
+        assert len(image.data) < 2000
+    texts = png_with_texts(3)
+    several = (
+        texts[:33] + b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 20))) for _ in range(90)) + texts[33:]
+    )
+    plain_id = (await make_image(encoded(printed(), "PNG"))).id
+    for data in (
+        texts,
+        several,
+        png_with_texts(3, "XML:com.adobe.xmp"),
+        encoded(printed(), "PNG", exif=b"Exif\0\0" + bytes(3 << 20)),
+        encoded(printed(), "WEBP", lossless=True, xmp=b"x" * (3 << 20)),
+        encoded(printed(), "TIFF", tiffinfo={270: "x" * (3 << 20)}),
+        encoded(printed(), "GIF", comment=b"x" * (3 << 20)),
+        encoded(printed(), "BMP") + bytes(3 << 20),
+    ):
+        assert (await make_image(data)).id == plain_id
+
+
+async def test_an_orientation_in_a_png_text_is_not_taken_out() -> None:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>')
+    info.add_text("Comment", "x" * 100)
+    image = await make_image(encoded(plain(RED), "PNG", pnginfo=info))
+    assert image.original_size == (40, 60)
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "PNG", "BMP", "JPEG"])
+async def test_oblong_pixels_are_stretched(file_format: str) -> None:
+    for dpi, size in {
+        (204, 98): (60, 83),
+        (98, 204): (125, 40),
+        (204, 196): (60, 40),
+        (72, 72): (60, 40),
+        (300, 1): (60, 40),
+    }.items():
+        image = await make_image(encoded(plain(RED), file_format, dpi=dpi))
+        assert (image.width, image.height) == size
+        assert not image.shrunk
+    large = encoded(plain(RED, (3000, 1000)), file_format, dpi=(204, 98))
+    image = await make_image(large)
+    assert image.original_size == (3000, 2082)
+    assert abs(image.width / image.height - 3000 / 2082) < 0.05
+
+
+async def test_oblong_pages_are_stretched_also_for_their_small_print_and_on_their_side() -> None:
+    for orientation, upright in ((1, (2400, 2498)), (6, (2498, 2400))):
+        page = plain(RED, (2400, 1200))
+        file = io.BytesIO()
+        options = {"dpi": (204, 98), "tiffinfo": {274: orientation}, "compression": "tiff_lzw"}
+        page.save(file, "TIFF", save_all=True, append_images=[page], **options)
+        first = (await open_document(file.getvalue())).images[0]
+        assert first.original_size == upright
+        assert first.original
+        assert (await make_image(first.original)).original_size == upright
 
 
 @pytest.mark.parametrize(

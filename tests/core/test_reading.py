@@ -1,0 +1,71 @@
+"""The demo model reads the same print from every file that it comes in, however odd it is."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from core.documents import open_document
+from core.engine.config import Config
+from core.engine.engine import Engine
+from core.model.precision import Precision
+from tests.core.files import encoded
+from tests.core.papers import cjk_pdf
+from tests.core.prints import (
+    LINES,
+    animation,
+    avif_turned_by_exif_only,
+    fax,
+    hidden_by_its_alpha,
+    on_nothing,
+    palette_on_nothing,
+    png_with_texts,
+    printed,
+    raw_with_thumbnail,
+    turned,
+)
+from tests.demo import directly
+
+BLANK = printed("white")
+FILES: dict[str, Callable[[], bytes]] = {
+    "as it is": lambda: encoded(printed(), "PNG"),
+    "HEIC turned by EXIF": lambda: turned("HEIF", 6),
+    "AVIF turned by EXIF": lambda: avif_turned_by_exif_only(8),
+    "white on nothing": lambda: encoded(on_nothing("white"), "PNG"),
+    "white on nothing, in a palette": lambda: palette_on_nothing("white"),
+    "hidden by its alpha": lambda: encoded(hidden_by_its_alpha(), "PNG"),
+    "fax": fax,
+    "fax as PNG": lambda: fax(file_format="PNG"),
+    "GIF with a blank first frame": lambda: animation("GIF", BLANK, printed()),
+    "JPEG without its end": lambda: encoded(printed(), "JPEG", quality=90)[:-2],
+    "PNG without its end": lambda: encoded(printed(), "PNG")[:-40],
+    "PNG with megabytes of text": lambda: png_with_texts(3),
+    "raw with a thumbnail": lambda: raw_with_thumbnail(printed(), 6),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    folder: Path = tmp_path_factory.mktemp("reading")
+    engine = await Engine.start(Config(model="demo", precision=Precision.FLOAT32, cache=folder, cache_limit=0.1))
+    yield engine
+    await engine.close()
+
+
+async def read(engine: Engine, data: bytes, question: str = "Extract all text") -> list[str]:
+    [image] = (await open_document(data)).images
+    [answer] = await directly(engine, (question, (image,)))
+    return answer.splitlines()
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_print_is_read(engine: Engine, name: str) -> None:
+    assert await read(engine, FILES[name]()) == list(LINES)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_chinese_whose_font_a_pdf_only_names_is_read(engine: Engine) -> None:
+    answer = await read(engine, cjk_pdf(["发票号码 5520", "总额 318.20"]), "提取图中的所有文字")
+    assert [line.replace(" ", "") for line in answer] == ["发票号码5520", "总额318.20"]
