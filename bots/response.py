@@ -186,10 +186,11 @@ class _Response:
 
 
 def got(numbers: Sequence[int], voice: Voice) -> str:
-    """What is said to pictures without a question."""
+    """What is said to pictures without a question. One that came again has kept its number."""
+    numbers = sorted(set(numbers))
     if len(numbers) == 1:
         return voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
-    return voice.say("Got pictures {numbers}. What would you like to know?", numbers=", ".join(map(str, numbers)))
+    return voice.say("Got pictures {numbers}. What would you like to know?", numbers=voice.listed(numbers))
 
 
 def _no_picture() -> NoPicture:

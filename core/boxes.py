@@ -46,7 +46,7 @@ class Grounding:
         """What is written above the drawn picture; an answer that was only JSON names what it found."""
         if self.text or not self.boxes:
             return self.text
-        labels = ", ".join(dict.fromkeys(box.label for box in self.boxes if box.label))
+        labels = voice.listed(dict.fromkeys(box.label for box in self.boxes if box.label))
         if not labels:
             return voice.say("Marked in the picture.")
         return voice.say("Marked in the picture: {labels}.", labels=labels)

@@ -3,6 +3,7 @@
 The decoding itself is `core.pages`, in a process that may be killed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core import workers
@@ -33,15 +34,27 @@ class Document:
     def _pages_left_out(self, voice: Voice) -> str:
         if len(self.pages) == self.of:
             return ""
-        shown = _words(self.pages)
-        following = self.pages[-1] + 1 if self.pages[-1] < self.of else 1
-        example = f"{following}-{min(self.of, following + 1)}"
+        shown = voice.listed(f"{first}-{last}" if first < last else first for first, last in _runs(self.pages))
+        first, last = self._others()
+        if first == last:
+            return voice.say(
+                "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
+                shown=shown,
+                of=self.of,
+                example=first,
+            )
         return voice.say(
             "Pages looked at: {shown} of {of}. For others, send it again and say “pages {example}”, for example.",
             shown=shown,
             of=self.of,
-            example=example,
+            example=f"{first}-{last}",
         )
+
+    def _others(self) -> tuple[int, int]:
+        """The next one or two pages that were left out, after the last one or else from the beginning."""
+        later = (page for page in range(self.pages[-1] + 1, self.of + 1) if page not in self.pages)
+        first = next(later, 0) or next(page for page in range(1, self.of + 1) if page not in self.pages)
+        return first, first + 1 if first < self.of and first + 1 not in self.pages else first
 
 
 async def open_document(data: bytes, question: str = "", config: Config = Config()) -> Document:
@@ -81,7 +94,10 @@ def _document(parts: list[workers.Part]) -> Document:
     return Document(tuple(images), tuple(pages), of, tuple(notes))
 
 
-def _words(pages: tuple[int, ...]) -> str:
-    if len(pages) > 1 and pages == tuple(range(pages[0], pages[-1] + 1)):
-        return f"{pages[0]}-{pages[-1]}"
-    return ", ".join(map(str, pages))
+def _runs(pages: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of those that follow each other, as they stand."""
+    runs: list[tuple[int, int]] = []
+    for page in pages:
+        first = runs.pop()[0] if runs and runs[-1][1] == page - 1 else page
+        runs.append((first, page))
+    return runs

@@ -29,16 +29,17 @@ def made_room(numbers: Sequence[int], voice: Voice) -> str:
     """Which pictures a conversation that had too many keeps no longer."""
     return voice.say(
         "Removed to make room: picture {numbers}. A conversation keeps {limit}.",
-        numbers=", ".join(map(str, numbers)),
+        numbers=voice.listed(numbers),
         limit=MOST_PICTURES,
     )
 
 
 def _looked_at(pictures: Sequence[Picture], voice: Voice) -> str:
+    pictures = sorted(pictures, key=lambda picture: picture.number)
     if len(pictures) > FEW:
-        numbers = ", ".join(str(picture.number) for picture in pictures)
+        numbers = voice.listed(picture.number for picture in pictures)
         return voice.say("Looked at pictures {numbers}", numbers=numbers)
-    return voice.say("Looked at {pictures}", pictures=", ".join(_size(picture, voice) for picture in pictures))
+    return voice.say("Looked at {pictures}", pictures=voice.listed(_size(picture, voice) for picture in pictures))
 
 
 def _size(picture: Picture, voice: Voice) -> str:

@@ -5,6 +5,7 @@ one more file. Catalogues are read as text through Babel, so there is nothing to
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,10 @@ class Voice:
     def say(self, sentence: str, **values: Any) -> str:
         text = _catalogue(self.language).get(sentence, sentence)
         return text.format(**values) if values else text
+
+    def listed(self, items: Iterable[object]) -> str:
+        """Return the items in a row: "1, 2, 3", in Chinese "1、2、3"."""
+        return self.say(", ").join(map(str, items))
 
     def explain(self, error: BotError | Note) -> str:
         return self.say(error.sentence, **error.values)

@@ -97,7 +97,8 @@ async def on_invalid(request: Request, error: Exception) -> Response:
     """A parameter that is not what the documentation says."""
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
-    names = ", ".join(dict.fromkeys(str(detail["loc"][-1]) for detail in errors if detail.get("loc")))
+    found = dict.fromkeys(str(detail["loc"][-1]) for detail in errors if detail.get("loc"))
+    names = voice_of(request.headers).listed(found)
     reason = BotError("Please check: {names}. /docs says what is expected.", names=names or "?")
     return problem(request.headers, 422, reason)
 

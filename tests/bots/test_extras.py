@@ -7,6 +7,7 @@ import pytest
 
 from bots.draft import File
 from bots.extras import Wishes, shown
+from bots.response import got
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
 from core.voice import Voice
 
@@ -51,3 +52,9 @@ async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked
         async for event in shown(events(), nothing, none, [asked], Wishes(), (), Voice("en")):
             seen.append(event)
     assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows
+
+
+def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:
+    assert got([2, 1, 3], Voice("en")) == "Got pictures 1, 2, 3. What would you like to know?"
+    assert got([2, 1, 2], Voice("zh")) == "收到图片 1、2。您想知道什么？"
+    assert got([1, 1], Voice("en")) == "Got picture 1. What would you like to know?"

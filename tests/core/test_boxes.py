@@ -82,6 +82,7 @@ def test_a_growing_answer_shows_everything_else_at_the_latest_when_it_is_clear()
 
 def test_an_answer_of_boxes_only_gets_words() -> None:
     assert find_boxes(fenced(CAT, POINT)).words(Voice("en")) == "Marked in the picture: a cat, its nose."
+    assert find_boxes(fenced(CAT, POINT)).words(Voice("zh")) == "已在图片中标出：a cat、its nose。"
     assert find_boxes('[{"bbox_2d": [1, 2, 3, 4]}]').words(Voice("en")) == "Marked in the picture."
     assert find_boxes("Just words").words(Voice("en")) == "Just words"
 

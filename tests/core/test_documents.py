@@ -10,6 +10,7 @@ from core.conversation import Image
 from core.documents import open_document
 from core.errors import BadImage, BotError, TooLarge
 from core.images import Config, make_image
+from core.page_ranges import page_ranges
 from core.voice import Voice
 from tests.core.files import RED, encoded, plain
 from tests.core.papers import cjk_pdf, locked_pdf, pdf, tiff
@@ -41,7 +42,7 @@ async def test_the_question_chooses_the_pages() -> None:
     document = await open_document(pdf(TEN[:9]), "What is on pages 7-8 and on page 2?")
     assert document.pages == (7, 8, 2)
     assert [shade(image) for image in document.images] == [7, 8, 2]
-    assert document.note(Voice("en")).startswith("Pages looked at: 7, 8, 2 of 9.")
+    assert document.note(Voice("en")).startswith("Pages looked at: 7-8, 2 of 9.")
     assert (await open_document(pdf(TEN), "最后两页")).pages == (9, 10)
 
 
@@ -51,8 +52,31 @@ async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
     assert document.note(Voice("en")) == (
         "Pages looked at: 1-3 of 10. For others, send it again and say “pages 4-5”, for example."
     )
-    assert document.note(Voice("zh")) != document.note(Voice("en"))
+    assert document.note(Voice("zh")) == "看了第 1-3 页（共 10 页）。要看其他页，请再发一次，并写上例如“第4-5页”。"
     assert (await open_document(pdf(TEN), "pages 2-9", Config(page_limit=3))).pages == (2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("question", "of", "shown", "others"),
+    [
+        ("What is it?", 3, "1-2", "page 3"),
+        ("page 3", 3, "3", "pages 1-2"),
+        ("page 2", 2, "2", "page 1"),
+        ("page 2", 3, "2", "page 3"),
+        ("pages 1 and 3", 3, "1, 3", "page 2"),
+        ("pages 4, 2", 5, "4, 2", "page 3"),
+        ("pages 4-5", 9, "4-5", "pages 6-7"),
+        ("the last page", 9, "9", "pages 1-2"),
+    ],
+)
+async def test_the_pages_left_out_are_offered_as_people_say_it(question: str, of: int, shown: str, others: str) -> None:
+    document = await open_document(pdf(TEN[:of]), question, Config(page_limit=2))
+    note = f"Pages looked at: {shown} of {of}. For others, send it again and say “{others}”, for example."
+    assert document.note(Voice("en")) == note
+    assert "、".join(shown.split(", ")) in document.note(Voice("zh"))
+    asked = page_ranges(others)
+    assert asked == page_ranges(f"第{others.removeprefix('pages ').removeprefix('page ')}页")
+    assert not {page for first, last in asked for page in range(first, last + 1)} & set(document.pages)
 
 
 async def test_a_page_that_does_not_exist_is_refused() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from core.conversation import Answer, Ending, Figures, Image, Picture, Turn
 from core.receipt import made_room, receipt
 from core.voice import Voice
@@ -31,6 +33,15 @@ def test_several_pictures_are_told_by_number() -> None:
 
 def test_a_long_wait_is_told_even_without_pictures() -> None:
     assert receipt(turn(seconds=61.6), Voice("en")) == "62 s"
+
+
+def test_pictures_are_told_in_the_order_of_their_numbers_and_listed_as_the_language_does() -> None:
+    asked = turn((64, 48), (32, 32))
+    turned = replace(asked, pictures=asked.pictures[::-1])
+    assert receipt(turned, Voice("en")) == receipt(asked, Voice("en"))
+    assert receipt(turned, Voice("zh")) == "看了图片 1（64×48）、图片 2（32×32） · 2 秒"
+    assert "1、2、3、4、5" in receipt(turn(*[(64, 48)] * 5), Voice("zh"))
+    assert made_room([1, 2], Voice("zh")) == "为腾出位置已移除图片 1、2。一个对话最多保留 24 张。"
 
 
 def test_what_was_left_out_is_told() -> None:
