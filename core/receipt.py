@@ -34,6 +34,11 @@ def made_room(numbers: Sequence[int], voice: Voice) -> str:
     )
 
 
+def not_looked_at(names: Sequence[str], voice: Voice) -> str:
+    """Which files beside the pictures are none."""
+    return voice.say("Not looked at: {names}.", names=voice.listed(names))
+
+
 def _looked_at(pictures: Sequence[Picture], voice: Voice) -> str:
     pictures = sorted(pictures, key=lambda picture: picture.number)
     if len(pictures) > FEW:

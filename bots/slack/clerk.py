@@ -32,6 +32,7 @@ from core import inbox
 from core.conversation import Ending, Event, Image
 from core.documents import open_document
 from core.errors import BotError, OperatorError
+from core.receipt import not_looked_at
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -180,6 +181,7 @@ class Clerk:
             )
             return
         own: list[SlackFile] = []
+        files: tuple[SlackFile, ...] = ()
         if task.command in (None, "retry") and not await self._house.assistant.history.answered(request.key):
             known = await self._house.store.known_files(conversation_id)
             earlier, files = await self._threads.files(task.asked, acquainted=bool(known))
@@ -198,7 +200,9 @@ class Clerk:
                 task.images.setdefault(file_id, []).append(image.id)
                 await self._house.store.remember_file(f"slack:{file_id}", conversation_id, [image.id])
 
-        request = replace(request, files=tuple(self._attachment(file) for file in own), made=made)
+        others = [file.shown for file in files if file not in own]
+        notes = (*request.notes, not_looked_at(others, voice)) if others else request.notes
+        request = replace(request, files=tuple(self._attachment(file) for file in own), notes=notes, made=made)
         async with aclosing(respond(request, self._house, voice)) as events:
             async for event in events:
                 yield event

@@ -122,3 +122,19 @@ async def test_tokens_questions_and_names_stay_out_of_the_log(scene: Scene, capl
         await scene.slack.connected()
     for secret in ("xoxb", "xapp", "secret question", "secret.png"):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("receipt", [True, False])
+async def test_what_stands_beside_a_picture_and_is_none_is_named(scene: Scene, receipt: bool) -> None:
+    async with scene.bot(receipt=receipt):
+        files = (
+            scene.slack.upload(png()),
+            scene.slack.upload(b"video", "holiday__1__.mp4", "video/mp4"),
+            scene.slack.upload(b"text", "notes.txt", "text/plain"),
+        )
+        answer = await scene.answer(scene.slack.says(f"{ME} what is it?", files))
+        assert answer.startswith("Answer to 'what is it?' about [1]")
+        assert "Not looked at: holiday__1__.mp4, notes.txt." in answer
+        answer = await scene.answer(scene.slack.says("", files, channel="D0ANN"), "D0ANN")
+        assert answer.startswith("Got picture 1.")
+        assert answer.endswith("Not looked at: holiday__1__.mp4, notes.txt.")
