@@ -15,7 +15,7 @@ from bots.orders import obey, says
 from bots.request import Request
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.documents import open_document
-from core.errors import BadImage, BadQuestion, BotError, Busy, NoPicture, NotAllowed, NotFound, StoreDown
+from core.errors import BadImage, BotError, Busy, NoPicture, NotFound, StoreDown
 from core.images import make_image
 from core.receipt import made_room
 from core.small_talk import is_small_talk
@@ -24,7 +24,7 @@ from core.voice import Voice
 
 
 async def respond(request: Request, house: House, voice: Voice) -> AsyncGenerator[Event | File]:
-    """Raises `BotError` where asking the same again may help; what it would not help is only said."""
+    """Answer a request. Raises `BotError` where asking the same again may help; what it would not is only said."""
     response = _Response(request, house, voice, list(request.notes))
     try:
         async with aclosing(response.events()) as events:
@@ -34,7 +34,9 @@ async def respond(request: Request, house: House, voice: Voice) -> AsyncGenerato
                 yield event
     except NoPicture:
         yield says(" ".join(response.notes) or voice.explain(_no_picture()))
-    except (BadImage, BadQuestion, NotAllowed, NotFound) as error:
+    except BotError as error:
+        if error.retryable:
+            raise
         yield says(voice.explain(error))
 
 
@@ -160,7 +162,7 @@ class _Response:
                     await self.request.made(index, image)
         self.notes = [note for note in self.notes if note] + [self._named(index, error) for index, error in errors]
         if errors and not pictures:
-            raise next((error for _, error in errors if isinstance(error, Busy)), _no_picture())
+            raise next((error for _, error in errors if error.retryable), _no_picture())
         return pictures
 
     def _named(self, index: int, error: BotError) -> str:

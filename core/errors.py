@@ -2,11 +2,13 @@
 
     BotError                text for the person in the chat
     ├── BadImage            this file cannot be looked at, and what would work
-    │   └── TooLarge        ... because of its size
+    │   ├── TooLarge        ... because of its size
+    │   └── NotDelivered    ... because the platform did not hand it over this time
     ├── BadQuestion         nothing to answer, or too long
     │   ├── NoPicture       ... because there is nothing to look at
     │   └── Unanswerable    what the model computes for it are no numbers
     ├── Busy                the line is full, or a quota is used up; when to come back
+    │   ├── QuotaReached    ... because one person asked enough for now
     │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
     ├── EngineMissing       the service runs without a model; whoever runs it has to install one
     ├── NotAllowed          who may use this, and how to get in
@@ -17,11 +19,16 @@
 Anything else that is raised is a bug: its traceback goes to the log, and one plain sentence to the chat.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class BotError(Exception):
-    """`sentence` is a message id of the catalogue (see `core.voice`) with `{named}` values; `str()` is its English."""
+    """`sentence` is a message id of the catalogue (see `core.voice`) with `{named}` values; `str()` is its English.
+
+    `retryable` says whether the same may go well when it is asked again at once: then people get a button for it.
+    """
+
+    retryable: ClassVar[bool] = True
 
     def __init__(self, sentence: str, **values: Any) -> None:
         super().__init__(sentence.format(**values) if values else sentence)
@@ -30,15 +37,19 @@ class BotError(Exception):
 
 
 class BadImage(BotError):
-    pass
+    retryable = False
 
 
 class TooLarge(BadImage):
     pass
 
 
+class NotDelivered(BadImage):
+    retryable = True
+
+
 class BadQuestion(BotError):
-    pass
+    retryable = False
 
 
 class NoPicture(BadQuestion):
@@ -57,6 +68,10 @@ class Busy(BotError):
         self.retry_after = retry_after
 
 
+class QuotaReached(Busy):
+    retryable = False  # not before `retry_after`
+
+
 class StoreDown(Busy):
     pass
 
@@ -66,11 +81,11 @@ class EngineMissing(BotError):
 
 
 class NotAllowed(BotError):
-    pass
+    retryable = False
 
 
 class NotFound(BotError):
-    pass
+    retryable = False
 
 
 class OperatorError(BotError):

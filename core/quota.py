@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from pydantic import BaseModel, Field
 
-from core.errors import BadQuestion, Busy
+from core.errors import BadQuestion, Busy, QuotaReached
 
 MINUTE_S, DAY_S = 60, 86_400
 
@@ -62,7 +62,7 @@ class Quota:
         known.questions[key] = now
 
     def count_pictures(self, person: str, pictures: Collection[str]) -> None:
-        """Each once a minute, however often it is sent and asked about. Raises `Busy` and `BadQuestion`."""
+        """Each once a minute, however often it is sent and asked about. Raises `QuotaReached` and `BadQuestion`."""
         now = self._clock()
         self._count_pictures(self._known(person, now), pictures, now)
 
@@ -93,15 +93,15 @@ def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: in
     free_at = recent[len(recent) + new - limit - 1] + window_s
     seconds = max(1, round(free_at - now))
     if what == "pictures":
-        raise Busy(
+        raise QuotaReached(
             "That is more than {limit} pictures a minute. Try again in {wait} s.", seconds, limit=limit, wait=seconds
         )
     if window_s == MINUTE_S:
-        raise Busy(
+        raise QuotaReached(
             "That is more than {limit} questions a minute. Try again in {wait} s.", seconds, limit=limit, wait=seconds
         )
     minutes = max(1, round(seconds / 60))
-    raise Busy(
+    raise QuotaReached(
         "You have asked {limit} questions within a day. The next one is possible in {hours} h {minutes} min.",
         seconds,
         limit=limit,

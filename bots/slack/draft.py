@@ -61,6 +61,7 @@ class SlackDraft:
         self._pressed = pressed
         self._model = model
         self._offers: tuple[Offer, ...] = ()
+        self._answered = False
         self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
         self._begun_before = bool(sent)  # an earlier run has already begun to write
@@ -75,7 +76,7 @@ class SlackDraft:
 
     def offer(self, offers: tuple[Offer, ...]) -> None:
         """The finished answer gets a button for each."""
-        self._offers = offers
+        self._offers, self._answered = offers, True
 
     def split(self, text: str) -> list[str]:
         return messages(text)
@@ -282,4 +283,6 @@ class SlackDraft:
         if answer is None:
             return while_growing(self._place, self._voice)
         refused = self._pressed if answer.ending is Ending.FAILED else None
+        if not self._answered and answer.ending not in (Ending.FAILED, Ending.STOPPED):
+            return []  # a sentence of the bot's own, which would be the same again
         return below(self._place, self._key, self._offers, self._voice, refused)

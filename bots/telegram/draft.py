@@ -25,7 +25,7 @@ from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place
 from bots.telegram.sender import Sender
 from bots.telegram.text import Part
-from core.conversation import Answer
+from core.conversation import Answer, Ending
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -207,7 +207,8 @@ class TelegramDraft:
     def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         if answer is None:
             return while_growing(self._voice) if self._stoppable else None
-        return below(self._offers, answer.ending, self._again, self._voice)
+        ending = answer.ending if self._stoppable else Ending.DONE  # a command is not asked again by a button
+        return below(self._offers, ending, self._again, self._voice)
 
     async def _paced(self, growing: Awaitable[object]) -> None:
         """While a growing text has to wait, the chat shows that the bot is at work."""

@@ -31,6 +31,10 @@ PAUSES_S = (1, 5, 30)  # before a question is tried again whose answer could not
 WAITING_LIMIT = 4  # unanswered questions in one conversation
 
 
+class AnswerGone(NotFound):
+    retryable = True  # under another key
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """An answer being written: `key` is what its turn is saved under."""
@@ -151,7 +155,7 @@ class Desk:
             message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with)
             message = message or await self._left_over(name)
             if message is None:
-                raise NotFound("This question was asked before and its answer is gone. Please ask it anew.")
+                raise AnswerGone("This question was asked before and its answer is gone. Please ask it anew.")
         except BaseException as error:
             del self._broadcasts[name]
             wrong = BotError("Something went wrong on my side. Please try again.")

@@ -74,7 +74,10 @@ def voice_for(request: Request) -> Voice:
 
 
 def problem(headers: Headers, status: int, error: BotError, voice: Voice | None = None) -> Response:
-    return JSONResponse({"detail": (voice or voice_of(headers)).explain(error)}, status)
+    body: dict[str, object] = {"detail": (voice or voice_of(headers)).explain(error)}
+    if error.retryable and (status in (408, 429) or status >= 500):
+        body["retryable"] = True
+    return JSONResponse(body, status)
 
 
 async def on_bot_error(request: Request, error: Exception) -> Response:

@@ -42,11 +42,12 @@ class Stream:
                 async for event in events:
                     yield event
         except BotError as error:
-            yield _event("error", {"detail": self.viewer.voice.explain(error), "status": status_of(error)})
+            detail = self.viewer.voice.explain(error)
+            yield _event("error", {"detail": detail, "status": status_of(error), "retryable": error.retryable})
         except Exception:
             log_bug()
             sentence = self.viewer.voice.say("Something went wrong on my side. Please try again.")
-            yield _event("error", {"detail": sentence, "status": 500})
+            yield _event("error", {"detail": sentence, "status": 500, "retryable": True})
 
     async def _events(self) -> AsyncGenerator[bytes]:
         text, shown, rendered_at = "", "", 0.0

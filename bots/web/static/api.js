@@ -5,9 +5,10 @@ import { say } from "./words.js";
 const ROOT = "/api/v1";
 
 export class Refusal extends Error {
-  constructor(status, detail) {
+  constructor(status, { detail, retryable }) {
     super(detail);
     this.status = status;
+    this.retryable = retryable;
   }
 }
 
@@ -78,14 +79,14 @@ async function reach(where, options) {
   });
   if (response.ok) return response;
   if (response.status === 401) location.assign("/login");
-  let detail = say("Something went wrong on my side. Please try again.");
+  let problem = { detail: say("Something went wrong on my side. Please try again."), retryable: true };
   try {
-    detail = (await response.json()).detail;
+    problem = await response.json();
   } catch {
     // something between us and the service answered; its words are not for people
   }
   if (response.status === 502 || response.status === 504) throw new Lost();
-  throw new Refusal(response.status, detail);
+  throw new Refusal(response.status, problem);
 }
 
 function form(fields) {

@@ -189,7 +189,7 @@ class Page {
       announce(say("Answer:") + " " + turn.words.textContent);
     } catch (error) {
       if (abort.signal.aborted) return;
-      turn.fail(error.message);
+      turn.fail(error);
     }
     if (this.running === running) this.running = null;
     this.#drawn();

@@ -74,11 +74,12 @@ export class Turn {
     this.foot.append(this.#actions(answer));
   }
 
-  fail(sentence) {
+  // With a button where the same may go well now.
+  fail({ message, retryable }) {
     this.#end();
     if (this.before.length) this.words.replaceChildren(...this.before);
-    const again = element("button", { type: "button", onclick: () => this.page.again(this) }, icon("again"), say("Try again"));
-    this.foot.replaceChildren(element("div", { class: "trouble", role: "alert" }, icon("warn"), element("span", {}, sentence), again));
+    const again = retryable && element("button", { type: "button", onclick: () => this.page.again(this) }, icon("again"), say("Try again"));
+    this.foot.replaceChildren(element("div", { class: "trouble", role: "alert" }, icon("warn"), element("span", {}, message), again || null));
   }
 
   // Only the last answer can be drawn again.

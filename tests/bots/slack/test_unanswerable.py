@@ -1,7 +1,10 @@
 """What the model could only answer by invention, or what nobody asked: it gets a sentence, or silence."""
 
+import pytest
+
+from core.errors import BadQuestion, Busy, QuotaReached
 from tests.bots.slack.conftest import Scene, png
-from tests.bots.slack.workspace import BOT, said
+from tests.bots.slack.workspace import BOT, buttons, said
 
 ME = f"<@{BOT}>"
 DM = "D0ANN"
@@ -10,7 +13,7 @@ ASKS_FOR_ONE = "Send a picture with your question"
 
 async def test_without_any_picture_every_question_asks_for_one(scene: Scene) -> None:
     async with scene.bot():
-        for text in ("What is the total?", "你好吗", "thanks!"):
+        for text in ("What is the total?", "hello there", "thanks!"):
             asked = scene.slack.says(text, channel=DM)
             assert (await scene.answer(asked, DM)).startswith(ASKS_FOR_ONE)
         asked = scene.slack.says(f"{ME} what is the total?")
@@ -49,3 +52,33 @@ async def test_one_bad_file_of_two_is_named(scene: Scene) -> None:
         answer = await scene.answer(scene.slack.says(f"{ME} what is it?", files))
         assert answer.startswith("Answer to 'what is it?' about [1]")
         assert "scan.png: This is a text file." in answer
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (Busy("Too many questions are waiting already. Please ask again in a minute."), ["Try again"]),
+        (RuntimeError("a bug of the model"), ["Try again"]),
+        (BadQuestion("Your question is too long: at most {limit} characters, please.", limit=8000), []),
+        (QuotaReached("That is more than {limit} questions a minute. Try again in {wait} s.", limit=10, wait=9), []),
+        (None, ["Try again"]),
+    ],
+)
+async def test_try_again_stands_only_where_it_can_help(scene: Scene, error: Exception | None, again: list[str]) -> None:
+    async with scene.bot():
+        if error:
+            scene.engine.script = lambda _: error
+        [message] = await scene.finished(scene.ask())
+        assert [button["text"]["text"] for button in buttons(message)] == again
+
+
+async def test_below_the_bots_own_sentences_nothing_is_offered(scene: Scene) -> None:
+    async with scene.bot():
+        for text, files in (
+            ("What is it?", ()),
+            ("What is it?", (scene.slack.upload(b"no picture", "scan.png"),)),
+            ("", (scene.slack.upload(png()),)),
+            ("help", ()),
+        ):
+            [message] = await scene.finished(scene.slack.says(text, files, channel=DM), channel=DM)
+            assert not buttons(message)

@@ -1,5 +1,9 @@
 """What the model could only answer by invention, or what nobody asked: it gets a sentence, or silence."""
 
+import pytest
+
+from bots import orders
+from core.errors import BadImage, BadQuestion, Busy, NotDelivered, QuotaReached
 from tests.bots.telegram.conftest import Chatting, photo, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -24,7 +28,7 @@ async def test_without_any_picture_every_question_asks_for_one(
 
 async def test_thanks_and_laughter_are_no_questions(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
     [answer] = await ann.answers(ann.person.shows(photo(), "What is this?"))
-    assert "at any time" in await ann.answer(ann.person.says("谢谢啦！"))
+    assert "随时" in await ann.answer(ann.person.says("谢谢啦！"))
     assert "at any time" in await ann.answer(ann.person.says("👍👍", reply_to=answer))
     assert await ann.answer(ann.person.shows(photo("blue"), "😂")) == "Got picture 2. What would you like to know?"
     assert len(engine.asked) == 1
@@ -55,3 +59,35 @@ async def test_one_bad_file_of_two_is_named(running: BotApi, ann: Chatting, engi
     assert "File 1 of 2: " in answer
     assert "b.png: " in answer
     assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (Busy("Too many questions are waiting already. Please ask again in a minute."), True),
+        (RuntimeError("a bug of the model"), True),
+        (BadQuestion("Your question is too long: at most {limit} characters, please.", limit=8000), False),
+        (QuotaReached("That is more than {limit} questions a minute. Try again in {wait} s.", limit=10, wait=9), False),
+        (BadImage("This is a text file."), False),
+        (NotDelivered("Telegram did not hand over your file. Please send it again in a moment."), True),
+    ],
+)
+async def test_try_again_stands_only_where_it_can_help(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine, error: Exception, again: bool
+) -> None:
+    engine.script = lambda _: error
+    [refused] = await ann.answers(ann.person.shows(photo(), "What is this?"))
+    assert ("reply_markup" in refused) is again
+
+
+async def test_below_a_failed_command_nothing_is_offered(
+    running: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> bytes:
+        raise RuntimeError("a bug")
+
+    await ann.answer(ann.person.shows(photo(), "What is this?"))
+    monkeypatch.setattr(orders, "contact_sheet", broken)
+    [failed] = await ann.answers(ann.person.says("/pictures"))
+    assert failed["text"] == "Something went wrong on my side. Please try again."
+    assert "reply_markup" not in failed

@@ -3,6 +3,9 @@ from pathlib import Path
 import httpx
 
 from bots.web.config import Config
+from core.errors import Busy
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
 from tests.bots.web.conftest import Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
 
@@ -222,3 +225,16 @@ async def test_a_receipt_is_in_the_language_of_its_question(web: Web) -> None:
     answer = (await web.ask("比较这两张图片", "red", "green")).json()
     turn = (await web.client.get(f"/api/v1/conversations/{answer['conversation']}")).json()["turns"][0]
     assert turn["answer"]["receipt"].startswith("看了图片 1")
+
+
+async def test_whether_asking_again_may_help_is_said(tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda _: Busy("Too many questions are waiting already. Please ask again in a minute."))
+    quota = Quota(QuotaConfig(questions_per_minute=1, questions_per_day=0, pictures_per_minute=0, at_once=0))
+    async with service(tmp_path, engine, quota) as web:
+        full = await web.ask("What?", "red")
+        assert (full.status_code, full.json()["retryable"]) == (429, True)
+        reached = await web.ask("What?", "red")
+        assert (reached.status_code, "retryable" in reached.json()) == (429, False)
+        assert "retryable" not in (await web.ask("x" * 8001, "red")).json()
+        events = events_of(await web.ask("What?", "red", stream="true", key="k" * 20))
+        assert events[-1] == ("error", {**events[-1][1], "status": 429, "retryable": False})

@@ -7,9 +7,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from core.errors import BadQuestion, Busy
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service, until
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, describe
 from tests.ports import free_port
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
@@ -222,6 +223,24 @@ async def test_everything_can_be_reached_by_keyboard_and_is_announced(browser: B
         await expect(page.locator("#question")).to_be_focused()
         await expect(page.locator(".answered")).to_have_count(1)
         assert page.url == address
+
+
+async def test_try_again_stands_only_where_it_can_help(browser: Browser, tmp_path: Path) -> None:
+    errors: list[Exception] = [
+        BadQuestion("Your question is too long: at most {limit} characters, please.", limit=8000),
+        Busy("Too many questions are waiting already. Please ask again in a minute."),
+    ]
+    engine = ScriptedEngine(lambda conversation: errors.pop(0) if errors else describe(conversation))
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        again = page.locator(".trouble button")
+        await choose(page, "red")
+        await ask(page, "What is it?")
+        await expect(page.locator(".trouble")).to_have_count(1)
+        await expect(again).to_have_count(0)
+        await ask(page, "And now?")
+        await expect(again).to_have_text("Try again")
+        await again.click()
+        await expect(page.locator(".answered .prose").last).to_contain_text("Answer to 'And now?'")
 
 
 async def test_with_a_token_the_page_asks_for_it_once(browser: Browser, tmp_path: Path) -> None:
