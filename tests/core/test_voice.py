@@ -17,7 +17,7 @@ def sentences() -> dict[str, str]:
     trees = {path: ast.parse(path.read_text("utf-8")) for path in paths}
     for tree in trees.values():  # errors of an adapter's own
         classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-        speakers |= {node.name for node in classes if any(_name(base) == "BotError" for base in node.bases)}
+        speakers |= {node.name for node in classes if any(_name(base) in speakers for base in node.bases)}
     speakers -= {"OperatorError", "ModelMissing"}  # operators read English
     found = {}
     for path, tree in trees.items():
