@@ -62,7 +62,13 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     for name, key, value in _from_environment(environment):
         tables.setdefault(name, {})[key] = value
     wanted = [name for name in OWNERS if name in tables or name not in ADAPTERS]
-    return Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted})
+    settings = Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted})
+    for name in settings.adapters:
+        if "bots.web" not in wanted and (reason := getattr(settings[name], "needs_web", "")):
+            raise OperatorError(
+                "[{table}] {reason}: add a table [bots.web], empty or with its own settings.", table=name, reason=reason
+            )
+    return settings
 
 
 def owner(table: str) -> type[BaseModel]:
@@ -164,4 +170,5 @@ def _reason(detail: Any, config: type[BaseModel]) -> str:
         return f"{key} is not a setting; known are: {', '.join(config.model_fields)}"
     if detail["type"] == "missing":
         return f"{key} is missing"
-    return f"{key}: {detail['msg'].removeprefix('Value error, ')}"
+    sentence: str = detail["msg"].removeprefix("Value error, ")
+    return f"{key}: {sentence}" if key else sentence

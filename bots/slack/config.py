@@ -55,5 +55,10 @@ class Config(BaseModel, extra="forbid", frozen=True):
             raise ValueError("app_token begins with xapp-; it is under Basic Information, App-Level Tokens")
         return self
 
+    @property
+    def needs_web(self) -> str:
+        """Why [bots.web] has to be there, too; empty where it need not."""
+        return "signing_secret needs the web page" if self.signing_secret else ""
+
     def allows(self, user: str, channel: str, team: str) -> bool:
         return not {"*", user, channel, team}.isdisjoint((*self.allow, *self.admins))

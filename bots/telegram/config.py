@@ -1,5 +1,6 @@
 """The settings of [bots.telegram]."""
 
+import json
 import re
 from typing import Literal, Self
 
@@ -18,16 +19,16 @@ class Config(BaseModel, extra="forbid", frozen=True):
         default=(), description="Ids of users who may always ask, see /stats and /block others."
     )
     mode: Literal["polling", "webhook"] = Field(
-        default="polling", description="Polling needs no open port; a webhook needs a public https address."
+        default="polling",
+        description="Polling needs no open port; a webhook needs [bots.web], reached by https.",
     )
     webhook_url: str = Field(
-        default="", description="The public address, https://bot.example.org/telegram for example."
+        default="",
+        description="The public address of [bots.web], https://bot.example.org/telegram for example.",
     )
     webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="Telegram sends it along: 16 to 256 letters, digits, _ and -."
     )
-    host: str = Field(default="127.0.0.1", description="Where the webhook listens, behind your https proxy.")
-    port: int = Field(default=8443, ge=1, le=65535, description="The port there.")
     api_url: str = Field(default="https://api.telegram.org", description="Or a Bot API server of your own.")
     file_url: str = Field(default="", description="Where files are downloaded from; by default api_url.")
     interval: float = Field(default=1.5, ge=1, le=60, description="Seconds between two edits of a growing answer.")
@@ -42,6 +43,21 @@ class Config(BaseModel, extra="forbid", frozen=True):
     @classmethod
     def _star_in_a_list(cls, value: object) -> object:
         return "*" if value in (["*"], ("*",)) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _served_by_the_page(cls, values: object) -> object:
+        if isinstance(values, dict) and (old := [name for name in ("host", "port") if name in values]):
+            raise ValueError(
+                f"{' and '.join(old)} went to [bots.web], whose server takes Telegram's updates too: write there "
+                f"{' and '.join(f'{name} = {json.dumps(values[name])}' for name in old)}, and take it out here"
+            )
+        return values
+
+    @property
+    def needs_web(self) -> str:
+        """Why [bots.web] has to be there, too; empty where it need not."""
+        return 'mode = "webhook" needs the web page' if self.mode == "webhook" else ""
 
     @model_validator(mode="after")
     def _webhook_is_complete(self) -> Self:

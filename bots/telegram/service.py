@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
+from starlette.routing import Router
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import TelegramError
 
@@ -18,6 +19,7 @@ from bots.telegram.polling import insist, poll
 from bots.telegram.reception import Reception
 from bots.telegram.request import Request
 from bots.telegram.webhook import listen
+from core.errors import OperatorError
 from core.voice import LANGUAGES, Voice
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ CONNECTIONS = 64
 
 async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
     """Raises `OperatorError`."""
+    if config.needs_web and house.guests is None:
+        raise OperatorError("[bots.telegram] {reason}: add a table [bots.web].", reason=config.needs_web)
     logging.getLogger("telegram").setLevel(logging.CRITICAL)  # PTB logs what people write, and whole replies
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
     bot = make_bot(config)
@@ -37,22 +41,28 @@ async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
         settled = asyncio.Event()
         clerk = Clerk(config, bot, bot.bot, house, pace, settled)
-        await _work(config, bot, clerk, Reception(clerk, bot, bot.bot, house), settled, outage)
+        await _work(config, bot, clerk, Reception(clerk, bot, bot.bot, house), settled, outage, house.guests)
     finally:
         await bot.shutdown()
 
 
 async def _work(
-    config: Config, bot: Bot, clerk: Clerk, reception: Reception, settled: asyncio.Event, outage: Outage
+    config: Config,
+    bot: Bot,
+    clerk: Clerk,
+    reception: Reception,
+    settled: asyncio.Event,
+    outage: Outage,
+    guests: Router | None,
 ) -> None:
     introducing = asyncio.create_task(_introduce(bot, config.admins))
     try:
         # Before anything is asked of Telegram: what was left waits for no good poll. A torn album waits for `settled`.
         if waiting := await clerk.desk.inbox.resume():
             log.info("%d messages were left to answer", waiting)
-        if config.mode == "webhook":
+        if guests is not None and config.mode == "webhook":
             settled.set()  # Telegram posts what it has at once
-            await listen(bot, config, reception.receive, outage)
+            await listen(bot, config, guests, reception.receive, outage)
         else:
             await poll(bot, config.timeout, reception.receive, settled, outage)
     finally:

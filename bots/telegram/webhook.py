@@ -1,91 +1,78 @@
-"""Takes updates that Telegram posts. Each is on disk before it is answered with 200; Telegram repeats all others."""
+"""Takes updates that Telegram posts to the web page's server. Each is on disk before it is answered with 200."""
 
 import asyncio
-import contextlib
 import hmac
 import json
 import logging
-import socket
-from collections.abc import Awaitable, Callable, Iterator
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-import uvicorn
-from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Router
 from telegram import Bot
 
 from bots.telegram.config import Config
 from bots.telegram.outage import Outage
 from bots.telegram.polling import WANTED, Receive, insist
-from core.errors import BotError, OperatorError
+from bots.webhook import Webhook
+from core.errors import BotError
 
 log = logging.getLogger(__name__)
-BODY_LIMIT = 1 << 20  # bytes of one update
-PATIENCE_S = 3  # for requests that are being written down when the service ends
+LARGEST_UPDATE_BYTES = 1 << 20
+CHECK_SECONDS = 60.0  # between two looks whether Telegram still posts to us
 
 
-async def listen(bot: Bot, config: Config, receive: Receive, outage: Outage) -> None:
-    """Work until cancelled.
+async def listen(bot: Bot, config: Config, guests: Router, receive: Receive, outage: Outage) -> None:
+    """Work until cancelled. `guests` are the routes that the web page's server carries for others."""
+    secret = config.webhook_secret.get_secret_value()
+    endpoint = _Endpoint(secret, receive)
+    webhook = Webhook(unquote(urlsplit(config.webhook_url).path) or "/", endpoint.admits, endpoint.take)
+    guests.routes.append(webhook)
+    log.info("Telegram's updates are taken at %s", webhook.path)
 
-    Raises `OperatorError` when the address cannot be had or the token is not good.
-    """
+    async def register() -> None:
+        await bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=WANTED)
+
+    async def check() -> None:
+        """Somebody may have set another address, or begun to poll with the same token."""
+        if (await bot.get_webhook_info()).url != config.webhook_url:
+            await register()
+
     try:
-        listener = socket.create_server((config.host, config.port))
-    except OSError as error:
-        raise OperatorError(
-            "The webhook cannot listen on {host}:{port}: {reason}. Choose another port in [bots.telegram].",
-            host=config.host,
-            port=config.port,
-            reason=error.strerror or str(error),
-        ) from None
-    route = Route(urlsplit(config.webhook_url).path or "/", _endpoint(config, receive), methods=["POST"])
-    settings = uvicorn.Config(
-        Starlette(routes=[route]), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-        timeout_graceful_shutdown=PATIENCE_S,
-    )  # fmt: skip
-    server = _Server(settings)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        secret = config.webhook_secret.get_secret_value()
-        await insist(lambda: bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=WANTED), outage)
-        await asyncio.shield(serving)
+        await insist(register, outage)
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            await insist(check, outage)
     finally:
-        server.should_exit = True
-        await serving
-        listener.close()
+        guests.routes.remove(webhook)
 
 
-def _endpoint(config: Config, receive: Receive) -> Callable[[Request], Awaitable[Response]]:
-    secret = config.webhook_secret.get_secret_value().encode()
+class _Endpoint:
+    def __init__(self, secret: str, receive: Receive) -> None:
+        self._secret = secret.encode()
+        self._receive = receive
 
-    async def answer(request: Request) -> Response:
-        given = request.headers.get("X-Telegram-Bot-Api-Secret-Token", "").encode()
-        if not hmac.compare_digest(given, secret):
-            return Response(status_code=403)
-        body = b""
+    def admits(self, headers: Headers) -> bool:
+        given = headers.get("X-Telegram-Bot-Api-Secret-Token", "").encode()
+        return hmac.compare_digest(given, self._secret)
+
+    async def take(self, request: Request) -> Response:
+        """Telegram posts again whatever is not answered with 200: so only what cannot be written down is not."""
+        body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            if len(body) > BODY_LIMIT:
-                return Response(status_code=413)
+            if len(body) > LARGEST_UPDATE_BYTES:
+                log.warning("an update of more than %d bytes is skipped", LARGEST_UPDATE_BYTES)
+                return Response()
         try:
             update = json.loads(body)
-        except (ValueError, RecursionError) as error:  # 200: what is no JSON now will be none the next time
+        except (ValueError, RecursionError) as error:
             log.warning("an update cannot be read and is skipped: %s", type(error).__name__)
             return Response()
         try:
-            await receive(update)
+            await self._receive(update)
         except BotError as error:
             log.error("messages cannot be written down, Telegram keeps them until they can: %s", error)
             return Response(status_code=503)
         return Response()
-
-    return answer
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Ctrl-C belongs to the composition root, which cancels us."""
-        yield

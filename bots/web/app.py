@@ -20,6 +20,7 @@ from bots.web.operation import Operation
 from bots.web.problem import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.session import Door
 from bots.web.throttle import Throttle
+from bots.webhook import Webhooks
 from core.errors import BotError
 from core.images import Config as ImagesConfig
 
@@ -36,7 +37,7 @@ def make_app(
     operation: Operation,
     guests: Router | None = None,
 ) -> FastAPI:
-    """`guests` are carried under /slack."""
+    """`guests` are carried under /slack, and its webhooks where they want to be."""
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
@@ -56,6 +57,8 @@ def make_app(
     app.include_router(probes.router)
     app.include_router(pages.router)
     app.include_router(admin.router)
+    webhooks = Webhooks(guests)
+    app.router.routes.insert(0, webhooks)
     app.mount("/static", StaticFiles(directory=STATIC))
     if guests is not None:
         app.mount("/slack", guests)
@@ -64,6 +67,6 @@ def make_app(
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(ClientDisconnect, on_hung_up)
     app.add_exception_handler(Exception, on_bug)
-    app.add_middleware(Guard, config=config, door=door, tries=app.state.tries)
+    app.add_middleware(Guard, config=config, door=door, tries=app.state.tries, webhooks=webhooks)
     app.add_middleware(Counting, metrics=app.state.metrics)
     return app

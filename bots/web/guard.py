@@ -18,6 +18,7 @@ from bots.web.config import Config
 from bots.web.problem import problem
 from bots.web.session import Door
 from bots.web.throttle import Throttle
+from bots.webhook import Webhooks
 from core.errors import BotError, NotAllowed, TooLarge
 
 log = logging.getLogger(__name__)
@@ -42,13 +43,14 @@ TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
 
 
 class Guard:
-    """`tries` counts the wrong tokens of each address, here and at /login."""
+    """`tries` counts the wrong tokens of each address, here and at /login. `webhooks` know their callers themselves."""
 
-    def __init__(self, app: ASGIApp, config: Config, door: Door, tries: Throttle) -> None:
+    def __init__(self, app: ASGIApp, config: Config, door: Door, tries: Throttle, webhooks: Webhooks) -> None:
         self._app = app
         self._config = config
         self._door = door
         self._tries = tries
+        self._webhooks = webhooks
         self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_mb)
         self._names = {"localhost", *(name.lower() for name in config.hosts)}
         if not config.loopback:
@@ -80,16 +82,22 @@ class Guard:
         await self._app(scope, metered, send_safely)
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
-        if not self._known_host(headers.get("host", "")):
-            return problem(headers, 400, UNKNOWN_HOST)
-        if scope["method"] not in SAFE_METHODS and not self._own_origin(headers):
-            return problem(headers, 403, FOREIGN_PAGE)
-        if not self._is_open(scope["path"]) and (refusal := self._turn_away(scope, headers)) is not None:
+        if webhook := self._webhooks.find(scope):  # no browser calls it, and its secret says more than a name
+            if not webhook.admits(headers):
+                return Response(status_code=403)
+        elif (refusal := self._refuse_browser(scope, headers)) is not None:
             return refusal
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > self._config.upload_bytes:
             return problem(headers, 413, self._too_much)
         return None
+
+    def _refuse_browser(self, scope: Scope, headers: Headers) -> Response | None:
+        if not self._known_host(headers.get("host", "")):
+            return problem(headers, 400, UNKNOWN_HOST)
+        if scope["method"] not in SAFE_METHODS and not self._own_origin(headers):
+            return problem(headers, 403, FOREIGN_PAGE)
+        return None if self._is_open(scope["path"]) else self._turn_away(scope, headers)
 
     def _known_host(self, host: str) -> bool:
         """Names that a foreign page could point at us (DNS rebinding) are refused; addresses cannot be rebound."""

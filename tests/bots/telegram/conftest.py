@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from PIL import Image as PilImage
+from starlette.routing import Router
 
+from bots import web
 from bots.health import Health
 from bots.house import House
 from bots.telegram.config import Config
@@ -25,6 +27,7 @@ from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
 
+SECRET = "a-secret-of-the-tests"
 PATIENCE_S = 30.0  # the machine may be busy
 
 
@@ -52,21 +55,34 @@ async def service(
     pause_s: float = 0.02,
     ratings: bool = False,
     health: Health | None = None,
+    webhook: bool = False,
+    page: Json | None = None,
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown."""
+    """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown.
+
+    With `webhook` Telegram posts the updates to the web page's server, again and again until each is taken.
+    """
     values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "receipt": False, **settings}
     store = await Store.open(store_config(folder, ratings))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))
     pace = Pace(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
-    house = House(assistant, store, health=health or Health())
+    house = House(assistant, store, guests=Router(redirect_slashes=False), health=health or Health())
+    tasks: list[asyncio.Task[None]] = []
+    if webhook:
+        values |= {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": SECRET}
+        listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        tasks.append(asyncio.create_task(web.run(web.Config(port=0, **(page or {})), house, listening.set_result)))
+        telegram.posts_to = await listening
+        tasks.append(asyncio.create_task(telegram.post_updates()))
     task = asyncio.create_task(serve(Config.model_validate(values), house, pace), name="telegram")
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for each in (task, *tasks):
+            each.cancel()
+        await asyncio.gather(task, *tasks, return_exceptions=True)
         await store.close()
 
 
@@ -107,6 +123,15 @@ async def telegram() -> AsyncIterator[BotApi]:
 @pytest.fixture
 def engine() -> ScriptedEngine:
     return ScriptedEngine()
+
+
+@pytest.fixture(params=["polling", "webhook"])
+async def reached(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[BotApi]:
+    """As `running`, by each of the two ways in."""
+    async with service(telegram, tmp_path, engine, webhook=request.param == "webhook"):
+        yield telegram
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+import httpx
 from aiohttp import web
 
 from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
@@ -56,6 +58,9 @@ class BotApi:
         self.another_poller = False
         self.commands: dict[str, list[Json]] = {}
         self.webhook: Json = {}
+        self.posts = True  # whether Telegram itself posts what it has
+        self.posts_to = ""  # where a webhook's public address leads to
+        self.posted: list[tuple[int, int]] = []  # ids of updates, and the status that each was answered with
         self.callback_answers: list[Json] = []
         self.requests: list[tuple[str, Json]] = []
         self._hang_s = hang_s
@@ -99,6 +104,24 @@ class BotApi:
         update_id = self.update()
         self._raw[update_id] = text.replace("%d", str(update_id))
         return update_id
+
+    async def post_updates(self) -> None:
+        """To the webhook that was set, at the address `posts_to`; again and again until each is taken."""
+        async with httpx.AsyncClient() as client:
+            while True:
+                await asyncio.sleep(0.01)
+                if not (self.posts and self.webhook and self._updates):
+                    continue
+                update = self._updates[0]
+                headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"]}
+                text = self._raw.get(update["update_id"]) or json.dumps(update)
+                address = self.posts_to + urlsplit(self.webhook["url"]).path
+                answer = await client.post(address, content=text, headers=headers, timeout=30)
+                self.posted.append((update["update_id"], answer.status_code))
+                if answer.is_success:
+                    self._updates.pop(0)
+                else:
+                    await asyncio.sleep(0.1)
 
     def take_update(self) -> Json:
         """The oldest update, for posting it to a webhook."""

@@ -1,9 +1,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from bots.telegram import files
@@ -205,29 +203,6 @@ async def test_no_chat_sees_more_than_a_write_a_second_and_the_end_comes_before_
             print(f"chat {chat.id}: the last edits came {waits} s after the last token")
             if chat is not group:
                 assert all(len(states) > 2 for states in chat.states.values())
-
-
-async def test_the_webhook_takes_updates_with_its_secret_only(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, unused_tcp_port: int
-) -> None:
-    secret = "a-secret-of-the-tests"
-    hook: dict[str, Any] = {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": secret}
-    address = f"http://127.0.0.1:{unused_tcp_port}/hook"
-    right = {"X-Telegram-Bot-Api-Secret-Token": secret}
-    async with service(telegram, tmp_path, engine, port=unused_tcp_port, **hook), httpx.AsyncClient() as client:
-        await until(lambda: telegram.webhook.get("secret_token") == secret)
-        question = ann.person.shows(photo(), "One")
-        update = telegram.take_update()
-        for headers in ({}, {"X-Telegram-Bot-Api-Secret-Token": "wrong"}):
-            assert (await client.post(address, json=update, headers=headers)).status_code == 403
-        assert (await client.post(address, content=b"{", headers=right)).status_code == 200
-        assert (await client.post(address, content=b" " * 2_000_000, headers=right)).status_code == 413
-        for _ in range(2):
-            assert (await client.post(address, json=update, headers=right)).status_code == 200
-        assert (await ann.answer(question)).startswith("Answer to 'One' about [1]")
-        assert len(ann.chat.by_bot()) == 1
-    assert telegram.calls["getUpdates"] == 0
-    assert telegram.webhook["url"] == "https://bot.example.org/hook"
 
 
 async def test_neither_token_nor_words_reach_the_log(

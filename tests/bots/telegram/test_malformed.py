@@ -30,26 +30,28 @@ async def next_is_answered(telegram: BotApi, number: int) -> None:
 
 
 async def test_updates_that_cannot_be_read_are_skipped_and_named_by_their_ids(
-    running: BotApi, log: pytest.LogCaptureFixture
+    reached: BotApi, log: pytest.LogCaptureFixture
 ) -> None:
     for number, (why, update) in enumerate(MET.items()):
-        update_id = running.update(**update)
-        await next_is_answered(running, number)
-        await until(lambda: running.unconfirmed == 0)
+        update_id = reached.update(**update)
+        await next_is_answered(reached, number)
+        await until(lambda: reached.unconfirmed == 0)
         assert f"update {update_id} cannot be read and is skipped" in log.text, why
-    assert not running.world.chat(7).by_bot()
+    assert not reached.world.chat(7).by_bot()
+    assert {status for _, status in reached.posted} <= {200}
 
 
 @pytest.mark.timeout(300)
 async def test_a_hundred_generated_ones_leave_everybody_else_answered(
-    running: BotApi, log: pytest.LogCaptureFixture
+    reached: BotApi, log: pytest.LogCaptureFixture
 ) -> None:
-    running.world.chat(7)
-    running.world.chat(-100, forum=True)
+    reached.world.chat(7)
+    reached.world.chat(-100, forum=True)
     for number, update in enumerate(generated(GENERATED, seed=25)):
-        running.update(**update)
-        await next_is_answered(running, number)
-    await until(lambda: running.unconfirmed == 0)
+        reached.update(**update)
+        await next_is_answered(reached, number)
+    await until(lambda: reached.unconfirmed == 0)
+    assert {status for _, status in reached.posted} <= {200}
     assert [r.getMessage() for r in log.records if r.levelno >= logging.ERROR] == []
     assert log.text.count("is skipped") >= GENERATED // 4
 
@@ -68,15 +70,16 @@ async def test_what_was_skipped_is_not_met_again_after_a_restart(
     assert log.text.count(said) == 1
 
 
-async def test_a_reply_that_is_no_json_as_a_whole_is_read_update_by_update(
-    running: BotApi, log: pytest.LogCaptureFixture
+async def test_updates_that_are_no_json_are_skipped_and_nothing_else(
+    reached: BotApi, log: pytest.LogCaptureFixture
 ) -> None:
     """A number of more digits than Python takes, and lists inside each other without end."""
     for broken in ("9" * 5000, "[" * 100_000):
-        running.raw_update('{"update_id": %d, "message": {"text": "' + WORDS + '", "date": ' + broken + "}}")
-    await next_is_answered(running, 0)
-    await until(lambda: running.unconfirmed == 0)
+        reached.raw_update('{"update_id": %d, "message": {"text": "' + WORDS + '", "date": ' + broken + "}}")
+    await next_is_answered(reached, 0)
+    await until(lambda: reached.unconfirmed == 0)
     assert log.text.count("is skipped") == 2
+    assert {status for _, status in reached.posted} <= {200}
 
 
 async def test_stored_questions_are_answered_while_no_poll_is_good(

@@ -1,0 +1,48 @@
+"""Addresses of the web page's server that a platform posts to, each with its own way to know who posts."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Router
+from starlette.types import Receive, Scope, Send
+
+
+class Webhook(BaseRoute):
+    """`admits` knows a caller by the headers alone, before a byte of the body is read; `take` answers the request."""
+
+    def __init__(
+        self, path: str, admits: Callable[[Headers], bool], take: Callable[[Request], Awaitable[Response]]
+    ) -> None:
+        self.path = path
+        self.admits = admits
+        self._take = take
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == self.path
+        return (Match.FULL, {"route": self}) if found else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._take(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+class Webhooks(BaseRoute):
+    """Those of a router's routes that are webhooks; they come and go with their platforms."""
+
+    def __init__(self, guests: Router | None) -> None:
+        self._guests = guests
+
+    def find(self, scope: Scope) -> Webhook | None:
+        """Return the webhook that a request is for."""
+        routes = self._guests.routes if self._guests else ()
+        found = (route for route in routes if isinstance(route, Webhook) and route.matches(scope)[0] is Match.FULL)
+        return next(found, None)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        webhook = self.find(scope)
+        return webhook.matches(scope) if webhook else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["route"].handle(scope, receive, send)

@@ -1,0 +1,39 @@
+"""The Telegram bot in a process of its own, to be killed: real store and sockets, a scripted engine that takes time.
+
+`python -m tests.bots.telegram.process API_URL DATABASE PAUSE [webhook]`; with a webhook it prints the page's address.
+"""
+
+import asyncio
+import logging
+import sys
+
+from starlette.routing import Router
+
+from bots import web
+from bots.house import House
+from bots.telegram import Config, run
+from core.assistant import Assistant
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.bots.telegram.server import TOKEN
+from tests.fakes import ScriptedEngine
+
+SECRET = "a-secret-of-the-tests"
+
+
+async def main(api_url: str, database: str, pause: float, webhook: bool) -> None:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{database}"))
+    values = {"token": TOKEN, "api_url": api_url, "allow": "*", "receipt": False, "interval": 1}
+    if webhook:
+        hook = "https://bot.example.org/hook"
+        values |= {"mode": "webhook", "webhook_url": hook, "webhook_secret": SECRET}
+    house = House(Assistant(ScriptedEngine(pause=pause), store), store, guests=Router(redirect_slashes=False))
+    async with asyncio.TaskGroup() as group:
+        if webhook:
+            group.create_task(web.run(web.Config(port=0), house, lambda address: print(address, flush=True)))
+        group.create_task(run(Config.model_validate(values), house))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:] == ["webhook"]))
