@@ -118,9 +118,11 @@ async def once_refused(me: OnTelegram, talk: Talk) -> None:
 
 
 async def never_edited(me: OnTelegram | OnSlack, talk: Talk) -> None:
-    """None of the bot's messages there can be edited."""
+    """None of the bot's messages there can be edited. What is posted whole may be shown again after a lost reply or a
+    kill, where the platform does not say what was posted."""
     me.forbid_edits()
-    await _first(me, talk)
+    place = await _first(me, talk)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures), most=me.shows_again)
 
 
 async def never_uploaded(me: OnTelegram | OnSlack, talk: Talk) -> None:

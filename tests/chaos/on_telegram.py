@@ -22,6 +22,7 @@ class OnTelegram(Person):
     """One in five is in a group. Several pictures come as an album."""
 
     door = "telegram"
+    shows_again = 4
 
     def __init__(
         self, telegram: BotApi, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -22,9 +22,19 @@ class OnTheWeb(Person):
 
     door = "web"
 
-    def __init__(self, url: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> None:
+    def __init__(
+        self,
+        url: str,
+        number: int,
+        kind: str,
+        book: Book,
+        dice: random.Random,
+        copies: int = 1,
+        on_taken: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(number, kind, book, dice, copies)
-        self.reads = False
+        self.reads = kind not in ("retries", "has no picture") and dice.random() < 0.5
+        self._on_taken = on_taken
         self.refused: list[str] = []  # statuses and sentences
         self._client = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False)
         self._conversation = ""
@@ -123,6 +133,7 @@ class OnTheWeb(Person):
     def _take(self, data: dict[str, Any], taken: asyncio.Event) -> None:
         self._conversation = self._conversation or data["conversation"]
         taken.set()
+        self._on_taken()
 
     def _hear(self, key: str, status: int, data: dict[str, Any], taken: asyncio.Event) -> bool:
         if status in LATER:

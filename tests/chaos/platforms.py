@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +22,8 @@ from tests.chaos.stubborn import StubbornWorkspace, StubbornWorld
 TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after")
 SLACK_FAULTS = ("busy", "before", "after", "cut")
 WRITES = ("send", "edit", "deleteMessage", "chat.", "files.complete")  # how methods begin that people see
+CONFIRMS = "getUpdates"  # by which Telegram learns that the updates before are on disk
+HEARD = "acknowledgement to Slack"
 TABLES = {
     "telegram": """
 [bots.telegram]
@@ -49,18 +52,38 @@ POSTS = ("sendMessage", "chat.postMessage", "chat.startStream")
 SLACK_EVENTS = "/slack/events"
 
 
+@dataclass
+class Slack(FakeSlack):
+    """Tells when an event was acknowledged."""
+
+    on_heard: Callable[[], None] = lambda: None
+
+    async def _send(self, kind: str, payload: Any, attempt: int) -> bool:
+        return self._heard(await super()._send(kind, payload, attempt))
+
+    async def _post(self, kind: str, payload: Any, attempt: int, secret: str = SECRET) -> bool:
+        return self._heard(await super()._post(kind, payload, attempt, secret))
+
+    def _heard(self, heard: bool) -> bool:
+        if heard:
+            self.on_heard()
+        return heard
+
+
 class Platforms:
-    """Of the doors that were chosen, `faults` of all calls fail. `on_write` is told of each write before it happens."""
+    """Of the doors that were chosen, `faults` of all calls fail. `on_step` is told of each write before it happens, and
+    of each acknowledgement when it has come."""
 
     def __init__(self, doors: Sequence[str], dice: random.Random) -> None:
         self.telegram = BotApi(strict=True, hang_s=2)
         self.telegram.world = StubbornWorld(strict=True)
-        self.slack = FakeSlack(StubbornWorkspace())
+        self.slack = Slack(StubbornWorkspace())
+        self.slack.on_heard = lambda: self.step(HEARD)
         self.slack.workspace.channels["C0NOISE"] = []
         self.faults = 0.0  # of all calls
-        self.on_write: Callable[[str], None] = lambda method: None
+        self.on_step: Callable[[str], None] = lambda step: None
         self.failed: Counter[str] = Counter()
-        self.writes: set[str] = set()  # methods that were called, of those that people see something of
+        self.steps: set[str] = set()  # that there were
         self.noise: Counter[str] = Counter()  # malformed events, by door
         self._doors = doors
         self._dice = dice
@@ -102,6 +125,10 @@ class Platforms:
     def unheard(self) -> dict[str, int]:
         """Events that were not acknowledged yet, by door."""
         return {"telegram": self.telegram.unconfirmed, "slack": len(self.slack._deliveries)}
+
+    def step(self, name: str) -> None:
+        self.steps.add(name)
+        self.on_step(name)
 
     def excuse(self) -> None:
         """Whoever posted something just now may never have learned of it."""
@@ -152,9 +179,8 @@ class Platforms:
         return SlackFault(self._dice.choice(SLACK_FAULTS)) if self._fails("slack", method) else None
 
     def _fails(self, door: str, method: str) -> bool:
-        if method.startswith(WRITES):
-            self.writes.add(method)
-            self.on_write(method)
+        if method.startswith(WRITES) or method == CONFIRMS:
+            self.step(method)
         fails = self._dice.random() < self.faults
         self.failed[door] += fails
         if fails and method in POSTS:

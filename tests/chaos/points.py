@@ -32,5 +32,5 @@ class Points:
             elif kind == "saw":
                 self.commits.add(what)
 
-    def all(self, writes: Iterable[str]) -> set[str]:
-        return {f"{moment} {step}" for moment in MOMENTS for step in {*self.commits, *writes}}
+    def all(self, steps: Iterable[str]) -> set[str]:
+        return {f"{moment} {step}" for moment in MOMENTS for step in {*self.commits, *steps}}

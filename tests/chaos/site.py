@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.chaos.people import Book, Person
 from tests.chaos.platforms import Platforms
 from tests.ports import free_port
 
+TAKEN = "question taken by the web"
 START_S = 300.0  # the machine may be busy
 
 CONFIG = """
@@ -109,4 +111,5 @@ class Site:
                 return OnTelegram(self.platforms.telegram, number, kind, book, dice, copies)
             case "slack":
                 return OnSlack(self.platforms.slack, number, kind, book, dice, copies)
-        return OnTheWeb(self.url, number, kind, book, dice, copies)
+        taken = partial(self.platforms.step, TAKEN)
+        return OnTheWeb(self.url, number, kind, book, dice, copies, taken)

@@ -27,7 +27,7 @@ LIFE = 4.0  # a life that does not end at a chosen point lasts up to so many tim
 CLOCK_S = 2 * 24 * 3600.0  # the clock is moved by at most so much, to either side
 TELL_S = 20.0  # seconds between two lines about the progress
 PLAIN = ("at random", "while starting")  # moments that always come
-KILLS = (*PLAIN, "before a write", "before a write", "after a write", "after a write", *MOMENTS, *MOMENTS)
+KILLS = (*PLAIN, "before a step", "before a step", "after a step", "after a step", *MOMENTS, *MOMENTS)
 STORMS = ("disk full", "database busy", "network cut", "clock moved", "asked to end")
 CANNOT_WORK = 2  # exit status of a service that said why
 ENDED = (130, -signal.SIGTERM)  # of one that was asked to; the latter before it could listen
@@ -114,23 +114,23 @@ class Storm:
         self._report.kills[moment if came else PLAIN[0]] += 1
 
     async def _wait_for_death(self, moment: str) -> None:
-        if moment.endswith("a write"):
+        if moment.endswith("a step"):
             platforms, when = self._site.platforms, moment.split()[0]
-            step = self._points.aim(when, platforms.writes, self._dice)
+            step = self._points.aim(when, platforms.steps, self._dice)
             writes = self._dice.randint(1, 2 if step else 6)
-            platforms.on_write = lambda method: self._on_write(method, when, step, writes)
+            platforms.on_step = lambda name: self._on_step(name, when, step, writes)
         await asyncio.wait({self._site.life.ended}, timeout=self._dice.uniform(0, LIFE * self._site.start_s))
-        self._site.platforms.on_write = lambda method: None
+        self._site.platforms.on_step = lambda name: None
 
-    def _on_write(self, method: str, when: str, step: str | None, left: int) -> None:
+    def _on_step(self, name: str, when: str, step: str | None, left: int) -> None:
         """Just before the platform does what it was asked to, or as soon as it has; with a `step` only that counts."""
-        if step not in (None, method):
+        if step not in (None, name):
             return
         if left > 1:
-            self._site.platforms.on_write = lambda method: self._on_write(method, when, step, left - 1)
+            self._site.platforms.on_step = lambda name: self._on_step(name, when, step, left - 1)
             return
-        self._site.platforms.on_write = lambda method: None
-        self._points.killed[f"{when} {method}"] += 1
+        self._site.platforms.on_step = lambda name: None
+        self._points.killed[f"{when} {name}"] += 1
         if when == "before":
             self._site.life.kill()
         else:
@@ -192,7 +192,7 @@ class Storm:
             if count:
                 report.troubles.append(f"{door}: {count} events were never acknowledged")
         report.kinds_there_are = self._crowd.kinds
-        report.points, report.points_there_are = self._points.killed, self._points.all(platforms.writes)
+        report.points, report.points_there_are = self._points.killed, self._points.all(platforms.steps)
         report.calls, report.faults, report.noise = platforms.calls, platforms.failed, platforms.noise
         report.slowest_ack_s = max(platforms.slack.acks, default=0.0)
 
