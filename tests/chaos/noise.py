@@ -1,96 +1,67 @@
-"""Malformed updates and events: real ones with one thing wrong, as broken clients and old servers send them."""
+"""Malformed updates and events among people's: real ones with one thing wrong, as old or broken programs send them."""
 
-import copy
+import json
 import random
-from collections.abc import Iterator
 from typing import Any
 
+from tests.bots.malformed import WORD, malformed
+from tests.bots.slack.workspace import APP, BOT, TEAM
+from tests.bots.telegram.malformed import MET, REAL, WORDS
+
 Json = dict[str, Any]
-JUNK: tuple[Any, ...] = (None, [], {}, "", "x", "x" * 5000, -1, 0, 10**18, True, 1.5, [[[[]]]], {"x": {"y": []}})
-STRANGER = {"id": 30_000, "is_bot": False, "first_name": "Nobody", "language_code": "en"}
-CHAT = {"id": 30_000, "type": "private", "first_name": "Nobody"}
-WHERE = {"channel": "C0NOISE", "user": "U0NOBODY", "team": "T0TEAM"}
+SECRETS = (WORD, WORDS)  # what they say, which is nobody's business in a log
+CHANNEL, USER = "C0NOISE", "U0NOBODY"
 
 
 def malformed_update(dice: random.Random) -> Json:
-    """One of Telegram's without its id; it comes from a chat where nobody waits for anything."""
-    return malformed(dice.choice(_UPDATES), dice)
+    """One of Telegram's without its id, from chats where nobody waits for anything."""
+    return dice.choice(list(MET.values())) if dice.random() < 0.3 else dict(malformed(dice.choice(REAL), dice))
 
 
-def malformed_event(dice: random.Random) -> Json:
-    """One of Slack's."""
-    return malformed(dice.choice(_EVENTS), dice)
+def malformed_event(dice: random.Random) -> tuple[str, Any]:
+    """One of Slack's, or of the buttons and windows there: how it is sent, and all that is sent."""
+    if dice.random() < 0.3:
+        return "interactive", malformed(dice.choice(_INTERACTIONS), dice)
+    whole = {"type": "event_callback", "team_id": TEAM, "api_app_id": APP, "event_id": "Ev0NOISE", "event_time": 1}
+    return "events_api", malformed({**whole, "event": dice.choice(_EVENTS)}, dice)
 
 
-def malformed(whole: Json, dice: random.Random) -> Json:
-    """One field, at any depth, is missing or is something else."""
-    broken = copy.deepcopy(whole)
-    holder, name = dice.choice(list(_fields(broken)))
-    if dice.random() < 0.4:
-        del holder[name]
-    else:
-        holder[name] = copy.deepcopy(dice.choice(JUNK))
-    return broken
-
-
-def _fields(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place in it, as what holds it and its name or number there."""
-    names = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    for name in list(names):
-        yield value, name
-        yield from _fields(value[name])
-
-
-def _message(**content: Any) -> Json:
-    return {"message_id": 7, "date": 1_795_000_000, "chat": CHAT, "from": STRANGER, **content}
-
-
-_PHOTO = [{"file_id": "nothing", "file_unique_id": "nothing", "file_size": 9, "width": 90, "height": 67}]
-_POLL: Json = {"id": "1", "question": "?", "total_voter_count": 0, "is_closed": False, "is_anonymous": True}
-_POLL |= {"type": "regular", "allows_multiple_answers": False, "options": [{"text": "a", "voter_count": 0}]}
-_MENTION = {"type": "mention", "offset": 0, "length": 12}
-_UPDATES: tuple[Json, ...] = (
-    {"message": _message(text="@picture_bot hi", entities=[_MENTION])},
-    {"message": _message(photo=_PHOTO, caption="What is it?", media_group_id="1")},
-    {"message": _message(text="hi", forward_origin={"type": "hidden_user", "date": 1, "sender_user_name": "A"})},
-    {"message": _message(poll=_POLL)},
-    {"message": _message(text="hi", reply_to_message=_message(text="before"))},
-    {"message": _message(document={"file_id": "x", "file_unique_id": "x", "mime_type": "image/png"})},
-    {"edited_message": _message(text="hi", edit_date=1_795_000_001)},
-    {
-        "callback_query": {
-            "id": "1", "from": STRANGER, "chat_instance": "1", "message": _message(text="…"), "data": "stop",
-        }
-    },
-    {
-        "message_reaction": {
-            "chat": CHAT, "message_id": 7, "user": STRANGER, "date": 1, "old_reaction": [],
-            "new_reaction": [{"type": "emoji", "emoji": "👍"}],
-        }
-    },
-)  # fmt: skip
-_FILE = {"id": "F0", "name": "a.png", "mimetype": "image/png", "filetype": "png", "size": 9, "mode": "hosted"}
-_SAID: Json = {"type": "message", **WHERE, "text": "<@U0BOT> hi", "ts": "1795000000.000100", "channel_type": "channel"}
+_FILE = {"id": "F0", "name": f"{WORD}.png", "mimetype": "image/png", "filetype": "png", "size": 9, "mode": "hosted"}
+_WHERE = {"channel": CHANNEL, "user": USER, "team": TEAM}
+_SAID: Json = {"type": "message", **_WHERE, "text": f"<@{BOT}> {WORD}", "ts": "1795000000.000100"}
+_ITEM = {"type": "message", "channel": CHANNEL, "ts": "1795000000.000100"}
 _EVENTS: tuple[Json, ...] = (
-    _SAID,
+    {**_SAID, "channel_type": "channel"},
     {**_SAID, "type": "app_mention"},
     {**_SAID, "subtype": "file_share", "files": [_FILE]},
     {**_SAID, "text": "", "attachments": [{"is_share": True, "files": [_FILE]}]},
     {
-        **WHERE, "type": "message", "subtype": "message_changed", "ts": "1795000000.000200", "event_ts": "1",
+        **_WHERE, "type": "message", "subtype": "message_changed", "ts": "1795000000.000200", "event_ts": "1",
         "message": {**_SAID, "files": []}, "previous_message": {**_SAID, "files": [_FILE]},
     },
     {
-        **WHERE, "type": "message", "subtype": "message_deleted", "ts": "1795000000.000300", "event_ts": "2",
+        **_WHERE, "type": "message", "subtype": "message_deleted", "ts": "1795000000.000300", "event_ts": "2",
         "deleted_ts": "1795000000.000100", "previous_message": _SAID,
     },
     {"type": "file_deleted", "file_id": "F0", "event_ts": "3"},
+    {"type": "reaction_added", "user": USER, "reaction": "+1", "item_user": BOT, "event_ts": "4", "item": _ITEM},
+    {"type": "agent_session_stopped", **_WHERE, "thread_ts": "1795000000.000100", "event_ts": "5"},
+)  # fmt: skip
+_ANSWER: Json = {**_SAID, "user": BOT, "bot_id": "B0BOT", "thread_ts": "1795000000.000100", "ts": "1795000000.000150"}
+_PRESSED = {"action_id": "retry", "type": "button", "block_id": "b", "action_ts": "1"}
+_PRESSED["value"] = json.dumps({"key": f"slack:{TEAM}:{CHANNEL}:1795000000.000100", "asked": "1795000000.000100"})
+_PERSON = {"user": {"id": USER, "team_id": TEAM}, "team": {"id": TEAM}, "trigger_id": "x", "api_app_id": APP}
+_PLACE = {"channel": CHANNEL, "thread": "1795000000.000100", "asked": "1795000000.000100", "user": USER, "team": TEAM}
+_VIEW: Json = {"id": "V0", "callback_id": "ask_about_picture", "private_metadata": json.dumps({**_PLACE, "told": ""})}
+_VIEW["state"] = {"values": {"question": {"text": {"type": "plain_text_input", "value": WORD}}}}
+_INTERACTIONS: tuple[Json, ...] = (
     {
-        "type": "reaction_added", "user": "U0NOBODY", "reaction": "+1", "item_user": "U0BOT", "event_ts": "4",
-        "item": {"type": "message", "channel": "C0NOISE", "ts": "1795000000.000100"},
+        **_PERSON, "type": "block_actions", "actions": [_PRESSED], "message": _ANSWER, "channel": {"id": CHANNEL},
+        "container": {"type": "message", "message_ts": _ANSWER["ts"], "channel_id": CHANNEL},
     },
     {
-        **WHERE, "type": "agent_session_stopped", "thread_ts": "1795000000.000100", "streaming_message_ts": [],
-        "event_ts": "5",
+        **_PERSON, "type": "message_action", "callback_id": "ask_about_picture", "message": _SAID,
+        "channel": {"id": CHANNEL},
     },
+    {**_PERSON, "type": "view_submission", "view": _VIEW},
 )  # fmt: skip

@@ -43,10 +43,13 @@ class Life:
 
 
 class Nursery:
-    """`async with Nursery() as nursery`; at the end every life is over. `words` are the last lines of their stderr."""
+    """`async with Nursery() as nursery`; at the end every life is over. `words` are the last lines of their stderr,
+    `spilled` those in which one of the `secrets` stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
         self.words: deque[str] = deque(maxlen=200)
+        self.spilled: list[str] = []
+        self._secrets = secrets
         self._line = asyncio.Lock()
 
     async def __aenter__(self) -> "Nursery":
@@ -83,6 +86,8 @@ class Nursery:
         assert self._process.stderr
         async for line in self._process.stderr:
             self.words.append(line.decode(errors="replace"))
+            if any(secret in self.words[-1] for secret in self._secrets):
+                self.spilled.append(self.words[-1].strip())
 
     async def _listen(self) -> None:
         assert self._process.stdout

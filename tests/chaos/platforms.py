@@ -16,7 +16,7 @@ from tests.bots.slack.server import Fault as SlackFault
 from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN, SECRET
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.server import Fault as TelegramFault
-from tests.chaos.noise import malformed_event, malformed_update
+from tests.chaos.noise import CHANNEL, malformed_event, malformed_update
 from tests.chaos.stubborn import StubbornWorkspace, StubbornWorld
 
 TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after")
@@ -79,7 +79,7 @@ class Platforms:
         self.telegram.world = StubbornWorld(strict=True)
         self.slack = Slack(StubbornWorkspace())
         self.slack.on_heard = lambda: self.step(HEARD)
-        self.slack.workspace.channels["C0NOISE"] = []
+        self.slack.workspace.channels[CHANNEL] = []
         self.faults = 0.0  # of all calls
         self.on_step: Callable[[str], None] = lambda step: None
         self.failed: Counter[str] = Counter()
@@ -118,7 +118,7 @@ class Platforms:
         if door == "telegram":
             self.telegram.update(**malformed_update(self._dice))
         elif door == "slack":
-            self.slack.tell(malformed_event(self._dice))
+            self.slack.sends(*malformed_event(self._dice))
         self.noise[door] += bool(door)
 
     @property

@@ -9,11 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.bots.slack.workspace import BOT_TOKEN
+from tests.bots.telegram.server import TOKEN
+from tests.chaos.noise import SECRETS
 from tests.chaos.nursery import Life, Nursery
 from tests.chaos.on_slack import OnSlack
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import OnTheWeb
-from tests.chaos.people import Book, Person
+from tests.chaos.people import Book, Person, talks
 from tests.chaos.platforms import Platforms
 from tests.ports import free_port
 
@@ -35,7 +38,7 @@ at_once = 0
 [storage]
 url = "sqlite+aiosqlite:///{folder}/answers.db"
 [bots.log]
-level = "WARNING"
+level = "INFO"
 [bots.web]
 port = {port}
 """
@@ -49,9 +52,10 @@ class Site:
     def __init__(
         self, folder: Path, doors: Sequence[str], dice: random.Random, engine: str = "", tables: str = ""
     ) -> None:
+        asked = {question for talk in talks() for question in talk.questions}
         self.folder = folder
         self.platforms = Platforms(doors, dice)
-        self.nursery = Nursery()
+        self.nursery = Nursery((*SECRETS, TOKEN, BOT_TOKEN, *asked))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now

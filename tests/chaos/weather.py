@@ -191,6 +191,7 @@ class Storm:
         for door, count in platforms.unheard.items():
             if count:
                 report.troubles.append(f"{door}: {count} events were never acknowledged")
+        report.troubles += [f"somebody's words are in the log: {line}" for line in self._site.nursery.spilled[:20]]
         report.kinds_there_are = self._crowd.kinds
         report.points, report.points_there_are = self._points.killed, self._points.all(platforms.steps)
         report.calls, report.faults, report.noise = platforms.calls, platforms.failed, platforms.noise
