@@ -51,6 +51,7 @@ class Desk:
         self._images = images
         self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
         self._broadcasts: dict[str, Broadcast] = {}
+        self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by key, while they are written down
         self._forgotten: set[str] = set()
 
     async def open(self) -> None:
@@ -62,6 +63,7 @@ class Desk:
 
     async def close(self) -> None:
         """Running answers are kept for after the restart; their readers are told so."""
+        await asyncio.gather(*self._submitting.values(), return_exceptions=True)
         await self._inbox.close()
         for broadcast in self._broadcasts.values():
             if not broadcast.over:
@@ -123,7 +125,7 @@ class Desk:
             return Writing(conversation_id, name, self._events(conversation_id, name, asked, images))
         broadcast = await self._known(conversation_id, key)
         if broadcast is None:
-            broadcast = await self._submit(conversation_id, asked, key, images)
+            broadcast = await self._submitted(conversation_id, asked, key, images)
         return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen())
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
@@ -144,23 +146,25 @@ class Desk:
         broadcast.publish(turn.answer)
         return broadcast
 
+    async def _submitted(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
+        """Several times at once it is one question, and all wait until that is on disk."""
+        if (task := self._submitting.get(key)) is None:
+            task = self._submitting[key] = asyncio.create_task(self._submit(conversation_id, asked, key, images))
+            task.add_done_callback(lambda _: self._submitting.pop(key))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
+        return await asyncio.shield(task)
+
     async def _submit(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
         if (found := self.find(key)) is not None:
             return found  # its twin was a moment faster
         if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
         name = PREFIX + key
+        message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with)
+        message = message or await self._left_over(name)
+        if message is None:
+            raise AnswerGone("This question was asked before and its answer is gone. Please ask it anew.")
         broadcast = self._broadcasts[name] = _broadcast(conversation_id, asked)
-        try:
-            message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with)
-            message = message or await self._left_over(name)
-            if message is None:
-                raise AnswerGone("This question was asked before and its answer is gone. Please ask it anew.")
-        except BaseException as error:
-            del self._broadcasts[name]
-            wrong = BotError("Something went wrong on my side. Please try again.")
-            broadcast.fail(error if isinstance(error, BotError) else wrong)  # its twin waits for it
-            raise
         broadcast.numbers = Asked.read(message.payload).pictures
         self._inbox.take_up(message)
         return broadcast

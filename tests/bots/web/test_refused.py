@@ -78,13 +78,16 @@ async def test_what_was_refused_is_answered_when_it_is_sent_again_after_a_restar
 
 
 class Shaky(Store):
-    """Fails when a question is written down: before anything is on disk, or when it is."""
+    """Fails when a question is written down: before anything is on disk, or when it is. Waits there for `gate`."""
 
     fails: str | None = None
+    gate = asyncio.Event()
+    gate.set()
 
     async def put_question(
         self, adapter: str, key: str, conversation_id: str, images: Sequence[Image], payload: Callable[..., str]
     ) -> Message | None:
+        await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":
             await asyncio.sleep(0.1)
@@ -103,6 +106,27 @@ async def test_twins_of_a_question_that_cannot_be_written_down_are_told_so_both(
         assert {answer.json()["detail"] for answer in answers} == {"The disk is full."}
         assert left(tmp_path) == dict.fromkeys(TABLES, 0)
         assert (await web.ask("What?", "red", key=KEY)).status_code == 200
+
+
+async def test_neither_twin_is_told_that_a_question_was_taken_before_it_is_on_disk(tmp_path: Path) -> None:
+    async with service(tmp_path, kind=Shaky) as web:
+        assert isinstance(web.store, Shaky)
+        web.store.gate.clear()
+
+        async def first_event() -> str:
+            body = {"query": "What?", "stream": "true"}
+            headers, files = {"Idempotency-Key": KEY}, {"image": photo("red")}
+            async with web.client.stream(
+                "POST", "/api/v1/analyze", data=body, files=files, headers=headers
+            ) as response:
+                return await anext(response.aiter_lines())
+
+        twins = {asyncio.create_task(first_event()) for _ in range(2)}
+        told, _ = await asyncio.wait(twins, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        assert not told
+        web.store.gate.set()
+        assert await asyncio.gather(*twins) == ["event: conversation"] * 2
+        assert left(tmp_path)["messages"] == 1
 
 
 async def test_a_question_whose_writing_down_seemed_to_fail_is_answered_when_it_is_sent_again(tmp_path: Path) -> None:
