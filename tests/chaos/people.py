@@ -250,6 +250,8 @@ def begins(text: str) -> Right:
 @cache
 def _sentences() -> tuple[re.Pattern[str], ...]:
     with (ROOT / "core" / "locale" / "zh.po").open("rb") as file:
-        sentences = [str(message.id) for message in read_po(file) if message.id]
-    long = [sentence for sentence in sentences if len(re.findall(r"\w+", re.sub(r"\{\w+\}", "", sentence))) > 2]
-    return tuple(re.compile(re.sub(r"\\\{\w+\\\}", ".+?", re.escape(sentence)), re.DOTALL) for sentence in long)
+        known = [message for message in read_po(file) if message.id]
+    said = [re.sub(r"\{\w+\}", "", str(message.id)) for message in known]  # a word alone may begin any answer
+    long = [message for message, words in zip(known, said, strict=True) if len(re.findall(r"\w+", words)) > 2]
+    sentences = [str(text) for message in long for text in (message.id, message.string)]
+    return tuple(re.compile(re.sub(r"\\\{\w+\\\}", ".+?", re.escape(sentence)), re.DOTALL) for sentence in sentences)

@@ -184,10 +184,10 @@ class Storm:
         platforms, report = self._site.platforms, self._report
         for person in self._crowd.people:
             report.judge(person)
-            for posted in person.leftovers():
-                report.leftovers[person.door] += 1
-                if not platforms.is_excused(posted):
-                    report.blame(person, "a placeholder stayed, and nothing had gone wrong when it was posted")
+            left = person.leftovers()
+            report.leftovers[person.door] += len(left)
+            if strange := len(left) - sum(map(platforms.is_excused, left)):
+                report.blame(person, f"{strange} placeholders stayed, and nothing had gone wrong when they were posted")
         for door, count in platforms.unheard.items():
             if count:
                 report.troubles.append(f"{door}: {count} events were never acknowledged")
