@@ -12,6 +12,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bots.config import PACKAGES, Settings, how_to_install
@@ -78,17 +79,33 @@ async def open_house(
     from storage.lock import hold
 
     with hold(settings["storage"].url):
+        make_room = _room_maker(settings)
         async with _open_store(settings) as store:  # before torch is imported: what cannot work is told at once
             from starlette.routing import Router
 
             engine = await start(settings)
             try:
                 store.computed = engine
+                store.make_room_with(make_room)
                 assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
                 yield House(assistant, store, settings["core.images"], engine.figures, guests)
             finally:
                 await engine.close()
+
+
+def _room_maker(settings: Settings) -> Callable[[], bool]:
+    """What lets the cache give way to the database; it does so at once where the disk is too full to open it."""
+    from core.engine.room import COMPUTED, give_way, is_scarce
+    from storage.address import file_of
+
+    database = file_of(settings["storage"].url)
+    if database is None:
+        return lambda: False
+    make_room = partial(give_way, settings["core.engine"].cache / COMPUTED, database.parent)
+    if is_scarce(database.parent):
+        make_room()
+    return make_room
 
 
 async def rated_turns(settings: Settings) -> list[Turn]:

@@ -42,6 +42,7 @@ LOG_ATTEMPTS = 20  # at finding a moment without readers
 ATTEMPTS = 6  # at a write that collides with another one
 DEADLOCKS = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
 UNAVAILABLE = (DBAPIError, PoolTimeout, OSError)  # the last where PostgreSQL cannot be reached: nobody wraps it
+FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
@@ -49,6 +50,7 @@ Result = TypeVar("Result")
 class Database:
     def __init__(self, engine: AsyncEngine, watch: Watch | None = None) -> None:
         self._engine = engine
+        self.make_room: Callable[[], bool] = lambda: False  # for a write that met a full disk; whether it may work now
         self._watch = watch
         self._running = Running()
         self._notes = Notes(lambda work: self._write(Haste.URGENT, work))
@@ -132,9 +134,12 @@ class Database:
                 self._check_files()  # before anybody is told that it is kept
                 return result
             except UNAVAILABLE as error:
-                if attempt == ATTEMPTS - 1 or not _collided(error):
+                if attempt == ATTEMPTS - 1:
                     raise _unavailable(error) from error
-                await asyncio.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
+                if _collided(error):
+                    await asyncio.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
+                elif not (_is_full(error) and await asyncio.to_thread(self.make_room)):
+                    raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
     async def tidy(self) -> None:
@@ -257,6 +262,12 @@ def _collided(error: BaseException) -> bool:
     """Another process wrote the same row since `work` looked: the next attempt will see it."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     return isinstance(error, IntegrityError) or getattr(cause, "sqlstate", "") in DEADLOCKS
+
+
+def _is_full(error: BaseException) -> bool:
+    """A file that cannot grow is an I/O error where the disk's quota is used up, or SQLite's index cannot grow."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlite_errorcode", 0) in FULL
 
 
 def _unavailable(error: BaseException) -> StoreDown:

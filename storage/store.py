@@ -66,6 +66,10 @@ class Store:
             raise
         return store
 
+    def make_room_with(self, make_room: Callable[[], bool]) -> None:
+        """When the disk is full, `make_room` is called in a thread; what it answers is whether to try again."""
+        self._database.make_room = make_room
+
     async def close(self) -> None:
         await self._database.close()
 

@@ -20,12 +20,14 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from core import cache_folder, machine
+from core.engine import room
 from core.engine.prompt import Ints
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
 Gone = Callable[[str, Ints | None], bool]  # whether what has this name, and these rows, is to go
 LINE_BYTES = 256_000_000  # that may wait to be written
+HEADER_BYTES = 1024  # about, of a file
 FORMAT = 5  # of the files; raise it when their names or arrays change
 
 
@@ -117,6 +119,8 @@ class Disk:
         """Whole or not at all, in the writer's thread. A full disk costs a computation later, not an answer now."""
         try:
             cache_folder.make(self._folder, below=self._root.parent)  # somebody may have emptied the cache
+            if not self._make_room(HEADER_BYTES + sum(array.nbytes for array in arrays.values())):
+                return
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".safetensors.tmp")
             os.close(handle)
             try:
@@ -126,22 +130,18 @@ class Disk:
                 Path(temporary).unlink(missing_ok=True)
             if "rows" in arrays:
                 self.rows[name] = arrays["rows"]
-            self._make_room()
         except Exception as error:
             log.warning("%s was not kept on disk: %s", name, error)
 
-    def _make_room(self) -> None:
-        found = []
-        for path in self._root.rglob("*.safetensors*"):  # with what a process that was killed left half written
-            with suppress(FileNotFoundError):
-                status = path.lstat()
-                found.append((status.st_mtime, status.st_size, path))
-        excess = sum(size for _, size, _ in found) - self._limit
-        for _, size, path in sorted(found):
-            if excess <= 0:
-                break
-            self._unlink(path)
-            excess -= size
+    def _make_room(self, size: int) -> bool:
+        """For a file of so many bytes: within the limit, and without touching what is to stay free on the disk."""
+        if size > self._limit:
+            return False
+        kept = room.reserve(self._root)
+        excess = sum(bytes_ for _, bytes_, _ in room.files(self._root)) + size - self._limit
+        for path in room.drop_oldest(self._root, max(excess, kept + size - room.free(self._root))):
+            self._forget_rows(path)
+        return room.free(self._root) - size >= kept
 
     def _forget(self, gone: Gone, before: float) -> None:
         """In the writer's thread, behind what is still to be written."""
@@ -163,6 +163,9 @@ class Disk:
             cache_folder.remove(path)
         except OSError as error:
             log.warning("%s cannot be removed from the cache: %s", path, error)
+        self._forget_rows(path)
+
+    def _forget_rows(self, path: Path) -> None:
         if path.parent == self._folder:
             self.rows.pop(path.stem, None)
 

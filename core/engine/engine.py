@@ -18,6 +18,7 @@ from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
 from core.engine.request import Forgotten, Known, Outlet, Request
+from core.engine.room import COMPUTED
 from core.engine.tokenizer import Tokenizer
 from core.engine.totals import Totals
 from core.engine.worker import Worker
@@ -28,7 +29,6 @@ from core.model.model import Model
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
-COMPUTED = "computed"  # the folder in the cache for pictures and conversations
 SHARE = 0.6  # of the machine's memory, or of what its control group may have, where the operator sets nothing
 MOST = 0.9  # of the same, whatever the operator sets: the system, decoders and the cache's files need some, too
 RESERVE = 400_000_000  # bytes for activations and everything else

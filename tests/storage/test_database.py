@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Ending, Question
@@ -253,3 +254,32 @@ async def test_a_file_that_is_no_database_is_explained(tmp_path: Path) -> None:
     path.write_text("not a database at all, but something else " * 100)
     with pytest.raises(OperatorError, match="file is not a database"):
         await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+
+
+async def test_a_write_that_meets_a_full_disk_is_tried_again_when_something_gave_way(store: Store) -> None:
+    """SQLite's own limit of pages is what a full disk is to it."""
+    await ask(store, "t:1", "?", key="k0")
+    raised: list[int] = []
+
+    def limit(pages: int) -> None:
+        def prepare(connection: Connection) -> None:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+        event.listen(store._database._engine.sync_engine, "begin", prepare)
+
+    def make_room() -> bool:
+        raised.append(1)
+        limit(1000)
+        return True
+
+    limit(1)  # no page more than there are
+    with pytest.raises(StoreDown):
+        await ask(store, "t:1", "?", image("dog", original=bytes(500_000)), key="k1")
+    store.make_room_with(make_room)
+    await ask(store, "t:1", "?", image("dog", original=bytes(500_000)), key="k1")
+    assert len((await store.load("t:1")).turns) == 2
+    store.make_room_with(lambda: False)
+    limit(1)
+    with pytest.raises(StoreDown):
+        await ask(store, "t:1", "?", image("bird", original=bytes(500_000)), key="k2")
+    assert raised == [1]
