@@ -96,7 +96,7 @@ class Desk:
             return
         running = self._running[message.conversation_id] = _Running()
         try:
-            if request.command == "forget" and refusal is None:
+            if request.forgets and refusal is None:
                 message = await self._forget(message)
             async with draft_of(message) as draft:
                 request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)

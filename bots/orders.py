@@ -28,6 +28,15 @@ async def obey(request: Request, house: House, voice: Voice) -> AsyncGenerator[E
         case "new":
             await assistant.begin(request.conversation_id)
             yield says(voice.say("This is a new conversation. Send a picture and ask about it."))
+        case "forget" if not request.forgets:
+            command = f"{request.slash}forget all"
+            yield says(
+                voice.say(
+                    "Others take part in this conversation. To delete it with its pictures for everybody, say "
+                    "“{command}” to me.",
+                    command=command,
+                )
+            )
         case "forget":  # which the desk has done: that comes before everything that waits, and before any word
             yield says(voice.say("Forgotten: this conversation and its pictures are deleted."))
         case "pictures":

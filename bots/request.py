@@ -11,6 +11,8 @@ COMMANDS = frozenset(
     {"start", "help", "new", "pictures", "remove", "export", "forget", "stop", "retry", "stats", "block", "unblock"}
 )
 
+EVERYTHING = frozenset({"all", "everything", "全部", "所有"})  # what makes an order to forget one for everybody
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -25,8 +27,8 @@ class Request:
     """`files` are downloaded when their turn has come. `about` is the platform's id of the bot's message that this one
     replies to. `person` is who asks, for the quotas: door and id. `admins` are ids alone. `help` is what /help says.
 
-    `quiet` leaves thanks and laughter alone: among people, and in threads. `notes` are sentences about what stands
-    beside the files and is not looked at: the answer's receipt says them.
+    Others take part in a `shared` conversation. `quiet` leaves thanks and laughter alone: among people, and in threads.
+    `notes` are sentences about what stands beside the files and is not looked at: the answer's receipt says them.
     """
 
     conversation_id: str
@@ -38,6 +40,7 @@ class Request:
     about: str | None = None
     help: str = ""
     quiet: bool = False
+    shared: bool = False
     notes: tuple[str, ...] = ()
     stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
@@ -49,6 +52,10 @@ class Request:
     def wants_nothing(self) -> bool:
         """Thanks or laughter where an answer would only disturb people."""
         return self.quiet and not (self.command or self.files) and is_small_talk(self.text)
+
+    @property
+    def forgets(self) -> bool:
+        return forgets(self.command, self.text, self.shared)
 
     @property
     def door(self) -> str:
@@ -63,3 +70,8 @@ class Request:
     def user(self) -> str:
         """The platform's id of who asks."""
         return self.person.rpartition(":")[2]
+
+
+def forgets(command: str | None, text: str, shared: bool) -> bool:
+    """Whether an order to forget is carried out: what others take part in only with a second word that says so."""
+    return command == "forget" and (not shared or text.strip().lower() in EVERYTHING)

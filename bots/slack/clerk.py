@@ -14,7 +14,7 @@ from bots.draft import File, Later, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.orders import says
-from bots.request import Attachment, Request
+from bots.request import Attachment, Request, forgets
 from bots.response import got, respond
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Pressed
@@ -99,7 +99,10 @@ class Clerk:
         if not isinstance(written, Asked):
             return False
         asked = written.message
-        return command_of(plain(asked.text, self._slack.bot))[0] == "forget" and await self.may(asked)
+        command, text = command_of(plain(asked.text, self._slack.bot))
+        if command != "forget" or not await self.may(asked):
+            return False
+        return forgets(command, text, await self._threads.is_shared(asked))
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
         """Raises only what the inbox should keep for another start."""
@@ -152,6 +155,7 @@ class Clerk:
             about=task.about,
             help=_help(voice),
             quiet=not (place.direct and task.asked.top_level),
+            shared=task.command == "forget" and await self._threads.is_shared(task.asked),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         refusal = None if self.allows(place) else _stranger(place, voice)

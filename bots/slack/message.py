@@ -2,6 +2,7 @@
 
 import re
 
+from bots.request import EVERYTHING
 from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
 from bots.slack.place import Place
 
@@ -30,6 +31,7 @@ class _Written(Form):
     channel: Id
     ts: Ts
     thread_ts: Ts | None = None
+    parent_user_id: Optional[Id] = None
     user: Id
     user_team: Optional[Id] = None
     team: Optional[Id] = None
@@ -46,6 +48,7 @@ class Message(Form):
     team: Id
     text: str  # as Slack writes it
     files: tuple[SlackFile, ...] = ()
+    began: Id | None = None  # who wrote the thread's first message, where Slack says it
 
     @staticmethod
     def of(event: Json, team: str) -> "Message | None":
@@ -61,6 +64,7 @@ class Message(Form):
             team=written.user_team or written.team or team,
             text=written.text or "",
             files=files_of(event),
+            began=written.parent_user_id,
         )
 
     @staticmethod
@@ -110,6 +114,8 @@ def command_of(text: str) -> tuple[str | None, str]:
 
 def _belongs(command: str, rest: str) -> bool:
     """Whether that may follow the command: else the words are a question that happens to begin like it."""
+    if command == "forget":
+        return rest in EVERYTHING
     if command in ("block", "unblock"):
         return bool(_SOMEBODY.fullmatch(rest))
     return command == "remove" and rest.isdecimal()

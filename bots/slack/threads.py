@@ -1,9 +1,11 @@
 """What stands in Slack's threads: questions, the pictures above them, the bot's own answers below."""
 
+import asyncio
 import logging
 from functools import partial
 from typing import Any
 
+from bots.request import forgets
 from bots.slack.api import Declined, SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of
 from bots.slack.message import Message, command_of, mentions
@@ -13,6 +15,7 @@ from bots.slack.text import plain
 from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)
+LOOK_S = 1.5  # seconds; Slack waits three to hear that an order arrived
 PAGES = 5  # of 200 messages each
 
 
@@ -38,13 +41,30 @@ class Threads:
             if message["ts"] == asked.ts:
                 own = own or files_of(message)
             elif message["ts"] < asked.ts and message.get("user") != self._slack.bot:
-                if self._forgets(message.get("text") or "", asked.direct):
+                if self._forgets(message, asked, messages[0]):
                     earlier.clear()  # what stands above it is not taken in again
                 earlier += files_of(message)
         return [file for file in earlier if file.mode != "tombstone"], own
 
-    def _forgets(self, text: str, direct: bool) -> bool:
-        return (direct or mentions(text, self._slack.bot)) and command_of(plain(text, self._slack.bot))[0] == "forget"
+    def _forgets(self, message: Json, asked: Message, root: Json) -> bool:
+        text = message.get("text") or ""
+        shared = not asked.direct and message.get("user") != root.get("user")
+        to_bot = asked.direct or mentions(text, self._slack.bot)
+        return to_bot and forgets(*command_of(plain(text, self._slack.bot)), shared)
+
+    async def is_shared(self, asked: Message) -> bool:
+        """Whether somebody else began the thread; also where that cannot be seen."""
+        if asked.direct or asked.top_level:
+            return False
+        if asked.began is not None:
+            return asked.began != asked.user
+        try:
+            async with asyncio.timeout(LOOK_S):
+                messages = await patiently(partial(self._read, asked.channel, asked.thread, latest=asked.thread))
+        except (Declined, BotError, TimeoutError) as error:
+            log.warning("who began a thread cannot be seen: %s", error)
+            return True
+        return not messages or messages[0].get("user") != asked.user
 
     async def question(self, place: Place) -> Message:
         """What was asked, as it stands there now; without words when it is gone."""

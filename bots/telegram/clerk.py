@@ -17,7 +17,7 @@ from bots.desk import Desk
 from bots.draft import Later, NotWritable, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
-from bots.request import Attachment, Request
+from bots.request import Attachment, Request, forgets
 from bots.telegram.buttons import RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
@@ -96,7 +96,9 @@ class Clerk:
             inquiry = read([self._update(payload)], self._me)
         except Exception:  # an older version took it; its own turn will tell
             return False
-        return inquiry is not None and inquiry.command == "forget" and await self.may(inquiry.asker, inquiry.chat_id)
+        if inquiry is None or not forgets(inquiry.command, inquiry.text, _is_group(inquiry)):
+            return False
+        return await self.may(inquiry.asker, inquiry.chat_id)
 
     def _update(self, payload: str) -> Update:
         return Update.de_json(json.loads(payload), self._bot)
@@ -139,7 +141,8 @@ class Clerk:
             tuple(self._attachment(file) for file in inquiry.files),
             inquiry.about,
             _help(voice),
-            quiet=inquiry.chat_id < 0,  # groups have negative ids
+            quiet=_is_group(inquiry),
+            shared=_is_group(inquiry),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         draft = partial(self._draft, inquiry=inquiry, voice=voice)
@@ -196,6 +199,10 @@ class Clerk:
             preview=self._config.draft_preview,
             again=_again(inquiry),
         )
+
+
+def _is_group(inquiry: Inquiry) -> bool:
+    return inquiry.chat_id < 0
 
 
 def _again(inquiry: Inquiry) -> str:

@@ -44,6 +44,7 @@ class FakeSlack:
     retry_s: float = 0.1
     copies: int = 1
     mention_carries_files: bool = False
+    tells_who_began: bool = True
     acks: list[float] = field(default_factory=list)  # seconds
     retries: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -117,6 +118,9 @@ class FakeSlack:
         message: Json = {"type": "message", "user": user, "team": TEAM, "text": text, "ts": self.workspace.ts()}
         if thread:
             message["thread_ts"] = thread
+            began = [m["user"] for m in self.workspace.channels[channel] if m["ts"] == thread]
+            if self.tells_who_began and began:
+                message["parent_user_id"] = began[0]
         if files:
             message |= {"subtype": "file_share", "files": [self._as_sent(file) for file in files]}
         self.workspace.channels[channel].append(message)

@@ -93,3 +93,34 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(scene: S
             await scene.answer(scene.slack.says(f"{ME} three", (scene.slack.upload(png()),), user="U0EVE1"))
         ).startswith("Answer to 'three'")
     assert [conversation.turns[-1].text for conversation in scene.engine.asked] == ["two", "three"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_in_anothers_thread_forgetting_has_to_be_meant_for_everybody(scene: Scene, told: bool) -> None:
+    scene.slack.tells_who_began = told
+    async with scene.bot():
+        asked = scene.ask()
+        conversation_id = f"slack:T0TEAM:C0GENERAL:{asked}"
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} forget", thread=asked, user="U0BOB")
+        answers = await scene.finished(asked, 2)
+        assert said(answers[1]).startswith("Others take part in this conversation.")
+        assert "“forget all”" in said(answers[1])
+        assert (await scene.store.load(conversation_id)).turns
+        scene.slack.says(f"{ME} and now?", thread=asked, user="U0BOB")
+        answers = await scene.finished(asked, 3)
+        assert said(answers[2]) == "Answer to 'and now?' about [] after 1 turns."
+        scene.slack.says(f"{ME} 忘记 全部", thread=asked, user="U0BOB")
+        answers = await scene.finished(asked, 4)
+        assert said(answers[-1]).startswith("已忘记")
+        assert not (await scene.store.load(conversation_id)).turns
+
+
+async def test_in_a_direct_message_and_in_ones_own_thread_it_is_done_at_once(scene: Scene) -> None:
+    scene.slack.tells_who_began = False
+    async with scene.bot():
+        for channel in ("C0GENERAL", DM):
+            asked = scene.slack.says(f"{ME} one", (scene.slack.upload(png()),), channel)
+            await scene.finished(asked, channel=channel)
+            scene.slack.says(f"{ME} forget", channel=channel, thread=asked)
+            assert said((await scene.finished(asked, 2, channel))[1]).startswith("Forgotten")

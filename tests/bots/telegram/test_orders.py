@@ -136,3 +136,16 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
         assert (await eve.answer(eve.person.shows(photo(), "@picture_bot four"))).startswith("Answer to 'four'")
     assert not chat.answers_to(ignored["message_id"])
     assert [conversation.turns[-1].text for conversation in engine.asked] == ["one", "three", "four"]
+
+
+async def test_in_a_group_forgetting_has_to_be_meant_for_everybody(running: BotApi, engine: ScriptedEngine) -> None:
+    chat = running.world.chat(-100)
+    ann, bob = (Chatting(Person(running, chat, user_id=number)) for number in (7, 8))
+    await ann.answer(ann.person.shows(photo(), "@picture_bot what is this?"))
+    asks = await bob.answer(bob.person.says("/forget"))
+    assert asks.startswith("Others take part in this conversation.")
+    assert "“/forget all”" in asks
+    assert await ann.answer(ann.person.says("@picture_bot and now?")) == "Answer to 'and now?' about [] after 1 turns."
+    assert (await bob.answer(bob.person.says("/forget all"))).startswith("Forgotten")
+    assert (await ann.answer(ann.person.says("@picture_bot and now?"))).startswith("Send a picture")
+    assert len(engine.asked) == 2
