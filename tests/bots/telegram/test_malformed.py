@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bots.telegram.conftest import Chatting, photo, service, until
+from storage.store import Store
+from tests.bots.telegram.conftest import Chatting, photo, service, store_config, until
 from tests.bots.telegram.malformed import MET, WORDS, generated
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -93,3 +94,20 @@ async def test_stored_questions_are_answered_while_no_poll_is_good(
     engine.pause = 0
     async with service(telegram, tmp_path, engine):
         assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
+
+
+async def test_a_stored_message_that_cannot_be_read_is_dropped_and_ends_no_start(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    """Such as an older version may have written down."""
+    store = await Store.open(store_config(tmp_path, ratings=False))
+    payloads = ("", "/forget", '{"update_id": 1, "message": {"text": "/forget"}}', '{"update_id": 2, "poll": 5}', "[]")
+    for number, payload in enumerate(payloads):
+        await store.put("telegram", f"old {number}", "telegram:7:0", payload)
+    await store.close()
+    async with service(telegram, tmp_path, engine):
+        await next_is_answered(telegram, 0)
+        await until(lambda: log.text.count("is dropped") == len(payloads))
+    store = await Store.open(store_config(tmp_path, ratings=False))
+    assert not await store.unfinished("telegram")
+    await store.close()

@@ -7,6 +7,7 @@ import pytest
 
 from bots import backoff
 from bots.health import DOWN_AFTER_SECONDS, Health
+from bots.telegram import webhook
 from core.errors import OperatorError
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.server import BotApi, Fault
@@ -42,6 +43,7 @@ async def test_an_unreachable_telegram_is_waited_for(
         assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer")
 
 
+@pytest.mark.parametrize("way", ["polling", "webhook"])
 @pytest.mark.parametrize("fault", ["401", "404"])
 async def test_a_token_that_worked_is_tried_again_for_ever_and_the_platform_shown_as_down_meanwhile(
     telegram: BotApi,
@@ -49,13 +51,17 @@ async def test_a_token_that_worked_is_tried_again_for_ever_and_the_platform_show
     tmp_path: Path,
     ann: Chatting,
     fault: Fault,
+    way: str,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(webhook, "CHECK_SECONDS", 0.02)
     now = [1000.0]
     health = Health(lambda: now[0])
-    async with service(telegram, tmp_path, engine, health=health) as task:
+    async with service(telegram, tmp_path, engine, health=health, webhook=way == "webhook") as task:
         await ann.answer(ann.person.shows(photo(), "One"))
-        telegram.trouble = lambda method: fault if method == "getUpdates" else None
+        telegram.trouble = lambda method: fault if method in ("getUpdates", "getWebhookInfo") else None
+        ann.person.sends(new_chat_title="ends the poll that waits")
         await until(lambda: telegram.faults[fault] >= 3)
         assert health.platforms["telegram"].up
         now[0] += DOWN_AFTER_SECONDS
@@ -64,7 +70,7 @@ async def test_a_token_that_worked_is_tried_again_for_ever_and_the_platform_show
         await until(lambda: telegram.faults[fault] >= 20)
         telegram.trouble = lambda method: None
         assert (await ann.answer(ann.person.shows(photo("blue"), "Two"))).startswith("Answer to 'Two'")
-        assert health.platforms["telegram"].up
+        await until(lambda: health.platforms["telegram"].up)
         assert not task.done()
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [
         "telegram is down: Telegram does not accept the token. Copy it again from @BotFather (/mybots, API Token) into "
