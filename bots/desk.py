@@ -17,7 +17,7 @@ from bots.orders import says
 from bots.reply import reply
 from bots.request import Request
 from bots.response import respond
-from core import inbox
+from core import asker, inbox
 from core.conversation import Answer, Event
 from core.voice import Voice
 
@@ -92,6 +92,7 @@ class Desk:
 
         Raises `bots.draft.Refused`, and what the inbox should try again.
         """
+        asker.begin(request.person, message.arrived)
         if not message.sent and (request.wants_nothing or await self.is_blocked(request.user)):
             return
         running = self._running[message.conversation_id] = _Running()

@@ -19,6 +19,7 @@ from bots.config import PACKAGES, Settings, how_to_install
 from bots.expiry import keep_expiring
 from bots.house import House
 from bots.log import set_up
+from core import workers
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, ModelMissing, OperatorError
@@ -43,6 +44,7 @@ async def serve(settings: Settings) -> None:
     log.info("loading %s", settings["core.engine"].model)
     async with open_house(settings, start_engine_if_installed) as house:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
+        await workers.warm()
         expiring = asyncio.create_task(keep_expiring(house.store, house.health))
         try:
             await _run_adapters(settings, house)

@@ -1,4 +1,4 @@
-"""Decodes pictures with Pillow, inside a worker (`core.workers`) where it may crash. Knows no limit but its options."""
+"""Decodes pictures with Pillow, inside a worker (`core.worker`) where it may crash. Knows no limit but its options."""
 
 import functools
 import hashlib

@@ -46,7 +46,7 @@ async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[N
     """The picture, and what a person should know of it.
 
     Raises `BadImage` or `TooLarge` with a sentence that says what is wrong and what would work. Decodes in a worker:
-    beside the event loop, in at most `workers.MEMORY` bytes and `workers.SECONDS`.
+    beside the event loop, in at most `worker.MEMORY` bytes and `workers.SECONDS`.
     """
     check_size(len(data), config)
     options = {"pixel_limit": int(config.pixel_limit_mp * 1e6), "image_tokens": config.image_tokens}

@@ -6,10 +6,11 @@ off after the restart. Knows no platform: a payload is the adapter's own JSON.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
@@ -35,6 +36,7 @@ class Message:
     payload: str
     group: str | None = None
     sent: tuple[str, ...] = ()
+    arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
 
 
 class Mailbox(Protocol):

@@ -1,4 +1,4 @@
-"""Turns a document's pages into pictures; runs inside a worker (`core.workers`) and may crash there."""
+"""Turns a document's pages into pictures; runs inside a worker (`core.worker`) and may crash there."""
 
 import io
 from collections.abc import Sequence

@@ -1,199 +1,260 @@
-"""Processes that decode what strangers send: a decoder that hangs, crashes or eats memory is ended and reported.
+"""The processes that decode what strangers send, and the threads that hand them their jobs.
 
-A worker is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input
-and writes the result to its output. It is limited in memory by the kernel, and in time by its owner.
+A decoder that hangs, crashes or eats memory is ended and reported; who waits for which is `core.line`'s business. Two
+quick workers do every job first. One slow worker does again, from the beginning and when nothing else is to do on this
+machine, what had to give way to others.
 """
 
 import asyncio
 import atexit
 import contextlib
-import importlib
-import json
 import logging
-import os
-import resource
-import signal
-import struct
-import subprocess
 import sys
 import threading
-import traceback
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import IO, Any
+import time
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
 
-from core.errors import BadImage, BotError, Busy, TooLarge
+from core import asker
+from core.errors import BadImage, Busy, TooLarge
+from core.line import QUICK_SECONDS, Job, Line, too_many
+from core.worker import Died, Part, Worker
 
-WORKERS = 2  # decode at the same time; the others wait in line
-LINE = 64  # jobs in line; each holds the bytes of a file
-MEMORY = 1 << 30  # bytes of address space of one worker
+__all__ = ["Part", "end", "run", "warm"]
+
+WORKERS = 2  # quick ones, that work at the same time
 SECONDS = 20.0  # of one job
-
-# What a worker sees of the environment: no tokens. (Each of malloc's arenas is address space, and so is the limit.)
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TMPDIR")
-
-Part = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
+LOOK_SECONDS = 0.1  # between two looks at how long each job takes
+WARM_SECONDS = 60.0  # until a worker has started, at most
 
 log = logging.getLogger(__name__)
-_threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
-_mine = threading.local()
-_started: set["_Worker"] = set()
-_line = threading.BoundedSemaphore(WORKERS + LINE)
+
+
+class _Verdict(Enum):
+    """Why a job's worker was ended."""
+
+    LATE = auto()
+    GONE = auto()  # nobody waits for it any more
+    GIVES_WAY = auto()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Job(Job):
+    call: tuple[str, bytes, dict[str, Any], float]  # what `Worker.run` gets
+    future: "Future[list[Part]]"
+    worker: Worker | None = None
+    verdict: _Verdict | None = None
+    again: bool = False  # its worker was ended from outside
 
 
 async def run(job: str, data: bytes, options: dict[str, Any], seconds: float = SECONDS) -> list[Part]:
-    """Call `job` ("package.module:function") with the bytes and the options in a worker.
+    """Call `job` ("package.module:function") with the bytes and the options in a worker, for `asker.current()`.
 
     Raises the `BotError` that the job raised; `TooLarge` when it ran out of memory, `BadImage` when it took too long or
-    broke its worker, `Busy` when too many wait.
+    broke its worker, `Busy` when too many wait or workers are ended from outside. Cancelling it drops the job.
     """
-    if not _line.acquire(blocking=False):
-        raise Busy("Too many pictures arrive at once. Please try again in a minute.", retry_after=60)
-    future = _threads.submit(_run, job, data, options, seconds)
-    future.add_done_callback(lambda _: _line.release())
+    who, now, future = asker.current(), time.monotonic(), Future[list[Part]]()
+    call = (job, data, options, seconds)
+    _pool.put(_Job(who.person, len(data), min(who.arrived, now), now, call=call, future=future))
     return await asyncio.wrap_future(future)
 
 
-def _run(job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Part]:
-    worker: _Worker | None = getattr(_mine, "worker", None)
-    if worker and not worker.alive:  # while it was idle: when a machine runs out of memory, say
-        worker.close()
-        worker = None
-    worker = _mine.worker = worker or _Worker()
-    return worker.run(job, data, options, seconds)
+async def warm() -> None:
+    """Start the workers and wait until they are there, so that nobody's first picture has to."""
+    await asyncio.to_thread(_pool.start)
 
 
-class _Worker:
-    """The process of one thread of the pool."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "core.workers"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[1],
-            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {"MALLOC_ARENA_MAX": "2"},
-            start_new_session=True,  # Ctrl-C is its owner's business
-        )
-        _started.add(self)
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def run(self, job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Part]:
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            self._process.kill()
-
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            assert self._process.stdin and self._process.stdout
-            _write(self._process.stdin, {"job": job, "options": options, "seconds": seconds}, [data])
-            header, blobs = _read(self._process.stdout)
-            return _result(header, blobs)
-        except BotError:
-            raise
-        except Exception as error:  # it is gone, or writes nonsense
-            self.close()
-            log.warning("a decoder was ended: %s", "it took too long" if late.is_set() else repr(error))
-            if late.is_set():
-                raise BadImage("This file takes too long to open. A screenshot of it would work.") from error
-            if isinstance(error, MemoryError):
-                raise TooLarge(
-                    "This picture needs too much memory to open. Please send a smaller version of it."
-                ) from error
-            raise BadImage("This file is damaged in a way I cannot open. A screenshot of it would work.") from error
-        finally:
-            timer.cancel()
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # what was not sent to it any more
-                assert pipe
-                pipe.close()
-        _started.discard(self)
-
-
-@atexit.register
 def end() -> None:
     """End every worker; the next job starts another."""
-    for worker in list(_started):
-        worker.close()
+    _pool.end()
 
 
-def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:
-    if header.get("memory"):
-        raise MemoryError
-    if "bug" in header:
-        raise RuntimeError(header["bug"])
-    if "error" in header:
-        name, sentence, values = header["error"]
-        raise {"BadImage": BadImage, "TooLarge": TooLarge}[name](sentence, **values)
-    return list(zip(header["parts"], blobs, strict=True))
+class _Pool:
+    """Threads and processes begin with the first job, or with `start`."""
 
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._line: Line[_Job] = Line()
+        self._workers: set[Worker] = set()
+        self._spare: Worker | None = None  # takes the place of one that was ended, at once
+        self._ready = 0
+        self._threads: list[threading.Thread] = []
+        self._closing = False
 
-# A message on a pipe: the header's length, the header as JSON, and the blobs whose sizes it tells. No pickle: a worker
-# has touched hostile bytes, and its owner does not trust it.
+    def put(self, job: _Job) -> None:
+        with self._changed:
+            for left in self._line.add(job):
+                _settle(left, too_many())
+            job.future.add_done_callback(lambda _: self._drop(job))
+            self._begin()
+            self._changed.notify_all()
 
+    def start(self) -> None:
+        with self._changed:
+            self._begin()
+            if not self._changed.wait_for(lambda: self._ready >= WORKERS, WARM_SECONDS):
+                log.warning("the workers that open pictures have not started yet")
 
-def _write(pipe: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes]) -> None:
-    encoded = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
-    pipe.write(struct.pack("!I", len(encoded)) + encoded)
-    for blob in blobs:
-        pipe.write(blob)
-    pipe.flush()
+    def end(self) -> None:
+        for worker in list(self._workers):
+            worker.end()
+            worker.wait()
 
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for worker in list(self._workers):
+            worker.close()
 
-def _read(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    header = json.loads(_exactly(pipe, struct.unpack("!I", _exactly(pipe, 4))[0]))
-    return header, [_exactly(pipe, size) for size in header["sizes"]]
-
-
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    data = pipe.read(size)
-    if len(data) != size:
-        raise EOFError
-    return data
-
-
-def _serve() -> None:
-    """The worker's side: until the owner closes the pipe, or is gone."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes to its pipe and to no file
-    pipe_in, pipe_out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is not part of the answer
-    while True:
-        try:
-            header, blobs = _read(pipe_in)
-        except EOFError:
+    def _begin(self) -> None:
+        if self._threads:
             return
-        signal.alarm(int(header["seconds"]) + 2)  # if the owner is gone, nobody else would end this
-        _write(pipe_out, *_answer(header, blobs[0]))
-        signal.alarm(0)
+        work = [threading.Thread(target=self._work, args=(index >= WORKERS,)) for index in range(WORKERS + 1)]
+        self._threads = [*work, threading.Thread(target=self._watch)]
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+
+    def _drop(self, job: _Job) -> None:
+        with self._changed:
+            if job in self._line.waiting:
+                self._line.waiting.remove(job)
+
+    # In a thread of each worker
+
+    def _work(self, slow: bool) -> None:
+        worker = None if slow else self._new()
+        if worker is not None:
+            self._warm_up(worker)
+        while (job := self._take(slow)) is not None:
+            if worker is None or not worker.alive or (worker.tired and not slow):
+                worker = self._replace(worker)
+            if slow:
+                worker.step_back()
+            job.worker = worker
+            self._do(job, worker)
+
+    def _warm_up(self, worker: Worker) -> None:
+        with contextlib.suppress(Died):  # the first job will say so
+            worker.run("core.worker:nothing", b"", {}, WARM_SECONDS)
+        with self._changed:
+            self._ready += 1
+            self._changed.notify_all()
+
+    def _take(self, slow: bool) -> _Job | None:
+        with self._changed:
+            while not self._closing:
+                if (job := self._line.next(slow, time.monotonic())) is not None:
+                    return job
+                self._changed.wait()
+        return None
+
+    def _do(self, job: _Job, worker: Worker) -> None:
+        outcome: list[Part] | BaseException | None
+        try:
+            outcome = worker.run(*job.call)
+        except MemoryError:
+            outcome = TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
+        except Died as died:
+            outcome = _outcome(job, died)
+        except BaseException as error:
+            outcome = error
+        with self._changed:
+            self._line.ended(job, time.monotonic())
+            if outcome is None and not job.future.done():
+                job.worker, job.verdict, job.queued = None, None, time.monotonic()
+                self._line.waiting.append(job)
+            self._changed.notify_all()
+        if outcome is not None:
+            _settle(job, outcome)
+
+    def _replace(self, worker: Worker | None) -> Worker:
+        if worker is not None:
+            self._close(worker)
+        with self._changed:
+            spare, self._spare = self._spare, None
+            self._changed.notify_all()
+        if spare is not None and spare.alive:
+            return spare
+        return self._new()
+
+    def _new(self) -> Worker:
+        with self._changed:
+            if self._closing:
+                sys.exit()  # this thread
+            worker = Worker()
+            self._workers.add(worker)
+            return worker
+
+    def _close(self, worker: Worker) -> None:
+        worker.close()
+        with self._changed:
+            self._workers.discard(worker)
+
+    # In a thread of its own
+
+    def _watch(self) -> None:
+        """End what takes too long, what nobody waits for, and what others wait for."""
+        while not self._closing:
+            if self._spare is None or not self._spare.alive:
+                self._spare = self._new()
+            with self._changed:
+                if self._line.running or self._line.waiting:
+                    self._changed.wait(LOOK_SECONDS)
+                else:
+                    self._changed.wait()
+                self._look(time.monotonic())
+
+    def _look(self, now: float) -> None:
+        for job in self._line.overdue(now):
+            _settle(job, too_many())
+        for job in self._line.running:
+            age = now - job.began
+            if age > job.call[3]:
+                _end(job, _Verdict.LATE)
+            elif age > QUICK_SECONDS and job.future.cancelled():
+                _end(job, _Verdict.GONE)
+            elif age > QUICK_SECONDS and job.worker and not job.worker.tired:
+                job.worker.step_back()
+        if sum(not job.slow for job in self._line.running) >= WORKERS and (giving := self._line.gives_way(now)):
+            _end(giving, _Verdict.GIVES_WAY)
 
 
-def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    module, _, function = header["job"].partition(":")
-    try:
-        parts: list[Part] = getattr(importlib.import_module(module), function)(data, **header["options"])
-        return {"parts": [what for what, _ in parts]}, [blob for _, blob in parts]
-    except MemoryError:
-        return {"memory": True}, []
-    except BotError as error:
-        return {"error": [type(error).__name__, error.sentence, error.values]}, []
-    except Exception:
-        return {"bug": traceback.format_exc()}, []
+def _end(job: _Job, verdict: _Verdict) -> None:
+    if job.verdict is None and job.worker is not None:
+        job.verdict = verdict
+        job.worker.end()
 
 
-if __name__ == "__main__":
-    _serve()
+def _outcome(job: _Job, died: Died) -> BaseException | None:
+    """What is said of a job whose worker is gone; None when it is to be done once more."""
+    if job.verdict is _Verdict.GIVES_WAY:
+        job.slow = True
+        return None
+    if job.verdict is _Verdict.GONE:
+        return died
+    if job.verdict is _Verdict.LATE:
+        log.warning("a decoder was ended: it took too long")
+        return BadImage("This file takes too long to open. A screenshot of it would work.")
+    log.warning("a decoder was ended: %s", died)
+    if not died.outside:
+        return BadImage("This file is damaged in a way I cannot open. A screenshot of it would work.")
+    if job.again:
+        return Busy("Opening pictures failed on my side, not because of your file. Please try again in a minute.", 60)
+    job.again = True
+    return None
+
+
+def _settle(job: _Job, outcome: list[Part] | BaseException) -> None:
+    with contextlib.suppress(InvalidStateError):  # nobody waits any more
+        if isinstance(outcome, BaseException):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)
+
+
+_pool = _Pool()
+atexit.register(_pool.close)

@@ -1,7 +1,8 @@
 """Whose address it is: what limits are kept by, and the proxies that the operator named."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 IPV6_PREFIX_BITS = 64  # what one customer is given; the addresses in it cost nothing
 NAME_LENGTH = 100  # characters kept of what is no address
@@ -16,6 +17,15 @@ def address_of(host: str) -> str:
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX_BITS), strict=False))
+
+
+def person_of(scope: Mapping[str, Any]) -> str:
+    """Return whose quota and share a request counts against.
+
+    One token is one team, so it is the address that tells people apart.
+    """
+    client = scope.get("client")
+    return f"web:{address_of(client[0]) if client else ''}"
 
 
 def unmapped(host: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from bots.web.address import address_of
+from bots.web.address import person_of
 from bots.web.asked import Asked
 from bots.web.desk import Desk, Writing
 from bots.web.listener import answer_of
@@ -54,11 +54,6 @@ def viewer_of(request: Request) -> Viewer:
     return Viewer(voice_for(request), state.config.receipt, state.images.image_tokens)
 
 
-def person_of(request: Request) -> str:
-    """Whose quota a question counts against. One token is one team, so it is the address that tells people apart."""
-    return f"web:{address_of(request.client.host) if request.client else ''}"
-
-
 AtDesk = Annotated[Desk, Depends(_desk)]
 Known = Annotated[Conversation, Depends(_known)]
 Key = Annotated[
@@ -94,7 +89,7 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
         questions = [*questions_of(known), upload.query]
     elif not upload.conversation and not upload.images:
         raise BadQuestion("Please send a picture with your question: the field image is empty.")
-    asked = Asked(person_of(request), upload.query, upload.pictures)
+    asked = Asked(person_of(request.scope), upload.query, upload.pictures)
     writing = await desk.take(conversation_id, asked, key, upload.images)
     return await answer_response(request, writing, questions, upload.stream, upload.html, upload.notes)
 
@@ -110,7 +105,7 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     if upload.conversation:
         await desk.conversation(upload.conversation)
     conversation_id = upload.conversation or desk.new_id()
-    numbers, removed = await desk.assistant.add_pictures(conversation_id, upload.images, person_of(request))
+    numbers, removed = await desk.assistant.add_pictures(conversation_id, upload.images, person_of(request.scope))
     added = [Picture(number, image) for number, image in zip(numbers, upload.images, strict=True)]
     views = [picture_view(conversation_id, picture) for picture in added]
     notes = viewer_of(request).notes(upload.notes, removed)
@@ -179,7 +174,7 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
-    writing = await desk.take(known.id, Asked(person_of(request), again=True), key)
+    writing = await desk.take(known.id, Asked(person_of(request.scope), again=True), key)
     return await answer_response(request, writing, questions_of(known), stream, html)
 
 

@@ -9,14 +9,14 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bots.extras import CLOSER, MOST_TOKENS
 from bots.shelf import Shelf
 from bots.web.asked import Asked
 from bots.web.broadcast import Broadcast
 from bots.web.problem import Restarting
-from core import trace
+from core import asker, trace
 from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Event, Image, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, Busy, NotFound, StoreDown
@@ -166,7 +166,7 @@ class Desk:
             raise AnswerGone("This question was asked before and its answer is gone. Please ask it anew.")
         broadcast = self._broadcasts[name] = _broadcast(conversation_id, asked)
         broadcast.numbers = Asked.read(message.payload).pictures
-        self._inbox.take_up(message)
+        self._inbox.take_up(replace(message, arrived=asker.current().arrived))
         return broadcast
 
     async def _left_over(self, name: str) -> Message | None:
@@ -177,6 +177,7 @@ class Desk:
         for message in batch:
             name, asked = message.key, Asked.read(message.payload)
             trace.begin(name)
+            asker.begin(asked.person, message.arrived)
             broadcast = self._broadcasts.get(name)
             if (
                 broadcast is None or broadcast.over

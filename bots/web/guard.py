@@ -13,12 +13,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bots.web.address import person_of
 from bots.web.body import pieces, receive_metered
 from bots.web.config import Config
 from bots.web.problem import problem
 from bots.web.session import Door
 from bots.web.throttle import Throttle
 from bots.webhook import Webhooks
+from core import asker
 from core.errors import BotError, NotAllowed, TooLarge
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Guard:
             for piece in pieces(message):
                 await send(piece)
 
+        asker.begin(person_of(scope))
         if "x-forwarded-for" in headers and not self._config.trusted_proxies:
             log.warning("X-Forwarded-For is not believed: name your proxy in trusted_proxies of [bots.web]")
         refusal = self._refuse(scope, headers)

@@ -1,4 +1,4 @@
-"""How many may do something at the same time: in all, and of one address."""
+"""How many may do something at the same time: in all, and of one person."""
 
 import asyncio
 from collections import Counter
@@ -11,29 +11,29 @@ from core.errors import Busy
 class Limiter:
     """The others wait for a place, each for at most `patience` seconds."""
 
-    def __init__(self, limit: int, limit_per_address: int, patience: float) -> None:
+    def __init__(self, limit: int, limit_per_person: int, patience: float) -> None:
         self._limit = limit
-        self._limit_per_address = limit_per_address
+        self._limit_per_person = limit_per_person
         self._patience = patience
         self._taken: Counter[str] = Counter()
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def place(self, address: str) -> AsyncIterator[None]:
+    async def place(self, person: str) -> AsyncIterator[None]:
         """Hold a place. Raises `Busy` when none becomes free."""
 
         def is_free() -> bool:
-            return self._taken[address] < self._limit_per_address and self._taken.total() < self._limit
+            return self._taken[person] < self._limit_per_person and self._taken.total() < self._limit
 
         try:
             async with asyncio.timeout(self._patience), self._changed:
                 await self._changed.wait_for(is_free)
-                self._taken[address] += 1
+                self._taken[person] += 1
         except TimeoutError:
             raise Busy("Too much is asked for at once. Please try again in a minute.", retry_after=60) from None
         try:
             yield
         finally:
-            self._taken -= Counter([address])
+            self._taken -= Counter([person])
             async with self._changed:
                 self._changed.notify_all()

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
 from bots.extras import Offer, file_of
-from bots.web.address import address_of
-from bots.web.api import AtDesk, Key, Known, Number, answer_response, person_of, questions_of
+from bots.web.address import person_of
+from bots.web.api import AtDesk, Key, Known, Number, answer_response, questions_of
 from bots.web.asked import Asked
 from bots.web.schema import ANSWERED, PNG, REFUSALS, Analysis
 from core.boxes import draw, pointed_at
@@ -25,8 +25,7 @@ async def _turn(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, exam
 
 async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
     """Hold one of the few places for answers that are in memory until they have been read."""
-    address = address_of(request.client.host) if request.client else ""
-    async with request.app.state.whole_in_memory.place(address):
+    async with request.app.state.whole_in_memory.place(person_of(request.scope)):
         yield
 
 
@@ -84,7 +83,7 @@ async def small_print(
     """The same question about the same pictures, less shrunk; the first answer stays."""
     request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
-    asked = Asked(person_of(request), turn.text, numbers, closer=True)
+    asked = Asked(person_of(request.scope), turn.text, numbers, closer=True)
     questions = questions_of(known)[: known.turns.index(turn) + 1]
     return await answer_response(request, await desk.take(known.id, asked, key), questions, stream, html)
 

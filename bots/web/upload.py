@@ -7,8 +7,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from bots.web.address import person_of
 from bots.web.config import Config
 from bots.web.problem import voice_for
+from core import asker
 from core.conversation import Image
 from core.documents import Document, open_document
 from core.errors import BadImage, BadQuestion, TooLarge
@@ -39,6 +41,7 @@ async def read_upload(request: Request, config: Config, images: ImagesConfig) ->
     try:
         # One file more than allowed is let through, so that the refusal can be ours.
         async with request.form(max_files=config.pictures + 1, max_fields=20) as form:
+            asker.begin(person_of(request.scope))  # who sends slowly does not arrive earlier for it
             request.state.question = _text(form, "query").strip()
             return await _read(form, config, images, voice_for(request))
     except HTTPException as error:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import psutil
 
-from core import machine, trace
+from core import asker, machine, trace
 from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache
 from core.engine.config import Config
@@ -68,7 +68,7 @@ class Engine:
     async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
         """Answer the open last turn. Raises `BotError`; closing the generator frees the model before its next step."""
         outlet = Outlet()
-        request = Request(conversation, sampling, outlet.send, trace.current.get())
+        request = Request(conversation, sampling, outlet.send, trace.current.get(), asker.current().arrived)
         self._worker.put(request)
         try:
             while True:

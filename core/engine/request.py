@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,12 +34,14 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """`closed` is noticed before the next step; `trace` is the question's id in the log (`core.trace`)."""
+    """`closed` is noticed before the next step; `trace` is the question's id in the log (`core.trace`); its place in
+    line is that of when it `arrived` (`core.asker`)."""
 
     conversation: Conversation
     sampling: Sampling
     send: Callable[[Sent], None]
     trace: str
+    arrived: float = field(default_factory=time.monotonic)
     closed: threading.Event = field(default_factory=threading.Event)
 
 

@@ -79,7 +79,9 @@ class Scheduler(Generic[J]):
         return sum(job.bytes for job in self.running)
 
     def add(self, job: J) -> None:
-        self.line.append(job)
+        """Behind all who arrived before it, however long it took until what it asks about was looked through."""
+        later = (place for place, other in enumerate(self.line) if other.arrived > job.arrived)
+        self.line.insert(next(later, len(self.line)), job)
 
     def remove(self, job: J) -> None:
         (self.running if job in self.running else self.line).remove(job)

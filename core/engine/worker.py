@@ -116,7 +116,7 @@ class Worker:
         generator.seed()
         sequence = Sequence(
             bytes=size,
-            arrived=now,
+            arrived=min(now, request.arrived),
             answer_tokens=tokens,
             prompt=prompt,
             detokenizer=Detokenizer(self._tokenizer),

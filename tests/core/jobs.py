@@ -21,6 +21,14 @@ def sleep(data: bytes, seconds: float) -> list[Part]:
     return []
 
 
+def until(data: bytes, begun: str, path: str) -> list[Part]:
+    """Leave a mark that names this process, then wait for a file."""
+    Path(f"{begun} {os.getpid()}").touch()
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return [({"pid": os.getpid()}, data)]
+
+
 def hang(data: bytes) -> list[Part]:
     while True:
         pass

@@ -4,18 +4,25 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from core import workers
+from core import asker, workers
 from core.errors import BadImage, BotError, Busy, TooLarge
+from core.line import JOB_BYTES, JOBS_PER_PERSON, LINE_BYTES
 
 ROOT = Path(__file__).parents[2]
 OWNER = """
 import asyncio, sys
+import psutil
 from core import workers
+if sys.argv[1] == "warm":
+    asyncio.run(workers.warm())
+    print(*[child.pid for child in psutil.Process().children() if child.cpu_times().user > 0.05], flush=True)
 [_, (what, _)] = asyncio.run(workers.run("tests.core.jobs:echo", b"", {}))
 print(what["pid"], flush=True)
 if sys.argv[1] == "hang":
@@ -25,6 +32,12 @@ if sys.argv[1] == "hang":
 
 async def run(job: str, data: bytes = b"", seconds: float = 10.0, **options: object) -> list[workers.Part]:
     return await workers.run(f"tests.core.jobs:{job}", data, options, seconds)
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 async def test_a_job_gets_its_bytes_and_options_and_gives_parts_back() -> None:
@@ -98,12 +111,118 @@ async def test_a_bug_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixtu
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_too_many_jobs_are_refused_and_the_others_done() -> None:
-    limit = workers.WORKERS + workers.LINE
-    jobs = [workers.run("tests.core.jobs:sleep", b"", {"seconds": 0.02}) for _ in range(limit + 3)]
-    results = await asyncio.gather(*jobs, return_exceptions=True)
-    assert [type(result) for result in results] == [list] * limit + [Busy] * 3
-    assert await run("echo")
+class Slow:
+    """Jobs that last until `release`. Each belongs to a person."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.tasks: list[asyncio.Task[list[workers.Part]]] = []
+
+    def add(self, person: str, count: int = 1) -> None:
+        for _ in range(count):
+            number = len(self.tasks)
+            self.tasks.append(asyncio.create_task(of(person and f"{self._folder} {person}", self._run(number))))
+
+    def release(self) -> None:
+        (self._folder / "go").touch()
+
+    @property
+    def begun(self) -> int:
+        return len(list(self._folder.glob("begun *")))
+
+    async def _run(self, number: int) -> list[workers.Part]:
+        begun, path = str(self._folder / f"begun {number}"), str(self._folder / "go")
+        return await run("until", seconds=60, begun=begun, path=path)
+
+
+async def of(person: str, work: Coroutine[Any, Any, Any]) -> Any:
+    asker.begin(person)
+    return await work
+
+
+async def test_too_many_jobs_are_refused_and_the_others_done(tmp_path: Path) -> None:
+    slow, more = Slow(tmp_path), 2 * workers.WORKERS
+    slow.add("", workers.WORKERS)
+    await until(lambda: slow.begun == workers.WORKERS)
+    slow.add("", LINE_BYTES // JOB_BYTES + more)
+    await until(lambda: any(task.done() for task in slow.tasks))
+    slow.release()
+    results = await asyncio.gather(*slow.tasks, return_exceptions=True)
+    refused = [result for result in results if not isinstance(result, list)]
+    assert {type(result) for result in refused} == {Busy}
+    assert 0 < len(refused) <= more  # a job that gives way makes room for another
+
+
+async def test_a_person_whose_files_are_slow_keeps_nobody_waiting(tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    slow.add("a", 12)
+    await until(lambda: slow.begun >= workers.WORKERS)
+    for person in ("b", "c", "d"):
+        assert (await of(person, run("echo", b"mine")))[0][1] == b"mine"
+    assert not any(task.done() for task in slow.tasks)
+    slow.release()
+    assert len(await asyncio.gather(*slow.tasks)) == 12, "they are done later"
+
+
+async def test_many_people_whose_files_are_slow_keep_nobody_waiting(tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    for number in range(6):
+        slow.add(f"slow {number}")
+    await until(lambda: slow.begun >= workers.WORKERS)
+    for person in ("b", "c", "d"):
+        assert (await of(person, run("echo", b"mine")))[0][1] == b"mine"
+    slow.release()
+    await asyncio.gather(*slow.tasks)
+
+
+async def test_one_person_can_have_only_so_many_jobs_in_line(tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    slow.add("a", workers.WORKERS)
+    await until(lambda: slow.begun == workers.WORKERS)
+    slow.add("a", JOBS_PER_PERSON + 5)
+    await until(lambda: sum(task.done() for task in slow.tasks) == 5)
+    assert await of("b", run("echo"))
+    slow.release()
+    results = await asyncio.gather(*slow.tasks, return_exceptions=True)
+    assert [type(result) for result in results[-5:]] == [Busy] * 5
+    assert all(isinstance(result, list) for result in results[:-5])
+
+
+async def test_jobs_that_nobody_waits_for_are_dropped(tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    slow.add("a", 10)
+    await until(lambda: slow.begun == workers.WORKERS)
+    for task in slow.tasks:
+        task.cancel()
+    await asyncio.gather(*slow.tasks, return_exceptions=True)
+    assert await of("a", run("echo")), "those that ran are ended"
+    assert slow.begun == workers.WORKERS, "those that waited never begin"
+
+
+async def test_a_worker_that_is_ended_from_outside_does_its_job_once_more(tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    slow.add("a")
+    await until(lambda: slow.begun == 1)
+    kill_workers(tmp_path)
+    slow.release()
+    assert await slow.tasks[0]
+
+
+async def test_a_worker_that_is_ended_again_and_again_is_not_called_the_files_fault(tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    slow.add("a")
+    for _ in range(2):
+        await until(lambda: slow.begun == 1)
+        kill_workers(tmp_path)
+    with pytest.raises(Busy, match="not because of your file"):
+        await slow.tasks[0]
+
+
+def kill_workers(folder: Path) -> None:
+    """Those at work, as a machine without memory does."""
+    for mark in folder.glob("begun *"):
+        mark.unlink()
+        os.kill(int(mark.name.split()[-1]), signal.SIGKILL)
 
 
 async def test_a_caller_who_leaves_takes_no_place_for_ever() -> None:
@@ -120,6 +239,15 @@ async def test_the_event_loop_goes_on_while_a_worker_works() -> None:
         await asyncio.sleep(0.01)
         beats += 1
     assert beats > 5
+
+
+def test_workers_are_warm_before_the_first_job() -> None:
+    with owner("warm") as process:
+        assert process.stdout
+        warm, did = process.stdout.readline().split(), process.stdout.readline().strip()
+        process.communicate(timeout=30)
+    assert did in warm
+    assert len(warm) >= workers.WORKERS
 
 
 def owner(what: str) -> subprocess.Popen[str]:

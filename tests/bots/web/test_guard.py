@@ -17,7 +17,7 @@ from core.errors import OperatorError
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from tests.bots.web.conftest import Web, photo, service
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, image
 
 TOKEN = "a-token-for-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -200,7 +200,7 @@ async def test_no_path_leads_out_of_what_is_served(web: Web) -> None:
 
 async def test_conversations_of_other_platforms_cannot_be_reached(web: Web) -> None:
     conversation = "telegram:42:7"
-    events = web.assistant.ask(conversation, Question("?"), "telegram:update:1")
+    events = web.assistant.ask(conversation, Question("?", (image(),)), "telegram:update:1")
     async for _ in events:
         pass
     address = f"/api/v1/conversations/{conversation}"

@@ -147,3 +147,12 @@ def test_speeds_follow_what_is_measured() -> None:
         speeds.measure("row", 0.5)
     assert speeds.row is not None
     assert abs(speeds.row - 0.5) < 0.01
+
+
+def test_the_place_in_line_is_that_of_the_arrival() -> None:
+    """However long it took until the pictures of a question were decoded."""
+    scheduler: Scheduler[Job] = Scheduler(limit=0)
+    jobs = [Job(bytes=1, arrived=arrived, answer_tokens=1) for arrived in (3.0, 1.0, 2.0, 2.0)]
+    for job in jobs:
+        scheduler.add(job)
+    assert list(scheduler.line) == [jobs[1], jobs[2], jobs[3], jobs[0]]
