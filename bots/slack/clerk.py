@@ -28,6 +28,7 @@ from bots.slack.status import Abilities
 from bots.slack.text import plain
 from bots.slack.threads import Threads
 from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
+from bots.strangers import Strangers, line
 from core import inbox
 from core.conversation import Ending, Event, Image
 from core.documents import open_document
@@ -68,6 +69,7 @@ class Clerk:
         self._slack = slack
         self._house = house
         self._threads = Threads(slack)
+        self._strangers = Strangers("slack")
         self._abilities = Abilities(streams=config.streaming == "native")
         self._resumed: set[int] = set()
         self._deleted: set[str] = set()  # files that went away while this process runs
@@ -143,6 +145,10 @@ class Clerk:
 
     async def _answer(self, task: _Task) -> None:
         message, place = task.message, task.place
+        known_as = place.user, place.user if place.direct else place.channel
+        stranger = not self.allows(place)
+        if stranger and not message.sent and not self._strangers.is_due(*known_as):
+            return
         asked = place.told or plain(task.asked.text, self._slack.bot)
         voice = (await self.languages.voice(place.user)).for_question(asked)
         request = Request(
@@ -158,7 +164,7 @@ class Clerk:
             shared=task.command == "forget" and await self._threads.is_shared(task.asked),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
-        refusal = None if self.allows(place) else _stranger(place, voice)
+        refusal = line(*known_as, voice) if stranger else None
         if refusal is None and task.command == LOST:
             refusal = voice.say("I do not remember that answer any more. Please send the picture again.")
         keeps = message.id not in self._resumed and await self._is_answer(task)
@@ -273,15 +279,6 @@ class Clerk:
             await self._slack.call(self._slack.client.chat_postMessage(channel=place.user, text=sentence))
         except (Later, Refused, OperatorError) as error:
             log.info("nor can its person be told: %s", error)
-
-
-def _stranger(place: Place, voice: Voice) -> str:
-    return voice.say(
-        "You are not on this bot's list. Whoever runs it can let you in: "
-        "allow = ['{user}'] in [bots.slack] for you, ['{channel}'] for everybody in this channel.",
-        user=place.user,
-        channel=place.channel,
-    )
 
 
 def _help(voice: Voice) -> str:

@@ -181,13 +181,15 @@ class Listeners:
             key = f"slack:{command}:{place.channel}:{below}:{answer}"
             clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
             await self._desk.inbox.receive(key, self._conversation(place), clicked.model_dump_json())
-        await ack()
+            await ack()
+        else:
+            await self._on_lost_button(ack, body)
 
     async def _on_lost_button(self, ack: AsyncAck, body: Json) -> None:
         """One of an older version, or one that carries what we never wrote; its answer cannot be told."""
         press = Press.model_validate(body)
         place = self._place(press, press.message.ts)
-        if await self._clerk.may(place):
+        if not await self._desk.is_blocked(place.user):  # a stranger is told so
             key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
             await self._desk.inbox.receive(key, self._conversation(place), Lost(place=place).model_dump_json())
         await ack()

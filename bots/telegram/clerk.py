@@ -13,11 +13,13 @@ from telegram import Bot, Message, Update, User
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bots import strangers
 from bots.desk import Desk
 from bots.draft import Later, NotWritable, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.request import Attachment, Request, forgets
+from bots.strangers import Strangers
 from bots.telegram.buttons import RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
@@ -27,7 +29,6 @@ from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
 from bots.telegram.sender import Sender
 from core import inbox, trace
-from core.errors import NotAllowed
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Clerk:
         self._bot = bot
         self._me = me
         self._house = house
+        self.strangers = Strangers("telegram")
         self._pace = pace or Pace()
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -65,14 +67,6 @@ class Clerk:
 
     def allows(self, asker: Asker | None, chat_id: int) -> bool:
         return asker is not None and self._config.allows(asker.id, chat_id)
-
-    def stranger(self, asker: Asker, chat_id: int) -> NotAllowed:
-        return NotAllowed(
-            "You are not on this bot's list. Whoever runs it can let you in: allow = [{user}] in [bots.telegram] for "
-            "you, [{chat}] for everybody in this chat.",
-            user=asker.id,
-            chat=chat_id,
-        )
 
     def later(self, work: Coroutine[Any, Any, Any]) -> None:
         """A courtesy that nothing waits for and whose failure does not matter."""
@@ -145,9 +139,13 @@ class Clerk:
             shared=_is_group(inquiry),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
+        stranger, known_as = not self.allows(asker, inquiry.chat_id), (str(asker.id), str(inquiry.chat_id))
+        if stranger and not message.sent and not self.strangers.is_due(*known_as):
+            return
+        refusal = strangers.line(*known_as, voice) if stranger else self._refusal(inquiry, voice)
         draft = partial(self._draft, inquiry=inquiry, voice=voice)
         try:
-            await self.desk.answer(message, request, voice, draft, refusal=self._refusal(inquiry, asker, voice))
+            await self.desk.answer(message, request, voice, draft, refusal=refusal)
         except NotWritable:
             await self._tell_privately(asker, voice)
         except Refused:
@@ -171,9 +169,7 @@ class Clerk:
     def _attachment(self, file: SentFile) -> Attachment:
         return Attachment(partial(download, self._bot, file, self._house.images), file.name)
 
-    def _refusal(self, inquiry: Inquiry, asker: Asker, voice: Voice) -> str | None:
-        if not self.allows(asker, inquiry.chat_id):
-            return voice.explain(self.stranger(asker, inquiry.chat_id))
+    def _refusal(self, inquiry: Inquiry, voice: Voice) -> str | None:
         if inquiry.strange:
             return voice.say(
                 "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."

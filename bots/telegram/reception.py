@@ -10,6 +10,7 @@ from functools import partial
 
 from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
+from bots import strangers
 from bots.house import House
 from bots.telegram.buttons import STOP
 from bots.telegram.clerk import Clerk
@@ -121,7 +122,9 @@ class Reception:
     async def _receive_button(self, press: Press, payload: str) -> None:
         voice = Voice(press.asker.language).for_question(press.question)
         if not self._clerk.allows(press.asker, press.chat_id):
-            await self._acknowledge(press.query_id, voice.explain(self._clerk.stranger(press.asker, press.chat_id)))
+            known_as = str(press.asker.id), str(press.chat_id)
+            due = self._clerk.strangers.is_due(*known_as)
+            await self._acknowledge(press.query_id, strangers.line(*known_as, voice) if due else None)
         elif await self._desk.is_blocked(str(press.asker.id)):
             await self._acknowledge(press.query_id)
         elif press.data == STOP and self._desk.stop(press.conversation_id):

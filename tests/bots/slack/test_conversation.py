@@ -158,10 +158,29 @@ async def test_who_is_not_on_the_list_is_told_how_to_get_in(scene: Scene, allow:
     async with scene.bot(allow=allow):
         asked = scene.slack.says(f"{ME} what is it?", (scene.slack.upload(png()),))
         answer = await scene.answer(asked)
-        assert "allow = ['U0ANN']" in answer
-        assert "['C0GENERAL']" in answer
+        assert answer.endswith("To be let in, tell whoever runs this bot: U0ANN (C0GENERAL)")
         assert not scene.engine.asked
         assert not scene.slack.workspace.calls["conversations.replies"]
+
+
+async def test_a_channel_hears_one_line_an_hour_whatever_strangers_send_and_press(scene: Scene) -> None:
+    async with scene.bot(allow=["U0ANN"]):
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.presses(*await scene.button(asked, "retry"), user="U0EVE")
+        answers = await scene.finished(asked, 2)
+        assert said(answers[0]).startswith("Answer to")
+        assert said(answers[1]).endswith("tell whoever runs this bot: U0EVE (C0GENERAL)")
+        for text in ("what is it?", "help", "forget all"):
+            scene.slack.says(f"{ME} {text}", thread=asked, user="U0EVE")
+        scene.slack.workspace.channels["D0EVE"] = []
+        scene.slack.workspace.members.add("D0EVE")
+        alone = scene.slack.says("这是什么？", channel="D0EVE", user="U0EVE")
+        assert (await scene.answer(alone, "D0EVE")).endswith("请告诉运行这个机器人的人：U0EVE")
+        scene.slack.presses(*await scene.button(asked, "retry"))
+        await scene.slack.settled()
+        assert len(await scene.finished(asked, 2)) == 2
+        assert len(scene.engine.asked) == 2
 
 
 @pytest.mark.parametrize("allow", [["U0ANN"], ["C0GENERAL"], ["T0TEAM"], ["*"]])

@@ -2,6 +2,7 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image as PilImage
 
 from core.conversation import Image
@@ -315,8 +316,34 @@ async def test_strangers_learn_how_to_be_let_in_and_nothing_else(
 ) -> None:
     async with service(telegram, tmp_path, engine, allow=[]):
         answer = await ann.answer(ann.person.shows(photo(), "What is this?"))
-    assert "allow = [7]" in answer
+    assert answer == "Sorry, I may not answer you yet. To be let in, tell whoever runs this bot: 7"
     assert not engine.asked
+
+
+async def test_a_chat_hears_one_line_an_hour_whatever_strangers_send_and_press(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat = telegram.world.chat(-100)
+    ann, eve, bob = (Chatting(Person(telegram, chat, user_id=number)) for number in (7, 8, 9))
+    caplog.set_level("INFO")
+    async with service(telegram, tmp_path, engine, allow=[7]):
+        [answer] = await ann.answers(ann.person.shows(photo("white", (4000, 3000)), "@picture_bot what is this?"))
+        eve.person.presses(answer)
+        await until(lambda: telegram.callback_answers)
+        assert telegram.callback_answers[-1]["text"].endswith("tell whoever runs this bot: 8 (-100)")
+        assert "person=8 chat=-100" in caplog.text
+        bob.person.presses(answer)
+        await until(lambda: len(telegram.callback_answers) > 1)
+        assert "text" not in telegram.callback_answers[-1]
+        for text in ("@picture_bot what is this?", "/help", "/forget all"):
+            eve.person.says(text)
+        alone = Chatting(Person(telegram, telegram.world.chat(9)))
+        assert (await alone.answer(alone.person.says("你好，这是什么？"))).endswith("请告诉运行这个机器人的人：9")
+        alone.person.says("/start")
+        await ann.answer(ann.person.says("@picture_bot and now?"))
+        await until(lambda: telegram.unconfirmed == 0)
+    assert len(chat.by_bot()) == 2
+    assert len(alone.chat.by_bot()) == 1
 
 
 async def test_listed_people_and_chats_are_let_in(
@@ -327,7 +354,7 @@ async def test_listed_people_and_chats_are_let_in(
         team = Chatting(Person(telegram, telegram.world.chat(-100), user_id=8))
         assert (await team.answer(team.person.shows(photo(), "@picture_bot two"))).startswith("Answer")
         stranger = Chatting(Person(telegram, telegram.world.chat(9)))
-        assert "allow = [9]" in await stranger.answer(stranger.person.shows(photo(), "Three"))
+        assert "whoever runs this bot: 9" in await stranger.answer(stranger.person.shows(photo(), "Three"))
 
 
 async def test_the_draft_preview_shows_growing_answers_where_it_is_switched_on(
