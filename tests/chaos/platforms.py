@@ -5,10 +5,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from aiohttp import web
 
 from tests.bots.slack.server import FakeSlack
@@ -44,11 +45,15 @@ interval = 0.3
 """,
 }
 TRANSPORTS = {  # how a platform's events come in, and what the config says then
-    "telegram": {"polling": ""},
+    "telegram": {
+        "polling": "",
+        "webhook": 'mode = "webhook"\nwebhook_url = "https://bot.example.org/hook"\nwebhook_secret = "{hook_secret}"\n',
+    },
     "slack": {"socket": 'app_token = "{app_token}"\n', "HTTP": 'signing_secret = "{secret}"\n'},
 }
 EXCUSED_S = 3.0  # after such a time whoever posted a placeholder has written it down, or has died of something else
 POSTS = ("sendMessage", "chat.postMessage", "chat.startStream")
+HOOK_SECRET = "a-secret-of-the-storm"
 SLACK_EVENTS = "/slack/events"
 
 
@@ -93,6 +98,8 @@ class Platforms:
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self.telegram)
         await self._stack.enter_async_context(self.slack)
+        self._posting = asyncio.create_task(self._post_updates())
+        self._stack.push_async_callback(self._stop_posting)
         self.telegram.trouble = self._on_telegram
         self.slack.fault = self._on_slack
         return self
@@ -103,7 +110,8 @@ class Platforms:
     def tables(self, web: str, transports: dict[str, str]) -> str:
         """Of the config file, for events that come in by these transports. `web` is the web adapter's address."""
         values = {"telegram_token": TOKEN, "bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "secret": SECRET}
-        values |= {"telegram_url": self.telegram.url, "slack_url": self.slack.api_url}
+        values |= {"telegram_url": self.telegram.url, "slack_url": self.slack.api_url, "hook_secret": HOOK_SECRET}
+        self.telegram.posts_to = web
         self.slack.http_url = web + SLACK_EVENTS if transports.get("slack") == "HTTP" else None
         texts = [TABLES[door] + TRANSPORTS[door][transports[door]] for door in self._doors if door in TABLES]
         return "".join(texts).format(**values)
@@ -169,6 +177,17 @@ class Platforms:
     @property
     def _runners(self) -> tuple[web.AppRunner, web.AppRunner]:
         return self.telegram.runner, self.slack.runner
+
+    async def _post_updates(self) -> None:
+        """For as long as a webhook is set, whether anybody is there or not."""
+        while True:
+            with suppress(httpx.HTTPError):
+                await self.telegram.post_updates()
+            await asyncio.sleep(0.1)
+
+    async def _stop_posting(self) -> None:
+        self._posting.cancel()
+        await asyncio.gather(self._posting, return_exceptions=True)
 
     def _on_telegram(self, method: str) -> TelegramFault | None:
         return self._dice.choice(TELEGRAM_FAULTS) if self._fails("telegram", method) else None
