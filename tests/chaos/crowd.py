@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 
 from core.images import make_image
-from tests.chaos.kinds import Story, asks_twice, name, stories
+from tests.chaos.kinds import SLOW, SLOW_ONES, Story, asks_twice, name, stories
 from tests.chaos.people import LOOK_S, Book, Person, Talk, samples, talks, words
 from tests.chaos.plan import Plan
 from tests.chaos.site import Site
@@ -68,7 +68,7 @@ class Crowd:
         try:
             async with asyncio.timeout(self._plan.patience_s):
                 while (number := len(self.people)) < count and not self._site.life.ended.done():
-                    if len(self.waiting()) >= self._plan.at_once:
+                    if sum(not person.patient for person in self.waiting()) >= self._plan.at_once:
                         await asyncio.sleep(LOOK_S / 2)
                         continue
                     self._begin(self._plan.doors[number % len(self._plan.doors)], number)
@@ -79,13 +79,19 @@ class Crowd:
         """Somebody comes; and something malformed with them, now and then."""
         while self._dice.random() < self._plan.noise / (1 + self._plan.noise):
             self._site.platforms.disturb()
-        if not self._left[door]:
-            self._left[door] = self._dice.sample(self._stories[door], len(self._stories[door]))
-        story, talk = self._left[door].pop(), self._dice.choice(self._talks)
+        story, talk = self._next_story(door), self._dice.choice(self._talks)
         copies = self._dice.randint(1, self._plan.copies)
         person = self._site.person(door, number, name(story), self.book, self._dice, copies)
+        person.patient = story in SLOW
         self.people.append(person)
         self._asking[person] = asyncio.create_task(self._play(story, person, talk))
+
+    def _next_story(self, door: str) -> Story:
+        if not self._left[door]:
+            slow = sum(person.patient for person in self.people if person.door == door)
+            told = [story for story in self._stories[door] if story not in SLOW or slow < SLOW_ONES]
+            self._left[door] = self._dice.sample(told, len(told))
+        return self._left[door].pop()
 
     async def _play(self, story: Story, person: Person, talk: Talk) -> None:
         await story(person, talk)

@@ -189,6 +189,10 @@ KINDS: dict[str, tuple[Story, ...]] = {
 }
 
 
+SLOW = (never_uploaded,)  # what is given up after minutes only, which no life lasts before the storm is over
+SLOW_ONES = 2  # people at a door who play such a thing
+
+
 def name(story: Story) -> str:
     """As it stands in reports."""
     return story.__name__.replace("_", " ")

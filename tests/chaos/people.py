@@ -128,6 +128,7 @@ class Person(ABC):
         self.dice = dice
         self.copies = copies
         self.wishes: list[Wish] = []
+        self.patient = False  # whether they will wait for minutes
         self.done = False  # with all that they want to ask
         self.forgot = False
         self.counted = True  # an edit, or what else may come too late: whether it did not
