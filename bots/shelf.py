@@ -79,6 +79,7 @@ class Shelf(History, Mailbox, Protocol):
         conversation_id: str,
         images: Sequence[Image],
         payload: Callable[[Sequence[int], Sequence[int]], str],
+        person: str,
     ) -> Message | None:
         """As `put`, with pictures of its own; `payload` is told their numbers, and which of these are new."""
         ...

@@ -58,11 +58,19 @@ class History(Protocol):
         """The turn that was saved under `key`, if any."""
         ...
 
-    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+    async def make_room(self, person: str, images: Sequence[Image]) -> None:
+        """For a question of the person with these pictures. Raises `NoRoom` where none can be made."""
+        ...
+
+    async def save(
+        self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None, person: str | None = None
+    ) -> None:
         """Write down a finished turn in one transaction; `replaces` is the key of a turn it takes the place of."""
         ...
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> Sequence[int]:
+    async def add_pictures(
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None
+    ) -> Sequence[int]:
         """Keep pictures that wait for their question, all or none; returns their numbers. The same picture keeps its
         number."""
         ...
@@ -112,6 +120,7 @@ class Assistant:
             conversation = await self.history.load(conversation_id)
             conversation = conversation.ask(replace(question, text=storable(question.text)))
             _check_answerable(conversation)
+            await self.history.make_room(person, question.images)
             self._quota.count_question(person, key, [image.id for image in question.images])
             return conversation, self._sampling, None
 
@@ -145,8 +154,10 @@ class Assistant:
 
         Returns their numbers, and those of earlier pictures that had to make room. `person` is as in `ask`.
         """
-        self._quota.count_pictures(person or conversation_id, [image.id for image in images])
-        numbers = list(await self.history.add_pictures(conversation_id, images))
+        person = person or conversation_id
+        self._quota.count_pictures(person, [image.id for image in images])
+        await self.history.make_room(person, images)
+        numbers = list(await self.history.add_pictures(conversation_id, images, person))
         for image in images:
             await self._engine.look(image)
         surplus: tuple[int, ...] = ()
@@ -192,7 +203,7 @@ class Assistant:
                     answer = await self._saved(key)  # by the same request, sent twice at once
                     if answer is None:
                         conversation, sampling, replaces = await begin()
-                        async with aclosing(self._write(conversation, key, sampling, replaces)) as events:
+                        async with aclosing(self._write(conversation, key, sampling, replaces, person)) as events:
                             async for event in events:
                                 yield event
                         return
@@ -204,7 +215,7 @@ class Assistant:
         return turn.answer if turn else None
 
     async def _write(
-        self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None
+        self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None, person: str
     ) -> AsyncGenerator[Event]:
         self.tally.asked(conversation.id)
         surplus = conversation.surplus
@@ -229,9 +240,9 @@ class Assistant:
         except Exception:
             failed = Answer(text, Ending.FAILED)
             self.tally.answered(conversation.id, failed)
-            await self.history.save(conversation.id, replace(turn, answer=failed), key, replaces)
+            await self.history.save(conversation.id, replace(turn, answer=failed), key, replaces, person)
             raise
-        await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces)
+        await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces, person)
         self.tally.answered(conversation.id, answer)
         log.info("answered: %s, %s", answer.ending, answer.figures)
         if surplus:

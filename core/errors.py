@@ -5,6 +5,7 @@
     │   ├── TooLarge        ... because of its size
     │   └── NotDelivered    ... because the platform did not hand it over this time
     ├── BadQuestion         nothing to answer, or too long
+    │   ├── NoRoom          ... because nothing more can be kept
     │   ├── NoPicture       ... because there is nothing to look at
     │   └── Unanswerable    what the model computes for it are no numbers
     ├── Busy                the line is full, or a quota is used up; when to come back
@@ -53,6 +54,10 @@ class BadQuestion(BotError):
 
 
 class NoPicture(BadQuestion):
+    pass
+
+
+class NoRoom(BadQuestion):
     pass
 
 

@@ -126,6 +126,12 @@ async def withdraw(
     return None if found is None else ()
 
 
+async def belong(connection: AsyncConnection, conversation_id: str, image_ids: Collection[str], person: str) -> None:
+    """Note who brought these; what somebody brought before stays theirs."""
+    here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.in_(image_ids))
+    await connection.execute(update(pictures).where(*here, pictures.c.person.is_(None)).values(person=person))
+
+
 async def take_back(
     connection: AsyncConnection, conversation_id: str, chapter: int, numbers: Iterable[int]
 ) -> Collection[str]:

@@ -1,6 +1,7 @@
 """What the assistant and the inboxes remember with: conversations and messages on disk. Rows do not leave here."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, Self
@@ -9,13 +10,16 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Conversation, Image, Summary, Turn
-from core.errors import NotAllowed, NotFound
+from core.errors import NoRoom, NotAllowed, NotFound
 from core.inbox import Message
-from storage import blocks, conversations, files, messages, pictures
+from storage import allowance, blocks, conversations, files, messages, pictures, questions
+from storage.allowance import Allowance
 from storage.clock import DAY, Clock
 from storage.database import Database
+from storage.questions import Payload
 
-Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
+log = logging.getLogger(__name__)
+GIGABYTE = 1e9
 PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory for the moment in which it reads a piece
 PIECE_BYTES = 256 * 1024  # of a picture that is read while somebody takes it
 
@@ -26,6 +30,15 @@ class Config(BaseModel, extra="forbid", frozen=True):
         30,
         ge=0,
         description="Conversations nobody wrote in for so many days are removed with their pictures; 0: never.",
+    )
+    limit: float = Field(
+        20.0,
+        ge=0,
+        description="Gigabytes that the database may take; pictures as they were sent go first, then new ones are "
+        "refused; 0: no limit.",
+    )
+    person_limit: float = Field(
+        2.0, ge=0, description="Gigabytes of that for the pictures of one person, in the same way; 0: no limit."
     )
     ratings: bool = Field(
         False, description="Let people rate answers; `python -m bots export-feedback` writes the rated ones out."
@@ -52,6 +65,7 @@ class Store:
         self.computed: Computed | None = None
         self._database = database
         self._expire_days = config.expire_days
+        self._allowance = Allowance(int(config.limit * GIGABYTE), int(config.person_limit * GIGABYTE))
         self._clock = clock
         self._reading = asyncio.Semaphore(PIECES_AT_ONCE)
 
@@ -90,9 +104,11 @@ class Store:
     async def answered(self, key: str) -> Turn | None:
         return await self._database.read(conversations.answered, key)
 
-    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+    async def save(
+        self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None, person: str | None = None
+    ) -> None:
         now = self._clock.now()
-        await self._database.write(conversations.save, conversation_id, turn, key, replaces, now)
+        await self._database.write(questions.save, conversation_id, turn, key, replaces, person, now)
 
     async def last_key(self, conversation_id: str) -> str | None:
         return await self._database.read(conversations.last_key, conversation_id)
@@ -193,9 +209,19 @@ class Store:
 
     # Pictures
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> list[int]:
+    async def make_room(self, person: str, images: Sequence[Image]) -> None:
+        """For a question with these pictures. Raises `NoRoom` where none can be made."""
+        left = await self._database.read(allowance.excess, person, images, self._allowance)
+        while left.person > 0 or left.all > 0:
+            whose, wanted = (person, left.person) if left.person > 0 else (None, left.all)
+            if not await self._database.write(allowance.drop_originals, wanted, whose):
+                raise _no_room(whose)
+            left = await self._database.read(allowance.excess, person, images, self._allowance)
+
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image], person: str | None = None) -> list[int]:
         """All of them or, where it raises, none."""
-        return await self._database.write(conversations.add_pictures, conversation_id, images, self._clock.now())
+        now = self._clock.now()
+        return await self._database.write(questions.add_pictures, conversation_id, images, person, now)
 
     async def picture(self, image_id: str) -> Image:
         """With `original`, if that was kept. Raises `NotFound`."""
@@ -288,16 +314,17 @@ class Store:
         return await self._database.note(messages.put, adapter, key, conversation_id, payload, group, now)
 
     async def put_question(
-        self, adapter: str, key: str, conversation_id: str, images: Sequence[Image], payload: Payload
+        self, adapter: str, key: str, conversation_id: str, images: Sequence[Image], payload: Payload, person: str
     ) -> Message | None:
         """As `put`, with pictures of its own; `payload` is told their numbers, and which of these are new."""
         now = self._clock.now()
-        return await self._database.write(_put_question, adapter, key, conversation_id, images, payload, now)
+        work = questions.put
+        return await self._database.write(work, adapter, key, conversation_id, images, payload, person, now)
 
     async def take_back(self, message: Message, numbers: Sequence[int]) -> None:
         """A question that was refused leaves nothing: not its key, nor these pictures, if no other question shows them,
         nor a conversation in which there is nothing else."""
-        image_ids = await self._database.write(_take_back, message, numbers)
+        image_ids = await self._database.write(questions.take_back, message, numbers)
         self._gone(None, image_ids)
         if image_ids:
             await self._database.tidy()
@@ -347,26 +374,11 @@ async def _forget_old(connection: AsyncConnection, conversation_id: str, moment:
     return image_ids
 
 
-async def _put_question(
-    connection: AsyncConnection,
-    adapter: str,
-    key: str,
-    conversation_id: str,
-    images: Sequence[Image],
-    payload: Payload,
-    now: float,
-) -> Message | None:
-    if await messages.is_known(connection, key):
-        return None
-    first = await conversations.next_number(connection, conversation_id)
-    numbers = await conversations.add_pictures(connection, conversation_id, images, now) if images else []
-    written = payload(numbers, [number for number in numbers if number >= first])
-    return await messages.put(connection, adapter, key, conversation_id, written, None, now)
-
-
-async def _take_back(connection: AsyncConnection, message: Message, numbers: Sequence[int]) -> Collection[str]:
-    await messages.take_back(connection, message.id)
-    return await conversations.take_back(connection, message.conversation_id, numbers)
+def _no_room(person: str | None) -> NoRoom:
+    if person is None:
+        log.error("the database has reached its limit, so new pictures are refused: raise limit in [storage]")
+        return NoRoom("There is no room for more pictures here. Whoever runs this service has to make some.")
+    return NoRoom("Your pictures have used up the room there is for them. Delete some that you need no more.")
 
 
 async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

@@ -58,6 +58,7 @@ pictures = Table(
     Column("number", Integer, nullable=False),
     Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL once it was removed
     Column("waiting", Boolean, nullable=False, server_default=false()),  # for the next question
+    Column("person", String(32), index=True),  # who brought it, see storage.allowance
     UniqueConstraint("conversation_id", "chapter", "number"),
 )
 

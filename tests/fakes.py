@@ -87,7 +87,11 @@ class MemoryHistory:
     async def answered(self, key: str) -> Turn | None:
         return self.turns.get(key)
 
-    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+    async def make_room(self, person: str, images: Sequence[Image]) -> None: ...
+
+    async def save(
+        self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None, person: str | None = None
+    ) -> None:
         known = await self.load(conversation_id)
         keys = self.keys.setdefault(conversation_id, [])
         turns = list(known.turns)
@@ -102,7 +106,7 @@ class MemoryHistory:
         self.turns[key] = turn
         keys.append(key)
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> list[int]:
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image], person: str | None = None) -> list[int]:
         return [self._add_picture(conversation_id, image) for image in images]
 
     def _add_picture(self, conversation_id: str, image: Image) -> int:

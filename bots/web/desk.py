@@ -160,7 +160,8 @@ class Desk:
         if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
         name = PREFIX + key
-        message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with)
+        await self.store.make_room(asked.person, images)
+        message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with, asked.person)
         message = message or await self._left_over(name)
         if message is None:
             raise AnswerGone("This question was asked before and its answer is gone. Please ask it anew.")

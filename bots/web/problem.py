@@ -15,9 +15,11 @@ from core.errors import (
     BotError,
     Busy,
     EngineMissing,
+    NoRoom,
     NotAllowed,
     NotFound,
     OperatorError,
+    StoreDown,
     TooLarge,
 )
 from core.voice import LANGUAGES, Voice
@@ -36,7 +38,9 @@ class Restarting(BotError):
 STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
     (TooLarge, 413),
     (BadImage, 415),
+    (NoRoom, 507),
     (BadQuestion, 400),
+    (StoreDown, 503),
     (Busy, 429),
     (NotAllowed, 403),
     (NotFound, 404),

@@ -102,20 +102,22 @@ async def test_a_question_and_its_pictures_are_written_down_together_or_not_at_a
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError):
-        await store.put_question("web", "k1", "web:1", [image("cat")], fail)
+        await store.put_question("web", "k1", "web:1", [image("cat")], fail, "ann")
     assert not (await store.load("web:1")).pictures
     assert not await store.unfinished("web")
     await store.add_pictures("web:1", [image("cat")])
-    message = await store.put_question("web", "k1", "web:1", [image("dog"), image("cat")], lambda *told: str(told))
+    message = await store.put_question(
+        "web", "k1", "web:1", [image("dog"), image("cat")], lambda *told: str(told), "ann"
+    )
     assert message is not None
     assert message.payload == "([2, 1], [2])"
-    assert await store.put_question("web", "k1", "web:1", [image("bird")], lambda *told: str(told)) is None
+    assert await store.put_question("web", "k1", "web:1", [image("bird")], lambda *told: str(told), "ann") is None
     assert len((await store.load("web:1")).pictures) == 2
 
 
 async def test_what_is_taken_back_leaves_what_others_show(store: Store, path: Path) -> None:
     for key, name in (("k1", "cat"), ("k2", "dog")):
-        message = await store.put_question("web", key, "web:1", [image(name)], lambda *told: "?")
+        message = await store.put_question("web", key, "web:1", [image(name)], lambda *told: "?", "ann")
         assert message is not None
         if key == "k1":
             turn = await ask(store, "web:1", "?", key="k1")

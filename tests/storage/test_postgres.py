@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
-from core.errors import Busy, OperatorError
+from core.errors import Busy, NoRoom, OperatorError
 from storage.clock import DAY, Clock
 from storage.store import Config, Store
 from tests.ports import free_port
@@ -170,3 +170,14 @@ async def test_a_lost_server_is_explained(server: str) -> None:
     url = server.rsplit(":", 1)[0] + ":1/postgres"
     with pytest.raises((OperatorError, Busy), match="cannot be opened"):
         await Store.open(Config(url=url))
+
+
+async def test_what_was_sent_goes_first_where_there_is_a_limit(store: Store, server: str) -> None:
+    large = replace(image("large"), data=bytes(60_000), original=bytes(800_000))
+    await ask(store, "t:1", "?", large, key="k1")
+    small = await Store.open(Config(url=server, limit=0.001, person_limit=0.0))
+    await small.make_room("ann", [replace(image("new"), data=bytes(200_000))])
+    assert (await small.picture(large.id)).original is None
+    with pytest.raises(NoRoom):
+        await small.make_room("ann", [replace(image("new"), data=bytes(2_000_000))])
+    await small.close()

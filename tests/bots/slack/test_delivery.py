@@ -29,9 +29,9 @@ class Hiccup(Store):
             self.fails = ""
             raise StoreDown("My memory does not work at the moment.")
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image]) -> list[int]:
+    async def add_pictures(self, conversation_id: str, images: Sequence[Image], person: str | None = None) -> list[int]:
         self._fail("add_pictures")
-        return await super().add_pictures(conversation_id, images)
+        return await super().add_pictures(conversation_id, images, person)
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
         self._fail("remember_file")

@@ -159,10 +159,12 @@ class FullDisk(Store):
 
     full = False
 
-    async def save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None) -> None:
+    async def save(
+        self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None, person: str | None = None
+    ) -> None:
         if self.full:
             raise StoreDown("The disk is full.")
-        await super().save(conversation_id, turn, key, replaces)
+        await super().save(conversation_id, turn, key, replaces, person)
 
 
 async def test_an_answer_that_cannot_be_saved_is_tried_again_while_its_reader_waits(tmp_path: Path) -> None:

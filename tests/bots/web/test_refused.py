@@ -85,14 +85,20 @@ class Shaky(Store):
     gate.set()
 
     async def put_question(
-        self, adapter: str, key: str, conversation_id: str, images: Sequence[Image], payload: Callable[..., str]
+        self,
+        adapter: str,
+        key: str,
+        conversation_id: str,
+        images: Sequence[Image],
+        payload: Callable[..., str],
+        person: str,
     ) -> Message | None:
         await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":
             await asyncio.sleep(0.1)
             raise StoreDown("The disk is full.")
-        message = await super().put_question(adapter, key, conversation_id, images, payload)
+        message = await super().put_question(adapter, key, conversation_id, images, payload, person)
         if failing == "after":
             raise StoreDown("The disk went away.")
         return message

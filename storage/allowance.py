@@ -1,0 +1,98 @@
+"""How much of the disk people's pictures may take, one person's and all together.
+
+What was sent goes first, where it was not looked at for longest: answers need only what the model sees. What even that
+leaves no room for is refused. Each function is one step inside a transaction that its caller opened.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation import Image
+from storage.tables import conversations, images, messages, pictures
+
+STEP_BYTES = 64_000_000  # that are dropped in one transaction
+TURN_BYTES = 100_000  # about, that a turn takes beside its pictures
+_SIZE = func.coalesce(func.length(images.c.data), 0) + func.coalesce(func.length(images.c.original), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """In bytes; 0 is no limit."""
+
+    all: int = 0
+    person: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Bytes that are too many, of a person and of all together."""
+
+    person: int
+    all: int
+
+
+def pseudonym(person: str) -> str:
+    """What a person is called in the database: their address on the internet, say, is nobody's business."""
+    return hashlib.sha256(person.encode()).hexdigest()[:32]
+
+
+async def excess(connection: AsyncConnection, person: str, coming: Sequence[Image], allowance: Allowance) -> Excess:
+    """What would be too much when these images came, too."""
+    known = set((await connection.execute(select(images.c.id).where(images.c.id.in_(_ids(coming))))).scalars())
+    new = sum(_size(image) for image in coming if image.id not in known)
+    theirs = 0
+    if allowance.person and coming:
+        mine = select(pictures.c.image_id).where(pictures.c.person == pseudonym(person))
+        shown = set((await connection.execute(mine.where(pictures.c.image_id.in_(_ids(coming))))).scalars())
+        used = (await connection.execute(select(func.sum(_SIZE)).where(images.c.id.in_(mine)))).scalar() or 0
+        theirs = int(used) + sum(_size(image) for image in coming if image.id not in shown) - allowance.person
+    total = await size(connection) + new + TURN_BYTES - allowance.all if allowance.all else 0
+    return Excess(theirs, total)
+
+
+async def size(connection: AsyncConnection) -> int:
+    """Bytes that the database takes, on PostgreSQL those of its pictures."""
+    if connection.dialect.name != "sqlite":
+        return int((await connection.execute(select(func.sum(_SIZE)))).scalar() or 0)
+    pages, unused, bytes_ = [
+        int((await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one())
+        for name in ("page_count", "freelist_count", "page_size")
+    ]
+    return (pages - unused) * bytes_
+
+
+async def drop_originals(connection: AsyncConnection, wanted: int, person: str | None) -> int:
+    """What was sent, of a person or of all, oldest first, up to so many bytes; returns how many were dropped.
+
+    None of a conversation in which a question waits: it may be about the small print.
+    """
+    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
+    theirs: ColumnElement[bool] = true() if person is None else pictures.c.person == pseudonym(person)
+    query = (
+        select(images.c.id, func.length(images.c.original).label("bytes"))
+        .join(pictures, pictures.c.image_id == images.c.id)
+        .join(conversations, conversations.c.id == pictures.c.conversation_id)
+        .where(images.c.original.is_not(None), conversations.c.id.not_in(asking), theirs)
+        .group_by(images.c.id)
+        .order_by(func.max(conversations.c.updated), images.c.id)
+    )
+    chosen, dropped = [], 0
+    for row in (await connection.execute(query)).all():
+        if dropped >= min(wanted, STEP_BYTES):
+            break
+        chosen.append(row.id)
+        dropped += row.bytes
+    await connection.execute(update(images).where(images.c.id.in_(chosen)).values(original=None))
+    return dropped
+
+
+def _ids(coming: Sequence[Image]) -> list[str]:
+    return [image.id for image in coming]
+
+
+def _size(image: Image) -> int:
+    return len(image.data) + len(image.original or b"")

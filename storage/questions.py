@@ -1,0 +1,67 @@
+"""Questions, their pictures and their answers: what is written down of them together, or not at all.
+
+Each function is one step inside a transaction that its caller opened.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation import Image, Turn
+from core.inbox import Message
+from storage import conversations, messages, pictures
+from storage.allowance import pseudonym
+
+Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
+
+
+async def put(
+    connection: AsyncConnection,
+    adapter: str,
+    key: str,
+    conversation_id: str,
+    images: Sequence[Image],
+    payload: Payload,
+    person: str,
+    now: float,
+) -> Message | None:
+    if await messages.is_known(connection, key):
+        return None
+    first = await conversations.next_number(connection, conversation_id)
+    numbers = await add_pictures(connection, conversation_id, images, person, now) if images else []
+    written = payload(numbers, [number for number in numbers if number >= first])
+    return await messages.put(connection, adapter, key, conversation_id, written, None, now)
+
+
+async def take_back(connection: AsyncConnection, message: Message, numbers: Sequence[int]) -> Collection[str]:
+    """As `conversations.take_back`."""
+    await messages.take_back(connection, message.id)
+    return await conversations.take_back(connection, message.conversation_id, numbers)
+
+
+async def save(
+    connection: AsyncConnection,
+    conversation_id: str,
+    turn: Turn,
+    key: str,
+    replaces: str | None,
+    person: str | None,
+    now: float,
+) -> None:
+    await conversations.save(connection, conversation_id, turn, key, replaces, now)
+    await _belong(connection, conversation_id, [picture.image for picture in turn.pictures], person)
+
+
+async def add_pictures(
+    connection: AsyncConnection, conversation_id: str, images: Sequence[Image], person: str | None, now: float
+) -> list[int]:
+    numbers = await conversations.add_pictures(connection, conversation_id, images, now)
+    await _belong(connection, conversation_id, images, person)
+    return numbers
+
+
+async def _belong(
+    connection: AsyncConnection, conversation_id: str, images: Sequence[Image], person: str | None
+) -> None:
+    if person is not None and images:
+        await pictures.belong(connection, conversation_id, [image.id for image in images], pseudonym(person))
