@@ -210,7 +210,7 @@ class Clerk:
                 task.images.setdefault(file_id, []).append(image.id)
                 await self._house.store.remember_file(f"slack:{file_id}", conversation_id, [image.id])
 
-        others = [file.shown for file in files if file not in own]
+        others = [file.shown for file in files if file not in own and file.shown]  # a nameless one says nothing
         notes = (*request.notes, not_looked_at(others, voice)) if others else request.notes
         request = replace(request, files=tuple(self._attachment(file) for file in own), notes=notes, made=made)
         async with aclosing(respond(request, self._house, voice)) as events:

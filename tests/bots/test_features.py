@@ -186,7 +186,7 @@ async def test_while_one_waits_place_estimate_and_what_happens_are_told(
         others = [asyncio.create_task(directly(demo, ("What is it?", (picture,)))) for picture in pictures]
         while not demo.figures().running:  # they all came at once
             await asyncio.sleep(0.01)
-        seen = await guest.ask("What is it?", Sent("mine.png", "image/png", mine))
+        seen = await guest.ask({"en": "What is it?", "zh": "这是什么？"}[language], Sent("mine.png", "image/png", mine))
         for other in others:
             other.cancel()
         await asyncio.gather(*others, return_exceptions=True)
@@ -220,7 +220,7 @@ async def test_the_operator_sees_the_door_and_where_the_time_went(door: str, dem
         assert "Nothing was answered yet." in await home.admin()
         await guest.ask(PRICE, png("product"))
         page = await home.admin()
-    assert f'<td>{door}</td><td>running</td><td class="right">1</td><td>done 1</td>' in page
+    assert f'<td>{door}</td><td>up</td><td class="right">1</td><td>done 1</td>' in page
     assert page.count('<rect class="decode_s"') == 1
     assert PRICE not in page
 
