@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Pool, event
 
 MOMENTS = ("before a commit", "after a commit")
+ONCE = "alembic_version"  # written when the database is made, before anybody asks
 CHANGING = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -45,8 +46,11 @@ def _die(moment: str | None, writes: int, step: str | None, diary: Path) -> None
 
     def changes(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         words = statement.replace('"', " ").split()
-        if words[0] in CHANGING and "change" not in connection.info:
-            connection.info["change"] = f"{words[0]} {words[1] if words[0] == 'UPDATE' else words[2]}"
+        if words[0] not in CHANGING or "change" in connection.info:
+            return
+        table = words[1] if words[0] == "UPDATE" else words[2]
+        if table != ONCE:
+            connection.info["change"] = f"{words[0]} {table}"
 
     def before(connection: Connection) -> None:
         if connection.get_execution_options().get("begin"):

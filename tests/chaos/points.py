@@ -15,11 +15,16 @@ class Points:
 
     commits: set[str] = field(default_factory=set)
     killed: Counter[str] = field(default_factory=Counter)
+    aimed: Counter[str] = field(default_factory=Counter)
 
     def aim(self, moment: str, steps: Iterable[str], dice: random.Random) -> str | None:
-        """The step that was met least so far; now and then None, which is whichever comes."""
-        known = sorted(steps, key=lambda step: (self.killed[f"{moment} {step}"], dice.random()))
-        return known[0] if known and dice.random() < 0.7 else None
+        """The step that was met, or at least aimed at, least so far; now and then None, which is whichever comes."""
+        known = {f"{moment} {step}": step for step in steps}
+        if not known or dice.random() < 0.3:
+            return None
+        name = min(sorted(known), key=lambda name: (self.killed[name] + self.aimed[name], dice.random()))
+        self.aimed[name] += 1
+        return known[name]
 
     def learn(self, diary: Path) -> None:
         """What lives wrote down: the commits that they saw, and at last the one that they died beside."""

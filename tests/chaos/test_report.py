@@ -144,6 +144,7 @@ def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:
     points = Points()
     (tmp_path / "diary").write_text("saw INSERT turns\nsaw INSERT messages\ndied before INSERT turns\n", "utf-8")
     points.learn(tmp_path / "diary")
-    aimed = {points.aim("before", points.commits, random.Random(seed)) for seed in range(20)}
-    assert aimed == {"INSERT messages", None}
+    aimed = [points.aim("before", points.commits, random.Random(seed)) for seed in range(10)]
+    assert next(step for step in aimed if step) == "INSERT messages"
+    assert set(aimed) == {"INSERT messages", "INSERT turns", None}, "where it never comes, others are tried"
     assert points.all({"sendMessage"}) >= {"before sendMessage", "after sendMessage", "after INSERT turns"}
