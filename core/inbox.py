@@ -62,6 +62,11 @@ class Mailbox(Protocol):
 Work = Callable[[Sequence[Message]], Awaitable[None]]
 
 
+class TakenBack(Exception):
+    """Raised by `Work`: what it worked on is not on disk any more. SQLite may have given its id to the next message,
+    which must not be finished in its place."""
+
+
 @dataclass(slots=True)
 class _Lane:
     """What one conversation waits for, the message being worked on included."""
@@ -185,6 +190,8 @@ class Inbox:
             try:
                 await self._work(batch)
                 await self.mailbox.finish(ids)
+                return
+            except TakenBack:
                 return
             except StoreDown as error:  # however long that lasts: nobody has been answered, and nothing is lost
                 log.warning("message %s waits for the database, %d s more: %s", batch[0].key, pause, error)

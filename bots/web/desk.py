@@ -22,7 +22,7 @@ from core.conversation import Answer, Conversation, Event, Image, Piece, Questio
 from core.errors import BadQuestion, BotError, Busy, NotFound, StoreDown
 from core.images import Config as ImagesConfig
 from core.images import make_image
-from core.inbox import Inbox, Message
+from core.inbox import Inbox, Message, TakenBack
 
 log = logging.getLogger(__name__)
 PREFIX = "web:"
@@ -186,6 +186,8 @@ class Desk:
                 broadcast = self._broadcasts[name] = _broadcast(message.conversation_id, asked)
             try:
                 await self._answer(message, asked, broadcast)
+            except TakenBack:
+                raise
             except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
                 broadcast.attempts += 1
                 if broadcast.attempts > len(PAUSES_S):
@@ -198,7 +200,7 @@ class Desk:
             del self._broadcasts[name]
 
     async def _answer(self, message: Message, asked: Asked, broadcast: Broadcast) -> None:
-        """Raises only when nothing can be written down: all else is told to the readers."""
+        """Raises only when nothing can be written down, and `TakenBack`: all else is told to the readers."""
         name = message.key
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
         try:
@@ -214,6 +216,7 @@ class Desk:
             await self.store.take_back(message, asked.brought)
             self._drop(name, broadcast)
             broadcast.fail(error)
+            raise TakenBack from error
         except Exception:
             if await self.store.answered(name) is None:
                 raise

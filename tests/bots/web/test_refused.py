@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,33 @@ async def test_what_was_refused_is_answered_when_it_is_sent_again_after_a_restar
         answer = await web.ask("What?", "red", key=KEY)
         assert answer.status_code == 200
         assert answer.json()["text"] == "Answer to 'What?' about [1] after 0 turns."
+
+
+class Slow(Store):
+    """Finishes messages when its `gate` is open."""
+
+    gate: asyncio.Event | None = None
+
+    async def finish(self, message_ids: Sequence[int]) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        await super().finish(message_ids)
+
+
+async def test_what_is_sent_again_after_a_refusal_is_open_on_disk_until_it_is_answered(tmp_path: Path) -> None:
+    """It may get the refused message's id: whatever is still done under that is not done to it."""
+    answers: Iterator[str | Exception] = iter([Busy("Too many are waiting."), "It is red."])
+    engine = ScriptedEngine(script=lambda _: next(answers), pause=0.5)
+    async with service(tmp_path, engine, kind=Slow) as web:
+        assert isinstance(web.store, Slow)
+        web.store.gate = asyncio.Event()
+        assert (await web.ask("What?", "red", key=KEY)).status_code == 429
+        again = asyncio.create_task(web.ask("What?", "red", key=KEY))
+        await until(lambda: left(tmp_path)["messages"] == 1)
+        web.store.gate.set()
+        await until(lambda: len(engine.asked) == 2)
+        assert await web.store.unfinished("web")
+        assert (await again).json()["text"] == "It is red."
 
 
 class Shaky(Store):
