@@ -1,12 +1,13 @@
 """What people do in a storm. A kind is a short story and what has to come of it; `KINDS` says where it is played."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tests.chaos.on_slack import OnSlack
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import OnTheWeb
-from tests.chaos.people import Person, Talk, Turn, anything, begins, exactly, own, talks
+from tests.chaos.people import LOOK_S, Person, Talk, Turn, anything, begins, exactly, own, talks
 
 Story = Callable[[Any, Talk], Awaitable[None]]
 
@@ -90,9 +91,18 @@ async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
 
 
 async def forwards(me: OnTelegram, talk: Talk) -> None:
-    """Clients send the comment first, then the picture."""
-    places = me.forward(talk.questions[0], talk.pictures)
-    me.wants(places, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+    """Clients send the comment first, then the picture. Where a kill comes between, each gets its own sentence, and
+    the question is asked once more."""
+    places, turn = me.forward(talk.questions[0], talk.pictures), Turn(talk.questions[:1], talk.pictures)
+    me.wants(places, exactly(me.truth(talk)[0]), turn)
+    while not (found := [text for place in places for text in me.found(place)]):
+        await asyncio.sleep(LOOK_S)
+    if own(found[0]):
+        me.counted = False
+        me.wants(places, own, least=2, most=2)
+        while len([text for place in places for text in me.found(place)]) < 2:
+            await asyncio.sleep(LOOK_S)
+        me.wants(await me.ask(talk.questions[0]), exactly(me.truth(talk)[0]), turn)
 
 
 async def begins_anew(me: OnTelegram, talk: Talk) -> None:
