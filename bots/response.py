@@ -108,6 +108,7 @@ class _Response:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
         tokens = min(MOST_TOKENS, CLOSER * self.house.images.image_tokens)
         sharper = self.house.images.model_copy(update={"image_tokens": tokens})
+        self.house.assistant.check_question(self.request.person)
         kept = [await self.house.store.picture(picture.image.id) for picture in turn.pictures]
         if not any(image.original for image in kept):
             raise NotFound(
@@ -149,6 +150,7 @@ class _Response:
         """One file that cannot be looked at does not spoil the others: it is named."""
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
+        self.house.assistant.count_files(self.request.person, self.request.key, len(self.request.files))
         for index, file in enumerate(self.request.files):
             try:
                 document = await open_document(await file.read(), self.request.text, self.house.images)

@@ -166,6 +166,14 @@ class Assistant:
             await self._remove(conversation_id, surplus)
         return numbers, surplus
 
+    def check_question(self, person: str) -> None:
+        """Raise `Busy` when a question of this person would be refused now, before its pictures are looked at."""
+        self._quota.check_question(person)
+
+    def count_files(self, person: str, key: str, count: int) -> None:
+        """Count a message's files against the person's quota before they are fetched and opened. Raises `Busy`."""
+        self._quota.count_files(person, key, count)
+
     def stop(self, conversation_id: str) -> bool:
         """Stop the running answer, if there is one; it is saved as far as it got."""
         return self._turns.stop(conversation_id)

@@ -26,6 +26,8 @@ class Config(BaseModel, extra="forbid", frozen=True):
 class _Person:
     questions: dict[str, float] = field(default_factory=dict)  # when, by key, oldest first; at most one day's
     pictures: dict[str, float] = field(default_factory=dict)  # when, by id, oldest first; at most one minute's
+    files: list[float] = field(default_factory=list)  # when one was looked at that is no picture yet; as `pictures`
+    messages: dict[str, float] = field(default_factory=dict)  # when their files were counted, by key; as `pictures`
     running: int = 0
 
 
@@ -39,25 +41,42 @@ class Quota:
     def admit(self, person: str) -> Iterator[None]:
         """A place for a question while it waits and is answered. Raises `Busy` when the person has too many."""
         known = self._people.setdefault(person, _Person())
-        if self._config.at_once and known.running >= self._config.at_once:
-            raise Busy("Please wait for the answers to your earlier questions first.")
+        self._check_running(known)
         known.running += 1
         try:
             yield
         finally:
             known.running -= 1
 
+    def check_question(self, person: str) -> None:
+        """Raise what `admit` and `count_question` would raise now, before any work is done for a question."""
+        now = self._clock()
+        known = self._known(person, now)
+        self._check_running(known)
+        self._check_questions(known, now)
+
+    def count_files(self, person: str, key: str, count: int) -> None:
+        """Files that are about to be opened, those of one message once, whatever will come of them.
+
+        The pictures that do come of them are not counted again. Raises `QuotaReached` and `BadQuestion`.
+        """
+        now = self._clock()
+        known = self._known(person, now)
+        if key not in known.messages:
+            self._check_pictures(known, count, now)
+            known.files += [now] * count
+            known.messages[key] = now
+
     def count_question(self, person: str, key: str, pictures: Collection[str] = ()) -> None:
         """Once, however often it is tried. Its pictures are given by id.
 
         Raises `Busy` that says when to come back, and `BadQuestion`.
         """
-        now, limits = self._clock(), self._config
+        now = self._clock()
         known = self._known(person, now)
         if key in known.questions:
             return
-        _limit("questions", known.questions.values(), 1, limits.questions_per_minute, MINUTE_S, now)
-        _limit("questions", known.questions.values(), 1, limits.questions_per_day, DAY_S, now)
+        self._check_questions(known, now)
         self._count_pictures(known, pictures, now)
         known.questions[key] = now
 
@@ -67,12 +86,26 @@ class Quota:
         self._count_pictures(self._known(person, now), pictures, now)
 
     def _count_pictures(self, known: _Person, pictures: Collection[str], now: float) -> None:
-        limit = self._config.pictures_per_minute
         new = set(pictures) - set(known.pictures)
-        if 0 < limit < len(new):
-            raise BadQuestion("At most {limit} pictures in one question, please.", limit=limit)
-        _limit("pictures", known.pictures.values(), len(new), limit, MINUTE_S, now)
+        counted = min(len(new), len(known.files))  # when their files came
+        self._check_pictures(known, len(new) - counted, now)
+        del known.files[:counted]
         known.pictures |= dict.fromkeys(new, now)
+
+    def _check_running(self, known: _Person) -> None:
+        if self._config.at_once and known.running >= self._config.at_once:
+            raise Busy("Please wait for the answers to your earlier questions first.")
+
+    def _check_questions(self, known: _Person, now: float) -> None:
+        times = known.questions.values()
+        _limit("questions", times, 1, self._config.questions_per_minute, MINUTE_S, now)
+        _limit("questions", times, 1, self._config.questions_per_day, DAY_S, now)
+
+    def _check_pictures(self, known: _Person, new: int, now: float) -> None:
+        limit = self._config.pictures_per_minute
+        if 0 < limit < new:
+            raise BadQuestion("At most {limit} pictures in one question, please.", limit=limit)
+        _limit("pictures", sorted([*known.pictures.values(), *known.files]), new, limit, MINUTE_S, now)
 
     def _known(self, name: str, now: float) -> _Person:
         """Drops what is too old, of everybody."""
@@ -80,7 +113,9 @@ class Quota:
             for key, _ in list(takewhile(lambda asked: asked[1] <= now - DAY_S, person.questions.items())):
                 del person.questions[key]
             person.pictures = {image: when for image, when in person.pictures.items() if when > now - MINUTE_S}
-            if each != name and not person.running and not person.questions and not person.pictures:
+            person.messages = {key: when for key, when in person.messages.items() if when > now - MINUTE_S}
+            person.files = [when for when in person.files if when > now - MINUTE_S]
+            if each != name and not (person.running or person.questions or person.pictures or person.messages):
                 del self._people[each]
         return self._people.setdefault(name, _Person())
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -32,7 +32,7 @@ from bots.strangers import Strangers, line
 from core import inbox
 from core.conversation import Ending, Event, Image
 from core.documents import open_document
-from core.errors import BotError, OperatorError
+from core.errors import BadQuestion, BotError, OperatorError
 from core.receipt import not_looked_at
 from core.voice import Voice
 
@@ -196,7 +196,7 @@ class Clerk:
             known = await self._house.store.known_files(conversation_id)
             earlier, files = await self._threads.files(task.asked, acquainted=bool(known))
             unknown = [] if task.about else [file for file in earlier if f"slack:{file.id}" not in known]
-            numbers = await self._take_in(unknown, task)
+            numbers = await self._take_in(pictures(tuple(unknown))[-THREAD_PICTURES:], task, request.person)
             own = pictures(files)
             if files and not own:
                 yield says(_no_picture(voice))
@@ -243,11 +243,13 @@ class Clerk:
             pressed=closer,
         )
 
-    async def _take_in(self, files: list[SlackFile], task: _Task) -> list[int]:
+    async def _take_in(self, files: Sequence[SlackFile], task: _Task, person: str) -> list[int]:
         """Pictures from before the bot was asked; one that cannot be looked at must not spoil every later question."""
         house, conversation_id = self._house, task.message.conversation_id
         numbers: list[int] = []
-        for file in pictures(tuple(files))[-THREAD_PICTURES:]:
+        with suppress(BadQuestion):  # more than anybody may ever send at once: then nobody could ask here
+            house.assistant.count_files(person, f"{task.message.key}:thread", len(files))
+        for file in files:
             try:
                 document = await open_document(await self._download(file), task.text, house.images)
             except BotError as error:

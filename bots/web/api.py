@@ -29,7 +29,7 @@ from bots.web.schema import (
     form,
 )
 from bots.web.stream import Stream
-from bots.web.upload import Upload, read_upload
+from bots.web.upload import open_files, read_form
 from bots.web.view import Viewer, picture_view
 from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
@@ -39,10 +39,6 @@ from core.transcript import archive
 async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
-
-
-async def _upload(request: Request) -> Upload:
-    return await read_upload(request, request.app.state.config, request.app.state.images)
 
 
 async def _known(conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], desk: "AtDesk") -> Conversation:
@@ -79,19 +75,22 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 )
 async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
     """Ask a question about one or more pictures, or ask on in a conversation."""
-    upload = await _upload(request)
-    if not upload.query:
-        raise BadQuestion("Please ask a question: the field query is empty.")
-    conversation_id = upload.conversation or desk.new_id(key)
-    questions = [upload.query]
-    if upload.conversation and (key is None or desk.find(key) is None):
-        known = await desk.conversation(conversation_id)
-        questions = [*questions_of(known), upload.query]
-    elif not upload.conversation and not upload.images:
-        raise BadQuestion("Please send a picture with your question: the field image is empty.")
-    asked = Asked(person_of(request.scope), upload.query, upload.pictures)
-    writing = await desk.take(conversation_id, asked, key, upload.images)
-    return await answer_response(request, writing, questions, upload.stream, upload.html, upload.notes)
+    state, person = request.app.state, person_of(request.scope)
+    async with read_form(request, state.config) as form:
+        if not form.query:
+            raise BadQuestion("Please ask a question: the field query is empty.")
+        if not form.conversation and not form.files:
+            raise BadQuestion("Please send a picture with your question: the field image is empty.")
+        conversation_id, questions = form.conversation or desk.new_id(key), [form.query]
+        if form.conversation and (key is None or desk.find(key) is None):
+            questions = [*questions_of(await desk.conversation(conversation_id)), form.query]
+        writing = await desk.resume(conversation_id, key) if key else None
+        if writing is None:
+            desk.assistant.check_question(person)
+            opened = await open_files(request, form, state.images, desk.assistant)
+            asked = Asked(person, form.query, form.pictures)
+            writing = await desk.take(conversation_id, asked, key, opened.images, opened.notes)
+    return await answer_response(request, writing, questions, form.stream, form.html)
 
 
 @router.post(
@@ -99,16 +98,18 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
 )
 async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     """They are looked at while the question is still being written, and belong to the conversation's next question."""
-    upload = await _upload(request)
-    if not upload.images:
-        raise BadQuestion("Please send a picture: the field image is empty.")
-    if upload.conversation:
-        await desk.conversation(upload.conversation)
-    conversation_id = upload.conversation or desk.new_id()
-    numbers, removed = await desk.assistant.add_pictures(conversation_id, upload.images, person_of(request.scope))
-    added = [Picture(number, image) for number, image in zip(numbers, upload.images, strict=True)]
+    state = request.app.state
+    async with read_form(request, state.config) as form:
+        if not form.files:
+            raise BadQuestion("Please send a picture: the field image is empty.")
+        if form.conversation:
+            await desk.conversation(form.conversation)
+        opened = await open_files(request, form, state.images, desk.assistant)
+    conversation_id = form.conversation or desk.new_id()
+    numbers, removed = await desk.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
+    added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     views = [picture_view(conversation_id, picture) for picture in added]
-    notes = viewer_of(request).notes(upload.notes, removed)
+    notes = viewer_of(request).notes(opened.notes, removed)
     return Pictures(conversation=conversation_id, pictures=views, removed=list(removed), notes=notes)
 
 
@@ -221,14 +222,13 @@ async def answer_response(
     questions: Sequence[str],
     stream: bool,
     html: bool,
-    notes: Sequence[str] = (),
 ) -> Response:
     """Return the whole answer to the last of the conversation's questions, or its events as they come."""
     viewer = viewer_of(request)
     if stream:
-        body = Stream(request.app.state.desk, writing, viewer, html, questions, notes).events()
+        body = Stream(request.app.state.desk, writing, viewer, html, questions, writing.notes).events()
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     async with aclosing(writing.events):
         answer, removed = await answer_of(writing.events, request)
-    analysis = viewer.analysis(writing.conversation_id, answer, viewer.notes(notes, removed))
+    analysis = viewer.analysis(writing.conversation_id, answer, viewer.notes(writing.notes, removed))
     return Response(analysis.model_dump_json(), media_type="application/json")

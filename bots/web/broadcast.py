@@ -1,7 +1,7 @@
 """One answer being written, and everybody who reads it: whoever comes late gets the text so far first."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from core.conversation import Answer, Event, Piece
 from core.errors import BotError
@@ -14,6 +14,7 @@ class Broadcast:
         self.conversation_id = conversation_id
         self.text = text
         self.numbers = numbers
+        self.notes: Sequence[str] = ()  # what was left out of its pictures
         self.attempts = 0  # that failed
         self.stopped = False  # before it began
         self._events: list[Event] = []

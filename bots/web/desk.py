@@ -37,11 +37,12 @@ class AnswerGone(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An answer being written: `key` is what its turn is saved under."""
+    """An answer being written: `key` is what its turn is saved under; `notes` say what was left out of its pictures."""
 
     conversation_id: str
     key: str
     events: AsyncGenerator[Event]
+    notes: Sequence[str] = ()
 
 
 class Desk:
@@ -117,16 +118,31 @@ class Desk:
         """The answer under a key, while it is being written and for a while after."""
         return self._broadcasts.get(PREFIX + key)
 
-    async def take(self, conversation_id: str, asked: Asked, key: str | None, images: Sequence[Image] = ()) -> Writing:
+    async def resume(self, conversation_id: str, key: str) -> Writing | None:
+        """The answer to a question that was asked under the key before."""
+        broadcast = await self._known(conversation_id, key)
+        if broadcast is None:
+            return None
+        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen(), broadcast.notes)
+
+    async def take(
+        self,
+        conversation_id: str,
+        asked: Asked,
+        key: str | None,
+        images: Sequence[Image] = (),
+        notes: Sequence[str] = (),
+    ) -> Writing:
         """A question and the answer to it. With a key it is on disk before this returns, its `images` too; without one
         closing the events stops it and nothing is kept."""
         if key is None:
             name = PREFIX + secrets.token_hex(16)
-            return Writing(conversation_id, name, self._events(conversation_id, name, asked, images))
-        broadcast = await self._known(conversation_id, key)
-        if broadcast is None:
-            broadcast = await self._submitted(conversation_id, asked, key, images)
-        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen())
+            return Writing(conversation_id, name, self._events(conversation_id, name, asked, images), notes)
+        if (writing := await self.resume(conversation_id, key)) is not None:
+            return writing
+        broadcast = await self._submitted(conversation_id, asked, key, images)
+        broadcast.notes = notes
+        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen(), notes)
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
         """The conversation, and which of its turns, from 1, came of it; 0 when it was deleted meanwhile."""
@@ -233,6 +249,7 @@ class Desk:
         else:
             pictures = await self._chosen(conversation_id, asked.pictures)
             if asked.closer:
+                self.assistant.check_question(asked.person)
                 pictures = tuple([await self._sharper(picture) for picture in pictures])
             question = Question(asked.query, (*pictures, *images), alone=asked.closer)
             events = self.assistant.ask(conversation_id, question, key, asked.person)

@@ -1,11 +1,14 @@
 """Somebody who waits for a whole answer, and may hang up."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from core.conversation import Answer, Event, Removed
+
+Result = TypeVar("Result")
 
 
 async def answer_of(events: AsyncGenerator[Event], request: Request) -> tuple[Answer, tuple[int, ...]]:
@@ -13,17 +16,22 @@ async def answer_of(events: AsyncGenerator[Event], request: Request) -> tuple[An
 
     Raises `ClientDisconnect` as soon as nobody waits for it any more.
     """
-    reading = asyncio.ensure_future(_last(events))
+    return await while_wanted(request, _last(events))
+
+
+async def while_wanted(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """What the work returns. Cancels it and raises `ClientDisconnect` as soon as nobody waits for it any more."""
+    working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_hung_up(request))
     try:
-        await asyncio.wait({reading, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
             raise ClientDisconnect
-        return reading.result()
+        return working.result()
     finally:
-        for task in (reading, gone):
+        for task in (working, gone):
             task.cancel()
-        await asyncio.gather(reading, gone, return_exceptions=True)
+        await asyncio.gather(working, gone, return_exceptions=True)
 
 
 async def _last(events: AsyncGenerator[Event]) -> tuple[Answer, tuple[int, ...]]:

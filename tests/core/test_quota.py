@@ -2,7 +2,7 @@ from itertools import count
 
 import pytest
 
-from core.errors import BadQuestion, Busy
+from core.errors import BadQuestion, Busy, QuotaReached
 from core.quota import Config, Quota
 
 
@@ -111,6 +111,68 @@ def test_a_question_that_failed_gives_its_place_back(clock: Clock) -> None:
         raise ZeroDivisionError
     with quota.admit("ann"):
         pass
+
+
+def test_files_count_before_they_are_opened_whatever_comes_of_them(clock: Clock) -> None:
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    quota.count_files("ann", "k1", 2)
+    with pytest.raises(QuotaReached, match="3 pictures a minute"):
+        quota.count_files("ann", "k2", 2)
+    quota.count_files("ann", "k2", 1)
+    quota.count_files("bob", "k3", 3)
+    clock.now = 61
+    quota.count_files("ann", "k4", 3)
+
+
+def test_files_count_once_however_often_their_message_is_tried(clock: Clock) -> None:
+    quota = Quota(Config(pictures_per_minute=2), clock)
+    for _ in range(5):
+        quota.count_files("ann", "k1", 2)
+
+
+def test_a_picture_does_not_count_again_when_its_file_did(clock: Clock) -> None:
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    quota.count_files("ann", "k1", 2)
+    quota.count_question("ann", "k1", ["a", "b"])
+    quota.count_files("ann", "k2", 1)
+    quota.count_pictures("ann", ["c"])
+    with pytest.raises(QuotaReached):
+        quota.count_files("ann", "k3", 1)
+
+
+def test_the_same_file_sent_again_counts_again(clock: Clock) -> None:
+    """It has to be opened again before it is known to be the same."""
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    for key in ("k1", "k2", "k3"):
+        quota.count_files("ann", key, 1)
+        quota.count_question("ann", key, ["a"])
+    with pytest.raises(QuotaReached):
+        quota.count_files("ann", "k4", 1)
+
+
+def test_pages_beyond_the_first_of_a_document_count_as_pictures(clock: Clock) -> None:
+    quota = Quota(Config(pictures_per_minute=3), clock)
+    quota.count_files("ann", "k1", 1)
+    with pytest.raises(QuotaReached):
+        quota.count_question("ann", "k1", ["a", "b", "c", "d"])
+    quota.count_question("ann", "k2", ["a", "b", "c"])
+
+
+def test_more_files_than_are_ever_possible_are_no_matter_of_time(clock: Clock) -> None:
+    with pytest.raises(BadQuestion, match="At most 3"):
+        Quota(Config(pictures_per_minute=3), clock).count_files("ann", "k1", 4)
+
+
+def test_a_question_that_would_be_refused_is_refused_before_any_work(clock: Clock) -> None:
+    quota = Quota(Config(questions_per_minute=1, at_once=1), clock)
+    quota.check_question("ann")
+    with quota.admit("ann"), pytest.raises(Busy, match="earlier questions"):
+        quota.check_question("ann")
+    quota.count_question("ann", "k1")
+    with pytest.raises(QuotaReached, match="1 questions a minute"):
+        quota.check_question("ann")
+    clock.now = 61
+    quota.check_question("ann")
 
 
 def test_nobody_is_remembered_for_longer_than_a_day(clock: Clock) -> None:

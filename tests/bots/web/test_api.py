@@ -231,10 +231,10 @@ async def test_whether_asking_again_may_help_is_said(tmp_path: Path) -> None:
     engine = ScriptedEngine(lambda _: Busy("Too many questions are waiting already. Please ask again in a minute."))
     quota = Quota(QuotaConfig(questions_per_minute=1, questions_per_day=0, pictures_per_minute=0, at_once=0))
     async with service(tmp_path, engine, quota) as web:
+        events = events_of(await web.ask("x" * 8001, "red", stream="true", key="k" * 20))
+        assert events[-1] == ("error", {**events[-1][1], "status": 400, "retryable": False})
         full = await web.ask("What?", "red")
         assert (full.status_code, full.json()["retryable"]) == (429, True)
         reached = await web.ask("What?", "red")
         assert (reached.status_code, "retryable" in reached.json()) == (429, False)
         assert "retryable" not in (await web.ask("x" * 8001, "red")).json()
-        events = events_of(await web.ask("What?", "red", stream="true", key="k" * 20))
-        assert events[-1] == ("error", {**events[-1][1], "status": 429, "retryable": False})

@@ -12,11 +12,12 @@ import pytest
 from bots import log
 from bots.web.config import Config
 from bots.web.session import COOKIE, Door
+from core import workers
 from core.conversation import Question
 from core.errors import OperatorError
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
-from tests.bots.web.conftest import Web, photo, service
+from tests.bots.web.conftest import Web, photo, service, until
 from tests.fakes import ScriptedEngine, image
 
 TOKEN = "a-token-for-the-tests"
@@ -216,6 +217,43 @@ async def test_a_person_who_asks_too_much_is_told_when_to_come_back(tmp_path: Pa
         refused = await web.ask("What?", "red")
         assert refused.status_code == 429
         assert 0 < int(refused.headers["retry-after"]) <= 60
+
+
+async def test_nothing_is_opened_for_whoever_may_not_ask_now(tmp_path: Path) -> None:
+    """A file that is no picture would be refused as such, if anybody looked at it."""
+    limits = QuotaConfig(questions_per_minute=1, pictures_per_minute=4, questions_per_day=0, at_once=0)
+    async with service(tmp_path, quota=Quota(limits)) as web:
+        files = [("image", ("a.png", b"no picture", "image/png"))]
+
+        async def sends(path: str) -> int:
+            return (await web.client.post(path, data={"query": "What?"}, files=files)).status_code
+
+        assert [await sends("/api/v1/analyze") for _ in range(2)] == [415, 415], "no question was asked yet"
+        assert (await web.ask("What?", "red")).status_code == 200
+        assert await sends("/api/v1/analyze") == 429
+        assert [await sends("/api/v1/pictures") for _ in range(2)] == [415, 429]
+
+
+async def test_a_question_that_was_asked_before_costs_no_second_look(tmp_path: Path) -> None:
+    async with service(tmp_path, quota=Quota(QuotaConfig(pictures_per_minute=1, questions_per_minute=1))) as web:
+        answers = [await web.ask("What?", "red", key="a-key-nobody-guesses") for _ in range(3)]
+        assert {answer.text for answer in answers} == {answers[0].text}
+
+
+async def test_the_files_of_whoever_hangs_up_are_not_opened(tmp_path: Path) -> None:
+    """The line is full of somebody's slow jobs; those who wait in it leave, and none of theirs is done."""
+    go, begun = tmp_path / "go", tmp_path / "begun"
+    options = {"begun": str(begun), "path": str(go)}
+    slow = [asyncio.create_task(workers.run("tests.core.jobs:until", b"", options, 60)) for _ in range(workers.WORKERS)]
+    await until(lambda: list(tmp_path.glob("begun*")))
+    async with service(tmp_path) as web:
+        leaving = [asyncio.create_task(web.ask("What?", "red")) for _ in range(5)]
+        await until(lambda: len(workers._pool._line.waiting) >= 3)
+        for task in leaving:
+            task.cancel()
+        await until(lambda: not [job for job in workers._pool._line.waiting if not job.slow])
+    go.touch()
+    await asyncio.gather(*slow)
 
 
 async def test_every_answer_forbids_inline_code_and_foreign_frames(web: Web) -> None:

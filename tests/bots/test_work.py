@@ -1,0 +1,43 @@
+"""Limits stand before the work they limit: no file is fetched or opened for whoever may not ask now."""
+
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from bots.house import House
+from bots.request import Attachment, Request
+from bots.response import respond
+from core.assistant import Assistant
+from core.conversation import Answer
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
+from core.voice import Voice
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.bots.web.conftest import photo
+from tests.fakes import ScriptedEngine
+
+
+@pytest.mark.parametrize("text", ["What is it?", ""])
+async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, text: str) -> None:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'answers.db'}"))
+    house = House(Assistant(ScriptedEngine(), store, quota=Quota(QuotaConfig(pictures_per_minute=2))), store)
+    fetched = 0
+
+    async def fetch() -> bytes:
+        nonlocal fetched
+        fetched += 1
+        return b"no picture" if fetched == 1 else photo()
+
+    async def send(key: str) -> str:
+        request = Request("chat:1:0", key, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
+        async with aclosing(respond(request, house, Voice("en"))) as events:
+            return [event.text async for event in events if isinstance(event, Answer)][-1]
+
+    try:
+        said = [await send(key) for key in ("first", "second", "third")]
+        assert "2 pictures a minute" in said[2] and not any("a minute" in words for words in said[:2])
+        assert fetched == 2
+    finally:
+        await store.close()
