@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Conversation, Image, Summary, Turn
 from core.errors import NoRoom, NotAllowed, NotFound
 from core.inbox import Message
-from storage import allowance, blocks, conversations, files, messages, pictures, questions
+from storage import allowance, blocks, conversations, files, messages, pictures, questions, sessions
 from storage.allowance import Allowance
 from storage.clock import DAY, Clock
 from storage.database import Database
@@ -272,6 +272,15 @@ class Store:
     async def remove_file(self, file: str) -> bool:
         """Its images go from the conversations that it was sent to: its sender deleted it on the platform."""
         return await self._removed(await self._database.write(files.remove, file))
+
+    # Sessions of the web page
+
+    async def end_session(self, session: str, until: float) -> None:
+        """Remember that a session was ended, at least until that moment in seconds since 1970."""
+        await self._database.write(sessions.end, session, until, self._clock.certain())
+
+    async def is_ended(self, session: str) -> bool:
+        return await self._database.read(sessions.is_ended, session)
 
     # Thumbs
 

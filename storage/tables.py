@@ -126,6 +126,13 @@ blocked = Table(
     Column("created", Float, nullable=False),
 )
 
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("until", Float, nullable=False),  # when its cookie would be too old anyway
+)
+
 clock = Table(
     "clock",  # one row, see storage.clock
     metadata,

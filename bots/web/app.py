@@ -19,7 +19,6 @@ from bots.web.metrics import Counting, Metrics
 from bots.web.operation import Operation
 from bots.web.problem import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.session import Door
-from bots.web.throttle import Throttle
 from bots.webhook import Webhooks
 from core.errors import BotError
 from core.images import Config as ImagesConfig
@@ -27,7 +26,6 @@ from core.images import Config as ImagesConfig
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
 WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # answers of megabytes that cannot be made piece by piece
-TRIES_PER_MINUTE = 10  # at guessing the token, from one address
 
 
 def make_app(
@@ -41,13 +39,12 @@ def make_app(
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
-    door = Door(config.token.get_secret_value() if config.token else None)
+    door = Door(config.token.get_secret_value() if config.token else None, desk.store)
     app.state.config = config
     app.state.desk = desk
     app.state.images = images
     app.state.door = door
     app.state.whole_in_memory = Limiter(WHOLE_AT_ONCE, WHOLE_PER_ADDRESS, config.body_timeout)
-    app.state.tries = Throttle(TRIES_PER_MINUTE)
     app.state.operation = operation
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
@@ -67,6 +64,6 @@ def make_app(
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(ClientDisconnect, on_hung_up)
     app.add_exception_handler(Exception, on_bug)
-    app.add_middleware(Guard, config=config, door=door, tries=app.state.tries, webhooks=webhooks)
+    app.add_middleware(Guard, config=config, door=door, webhooks=webhooks)
     app.add_middleware(Counting, metrics=app.state.metrics)
     return app

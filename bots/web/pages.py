@@ -11,11 +11,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 import core
+from bots.web.address import person_of
 from bots.web.manual import endpoints
 from bots.web.problem import voice_of
 from bots.web.schema import REFUSALS
-from bots.web.session import COOKIE, LASTS_S
-from core.errors import BotError, NotFound
+from bots.web.session import COOKIE, LASTS_S, Verdict
+from core.errors import BotError, NotFound, TooLarge
 from core.voice import Voice
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -100,12 +101,11 @@ async def login_page(request: Request) -> Response:
 @router.post("/login")
 async def login(request: Request) -> Response:
     state, voice = request.app.state, voice_of(request.headers)
-    address = request.client.host if request.client else ""
-    if state.tries.wait(address) > 0:
+    verdict = await state.door.try_token(await _token(request), person_of(request.scope), request.cookies)
+    if verdict is Verdict.TOO_MANY:
         error = voice.say("Too many tries. Please wait a minute.")
         return _pages(request).show(request, "login.html", 429, error=error)
-    if not state.door.knows(await _token(request)):
-        state.tries.count(address)
+    if verdict is Verdict.WRONG:
         return _pages(request).show(request, "login.html", 401, error=voice.say("This is not the token."))
     response = RedirectResponse("/", 303)
     response.set_cookie(
@@ -117,6 +117,7 @@ async def login(request: Request) -> Response:
 
 @router.post("/logout")
 async def logout(request: Request) -> Response:
+    await request.app.state.door.end_session(request.cookies)
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
@@ -146,6 +147,6 @@ async def _token(request: Request) -> str:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LOGIN_BYTES:
-            raise BotError("This request could not be understood.")
+            raise TooLarge("This request could not be understood.")
     fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
     return fields.get("token", [""])[0]

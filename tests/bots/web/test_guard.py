@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from bots import log
+from bots.web.address import address_of
 from bots.web.config import Config
 from bots.web.session import COOKIE, Door
+from bots.web.throttle import TRIES_IN_ALL, TRIES_PER_ADDRESS, Throttle
 from core import workers
 from core.conversation import Question
 from core.errors import OperatorError
@@ -107,15 +109,61 @@ async def test_a_forged_session_is_refused(closed: Web) -> None:
         assert (await closed.client.get("/api/v1/conversations", headers=headers)).status_code == 401
 
 
-def test_a_session_ends_with_its_time_and_with_its_token() -> None:
-    session = Door(TOKEN).new_session()
-    assert Door(TOKEN).admits("", {COOKIE: session})
-    assert not Door("another token").admits("", {COOKIE: session})
-    until, _, signature = session.partition(".")
-    assert not Door(TOKEN).admits("", {COOKIE: f"{int(until) + 1}.{signature}"})
-    assert not Door(TOKEN).admits(
-        "", {COOKIE: f"{int(time.time()) - 1}.{Door(TOKEN)._sign(str(int(time.time()) - 1))}"}
-    )
+class Sessions:
+    """Those that were ended, in memory."""
+
+    def __init__(self) -> None:
+        self.ended: set[str] = set()
+
+    async def end_session(self, session: str, until: float) -> None:
+        self.ended.add(session)
+
+    async def is_ended(self, session: str) -> bool:
+        return session in self.ended
+
+
+async def test_a_session_ends_with_its_time_and_with_its_token() -> None:
+    door, other = Door(TOKEN, Sessions()), Door("another token", Sessions())
+    session = door.new_session()
+    assert await door.is_session({COOKIE: session})
+    assert not await other.is_session({COOKIE: session})
+    content, _, signature = session.rpartition(".")
+    name, _, until = content.partition(".")
+    assert not await door.is_session({COOKIE: f"{name}.{int(until) + 1}.{signature}"})
+    assert not await door.is_session({COOKIE: f"{'0' * len(name)}.{until}.{signature}"})
+    past = f"{name}.{int(time.time()) - 1}"
+    assert not await door.is_session({COOKIE: f"{past}.{door._sign(past)}"})
+
+
+async def test_signing_out_ends_every_copy_of_a_cookie_also_after_a_restart(tmp_path: Path) -> None:
+    async with service(tmp_path, token=TOKEN) as web:
+        signed_in = [(await web.client.post("/login", data={"token": TOKEN})).cookies[COOKIE] for _ in range(2)]
+        web.client.cookies.clear()
+
+        async def opens(session: str) -> int:
+            headers = {"Cookie": f"{COOKIE}={session}"}
+            return (await web.client.get("/api/v1/conversations", headers=headers)).status_code
+
+        assert [await opens(session) for session in signed_in] == [200, 200]
+        copy = {"Cookie": f"{COOKIE}={signed_in[0]}"}
+        assert (await web.client.post("/logout", headers=copy)).status_code == 303
+        assert [await opens(session) for session in signed_in] == [401, 200]
+    async with service(tmp_path, token=TOKEN) as web:
+        assert [await opens(session) for session in signed_in] == [401, 200]
+
+
+async def guess(web: Web, number: int, address: str = "127.0.0.1", **headers: str) -> int:
+    """A wrong token from an address; the status of the answer."""
+    transport = httpx.AsyncHTTPTransport(local_address=address)
+    async with httpx.AsyncClient(base_url=web.url, transport=transport, timeout=20) as client:
+        bearer = {"Authorization": f"Bearer guess {number}", **headers}
+        return (await client.get("/api/v1/conversations", headers=bearer)).status_code
+
+
+async def right(web: Web, address: str = "127.0.0.1", **headers: str) -> int:
+    transport = httpx.AsyncHTTPTransport(local_address=address)
+    async with httpx.AsyncClient(base_url=web.url, transport=transport, timeout=20) as client:
+        return (await client.get("/api/v1/conversations", headers={**BEARER, **headers})).status_code
 
 
 async def test_guessing_the_token_is_slowed_down(closed: Web) -> None:
@@ -125,15 +173,113 @@ async def test_guessing_the_token_is_slowed_down(closed: Web) -> None:
 
 
 async def test_guessing_the_token_in_a_header_is_slowed_down_too(closed: Web) -> None:
-    session = (await closed.client.post("/login", data={"token": TOKEN})).cookies
-    guesses = [{"Authorization": f"Bearer guess {number}"} for number in range(12)]
-    path = "/api/v1/conversations"
-    closed.client.cookies.clear()
-    tries = [(await closed.client.get(path, headers=guess)).status_code for guess in guesses]
+    assert [await guess(closed, number) for number in range(12)] == [401] * 10 + [429] * 2
+    assert await right(closed) == 429
+
+
+async def test_whoever_has_a_session_is_not_kept_out_by_wrong_tokens(closed: Web) -> None:
+    session = (await closed.client.post("/login", data={"token": TOKEN})).cookies[COOKIE]
+    for number in range(12):
+        await guess(closed, number)
+    assert (await closed.client.get("/api/v1/conversations")).status_code == 200
+    assert await right(closed, Cookie=f"{COOKIE}={session}") == 200
+
+
+async def test_where_the_right_token_came_from_it_goes_on_opening_whatever_others_guess(closed: Web) -> None:
+    assert await right(closed) == 200
+    assert [await guess(closed, number) for number in range(11)] == [401] * 10 + [429], "one that is wrong still waits"
+    assert await right(closed) == 200
+
+
+async def test_guesses_from_many_addresses_are_limited_together(closed: Web) -> None:
+    assert await right(closed) == 200
+    tries = [await guess(closed, n, f"127.0.1.{1 + n // 5}") for n in range(TRIES_IN_ALL + 5)]
+    assert tries == [401] * TRIES_IN_ALL + [429] * 5
+    assert await right(closed, "127.0.2.1") == 429
+    assert await right(closed) == 200
+
+
+async def test_what_a_stranger_says_about_who_asks_is_not_believed(closed: Web) -> None:
+    tries = [await guess(closed, number, **{"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(12)]
     assert tries == [401] * 10 + [429] * 2
-    assert (await closed.client.get(path, headers=BEARER)).status_code == 429
-    closed.client.cookies.update(session)
-    assert (await closed.client.get(path)).status_code == 200
+
+
+async def test_what_a_named_proxy_says_about_who_asks_is_believed(tmp_path: Path) -> None:
+    async with service(tmp_path, token=TOKEN, trusted_proxies=["127.0.0.0/30"]) as web:
+
+        async def tries(*clients: str, proxy: str = "127.0.0.1") -> list[int]:
+            return [await guess(web, n, proxy, **{"X-Forwarded-For": it}) for n, it in enumerate(clients)]
+
+        one_network = [f"203.0.113.9, 2001:db8::{number:x}" for number in range(12)]
+        assert await tries(*one_network) == [401] * 10 + [429] * 2
+        assert await tries("2001:db8:0:1::1", "192.0.2.1") == [401, 401]
+        assert await tries("192.0.2.1", proxy="127.0.0.9") == [401]
+        login = await web.client.post("/login", data={"token": TOKEN}, headers={"X-Forwarded-Proto": "https"})
+        assert "Secure" in login.headers["set-cookie"]
+
+
+def test_a_right_token_counts_for_a_day_and_a_wrong_one_for_a_minute() -> None:
+    now = [0.0]
+    throttle = Throttle(lambda: now[0])
+    throttle.right("a")
+    for _ in range(TRIES_PER_ADDRESS):
+        throttle.wrong("b")
+    assert (throttle.has_enough("b"), throttle.has_enough("a"), throttle.is_known("a")) == (True, False, True)
+    now[0] = 61.0
+    assert not throttle.has_enough("b")
+    now[0] = 24 * 3600.0 + 1
+    assert not throttle.is_known("a")
+
+
+def test_one_network_of_ipv6_is_one_address() -> None:
+    assert address_of("2001:db8:1:2:3::4") == address_of("2001:db8:1:2:ffff::") != address_of("2001:db8:1:3::")
+    assert address_of("::ffff:192.0.2.1") == address_of("192.0.2.1") == "192.0.2.1"
+    assert address_of("no address") == "no address"
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example", "10.0.0.0/99", ""])
+def test_a_proxy_that_is_no_address_is_refused(proxy: str) -> None:
+    with pytest.raises(ValueError, match="trusted_proxies"):
+        Config.model_validate({"trusted_proxies": [proxy]})
+
+
+async def test_too_long_a_token_is_too_large(closed: Web) -> None:
+    async def chunked() -> AsyncIterator[bytes]:
+        yield b"token=" + b"x" * 5000
+
+    for content in (chunked(), b"token=" + b"x" * 5000):
+        assert (await closed.client.post("/login", content=content)).status_code == 413
+
+
+async def test_a_body_whose_end_is_said_twice_is_refused(web: Web) -> None:
+    for path in ("/api/v1/analyze", "/login", "/static/page.css", "/slack/events"):
+        twice = {"Content-Length": "4", "Transfer-Encoding": "chunked", "Connection": "keep-alive"}
+        status, rest = await raw(
+            web, f"POST {path} HTTP/1.1", twice, b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        assert status == 400
+        assert b"HTTP/1.1" not in rest, "nothing that follows is taken for a request"
+
+
+async def test_origins_are_compared_with_their_port(tmp_path: Path) -> None:
+    async with service(tmp_path, hosts=["pictures.example", "other.example:8443"]) as web:
+
+        async def posts(origin: str, host: str = "") -> int:
+            headers = {"Origin": origin, **({"Host": host} if host else {})}
+            return (await web.client.post("/login", headers=headers)).status_code
+
+        for origin, host in [
+            (web.url, ""), ("http://pictures.example", "pictures.example"), ("https://pictures.example", ""),
+            ("https://other.example:8443", ""), ("http://localhost", "localhost"),
+            ("https://LOCALHOST", "localhost:443"), ("http://pictures.example:81", "pictures.example:81"),
+        ]:  # fmt: skip
+            assert await posts(origin, host) != 403, (origin, host)
+        for origin, host in [
+            ("http://pictures.example:81", ""), ("https://pictures.example:8443", ""), ("https://other.example", ""),
+            ("http://localhost:1", "localhost"), ("http://localhost", "localhost:1"), ("ftp://localhost", "localhost"),
+            ("http://localhost:443", "localhost"), ("http://localhost:x", "localhost"),
+        ]:  # fmt: skip
+            assert await posts(origin, host) == 403, (origin, host)
 
 
 async def test_too_large_a_request_is_refused_before_it_is_read(tmp_path: Path) -> None:

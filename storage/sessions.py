@@ -1,0 +1,18 @@
+"""Sessions of the web page that were ended before their time; the others are known by their signature."""
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.tables import ended_sessions
+
+
+async def end(connection: AsyncConnection, session: str, until: float, now: float) -> None:
+    """Also drop those that nobody could use any more."""
+    await connection.execute(delete(ended_sessions).where(ended_sessions.c.until < now))
+    if not await is_ended(connection, session):
+        await connection.execute(insert(ended_sessions).values(session=session, until=until))
+
+
+async def is_ended(connection: AsyncConnection, session: str) -> bool:
+    query = select(ended_sessions.c.session).where(ended_sessions.c.session == session)
+    return (await connection.execute(query)).first() is not None
