@@ -1,10 +1,10 @@
 """What the doors keep on disk and look up there: `storage.Store`, which alone knows the tables."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from typing import Protocol
 
 from core.assistant import History
-from core.conversation import Image, Summary, Turn
+from core.conversation import Image, SummaryPage, Turn
 from core.inbox import Mailbox, Message
 
 
@@ -17,8 +17,8 @@ class Shelf(History, Mailbox, Protocol):
         """The turn whose answer stands in the platform's message `sent`."""
         ...
 
-    async def conversations(self, prefix: str) -> Sequence[Summary]:
-        """Every conversation whose id begins with `prefix`, newest first."""
+    async def conversations(self, prefix: str, after: str, untitled: Collection[str]) -> SummaryPage:
+        """Those whose id begins with `prefix` and in which something was asked, newest first; see `storage.Store`."""
         ...
 
     async def keys(self, conversation_id: str) -> Sequence[str]:

@@ -178,6 +178,14 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryPage:
+    """A part of a list; `next` is what to ask for the part after it with, None at the end."""
+
+    summaries: tuple[Summary, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """In line: `place` 1 is next; `seconds` until the first piece, where measured speeds allow an estimate."""
 

@@ -5,10 +5,22 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Summary, Turn, storable
+from core.conversation import (
+    Answer,
+    Conversation,
+    Ending,
+    Figures,
+    Image,
+    Picture,
+    Summary,
+    SummaryPage,
+    Turn,
+    storable,
+)
+from core.errors import BadQuestion
 from storage import pictures
 from storage.tables import conversations, deliveries, messages, turn_pictures, turns
 
@@ -193,11 +205,27 @@ async def answered_since(connection: AsyncConnection, moment: float) -> int:
     return int((await connection.execute(select(func.count()).select_from(turns).where(*where))).scalar_one())
 
 
-async def summaries(connection: AsyncConnection, prefix: str, limit: int) -> list[Summary]:
-    newest = conversations.c.updated.desc()
-    query = select(conversations).where(conversations.c.id.startswith(prefix, autoescape=True))
-    rows = (await connection.execute(query.order_by(newest, conversations.c.id).limit(limit))).all()
-    return [Summary(row.id, row.title, _date(row.updated)) for row in rows]
+async def summaries(
+    connection: AsyncConnection, prefix: str, limit: int, after: str, untitled: Collection[str]
+) -> SummaryPage:
+    """As `storage.Store.conversations`. Of those in which nothing was asked yet only the `untitled`."""
+    here, updated = conversations.c.id.startswith(prefix, autoescape=True), conversations.c.updated
+    query = select(conversations).where(here, or_(conversations.c.title != "", conversations.c.id.in_(untitled)))
+    if after:
+        moment, conversation_id = _position_of(after)
+        query = query.where(or_(updated < moment, and_(updated == moment, conversations.c.id > conversation_id)))
+    rows = (await connection.execute(query.order_by(updated.desc(), conversations.c.id).limit(limit + 1))).all()
+    found = tuple(Summary(row.id, row.title, _date(row.updated)) for row in rows[:limit])
+    more = len(rows) > limit > 0
+    return SummaryPage(found, f"{float(rows[limit - 1].updated)!r}~{rows[limit - 1].id}" if more else None)
+
+
+def _position_of(after: str) -> tuple[float, str]:
+    moment, _, conversation_id = after.partition("~")
+    try:
+        return float(moment), conversation_id
+    except ValueError:
+        raise BadQuestion("There is no such page of the list.") from None
 
 
 async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Conversation, Image, Summary, Turn
+from core.conversation import Conversation, Image, SummaryPage, Turn
 from core.errors import NoRoom, NotAllowed, NotFound
 from core.inbox import Message
 from storage import allowance, blocks, conversations, files, messages, pictures, questions, sessions
@@ -20,6 +20,7 @@ from storage.questions import Payload
 
 log = logging.getLogger(__name__)
 GIGABYTE = 1e9
+LISTED = 200  # conversations at a time
 PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory for the moment in which it reads a piece
 PIECE_BYTES = 256 * 1024  # of a picture that is read while somebody takes it
 
@@ -124,9 +125,12 @@ class Store:
         """
         return await self._database.read(conversations.turn_of_sent, adapter, sent, conversation_id)
 
-    async def conversations(self, prefix: str = "", limit: int = 200) -> list[Summary]:
-        """Those whose id begins with `prefix`, newest first."""
-        return await self._database.read(conversations.summaries, prefix, limit)
+    async def conversations(
+        self, prefix: str = "", after: str = "", untitled: Collection[str] = (), limit: int = LISTED
+    ) -> SummaryPage:
+        """Those whose id begins with `prefix` and in which something was asked, newest first; `after` is where the
+        page before said that the next one begins. `untitled` are ids of some in which an answer is being written."""
+        return await self._database.read(conversations.summaries, prefix, limit, after, untitled)
 
     async def answered_today(self) -> int:
         """How many questions that are not forgotten, since midnight of this machine's time zone."""

@@ -113,15 +113,22 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
     return Pictures(conversation=conversation_id, pictures=views, removed=list(removed), notes=notes)
 
 
-@router.get("/conversations", summary="List the conversations")
-async def conversations(desk: AtDesk) -> Summaries:
-    """Those that were begun on the web, newest first."""
-    views = []
-    for known in await desk.store.conversations("web:"):
-        title = known.title or next((asked.text for _, asked in desk.open_questions(known.id)), "")
-        if title:  # only pictures so far: nothing to come back to
-            views.append(SummaryView(id=known.id, title=title, updated=known.updated))
-    return Summaries(conversations=views)
+@router.get("/conversations", response_model_exclude_none=True, summary="List the conversations")
+async def conversations(
+    desk: AtDesk,
+    after: Annotated[
+        str,
+        Query(pattern=r"^([0-9]{1,20}(\.[0-9]{1,20})?~web:[0-9a-zA-Z:_-]{1,100})?$", description="`next` of a list."),
+    ] = "",
+) -> Summaries:
+    """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
+    asking = desk.asking()
+    page = await desk.store.conversations("web:", after, asking.keys())
+    views = [
+        SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
+        for known in page.summaries
+    ]
+    return Summaries(conversations=views, next=page.next)
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")

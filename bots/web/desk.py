@@ -105,6 +105,14 @@ class Desk:
             if broadcast.conversation_id == conversation_id and not broadcast.over
         ]
 
+    def asking(self) -> dict[str, str]:
+        """The first of the questions that are being answered, by conversation."""
+        found: dict[str, str] = {}
+        for broadcast in self._broadcasts.values():
+            if not broadcast.over and broadcast.text:
+                found.setdefault(broadcast.conversation_id, broadcast.text)
+        return found
+
     def stop(self, conversation_id: str) -> bool:
         """Also an answer that has not begun, while its pictures are looked at: then it ends as soon as it begins."""
         if self.assistant.stop(conversation_id):

@@ -110,6 +110,7 @@ class SummaryView(BaseModel):
 
 class Summaries(BaseModel):
     conversations: list[SummaryView]
+    next: str | None = Field(None, description="Where there are more: ask again with `after` set to this.")
 
 
 class Pictures(BaseModel):

@@ -53,7 +53,7 @@ async def test_a_jump_of_the_clock_is_noticed_within_a_minute_and_told(
         await until(lambda: "400.0 days later than it should be" in health.notices.get("clock", ""))
         machine.moves_its_clock(-400 * DAY)
         await until(lambda: not health.notices)
-        assert [summary.id for summary in await store.conversations()] == ["web:1"]
+        assert [summary.id for summary in (await store.conversations()).summaries] == ["web:1"]
     finally:
         task.cancel()
         await store.close()
@@ -86,7 +86,7 @@ def _database_of_long_ago(folder: Path) -> Callable[[], list[str]]:
 
     async def read() -> list[str]:
         store = await Store.open(config)
-        found = [summary.id for summary in await store.conversations()]
+        found = [summary.id for summary in (await store.conversations()).summaries]
         found += [message.key for message in await store.unfinished("telegram")]
         await store.close()
         return found

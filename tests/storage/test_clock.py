@@ -33,7 +33,7 @@ def start(path: Path, machine: Machine) -> Start:
 
 
 async def known(store: Store) -> list[str]:
-    return sorted(summary.id for summary in await store.conversations())
+    return sorted(summary.id for summary in (await store.conversations()).summaries)
 
 
 @pytest.mark.parametrize("days", [8, 40, 400, 4000])
@@ -140,7 +140,7 @@ async def test_what_was_dated_into_the_future_is_kept_no_longer_than_the_rest(st
         await store.finish([message.id])
     machine.moves_its_clock(-400 * DAY)
     async with start() as store:
-        for summary in await store.conversations():
+        for summary in (await store.conversations()).summaries:
             assert summary.updated.timestamp() <= machine.wall_time + 1
         machine.passes(31 * DAY)
         assert await store.expire() == 2
@@ -166,7 +166,7 @@ async def test_the_operators_word_makes_the_clock_right_in_both_directions(start
         assert await running.expire() == 0
         assert not running.doubt
         assert await known(running) == ["t:2"]
-        assert (await running.conversations())[0].updated.timestamp() <= machine.wall_time + 1
+        assert (await running.conversations()).summaries[0].updated.timestamp() <= machine.wall_time + 1
         assert await running.unfinished("telegram")
         machine.passes(31 * DAY)
         assert await store.expirable() == (1, 1)

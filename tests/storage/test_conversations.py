@@ -166,7 +166,7 @@ async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Sto
     assert (await store.load("t:1")).turns == (new,)
     assert rows(path, "SELECT count(*) FROM turns") == [(2,)]
     await store.begin("t:2")
-    assert await store.conversations("t:2") == []
+    assert (await store.conversations("t:2")).summaries == ()
 
 
 async def test_forgetting_removes_the_conversation_and_what_nobody_else_uses(store: Store, path: Path) -> None:
@@ -237,13 +237,13 @@ async def test_conversations_are_listed_newest_first_by_prefix(store: Store) -> 
     await ask(store, "web:b:3", "Other", key="k3")
     await ask(store, "web:a:1", "Follow-up", key="k4")
     await store.add_pictures("web:aX", [CAT])
-    found = await store.conversations("web:a:")
+    found = (await store.conversations("web:a:")).summaries
     assert [summary.id for summary in found] == ["web:a:1", "web:a:2"]
     assert found[0].title.startswith("What is this? long long")
     assert len(found[0].title) == 80
     assert abs(found[0].updated.timestamp() - time.time()) < 60
-    assert [summary.id for summary in await store.conversations("web:a:", limit=1)] == ["web:a:1"]
-    assert await store.conversations("web_a%") == []
+    assert [summary.id for summary in (await store.conversations("web:a:", limit=1)).summaries] == ["web:a:1"]
+    assert (await store.conversations("web_a%")).summaries == ()
 
 
 async def test_conversations_expire(store: Store, path: Path, machine: Machine) -> None:
@@ -278,7 +278,7 @@ async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everythi
         await ask(store, conversation_id, "?", CAT, key=conversation_id)
     machine.passes(31 * DAY)
     assert await store.expire() == 1
-    assert {summary.id for summary in await store.conversations()} == back
+    assert {summary.id for summary in (await store.conversations()).summaries} == back
     await store.close()
 
 

@@ -90,7 +90,7 @@ async def store(server: str) -> AsyncIterator[Store]:
                 raise
             await asyncio.sleep(0.05)
     yield store
-    for summary in await store.conversations():
+    for summary in (await store.conversations()).summaries:
         await store.forget(summary.id)
     await store.close()
 
@@ -111,7 +111,7 @@ async def test_conversations_live_as_on_sqlite(store: Store) -> None:
     assert (await store.load("t:1")).next_number == 3
     await store.begin("t:1")
     assert await store.load("t:1") == Conversation("t:1")
-    assert [summary.id for summary in await store.conversations("t:")] == ["t:1"]
+    assert [summary.id for summary in (await store.conversations("t:")).summaries] == ["t:1"]
     assert await store.rate("k3", 1)
     assert [turn.rating for turn in await store.rated()] == [1]
 
@@ -148,7 +148,7 @@ async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, se
     assert (await replica.expire(), replica.doubt) == (0, "")
     await ask(replica, "t:2", "?", DOG, key="u2")
     await replica.close()
-    for summary in await store.conversations():
+    for summary in (await store.conversations()).summaries:
         assert abs(summary.updated.timestamp() - time.time()) < DAY
 
 

@@ -34,12 +34,21 @@ export class Sidebar {
     else this.opener.focus();
   }
 
-  async load() {
+  // As many as were shown before, in case the person has asked for more.
+  async load(count = this.conversations?.length ?? 0) {
+    let found = [];
+    let next = "";
     try {
-      this.conversations = (await get("/conversations")).conversations;
+      do {
+        const page = await get(`/conversations?after=${encodeURIComponent(next)}`);
+        found = [...found, ...page.conversations];
+        next = page.next;
+      } while (next && found.length < count);
     } catch {
       return; // the list stays as it was; whatever is asked next says what is wrong
     }
+    this.conversations = found;
+    this.more = Boolean(next);
     this.draw();
   }
 
@@ -53,7 +62,14 @@ export class Sidebar {
       entries.push(this.#entry(conversation));
     }
     if (!entries.length) entries.push(element("li", { class: "none" }, say("Your conversations will be listed here.")));
+    if (this.more) entries.push(element("li", { class: "more" }, element("button", { type: "button", onclick: () => this.#further() }, say("Show earlier ones"))));
     this.list.replaceChildren(...entries);
+  }
+
+  async #further() {
+    const shown = this.conversations.length;
+    await this.load(shown + 1);
+    this.list.querySelectorAll(".open")[shown]?.focus();
   }
 
   #entry({ id, title }) {

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from core.errors import BadQuestion, Busy
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service, until
+from tests.bots.web.test_list import write_conversations
 from tests.fakes import ScriptedEngine, describe
 from tests.ports import free_port
 
@@ -257,3 +258,14 @@ async def test_with_a_token_the_page_asks_for_it_once(browser: Browser, tmp_path
         await expect(page.locator(".prose")).to_contain_text("Answer to 'In?'")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_label("Token")).to_be_visible()
+
+
+async def test_the_page_shows_earlier_conversations_when_asked_to(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        write_conversations(tmp_path, 250)
+        async with visit(browser, web.url) as page:
+            await expect(page.locator("#conversations .entry")).to_have_count(200)
+            await page.get_by_role("button", name="Show earlier ones").click()
+            await expect(page.locator("#conversations .entry")).to_have_count(250)
+            await expect(page.get_by_role("button", name="Question 200?", exact=True)).to_be_focused()
+            await expect(page.get_by_role("button", name="Show earlier ones")).to_have_count(0)
