@@ -172,6 +172,8 @@ def _settings(config: Path | None) -> Any:
 
 
 def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Whatever it writes, people's words and pictures above all, is for nobody else on this machine to read."""
+    os.umask(0o077)
     with _ending():
         asyncio.run(work())
 

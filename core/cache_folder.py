@@ -4,6 +4,7 @@ import errno
 import shutil
 from pathlib import Path
 
+PRIVATE_FOLDER = 0o700  # pictures and words can be read out of what was computed of them
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -13,11 +14,11 @@ def make(folder: Path, below: Path) -> Path:
     Raises `OSError` where nothing can be made.
     """
     try:
-        below.mkdir(parents=True, exist_ok=True)
+        below.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         for path in [*reversed(folder.relative_to(below).parents), folder.relative_to(below)]:
             if not (below / path).is_dir():
                 remove(below / path)
-                (below / path).mkdir(exist_ok=True)
+                (below / path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     except OSError as error:
         if error.errno not in FULL:
             raise

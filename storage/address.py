@@ -1,11 +1,17 @@
 """The setting url in [storage]: what it points at."""
 
+import logging
+import os
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.errors import OperatorError
+
+log = logging.getLogger(__name__)
+PRIVATE = 0o600  # read and written by its owner
+BESIDE = ("-wal", "-shm", "-journal", ".lock")  # SQLite's own files, and ours
 
 
 def parse(url: str) -> URL:
@@ -34,6 +40,22 @@ def file_of(url: str) -> Path | None:
             reason=error.strerror or str(error),
         ) from error
     return path.resolve()
+
+
+def keep_private(file: Path) -> None:
+    """Make SQLite's file, and let nobody but its owner read it, whoever made the folder; its log is like it.
+
+    Raises `OSError`.
+    """
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+    for path in (file, *(file.with_name(file.name + end) for end in BESIDE)):
+        try:
+            if path.stat().st_mode & 0o777 != PRIVATE:
+                path.chmod(PRIVATE)
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            log.warning("%s belongs to somebody else, and others can read it", path)
 
 
 def not_an_address(error: Exception) -> OperatorError:

@@ -24,12 +24,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import OperatorError, StoreDown
-from storage.address import file_of, not_an_address, parse
+from storage.address import file_of, keep_private, not_an_address, parse
 from storage.line import Haste, Line
 from storage.migrations import upgrade
 from storage.notes import Notes
 from storage.running import Running
 from storage.tables import metadata
+from storage.tidier import Tidier
 from storage.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,10 @@ POOL = {"pool_size": 16, "max_overflow": 16}  # SQLite's are a thread each; beyo
 EXAMINE_SECONDS = 5.0  # that a start looks at the file at most
 STEPS = 10_000  # of SQLite's machine between two looks at the clock
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
-PAGES = 500  # of 4 KiB, given back to the disk at a time
-LOG_ATTEMPTS = 20  # at finding a moment without readers
 ATTEMPTS = 6  # at a write that collides with another one
 DEADLOCKS = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
-UNAVAILABLE = (DBAPIError, PoolTimeout, OSError)  # the last where PostgreSQL cannot be reached: nobody wraps it
+# A server that cannot be reached is an OSError, which nobody wraps; SQLite's messages may quote what is damaged.
+UNAVAILABLE = (DBAPIError, PoolTimeout, OSError, UnicodeDecodeError)
 FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -55,9 +55,11 @@ class Database:
         self._running = Running()
         self._notes = Notes(lambda work: self._write(Haste.URGENT, work))
         self._line: Line | None
+        self._tidier: Tidier | None = None
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
             self._line = Line()  # SQLite lets writers poll for their turn; in line, each is served at once
+            self._tidier = Tidier(engine, self._line, BUSY_TIMEOUT)
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
             self._line = None
@@ -67,10 +69,12 @@ class Database:
         """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made."""
         file, engine, running = file_of(url), _engine(url), Running()
         try:
+            if file is not None:
+                keep_private(file)
             await running.complete(_bring_up_to_date(engine))
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
             await engine.dispose()
-            if type(error) is DatabaseError:
+            if type(error) in (DatabaseError, UnicodeDecodeError):
                 raise OperatorError(
                     "The database {file} is damaged: {reason}. Put a copy in its place that was kept, or see what "
                     "`sqlite3 {file} .recover` can save. Where there is no file, a new one is made.",
@@ -87,9 +91,14 @@ class Database:
             await running.wait()
             await engine.dispose()
             raise
-        return Database(engine, Watch(file) if file else None)
+        database = Database(engine, Watch(file) if file else None)
+        if database._tidier is not None:
+            database._tidier.try_later()  # a run that was killed may have left something in the log
+        return database
 
     async def close(self) -> None:
+        if self._tidier is not None:
+            await self._tidier.close()
         await self._notes.close()
         await self._running.wait()
         await self._engine.dispose()
@@ -143,42 +152,9 @@ class Database:
         raise AssertionError("unreachable")
 
     async def tidy(self) -> None:
-        """After a removal: nothing of what was removed stays in SQLite's log, and its pages go back to the disk.
-
-        In small steps and without waiting for readers, as all writers would wait with it.
-        """
-        if self._line is not None:
-            await self._running.complete(self._tidy())
-
-    async def _tidy(self) -> None:
-        try:
-            async with self._engine.execution_options(begin="").connect() as connection:
-                await self._shrink(connection)
-                await self._empty_log(connection)
-        except (*UNAVAILABLE, sqlite3.Error) as error:  # a script's errors come as the driver raises them
-            log.warning("the database could not be tidied: %s", _reason(error))
-
-    async def _shrink(self, connection: AsyncConnection) -> None:
-        before = None
-        while (left := (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar()) and left != before:
-            before = left
-            async with self._turn(Haste.ORDINARY):
-                raw: Any = await connection.get_raw_connection()
-                # A page is freed with each step of the statement; only a script is stepped to its end.
-                await raw.driver_connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
-
-    async def _empty_log(self, connection: AsyncConnection) -> None:
-        """Readers must be through with it; in the end they are waited for."""
-        for patience in (*[0] * LOG_ATTEMPTS, BUSY_TIMEOUT):
-            async with self._turn(Haste.ORDINARY):
-                await connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
-                try:
-                    busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
-                finally:
-                    await connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-            if not busy:
-                return
-            await asyncio.sleep(0.05)
+        """After a removal: nothing of what was removed stays in SQLite's log, and its pages go back to the disk."""
+        if self._tidier is not None:
+            await self._running.complete(self._tidier.tidy())
 
     def _check_files(self) -> None:
         """Raises `StoreDown`."""

@@ -8,8 +8,10 @@ import ctypes
 import hashlib
 import importlib.util
 import logging
+import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,7 @@ NEEDED_FEATURES = {  # of the processor, as /proc/cpuinfo names them
     "aarch64": frozenset({"asimd"}),
 }
 BUILT = {"x86_64": "kernel_avx2.so", "aarch64": "kernel_neon.so"}  # in a wheel; see setup.py
+WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 P, N = ctypes.c_void_p, ctypes.c_int64
 _loaded: dict[Path, "Kernel"] = {}
 
@@ -125,7 +128,11 @@ def load(folder: Path) -> Kernel:
         return _open(library)
     compiler = _find_compiler()
     key = _key(compiler)
-    library = _find(folder, key) or _compile(compiler, folder, key)
+    try:
+        _keep_to_ourselves(folder)
+        library = _find(folder, key) or _compile(compiler, folder, key)
+    except OSError as error:  # no room, no right to write
+        raise Unavailable(f"the kernel cannot be compiled: {error}") from error
     try:
         return _open(library)
     except Unavailable:
@@ -134,13 +141,35 @@ def load(folder: Path) -> Kernel:
 
 
 def _find(folder: Path, key: str) -> Path | None:
-    """What an earlier start compiled, if it still is that: a damaged library could compute garbage, or crash."""
+    """What an earlier start compiled, if it still is that, and ours: its code runs with all that we may do.
+
+    A damaged library could compute garbage, or crash.
+    """
     for path in folder.glob(f"{key}-*.so"):
-        if path.is_file() and path.stem == f"{key}-{_digest(path)}":
+        if not _is_ours(path):
+            log.warning("%s is not ours, or others may write it: it is compiled anew", path)
+        elif path.stem == f"{key}-{_digest(path)}":
             return path
-        log.warning("%s is damaged and compiled anew", path.name)
+        else:
+            log.warning("%s is damaged and compiled anew", path.name)
         cache_folder.remove(path)
     return None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a file that we own and nobody else may write."""
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & WRITTEN_BY_OTHERS
+
+
+def _keep_to_ourselves(folder: Path) -> None:
+    """Let nobody else put a file into the folder, or in the place of ours. Raises `Unavailable` and `OSError`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_mode & WRITTEN_BY_OTHERS:
+        if found.st_uid != os.geteuid():
+            raise Unavailable(f"others may write into {folder}, and it is not ours: chown it, or set another `cache`")
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~WRITTEN_BY_OTHERS)
 
 
 def _open(library: Path) -> Kernel:
@@ -176,19 +205,16 @@ def _find_compiler() -> list[str]:
 
 
 def _compile(compiler: Sequence[str], folder: Path, key: str) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            made = Path(temporary) / "kernel.so"
-            sources = [str(source) for source in SOURCES if source.suffix == ".c"]
-            command = [*compiler, *FLAGS, TUNING[platform.machine()], *sources, "-o", str(made)]
-            done = subprocess.run(command, capture_output=True, check=False)
-            if done.returncode:
-                reason = done.stderr.decode(errors="replace").strip()
-                raise Unavailable(f"{compiler[0]} cannot compile core/model/native (libc6-dev must fit): {reason}")
-            return cache_folder.replace(made, folder / f"{key}-{_digest(made)}.so")
-    except OSError as error:  # no room, no right to write
-        raise Unavailable(f"the kernel cannot be compiled: {error}") from error
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        made = Path(temporary) / "kernel.so"
+        sources = [str(source) for source in SOURCES if source.suffix == ".c"]
+        command = [*compiler, *FLAGS, TUNING[platform.machine()], *sources, "-o", str(made)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip()
+            raise Unavailable(f"{compiler[0]} cannot compile core/model/native (libc6-dev must fit): {reason}")
+        made.chmod(0o600)  # whatever the umask; it is mapped, not executed
+        return cache_folder.replace(made, folder / f"{key}-{_digest(made)}.so")
 
 
 def _digest(path: Path) -> str:

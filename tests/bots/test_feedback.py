@@ -1,4 +1,7 @@
+import asyncio
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +12,8 @@ from core.conversation import Answer, Ending, Picture, Turn
 from core.errors import NotAllowed
 from storage.store import Config, Store
 from tests.fakes import image
+
+ROOT = Path(__file__).parents[2]
 
 
 def turn(text: str) -> Turn:
@@ -31,6 +36,22 @@ async def test_rated_turns_become_lines_and_each_picture_one_file(tmp_path: Path
     ]
     assert (tmp_path / "out" / lines[0]["pictures"][0]).read_bytes() == image("red").data
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 1
+
+
+def test_nobody_else_on_the_machine_may_read_what_was_exported(tmp_path: Path) -> None:
+    async def rate() -> None:
+        store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite", ratings=True))
+        await store.save("web:1", turn("q"), "a")
+        await store.rate("a", 1)
+        await store.close()
+
+    asyncio.run(rate())
+    config = tmp_path / "config.toml"
+    config.write_text(f'[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/db.sqlite"\nratings = true\n', "utf-8")
+    command = [sys.executable, "-m", "bots", "export-feedback", str(tmp_path / "out"), "--config", str(config)]
+    subprocess.run(command, check=True, cwd=ROOT, umask=0)
+    modes = {path.is_file(): path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*")}
+    assert modes == {True: 0o600, False: 0o700}
 
 
 async def test_nobody_can_rate_where_it_is_not_switched_on(tmp_path: Path) -> None:

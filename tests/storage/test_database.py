@@ -1,6 +1,7 @@
 """The database under power cuts, other writers, full disks and cancelled tasks."""
 
 import asyncio
+import os
 import resource
 import signal
 import sqlite3
@@ -22,11 +23,16 @@ from core.conversation import Answer, Ending, Question
 from core.errors import Busy, OperatorError, StoreDown
 from storage.database import Database
 from storage.line import Haste, Line
+from storage.lock import hold
 from storage.store import Config, Store
 from tests.storage.things import ask, image, numbers
 from tests.storage.writer import PICTURES
 
 ROOT = Path(__file__).parents[2]
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
 
 
 def pragma(path: Path, name: str) -> object:
@@ -109,6 +115,65 @@ async def test_the_room_of_what_is_forgotten_is_given_back_in_few_steps(
     await store.forget("t:1")
     assert pragma(path, "freelist_count") == 0
     assert turns < 20  # of a thousand pages
+
+
+async def test_nobody_else_may_read_the_files_whatever_the_umask_and_whoever_made_the_folder(path: Path) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(0o777)
+    url, before = f"sqlite+aiosqlite:///{path}", os.umask(0)
+    try:
+        for _ in range(2):
+            with hold(url):
+                store = await Store.open(Config(url=url))
+                await ask(store, "t:1", "?", image("cat"), key="k1")
+                assert modes(path.parent) == {path.name + end: 0o600 for end in ("", "-wal", "-shm", ".lock")}
+                await store.close()
+            os.chmod(path, 0o644)  # as versions before left it
+    finally:
+        os.umask(before)
+
+
+async def test_forgotten_words_leave_the_log_also_when_somebody_read_meanwhile(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.tidier.AGAIN_SECONDS", (0.05,))
+    monkeypatch.setattr("storage.tidier.PATIENCES_MS", (0, 0))
+    await ask(store, "t:1", "what only one person may know", image("cat"), key="k1")
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM turns").fetchone()
+    await store.forget("t:1")
+    assert b"only one person" in _log_and_file(path), "who reads needs it"
+    await asyncio.sleep(0.3)  # several attempts, in vain
+    reader.close()
+    async with asyncio.timeout(20):
+        while b"only one person" in _log_and_file(path):
+            await asyncio.sleep(0.02)
+
+
+def _log_and_file(path: Path) -> bytes:
+    return path.with_name(path.name + "-wal").read_bytes() + path.read_bytes()
+
+
+async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite+aiosqlite:///{path}"
+    monkeypatch.setattr("storage.tidier.AGAIN_SECONDS", (600,))
+    killed = await Store.open(Config(url=url))
+    await ask(killed, "t:1", "what only one person may know", key="k1")
+    reader = sqlite3.connect(path, isolation_level=None)  # as long as anybody has it open, closing empties nothing
+    reader.execute("SELECT count(*) FROM turns").fetchone()
+    await killed.close()
+    log = path.with_name(path.name + "-wal")
+    assert log.stat().st_size
+    monkeypatch.setattr("storage.tidier.AGAIN_SECONDS", (0.05,))
+    store = await Store.open(Config(url=url))
+    async with asyncio.timeout(20):
+        while log.stat().st_size:
+            await asyncio.sleep(0.02)
+    reader.close()
+    await store.close()
 
 
 async def test_a_removal_stands_where_its_room_cannot_be_given_back(

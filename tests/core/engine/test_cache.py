@@ -147,6 +147,19 @@ def test_what_is_larger_than_memory_pushes_nothing_out(tmp_path: Path) -> None:
     cache.close()
 
 
+def test_nobody_else_may_read_what_was_computed_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        cache = open_cache(tmp_path / "cache")
+        cache.keep("t:1", rows(1, 2, 3), make_kv(3))
+        cache.keep_picture("cat", torch.randn(2, 6, 8).half())
+        cache.close()
+    finally:
+        os.umask(before)
+    modes = {path.is_file(): path.stat().st_mode & 0o777 for path in tmp_path.joinpath("cache").rglob("*")}
+    assert modes == {True: 0o600, False: 0o700}
+
+
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
     kept = make_kv(3)

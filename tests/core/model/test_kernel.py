@@ -4,6 +4,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,47 @@ def test_on_another_system_the_sentence_says_where_int8_works(tmp_path: Path, mo
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(Unavailable, match="need Linux on x86-64 or 64-bit ARM, and this is darwin"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("spoil", ["written by others", "a link", "somebody else's"])
+def test_a_compiled_kernel_that_others_could_have_written_is_not_loaded(tmp_path: Path, spoil: str) -> None:
+    cache = tmp_path / "cache"
+    load(cache)
+    [compiled] = cache.glob("*.so")
+    theirs, ours = compiled.stat().st_ino, os.geteuid()
+    assert compiled.stat().st_mode & 0o777 == 0o600
+    kernel._loaded.clear()
+    if spoil == "written by others":
+        compiled.chmod(0o666)
+    elif spoil == "a link":
+        compiled.symlink_to(compiled.rename(tmp_path / compiled.name))
+    elif ours == 0:
+        os.chown(compiled, 65534, 65534)
+    else:
+        pytest.skip("only root can give a file away")
+    load(cache)
+    [found] = cache.glob("*.so")
+    assert found.lstat().st_ino != theirs
+    assert (found.lstat().st_uid, stat.S_IMODE(found.lstat().st_mode)) == (ours, 0o600)
+
+
+def test_nobody_else_may_put_a_kernel_into_the_folder(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        tmp_path.joinpath("open").mkdir(mode=0o777)
+        load(tmp_path / "open")
+        load(tmp_path / "new")
+    finally:
+        os.umask(before)
+    assert tmp_path.joinpath("open").stat().st_mode & 0o022 == 0
+    assert tmp_path.joinpath("new").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_of_somebody_else_who_lets_others_write_holds_no_kernel_of_ours(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    tmp_path.joinpath("theirs").mkdir()
+    tmp_path.joinpath("theirs").chmod(0o777)
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    with pytest.raises(Unavailable, match="others may write into"):
+        load(tmp_path / "theirs")
