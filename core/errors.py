@@ -10,6 +10,7 @@
     │   └── Unanswerable    what the model computes for it are no numbers
     ├── Busy                the line is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
+    │   ├── OutOfMemory     ... because memory ran out
     │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
     ├── EngineMissing       the service runs without a model; whoever runs it has to install one
     ├── NotAllowed          who may use this, and how to get in
@@ -75,6 +76,10 @@ class Busy(BotError):
 
 class QuotaReached(Busy):
     retryable = False  # not before `retry_after`
+
+
+class OutOfMemory(Busy):
+    pass
 
 
 class StoreDown(Busy):

@@ -91,6 +91,10 @@ class Engine:
         """Drop what was computed of anything else. From any thread."""
         self._worker.put(Known(conversation_ids, image_ids))
 
+    def check(self) -> None:
+        """Raise `Busy` while no question can be answered: its thread has ended, or finds no memory."""
+        self._worker.check()
+
     def figures(self) -> Totals:
         return self._worker.figures()
 

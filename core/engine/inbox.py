@@ -15,12 +15,12 @@ class Inbox:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Message | None] = SimpleQueue()
-        self._closed = False
+        self.closed = False
 
     def put(self, message: Message | None) -> None:
         """None: it is time to finish."""
         self._queue.put(message)
-        if self._closed:
+        if self.closed:
             self._refuse()
 
     def get(self, block: bool) -> Message | None:
@@ -32,7 +32,7 @@ class Inbox:
         return self._queue.empty()
 
     def close(self) -> None:
-        self._closed = True
+        self.closed = True
         self._refuse()
 
     def _refuse(self) -> None:

@@ -9,7 +9,7 @@ from core import machine
 from core.engine.cache import Cache
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
-from core.errors import Busy
+from core.errors import OutOfMemory
 from core.model.model import Model
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,8 @@ class Memory:
 
 def explain(error: Exception) -> Exception:
     """What a person is told instead, if memory is what was missing."""
-    if machine.is_out_of_memory(error):
-        return Busy("There is not enough memory for your question right now. Please ask again in a minute.", 60.0)
-    return error
+    return out_of_memory() if machine.is_out_of_memory(error) else error
+
+
+def out_of_memory() -> OutOfMemory:
+    return OutOfMemory("There is not enough memory for your question right now. Please ask again in a minute.", 60.0)

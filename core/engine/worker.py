@@ -13,7 +13,7 @@ from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.computer import Computer
 from core.engine.inbox import Inbox, Message, restarting
-from core.engine.memory import Memory, explain
+from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.prompt import Prompter
 from core.engine.request import Forgotten, Known, Request
 from core.engine.sampler import draw
@@ -22,11 +22,12 @@ from core.engine.sequence import Sequence
 from core.engine.sights import Sights
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.totals import Totals
-from core.errors import BadQuestion, BotError, Busy, Unanswerable
+from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
 from core.model.model import Model
 
 log = logging.getLogger(__name__)
 TELL = 2.0  # seconds between two estimates for the same place
+STARVED_SECONDS = 60.0  # after a question that found no memory, until the next may be expected to find some
 GLANCE = 0.1  # seconds of looking ahead before the next glance into the inbox
 
 
@@ -46,6 +47,9 @@ class Worker:
         self._sequences: list[Sequence] = []  # running and in line
         self._sights = Sights(model.vision, cache, model.dtype)
         self._clock = time.monotonic
+        self._starved: float | None = (
+            None  # when the last question failed for want of memory, if none was answered since
+        )
         self._memory = Memory(model, cache, self._scheduler, self._prompter.closing)
         speeds = self._scheduler.speeds
         self._computer = Computer(model, self._sights, self._memory, speeds, self._totals, self._clock)
@@ -58,6 +62,13 @@ class Worker:
         """From any thread."""
         scheduler, now = self._scheduler, {"kv_bytes": self._scheduler.used, "cache_bytes": self._cache.used}
         return replace(self._totals, running=len(scheduler.running), waiting=len(scheduler.line), **now)
+
+    def check(self) -> None:
+        """Raise `Busy` while no question can be answered. From any thread."""
+        if self._inbox.closed:
+            raise restarting()
+        if self._starved is not None and self._clock() - self._starved < STARVED_SECONDS:
+            raise out_of_memory()
 
     def run(self) -> None:
         """Until `put(None)`. Whatever goes wrong with a question, the next ones are answered."""
@@ -190,6 +201,7 @@ class Worker:
         sequence.say(sequence.detokenizer.finish())
         sequence.close_stage("decode_s")
         self._totals.answers += 1
+        self._starved = None
         self._scheduler.speeds.measure("answer", float(sequence.written))
         self._remove(sequence)
         sequence.request.send(sequence.answer(ending))
@@ -241,13 +253,16 @@ class Worker:
             self._sights.close(name)
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
+        error = explain(error)
         traceback = None if isinstance(error, BotError) else error
         log.error("cannot be answered: %s", error, exc_info=traceback, extra=_about(sequences))
+        if isinstance(error, OutOfMemory):
+            self._starved = self._clock()
         for sequence in list(sequences):
             self._remove(sequence)
             if isinstance(error, Unanswerable):  # what was taken from the cache may be to blame
                 self._cache.forget(sequence.request.conversation.id, list(sequence.prompt.images))
-            sequence.request.send(explain(error))
+            sequence.request.send(error)
 
     def _remove(self, sequence: Sequence) -> None:
         """Give its memory back."""

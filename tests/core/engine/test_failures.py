@@ -21,7 +21,7 @@ from core.engine.request import Request
 from core.engine.sampler import draw
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.worker import Worker
-from core.errors import Busy, Unanswerable
+from core.errors import Busy, OutOfMemory, Unanswerable
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, load
 from core.model.kv import KV
@@ -317,7 +317,7 @@ async def test_who_cannot_have_room_fails_alone(
     monkeypatch.setattr(Model, "make_kv", failing)
     async with start(cache_limit=0) as engine:
         outcomes = await together(engine, questions, GREEDY)
-    assert [type(each) for each in outcomes].count(Busy) == 1
+    assert [type(each) for each in outcomes].count(OutOfMemory) == 1
     assert all(text in (None, expected) for text, expected in zip(texts(outcomes), alone, strict=True))
 
 
@@ -335,6 +335,26 @@ async def test_who_asks_after_the_end_is_told_so(start: Start) -> None:
     async with start() as engine:
         pass
     assert isinstance(await outcome(engine, ask("Still there?"), GREEDY), Busy)
+
+
+async def test_whether_any_question_can_be_answered_is_known(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    async with start(cache_limit=0) as engine:
+        monkeypatch.setattr(engine._worker, "_clock", lambda: now[0])
+        engine.check()
+        for ending in ("answered", "later"):
+            with monkeypatch.context() as patch:
+                patch.setattr(Model, "make_kv", fails("make_kv", OSError(12, "Cannot allocate memory")))
+                assert isinstance(await outcome(engine, ask("What?"), GREEDY), OutOfMemory)
+            with pytest.raises(OutOfMemory):
+                engine.check()
+            if ending == "answered":
+                assert isinstance(await outcome(engine, ask("What?"), GREEDY), Answer)
+            else:
+                now[0] += 61
+            engine.check()
+    with pytest.raises(Busy, match="restart"):
+        engine.check()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -19,7 +19,7 @@ from core.engine import Config
 from core.engine.cache import Cache
 from core.engine.engine import MOST, SHARE, budget
 from core.engine.memory import Memory, explain
-from core.errors import Busy
+from core.errors import OutOfMemory
 
 TOO_MUCH = 1 << 50  # bytes
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def test_everybodys_way_to_say_that_memory_is_missing_is_understood(take: Callab
     with pytest.raises(Exception) as raised:  # noqa: PT011 (each library has its own)
         take()
     assert machine.is_out_of_memory(raised.value)
-    assert isinstance(explain(raised.value), Busy)
+    assert isinstance(explain(raised.value), OutOfMemory)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_the_cache_gives_way_until_the_work_is_done(times: int, kept: int) -> No
 
 def test_when_nothing_helps_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     memory: Any = Memory(None, Cache(0, None), None, [])  # type: ignore[arg-type]
-    with pytest.raises(Busy, match="not enough memory"):
+    with pytest.raises(OutOfMemory, match="not enough memory"):
         memory.attempt(Short(3))
     assert "the cache gives way" in caplog.text
     with pytest.raises(ValueError, match="a bug"):
@@ -174,7 +174,7 @@ def test_without_memory_the_cache_gives_way_and_only_what_is_too_large_fails(tin
         "plenty": "answered",
         "gives way": "answered",
         "small": "answered",
-        "too large": "Busy",
+        "too large": "OutOfMemory",
         "beside it": "answered",
         "afterwards": "answered",
     }
