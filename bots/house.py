@@ -18,13 +18,14 @@ EXPORTS_AT_ONCE = 2  # for chats, whose platforms want a file whole: each is all
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """`figures` are the engine's numbers of now. `guests` holds routes that the web adapter carries for others; there
-    is none without the web. Each platform reports to `health` how it is."""
+    """`figures` are the engine's numbers of now, `check_model` raises why it answers nothing. `guests` holds routes
+    that the web adapter carries for others; there is none without the web. Each platform reports to `health`."""
 
     assistant: Assistant
     store: Shelf
     images: ImagesConfig = field(default_factory=ImagesConfig)
     figures: Callable[[], object] = lambda: None
+    check_model: Callable[[], None] = lambda: None
     guests: "Router | None" = None
     health: Health = field(default_factory=Health)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))

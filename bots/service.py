@@ -19,6 +19,7 @@ from bots.config import PACKAGES, Settings, how_to_install
 from bots.expiry import keep_expiring
 from bots.house import House
 from bots.log import set_up
+from bots.watch import keep_watching
 from core import workers
 from core.assistant import Assistant
 from core.conversation import Turn
@@ -45,11 +46,16 @@ async def serve(settings: Settings) -> None:
     async with open_house(settings, start_engine_if_installed) as house:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
         await workers.warm()
-        expiring = asyncio.create_task(keep_expiring(house.store, house.health))
+        tasks = [
+            asyncio.create_task(keep_expiring(house.store, house.health)),
+            asyncio.create_task(keep_watching(house)),
+        ]
         try:
             await _run_adapters(settings, house)
         finally:
-            expiring.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def start_engine(settings: Settings) -> "Engine":
@@ -91,7 +97,7 @@ async def open_house(
                 store.make_room_with(make_room)
                 assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
-                yield House(assistant, store, settings["core.images"], engine.figures, guests)
+                yield House(assistant, store, settings["core.images"], engine.figures, engine.check, guests)
             finally:
                 await engine.close()
 

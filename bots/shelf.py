@@ -46,6 +46,10 @@ class Shelf(History, Mailbox, Protocol):
         """Why nothing expires at the moment, as a sentence for the operator; empty when all is well."""
         ...
 
+    async def notices(self) -> dict[str, str]:
+        """What the operator should know of the disk and the limit, as sentences; empty ones when all is well."""
+        ...
+
     def clock_jumped(self) -> bool:
         """Whether somebody moved the clock since `expire` looked at it."""
         ...

@@ -1,8 +1,8 @@
 """Takes turns: history -> engine -> history, one at a time per conversation. Knows no platform, model or database."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from core.conversation import (
     Turn,
     storable,
 )
-from core.errors import BadQuestion, BotError, NoPicture, NotFound
+from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
 from core.quota import Quota
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
@@ -206,7 +206,7 @@ class Assistant:
         """
         answer = await self._saved(key)
         if answer is None:
-            with self._quota.admit(person):
+            with self._quota.admit(person), self._noting_failures():
                 async with self._turns.take(conversation_id):
                     answer = await self._saved(key)  # by the same request, sent twice at once
                     if answer is None:
@@ -217,6 +217,20 @@ class Assistant:
                         return
         yield Piece(answer.text)
         yield answer
+
+    @contextmanager
+    def _noting_failures(self) -> Iterator[None]:
+        """What nobody who asked is to blame for."""
+        try:
+            yield
+        except StoreDown as error:
+            self.tally.failed("database", error.reason or str(error))
+            raise
+        except BotError:
+            raise
+        except Exception as error:
+            self.tally.failed("model", f"{type(error).__name__}, see the log")
+            raise
 
     async def _saved(self, key: str) -> Answer | None:
         turn = await self.history.answered(key)

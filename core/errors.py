@@ -83,7 +83,11 @@ class OutOfMemory(Busy):
 
 
 class StoreDown(Busy):
-    pass
+    """`reason` is for the operator."""
+
+    def __init__(self, sentence: str, retry_after: float = 30.0, reason: str = "", **values: Any) -> None:
+        super().__init__(sentence, retry_after, **values)
+        self.reason = reason
 
 
 class EngineMissing(BotError):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Collection
 
-from core.conversation import Conversation, Event, Image
+from core.conversation import Conversation, Event, Image, Piece
 from core.errors import EngineMissing
 from core.sampling import Sampling
 
@@ -12,8 +12,8 @@ class MissingEngine:
 
     async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
         """Raise `EngineMissing`."""
-        raise EngineMissing("There is no model on this server yet. The log of the server says what to install.")
-        yield  # makes it a generator
+        self.check()
+        yield Piece("")  # makes it a generator
 
     async def look(self, image: Image) -> None:
         """Do nothing."""
@@ -23,6 +23,10 @@ class MissingEngine:
 
     def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
         """Do nothing: nothing was computed."""
+
+    def check(self) -> None:
+        """Raise `EngineMissing`."""
+        raise EngineMissing("There is no model on this server yet. The log of the server says what to install.")
 
     def figures(self) -> None:
         """Return no figures."""

@@ -17,12 +17,23 @@ class Entry:
     finished: float  # seconds since 1970
 
 
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Questions that failed one after the other by no fault of those who asked."""
+
+    part: str  # model or database
+    reason: str  # for the operator
+    count: int
+    last: float  # as `time.monotonic` counts
+
+
 @dataclass(slots=True)
 class Tally:
     started: float = field(default_factory=time.monotonic)
     questions: Counter[str] = field(default_factory=Counter)  # by door
     endings: Counter[tuple[str, str]] = field(default_factory=Counter)  # by door and ending, refused ones too
     latest: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
+    streak: Streak | None = None  # until a question is answered
 
     def asked(self, conversation_id: str) -> None:
         self.questions[_door(conversation_id)] += 1
@@ -30,8 +41,14 @@ class Tally:
     def refused(self, conversation_id: str) -> None:
         self.endings[_door(conversation_id), "refused"] += 1
 
+    def failed(self, part: str, reason: str) -> None:
+        count = self.streak.count if self.streak else 0
+        self.streak = Streak(part, reason, count + 1, time.monotonic())
+
     def answered(self, conversation_id: str, answer: Answer) -> None:
         door = _door(conversation_id)
+        if answer.ending is not Ending.FAILED:
+            self.streak = None
         self.endings[door, answer.ending.value] += 1
         self.latest.append(Entry(door, answer.ending, answer.figures, time.time()))
 

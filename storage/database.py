@@ -50,6 +50,7 @@ Result = TypeVar("Result")
 class Database:
     def __init__(self, engine: AsyncEngine, watch: Watch | None = None) -> None:
         self._engine = engine
+        self.file = watch.path if watch else None
         self.make_room: Callable[[], bool] = lambda: False  # for a write that met a full disk; whether it may work now
         self._watch = watch
         self._running = Running()
@@ -158,8 +159,9 @@ class Database:
 
     def _check_files(self) -> None:
         """Raises `StoreDown`."""
-        if self._watch is not None and (trouble := self._watch.trouble()):
-            raise _down(trouble)
+        if self._watch is not None and (gone := self._watch.gone()):
+            log.error("%s was removed or replaced: put it back, or start the service again", gone)
+            raise _down("its file was removed or replaced while the service runs")
 
     def _turn(self, haste: Haste) -> AbstractAsyncContextManager[None]:
         return self._line.turn(haste) if self._line else nullcontext()
@@ -252,7 +254,9 @@ def _unavailable(error: BaseException) -> StoreDown:
 
 def _down(reason: str) -> StoreDown:
     log.error("the database does not work: %s", reason)
-    return StoreDown("My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0)
+    return StoreDown(
+        "My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0, reason
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -3,15 +3,17 @@
 Each function is one step inside a transaction that its caller opened.
 """
 
+import secrets
 from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Image, Turn
+from core.conversation import Answer, Ending, Image, Picture, Turn
 from core.inbox import Message
 from storage import conversations, messages, pictures
 from storage.allowance import pseudonym
 
+PROBE_BYTES = 8192  # more than a page
 Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
 
 
@@ -58,6 +60,21 @@ async def add_pictures(
     numbers = await conversations.add_pictures(connection, conversation_id, images, now)
     await _belong(connection, conversation_id, images, person)
     return numbers
+
+
+async def try_out(connection: AsyncConnection, now: float) -> None:
+    """Write a question with a picture and its answer, and take all of it back.
+
+    A statement that changes no row never reaches the disk, not even a full one.
+    """
+    name = f"check:{secrets.token_hex(8)}"  # replicas may check at the same time
+    image = Image(name, bytes(PROBE_BYTES), 1, 1, (1, 1))
+    message = await put(connection, "check", name, name, [image], lambda numbers, new: str(numbers), name, now)
+    turn = Turn("?", (Picture(1, image),), Answer("!", Ending.DONE))
+    await save(connection, name, turn, name, None, name, now)
+    await conversations.forget(connection, name)
+    if message is not None:
+        await messages.take_back(connection, message.id)
 
 
 async def _belong(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Conversation, Image, SummaryPage, Turn
+from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed, NotFound
 from core.inbox import Message
 from storage import allowance, blocks, conversations, files, messages, pictures, questions, sessions
@@ -21,6 +22,7 @@ from storage.questions import Payload
 log = logging.getLogger(__name__)
 GIGABYTE = 1e9
 LISTED = 200  # conversations at a time
+NEARLY = 0.9  # of the limit
 PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory for the moment in which it reads a piece
 PIECE_BYTES = 256 * 1024  # of a picture that is read while somebody takes it
 
@@ -68,6 +70,7 @@ class Store:
         self._expire_days = config.expire_days
         self._allowance = Allowance(int(config.limit * GIGABYTE), int(config.person_limit * GIGABYTE))
         self._clock = clock
+        self._disk_is_low = False
         self._reading = asyncio.Semaphore(PIECES_AT_ONCE)
 
     @classmethod
@@ -89,8 +92,8 @@ class Store:
         await self._database.close()
 
     async def check(self) -> None:
-        """Raises `StoreDown` when nothing could be written down now."""
-        await self._database.write(blocks.try_out)
+        """Raises `StoreDown` when no question and no answer could be written down now."""
+        await self._database.write(questions.try_out, self._clock.now())
 
     # What was said
 
@@ -185,6 +188,25 @@ class Store:
         moment = self._clock.said() - self._expire_days * DAY
         found = await self._database.read(conversations.older_than, moment)
         return len(found), await self._database.read(messages.unanswered, moment)
+
+    async def notices(self) -> dict[str, str]:
+        """What the operator should know of the disk and the limit, as sentences; empty ones when all is well."""
+        used, limit = await self._database.read(allowance.size), self._allowance.all
+        nearly = limit and used > NEARLY * limit
+        full = (
+            f"The database takes {used / GIGABYTE:.2f} of {limit / GIGABYTE:g} GB. At the limit pictures as they were "
+            "sent go, the oldest first, then new ones are refused: raise limit in [storage]."
+        )
+        return {"disk": self._disk_notice(), "limit": full if nearly else ""}
+
+    def _disk_notice(self) -> str:
+        if self._database.file is None:
+            return ""
+        folder = self._database.file.parent
+        left, kept = free(folder), reserve(folder)
+        self._disk_is_low = left < kept / 2 or (self._disk_is_low and left < 3 * kept / 4)
+        advice = f"{left / 1e6:.1f} MB are free in {folder}. Make room, or lower cache_limit in [core.engine]."
+        return f"The disk is nearly full: {advice}" if self._disk_is_low else ""
 
     @property
     def doubt(self) -> str:

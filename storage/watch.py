@@ -15,26 +15,20 @@ class Watch:
     """Of a database that exists."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._identity = _identity(path)
         self._beside: dict[Path, Identity] = {Path(f"{path}{end}"): None for end in ("-wal", "-shm")}
 
-    def trouble(self) -> str:
-        """A sentence for the operator; empty when all is well."""
-        if _identity(self._path) != self._identity:
-            return self._sentence(self._path)
+    def gone(self) -> Path | None:
+        """Return the file that is not the one that is open any more, if there is one."""
+        if _identity(self.path) != self._identity:
+            return self.path
         for path, known in self._beside.items():
             if (now := _identity(path)) != known:
                 if known is not None and _is_open(known):
-                    return self._sentence(path)
+                    return path
                 self._beside[path] = now  # SQLite makes these anew itself
-        return ""
-
-    def _sentence(self, path: Path) -> str:
-        return (
-            f"The file {path} was removed or replaced while the service runs, so nothing can be kept: put it back, or "
-            "start the service again."
-        )
+        return None
 
 
 def _identity(path: Path) -> Identity:

@@ -12,6 +12,7 @@ from bots.web.operation import Operation
 
 BEAT_S = 0.02  # between two looks at the event loop
 LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
+ABOUT = ("clock", "database", "disk", "limit", "model")
 Family = CounterMetricFamily | GaugeMetricFamily
 
 
@@ -84,6 +85,10 @@ class _Service(Collector):
         for name, state in self._operation.health.platforms.items():
             platform_up.add_metric([name], float(state.up))
         yield platform_up
+        trouble = GaugeMetricFamily("trouble", "What the operator should look at (1), by what it is", labels=["about"])
+        for about in ABOUT:
+            trouble.add_metric([about], float(about in self._operation.health.notices))
+        yield trouble
         yield GaugeMetricFamily(
             "troubles_recent", "Warnings and errors kept for /admin", len(self._operation.troubles.latest)
         )

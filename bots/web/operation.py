@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 import psutil
 
 from bots.health import Health
+from bots.readiness import Readiness
 from core.tally import Tally
 
 MEGABYTE = 1024 * 1024
@@ -48,11 +49,12 @@ class Troubles(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`figures` are the engine's numbers; `health` says what works."""
+    """`figures` are the engine's numbers; `health` says what works, `readiness` whether anything can be answered."""
 
     tally: Tally
     figures: Callable[[], object] | None = None
     health: Health = field(default_factory=Health)
+    readiness: Readiness | None = None
     troubles: Troubles = field(default_factory=Troubles)
 
     def engine(self) -> dict[str, float]:

@@ -4,8 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from bots.web.problem import problem
-from core.errors import BotError
+from bots.web.operation import Operation
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,17 +17,15 @@ async def alive() -> Response:
 
 @router.get("/readyz")
 async def ready(request: Request) -> Response:
-    """Say whether questions can be answered: the model is loaded, and the database can be written.
+    """Say whether questions can be answered, and if not, why.
 
     A platform that is down is a line of the body, so that it does not take the page out of a balancer.
     """
-    try:
-        await request.app.state.desk.store.check()
-    except BotError as error:
-        return problem(request.headers, 503, error)
-    platforms = request.app.state.operation.health.platforms
-    down = [f"{name} is down: {state.reason}\n" for name, state in platforms.items() if not state.up]
-    return PlainTextResponse("".join(["ok\n", *down]))
+    operation: Operation = request.app.state.operation
+    reasons = await operation.readiness.reasons() if operation.readiness else {}
+    lines = [f"the {name} does not work: {reason}" for name, reason in reasons.items()] or ["ok"]
+    lines += [f"{name} is down: {state.reason}" for name, state in operation.health.platforms.items() if not state.up]
+    return PlainTextResponse("\n".join([*lines, ""]), 503 if reasons else 200)
 
 
 @router.get("/metrics")

@@ -19,6 +19,7 @@ from core.errors import (
     NotAllowed,
     NotFound,
     OperatorError,
+    OutOfMemory,
     StoreDown,
     TooLarge,
 )
@@ -41,6 +42,7 @@ STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
     (NoRoom, 507),
     (BadQuestion, 400),
     (StoreDown, 503),
+    (OutOfMemory, 503),
     (Busy, 429),
     (NotAllowed, 403),
     (NotFound, 404),

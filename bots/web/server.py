@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message
 
 from bots.house import House
 from bots.log import OnceAMinute
+from bots.readiness import Readiness
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.connection import Connection
@@ -32,7 +33,8 @@ PATIENCE_S = 3  # for answers to requests that are nearly done when the service 
 
 async def serve(config: Config, house: House, ready: Callable[[str], None] | None) -> None:
     desk = Desk(house.assistant, house.store, house.images)
-    operation = Operation(house.assistant.tally, house.figures, house.health)
+    readiness = Readiness(house.store, house.assistant.tally, house.check_model)
+    operation = Operation(house.assistant.tally, house.figures, house.health, readiness)
     app = make_app(config, desk, house.images, operation, house.guests)
     settings = uvicorn.Config(
         app, http=Connection, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,

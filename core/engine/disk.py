@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from core import cache_folder, machine
+from core.disk_space import free, reserve
 from core.engine import room
 from core.engine.prompt import Ints
 
@@ -137,11 +138,11 @@ class Disk:
         """For a file of so many bytes: within the limit, and without touching what is to stay free on the disk."""
         if size > self._limit:
             return False
-        kept = room.reserve(self._root)
+        kept = reserve(self._root)
         excess = sum(bytes_ for _, bytes_, _ in room.files(self._root)) + size - self._limit
-        for path in room.drop_oldest(self._root, max(excess, kept + size - room.free(self._root))):
+        for path in room.drop_oldest(self._root, max(excess, kept + size - free(self._root))):
             self._forget_rows(path)
-        return room.free(self._root) - size >= kept
+        return free(self._root) - size >= kept
 
     def _forget(self, gone: Gone, before: float) -> None:
         """In the writer's thread, behind what is still to be written."""

@@ -4,29 +4,15 @@ What is computed can be computed again; what people said and sent cannot. Knows 
 """
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from core import cache_folder
+from core.disk_space import free, reserve
 
 log = logging.getLogger(__name__)
 COMPUTED = "computed"  # the folder in the cache for pictures and conversations
-SHARE = 0.2  # of a file system that is kept free
-MOST_BYTES = 1_000_000_000  # that are kept free of a large one
 PATTERN = "*.safetensors*"  # with what a process that was killed left half written
-
-
-def reserve(folder: Path) -> int:
-    """Return the bytes that are to stay free on the folder's file system."""
-    system = os.statvfs(folder)
-    return min(MOST_BYTES, int(SHARE * system.f_blocks * system.f_frsize))
-
-
-def free(folder: Path) -> int:
-    """Return the bytes that are free on the folder's file system."""
-    system = os.statvfs(folder)
-    return system.f_bavail * system.f_frsize
 
 
 def is_scarce(folder: Path) -> bool:

@@ -48,7 +48,7 @@ async def test_what_is_written_after_its_file_is_gone_is_not_acknowledged(
     ):
         with pytest.raises(StoreDown):
             await work
-    assert f"The file {path} was removed or replaced while the service runs" in caplog.text
+    assert f"{path} was removed or replaced: put it back, or start the service again" in caplog.text
     path.with_name("moved.db").rename(path)
     for end in ("-wal", "-shm"):
         if (moved := path.with_name(f"moved{end}")).exists():

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.disk_space import free, reserve
 from core.engine import room
 from core.engine.disk import Disk
 
@@ -47,7 +48,7 @@ def test_the_cache_leaves_a_part_of_a_small_disk_free_and_the_oldest_go(
     disk = Disk(tmp_path / "computed", "model", MUCH)
     for number in range(40):
         keep(disk, number)
-    assert room.free(tmp_path) >= room.reserve(tmp_path) == 4 * MB
+    assert free(tmp_path) >= reserve(tmp_path) == 4 * MB
     assert kept(tmp_path) == list(range(25, 40))
     disk.close()
 
@@ -71,7 +72,7 @@ def test_the_cache_makes_room_when_others_fill_the_disk_and_takes_none_itself(
 
 def test_of_a_large_disk_no_more_than_a_gigabyte_is_left_free(tmp_path: Path, disk_of: Callable[[int], None]) -> None:
     disk_of(1000 * 1000 * MB)
-    assert room.reserve(tmp_path) == 1000 * MB
+    assert reserve(tmp_path) == 1000 * MB
 
 
 def test_what_is_larger_than_the_limit_drives_nothing_else_out(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""What watches the service is told the truth: ready exactly while questions can be answered, and the reason why not."""
+
+import os
+import resource
+
+import pytest
+
+from tests.system.conftest import Host
+
+KEY = "a-key-that-nobody-guesses"
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+
+def test_a_full_disk_makes_the_service_unready_until_there_is_room_again(host: Host) -> None:
+    with host.start() as service:
+        assert service.client.get("/readyz").text == "ok\n"
+        assert service.ask(KEY + "-1").status_code == 200
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        service.until(lambda: service.client.get("/readyz").status_code == 503)
+        assert "the database does not work: " in service.client.get("/readyz").text
+        refused = service.ask(KEY + "-2", name="chart")
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+        resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        service.until(lambda: service.client.get("/readyz").status_code == 200)
+        assert service.ask(KEY + "-2", name="chart").status_code == 200
+        assert len(service.conversations()) == 2
+
+
+def test_a_database_that_is_removed_while_the_service_runs_loses_no_acknowledged_answer(host: Host) -> None:
+    database = host.folder / "answers.db"
+    with host.start() as service:
+        assert service.ask(KEY + "-1").status_code == 200
+        os.rename(database, host.folder / "elsewhere.db")
+        for number in range(8):
+            assert service.ask(f"{KEY}-lost-{number}", name="chart").status_code == 503
+        assert service.client.get("/readyz").status_code == 503
+        assert "removed or replaced" in service.client.get("/readyz").text
+        os.rename(host.folder / "elsewhere.db", database)
+        service.until(lambda: service.client.get("/readyz").status_code == 200)
+        assert service.ask(KEY + "-2", name="product").status_code == 200
+        assert len(service.conversations()) == 2
+    with host.start() as service:
+        assert len(service.conversations()) == 2
