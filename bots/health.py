@@ -5,7 +5,7 @@ The probes, the metrics and the operator's page read it. Nothing here holds a se
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.platforms: dict[str, PlatformState] = {}
         self.notices: dict[str, str] = {}  # by what they are about, the clock for example: sentences for the operator
+        self.tellers: dict[str, Callable[[str], Awaitable[None]]] = {}  # by platform: what tells its admins something
         self._clock = clock
         self._failing_since: dict[str, float] = {}  # by `clock`
         self._worked: set[str] = set()
@@ -61,7 +62,8 @@ class Health:
         before = self.platforms.get(platform)
         if before is None or before.up:
             log.error("%s is down: %s", platform, reason)
-            self.platforms[platform] = PlatformState(up=False, reason=reason, since=self._clock())
+            since = self._failing_since.get(platform, self._clock())
+            self.platforms[platform] = PlatformState(up=False, reason=reason, since=since)
         else:
             self.platforms[platform] = PlatformState(up=False, reason=reason, since=before.since)
 

@@ -1,8 +1,9 @@
-"""Looks every half minute whether questions can be answered, and lets the operator know."""
+"""Looks every half minute whether questions can be answered, and lets the operator and the admins know."""
 
 import asyncio
 import logging
 
+from bots.announcer import Announcer
 from bots.house import House
 from bots.readiness import Readiness
 from core.errors import BotError
@@ -18,9 +19,11 @@ SENTENCES = {
 async def keep_watching(house: House) -> None:
     """Until cancelled."""
     readiness = Readiness(house.store, house.assistant.tally, house.check_model)
+    announcer = Announcer(house.health)
     while True:
         try:
             await look(house, readiness)
+            await announcer.step()
         except Exception:  # a bug: the next look may go well
             log.exception("the service could not be looked at")
         await asyncio.sleep(WATCH_EVERY_SECONDS)

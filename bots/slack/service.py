@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 
 from bots.house import House
 from bots.slack import socket, web
-from bots.slack.api import WISHES, SlackApi
+from bots.slack.api import WISHES, Declined, SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config
 from bots.slack.listeners import Listeners
@@ -28,6 +31,7 @@ async def serve(config: Config, house: House) -> None:
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
+        house.health.tellers["slack"] = partial(_tell, slack, config.admins)
         clerk = Clerk(config, slack, house)
         listeners = Listeners(config, slack, clerk, house)
         await clerk.resume()
@@ -44,6 +48,14 @@ async def serve(config: Config, house: House) -> None:
             await listeners.close()
             await clerk.desk.inbox.close()
             clerk.failure.cancel()
+            house.health.tellers.pop("slack", None)
+
+
+async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
+    """Each of the admins in their own conversation with the app."""
+    for admin in admins:
+        with suppress(Declined):
+            await slack.call(slack.client.chat_postMessage(channel=admin, text=text))
 
 
 async def _receive(config: Config, slack: SlackApi, receiver: Receiver, endpoint: web.Endpoint | None) -> None:

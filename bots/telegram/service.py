@@ -5,10 +5,11 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from starlette.routing import Router
 from telegram import Bot, BotCommand, BotCommandScopeChat
-from telegram.error import TelegramError
+from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bots.house import House
 from bots.telegram.clerk import Clerk
@@ -39,11 +40,20 @@ async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
         log.info("@%s is there", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
+        house.health.tellers["telegram"] = partial(_tell, bot, config.admins)
         settled = asyncio.Event()
         clerk = Clerk(config, bot, bot.bot, house, pace, settled)
         await _work(config, bot, clerk, Reception(clerk, bot, bot.bot, house), settled, outage, house.guests)
     finally:
+        house.health.tellers.pop("telegram", None)
         await bot.shutdown()
+
+
+async def _tell(bot: Bot, admins: Sequence[int], text: str) -> None:
+    """Each of the admins in their own chat with the bot, if they have begun one."""
+    for admin in admins:
+        with suppress(Forbidden, BadRequest):
+            await bot.send_message(admin, text)
 
 
 async def _work(
