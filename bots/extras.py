@@ -11,6 +11,7 @@ from core.boxes import Marked, find_boxes, mark, visible
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
 from core.errors import BotError
 from core.images import LOST_A_LOT
+from core.inert import inert
 from core.receipt import made_room, receipt
 from core.tables import csv_file, find_tables
 from core.transcription import as_markdown
@@ -110,7 +111,7 @@ def file_of(turn: Turn, offer: Offer) -> File | None:
     if offer is Offer.CSV:
         tables = find_tables(text)
         return File("table.csv", csv_file(tables)) if tables else None
-    return File("answer.md", text.encode()) if text else None
+    return File("answer.md", inert(as_markdown(text, [turn.text])).encode()) if text else None
 
 
 async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:

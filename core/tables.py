@@ -13,7 +13,11 @@ _CELL_END = re.compile(r"(?<!\\)\|")
 _EMPHASIS = re.compile(r"(\*\*|__|`|~~)(?=\S)(.+?)(?<=\S)\1")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\s?(?:[$€£¥￥]\s?)?\d[\d.,' \u00a0\u202f]*\s?(?:%|‰|[$€£¥￥元])?")
-_FORMULA = tuple("=+-@\t\r＝＋－＠")
+# Spreadsheets skip what is not seen; those of many countries begin a new cell at a semicolon, or after a line's end.
+_UNSEEN = r"[\s\"\x00-\x1f\x7f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
+_FORMULA = re.compile(rf"{_UNSEEN}[=+\-@＝＋－＠]")
+_LEADING = re.compile(rf"[\t\r\n]|{_UNSEEN};+{_UNSEEN}[=+\-@＝＋－＠]")
+_CELL_BEGIN = re.compile(r"(?<=[;\t\r\n])")
 
 
 def find_tables(answer: str) -> list[Table]:
@@ -25,7 +29,7 @@ def find_tables(answer: str) -> list[Table]:
 def csv_file(tables: list[Table]) -> bytes:
     """UTF-8 with a byte order mark, which makes Excel read it as such; an empty row between two tables.
 
-    A cell that a spreadsheet would take for a formula gets an apostrophe in front, unless it is a number (OWASP, CSV
+    What some spreadsheet would take for a formula gets an apostrophe in front, unless it is a number (OWASP, CSV
     injection).
     """
     file = io.StringIO(newline="")
@@ -39,7 +43,12 @@ def csv_file(tables: list[Table]) -> bytes:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
+    parts = [f"'{part}" if _is_formula(part) else part for part in _CELL_BEGIN.split(cell)]
+    return ("'" if _LEADING.match(cell) else "") + "".join(parts)
+
+
+def _is_formula(text: str) -> bool:
+    return _FORMULA.match(text) is not None and not _NUMBER.fullmatch(text.strip())
 
 
 def _markdown(answer: str) -> list[Table]:

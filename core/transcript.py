@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from core.conversation import Conversation, Ending, Picture, Turn
-from core.markdown import protected
+from core.inert import inert, inert_line
 from core.transcription import as_markdown as answer_as_markdown
 from core.voice import Voice
 
@@ -42,14 +42,14 @@ def as_markdown(conversation: Conversation, voice: Voice) -> str:
     questions: list[str] = []
     for turn in conversation.turns:
         questions.append(turn.text)
-        lines.append("## " + protected(" ".join(turn.text.split())))
+        lines.append("## " + inert_line(turn.text))
         for picture in turn.pictures:
             name = voice.say("Picture {number}", number=picture.number)
             link = f"[{name}]({_path(picture)})"
             lines.append(link if picture.number in shown else f"!{link}")
             shown.add(picture.number)
         if turn.answer:
-            lines.append(protected(answer_as_markdown(turn.answer.text.strip(), questions)))
+            lines.append(inert(answer_as_markdown(turn.answer.text.strip(), questions)))
             if turn.answer.ending is Ending.STOPPED:
                 lines.append(f"*{voice.say('(stopped)')}*")
     waiting = [f"![{voice.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]

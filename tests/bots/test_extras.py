@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from bots.draft import File
-from bots.extras import Wishes, shown
+from bots.extras import Offer, Wishes, file_of, shown
 from bots.response import got
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
 from core.voice import Voice
@@ -58,3 +58,11 @@ def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() ->
     assert got([2, 1, 3], Voice("en")) == "Got pictures 1, 2, 3. What would you like to know?"
     assert got([2, 1, 2], Voice("zh")) == "收到图片 1、2。您想知道什么？"
     assert got([1, 1], Voice("en")) == "Got picture 1. What would you like to know?"
+
+
+def test_an_answer_as_a_file_holds_no_html_and_no_picture() -> None:
+    text = "A *word*. <img src='//e/x'> ![y](//e/y)\n\n```\n<b>"
+    file = file_of(Turn("What is it?", answer=Answer(text, Ending.DONE)), Offer.TEXT)
+    assert file is not None
+    shown = file.data.decode()
+    assert shown == "A *word*. \\<img src='//e/x'> \\!\\[y](//e/y)\n\n```\n<b>\n```"

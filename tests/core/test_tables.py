@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 
 import pytest
 
@@ -62,11 +63,39 @@ def test_the_file_is_what_a_spreadsheet_expects() -> None:
     assert read(file) == [["项目", "价格, 净"], ["茶\n绿", "4"], ["短", ""], [], *INVOICE]
 
 
-@pytest.mark.parametrize(
-    "cell", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", "=HYPERLINK(1)"]
-)
+FORMULAS = [
+    "=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd", "@SUM(A1)", "＝1+1", "=HYPERLINK(1)", " =1+1", "  @SUM(A1)", "\u3000=1",
+    "\xa0+1+cmd", "\u200b=1", "\ufeff=1", '"=1', "\x00=1", "\x0b-1+cmd",
+]  # fmt: skip
+SPLIT = [
+    ";=1+1", "; =1+1", "a;=cmd|' /C calc'!A0", "a;b; @SUM(A1)", "\t=1", "\r=1", "a\t=1", "a\n=1", "a\r\n+1+cmd", ";;=1",
+    " ;=1", '";=1', "=1;=1", "\n;=1", ";-5;=1",
+]  # fmt: skip
+
+
+def fields(file: bytes, delimiter: str, quotes: bool) -> list[str]:
+    """What a spreadsheet that separates cells by this makes of the file, with or without respect for quotes."""
+    text = file.decode("utf-8-sig").replace("\x00", "")
+    if quotes:
+        return [field for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for field in row]
+    return [field for line in re.split(r"[\r\n]+", text) for field in line.split(delimiter)]
+
+
+@pytest.mark.parametrize("cell", FORMULAS)
 def test_formulas_are_neutralised(cell: str) -> None:
     assert read(csv_file([[["a", cell], ["b", "c"]]]))[0][1] == f"'{cell}"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("cell", FORMULAS + SPLIT)
+@pytest.mark.parametrize("row", [0, 1])
+def test_no_spreadsheet_finds_a_formula_wherever_it_ends_a_cell(cell: str, delimiter: str, row: int) -> None:
+    rows = [["x, y", cell, "z"], [cell, "b", cell]]
+    file = csv_file([[*rows[row:], ["b", "c", "d"]]])
+    for field in (*fields(file, delimiter, quotes=True), *fields(file, delimiter, quotes=False)):
+        visible = field.strip('" \t\r\n\x00\x0b\u200b\ufeff')
+        assert not visible.startswith(("=", "+", "@", "＝")), field
+        assert not visible.startswith("-") or visible == "-5", field
 
 
 @pytest.mark.parametrize("cell", ["-5", "+3.2 %", "-1,234.50", "-€ 4.20", "- 7", "5=5", "a-b", ""])

@@ -1,8 +1,10 @@
 import io
 import json
+import random
 import zipfile
 from collections.abc import AsyncGenerator
 
+from markdown_it import MarkdownIt
 from PIL import Image as Pillow
 
 from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Turn
@@ -39,6 +41,63 @@ def test_as_markdown_it_reads_like_a_conversation() -> None:
         "## open",
         "![Picture 4](pictures/4.png)\n",
     ]
+
+
+HOSTILE = [
+    '<img src="http://evil.example/x.png">', "<script>alert(1)</script>", "![x](http://evil.example/x.png)",
+    "![x][y]\n\n[y]: http://evil.example/x.png", "```", "~~~~", "``` <img src=x>", "```\n<img src=x>\n```", "<!--",
+    "    <img src=x>", "| ` | `<img src=x>` |\n|---|---|", "| ` | `![a](http://e/x)` |\n|---|---|\n",
+    "- ```\n<img src=x>",
+    "> ~~~\n<img src=x>", "<div>\n\n<img src=x>", "\\<img src=x>", "\\![a](//e/x)", "[![a](//e/x)](//e/y)",
+    "`<b>", "a`<b>`",
+    "&lt;img src=x&gt;", "<?php", "<![CDATA[", "1. a\n\n       <img src=x>", "- a\n\n    <img src=x>",
+    "`` ` <img src=x>",
+    "Setext\n===\n<img src=x>", "\t<img src=x>", "!\\[a](//e/x)", "!", "[a](//e/x)",
+    "\r<img src=x>\r", "- ```\r<img src=x>", "a\r\r[y]: //e/x", "# <b>",
+]  # fmt: skip
+
+
+def turns(*texts: str) -> Conversation:
+    """Of questions and answers, one after the other."""
+    pairs = zip(texts[::2], texts[1::2], strict=True)
+    return Conversation("web:1", tuple(Turn(asked, (CAT,), Answer(told, Ending.DONE)) for asked, told in pairs))
+
+
+def loads(markdown: str, parser: MarkdownIt) -> list[str]:
+    """The HTML, and where the pictures of a document come from."""
+    tokens = [inner for token in parser.parse(markdown) for inner in (token, *(token.children or ()))]
+    html = [token.content for token in tokens if token.type in ("html_inline", "html_block")]
+    return html + [str(token.attrs["src"]) for token in tokens if token.type == "image"]
+
+
+PARSERS = [
+    MarkdownIt("commonmark"),
+    MarkdownIt("commonmark").enable(["table", "strikethrough"]),
+    MarkdownIt("default", {"html": True}),
+]
+
+
+def test_the_transcript_holds_no_html_and_no_pictures_but_its_own() -> None:
+    dice = random.Random(1)
+    for number in range(300):
+        texts = HOSTILE[number : number + 1] * 4 if number < len(HOSTILE) else dice.choices(HOSTILE, k=4)
+        texts = [text + dice.choice(["", " ", "\n", "\n\n"]) * (number > 99) + dice.choice(texts) for text in texts]
+        markdown = as_markdown(turns(*texts), Voice("en"))
+        for parser in PARSERS:
+            assert loads(markdown, parser) == ["pictures/1.png"], (texts, markdown)
+
+
+def test_code_that_an_answer_leaves_open_swallows_nothing_of_what_follows() -> None:
+    markdown = as_markdown(turns("a", "```python\nx = 1", "b", "~~~~\n```\ny", "c", "- ```\n  z"), Voice("en"))
+    headings = [token for token in PARSERS[0].parse(markdown) if token.type == "heading_open"]
+    assert len(headings) == 4
+
+
+def test_what_is_asked_reads_as_it_was_asked() -> None:
+    for asked in ("Is 2*3*4 = 24?", "- 320", "#5", "``` what is this", "a <b> c", "~~~", "320 + 5 = ?", "1. Was?"):
+        [_, heading] = [token for token in PARSERS[0].parse(as_markdown(turns(asked, "x"), Voice("en")))
+                        if token.type == "inline" and token.level == 1][:2]  # fmt: skip
+        assert "".join(child.content for child in heading.children or ()) == asked
 
 
 def test_as_json_it_has_everything_a_program_needs() -> None:
