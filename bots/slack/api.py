@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -13,27 +13,17 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.draft import Failed, Later, Refused
+from bots.backoff import Backoff
+from bots.draft import Failed, Later
+from bots.health import Health
+from bots.slack.access import DOUBTFUL, WISHES, Access, Declined, Outage, granted
 from bots.slack.events import SlackFile
 from core.errors import BadImage, BotError, OperatorError
 from core.images import Config, check_size
 
 log = logging.getLogger(__name__)
-
-SCOPES = frozenset(  # what the manifest asks for and the bot cannot do without
-    "app_mentions:read chat:write files:read channels:history groups:history im:history mpim:history".split()
-)
-WISHES = {
-    "assistant:write": "no status line and no Stop of Slack's",
-    "commands": "no shortcut to ask about somebody's picture",
-    "files:write": "no drawn boxes, tables or transcripts",
-    "reactions:read": "no thumbs, where answers may be rated",
-    "users:read": "people's languages stay unknown",
-}
-BAD_TOKEN = frozenset(
-    "invalid_auth not_authed account_inactive token_revoked token_expired no_permission org_login_required "
-    "ekm_access_denied team_access_not_granted not_allowed_token_type".split()
-)
+Method = Callable[..., Awaitable[AsyncSlackResponse]]
+Result = TypeVar("Result")
 BUSY = frozenset(
     "internal_error fatal_error service_unavailable request_timeout team_added_to_org messaging_processing_failed "
     "update_failed external_channel_migrating".split()
@@ -45,23 +35,17 @@ class Unclear(Failed):
     """Nobody knows whether Slack has done it: the answer got lost, or it failed half-way."""
 
 
-class Declined(Refused):
-    """Slack says no, and will say no again; `error` is its word for it."""
-
-    def __init__(self, error: str) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 class SlackApi:
     """Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
 
-    def __init__(self, bot_token: str, api_url: str, pace: float) -> None:
+    def __init__(self, bot_token: str, api_url: str, pace: float, health: Health) -> None:
         self._token = bot_token
         self._url = api_url if api_url.endswith("/") else f"{api_url}/"
         self._pace = pace  # seconds between two new messages in a channel
         self._turns: dict[str, float] = {}  # channel -> when it may be written to again, in loop time
         self._failures = 0  # in a row
+        self._backoff = Backoff()
+        self.access = Access(lambda: self.ask(self.client.auth_test), health)
         self.team = self.bot = self.bot_id = ""
 
     async def __aenter__(self) -> "SlackApi":
@@ -78,24 +62,43 @@ class SlackApi:
         await self.session.close()
 
     async def introduce(self) -> list[str]:
-        """Check the token and its scopes; returns those that are only missed. Raises `OperatorError` for the others."""
-        answer = await patiently(lambda: self.call(self.client.auth_test()))
+        """Check the token and its scopes; returns those that are only missed. Raises `OperatorError` for the others.
+
+        A token that has worked since the process began is waited for instead.
+        """
+        while True:
+            try:
+                answer = await patiently(self.access.examine)
+                break
+            except OperatorError as error:
+                if not self.access.has_worked:
+                    raise
+                self.access.fails("token", str(error))
+                await asyncio.sleep(self._backoff.next_pause())
         self.team, self.bot, self.bot_id = answer["team_id"], answer["user_id"], answer.get("bot_id", "")
         if not self.bot_id:
             raise OperatorError("bot_token is not a bot's token: it has to begin with xoxb-.")
-        granted = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")} - {""}
-        if granted and (missing := sorted(SCOPES - granted)):
-            raise OperatorError(
-                "Slack has not granted this app: {scopes}. Add it on api.slack.com/apps under OAuth & Permissions "
-                "(bots/slack_manifest.yaml has all), then reinstall the app to the workspace.",
-                scopes=", ".join(missing),
-            )
-        return sorted(WISHES.keys() - granted) if granted else []
+        self.access.works("token")
+        return sorted(WISHES.keys() - granted(answer)) if granted(answer) else []
 
-    async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
-        """Raises `Later` (`Unclear` where it may have happened), `Declined`, or `OperatorError` for token and scope."""
+    async def call(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
+        """Ask Slack with a method of `client`.
+
+        Raises `Later` (`Unclear` where it may have happened, `Outage` while the token is refused) or `Declined`, which
+        is about what was asked and about nothing else.
+        """
+        self.access.check()
         try:
-            answer = await request
+            return await self.ask(method, **arguments)
+        except Declined as declined:
+            if declined.error in DOUBTFUL:
+                await self.access.doubt()
+            raise
+
+    async def ask(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
+        """As `call`, without a look at the bot's token: for what is about another one, or about whether it is good."""
+        try:
+            answer = await method(**arguments)
         except SlackApiError as error:
             self._translate(error)
         except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
@@ -130,6 +133,7 @@ class SlackApi:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unclear(type(error).__name__) from error
         if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            await self.call(self.client.auth_test)  # a refused token is shown this page, too
             log.error(
                 "Slack gave its login page instead of a picture: the bot token lacks the scope files:read. Add it on "
                 "api.slack.com/apps under OAuth & Permissions, then reinstall the app to the workspace."
@@ -139,7 +143,7 @@ class SlackApi:
 
     async def upload(self, name: str, data: bytes) -> str:
         """The id of a file that nobody sees until a message carries it. Raises as `call` does."""
-        answer = await self.call(self.client.files_getUploadURLExternal(filename=name, length=len(data)))
+        answer = await self.call(self.client.files_getUploadURLExternal, filename=name, length=len(data))
         try:
             async with self.session.post(answer["upload_url"], data=BytesIO(data)) as uploaded:
                 if uploaded.status != 200:
@@ -147,14 +151,14 @@ class SlackApi:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unclear(type(error).__name__) from error
         file_id = str(answer["file_id"])
-        await self.call(self.client.files_completeUploadExternal(files=[{"id": file_id, "title": name}]))
+        await self.call(self.client.files_completeUploadExternal, files=[{"id": file_id, "title": name}])
         return file_id
 
     async def _look_up(self, file: SlackFile) -> SlackFile:
         try:
-            answer = await self.call(self.client.files_info(file=file.id or ""))
+            answer = await self.call(self.client.files_info, file=file.id or "")
             return SlackFile.model_validate(answer["file"])
-        except (Declined, OperatorError) as error:
+        except Declined as error:
             log.error("files.info on a Slack Connect file: %s", error)
             raise BadImage("Slack does not let me read a file that was shared from another workspace.") from error
 
@@ -202,18 +206,6 @@ class SlackApi:
         if status >= 500 or not word or word in BUSY:
             raise self._unclear(word or f"HTTP {status}") from error
         self._failures = 0
-        if word in BAD_TOKEN:
-            raise OperatorError(
-                "Slack does not accept the token ({error}). Copy it anew from api.slack.com/apps: bot_token (xoxb-) is "
-                "under OAuth & Permissions, app_token (xapp-) under Basic Information.",
-                error=word,
-            ) from error
-        if word == "missing_scope":
-            raise OperatorError(
-                "Slack has not granted this app: {scopes}. Add it on api.slack.com/apps under OAuth & Permissions "
-                "(bots/slack_manifest.yaml has all), then reinstall the app to the workspace.",
-                scopes=str(data.get("needed", "?")),
-            ) from error
         raise Declined(word) from error
 
     def _unclear(self, reason: str) -> Unclear:
@@ -223,12 +215,14 @@ class SlackApi:
         return Unclear(seconds)
 
 
-async def patiently(request: Any, attempts: int = 8) -> Any:
-    """`await request()`, again after each `Later`. Raises `BotError` when Slack stays away."""
-    for _ in range(attempts):
+async def patiently(request: Callable[[], Awaitable[Result]], attempts: int = 8) -> Result:
+    """`await request()`, again after each `Later`. Raises `BotError` when Slack stays away; an outage is sat out."""
+    failures = 0
+    while failures < attempts:
         try:
             return await request()
         except Later as later:
+            failures += not isinstance(later, Outage)
             await asyncio.sleep(later.seconds)
     raise BotError("Slack does not answer me at the moment. Please try again in a few minutes.")
 

@@ -1,8 +1,12 @@
 """What the doctor asks Slack."""
 
+from functools import partial
+
 from bots.draft import Later
 from bots.finding import Finding, Level
-from bots.slack.api import WISHES, SlackApi
+from bots.health import Health
+from bots.slack.access import WISHES
+from bots.slack.api import SlackApi, patiently
 from bots.slack.config import Config
 from bots.slack.socket import open_address
 from core.errors import BotError, OperatorError
@@ -10,7 +14,7 @@ from core.errors import BotError, OperatorError
 
 async def examine(config: Config) -> list[Finding]:
     """Raises `OperatorError` for a bad token or a missing scope."""
-    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
+    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, Health()) as slack:
         try:
             lacking = await slack.introduce()
         except OperatorError:
@@ -22,6 +26,7 @@ async def examine(config: Config) -> list[Finding]:
             Finding("slack", Level.NOTE, f"the scope {scope} is missing: {WISHES[scope]}") for scope in lacking
         ]
         if config.app_token:
-            await open_address(slack, config.app_token.get_secret_value())
+            open_once = partial(open_address, slack, config.app_token.get_secret_value())
+            await patiently(open_once)
             findings.append(Finding("slack", Level.OK, "app_token opens a connection, so Socket Mode is on"))
     return findings

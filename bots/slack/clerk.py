@@ -1,6 +1,5 @@
 """Works off what the listeners wrote down: finds the pictures, has the question answered in its thread."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
@@ -10,7 +9,7 @@ from functools import partial
 from pydantic import ValidationError
 
 from bots.desk import Desk
-from bots.draft import File, Later, Refused
+from bots.draft import File, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
 from bots.orders import says
@@ -32,7 +31,7 @@ from bots.strangers import Strangers, line
 from core import inbox
 from core.conversation import Ending, Event, Image
 from core.documents import open_document
-from core.errors import BadQuestion, BotError, OperatorError
+from core.errors import BadQuestion, BotError
 from core.receipt import not_looked_at
 from core.voice import Voice
 
@@ -41,6 +40,8 @@ THREAD_PICTURES = 10  # of a thread that began without the bot, the latest
 ASKING = (None, "retry", Offer.SMALL_PRINT)  # what the model answers
 IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a message that begins one cannot mean
 LOST = "lost"  # a button that carries what nothing can be made of
+NOT_THERE = ("not_in_channel", "channel_not_found")
+THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
 REWRITING = ("retry", Offer.SMALL_PRINT)  # over the old answer
 
 
@@ -59,11 +60,8 @@ class _Task:
 
 
 class Clerk:
-    """`failure` gets what the operator has to mend before any work can go on."""
-
     def __init__(self, config: Config, slack: SlackApi, house: House) -> None:
         self.desk = Desk(house, "slack", self._work, self._forgets, frozenset(config.admins))
-        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.languages = Languages(slack)
         self._config = config
         self._slack = slack
@@ -114,15 +112,10 @@ class Clerk:
         except ValidationError as error:  # another version wrote it
             log.error("a stored message is not whole and is given up (%s)", fields(error))
             return
-        try:
-            if isinstance(written, Removed):
-                await self._remove(written.files)
-            else:
-                await self._answer(await self._task(message, written))
-        except OperatorError as error:
-            if not self.failure.done():
-                self.failure.set_exception(error)
-            raise
+        if isinstance(written, Removed):
+            await self._remove(written.files)
+        else:
+            await self._answer(await self._task(message, written))
         self._resumed.discard(message.id)
 
     async def _task(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> _Task:
@@ -173,8 +166,8 @@ class Clerk:
             await self.desk.answer(message, request, voice, draft, events, refusal)
         except Refused as refused:
             log.warning("an answer could not be delivered: %s", refused)
-            if str(refused) in ("not_in_channel", "channel_not_found"):
-                await self._ask_in(place, voice)
+            if str(refused) not in THREAD_GONE:
+                await self._tell(place, str(refused), voice)
         for file_id in task.images.keys() & self._deleted:  # its picture was saved with the answer after that
             await self._house.store.remember_file(f"slack:{file_id}", message.conversation_id, task.images[file_id])
             await self._house.store.remove_file(f"slack:{file_id}")
@@ -274,13 +267,17 @@ class Clerk:
             if await self._house.store.remove_file(f"slack:{file_id}"):
                 log.info("a picture that was deleted in Slack is removed")
 
-    async def _ask_in(self, place: Place, voice: Voice) -> None:
-        """The shortcut works on any message, also where the bot cannot write."""
-        sentence = voice.say("I cannot write in that channel. Invite me there with /invite, then ask again.")
+    async def _tell(self, place: Place, error: str, voice: Voice) -> None:
+        """Tell whoever asked, in a direct message, that their answer could not be written where they asked."""
+        if error in NOT_THERE:
+            sentence = voice.say("I cannot write in that channel. Invite me there with /invite, then ask again.")
+        else:
+            sentence = voice.say("I cannot write in that channel. Please ask me here instead.")
+        post = partial(self._slack.call, self._slack.client.chat_postMessage, channel=place.user, text=sentence)
         try:
-            await self._slack.call(self._slack.client.chat_postMessage(channel=place.user, text=sentence))
-        except (Later, Refused, OperatorError) as error:
-            log.info("nor can its person be told: %s", error)
+            await patiently(post)
+        except (BotError, Refused) as refused:
+            log.info("nor can its person be told: %s", refused)
 
 
 def _help(voice: Voice) -> str:

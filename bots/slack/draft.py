@@ -7,25 +7,28 @@ message whose `ts` was never written down is found in the thread: it is ours, an
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from bots.draft import File, Gone, Later
 from bots.extras import Offer
-from bots.slack.api import Declined, SlackApi, Unclear
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi, Unclear
 from bots.slack.buttons import Pressed, below, while_growing
 from bots.slack.place import Place
 from bots.slack.signature import left_behind, signature
 from bots.slack.status import Abilities, Status
 from bots.slack.text import LIMIT, escape, messages
 from core.conversation import Answer, Ending
-from core.errors import OperatorError
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
 PLACEHOLDER = "…"
+UNEDITABLE = ("message_not_found", "cant_update_message", "edit_window_closed", "streaming_state_conflict")
+STOPS = 3  # attempts to stop a stream that Slack takes to be open
 
 
 class SlackDraft:
@@ -64,8 +67,10 @@ class SlackDraft:
         self._answered = False
         self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
+        self._stops: Counter[str] = Counter()  # how often each was tried to be stopped, to be edited then
         self._begun_before = bool(sent)  # an earlier run has already begun to write
         self._sent = list(sent)
+        self._lost = False  # whether a message could not be edited and another took its place
         self._status = Status(slack, place, abilities)
 
     async def __aenter__(self) -> "SlackDraft":
@@ -104,9 +109,14 @@ class SlackDraft:
         return ts
 
     async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
-        if sent not in self._streams or not await self._stream(sent, part, answer, last):
-            buttons = self._buttons(answer) if last else []
-            await self._replace(sent, part, [{"type": "markdown", "text": part}, *buttons])
+        try:
+            if sent not in self._streams or not await self._stream(sent, part, answer, last):
+                buttons = self._buttons(answer) if last else []
+                await self._replace(sent, part, [{"type": "markdown", "text": part}, *buttons])
+        except Declined as declined:
+            if answer is not None:  # said another way: in a new message
+                self._lose(sent, declined)
+            log.info("a growing answer could not be shown (%s): the next edit may be", declined.error)
         if answer is None or not last:
             return
         self._streaming = False  # what follows are files
@@ -145,7 +155,7 @@ class SlackDraft:
         try:
             file_id = await self._slack.upload(file.name, file.data)
             await self._replace(sent, file.caption or file.name, [], file_ids=[file_id])
-        except (Declined, OperatorError) as error:
+        except Declined as error:
             log.error("a file could not be sent: %s", error)
             await self._replace(sent, self._cannot_upload(file), [])
 
@@ -153,7 +163,7 @@ class SlackDraft:
         if sent in self._sent:
             self._sent.remove(sent)
         try:
-            await self._slack.call(self._slack.client.chat_delete(channel=self._place.channel, ts=sent))
+            await self._slack.call(self._slack.client.chat_delete, channel=self._place.channel, ts=sent)
         except Declined as declined:
             if declined.error != "message_not_found":
                 log.warning("a message that is not needed any more stays: %s", declined.error)
@@ -168,17 +178,16 @@ class SlackDraft:
                     return await self._open_stream()
                 except Unclear:
                     raise
-                except (Declined, Later, OperatorError):  # Later: 20 a minute are allowed, posts are more
+                except (Declined, Later):  # Later: 20 a minute are allowed, posts are more
                     self._streaming = False
             answer = await self._slack.call(
-                self._slack.client.chat_postMessage(
-                    channel=self._place.channel,
-                    thread_ts=self._place.thread,
-                    text=PLACEHOLDER,
-                    metadata=signature(self._key),
-                    unfurl_links=False,
-                    unfurl_media=False,
-                )
+                self._slack.client.chat_postMessage,
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                text=PLACEHOLDER,
+                metadata=signature(self._key),
+                unfurl_links=False,
+                unfurl_media=False,
             )
         except Unclear:
             self._careful = True
@@ -189,12 +198,11 @@ class SlackDraft:
         place = self._place
         try:
             answer = await self._slack.call(
-                self._slack.client.chat_startStream(
-                    channel=place.channel,
-                    thread_ts=place.thread,
-                    recipient_user_id=None if place.direct else place.user,
-                    recipient_team_id=None if place.direct else place.team,
-                )
+                self._slack.client.chat_startStream,
+                channel=place.channel,
+                thread_ts=place.thread,
+                recipient_user_id=None if place.direct else place.user,
+                recipient_team_id=None if place.direct else place.team,
             )
         except Declined as declined:
             if declined.error in ("unknown_method", "method_deprecated", "not_allowed", "feature_not_enabled"):
@@ -232,7 +240,7 @@ class SlackDraft:
 
     async def _append(self, ts: str, text: str) -> None:
         await self._slack.call(
-            self._slack.client.chat_appendStream(channel=self._place.channel, ts=ts, markdown_text=text)
+            self._slack.client.chat_appendStream, channel=self._place.channel, ts=ts, markdown_text=text
         )
         self._streams[ts] += text
 
@@ -240,35 +248,42 @@ class SlackDraft:
         arguments = {name: value for name, value in arguments.items() if value}
         if text:
             arguments["markdown_text"] = text
-        await self._slack.call(self._slack.client.chat_stopStream(channel=self._place.channel, ts=ts, **arguments))
+        await self._slack.call(self._slack.client.chat_stopStream, channel=self._place.channel, ts=ts, **arguments)
         self._streams.pop(ts, None)
 
     async def _replace(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
         try:
             await self._update(ts, text, blocks, **files)
         except Declined as declined:
-            if declined.error == "streaming_state_conflict":  # left open by a dead process, or its stop got lost
+            if declined.error == "streaming_state_conflict" and self._stops[ts] < STOPS:
+                self._stops[ts] += 1  # left open by a dead process, or its stop got lost
                 with suppress(Declined):
                     await self._stop_stream(ts)
                 raise Later(0.2) from declined
-            if declined.error in ("message_not_found", "cant_update_message", "edit_window_closed"):
-                self._sent.remove(ts)
-                raise Gone from declined
-            if declined.error not in ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"):
+            if declined.error in UNEDITABLE:
+                self._lose(ts, declined)
+            if not blocks:
                 raise
-            log.warning("Slack does not take an answer's Markdown (%s): sent as plain text", declined.error)
+            log.warning("Slack does not take an answer as it is (%s): sent as plain text", declined.error)
             await self._update(ts, text, [])
+
+    def _lose(self, ts: str, declined: Declined) -> NoReturn:
+        """Raises `Gone`, for another message takes its place; `declined` when one did already."""
+        if self._lost:
+            raise declined
+        self._lost = True
+        self._sent.remove(ts)
+        raise Gone from declined
 
     async def _update(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
         await self._slack.call(
-            self._slack.client.chat_update(
-                channel=self._place.channel,
-                ts=ts,
-                text=escape(text)[:LIMIT],  # for notifications, where there are blocks to read
-                blocks=blocks,
-                metadata=signature(self._key),
-                **files,
-            )
+            self._slack.client.chat_update,
+            channel=self._place.channel,
+            ts=ts,
+            text=escape(text)[:LIMIT],  # for notifications, where there are blocks to read
+            blocks=blocks,
+            metadata=signature(self._key),
+            **files,
         )
 
     def _cannot_upload(self, file: File) -> str:

@@ -3,7 +3,8 @@
 import logging
 from functools import partial
 
-from bots.slack.api import Declined, SlackApi, patiently
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi, patiently
 from core.errors import BotError
 from core.voice import Voice
 
@@ -23,9 +24,9 @@ class Languages:
     async def voice(self, user: str) -> Voice:
         """English where Slack does not say."""
         if user not in self._locales:
-            request = partial(self._slack.client.users_info, user=user, include_locale=True)
+            request = partial(self._slack.call, self._slack.client.users_info, user=user, include_locale=True)
             try:
-                answer = await patiently(lambda: self._slack.call(request()), attempts=3)
+                answer = await patiently(request, attempts=3)
             except (Declined, BotError) as error:
                 log.info("a person's language cannot be seen: %s", error)
                 return Voice("en")

@@ -38,7 +38,6 @@ from bots.slack.message import Message, addresses_somebody, command_of
 from bots.slack.place import Place
 from bots.slack.text import plain
 from bots.slack.written import Asked, Clicked, Lost, Removed, Typed
-from core.errors import OperatorError
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -213,8 +212,8 @@ class Listeners:
         voice = await self._clerk.languages.voice(place.user)
         try:
             view = _window(json.dumps(asdict(place)), voice)
-            await self._slack.call(self._slack.client.views_open(trigger_id=used.trigger_id, view=view))
-        except (Later, Refused, OperatorError) as error:
+            await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
+        except (Later, Refused) as error:
             log.warning("the window for a question could not be opened: %s", error)
 
     async def _on_question(self, ack: AsyncAck, body: Json) -> None:

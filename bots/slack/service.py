@@ -8,7 +8,8 @@ from functools import partial
 
 from bots.house import House
 from bots.slack import socket, web
-from bots.slack.api import WISHES, Declined, SlackApi
+from bots.slack.access import WISHES, Declined
+from bots.slack.api import SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config
 from bots.slack.listeners import Listeners
@@ -28,7 +29,7 @@ async def serve(config: Config, house: House) -> None:
         endpoint = web.endpoint(house.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
-    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace) as slack:
+    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, house.health) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
         house.health.tellers["slack"] = partial(_tell, slack, config.admins)
@@ -36,18 +37,14 @@ async def serve(config: Config, house: House) -> None:
         listeners = Listeners(config, slack, clerk, house)
         await clerk.resume()
         receiver = Receiver(listeners.app)
-        receiving = asyncio.create_task(_receive(config, slack, receiver, endpoint))
+        watching = asyncio.create_task(slack.access.watch())
         try:
-            await asyncio.wait({receiving, clerk.failure}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in (clerk.failure, receiving):
-                if ended.done():
-                    await ended
+            await _receive(config, slack, receiver, endpoint)
         finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             await listeners.close()
             await clerk.desk.inbox.close()
-            clerk.failure.cancel()
             house.health.tellers.pop("slack", None)
 
 
@@ -55,7 +52,7 @@ async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
     """Each of the admins in their own conversation with the app."""
     for admin in admins:
         with suppress(Declined):
-            await slack.call(slack.client.chat_postMessage(channel=admin, text=text))
+            await slack.call(slack.client.chat_postMessage, channel=admin, text=text)
 
 
 async def _receive(config: Config, slack: SlackApi, receiver: Receiver, endpoint: web.Endpoint | None) -> None:
@@ -64,5 +61,6 @@ async def _receive(config: Config, slack: SlackApi, receiver: Receiver, endpoint
     if endpoint is None:
         return
     with endpoint.open_for(receiver.receive):
+        slack.access.works("way in")
         log.info("Slack's events are taken at %s", web.PREFIX + web.PATH)
         await asyncio.Event().wait()

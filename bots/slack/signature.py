@@ -4,9 +4,9 @@ import logging
 from collections.abc import Collection
 from typing import Any
 
-from bots.slack.api import Declined, SlackApi
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi
 from bots.slack.place import Place
-from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 EVENT_TYPE = "picture_answer"  # of our messages' metadata
@@ -29,11 +29,14 @@ async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection
     """Our messages below the question that are not `known`, oldest first. Raises `Later`."""
     try:
         answer = await slack.call(
-            slack.client.conversations_replies(
-                channel=place.channel, ts=place.thread, oldest=place.asked, include_all_metadata=True, limit=200
-            )
+            slack.client.conversations_replies,
+            channel=place.channel,
+            ts=place.thread,
+            oldest=place.asked,
+            include_all_metadata=True,
+            limit=200,
         )
-    except (Declined, OperatorError) as error:
+    except Declined as error:
         log.warning("whether an answer already stands there could not be seen: %s", error)
         return []
     return [

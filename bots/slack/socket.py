@@ -2,7 +2,7 @@
 
 Slack ends every connection after a while, and warns before. The SDK opens the next one, but it has ways to stay deaf
 while the process lives: it tries a used-up address for ever, and asks with a revoked token for ever. So this watches it
-and begins anew, and tells the operator what the SDK only logs.
+and begins anew, with growing pauses, and tells the operator what the SDK only logs.
 """
 
 import asyncio
@@ -16,8 +16,10 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from bots.backoff import Backoff
 from bots.draft import Later
-from bots.slack.api import Declined, SlackApi
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi
 from bots.slack.receiver import Receiver
 from core.errors import OperatorError
 
@@ -29,7 +31,8 @@ WATCH_S = 0.5
 
 
 async def receive(receiver: Receiver, slack: SlackApi, app_token: str) -> None:
-    """Until cancelled. Raises `OperatorError` when Slack does not take the token."""
+    """Until cancelled. Raises `OperatorError` when Slack does not take the token, unless it took it before."""
+    backoff = Backoff()
     while True:
         client = SocketModeClient(app_token, web_client=slack.bare_client, ping_interval=PING_S)
         client.message_listeners.append(partial(_take, receiver))
@@ -38,10 +41,18 @@ async def receive(receiver: Receiver, slack: SlackApi, app_token: str) -> None:
             client.wss_uri = await open_address(slack, app_token)
             async with asyncio.timeout(CONNECT_S):
                 await client.connect()  # type: ignore[no-untyped-call]
+            slack.access.works("way in")
+            backoff.reset()
             await _watch(client)
             log.warning("Slack's connection is lost; opening a new one")
-        except TimeoutError:
-            log.warning("Slack's WebSocket cannot be reached; trying again")
+        except (TimeoutError, Later):
+            slack.access.fails("way in", "Slack cannot be reached.")
+            await asyncio.sleep(backoff.next_pause())
+        except OperatorError as error:
+            if not slack.access.has_worked:
+                raise
+            slack.access.fails("way in", str(error))
+            await asyncio.sleep(backoff.next_pause())
         finally:
             tasks += [task for task in (client.current_session_monitor, client.message_receiver) if task]
             await client.close()  # type: ignore[no-untyped-call]
@@ -49,19 +60,16 @@ async def receive(receiver: Receiver, slack: SlackApi, app_token: str) -> None:
 
 
 async def open_address(slack: SlackApi, app_token: str) -> str:
-    """Where a WebSocket can be opened, once. Raises `OperatorError`."""
-    while True:
-        try:
-            answer = await slack.call(slack.bare_client.apps_connections_open(app_token=app_token))
-            return str(answer["url"])
-        except Later as later:
-            await asyncio.sleep(later.seconds)
-        except Declined as declined:
-            raise OperatorError(
-                "Slack does not open a connection for app_token ({error}). It needs the scope connections:write, and "
-                "Socket Mode switched on; both are on api.slack.com/apps.",
-                error=declined.error,
-            ) from declined
+    """Where a WebSocket can be opened, once. Raises `Later`, or `OperatorError` when the token is not good for it."""
+    try:
+        answer = await slack.ask(slack.bare_client.apps_connections_open, app_token=app_token)
+        return str(answer["url"])
+    except Declined as declined:
+        raise OperatorError(
+            "Slack does not open a connection for app_token ({error}). It needs the scope connections:write, and "
+            "Socket Mode switched on; both are on api.slack.com/apps.",
+            error=declined.error,
+        ) from declined
 
 
 async def _take(receiver: Receiver, client: AsyncBaseSocketModeClient, message: dict[str, Any], _: str | None) -> None:

@@ -8,12 +8,13 @@ import logging
 from dataclasses import dataclass
 
 from bots.draft import Later
-from bots.slack.api import Declined, SlackApi
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi
 from bots.slack.place import Place
-from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 3
+_ALWAYS = ("unknown_method", "method_deprecated", "not_allowed", "not_an_agent", "feature_not_enabled", "missing_scope")
 RENEW_S = 90  # seconds; Slack clears the line after two minutes
 
 
@@ -74,14 +75,16 @@ class Status:
         if not self._abilities.status_line:
             return False
         place = self._place
-        request = self._slack.client.assistant_threads_setStatus(
-            channel_id=place.channel, thread_ts=place.thread, status=self._line
-        )
         try:
-            await self._slack.call(request)
+            await self._slack.call(
+                self._slack.client.assistant_threads_setStatus,
+                channel_id=place.channel,
+                thread_ts=place.thread,
+                status=self._line,
+            )
         except Later:
             pass
-        except (Declined, OperatorError) as error:
+        except Declined as error:
             log.info("no status line: %s", error)
             self._abilities.status_line = not _is_final(error)
             return False
@@ -92,22 +95,24 @@ class Status:
             return False
         place = self._place
         for _ in range(ATTEMPTS):
-            request = self._slack.client.agents_sessions_setStatus(
-                channel_id=place.channel, thread_ts=place.thread, status=status, initiator_user_id=place.user
-            )
             try:
-                await self._slack.call(request)
+                await self._slack.call(
+                    self._slack.client.agents_sessions_setStatus,
+                    channel_id=place.channel,
+                    thread_ts=place.thread,
+                    status=status,
+                    initiator_user_id=place.user,
+                )
                 return True
             except Later as later:
                 await asyncio.sleep(min(later.seconds, 2.0))
-            except (Declined, OperatorError) as error:
+            except Declined as error:
                 log.info("no Stop button of Slack's: %s", error)
                 self._abilities.sessions = not _is_final(error)
                 return False
         return True  # nobody knows, so it will be set back
 
 
-def _is_final(error: Exception) -> bool:
+def _is_final(declined: Declined) -> bool:
     """Whether it will be the same in every thread."""
-    always = ("unknown_method", "method_deprecated", "not_allowed", "not_an_agent", "feature_not_enabled")
-    return isinstance(error, OperatorError) or str(error) in always
+    return declined.error in _ALWAYS

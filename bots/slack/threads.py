@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from bots.request import forgets
-from bots.slack.api import Declined, SlackApi, patiently
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of
 from bots.slack.message import Message, command_of, mentions
 from bots.slack.place import Place
 from bots.slack.signature import key_of
 from bots.slack.text import plain
-from core.errors import BotError, OperatorError
+from core.errors import BotError
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.5  # seconds; Slack waits three to hear that an order arrived
@@ -32,7 +33,7 @@ class Threads:
             return [], asked.files
         try:
             messages = await patiently(partial(self._read, asked.channel, asked.thread, latest=asked.ts))
-        except (Declined, OperatorError) as error:
+        except Declined as error:
             log.error("pictures earlier in a thread cannot be seen: %s", error)
             return [], asked.files
         earlier: list[SlackFile] = []
@@ -92,9 +93,13 @@ class Threads:
         cursor = None
         for _ in range(PAGES):
             answer = await self._slack.call(
-                self._slack.client.conversations_replies(
-                    channel=channel, ts=thread, inclusive=True, limit=200, cursor=cursor, **between
-                )
+                self._slack.client.conversations_replies,
+                channel=channel,
+                ts=thread,
+                inclusive=True,
+                limit=200,
+                cursor=cursor,
+                **between,
             )
             found.extend(answer["messages"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")

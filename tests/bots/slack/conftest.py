@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from PIL import Image as PilImage
 from starlette.routing import Router
 
 from bots import web
+from bots.health import Health
 from bots.house import House
 from bots.slack import Config, run
 from core.assistant import Assistant
@@ -51,6 +52,7 @@ class Scene:
     store: Store
     engine: Any
     patience_s: float = 30.0  # for an answer
+    health: Health = field(default_factory=Health)
 
     def ask(self, text: str = "what is it?") -> str:
         """A mention with a picture; returns its ts, which is its thread's."""
@@ -68,7 +70,8 @@ class Scene:
     @asynccontextmanager
     async def bot_in_background(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
         config = settings(self.slack, **changes)
-        task = asyncio.create_task(run(config, House(Assistant(self.engine, self.store), self.store)))
+        house = House(Assistant(self.engine, self.store), self.store, health=self.health)
+        task = asyncio.create_task(run(config, house))
         try:
             yield task
         finally:
@@ -84,7 +87,7 @@ class Scene:
             self.slack.http_url = f"{address}/slack/events"
             ready.set()
 
-        house = House(Assistant(self.engine, self.store), self.store, guests=router)
+        house = House(Assistant(self.engine, self.store), self.store, guests=router, health=self.health)
         serving = asyncio.create_task(web.run(web.Config(port=0), house, listening))
         await ready.wait()
         config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)

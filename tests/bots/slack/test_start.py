@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bots.finding import Level
 from bots.house import House
 from bots.slack import Config, examine, run
-from bots.slack.api import SCOPES, WISHES
+from bots.slack.access import SCOPES, WISHES
 from bots.slack.listeners import SHORTCUT
 from core.assistant import Assistant
 from core.errors import OperatorError
@@ -49,18 +49,6 @@ async def test_an_app_token_that_slack_does_not_take_is_named(scene: Scene) -> N
 
 async def test_http_needs_the_web_adapter(scene: Scene) -> None:
     assert "[bots.web]" in await start(scene, app_token=None, signing_secret=SECRET)
-
-
-async def test_a_token_that_is_revoked_while_the_bot_runs_ends_it_and_keeps_the_question(scene: Scene) -> None:
-    async with scene.bot() as running:
-        scene.slack.workspace.token = "xoxb-another"
-        asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel="D0ANN")
-        with pytest.raises(OperatorError, match="token_revoked"):
-            await asyncio.wait_for(asyncio.shield(running), 10)
-    assert len(await scene.store.unfinished("slack")) == 1
-    scene.slack.workspace.token = "xoxb-1-good"
-    async with scene.bot():
-        assert (await scene.answer(asked, "D0ANN")).startswith("Answer to")
 
 
 @pytest.mark.parametrize("admins", [[], ["U0ANN"]])

@@ -59,6 +59,8 @@ class Workspace:
     agent: bool = True  # declared as one: sessions and Slack's own Stop button
     status_line: bool = True
     token: str = BOT_TOKEN
+    app_token: str = APP_TOKEN
+    denies: Callable[[str, Json], str | None] = lambda method, args: None  # the word for it
     bot: bool = True
     statuses: list[tuple[str, str]] = field(default_factory=list)  # (thread, text), all there ever were
     line: dict[str, str] = field(default_factory=dict)  # thread -> the status line that shows now
@@ -83,12 +85,14 @@ class Workspace:
         if handler is None:
             raise Refusal("unknown_method")
         if method == "apps.connections.open":
-            if token != APP_TOKEN:
+            if token != self.app_token:
                 raise Refusal("invalid_auth" if token.startswith("xapp-") else "not_allowed_token_type")
         elif token != self.token:
             raise Refusal("token_revoked" if token == BOT_TOKEN else "invalid_auth")
         if (scope := NEEDED.get(method)) and scope not in self.scopes:
             raise Refusal("missing_scope", needed=scope, provided=",".join(self.scopes))
+        if word := self.denies(method, args):
+            raise Refusal(word)
         return {"ok": True, **handler(args)}
 
     # What people see

@@ -1,0 +1,132 @@
+"""Whether Slack lets the bot in: its token and its scopes. The outage of one channel is not the platform's.
+
+Slack uses the same words for both. So they are believed of the token only when `auth.test` says so, too; then everybody
+waits, the operator is told, and Slack is asked again with growing pauses until it takes the token.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.backoff import Backoff
+from bots.draft import Later, Refused
+from bots.health import Health
+from core.errors import OperatorError
+
+log = logging.getLogger(__name__)
+
+SCOPES = frozenset(  # what the manifest asks for and the bot cannot do without
+    "app_mentions:read chat:write files:read channels:history groups:history im:history mpim:history".split()
+)
+WISHES = {
+    "assistant:write": "no status line and no Stop of Slack's",
+    "commands": "no shortcut to ask about somebody's picture",
+    "files:write": "no drawn boxes, tables or transcripts",
+    "reactions:read": "no thumbs, where answers may be rated",
+    "users:read": "people's languages stay unknown",
+}
+DOUBTFUL = frozenset(  # words that may be about the token
+    "invalid_auth not_authed account_inactive token_revoked token_expired no_permission org_login_required "
+    "ekm_access_denied team_access_not_granted not_allowed_token_type missing_scope".split()
+)
+
+
+class Declined(Refused):
+    """Slack says no, and will say no again; `error` is its word for it."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Outage(Later):
+    """Nothing can be asked of Slack until somebody has mended something."""
+
+
+class Access:
+    """`ask` is auth.test; it raises `Later` and `Declined`."""
+
+    def __init__(self, ask: Callable[[], Awaitable[AsyncSlackResponse]], health: Health) -> None:
+        self._ask = ask
+        self._health = health
+        self._refused: OperatorError | None = None
+        self._lost = asyncio.Event()
+        self._backoff = Backoff()
+        self._pause = 0.0
+        self._asking = asyncio.Lock()
+        self._problems = {"way in": "It is being started."}  # what does not work now, and why
+
+    async def examine(self) -> AsyncSlackResponse:
+        """Slack's word on the token. Raises `OperatorError` when it is not good, or lacks a scope; and `Later`."""
+        try:
+            answer = await self._ask()
+        except Declined as declined:
+            raise OperatorError(
+                "Slack does not accept the token ({error}). Copy it anew from api.slack.com/apps: bot_token (xoxb-) is "
+                "under OAuth & Permissions, app_token (xapp-) under Basic Information.",
+                error=declined.error,
+            ) from declined
+        if missing := sorted(SCOPES - granted(answer)) if granted(answer) else []:
+            raise OperatorError(
+                "Slack has not granted this app: {scopes}. Add it on api.slack.com/apps under OAuth & Permissions "
+                "(bots/slack_manifest.yaml has all), then reinstall the app to the workspace.",
+                scopes=", ".join(missing),
+            )
+        return answer
+
+    def check(self) -> None:
+        """Raises `Outage` while the token is refused."""
+        if self._refused is not None:
+            raise Outage(self._pause)
+
+    async def doubt(self) -> None:
+        """Slack said something that may be about the token. Raises `Outage` when it is."""
+        async with self._asking:
+            self.check()
+            try:
+                await self.examine()
+            except OperatorError as error:
+                self._refused, self._pause = error, self._backoff.next_pause()
+                self.fails("token", str(error))
+                self._lost.set()
+            self.check()
+
+    async def watch(self) -> None:
+        """Until cancelled: whenever the token is lost, ask again until it is taken."""
+        while True:
+            await self._lost.wait()
+            await asyncio.sleep(self._pause)
+            try:
+                await self.examine()
+            except OperatorError as error:
+                self.fails("token", str(error))
+                self._pause = self._backoff.next_pause()
+            except Later as later:
+                self._pause = max(later.seconds, self._backoff.next_pause())
+            else:
+                self._refused = None
+                self._lost.clear()
+                self._backoff.reset()
+                self.works("token")
+
+    @property
+    def has_worked(self) -> bool:
+        return self._health.has_worked("slack")
+
+    def fails(self, part: str, reason: str) -> None:
+        """Note what is tried again: the platform is down when it does not work for long."""
+        log.info("Slack's %s fails: %s", part, reason)
+        self._problems[part] = reason
+        self._health.failed("slack", reason)
+
+    def works(self, part: str) -> None:
+        self._problems.pop(part, None)
+        if not self._problems:
+            self._health.worked("slack")
+
+
+def granted(answer: AsyncSlackResponse) -> set[str]:
+    """The token's scopes; empty where Slack does not say."""
+    return {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")} - {""}
