@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 from bots.draft import File, Gone, Later
 from bots.extras import Offer
@@ -19,7 +19,7 @@ from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
 from bots.slack.buttons import Pressed, below, while_growing
 from bots.slack.place import Place
-from bots.slack.signature import left_behind, signature
+from bots.slack.signature import Left, left_behind, signature
 from bots.slack.status import Abilities, Status
 from bots.slack.text import LIMIT, escape, messages
 from core.conversation import Answer, Ending
@@ -70,7 +70,7 @@ class SlackDraft:
         self._stops: Counter[str] = Counter()  # how often each was tried to be stopped, to be edited then
         self._begun_before = bool(sent)  # an earlier run has already begun to write
         self._sent = list(sent)
-        self._lost = False  # whether a message could not be edited and another took its place
+        self._given_up: set[str] = set()  # messages that were to be removed, whether they are gone or not
         self._status = Status(slack, place, abilities)
 
     async def __aenter__(self) -> "SlackDraft":
@@ -100,7 +100,7 @@ class SlackDraft:
 
     async def post(self) -> str:
         if self._careful and (left := await self._left_behind()):
-            ts = left[0]
+            ts = left[0].ts
             await self._status.clear()  # which only a new message would do
         else:
             ts = await self._create()
@@ -112,43 +112,44 @@ class SlackDraft:
         try:
             if sent not in self._streams or not await self._stream(sent, part, answer, last):
                 buttons = self._buttons(answer) if last else []
-                await self._replace(sent, part, [{"type": "markdown", "text": part}, *buttons])
+                await self._replace(sent, part, [_markdown(part), *buttons])
         except Declined as declined:
-            if answer is not None:  # said another way: in a new message
-                self._lose(sent, declined)
+            if answer is not None:
+                raise Gone from declined  # said another way: in a new message
             log.info("a growing answer could not be shown (%s): the next edit may be", declined.error)
         if answer is None or not last:
             return
         self._streaming = False  # what follows are files
         if self._careful:
-            for ts in await self._left_behind():  # a post whose answer got lost came through after all
-                await self.remove(ts)
+            for message in await self._left_behind():  # a post whose answer got lost came through after all
+                await self.remove(message.ts)
 
     async def send(self, content: str | File, answer: Answer, last: bool) -> str:
-        if isinstance(content, File):
-            text, blocks = self._cannot_upload(content), []
-        else:
-            buttons = self._buttons(answer) if last else []
-            text, blocks = content, [{"type": "markdown", "text": content}, *buttons]
-        await self._slack.turn(self._place.channel)
-        try:
-            posted = await self._slack.call(
-                self._slack.client.chat_postMessage(
-                    channel=self._place.channel,
-                    thread_ts=self._place.thread,
-                    text=escape(text)[:LIMIT],
-                    blocks=blocks,
-                    metadata=signature(self._key),
-                    unfurl_links=False,
-                    unfurl_media=False,
-                )
-            )
-        except Unclear:
-            self._careful = True
-            raise
+        text = self._cannot_upload(content) if isinstance(content, File) else content
+        blocks = [_markdown(text), *(self._buttons(answer) if last else [])]
+        ts = await self._sent_before(text) or await self._send(text, blocks)
         self._status.settle()
-        self._sent.append(str(posted["ts"]))
-        return self._sent[-1]
+        self._sent.append(ts)
+        return ts
+
+    async def _send(self, text: str, blocks: list[dict[str, Any]]) -> str:
+        try:
+            return await self._post(text, blocks)
+        except Declined as declined:
+            if not blocks:
+                raise
+            log.warning("Slack does not take an answer as it is (%s): sent as plain text", declined.error)
+            return await self._post(text, [])
+
+    async def _sent_before(self, text: str) -> str | None:
+        """Whether a message that says this came through though its answer got lost; others of that kind go."""
+        found = None
+        for message in await self._left_behind() if self._careful else ():
+            if found is None and message.text == escape(text)[:LIMIT]:
+                found = message.ts
+            else:
+                await self.remove(message.ts)
+        return found
 
     async def attach(self, sent: str, file: File) -> None:
         """A message cannot be posted with a file in one repeatable step, so the placeholder is updated to carry it."""
@@ -167,24 +168,31 @@ class SlackDraft:
         except Declined as declined:
             if declined.error != "message_not_found":
                 log.warning("a message that is not needed any more stays: %s", declined.error)
+        self._given_up.add(sent)
 
     # One message
 
     async def _create(self) -> str:
+        if self._streaming and self._abilities.streams and self._abilities.sessions:
+            try:
+                await self._slack.turn(self._place.channel)
+                return await self._open_stream()
+            except Unclear:
+                self._careful = True
+                raise
+            except (Declined, Later):  # Later: 20 a minute are allowed, posts are more
+                self._streaming = False
+        return await self._post(PLACEHOLDER, [])
+
+    async def _post(self, text: str, blocks: list[dict[str, Any]]) -> str:
         await self._slack.turn(self._place.channel)
         try:
-            if self._streaming and self._abilities.streams and self._abilities.sessions:
-                try:
-                    return await self._open_stream()
-                except Unclear:
-                    raise
-                except (Declined, Later):  # Later: 20 a minute are allowed, posts are more
-                    self._streaming = False
             answer = await self._slack.call(
                 self._slack.client.chat_postMessage,
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
-                text=PLACEHOLDER,
+                text=escape(text)[:LIMIT],
+                blocks=blocks or None,
                 metadata=signature(self._key),
                 unfurl_links=False,
                 unfurl_media=False,
@@ -261,19 +269,11 @@ class SlackDraft:
                     await self._stop_stream(ts)
                 raise Later(0.2) from declined
             if declined.error in UNEDITABLE:
-                self._lose(ts, declined)
+                raise Gone from declined
             if not blocks:
                 raise
             log.warning("Slack does not take an answer as it is (%s): sent as plain text", declined.error)
             await self._update(ts, text, [])
-
-    def _lose(self, ts: str, declined: Declined) -> NoReturn:
-        """Raises `Gone`, for another message takes its place; `declined` when one did already."""
-        if self._lost:
-            raise declined
-        self._lost = True
-        self._sent.remove(ts)
-        raise Gone from declined
 
     async def _update(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
         await self._slack.call(
@@ -289,8 +289,8 @@ class SlackDraft:
     def _cannot_upload(self, file: File) -> str:
         return self._voice.say("{name} could not be sent: Slack does not let me upload files here.", name=file.name)
 
-    async def _left_behind(self) -> list[str]:
-        return await left_behind(self._slack, self._place, self._key, self._sent)
+    async def _left_behind(self) -> list[Left]:
+        return await left_behind(self._slack, self._place, self._key, {*self._sent, *self._given_up})
 
     def _buttons(self, answer: Answer | None) -> list[dict[str, Any]]:
         if not self._model:
@@ -301,3 +301,7 @@ class SlackDraft:
         if not self._answered and answer.ending not in (Ending.FAILED, Ending.STOPPED):
             return []  # a sentence of the bot's own, which would be the same again
         return below(self._place, self._key, self._offers, self._voice, refused)
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    return {"type": "markdown", "text": text}

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from bots.slack.access import Declined
@@ -10,6 +11,14 @@ from bots.slack.place import Place
 
 log = logging.getLogger(__name__)
 EVENT_TYPE = "picture_answer"  # of our messages' metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A message of ours that nobody wrote down."""
+
+    ts: str
+    text: str
 
 
 def signature(key: str) -> dict[str, Any]:
@@ -25,7 +34,7 @@ def key_of(message: dict[str, Any]) -> str | None:
     return str((metadata.get("event_payload") or {}).get("key"))
 
 
-async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection[str]) -> list[str]:
+async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection[str]) -> list[Left]:
     """Our messages below the question that are not `known`, oldest first. Raises `Later`."""
     try:
         answer = await slack.call(
@@ -40,7 +49,7 @@ async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection
         log.warning("whether an answer already stands there could not be seen: %s", error)
         return []
     return [
-        message["ts"]
+        Left(message["ts"], message.get("text") or "")
         for message in answer["messages"]
         if message.get("user") == slack.bot
         and message["ts"] > place.asked

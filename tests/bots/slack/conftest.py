@@ -101,13 +101,18 @@ class Scene:
             serving.cancel()
             await asyncio.gather(task, serving, return_exceptions=True)
 
-    async def finished(self, thread: str, count: int = 1, channel: str = "C0GENERAL") -> list[Json]:
-        """The bot's messages in a thread, once nothing is waiting and `count` of them stand there whole."""
+    async def finished(
+        self, thread: str, count: int = 1, channel: str = "C0GENERAL", patient: bool = True
+    ) -> list[Json]:
+        """The bot's messages in a thread, once nothing is waiting and `count` of them stand there whole.
+
+        `patient` waits for placeholders to go.
+        """
         async with asyncio.timeout(self.patience_s):
             while True:
                 await self.slack.settled()
                 found = self.slack.workspace.answers(channel, thread)
-                done = not await self.store.unfinished("slack") and "…" not in map(said, found)
+                done = not await self.store.unfinished("slack") and not (patient and "…" in map(said, found))
                 if done and len(found) >= count:
                     return found
                 await asyncio.sleep(0.01)
