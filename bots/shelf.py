@@ -17,6 +17,14 @@ class Shelf(History, Mailbox, Protocol):
         """The turn whose answer stands in the platform's message `sent`."""
         ...
 
+    async def conversation_of(self, key: str) -> str | None:
+        """The conversation that the message `key` was put into; None for one that is not known."""
+        ...
+
+    async def last_pictured(self, prefix: str) -> str | None:
+        """Of the conversations whose id begins with `prefix`, the one with pictures that changed last."""
+        ...
+
     async def conversations(self, prefix: str, after: str, untitled: Collection[str]) -> SummaryPage:
         """Those whose id begins with `prefix` and in which something was asked, newest first; see `storage.Store`."""
         ...

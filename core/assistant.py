@@ -69,10 +69,10 @@ class History(Protocol):
         ...
 
     async def add_pictures(
-        self, conversation_id: str, images: Sequence[Image], person: str | None = None
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
     ) -> Sequence[int]:
         """Keep pictures that wait for their question, all or none; returns their numbers. The same picture keeps its
-        number."""
+        number; a new one gets `first`, unless that was given before."""
         ...
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool: ...

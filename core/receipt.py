@@ -39,6 +39,11 @@ def not_looked_at(names: Sequence[str], voice: Voice) -> str:
     return voice.say("Not looked at: {names}.", names=voice.listed(names))
 
 
+def left_out(numbers: Sequence[int], voice: Voice) -> str:
+    """Which pictures of many were left out; they come when somebody names them."""
+    return voice.say("Left out: picture {numbers}. Ask for one by its number.", numbers=voice.listed(numbers))
+
+
 def _looked_at(pictures: Sequence[Picture], voice: Voice) -> str:
     pictures = sorted(pictures, key=lambda picture: picture.number)
     if len(pictures) > FEW:

@@ -117,13 +117,15 @@ async def save(
 
 
 async def add_pictures(
-    connection: AsyncConnection, conversation_id: str, images: Iterable[Image], now: float
+    connection: AsyncConnection, conversation_id: str, images: Iterable[Image], now: float, first: int | None = None
 ) -> list[int]:
     row = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
     numbers, next_number = [], row.next_number
+    if first is not None and await pictures.is_given(connection, conversation_id, row.chapter, first):
+        first = None
     for image in images:
-        number = await pictures.wait(connection, conversation_id, row.chapter, image, next_number)
-        next_number = max(next_number, number + 1)
+        number = await pictures.wait(connection, conversation_id, row.chapter, image, first or next_number)
+        first, next_number = None, max(next_number, number + 1)
         numbers.append(number)
     await _touch(connection, conversation_id, now, next_number=next_number)
     return numbers

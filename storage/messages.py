@@ -26,6 +26,12 @@ async def put(
     return _message((await connection.execute(statement)).one(), ())
 
 
+async def conversation_of(connection: AsyncConnection, key: str) -> str | None:
+    query = select(messages.c.conversation_id).where(messages.c.key == key)
+    found: str | None = (await connection.execute(query)).scalar()
+    return found
+
+
 async def is_known(connection: AsyncConnection, key: str) -> bool:
     return (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first() is not None
 

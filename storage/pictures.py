@@ -41,6 +41,28 @@ async def piece(connection: AsyncConnection, image_id: str, start: int, length: 
     return found
 
 
+async def last_pictured(connection: AsyncConnection, prefix: str) -> str | None:
+    query = (
+        select(conversations.c.id)
+        .join(pictures)
+        .where(
+            conversations.c.id.startswith(prefix, autoescape=True),
+            pictures.c.chapter == conversations.c.chapter,
+            pictures.c.image_id.is_not(None),
+        )
+        .order_by(conversations.c.updated.desc())
+        .limit(1)
+    )
+    found: str | None = (await connection.execute(query)).scalar()
+    return found
+
+
+async def is_given(connection: AsyncConnection, conversation_id: str, chapter: int, number: int) -> bool:
+    """Whether a picture has that number, or had it."""
+    query = select(pictures.c.id).where(_in(conversation_id, chapter), pictures.c.number == number)
+    return (await connection.execute(query)).first() is not None
+
+
 async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:
     """Keep a picture until it is asked about; returns its number, which is the old one for a known picture."""
     query = select(pictures.c.id, pictures.c.number).where(_in(conversation_id, chapter))

@@ -55,9 +55,14 @@ async def save(
 
 
 async def add_pictures(
-    connection: AsyncConnection, conversation_id: str, images: Sequence[Image], person: str | None, now: float
+    connection: AsyncConnection,
+    conversation_id: str,
+    images: Sequence[Image],
+    person: str | None,
+    now: float,
+    first: int | None = None,
 ) -> list[int]:
-    numbers = await conversations.add_pictures(connection, conversation_id, images, now)
+    numbers = await conversations.add_pictures(connection, conversation_id, images, now, first)
     await _belong(connection, conversation_id, images, person)
     return numbers
 

@@ -244,10 +244,12 @@ class Store:
                 raise _no_room(whose)
             left = await self._database.read(allowance.excess, person, images, self._allowance)
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image], person: str | None = None) -> list[int]:
+    async def add_pictures(
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
+    ) -> list[int]:
         """All of them or, where it raises, none."""
         now = self._clock.now()
-        return await self._database.write(questions.add_pictures, conversation_id, images, person, now)
+        return await self._database.write(questions.add_pictures, conversation_id, images, person, now, first)
 
     async def picture(self, image_id: str) -> Image:
         """With `original`, if that was kept. Raises `NotFound`."""
@@ -363,6 +365,14 @@ class Store:
         self._gone(None, image_ids)
         if image_ids:
             await self._database.tidy()
+
+    async def conversation_of(self, key: str) -> str | None:
+        """The conversation that a message was put into, also when it is finished."""
+        return await self._database.read(messages.conversation_of, key)
+
+    async def last_pictured(self, prefix: str) -> str | None:
+        """Of the conversations whose id begins with `prefix`, the one with pictures that changed last."""
+        return await self._database.read(pictures.last_pictured, prefix)
 
     async def unfinished(self, adapter: str) -> list[Message]:
         return await self._database.read(messages.unfinished, adapter)

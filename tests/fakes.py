@@ -106,7 +106,9 @@ class MemoryHistory:
         self.turns[key] = turn
         keys.append(key)
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image], person: str | None = None) -> list[int]:
+    async def add_pictures(
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
+    ) -> list[int]:
         return [self._add_picture(conversation_id, image) for image in images]
 
     def _add_picture(self, conversation_id: str, image: Image) -> int:

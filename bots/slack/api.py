@@ -1,12 +1,11 @@
-"""Slack's Web API and file downloads as the bot needs them: Slack's errors become ours. Knows no conversation."""
+"""Slack's Web API as the bot needs it: Slack's errors become ours. Knows no conversation."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -17,9 +16,7 @@ from bots.backoff import Backoff
 from bots.draft import Failed, Later
 from bots.health import Health
 from bots.slack.access import DOUBTFUL, WISHES, Access, Declined, Outage, granted
-from bots.slack.events import SlackFile
-from core.errors import BadImage, BotError, OperatorError
-from core.images import Config, check_size
+from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)
 Method = Callable[..., Awaitable[AsyncSlackResponse]]
@@ -28,7 +25,6 @@ BUSY = frozenset(
     "internal_error fatal_error service_unavailable request_timeout team_added_to_org messaging_processing_failed "
     "update_failed external_channel_migrating".split()
 )
-REDIRECTS = 3
 
 
 class Unclear(Failed):
@@ -39,8 +35,8 @@ class SlackApi:
     """Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
 
     def __init__(self, bot_token: str, api_url: str, pace: float, health: Health) -> None:
-        self._token = bot_token
-        self._url = api_url if api_url.endswith("/") else f"{api_url}/"
+        self.token = bot_token
+        self.url = api_url if api_url.endswith("/") else f"{api_url}/"
         self._pace = pace  # seconds between two new messages in a channel
         self._turns: dict[str, float] = {}  # channel -> when it may be written to again, in loop time
         self._failures = 0  # in a row
@@ -53,9 +49,9 @@ class SlackApi:
         self.session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=30), cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
         )
-        self.client = AsyncWebClient(self._token, base_url=self._url, session=self.session, retry_handlers=[])
+        self.client = AsyncWebClient(self.token, base_url=self.url, session=self.session, retry_handlers=[])
         # Bolt and Socket Mode bring their tokens themselves.
-        self.bare_client = AsyncWebClient(None, base_url=self._url, session=self.session, retry_handlers=[])
+        self.bare_client = AsyncWebClient(None, base_url=self.url, session=self.session, retry_handlers=[])
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -102,7 +98,7 @@ class SlackApi:
         except SlackApiError as error:
             self._translate(error)
         except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
-            raise self._unclear(type(error).__name__) from error
+            raise self.unclear(type(error).__name__) from error
         self._failures = 0
         return answer
 
@@ -114,87 +110,19 @@ class SlackApi:
         self._turns[channel] = start + self._pace
         await asyncio.sleep(start - now)
 
-    async def download(self, file: SlackFile, images: Config) -> bytes:
-        """The file as Slack keeps it. Raises `BadImage` or `TooLarge` with a sentence, or `Later`."""
-        if file.file_access == "check_file_info":  # Slack Connect: the event only carries its id
-            file = await self._look_up(file)
-        name = file.shown
-        if file.mode in ("tombstone", "hidden_by_limit") or file.file_access == "file_not_found":
-            raise BadImage("{name} was deleted in Slack, so I cannot look at it.", name=name)
-        if file.size:
-            check_size(file.size, images)
-        url = file.url_private_download or file.url_private or ""
-        if file.is_external or file.mode == "external" or not self._is_slacks(url):
-            raise BadImage("{name} is not kept by Slack. Please upload the picture itself.", name=name)
-        try:
-            data = await self._get(url, images)
-        except aiohttp.InvalidURL:
-            raise BadImage("{name} is not kept by Slack. Please upload the picture itself.", name=name) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unclear(type(error).__name__) from error
-        if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-            await self.call(self.client.auth_test)  # a refused token is shown this page, too
-            log.error(
-                "Slack gave its login page instead of a picture: the bot token lacks the scope files:read. Add it on "
-                "api.slack.com/apps under OAuth & Permissions, then reinstall the app to the workspace."
-            )
-            raise BadImage("Slack does not let me read {name}. Whoever runs me finds in my log what to do.", name=name)
-        return data
-
     async def upload(self, name: str, data: bytes) -> str:
         """The id of a file that nobody sees until a message carries it. Raises as `call` does."""
         answer = await self.call(self.client.files_getUploadURLExternal, filename=name, length=len(data))
         try:
             async with self.session.post(answer["upload_url"], data=BytesIO(data)) as uploaded:
                 if uploaded.status != 200:
-                    raise self._unclear(f"HTTP {uploaded.status}")
+                    raise self.unclear(f"HTTP {uploaded.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unclear(type(error).__name__) from error
+            raise self.unclear(type(error).__name__) from error
         file_id = str(answer["file_id"])
-        await self.call(self.client.files_completeUploadExternal, files=[{"id": file_id, "title": name}])
+        complete = self.client.files_completeUploadExternal
+        await self.call(complete, files=[{"id": file_id, "title": name}])
         return file_id
-
-    async def _look_up(self, file: SlackFile) -> SlackFile:
-        try:
-            answer = await self.call(self.client.files_info, file=file.id or "")
-            return SlackFile.model_validate(answer["file"])
-        except Declined as error:
-            log.error("files.info on a Slack Connect file: %s", error)
-            raise BadImage("Slack does not let me read a file that was shared from another workspace.") from error
-
-    async def _get(self, url: str, images: Config) -> bytes:
-        """Redirects are followed by hand, as the token is for Slack only."""
-        for _ in range(REDIRECTS):
-            headers = {"Authorization": f"Bearer {self._token}"} if self._is_slacks(url) else {}
-            async with self.session.get(url, headers=headers, allow_redirects=False) as answer:
-                if answer.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, answer.headers.get("Location", ""))
-                    continue
-                if answer.status == 429:
-                    raise Later(_seconds(answer.headers.get("Retry-After")))
-                if answer.status >= 500:
-                    raise self._unclear(f"HTTP {answer.status}")
-                if answer.content_type == "text/html":
-                    return b"<html"
-                if answer.status != 200:
-                    raise BadImage("Slack does not give me that file any more. Please upload it again.")
-                data = bytearray()
-                async for chunk in answer.content.iter_chunked(1 << 16):
-                    data += chunk
-                    check_size(len(data), images)
-                return bytes(data)
-        return b"<html"  # Slack's login sends in circles
-
-    def _is_slacks(self, url: str) -> bool:
-        """Whether the token may be sent there."""
-        try:
-            parts, own = urlsplit(url), urlsplit(self._url)
-        except ValueError:  # no address at all
-            return False
-        if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
-            return True
-        host = parts.hostname or ""
-        return parts.scheme == "https" and (host in ("slack.com", "slack-files.com") or host.endswith(".slack.com"))
 
     def _translate(self, error: SlackApiError) -> NoReturn:
         response = error.response
@@ -202,13 +130,13 @@ class SlackApi:
         status = response.status_code if isinstance(response, AsyncSlackResponse) else 500
         word = str(data.get("error", ""))
         if status == 429 or word in ("ratelimited", "rate_limited"):
-            raise Later(_seconds(response.headers.get("Retry-After"))) from error
+            raise Later(retry_after(response.headers)) from error
         if status >= 500 or not word or word in BUSY:
-            raise self._unclear(word or f"HTTP {status}") from error
+            raise self.unclear(word or f"HTTP {status}") from error
         self._failures = 0
         raise Declined(word) from error
 
-    def _unclear(self, reason: str) -> Unclear:
+    def unclear(self, reason: str) -> Unclear:
         self._failures = min(self._failures + 1, 8)
         seconds = min(0.1 * 2**self._failures, 30.0)
         log.info("Slack does not answer (%s), again in %.1f s", reason, seconds)
@@ -227,5 +155,6 @@ async def patiently(request: Callable[[], Awaitable[Result]], attempts: int = 8)
     raise BotError("Slack does not answer me at the moment. Please try again in a few minutes.")
 
 
-def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdigit() else 10.0
+def retry_after(headers: Mapping[str, str]) -> float:
+    seconds = headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdigit() else 10.0

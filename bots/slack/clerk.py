@@ -18,10 +18,13 @@ from bots.response import got, respond
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Pressed
 from bots.slack.config import Config
+from bots.slack.conversations import IN_THREADS, Conversations
 from bots.slack.draft import SlackDraft
 from bots.slack.events import SlackFile, fields
-from bots.slack.languages import Languages
-from bots.slack.message import Message, command_of, pictures
+from bots.slack.files import Files
+from bots.slack.finder import Finder, Found
+from bots.slack.message import Message, command_of, no_picture, pictures
+from bots.slack.people import People
 from bots.slack.place import Place
 from bots.slack.status import Abilities
 from bots.slack.text import plain
@@ -30,15 +33,11 @@ from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
 from bots.strangers import Strangers, line
 from core import inbox
 from core.conversation import Ending, Event, Image
-from core.documents import open_document
-from core.errors import BadQuestion, BotError
-from core.receipt import not_looked_at
+from core.errors import BotError
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
-THREAD_PICTURES = 10  # of a thread that began without the bot, the latest
 ASKING = (None, "retry", Offer.SMALL_PRINT)  # what the model answers
-IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a message that begins one cannot mean
 LOST = "lost"  # a button that carries what nothing can be made of
 NOT_THERE = ("not_in_channel", "channel_not_found")
 THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
@@ -58,15 +57,23 @@ class _Task:
     key: str = ""
     images: dict[str, list[str]] = field(default_factory=dict)  # of the question: a file's id -> its images'
 
+    @property
+    def links(self) -> bool:
+        """Whether somebody gave an address."""
+        return "http://" in self.asked.text or "https://" in self.asked.text
+
 
 class Clerk:
     def __init__(self, config: Config, slack: SlackApi, house: House) -> None:
         self.desk = Desk(house, "slack", self._work, self._forgets, frozenset(config.admins))
-        self.languages = Languages(slack)
+        self.people = People(slack)
+        self.conversations = Conversations(house.store, slack.team, slack.bot)
         self._config = config
         self._slack = slack
         self._house = house
         self._threads = Threads(slack)
+        self._files = Files(slack, house.images)
+        self._finder = Finder(self._threads, self._files, house)
         self._strangers = Strangers("slack")
         self._abilities = Abilities(streams=config.streaming == "native")
         self._resumed: set[int] = set()
@@ -74,8 +81,18 @@ class Clerk:
 
     async def resume(self) -> None:
         """Take up what the last run left; what it had begun to post may not be written down."""
-        self._resumed = {message.id for message in await self._house.store.unfinished("slack")}
+        unfinished = await self._house.store.unfinished("slack")
+        self._resumed = {message.id for message in unfinished}
+        for message in unfinished:
+            await self._note(message)
         await self.desk.inbox.resume()
+
+    async def _note(self, message: inbox.Message) -> None:
+        """A picture that waits in a direct message is what people go on with there."""
+        with suppress(ValidationError):
+            written = read(message.payload)
+            if isinstance(written, Asked) and written.message.direct and written.message.files:
+                self.conversations.note(written.message.channel, message.conversation_id)
 
     async def takes_part(self, conversation_id: str) -> bool:
         """Whether the bot was asked there before."""
@@ -114,9 +131,14 @@ class Clerk:
             return
         if isinstance(written, Removed):
             await self._remove(written.files)
-        else:
+        elif not await self._is_bots(written):
             await self._answer(await self._task(message, written))
         self._resumed.discard(message.id)
+
+    async def _is_bots(self, written: Asked | Clicked | Typed | Lost) -> bool:
+        """Whether a bot wrote it, and no person through an app."""
+        asked = written.message if isinstance(written, Asked) else None
+        return asked is not None and asked.by_app and await self.people.is_bot(asked.user)
 
     async def _task(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> _Task:
         if isinstance(written, Asked):
@@ -143,7 +165,7 @@ class Clerk:
         if stranger and not message.sent and not self._strangers.is_due(*known_as):
             return
         asked = place.told or plain(task.asked.text, self._slack.bot)
-        voice = (await self.languages.voice(place.user)).for_question(asked)
+        voice = (await self.people.voice(place.user)).for_question(asked)
         request = Request(
             message.conversation_id,
             message.key,
@@ -183,32 +205,35 @@ class Clerk:
                 )
             )
             return
-        own: list[SlackFile] = []
-        files: tuple[SlackFile, ...] = ()
+        found = Found()
         if task.command in (None, "retry") and not await self._house.assistant.history.answered(request.key):
-            known = await self._house.store.known_files(conversation_id)
-            earlier, files = await self._threads.files(task.asked, acquainted=bool(known))
-            unknown = [] if task.about else [file for file in earlier if f"slack:{file.id}" not in known]
-            numbers = await self._take_in(pictures(tuple(unknown))[-THREAD_PICTURES:], task, request.person)
-            own = pictures(files)
-            if files and not own:
-                yield says(_no_picture(voice))
+            if task.about:
+                found.own = tuple(pictures(task.asked.files))
+            else:
+                found = await self._finder.find(task.asked, request, voice)
+            task.images.update(found.images)
+            if task.asked.files and not found.own:
+                yield says(no_picture(task.asked.files, voice))
                 return
-            if numbers and not own and not task.text:
-                yield says(got(numbers, voice))
+            if found.numbers and not found.own and not task.text:
+                yield says(" ".join([got(found.numbers, voice), *found.notes]))
                 return
+            if not (found.own or found.numbers) and task.links and not await self._has_pictures(conversation_id):
+                found.notes.append(voice.say("I fetch nothing from addresses. Please upload the picture itself."))
 
         async def made(index: int, image: Image) -> None:
-            if file_id := own[index].id:
+            if file_id := found.own[index].id:
                 task.images.setdefault(file_id, []).append(image.id)
                 await self._house.store.remember_file(f"slack:{file_id}", conversation_id, [image.id])
 
-        others = [file.shown for file in files if file not in own and file.shown]  # a nameless one says nothing
-        notes = (*request.notes, not_looked_at(others, voice)) if others else request.notes
-        request = replace(request, files=tuple(self._attachment(file) for file in own), notes=notes, made=made)
+        files = tuple(self._attachment(file) for file in found.own)
+        request = replace(request, files=files, notes=(*request.notes, *found.notes), made=made)
         async with aclosing(respond(request, self._house, voice)) as events:
             async for event in events:
                 yield event
+
+    async def _has_pictures(self, conversation_id: str) -> bool:
+        return bool((await self._house.store.load(conversation_id)).pictures)
 
     async def _is_answer(self, task: _Task) -> bool:
         """Whether what is to be written over is an answer, and no failure or refusal."""
@@ -236,30 +261,8 @@ class Clerk:
             pressed=closer,
         )
 
-    async def _take_in(self, files: Sequence[SlackFile], task: _Task, person: str) -> list[int]:
-        """Pictures from before the bot was asked; one that cannot be looked at must not spoil every later question."""
-        house, conversation_id = self._house, task.message.conversation_id
-        numbers: list[int] = []
-        with suppress(BadQuestion):  # more than anybody may ever send at once: then nobody could ask here
-            house.assistant.count_files(person, f"{task.message.key}:thread", len(files))
-        for file in files:
-            try:
-                document = await open_document(await self._download(file), task.text, house.images)
-            except BotError as error:
-                log.info("a picture earlier in the thread is left out: %s", error.sentence)
-                continue
-            numbers += await house.store.add_pictures(conversation_id, document.images)
-            if file.id:
-                ids = task.images[file.id] = [image.id for image in document.images]
-                await house.store.remember_file(f"slack:{file.id}", conversation_id, ids)  # it need not come again
-        return numbers
-
     def _attachment(self, file: SlackFile) -> Attachment:
-        return Attachment(partial(self._download, file), file.shown)
-
-    async def _download(self, file: SlackFile) -> bytes:
-        data: bytes = await patiently(partial(self._slack.download, file, self._house.images))
-        return data
+        return Attachment(partial(self._files.download, file), file.shown)
 
     async def _remove(self, file_ids: Sequence[str]) -> None:
         for file_id in file_ids:
@@ -286,7 +289,3 @@ def _help(voice: Voice) -> str:
         "thread. A word alone works too: *new* begins anew, *pictures* shows them, *remove 2* removes one, *stop* "
         "ends an answer, *export* gives you the conversation as a file, *forget* deletes it with its pictures."
     )
-
-
-def _no_picture(voice: Voice) -> str:
-    return voice.say("I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it.")

@@ -69,10 +69,15 @@ def fields(error: ValidationError) -> str:
 
 
 def files_of(message: Json) -> tuple[SlackFile, ...]:
-    """The files that a message carries."""
-    files = message.get("files")
-    listed = files[:MOST_FILES] if isinstance(files, list) else []
-    return tuple(SlackFile.model_validate(file) for file in listed if isinstance(file, dict))
+    """The files that a message carries: its own, and those of the messages that it forwards."""
+    forwarded = [part.get("files") for part in _dicts(message.get("attachments"))]
+    files = [file for carried in (message.get("files"), *forwarded) for file in _dicts(carried)]
+    read = [SlackFile.model_validate(file) for file in files[:MOST_FILES]]
+    return tuple(file for file in read if file.id or file.url_private or file.url_private_download)
+
+
+def _dicts(listed: object) -> list[Json]:
+    return [each for each in listed[:MOST_FILES] if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
 class Removal(Form):

@@ -113,7 +113,7 @@ class Listeners:
         message = Message.of(event, self._slack.team)
         if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
             return
-        conversation_id, key = message.conversation(self._slack.team), message.key(self._slack.team)
+        conversation_id, key = await self._clerk.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
         if stops and await self._clerk.may(message) and await self._desk.stop_once(key, conversation_id, written):
@@ -155,14 +155,14 @@ class Listeners:
         user, channel = stopped.user, stopped.channel
         allowed = self._config.allows(user, channel, self._slack.team)
         if stopped.thread_ts and allowed and not await self._desk.is_blocked(user):
-            self._desk.stop(f"slack:{self._slack.team}:{channel}:{stopped.thread_ts}")
+            self._desk.stop(await self._clerk.conversations.of_thread(channel, stopped.thread_ts))
 
     # Buttons, the shortcut and its window
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         place = self._place(Press.model_validate(body))
         if await self._clerk.may(place):
-            self._desk.stop(f"slack:{self._slack.team}:{place.channel}:{place.thread}")
+            self._desk.stop(await self._conversation(place))
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:
@@ -179,7 +179,7 @@ class Listeners:
             answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{below}:{answer}"
             clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
-            await self._desk.inbox.receive(key, self._conversation(place), clicked.model_dump_json())
+            await self._desk.inbox.receive(key, await self._conversation(place), clicked.model_dump_json())
             await ack()
         else:
             await self._on_lost_button(ack, body)
@@ -190,15 +190,15 @@ class Listeners:
         place = self._place(press, press.message.ts)
         if not await self._desk.is_blocked(place.user):  # a stranger is told so
             key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
-            await self._desk.inbox.receive(key, self._conversation(place), Lost(place=place).model_dump_json())
+            await self._desk.inbox.receive(key, await self._conversation(place), Lost(place=place).model_dump_json())
         await ack()
 
     def _place(self, done: Interaction, asked: str = "") -> Place:
         team = done.user.team_id or self._slack.team
         return Place(done.channel.id, done.thread, asked, done.user.id, team)
 
-    def _conversation(self, place: Place) -> str:
-        return f"slack:{self._slack.team}:{place.channel}:{place.thread}"
+    async def _conversation(self, place: Place) -> str:
+        return await self._clerk.conversations.of_thread(place.channel, place.thread)
 
     async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
         used = Interaction.model_validate(body)
@@ -209,7 +209,7 @@ class Listeners:
 
     async def _open_window(self, used: Interaction) -> None:
         place = self._place(used, used.message.ts)
-        voice = await self._clerk.languages.voice(place.user)
+        voice = await self._clerk.people.voice(place.user)
         try:
             view = _window(json.dumps(asdict(place)), voice)
             await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
@@ -224,13 +224,13 @@ class Listeners:
             await self._on_lost_window(ack, body)
             return
         key, typed = f"slack:window:{submission.view.id}", Typed(place=place)
-        await self._desk.inbox.receive(key, self._conversation(place), typed.model_dump_json())
+        await self._desk.inbox.receive(key, await self._conversation(place), typed.model_dump_json())
         await ack()
 
     async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
         """One of an older version or of another app: the window itself says so."""
         person = Person.model_validate(body.get("user"))
-        voice = self._clerk.languages.known(person.id)  # asking Slack might outlast the three seconds
+        voice = self._clerk.people.known_voice(person.id)  # asking Slack might outlast the three seconds
         await ack(response_action="update", view=_lost(voice))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:

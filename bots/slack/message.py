@@ -1,10 +1,13 @@
 """What happened in Slack, out of its events: who asks what where, and which files belong to it. Talks to nobody."""
 
 import re
+from collections.abc import Sequence
 
 from bots.request import EVERYTHING
 from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
 from bots.slack.place import Place
+from core.refusals import by_name
+from core.voice import Voice
 
 # Slash commands do not work in threads, so these are plain words.
 _COMMANDS = {
@@ -49,11 +52,12 @@ class Message(Form):
     text: str  # as Slack writes it
     files: tuple[SlackFile, ...] = ()
     began: Id | None = None  # who wrote the thread's first message, where Slack says it
+    by_app: bool = False  # by a bot, or by an app in a person's name; which of both, only Slack knows
 
     @staticmethod
     def of(event: Json, team: str) -> "Message | None":
-        """None for what no person wrote: bots, joins, edits, deletions. Raises `pydantic.ValidationError`."""
-        if event.get("subtype") not in ASKING or event.get("bot_id") or not event.get("user"):
+        """None for what no person wrote: joins, edits, deletions. Raises `pydantic.ValidationError`."""
+        if event.get("subtype") not in ASKING or not event.get("user"):
             return None
         written = _Written.model_validate(event)
         return Message(
@@ -65,6 +69,7 @@ class Message(Form):
             text=written.text or "",
             files=files_of(event),
             began=written.parent_user_id,
+            by_app=bool(event.get("bot_id")),
         )
 
     @staticmethod
@@ -121,10 +126,14 @@ def _belongs(command: str, rest: str) -> bool:
     return command == "remove" and rest.isdecimal()
 
 
-def pictures(files: tuple[SlackFile, ...]) -> list[SlackFile]:
-    """Those that may hold pictures; Slack Connect's say nothing about themselves yet."""
-    return [file for file in files if file.file_access == "check_file_info" or _is_picture(file)]
+def pictures(files: Sequence[SlackFile]) -> list[SlackFile]:
+    """Those that may hold pictures. What says nothing about itself, or is gone, is looked into when its turn comes."""
+    return [file for file in files if by_name(file.shown, file.mimetype or "") is None]
 
 
-def _is_picture(file: SlackFile) -> bool:
-    return (file.mimetype or "").startswith("image/") or file.filetype in ("heic", "heif", "avif", "pdf")
+def no_picture(files: Sequence[SlackFile], voice: Voice) -> str:
+    """What is said to files that are no pictures: what the first one is, if its name says that."""
+    refusal = by_name(files[0].shown, files[0].mimetype or "")
+    if refusal is not None:
+        return voice.explain(refusal)
+    return voice.say("I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it.")

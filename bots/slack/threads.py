@@ -45,7 +45,7 @@ class Threads:
                 if self._forgets(message, asked, messages[0]):
                     earlier.clear()  # what stands above it is not taken in again
                 earlier += files_of(message)
-        return [file for file in earlier if file.mode != "tombstone"], own
+        return earlier, own
 
     def _forgets(self, message: Json, asked: Message, root: Json) -> bool:
         text = message.get("text") or ""

@@ -312,3 +312,23 @@ async def test_a_conversation_moves_with_everything_where_nothing_was_said_befor
     await ask(store, "t:1", "another", key="k2")
     assert not await store.move("t:1", "t:2")
     assert not await store.move("t:3", "t:4")
+
+
+async def test_pictures_can_have_the_numbers_in_which_they_stand_elsewhere(store: Store) -> None:
+    assert await store.add_pictures("slack:1", [DOG, CAT], first=4) == [4, 5]
+    assert await store.add_pictures("slack:1", [BIRD], first=2) == [2]
+    assert await store.add_pictures("slack:1", [image("cow")], first=5) == [6]  # that number was given before
+    assert [picture.number for picture in (await store.load("slack:1")).pictures] == [2, 4, 5, 6]
+
+
+async def test_the_conversation_with_pictures_that_changed_last_is_found(store: Store) -> None:
+    assert await store.last_pictured("slack:D1:") is None
+    await store.add_pictures("slack:D1:1", [DOG])
+    await store.add_pictures("slack:D1:2", [CAT])
+    await ask(store, "slack:D1:3", "without one", key="k3")
+    await store.add_pictures("slack:D2:4", [BIRD])
+    assert await store.last_pictured("slack:D1:") == "slack:D1:2"
+    await store.begin("slack:D1:2")
+    assert await store.last_pictured("slack:D1:") == "slack:D1:1"
+    await store.remove_picture("slack:D1:1", 1)
+    assert await store.last_pictured("slack:D1:") is None

@@ -141,3 +141,11 @@ async def test_files_of_a_question_that_was_refused_are_not_remembered_for_ever(
     await put(store, "u2", "t:2")
     await store.expire()
     assert [bool(await store.known_files(it)) for it in ("t:1", "t:2", "t:3")] == [True, True, False]
+
+
+async def test_a_message_is_found_in_its_conversation_also_when_it_is_finished(store: Store) -> None:
+    message = await store.put("slack", "slack:1", "slack:conversation", "{}")
+    assert message
+    await store.finish([message.id])
+    assert await store.conversation_of("slack:1") == "slack:conversation"
+    assert await store.conversation_of("slack:2") is None

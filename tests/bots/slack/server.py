@@ -27,7 +27,10 @@ LOGIN_PAGE = "<!DOCTYPE html><html><body>Sign in to Slack</body></html>"
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with one call: `busy` is HTTP 429, `before` and `after` (its effect) HTTP 500, `cut` after it."""
+    """What goes wrong with one call: `busy` is HTTP 429, `before` and `after` (its effect) HTTP 500, `cut` after it.
+
+    A file may come `short`, or a web `page` instead of it.
+    """
 
     kind: str
     seconds: float = 0.0  # of a slow answer, or Retry-After
@@ -51,6 +54,8 @@ class FakeSlack:
     connections: int = 0
     refuse_sockets: bool = False
     redirect_files: str | None = None
+    limits: Callable[[str], float] = lambda method: 0.0  # seconds to wait, for HTTP 429
+    heard: Callable[[str, Json], None] = lambda method, args: None  # told of every call that was done
     held: list[tuple[str, Json]] | None = None  # where deliveries are collected instead, as (kind, payload)
     told: list[Json] = field(default_factory=list)  # what acknowledgements carried along
 
@@ -113,9 +118,10 @@ class FakeSlack:
         thread: str | None = None,
         user: str = "U0ANN",
         deliver: bool = True,
+        **more: Any,
     ) -> str:
         """Somebody writes a message; returns its `ts`. The bot hears of it as Slack tells it."""
-        message: Json = {"type": "message", "user": user, "team": TEAM, "text": text, "ts": self.workspace.ts()}
+        message: Json = {"type": "message", "user": user, "team": TEAM, "text": text, "ts": self.workspace.ts(), **more}
         if thread:
             message["thread_ts"] = thread
             began = [m["user"] for m in self.workspace.channels[channel] if m["ts"] == thread]
@@ -145,8 +151,16 @@ class FakeSlack:
         event = {"type": "message", "subtype": "message_deleted", "channel": channel, "deleted_ts": ts}
         self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": message})
 
-    def deletes_file(self, file_id: str) -> None:
+    def deletes_file(self, file_id: str, tell: bool = True) -> None:
+        """In messages a stub is left, which says no more than that."""
         del self.workspace.files[file_id], self.workspace.contents[file_id]
+        self.workspace.deleted_files.add(file_id)
+        for message in (message for messages in self.workspace.channels.values() for message in messages):
+            stub = {"id": file_id, "mode": "tombstone"}
+            if "files" in message and message.get("user") != BOT:
+                message["files"] = [stub if file["id"] == file_id else file for file in message["files"]]
+        if not tell:
+            return
         self.tell({"type": "file_deleted", "file_id": file_id, "event_ts": self.workspace.ts()})
 
     def reacts(self, reaction: str, message: Json, channel: str = "C0GENERAL", kind: str = "reaction_added") -> None:
@@ -282,6 +296,8 @@ class FakeSlack:
         fault = self.fault(method)
         if fault:
             self.faults[fault.kind] += 1
+        if not fault and (seconds := self.limits(method)):
+            fault = Fault("busy", seconds + 1)
         if fault and fault.kind == "busy":
             headers = {"Retry-After": f"{fault.seconds:.0f}"}
             return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
@@ -303,6 +319,7 @@ class FakeSlack:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or args.pop("token", "")
         try:
             answer = self.workspace.call(method, token, args)
+            self.heard(method, args)
         except Refusal as refusal:
             self.workspace.refusals[f"{method} {refusal}"] += 1
             return refusal.answer
@@ -338,6 +355,10 @@ class FakeSlack:
         if file_id not in self.workspace.contents:
             raise web.HTTPNotFound
         body = self.workspace.contents[file_id]
+        if fault and fault.kind == "short":
+            body = body[: len(body) // 2]
+        if fault and fault.kind == "page":
+            return web.Response(text=LOGIN_PAGE, content_type="text/html")
         return web.Response(body=body, content_type=self.workspace.files[file_id]["mimetype"])
 
     async def _login(self, _: web.Request) -> web.Response:

@@ -29,9 +29,11 @@ class Hiccup(Store):
             self.fails = ""
             raise StoreDown("My memory does not work at the moment.")
 
-    async def add_pictures(self, conversation_id: str, images: Sequence[Image], person: str | None = None) -> list[int]:
+    async def add_pictures(
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
+    ) -> list[int]:
         self._fail("add_pictures")
-        return await super().add_pictures(conversation_id, images, person)
+        return await super().add_pictures(conversation_id, images, person, first)
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
         self._fail("remember_file")

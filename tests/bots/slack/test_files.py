@@ -70,7 +70,7 @@ async def test_a_file_that_is_no_picture_is_said_to_be_none(scene: Scene) -> Non
     async with scene.bot():
         zip_file = scene.slack.upload(b"PK\x03\x04", "a.zip", "application/zip")
         asked = scene.slack.says("what is it?", (zip_file,), channel=DM)
-        assert (await scene.answer(asked, DM)).startswith("I can only look at pictures")
+        assert (await scene.answer(asked, DM)).startswith("This is an archive.")
         broken = scene.slack.upload(b"\x89PNG broken")
         asked = scene.slack.says("what is it?", (broken,), channel=DM)
         assert "picture" in await scene.answer(asked, DM)

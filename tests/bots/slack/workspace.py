@@ -50,7 +50,9 @@ class Workspace:
     channels: dict[str, list[Json]] = field(default_factory=lambda: {"C0GENERAL": [], "D0ANN": []})
     members: set[str] = field(default_factory=lambda: {"C0GENERAL", "D0ANN"})  # channels that the bot is in
     locales: dict[str, str] = field(default_factory=dict)
+    bots: set[str] = field(default_factory=lambda: {"U9"})  # of other apps
     files: dict[str, Json] = field(default_factory=dict)
+    deleted_files: set[str] = field(default_factory=set)
     contents: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, Json] = field(default_factory=dict)  # the bot's own files, with their `data`
     hidden: set[str] = field(default_factory=set)  # files that events carry as check_file_info
@@ -135,14 +137,14 @@ class Workspace:
         return {}  # the server adds the address
 
     def _users_info(self, args: Json) -> Json:
-        user: Json = {"id": args["user"]}
+        user: Json = {"id": args["user"], "is_bot": args["user"] in self.bots}
         if args.get("include_locale") in (True, "1", "true"):
             user["locale"] = self.locales.get(args["user"], "en-US")
         return {"user": user}
 
     def _files_info(self, args: Json) -> Json:
         if args["file"] not in self.files:
-            raise Refusal("file_not_found")
+            raise Refusal("file_deleted" if args["file"] in self.deleted_files else "file_not_found")
         return {"file": self.files[args["file"]]}
 
     def _conversations_replies(self, args: Json) -> Json:

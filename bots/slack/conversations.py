@@ -1,0 +1,53 @@
+"""Which conversation a message in Slack belongs to: its thread's.
+
+In a direct message every message at the top begins a thread, while people simply write on. So there, what comes without
+a picture goes on with the conversation about the last one, and so does everything in the thread that it begins.
+"""
+
+from collections import OrderedDict
+
+from bots.shelf import Shelf
+from bots.slack.message import Message, command_of
+from bots.slack.text import plain
+
+MOST_CHANNELS = 2000  # direct messages that are kept in mind
+IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a message that begins one cannot mean
+
+
+class Conversations:
+    """`team` is the workspace's id, and `bot` the bot's."""
+
+    def __init__(self, store: Shelf, team: str, bot: str) -> None:
+        self._store = store
+        self._team = team
+        self._bot = bot
+        self._last: OrderedDict[str, str] = OrderedDict()  # by channel, what people go on with; the latest last
+
+    async def of(self, message: Message) -> str:
+        if not (message.direct and message.top_level):
+            return await self.of_thread(message.channel, message.thread)
+        own = message.conversation(self._team)
+        command, _ = command_of(plain(message.text, self._bot))
+        if message.files or command == "new":
+            self.note(message.channel, own)
+            return own
+        return own if command is not None else await self._last_of(message.channel) or own
+
+    async def of_thread(self, channel: str, thread: str) -> str:
+        own = f"slack:{self._team}:{channel}:{thread}"
+        if not channel.startswith("D"):
+            return own
+        return await self._store.conversation_of(own) or own  # the id of a thread is the key of its first message
+
+    def note(self, channel: str, conversation_id: str) -> None:
+        """What is written in the channel from now on goes on with that."""
+        self._last[channel] = conversation_id
+        self._last.move_to_end(channel)
+        while len(self._last) > MOST_CHANNELS:
+            self._last.popitem(last=False)
+
+    async def _last_of(self, channel: str) -> str | None:
+        known = self._last.get(channel)
+        if known is None and (known := await self._store.last_pictured(f"slack:{self._team}:{channel}:")):
+            self.note(channel, known)
+        return known

@@ -1,0 +1,120 @@
+"""Finds the pictures that a question in Slack is about: its own, and those further up in its thread.
+
+Pictures of a thread have the numbers in which they stand there. Of many the latest are taken in; the others come when
+somebody asks for them by their number.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from bots.house import House
+from bots.request import Request
+from bots.slack.events import SlackFile
+from bots.slack.files import Files
+from bots.slack.message import Message, no_picture, pictures
+from bots.slack.threads import Threads
+from core.conversation import named_pictures
+from core.documents import open_document
+from core.errors import BadQuestion, BotError
+from core.receipt import left_out, not_looked_at
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+THREAD_PICTURES = 10  # that are taken in together
+
+
+@dataclass(slots=True)
+class Found:
+    """`own` pictures come with the question, those of the `numbers` were taken in from further up and wait for it.
+
+    `notes` are sentences about what is not looked at. `images` are the ids of a file's images.
+    """
+
+    own: tuple[SlackFile, ...] = ()
+    numbers: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    images: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Finder:
+    def __init__(self, threads: Threads, files: Files, house: House) -> None:
+        self._threads = threads
+        self._files = files
+        self._house = house
+
+    async def find(self, asked: Message, request: Request, voice: Voice) -> Found:
+        """Raises the `BotError` of a picture when trying again may help and there is no other, and `Busy`."""
+        known = await self._house.store.known_files(request.conversation_id)
+        wanted = named_pictures(request.text)
+        earlier, own = await self._threads.files(asked, acquainted=bool(known) and not wanted)
+        candidates = pictures(earlier)
+        found = Found(tuple(pictures(own)))
+        new, older = _split(candidates, known)
+        await self._take_in(new, older, request, found, voice)
+        for number in sorted(wanted):
+            if number <= len(candidates) and (file := candidates[number - 1]) in older:
+                older.remove(file)
+                await self._take([file], number, request, found, voice)
+        if earlier and not (candidates or found.own):
+            found.notes.append(no_picture(earlier, voice))
+        if older and found.numbers:
+            found.notes.append(left_out([candidates.index(file) + 1 for file in older], voice))
+        if others := [file.shown for file in own if file not in found.own and file.shown]:
+            found.notes.append(not_looked_at(others, voice))
+        return found
+
+    async def _take_in(
+        self,
+        new: Sequence[SlackFile],
+        older: list[SlackFile],
+        request: Request,
+        found: Found,
+        voice: Voice,
+    ) -> None:
+        """The latest of them; the others go to `older`, and their numbers are kept for them."""
+        left, first = new[:-THREAD_PICTURES], None
+        if left:
+            older += left
+            first = (await self._house.store.load(request.conversation_id)).next_number + len(left)
+        await self._take(new[-THREAD_PICTURES:], first, request, found, voice)
+
+    async def _take(
+        self, files: Sequence[SlackFile], first: int | None, request: Request, found: Found, voice: Voice
+    ) -> None:
+        """One that cannot be looked at does not spoil the others: it is named."""
+        store, conversation_id = self._house.store, request.conversation_id
+        errors: list[tuple[SlackFile, BotError]] = []
+        with suppress(BadQuestion):  # more than anybody may ever send at once: then nobody could ask here
+            key = ":".join([request.key, *(file.id or "" for file in files)])
+            self._house.assistant.count_files(request.person, key, len(files))
+        for file in files:
+            try:
+                document = await open_document(await self._files.download(file), request.text, self._house.images)
+            except BotError as error:
+                log.info("a picture earlier in a thread cannot be looked at: %s", error.sentence)
+                errors.append((file, error))
+                continue
+            found.numbers += await store.add_pictures(conversation_id, document.images, first=first)
+            first = None
+            found.notes += [note] if (note := document.note(voice)) else []
+            if file.id:
+                ids = found.images[file.id] = [image.id for image in document.images]
+                await store.remember_file(f"slack:{file.id}", conversation_id, ids)  # it need not come again
+        if errors and not (found.numbers or found.own) and errors[0][1].retryable:
+            raise errors[0][1]
+        found.notes += [_named(file, error, voice, alone=len(files) == 1) for file, error in errors]
+
+
+def _split(candidates: Sequence[SlackFile], known: set[str]) -> tuple[list[SlackFile], list[SlackFile]]:
+    """Those behind the last one that is known, and those before it that are not: which were left out once."""
+    seen = [index for index, file in enumerate(candidates) if f"slack:{file.id}" in known]
+    last = seen[-1] + 1 if seen else 0
+    older = [file for index, file in enumerate(candidates[:last]) if index not in seen]
+    return list(candidates[last:]), older
+
+
+def _named(file: SlackFile, error: BotError, voice: Voice, alone: bool) -> str:
+    reason = voice.explain(error)
+    return reason if alone or not file.shown else f"{file.shown}: {reason}"

@@ -1,0 +1,54 @@
+"""What Slack says about each person: the language they have set, and whether they are a bot."""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi, patiently
+from core.errors import BotError
+from core.voice import Voice
+
+log = logging.getLogger(__name__)
+KEPT = 2_000  # people who are kept in mind
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    language: str = "en"
+    is_bot: bool = False
+
+
+class People:
+    """Slack is asked once about each, while the process runs."""
+
+    def __init__(self, slack: SlackApi) -> None:
+        self._slack = slack
+        self._known: OrderedDict[str, _Person] = OrderedDict()
+
+    def known_voice(self, user: str) -> Voice:
+        """As far as it was asked before."""
+        return Voice(self._known.get(user, _Person()).language)
+
+    async def voice(self, user: str) -> Voice:
+        """English where Slack does not say."""
+        return Voice((await self._person(user) or _Person()).language)
+
+    async def is_bot(self, user: str) -> bool:
+        """Also where Slack does not say: two bots would answer each other for ever."""
+        person = await self._person(user)
+        return person is None or person.is_bot
+
+    async def _person(self, user: str) -> _Person | None:
+        if user not in self._known:
+            request = partial(self._slack.call, self._slack.client.users_info, user=user, include_locale=True)
+            try:
+                answer = (await patiently(request, attempts=3))["user"]
+            except (Declined, BotError) as error:
+                log.info("a person cannot be looked up: %s", error)
+                return None
+            self._known[user] = _Person(str(answer.get("locale") or "en"), bool(answer.get("is_bot")))
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return self._known[user]
