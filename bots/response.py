@@ -6,7 +6,7 @@ here may be done again after a crash without anybody noticing.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bots.draft import File
 from bots.extras import CLOSER, MOST_TOKENS, Offer, offers, shown
@@ -114,8 +114,9 @@ class _Response:
             raise NotFound(
                 "The picture as it was sent was too large to keep. Please send the part with the small print."
             )
-        pictures = [await make_image(image.original, sharper) if image.original else image for image in kept]
-        async with aclosing(await self._answer(Question(turn.text, tuple(pictures), alone=True))) as events:
+        images = [await make_image(image.original, sharper) if image.original else image for image in kept]
+        pictures = [replace(picture, image=image) for picture, image in zip(turn.pictures, images, strict=True)]
+        async with aclosing(await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))) as events:
             async for event in events:
                 yield event
 

@@ -120,8 +120,9 @@ class Assistant:
             conversation = await self.history.load(conversation_id)
             conversation = conversation.ask(replace(question, text=storable(question.text)))
             _check_answerable(conversation)
-            await self.history.make_room(person, question.images)
-            self._quota.count_question(person, key, [image.id for image in question.images])
+            images = (*question.images, *(picture.image for picture in question.closer))
+            await self.history.make_room(person, images)
+            self._quota.count_question(person, key, [image.id for image in images])
             return conversation, self._sampling, None
 
         async with aclosing(self._once(conversation_id, key, person, begin)) as events:

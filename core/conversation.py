@@ -35,15 +35,6 @@ class Image:
         return (self.width, self.height) != self.original_size
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person asks. A picture that the conversation already knows keeps its number and is asked about again."""
-
-    text: str
-    images: tuple[Image, ...] = ()
-    alone: bool = False  # about nothing else: pictures that wait go on waiting
-
-
 class Ending(StrEnum):
     DONE = "done"
     LENGTH = "length"  # the answer limit was reached
@@ -84,6 +75,16 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks. A picture that the conversation already knows keeps its number and is asked about again."""
+
+    text: str
+    images: tuple[Image, ...] = ()
+    alone: bool = False  # about nothing else: pictures that wait go on waiting
+    closer: tuple[Picture, ...] = ()  # of the conversation, less shrunk than they are kept
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A question with its pictures, and its answer (`None` while written). `rating`: 1 is a thumb up, -1 down."""
 
@@ -104,9 +105,14 @@ class Conversation:
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Every picture of the conversation once, by number."""
-        known = {p.number: p for turn in self.turns for p in turn.pictures} | {p.number: p for p in self.waiting}
+        """Every picture of the conversation once, by number; of one that was looked at closer, the first."""
+        known = {p.number: p for p in (*self.waiting, *reversed(self._shown))}
         return tuple(known[number] for number in sorted(known))
+
+    @property
+    def _shown(self) -> tuple[Picture, ...]:
+        """The pictures of every turn, the oldest first."""
+        return tuple(picture for turn in self.turns for picture in turn.pictures)
 
     @property
     def surplus(self) -> tuple[int, ...]:
@@ -140,7 +146,8 @@ class Conversation:
         pictures = [picture for picture in self.waiting if picture.number in named] or list(self.waiting)
         if question.alone:
             pictures = []
-        numbers = {p.image.id: p.number for p in self.pictures}
+        pictures += question.closer
+        numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
         number = self.next_number
         for image in question.images:
             if image.id not in numbers:

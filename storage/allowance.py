@@ -8,11 +8,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select, true, update
+from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image
-from storage.tables import conversations, images, messages, pictures
+from storage.tables import conversations, images, messages, pictures, turn_pictures
 
 STEP_BYTES = 64_000_000  # that are dropped in one transaction
 TURN_BYTES = 100_000  # about, that a turn takes beside its pictures
@@ -46,9 +46,13 @@ async def excess(connection: AsyncConnection, person: str, coming: Sequence[Imag
     new = sum(_size(image) for image in coming if image.id not in known)
     theirs = 0
     if allowance.person and coming:
-        mine = select(pictures.c.image_id).where(pictures.c.person == pseudonym(person))
-        shown = set((await connection.execute(mine.where(pictures.c.image_id.in_(_ids(coming))))).scalars())
-        used = (await connection.execute(select(func.sum(_SIZE)).where(images.c.id.in_(mine)))).scalar() or 0
+        own = select(pictures.c.image_id).where(pictures.c.person == pseudonym(person))
+        closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id)
+        closer = closer.where(pictures.c.person == pseudonym(person))
+        mine = or_(images.c.id.in_(own), images.c.id.in_(closer))
+        ids = select(images.c.id).where(mine, images.c.id.in_(_ids(coming)))
+        shown = set((await connection.execute(ids)).scalars())
+        used = (await connection.execute(select(func.sum(_SIZE)).where(mine))).scalar() or 0
         theirs = int(used) + sum(_size(image) for image in coming if image.id not in shown) - allowance.person
     total = await size(connection) + new + TURN_BYTES - allowance.all if allowance.all else 0
     return Excess(theirs, total)

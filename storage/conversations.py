@@ -92,10 +92,12 @@ async def save(
         return
     row = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
     chapter, next_number = row.chapter, row.next_number
-    picture_ids = []
+    shown: list[tuple[int, str | None]] = []
     for picture in turn.pictures:
-        picture_id, next_number = await pictures.show(connection, conversation_id, chapter, picture, next_number)
-        picture_ids.append(picture_id)
+        picture_id, closer, next_number = await pictures.show(
+            connection, conversation_id, chapter, picture, next_number
+        )
+        shown.append((picture_id, closer))
     values = {
         "conversation_id": conversation_id,
         "chapter": chapter,
@@ -109,9 +111,10 @@ async def save(
         "created": now,
     }
     turn_id = (await connection.execute(insert(turns).values(values).returning(turns.c.id))).scalar_one()
-    for place, picture_id in enumerate(picture_ids):
-        await connection.execute(insert(turn_pictures).values(turn_id=turn_id, place=place, picture_id=picture_id))
-    await pictures.asked(connection, picture_ids)
+    for place, (picture_id, image_id) in enumerate(shown):
+        values = {"turn_id": turn_id, "place": place, "picture_id": picture_id, "image_id": image_id}
+        await connection.execute(insert(turn_pictures).values(values))
+    await pictures.asked(connection, [picture_id for picture_id, _ in shown])
     title = row.title or storable(" ".join(turn.text.split())[:TITLE_LENGTH])
     await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 

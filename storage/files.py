@@ -30,10 +30,11 @@ async def remove(connection: AsyncConnection, file: str) -> Collection[str] | No
     rows = (await connection.execute(select(files).where(files.c.file == file))).all()
     if not rows:
         return None
+    image_ids = {row.image_id for row in rows}
     for row in rows:
-        await pictures.hide(connection, row.conversation_id, row.image_id)
+        image_ids.update(await pictures.hide(connection, row.conversation_id, row.image_id))
     await connection.execute(delete(files).where(files.c.file == file))
-    return await pictures.drop_unused(connection, [row.image_id for row in rows])
+    return await pictures.drop_unused(connection, image_ids)
 
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:

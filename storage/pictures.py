@@ -4,6 +4,7 @@ Each function is one step inside a transaction that its caller opened.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, LargeBinary, and_, delete, exists, func, insert, not_, select, update
@@ -79,25 +80,30 @@ async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, 
 
 async def show(
     connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture, next_number: int
-) -> tuple[int, int]:
-    """The row of a turn's picture, made if need be, and the conversation's next number.
+) -> tuple[int, str | None, int]:
+    """The row of a turn's picture, made if need be; the image that was shown, if it is another one than the picture's
+    own (less shrunk); and the conversation's next number.
 
     Somebody may have sent another picture while the answer was written: it may hold the number that the answer already
     speaks of, or be the same picture under another number. It still waits, so it is the one that yields.
     """
     next_number = max(next_number, picture.number + 1)
     here = _in(conversation_id, chapter)
-    row = (await connection.execute(select(pictures).where(here, pictures.c.number == picture.number))).first()
+    query = select(pictures, _unasked().label("unasked")).where(here, pictures.c.number == picture.number)
+    row = (await connection.execute(query)).first()
     if row is not None and row.image_id is None:
-        return row.id, next_number  # it was removed while the answer was written, and stays so
+        return row.id, None, next_number  # it was removed while the answer was written, and stays so
+    if row is not None and row.image_id != picture.image.id and not row.unasked:
+        await _keep(connection, replace(picture.image, original=None))  # the picture has it
+        return row.id, picture.image.id, next_number
     await _keep(connection, picture.image)
     if row is not None and row.image_id == picture.image.id:
-        return row.id, next_number
+        return row.id, None, next_number
     if row is not None:
         await connection.execute(update(pictures).where(pictures.c.id == row.id).values(number=next_number))
         next_number += 1
     await connection.execute(delete(pictures).where(here, pictures.c.image_id == picture.image.id, _unasked()))
-    return await _insert(connection, conversation_id, chapter, picture), next_number
+    return await _insert(connection, conversation_id, chapter, picture), None, next_number
 
 
 async def asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
@@ -122,8 +128,12 @@ async def of_turns(
 ) -> dict[int, tuple[Picture, ...]]:
     """By turn, in the order they were shown; removed ones are left out. An image used often is read once."""
     query = (
-        select(turn_pictures.c.turn_id, pictures.c.number, pictures.c.image_id)
-        .join(pictures)
+        select(
+            turn_pictures.c.turn_id,
+            pictures.c.number,
+            func.coalesce(turn_pictures.c.image_id, pictures.c.image_id).label("image_id"),
+        )
+        .join(pictures, pictures.c.id == turn_pictures.c.picture_id)
         .where(turn_pictures.c.turn_id.in_(turn_ids), pictures.c.image_id.is_not(None))
         .order_by(turn_pictures.c.turn_id, turn_pictures.c.place)
     )
@@ -173,14 +183,13 @@ async def remove(
     found = (await connection.execute(query)).first()
     if found is None:
         return None
-    await connection.execute(update(pictures).where(pictures.c.id == found.id).values(image_id=None))
-    return await drop_unused(connection, [found.image_id])
+    return await drop_unused(connection, await _empty(connection, pictures.c.id == found.id))
 
 
-async def hide(connection: AsyncConnection, conversation_id: str, image_id: str) -> None:
-    """In every chapter; the numbers stay, as in `remove`."""
-    here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id == image_id)
-    await connection.execute(update(pictures).where(*here).values(image_id=None))
+async def hide(connection: AsyncConnection, conversation_id: str, image_id: str) -> Collection[str]:
+    """In every chapter; the numbers stay, as in `remove`. Returns the ids of all images that showed it."""
+    here = and_(pictures.c.conversation_id == conversation_id, pictures.c.image_id == image_id)
+    return await _empty(connection, here)
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
@@ -195,19 +204,36 @@ async def every_id(connection: AsyncConnection) -> list[str]:
 
 async def images_of(connection: AsyncConnection, conversation_id: str) -> list[str]:
     """In every chapter."""
-    here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.is_not(None))
-    return list((await connection.execute(select(pictures.c.image_id).where(*here))).scalars())
+    return await _images(connection, pictures.c.conversation_id == conversation_id)
 
 
 async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> Collection[str]:
     """Those of the images that no conversation shows any more; returns their ids."""
-    used = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
+    kept = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
+    shown = exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.image_id == images.c.id))
     dropped = []
     for image_id in set(image_ids):
-        unused = delete(images).where(images.c.id == image_id, not_(used))
+        unused = delete(images).where(images.c.id == image_id, not_(kept), not_(shown))
         if (await connection.execute(unused)).rowcount:
             dropped.append(image_id)
     return dropped
+
+
+async def _empty(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
+    """Take the images from pictures, also where a turn looked closer; returns their ids."""
+    image_ids = await _images(connection, which)
+    shown = turn_pictures.c.picture_id.in_(select(pictures.c.id).where(which))
+    await connection.execute(update(turn_pictures).where(shown).values(image_id=None))
+    await connection.execute(update(pictures).where(which).values(image_id=None))
+    return image_ids
+
+
+async def _images(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
+    """The ids of all that show these pictures."""
+    own = select(pictures.c.image_id).where(which)
+    closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id).where(which)
+    found = [*(await connection.execute(own)).scalars(), *(await connection.execute(closer)).scalars()]
+    return [image_id for image_id in found if image_id is not None]
 
 
 def _in(conversation_id: str, chapter: int) -> ColumnElement[bool]:

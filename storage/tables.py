@@ -86,6 +86,7 @@ turn_pictures = Table(
     Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # where it was not the picture's own
 )
 
 messages = Table(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image as PilImage
 
-from core.conversation import Answer, Conversation, Image, Question
+from core.conversation import Answer, Conversation, Image, Picture, Question
 from core.engine.engine import Engine
 from core.images import Config, make_image
 from core.sampling import Sampling
@@ -27,12 +27,15 @@ def as_photo(name: str) -> bytes:
     return data.getvalue()
 
 
-async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image, ...]]) -> list[str]:
-    """The answers to the questions of one conversation, each with the pictures that came with it."""
+async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Picture, ...]]) -> list[str]:
+    """The answers to the questions of one conversation, each with the pictures that came with it or are looked at
+    closer."""
     conversation, answers = Conversation("test:direct"), []
     for text, pictures in turns:
-        images = tuple([data if isinstance(data, Image) else await make_image(data, Config()) for data in pictures])
-        conversation = conversation.ask(Question(text, images))
+        closer = tuple(picture for picture in pictures if isinstance(picture, Picture))
+        files = [data for data in pictures if not isinstance(data, Picture)]
+        images = tuple([data if isinstance(data, Image) else await make_image(data, Config()) for data in files])
+        conversation = conversation.ask(Question(text, images, closer=closer))
         async with aclosing(engine.answer(conversation, Sampling())) as events:
             async for event in events:
                 if isinstance(event, Answer):

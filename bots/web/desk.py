@@ -18,7 +18,7 @@ from bots.web.broadcast import Broadcast
 from bots.web.problem import Restarting
 from core import asker, trace
 from core.assistant import Assistant
-from core.conversation import Answer, Conversation, Event, Image, Piece, Question, Turn
+from core.conversation import Answer, Conversation, Event, Image, Picture, Piece, Question, Turn
 from core.errors import BadQuestion, BotError, Busy, NotFound, StoreDown
 from core.images import Config as ImagesConfig
 from core.images import make_image
@@ -255,11 +255,13 @@ class Desk:
         if asked.again:
             events = self.assistant.retry(conversation_id, key, asked.person)
         else:
-            pictures = await self._chosen(conversation_id, asked.pictures)
+            chosen = await self._chosen(conversation_id, asked.pictures)
             if asked.closer:
                 self.assistant.check_question(asked.person)
-                pictures = tuple([await self._sharper(picture) for picture in pictures])
-            question = Question(asked.query, (*pictures, *images), alone=asked.closer)
+                closer = [replace(picture, image=await self._sharper(picture.image)) for picture in chosen]
+                question = Question(asked.query, alone=True, closer=tuple(closer))
+            else:
+                question = Question(asked.query, (*(picture.image for picture in chosen), *images))
             events = self.assistant.ask(conversation_id, question, key, asked.person)
         try:
             async with aclosing(events):
@@ -269,15 +271,15 @@ class Desk:
             if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
                 await self.assistant.forget(conversation_id)
 
-    async def _chosen(self, conversation_id: str, numbers: Sequence[int]) -> tuple[Image, ...]:
+    async def _chosen(self, conversation_id: str, numbers: Sequence[int]) -> list[Picture]:
         """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""
         found = []
         for number in numbers:
             image = await self.store.numbered_picture(conversation_id, number)
             if image is None:
                 raise BadQuestion("There is no picture {number} in this conversation.", number=number)
-            found.append(image)
-        return tuple(found)
+            found.append(Picture(number, image))
+        return found
 
     async def _sharper(self, image: Image) -> Image:
         """The picture less shrunk, if what was sent is still there."""

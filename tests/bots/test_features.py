@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from bots.__main__ import cli
 from core.boxes import draw, find_boxes
-from core.conversation import MOST_PICTURES, Image
+from core.conversation import MOST_PICTURES, Image, Picture
 from core.documents import open_document
 from core.engine.engine import Engine
 from core.images import Config as ImagesConfig
@@ -73,7 +73,7 @@ async def test_receipt_and_small_print_in_the_askers_language(
 ) -> None:
     question = {"en": TOTAL, "zh": "合计金额是多少？"}[language]
     quick, sharp = [await make_image(sample("invoice"), config) for config in (SMALL, ImagesConfig())]
-    expected = await directly(demo, (question, (quick,)), (question, (sharp,)))
+    expected = await directly(demo, (question, (quick,)), (question, (Picture(1, sharp),)))
     async with visit(door, demo, tmp_path, SMALL, language) as (_, guest):
         first = await guest.ask(question, png("invoice"))
         assert shows(first.words, expected[0])
@@ -87,6 +87,7 @@ async def test_receipt_and_small_print_in_the_askers_language(
         second = await guest.press(first, closer)
         assert shows(second.words, expected[1])
         assert closer not in second.buttons
+        assert numbers(await guest.pictures()) == [1]
 
 
 async def test_pictures_have_numbers_and_can_be_listed_and_removed(door: str, demo: Engine, tmp_path: Path) -> None:
@@ -226,4 +227,4 @@ async def test_the_operator_sees_the_door_and_where_the_time_went(door: str, dem
 
 
 def numbers(listed: Seen) -> list[int]:
-    return [int(number) for number in re.findall(r"^Picture (\d+):", listed.words, re.MULTILINE)]
+    return [int(number) for number in re.findall(r"^(?:Picture|图片) (\d+)[:：]", listed.words, re.MULTILINE)]

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from core.conversation import Answer, Ending, Image, Question
+from core.conversation import Answer, Ending, Image, Picture, Question
 from core.errors import NoRoom
 from storage.store import Config, Store
 from tests.storage.machine import Machine
@@ -117,3 +117,16 @@ async def test_zero_is_no_limit(path: Path, machine: Machine, setting: str) -> N
 async def test_nobodys_name_is_in_the_database(small: Store, machine: Machine, path: Path) -> None:
     await ask(small, machine, "web:203.0.113.7", "a:1", photo("1"))
     assert b"203.0.113.7" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
+async def test_what_somebody_looked_at_closer_counts_as_theirs(small: Store, machine: Machine) -> None:
+    first, closer = photo("first"), photo("closer", shown=2 * MB)
+    await ask(small, machine, "ann", "a:1", first)
+    asked = (await small.load("a:1")).ask(Question("?", alone=True, closer=(Picture(1, closer),)))
+    turn = replace(asked.turns[-1], answer=Answer("yes", Ending.DONE))
+    await small.save("a:1", turn, "closer", None, "ann")
+    assert await kept(small, first, closer) == [True, False]
+    await small.make_room("ann", [photo("large", shown=MB // 2, sent=1)])
+    assert await kept(small, first) == [False]
+    with pytest.raises(NoRoom):
+        await small.make_room("ann", [photo("larger", shown=MB, sent=1)])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.conversation import Answer, Conversation, Ending, Question, Turn
+from core.conversation import Answer, Conversation, Ending, Picture, Question, Turn
 from storage.clock import DAY
 from storage.store import Config, Store
 from tests.storage.machine import Machine
@@ -100,6 +100,58 @@ async def test_the_picture_in_question_sent_again_meanwhile_does_not_wait_twice(
     turn = await answer_turn(store, asked, "k1")
     conversation = await store.load("t:1")
     assert (conversation.turns, conversation.waiting) == ((turn,), ())
+
+
+SHARP = image("cat, less shrunk")
+
+
+async def look_closer(store: Store, key: str, conversation_id: str = "t:1") -> Turn:
+    """At picture 1, as it is kept with much more detail."""
+    asked = (await store.load(conversation_id)).ask(Question("Read it", alone=True, closer=(Picture(1, SHARP),)))
+    return await answer_turn(store, asked, key)
+
+
+async def test_a_closer_look_keeps_the_number_and_what_was_seen_then(store: Store, path: Path) -> None:
+    first = await ask(store, "t:1", "Read it", CAT, DOG, key="k1")
+    closer = await look_closer(store, "k2")
+    assert numbers(closer) == [1]
+    conversation = await store.load("t:1")
+    assert conversation.turns == (first, closer)
+    assert conversation.pictures == (Picture(1, CAT), Picture(2, DOG))
+    assert conversation.next_number == 3
+    assert await store.answered("k2") == closer
+    assert (await store.numbered_picture("t:1", 1)) == CAT
+    later = await ask(store, "t:1", "And this?", SHARP, CAT, BIRD, key="k3")
+    assert [(picture.number, picture.image) for picture in later.pictures] == [(1, SHARP), (3, BIRD)]
+    await look_closer(store, "k4")
+    again = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    assert await store.load("t:1") == await again.load("t:1")
+    await again.close()
+
+
+async def test_what_was_seen_closer_goes_with_its_picture(store: Store, path: Path) -> None:
+    for conversation_id in ("t:1", "t:2", "t:3"):
+        await ask(store, conversation_id, "Read it", CAT, key=f"k1 {conversation_id}")
+        await look_closer(store, f"k2 {conversation_id}", conversation_id)
+    kept = "SELECT count(*) FROM images"
+    await store.remove_picture("t:1", 1)
+    assert [turn.pictures for turn in (await store.load("t:1")).turns] == [(), ()]
+    assert rows(path, kept) == [(2,)]
+    await store.remember_file("telegram:f", "t:2", [CAT.id])
+    await store.remove_file("telegram:f")
+    assert [turn.pictures for turn in (await store.load("t:2")).turns] == [(), ()]
+    assert rows(path, kept) == [(2,)]
+    await store.forget("t:3")
+    assert rows(path, kept) == [(0,)]
+
+
+async def test_a_picture_removed_during_a_closer_look_stays_removed(store: Store, path: Path) -> None:
+    await ask(store, "t:1", "Read it", CAT, key="k1")
+    asked = (await store.load("t:1")).ask(Question("Read it", alone=True, closer=(Picture(1, SHARP),)))
+    await store.remove_picture("t:1", 1)
+    await answer_turn(store, asked, "k2")
+    assert [turn.pictures for turn in (await store.load("t:1")).turns] == [(), ()]
+    assert rows(path, "SELECT count(*) FROM images") == [(0,)]
 
 
 async def test_a_removed_picture_is_gone_and_its_number_is_not_given_again(store: Store, path: Path) -> None:

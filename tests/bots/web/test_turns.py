@@ -94,7 +94,7 @@ async def test_a_shrunk_picture_is_on_the_receipt_and_can_be_looked_at_closer(tm
         assert "shrunk from 2400×2400" in str(answer["receipt"])
         assert answer["small_print"] is True
         closer = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
-        assert closer.json()["text"] == "Answer to 'Read' about [2] after 1 turns."
+        assert closer.json()["text"] == "Answer to 'Read' about [1] after 1 turns."
         small, large = (asked.turns[-1].pictures[0].image for asked in engine.asked)
         assert large.width > 1.5 * small.width
         _, answer = await turn_of(web, closer)
@@ -134,7 +134,7 @@ async def test_a_closer_look_is_about_its_question_s_pictures_alone(tmp_path: Pa
         ahead = {"image": photo("red")}
         await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files=ahead)
         closer = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
-        assert closer.json()["text"] == "Answer to 'Read' about [3] after 1 turns."
+        assert closer.json()["text"] == "Answer to 'Read' about [1] after 1 turns."
         next_one = await web.ask("And this?", conversation=conversation)
         assert next_one.json()["text"] == "Answer to 'And this?' about [2] after 2 turns."
 
