@@ -14,7 +14,7 @@ from core.errors import NotAllowed
 from core.voice import Voice
 
 IDS = {
-    "telegram": re.compile(r"[0-9]{1,20}"),
+    "telegram": re.compile(r"-?[0-9]{1,20}"),  # negative: of channels and groups, in whose name somebody may write
     "slack": re.compile(r"(?=.{2,30}$)[UW][A-Z0-9]*[0-9][A-Z0-9]*"),
 }  # of people
 ORDERS = frozenset({"stats", "block", "unblock"})

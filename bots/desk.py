@@ -3,9 +3,8 @@
 Knows no platform: an adapter reads its messages into requests and brings the drafts.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -18,7 +17,7 @@ from bots.reply import reply
 from bots.request import Request
 from bots.response import respond
 from core import asker, inbox
-from core.conversation import Answer, Event
+from core.conversation import Answer, Event, Piece
 from core.voice import Voice
 
 
@@ -33,11 +32,12 @@ class Sheet(Draft[Any], Protocol):
 @dataclass(slots=True)
 class _Running:
     stopped: bool = False
+    begun: bool = False  # there are words of the answer
 
 
 class Desk:
     """`forgets` knows by its payload an order to forget a conversation, from somebody who may give it. `admins` are ids
-    of people; they cannot be blocked. `settled` is as in `core.inbox`."""
+    of people; they cannot be blocked. `gathering` is as in `core.inbox`."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Desk:
         work: inbox.Work,
         forgets: Callable[[str], Awaitable[bool]],
         admins: frozenset[str],
-        settled: asyncio.Event | None = None,
+        gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
     ) -> None:
-        self.inbox = inbox.Inbox(house.store, door, work, settled=settled, clears=forgets)
+        self.inbox = inbox.Inbox(house.store, door, work, gathering=gathering, clears=forgets)
         self._house = house
         self._door = door
         self._admins = admins
@@ -79,6 +79,15 @@ class Desk:
             await self._house.store.finish([message.id])
         return True
 
+    async def revise(self, conversation_id: str, is_same: Callable[[str], bool], payload: str) -> bool:
+        """Put other words in a question's place, unless its answer has begun; `is_same` knows it by its payload."""
+
+        def may_restart() -> bool:
+            running = self._running.get(conversation_id)
+            return running is not None and not running.begun and not running.stopped
+
+        return await self.inbox.revise(conversation_id, is_same, payload, may_restart)
+
     async def answer(
         self,
         message: inbox.Message,
@@ -106,6 +115,7 @@ class Desk:
                     events = _only(says(refusal))
                 else:
                     events = events_of(request) if events_of else respond(request, self._house, voice)
+                events = _watched(events, running)
                 await reply(events, draft, voice, message.sent, partial(self._house.store.record_sent, message.id))
         finally:
             del self._running[message.conversation_id]
@@ -114,6 +124,13 @@ class Desk:
         """Before anything is said about it. What was half written for questions given up becomes the confirmation, so
         that nothing of it stays in the chat; that is written down, and a crash changes nothing about it."""
         return replace(message, sent=await self._house.assistant.forget(message.conversation_id, message.key))
+
+
+async def _watched(events: AsyncGenerator[Event | File], running: _Running) -> AsyncGenerator[Event | File]:
+    async with aclosing(events):
+        async for event in events:
+            running.begun = running.begun or isinstance(event, Piece | File | Answer)
+            yield event
 
 
 async def _only(answer: Answer) -> AsyncGenerator[Event | File]:

@@ -51,6 +51,8 @@ class _Response:
         match self.request.command:
             case None:
                 return self._ask()
+            case "new" if self.request.text or self.request.files:
+                return self._begin_with_a_question()
             case "retry":
                 return self._again()
             case Offer.SMALL_PRINT:
@@ -84,6 +86,14 @@ class _Response:
             yield says(" ".join([await self._keep(pictures), *self.notes]))
         else:
             raise _no_picture()
+
+    async def _begin_with_a_question(self) -> AsyncGenerator[Event | File]:
+        """A new conversation, and what it begins with. Done again it begins anew only what nobody has been told."""
+        if not await self.house.assistant.history.answered(self.request.key):
+            await self.house.assistant.begin(self.request.conversation_id)
+        async with aclosing(self._ask()) as events:
+            async for event in events:
+                yield event
 
     async def _again(self) -> AsyncGenerator[Event | File]:
         """Answer once more: the last question, or the one whose answer stands in `about`."""

@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
 from typing import Protocol
 
 from core import trace
@@ -54,6 +54,10 @@ class Mailbox(Protocol):
 
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
 
+    async def rewrite(self, message_id: int, payload: str) -> None:
+        """Give a message that is not finished another payload."""
+        ...
+
     async def finish(self, message_ids: Sequence[int]) -> None:
         """Done with: the payload is dropped, the key is kept so that a re-delivery is known."""
         ...
@@ -67,6 +71,15 @@ class TakenBack(Exception):
     which must not be finished in its place."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """When a group is whole, as none has an end marker: nothing more came for `seconds`, and where `settled` is known,
+    the platform has handed over what it had."""
+
+    seconds: float = 1.0
+    settled: asyncio.Event | None = None
+
+
 @dataclass(slots=True)
 class _Lane:
     """What one conversation waits for, the message being worked on included."""
@@ -74,6 +87,9 @@ class _Lane:
     messages: deque[Message]
     after: set[asyncio.Task[None]]  # what was given up for it and still ends
     task: asyncio.Task[None] | None = None
+    working: int = 0  # how many of the messages, from the first, are being worked on
+    attempt: asyncio.Future[None] | None = None
+    revised: bool = False  # that attempt is given up for new words
 
     def give_up(self) -> set[asyncio.Task[None]]:
         """Returns what has to end before anything else begins in the conversation."""
@@ -94,18 +110,16 @@ class Inbox:
         mailbox: Mailbox,
         adapter: str,
         work: Work,
-        gather_s: float = 1.0,
+        gathering: Callable[[str], Gathering] = lambda group: Gathering(),
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = (1, 5, 30),  # not empty
-        settled: asyncio.Event | None = None,
         clears: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
         self._work = work
-        self._gather_s = gather_s  # an album has no end marker: it is over when nothing more came for so long
+        self._gathering = gathering
         self._gather_limit_s = gather_limit_s
-        self._settled = settled  # whether the platform has handed over what it had; without it, that is not known
         self._pauses_s = pauses_s  # before each further attempt at what raised
         self._clears = clears
         self._lanes: dict[str, _Lane] = {}
@@ -137,6 +151,31 @@ class Inbox:
         lane = self._lanes.get(conversation_id)
         return len(lane.messages) if lane else 0
 
+    def last(self, conversation_id: str) -> Message | None:
+        """Return what came last of a conversation's messages that are not finished."""
+        lane = self._lanes.get(conversation_id)
+        return lane.messages[-1] if lane and lane.messages else None
+
+    async def revise(
+        self, conversation_id: str, is_same: Callable[[str], bool], payload: str, may_restart: Callable[[], bool]
+    ) -> bool:
+        """Give a message that waits another payload, on disk too; one that is worked on begins anew if it may.
+
+        Return False when it is too late. Raises `StoreDown`.
+        """
+        lane = self._lanes.get(conversation_id)
+        found = [message for message in lane.messages if is_same(message.payload)] if lane else []
+        if lane is None or not found or (found[0] in _worked_on(lane) and not may_restart()):
+            return False
+        await self.mailbox.rewrite(found[0].id, payload)
+        for index, message in enumerate(lane.messages):
+            if message.id == found[0].id:
+                lane.messages[index] = replace(message, payload=payload)
+                if index < lane.working and lane.attempt:
+                    lane.revised = lane.attempt.cancel()
+                return True
+        return False
+
     async def close(self) -> None:
         """Cancel the work; what was not finished stays on disk."""
         for task in self._tasks:
@@ -153,7 +192,7 @@ class Inbox:
         except StoreDown:
             raise
         except Exception as error:
-            log.error("message %s cannot be read: %r", message.key, error)
+            log.error("message %s cannot be read: %s", message.key, trace.without_words(error))
             return False
 
     def _enqueue(self, message: Message, clears: bool) -> None:
@@ -173,35 +212,45 @@ class Inbox:
                 await asyncio.wait(lane.after)
             while lane.messages:
                 batch = await self._gather(lane.messages)
+                lane.working = len(batch)
                 trace.begin(batch[0].key)
-                await self._finish(batch)
+                await self._finish(batch, lane)
+                lane.working = 0
                 for _ in batch:
                     lane.messages.popleft()
         finally:
             if self._lanes.get(conversation_id) is lane:
                 del self._lanes[conversation_id]
 
-    async def _finish(self, batch: Sequence[Message]) -> None:
+    async def _finish(self, batch: Sequence[Message], lane: _Lane) -> None:
         """Tries again while the disk is full or the like, in the message's place in line."""
         ids = [message.id for message in batch]
         failures = 0
         for attempt in count():
             pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             try:
-                await self._work(batch)
+                lane.attempt = asyncio.ensure_future(self._work(batch))
+                await lane.attempt
                 await self.mailbox.finish(ids)
                 return
             except TakenBack:
                 return
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not lane.revised or (task and task.cancelling()):
+                    raise
+                lane.revised, pause = False, 0
             except StoreDown as error:  # however long that lasts: nobody has been answered, and nothing is lost
                 log.warning("message %s waits for the database, %d s more: %s", batch[0].key, pause, error)
-            except Exception:
+            except Exception as error:
                 failures += 1
+                told = trace.without_words(error)
                 if failures > len(self._pauses_s):
-                    log.exception("message %s is kept for the next start", batch[0].key)
+                    log.error("message %s is kept for the next start: %s", batch[0].key, told)
                     return
-                log.warning("message %s failed and is tried again in %d s", batch[0].key, pause, exc_info=True)
+                log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
             await asyncio.sleep(pause)
+            batch = _worked_on(lane)
             with suppress(Exception):  # what was sent meanwhile is edited, not sent again
                 unfinished = await self.mailbox.unfinished(self._adapter)
                 batch = [message for message in unfinished if message.id in ids]
@@ -210,19 +259,20 @@ class Inbox:
 
     async def _gather(self, lane: deque[Message]) -> list[Message]:
         """The first message, or with `group` everything of its album that follows at once."""
-        first = lane[0]
-        if first.group is not None:
-            waited, size = 0.0, 0
-            while size != len(lane) and waited < self._gather_limit_s:
-                size = len(lane)
-                await asyncio.sleep(self._gather_s)
-                waited += self._gather_s
-                if self._settled is not None:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._settled.wait(), SETTLE_S)
-        batch = [first]
-        for message in list(lane)[1:]:
-            if first.group is None or message.group != first.group:
-                break
-            batch.append(message)
-        return batch
+        group = lane[0].group
+        if group is None:
+            return [lane[0]]
+        gathering = self._gathering(group)
+        waited, size = 0.0, 0
+        while size != len(lane) and waited < self._gather_limit_s:
+            size = len(lane)
+            await asyncio.sleep(gathering.seconds)
+            waited += gathering.seconds
+            if gathering.settled is not None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(gathering.settled.wait(), SETTLE_S)
+        return list(takewhile(lambda message: message.group == group, lane))
+
+
+def _worked_on(lane: _Lane) -> list[Message]:
+    return list(lane.messages)[: lane.working]

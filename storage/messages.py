@@ -50,6 +50,11 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
         await connection.execute(insert(deliveries).values(message_id=message_id, place=place, sent=platform_id))
 
 
+async def rewrite(connection: AsyncConnection, message_id: int, payload: str) -> None:
+    where = messages.c.id == message_id, messages.c.finished.is_(None)
+    await connection.execute(update(messages).where(*where).values(payload=payload))
+
+
 async def finish(connection: AsyncConnection, message_ids: Sequence[int], now: float) -> None:
     where = messages.c.id.in_(message_ids)
     await connection.execute(update(messages).where(where).values(finished=now, payload=None))

@@ -380,6 +380,9 @@ class Store:
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
         await self._database.write(messages.record_sent, message_id, sent)
 
+    async def rewrite(self, message_id: int, payload: str) -> None:
+        await self._database.write(messages.rewrite, message_id, payload)
+
     async def finish(self, message_ids: Sequence[int]) -> None:
         await self._database.write(messages.finish, message_ids, self._clock.now())
 

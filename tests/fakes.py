@@ -164,5 +164,8 @@ class MemoryMailbox:
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
         self.messages[message_id] = replace(self.messages[message_id], sent=tuple(sent))
 
+    async def rewrite(self, message_id: int, payload: str) -> None:
+        self.messages[message_id] = replace(self.messages[message_id], payload=payload)
+
     async def finish(self, message_ids: Sequence[int]) -> None:
         self.finished |= set(message_ids)

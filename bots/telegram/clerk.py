@@ -24,15 +24,21 @@ from bots.telegram.buttons import RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import download
-from bots.telegram.inquiry import Asker, Inquiry, SentFile, conversation_of, read
+from bots.telegram.inquiry import Inquiry, read
+from bots.telegram.kinds import called
+from bots.telegram.message import Asker, SentFile, conversation_of
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
+from bots.telegram.request import understood
 from bots.telegram.sender import Sender
 from core import inbox, trace
+from core.receipt import not_looked_at
 from core.voice import Voice
 
 log = logging.getLogger(__name__)
 TELLING_ATTEMPTS = 5
+COMMENT = "said:"  # how the group of words begins that a forward may follow
+COMMENT_SECONDS = 0.6  # that such words wait for it; clients send both at once
 
 
 class Clerk:
@@ -47,9 +53,8 @@ class Clerk:
         pace: Pace | None = None,
         settled: asyncio.Event | None = None,
     ) -> None:
-        self.desk = Desk(
-            house, "telegram", self._work, self._forgets, frozenset(map(str, config.admins)), settled=settled
-        )
+        admins = frozenset(map(str, config.admins))
+        self.desk = Desk(house, "telegram", self._work, self._forgets, admins, partial(_gathering, settled))
         self._config = config
         self._bot = bot
         self._me = me
@@ -73,7 +78,7 @@ class Clerk:
 
         async def attempt() -> None:
             with suppress(TelegramError):
-                await work
+                await understood(work)
 
         task = asyncio.create_task(attempt())
         self._background.add(task)
@@ -137,6 +142,7 @@ class Clerk:
             _help(voice),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
+            notes=_notes(inquiry, voice),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         stranger, known_as = not self.allows(asker, inquiry.chat_id), (str(asker.id), str(inquiry.chat_id))
@@ -147,7 +153,8 @@ class Clerk:
         try:
             await self.desk.answer(message, request, voice, draft, refusal=refusal)
         except NotWritable:
-            await self._tell_privately(asker, voice)
+            if asker.id > 0:  # a person, and no channel that somebody writes as
+                await self._tell_privately(asker, voice)
         except Refused:
             log.info("nobody can read the answer any more")
 
@@ -170,7 +177,7 @@ class Clerk:
         return Attachment(partial(download, self._bot, file, self._house.images), file.name)
 
     def _refusal(self, inquiry: Inquiry, voice: Voice) -> str | None:
-        if inquiry.strange:
+        if inquiry.is_strange:
             return voice.say(
                 "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
             )
@@ -191,14 +198,29 @@ class Clerk:
             self._config.interval,
             typing,
             first=not message.sent,
-            stoppable=inquiry.command in (None, RETRY, Offer.SMALL_PRINT),
+            stoppable=inquiry.command in (None, RETRY, Offer.SMALL_PRINT) or _begins_with_a_question(inquiry),
             preview=self._config.draft_preview,
             again=_again(inquiry),
         )
 
 
+def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:
+    """A comment waits a moment for the message that it was forwarded with, and for nothing else."""
+    return inbox.Gathering(COMMENT_SECONDS) if group.startswith(COMMENT) else inbox.Gathering(settled=settled)
+
+
 def _is_group(inquiry: Inquiry) -> bool:
     return inquiry.chat_id < 0
+
+
+def _begins_with_a_question(inquiry: Inquiry) -> bool:
+    return inquiry.command == "new" and bool(inquiry.text or inquiry.files)
+
+
+def _notes(inquiry: Inquiry, voice: Voice) -> tuple[str, ...]:
+    """What stands beside a picture and is not looked at."""
+    names = list(dict.fromkeys(called(kind, voice) for kind in inquiry.others))
+    return (not_looked_at(names, voice),) if names else ()
 
 
 def _again(inquiry: Inquiry) -> str:

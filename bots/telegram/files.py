@@ -6,7 +6,7 @@ import logging
 from telegram import Bot
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
-from bots.telegram.inquiry import SentFile
+from bots.telegram.message import SentFile
 from bots.telegram.request import understood, wait_of
 from core.errors import BadImage, TooLarge
 from core.images import Config as ImagesConfig

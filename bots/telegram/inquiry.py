@@ -1,72 +1,61 @@
-"""What a Telegram message asks: its words, its pictures, and whether it is meant for the bot at all.
-
-Telegram's SDK takes any type in any field, so what is read here is checked: reading raises whatever it likes on a
-message that is not whole, and what was read once can be read again.
-"""
+"""What somebody asks of the bot on Telegram, by messages that belong together or by a button."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 from pydantic.dataclasses import dataclass
-from telegram import (
-    CallbackQuery,
-    Document,
-    ExternalReplyInfo,
-    Message,
-    MessageEntity,
-    MessageReactionUpdated,
-    PhotoSize,
-    Update,
-    User,
-)
+from telegram import CallbackQuery, Message, Update, User
 
 from bots.request import COMMANDS
 from bots.telegram.buttons import ORDERS, RETRY
+from bots.telegram.message import (
+    Asker,
+    Id,
+    Name,
+    SentFile,
+    asker_of,
+    command_of,
+    conversation_of,
+    files_of,
+    is_for,
+    others_of,
+    person_of,
+    quoted,
+    says_something,
+    words_of,
+)
 from bots.telegram.place import sent_id
 from core.conversation import storable
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
-Id = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
-_ID = TypeAdapter[int](Id)
+Text = Annotated[str, Field(strict=True)]
+QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
+TOGETHER_SECONDS = 2  # a forward that comes so soon after its sender's words belongs to them
 _ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})(:\d{{1,18}})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks. `language` is their client's, such as `zh-hans`."""
-
-    id: Id
-    language: Annotated[str, Field(strict=True, max_length=35)] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SentFile:
-    """A file that Telegram keeps; `size` in bytes, where Telegram says it."""
-
-    id: Name
-    size: Annotated[int, Field(strict=True, ge=0)] | None = None
-    name: Annotated[str, Field(strict=True, max_length=1024)] = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Inquiry:
-    """`message_id` is the message to reply to, `about` the bot's own message that it replied to. A `strange` one comes
-    with something that is not a picture: voice, a sticker, … `of_retry` comes from a button below the answer to a
-    /retry."""
+    """`message_id` is the message to reply to, `about` the bot's own message that it replied to. `others` is what it
+    carries that is no picture, as `bots.telegram.message` names it. `of_retry` comes from a button below the answer to
+    a /retry."""
 
     chat_id: Id
     message_id: Id
     asker: Asker | None
-    text: Annotated[str, Field(strict=True)] = ""
-    command: Annotated[str, Field(strict=True)] | None = None
+    text: Text = ""
+    command: Text | None = None
     files: tuple[SentFile, ...] = ()
+    others: tuple[Text, ...] = ()
     about: str | None = None
-    strange: bool = False
     of_retry: bool = False
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether it shows something, but no picture."""
+        return bool(self.others) and not self.files and self.command is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +68,9 @@ class Press:
     conversation_id: str
     chat_id: Id
     message_id: Id
-    data: Annotated[str, Field(strict=True)]
-    text: Annotated[str, Field(strict=True)]
-    question: Annotated[str, Field(strict=True)]
+    data: Text
+    text: Text
+    question: Text
 
     @property
     def is_order(self) -> bool:
@@ -89,36 +78,8 @@ class Press:
         return _ORDER.fullmatch(self.data) is not None
 
 
-def conversation_of(message: Message) -> str:
-    """A chat and its topic; threads of ordinary replies also carry a thread id, but are no topics."""
-    topic = message.message_thread_id if message.is_topic_message else None
-    return f"telegram:{chat_id_of(message)}:{_ID.validate_python(topic or 0)}"
-
-
-def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
-    return _ID.validate_python(sent.chat.id)
-
-
-def is_for(me: User, message: Message) -> bool:
-    """In a group only a mention, a command or a reply to the bot is; such a reply may be said to somebody else."""
-    if message.chat.type == "private":
-        return True
-    command, addressee = _command(message)
-    if command is not None:
-        return addressee == (me.username or "").lower() or (not addressee and command in COMMANDS)
-    mentions = _entities(message, [MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
-    if mentions:
-        return any(
-            (entity.user and entity.user.id == me.id) or words.lower() == f"@{me.username}".lower()
-            for entity, words in mentions.items()
-        )
-    replied = message.reply_to_message
-    to_me = replied and replied.from_user and replied.from_user.id == me.id
-    return bool(to_me and replied and not replied.forum_topic_created)
-
-
 def read(updates: Sequence[Update], me: User) -> Inquiry | None:
-    """The question of one update, or of all of an album; None when the bot is not asked."""
+    """The question of one update, or of all that belong together; None when the bot is not asked."""
     query = updates[0].callback_query
     if query is not None:
         return _asked_by_button(query, me)
@@ -129,38 +90,41 @@ def read(updates: Sequence[Update], me: User) -> Inquiry | None:
 
 
 def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
-    """What one message asks, or all of one album, whether it is meant for the bot or not."""
+    """What messages that belong together ask, whether they are meant for the bot or not."""
     messages = sorted(messages, key=lambda message: message.message_id)
     main = next((message for message in messages if message.text or message.caption), messages[0])
-    files = [file for message in messages for file in _files(message)]
-    command, _ = _command(main)
-    text = _words(main, me)
-    if command is not None:
-        text = "".join(text.split(maxsplit=1)[1:])
-        if command not in COMMANDS:
-            command = "help"
-        if command in ("block", "unblock") and not text and main.reply_to_message and main.reply_to_message.from_user:
-            text = str(main.reply_to_message.from_user.id)
+    files = [file for message in messages for file in files_of(message)]
     about = None
     replied = main.reply_to_message
     if replied and not replied.forum_topic_created:
-        files = [*_files(replied), *files]
+        files = [*files_of(replied), *files]
         if replied.from_user and replied.from_user.id == me.id:
             about = sent_id(replied)
     if main.external_reply:
-        files = [*_files(main.external_reply), *files]
-    strange = bool(main.effective_attachment) and not files and command is None
-    asker = asker_of(main.from_user) if main.from_user else None
-    return Inquiry(main.chat.id, main.message_id, asker, storable(text), command, tuple(files), about, strange)
+        files = [*files_of(main.external_reply), *files]
+    command, words = _order(main, me, bool(files))
+    if command in ("block", "unblock") and not words and replied and (somebody := asker_of(replied)):
+        words = str(somebody.id)
+    more = [_beside(main, message, me) for message in messages if message is not main]
+    text = "\n\n".join(filter(None, [words, *more]))
+    others = tuple(kind for message in messages for kind in others_of(message))
+    asker = asker_of(main)
+    return Inquiry(main.chat.id, main.message_id, asker, storable(text), command, tuple(files), others, about)
 
 
-def says_something(message: Message) -> bool:
-    """Service messages (somebody joined, a message was pinned, …) do not."""
-    return bool(message.text or message.caption or message.effective_attachment)
+def belongs_to(comment: Message, forward: Message) -> bool:
+    """Whether somebody forwarded a message with these words: clients send the words first, as a message of their own.
+
+    Source: how Telegram's clients send "forward with a comment"; both carry nearly the same second.
+    """
+    seconds = (forward.date - comment.date).total_seconds()
+    return asker_of(comment) == asker_of(forward) and 0 <= seconds <= TOGETHER_SECONDS
 
 
-def asker_of(user: User) -> Asker:
-    return Asker(user.id, user.language_code)
+def may_be_comment(message: Message, inquiry: Inquiry) -> bool:
+    """Whether a forward may follow that these words are about: they are about nothing else."""
+    plain = inquiry.command in (None, "new") and not message.forward_origin
+    return plain and bool(inquiry.text) and not (inquiry.files or inquiry.others or inquiry.about)
 
 
 def press_of(query: CallbackQuery) -> Press | None:
@@ -168,11 +132,32 @@ def press_of(query: CallbackQuery) -> Press | None:
     message = query.message
     if not isinstance(message, Message):
         return None
-    asker, conversation_id = asker_of(query.from_user), conversation_of(message)
+    asker, conversation_id = person_of(query.from_user), conversation_of(message)
     text, asked = storable(message.text or ""), message.reply_to_message
     question = storable(asked.text or asked.caption or "") if asked else ""
     data = query.data or ""
     return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, data, text, question)
+
+
+def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
+    """A message's command and the words behind it. One that nobody knows is a question if there is something to look
+    at, and else a wish for help."""
+    command, _ = command_of(message)
+    words = words_of(message, me)
+    if command is None:
+        return None, words
+    rest = "".join(words.split(maxsplit=1)[1:])
+    if command in QUESTIONS or (command in ("start", "help") and shows):
+        return None, rest
+    if command in COMMANDS:
+        return command, rest
+    return (None, words.removeprefix("/")) if shows else ("help", rest)
+
+
+def _beside(main: Message, message: Message, me: User) -> str:
+    """Another caption: the asker's own words, or what somebody else wrote below the picture that they forwarded."""
+    words = words_of(message, me)
+    return quoted(words) if message.forward_origin and not main.forward_origin else words
 
 
 def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
@@ -186,49 +171,3 @@ def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
     command, _, answer = press.data.partition(":")  # a refusal's button names the answer it is about
     about = f"{press.chat_id}:{answer or press.message_id}"
     return replace(asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY)
-
-
-def _words(message: Message, me: User) -> str:
-    text = message.text or message.caption or ""
-    if me.username:
-        text = re.sub(rf"@{re.escape(me.username)}\b", "", text, flags=re.IGNORECASE)
-    text = text.strip()
-    if text and message.quote and message.quote.is_manual and not text.startswith("/"):
-        quoted = "\n".join(f"> {line}" for line in message.quote.text.splitlines())
-        text = f"{quoted}\n\n{text}"
-    return text
-
-
-def _command(message: Message) -> tuple[str | None, str]:
-    """The command that a message begins with, and the bot that it names."""
-    for entity, words in _entities(message, [MessageEntity.BOT_COMMAND]).items():
-        if entity.offset == 0:
-            command, _, addressee = words.removeprefix("/").lower().partition("@")
-            return command, addressee
-    return None, ""
-
-
-def _entities(message: Message, types: list[str | None]) -> dict[MessageEntity, str]:
-    if message.text:
-        return message.parse_entities(types)
-    return message.parse_caption_entities(types) if message.caption else {}
-
-
-def _files(message: Message | ExternalReplyInfo) -> list[SentFile]:
-    if message.photo:
-        return [_sent_file(message.photo[-1])]  # the largest
-    document = message.document
-    taken = document and not message.animation and _may_be_picture(document)
-    return [_sent_file(document)] if document and taken else []
-
-
-def _sent_file(file: PhotoSize | Document) -> SentFile:
-    name = file.file_name if isinstance(file, Document) else None
-    return SentFile(file.file_id, file.file_size, storable(name or ""))
-
-
-def _may_be_picture(document: Document) -> bool:
-    """By its type, or its name; a file of unknown type is looked into."""
-    kind = document.mime_type or "application/octet-stream"
-    named = (document.file_name or "").lower().endswith(SUFFIXES)
-    return kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream") or named

@@ -15,7 +15,7 @@ from bots.telegram.request import understood
 from core.errors import BotError, OperatorError
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
-WANTED = ["message", "callback_query", "message_reaction"]
+WANTED = ["message", "edited_message", "callback_query", "message_reaction"]
 MOST_UPDATES = 100  # in one answer
 HELD_SECONDS = 25  # how long Telegram may hold a question for updates that has no answer yet
 USELESS_PAUSE_SECONDS = 1.0  # after an answer that can never be confirmed

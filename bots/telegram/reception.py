@@ -13,19 +13,9 @@ from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, Reacti
 from bots import strangers
 from bots.house import House
 from bots.telegram.buttons import STOP
-from bots.telegram.clerk import Clerk
-from bots.telegram.inquiry import (
-    Asker,
-    Press,
-    asker_of,
-    chat_id_of,
-    conversation_of,
-    inquiry_of,
-    is_for,
-    press_of,
-    read,
-    says_something,
-)
+from bots.telegram.clerk import COMMENT, Clerk
+from bots.telegram.inquiry import Press, belongs_to, inquiry_of, may_be_comment, press_of, read
+from bots.telegram.message import Asker, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
 from core.errors import BotError
 from core.trace import without_words
@@ -76,7 +66,10 @@ class Reception:
         if update.callback_query:
             return self._read_button(key, payload, update, update.callback_query)
         if update.message:
-            return self._read_message(key, payload, update, update.message)
+            return self._read_message(key, payload, update.message)
+        if update.edited_message:
+            revised = json.dumps({"update_id": update.update_id, "message": raw["edited_message"]})
+            return self._read_edited(revised, update.edited_message)
         if update.message_reaction:
             return self._read_reaction(update.message_reaction)
         raise ValueError  # nothing in it that was asked for
@@ -91,21 +84,52 @@ class Reception:
             await self._store.finish([message.id])
         log.warning("update %s cannot be read and is skipped: %s", update_id, type(error).__name__)
 
-    def _read_message(self, key: str, payload: str, update: Update, message: Message) -> Step | None:
+    def _read_message(self, key: str, payload: str, message: Message) -> Step | None:
         conversation_id = conversation_of(message)
         if message.migrate_to_chat_id:
             return partial(self._desk.inbox.receive, key, conversation_id, payload)
-        if not _by_person(message):
+        asker = asker_of(message)
+        if asker is None or not says_something(message):
             return None
         group = message.media_group_id  # an album's caption may stand on another picture
         if group is not None and (not isinstance(group, str) or len(group) > LONGEST_GROUP):
             raise ValueError
         inquiry = inquiry_of([message], self._me)
-        if group is None and not (is_for(self._me, message) and says_something(message)):
+        wanted = group is not None or is_for(self._me, message)
+        if message.forward_origin:
+            return partial(self._receive_forward, key, conversation_id, payload, message, group, wanted)
+        if not wanted:
             return None
-        if inquiry.command == "stop" and inquiry.asker:
-            return partial(self._stop, key, conversation_id, payload, inquiry.asker, inquiry.chat_id)
+        if inquiry.command == "stop":
+            return partial(self._stop, key, conversation_id, payload, asker, inquiry.chat_id)
+        if group is None and may_be_comment(message, inquiry):
+            group = f"{COMMENT}{message.message_id}"
         return partial(self._desk.inbox.receive, key, conversation_id, payload, group)
+
+    async def _receive_forward(
+        self, key: str, conversation_id: str, payload: str, message: Message, group: str | None, wanted: bool
+    ) -> None:
+        """With the words that its sender wrote right before it, it is one question."""
+        last = self._desk.inbox.last(conversation_id)
+        if last and last.group and last.group.startswith(COMMENT):
+            before = Update.de_json(json.loads(last.payload), self._bot).message
+            if before and belongs_to(before, message):
+                group, wanted = last.group, True
+        if wanted:
+            await self._desk.inbox.receive(key, conversation_id, payload, group)
+
+    def _read_edited(self, payload: str, message: Message) -> Step | None:
+        """New words for a question whose answer has not begun; an edit that comes later changes nothing."""
+        conversation_id, message_id = conversation_of(message), message.message_id
+        inquiry_of([message], self._me)
+        if asker_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
+            return None
+
+        def is_same(payload: str) -> bool:
+            known = json.loads(payload).get("message")
+            return isinstance(known, dict) and known.get("message_id") == message_id
+
+        return partial(self._desk.revise, conversation_id, is_same, payload)
 
     async def _stop(self, key: str, conversation_id: str, payload: str, asker: Asker, chat_id: int) -> None:
         stops = await self._clerk.may(asker, chat_id)
@@ -154,14 +178,8 @@ class Reception:
         emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}
         rating = 1 if "👍" in emoji else -1 if "👎" in emoji else 0
         chat_id = chat_id_of(reaction)
-        return partial(self._rate, asker_of(reaction.user), chat_id, f"{chat_id}:{reaction.message_id}", rating)
+        return partial(self._rate, person_of(reaction.user), chat_id, f"{chat_id}:{reaction.message_id}", rating)
 
     async def _rate(self, asker: Asker, chat_id: int, sent: str, rating: int) -> None:
         if await self._clerk.may(asker, chat_id):
             await self._store.rate_sent("telegram", sent, rating)
-
-
-def _by_person(message: Message) -> bool:
-    """An anonymous admin of a group shows up as a bot who speaks for the group."""
-    sender = message.from_user
-    return sender is not None and (not sender.is_bot or message.sender_chat == message.chat)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from core.errors import StoreDown
-from core.inbox import Inbox, Message
+from core.inbox import Gathering, Inbox, Message
 from tests.fakes import MemoryMailbox
 
 
@@ -17,8 +17,10 @@ class Desk:
         self.gate = asyncio.Event()
         self.gate.set()
         self.failing: set[str] = set()
+        self.begun = 0
 
     async def work(self, messages: Sequence[Message]) -> None:
+        self.begun += 1
         await self.gate.wait()
         if messages[0].payload in self.failing:
             raise OSError("disk full")
@@ -31,6 +33,11 @@ async def is_forget(payload: str) -> bool:
 
 async def until_idle(inbox: Inbox, *conversations: str) -> None:
     while any(inbox.waiting(conversation) for conversation in conversations):
+        await asyncio.sleep(0.001)
+
+
+async def until_begun(desk: Desk) -> None:
+    while not desk.begun:
         await asyncio.sleep(0.001)
 
 
@@ -85,7 +92,7 @@ async def test_one_conversation_never_waits_for_another() -> None:
 
 async def test_an_album_becomes_one_piece_of_work() -> None:
     desk = Desk()
-    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gather_s=0.02)
+    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gathering=lambda _: Gathering(0.02))
     for n in range(3):
         await inbox.receive(f"k{n}", "c", f"{n}", group="album")
         await asyncio.sleep(0.005)
@@ -96,7 +103,7 @@ async def test_an_album_becomes_one_piece_of_work() -> None:
 
 async def test_an_album_that_never_ends_is_cut_at_the_limit() -> None:
     desk = Desk()
-    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gather_s=0.01, gather_limit_s=0.03)
+    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gathering=lambda _: Gathering(0.01), gather_limit_s=0.03)
     for n in range(20):
         await inbox.receive(f"k{n}", "c", f"{n}", group="album")
         await asyncio.sleep(0.005)
@@ -136,7 +143,7 @@ async def test_work_that_fails_for_a_while_keeps_its_place_in_line_and_what_it_s
 
 async def test_an_album_waits_until_its_platform_has_handed_over_everything() -> None:
     desk, settled = Desk(), asyncio.Event()
-    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gather_s=0.01, settled=settled)
+    inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gathering=lambda _: Gathering(0.01, settled))
     await inbox.receive("k1", "c", "1", group="album")
     await asyncio.sleep(0.1)
     await inbox.receive("k2", "c", "2", group="album")
@@ -270,3 +277,45 @@ async def test_a_message_that_cannot_be_read_any_more_does_not_keep_the_others_w
     assert await inbox.resume() == 2
     await until_idle(inbox, "k1", "k2")
     assert ["2"] in desk.done
+
+
+async def test_a_message_that_waits_is_revised_on_disk_too() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    desk.gate.clear()
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    for key in ("k1", "k2"):
+        await inbox.receive(key, "c", key)
+    await asyncio.sleep(0)
+    assert await inbox.revise("c", lambda payload: payload == "k2", "better", lambda: False)
+    assert [message.payload for message in await mailbox.unfinished("telegram")] == ["k1", "better"]
+    desk.gate.set()
+    await until_idle(inbox, "c")
+    assert desk.done == [["k1"], ["better"]]
+    assert not await inbox.revise("c", lambda payload: payload == "k2", "late", lambda: True)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_message_that_is_worked_on_begins_anew_with_its_new_words_unless_it_is_too_late(begun: bool) -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    desk.gate.clear()
+    inbox = Inbox(mailbox, "telegram", desk.work, gathering=lambda _: Gathering(0.001), pauses_s=(60,))
+    for key in ("k1", "k2"):
+        await inbox.receive(key, "c", key, "album")
+    await until_begun(desk)
+    assert await inbox.revise("c", lambda payload: payload == "k2", "better", lambda: not begun) is not begun
+    desk.gate.set()
+    await until_idle(inbox, "c")
+    assert desk.done == [["k1", "k2" if begun else "better"]]
+    assert desk.begun == (1 if begun else 2)
+
+
+async def test_a_revised_message_does_not_outlive_its_inbox() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    desk.gate.clear()
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    await inbox.receive("k1", "c", "k1")
+    await until_begun(desk)
+    await inbox.revise("c", lambda payload: True, "better", lambda: True)
+    await inbox.close()
+    assert not inbox.waiting("c")
+    assert [message.payload for message in await mailbox.unfinished("telegram")] == ["better"]

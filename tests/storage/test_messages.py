@@ -27,6 +27,14 @@ async def test_a_message_is_written_down_once_also_after_a_restart(store: Store,
     await again.close()
 
 
+async def test_a_message_is_rewritten_until_it_is_finished(store: Store) -> None:
+    first, second = [await put(store, key) for key in ("u1", "u2")]
+    await store.finish([second.id])
+    for message in (first, second):
+        await store.rewrite(message.id, "other words")
+    assert [message.payload for message in await store.unfinished("telegram")] == ["other words"]
+
+
 async def test_unfinished_messages_come_oldest_first_with_what_was_sent(store: Store) -> None:
     first, second, third = [await put(store, key) for key in ("u3", "u1", "u2")]
     await store.record_sent(first.id, ["100"])

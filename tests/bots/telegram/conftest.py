@@ -14,6 +14,7 @@ from starlette.routing import Router
 from bots import web
 from bots.health import Health
 from bots.house import House
+from bots.telegram import clerk
 from bots.telegram.config import Config
 from bots.telegram.pace import Pace
 from bots.telegram.service import serve
@@ -112,6 +113,12 @@ def is_finished(message: Json) -> bool:
         "One moment …",
         "请稍候 …",
     )
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words wait for what may belong to them, but hardly."""
+    monkeypatch.setattr(clerk, "COMMENT_SECONDS", 0.02)
 
 
 @pytest.fixture

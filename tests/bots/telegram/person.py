@@ -46,6 +46,17 @@ class Person:
         document = {**self._keep(data), "file_name": name} | ({"mime_type": kind} if kind else {})
         return self._send(None, False, document=document, **_captioned(caption), **_album(album))
 
+    def forwards(self, picture: bytes, caption: str = "", album: str | None = None, **more: Any) -> Json:
+        """Somebody else's picture, with what they wrote below it."""
+        origin = {"type": "hidden_user", "date": 1422450181, "sender_user_name": "Bob"}
+        return self.shows(picture, caption, album=album, forward_origin=origin, **more)
+
+    def edits(self, message: Json, text: str) -> None:
+        """Other words in a message's place, as its text or its caption."""
+        field = "text" if "text" in message else "caption"
+        message.update({field: text, "entities" if field == "text" else "caption_entities": _found(text)})
+        self.telegram.update(edited_message={**message, "edit_date": message["date"] + 1})
+
     def sends(self, **content: Any) -> Json:
         return self._send(None, False, **content)
 

@@ -112,6 +112,9 @@ class BotApi:
                 await asyncio.sleep(0.01)
                 if not (self.posts and self.webhook and self._updates):
                     continue
+                self._drop_unwanted(self.webhook["allowed_updates"])
+                if not self._updates:
+                    continue
                 update = self._updates[0]
                 headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"]}
                 text = self._raw.get(update["update_id"]) or json.dumps(update)
@@ -207,6 +210,7 @@ class BotApi:
             raise Refusal(
                 409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
             )
+        self._drop_unwanted(parameters.get("allowed_updates"))
         offset = int(parameters.get("offset") or 0)
         if self.confirms:
             self._updates = [update for update in self._updates if update["update_id"] >= offset]
@@ -217,7 +221,14 @@ class BotApi:
                 await asyncio.wait_for(self._arrived.wait(), left)
             except TimeoutError:
                 break
+            self._drop_unwanted(parameters.get("allowed_updates"))
         return self._updates[:100]
+
+    def _drop_unwanted(self, allowed: list[str] | None) -> None:
+        """Telegram does not even keep kinds of updates that nobody asked for."""
+        known = {"edited_message", "channel_post", "edited_channel_post", "my_chat_member", "poll_answer"}
+        unwanted = known - set(allowed or known)
+        self._updates = [update for update in self._updates if not unwanted & update.keys()]
 
     async def _setWebhook(self, parameters: Json) -> bool:
         self.webhook = parameters

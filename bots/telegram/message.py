@@ -1,0 +1,153 @@
+"""What one Telegram message carries: who wrote it where, its words, its files, and whether it is meant for the bot.
+
+Telegram's SDK takes any type in any field, so what is read here is checked: reading raises whatever it likes on a
+message that is not whole, and what was read once can be read again.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+from telegram import Document, ExternalReplyInfo, Message, MessageEntity, MessageReactionUpdated, PhotoSize, User
+
+from bots.request import COMMANDS
+from core.conversation import storable
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
+NOT_PICTURES = (  # fields of a message, and how we call what stands there; see `bots.telegram.kinds`
+    "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "
+    "video video_note voice"
+).split()
+Id = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
+_ID = TypeAdapter[int](Id)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a person, or a chat in whose name somebody writes. `language` is their client's, such as `zh-hans`."""
+
+    id: Id
+    language: Annotated[str, Field(strict=True, max_length=35)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that Telegram keeps; `size` in bytes, where Telegram says it."""
+
+    id: Name
+    size: Annotated[int, Field(strict=True, ge=0)] | None = None
+    name: Annotated[str, Field(strict=True, max_length=1024)] = ""
+
+
+def conversation_of(message: Message) -> str:
+    """A chat and its topic; threads of ordinary replies also carry a thread id, but are no topics."""
+    topic = message.message_thread_id if message.is_topic_message else None
+    return f"telegram:{chat_id_of(message)}:{_ID.validate_python(topic or 0)}"
+
+
+def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
+    return _ID.validate_python(sent.chat.id)
+
+
+def asker_of(message: Message) -> Asker | None:
+    """None for what nobody has written, and for other bots.
+
+    Anonymous admins and members who write as a channel have a bot's name for their own, and that of the chat.
+    """
+    sender, chat = message.from_user, message.sender_chat
+    if sender is None:
+        return None
+    if sender.is_bot:
+        return Asker(chat.id) if chat is not None else None
+    return person_of(sender)
+
+
+def person_of(user: User) -> Asker:
+    return Asker(user.id, user.language_code)
+
+
+def is_for(me: User, message: Message) -> bool:
+    """In a group only a mention, a command or a reply to the bot is; such a reply may be said to somebody else."""
+    if message.chat.type == "private":
+        return True
+    command, addressee = command_of(message)
+    if command is not None:
+        return addressee == (me.username or "").lower() or (not addressee and command in COMMANDS)
+    mentions = _entities(message, [MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
+    if mentions:
+        return any(
+            (entity.user and entity.user.id == me.id) or words.lower() == f"@{me.username}".lower()
+            for entity, words in mentions.items()
+        )
+    replied = message.reply_to_message
+    to_me = replied and replied.from_user and replied.from_user.id == me.id
+    return bool(to_me and replied and not replied.forum_topic_created)
+
+
+def says_something(message: Message) -> bool:
+    """Service messages (somebody joined, a message was pinned, …) do not."""
+    return bool(message.text or message.caption or files_of(message) or others_of(message))
+
+
+def words_of(message: Message, me: User) -> str:
+    """Its text or caption without the bot's name, below the passage that it quotes."""
+    text = message.text or message.caption or ""
+    if me.username:
+        text = re.sub(rf"@{re.escape(me.username)}\b", "", text, flags=re.IGNORECASE)
+    text = text.strip()
+    if text and message.quote and message.quote.is_manual and not text.startswith("/"):
+        text = f"{quoted(message.quote.text)}\n\n{text}"
+    return text
+
+
+def quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def command_of(message: Message) -> tuple[str | None, str]:
+    """The command that a message begins with, and the bot that it names."""
+    for entity, words in _entities(message, [MessageEntity.BOT_COMMAND]).items():
+        if entity.offset == 0:
+            command, _, addressee = words.removeprefix("/").lower().partition("@")
+            return command, addressee
+    return None, ""
+
+
+def files_of(message: Message | ExternalReplyInfo) -> list[SentFile]:
+    """The picture that it carries, or a file that may be one."""
+    sizes = message.photo or (message.live_photo.photo if message.live_photo else ())
+    if sizes:
+        return [_sent_file(sizes[-1])]  # the largest
+    document = message.document
+    taken = document and not message.animation and _may_be_picture(document)
+    return [_sent_file(document)] if document and taken else []
+
+
+def others_of(message: Message) -> Sequence[str]:
+    """What it carries that is no picture: the name of a file, or of a field such as `video`."""
+    known = [kind for kind in NOT_PICTURES if getattr(message, kind, None) or kind in message.api_kwargs]
+    document = message.document
+    if known or document is None or _may_be_picture(document):
+        return known
+    return [storable(document.file_name or "document")]
+
+
+def _entities(message: Message, types: list[str | None]) -> dict[MessageEntity, str]:
+    if message.text:
+        return message.parse_entities(types)
+    return message.parse_caption_entities(types) if message.caption else {}
+
+
+def _sent_file(file: PhotoSize | Document) -> SentFile:
+    name = file.file_name if isinstance(file, Document) else None
+    return SentFile(file.file_id, file.file_size, storable(name or ""))
+
+
+def _may_be_picture(document: Document) -> bool:
+    """By its type, or its name; a file of unknown type is looked into."""
+    kind = document.mime_type or "application/octet-stream"
+    named = (document.file_name or "").lower().endswith(SUFFIXES)
+    return kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream") or named
