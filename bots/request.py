@@ -27,8 +27,9 @@ class Request:
     """`files` are downloaded when their turn has come. `about` is the platform's id of the bot's message that this one
     replies to. `person` is who asks, for the quotas: door and id. `admins` are ids alone. `help` is what /help says.
 
-    Others take part in a `shared` conversation. `quiet` leaves thanks and laughter alone: among people, and in threads.
-    `notes` are sentences about what stands beside the files and is not looked at: the answer's receipt says them.
+    Others can write in a `shared` conversation, and somebody else began one that is `anothers`. `quiet` leaves thanks
+    and laughter alone: among people, and in threads. `notes` are sentences about what stands beside the files and is
+    not looked at: the answer's receipt says them.
     """
 
     conversation_id: str
@@ -41,6 +42,7 @@ class Request:
     help: str = ""
     quiet: bool = False
     shared: bool = False
+    anothers: bool = False
     notes: tuple[str, ...] = ()
     stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
@@ -55,7 +57,12 @@ class Request:
 
     @property
     def forgets(self) -> bool:
-        return forgets(self.command, self.text, self.shared)
+        return forgets(self.command, self.text, self.anothers)
+
+    @property
+    def asker(self) -> str | None:
+        """Who asks, where several people do."""
+        return self.person if self.shared else None
 
     @property
     def door(self) -> str:
@@ -72,6 +79,6 @@ class Request:
         return self.person.rpartition(":")[2]
 
 
-def forgets(command: str | None, text: str, shared: bool) -> bool:
-    """Whether an order to forget is carried out: what others take part in only with a second word that says so."""
-    return command == "forget" and (not shared or text.strip().lower() in EVERYTHING)
+def forgets(command: str | None, text: str, anothers: bool) -> bool:
+    """Whether an order to forget is carried out: what somebody else began only with a second word that says so."""
+    return command == "forget" and (not anothers or text.strip().lower() in EVERYTHING)

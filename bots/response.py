@@ -74,7 +74,9 @@ class _Response:
             yield Answer("", Ending.STOPPED)
         elif asks or (request.text and not pictures):
             try:
-                async with aclosing(await self._answer(Question(request.text, tuple(pictures)))) as events:
+                async with aclosing(
+                    await self._answer(Question(request.text, tuple(pictures), person=request.asker))
+                ) as events:
                     async for event in events:
                         yield event
             except StoreDown:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from core.pseudonym import pseudonym
+
 MOST_PICTURES = 24  # that a conversation keeps; of more, those go that nobody asked about for longest
 FEW = 4  # waiting pictures that a question takes up all together, whichever it names
 _NUMBERS = r"(\d{1,3}(?:\s*(?:,|-|–|、|and|or|to|和|与|到|至)\s*\d{1,3}\b)*)"
@@ -68,19 +70,27 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image and its number in one conversation; people and the model call it "picture 2"."""
+    """An image and its number in one conversation; people and the model call it "picture 2".
+
+    `person` is who left one that waits, see `core.pseudonym`.
+    """
 
     number: int
     image: Image
+    person: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person asks. A picture that the conversation already knows keeps its number and is asked about again."""
+    """What a person asks. A picture that the conversation already knows keeps its number and is asked about again.
+
+    `person` is who asks, where several people do.
+    """
 
     text: str
     images: tuple[Image, ...] = ()
     alone: bool = False  # about nothing else: pictures that wait go on waiting
+    person: str | None = None
     closer: tuple[Picture, ...] = ()  # of the conversation, less shrunk than they are kept
 
 
@@ -140,13 +150,16 @@ class Conversation:
     def ask(self, question: Question) -> "Conversation":
         """This conversation with `question` as its open last turn; waiting pictures come first.
 
-        Of many that wait, those that it names: all of them together may be more than there is room for.
+        Of many that wait, those that it names: all of them together may be more than there is room for. What somebody
+        else left is not added to a question that brings its own pictures, unless it names them.
         """
-        named = named_pictures(question.text) if len(self.waiting) > FEW else set()
-        pictures = [picture for picture in self.waiting if picture.number in named] or list(self.waiting)
-        if question.alone:
-            pictures = []
-        pictures += question.closer
+        named = named_pictures(question.text)
+        waiting = [
+            picture for picture in self.waiting if picture.number in named or not _is_anothers(picture, question)
+        ]
+        few = len(waiting) <= FEW
+        pictures = waiting if few else [picture for picture in waiting if picture.number in named] or waiting
+        pictures = [*([] if question.alone else pictures), *question.closer]
         numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
         number = self.next_number
         for image in question.images:
@@ -159,6 +172,12 @@ class Conversation:
         turn = Turn(question.text, tuple(pictures))
         left = tuple(p for p in self.waiting if p.number not in {picture.number for picture in pictures})
         return replace(self, turns=(*self.turns, turn), waiting=left, next_number=number)
+
+
+def _is_anothers(picture: Picture, question: Question) -> bool:
+    if not (question.images and question.person and picture.person):
+        return False
+    return picture.person != pseudonym(question.person)
 
 
 def named_pictures(text: str) -> set[int]:

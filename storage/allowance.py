@@ -4,7 +4,6 @@ What was sent goes first, where it was not looked at for longest: answers need o
 leaves no room for is refused. Each function is one step inside a transaction that its caller opened.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image
+from core.pseudonym import pseudonym
 from storage.tables import conversations, images, messages, pictures, turn_pictures
 
 STEP_BYTES = 64_000_000  # that are dropped in one transaction
@@ -33,11 +33,6 @@ class Excess:
 
     person: int
     all: int
-
-
-def pseudonym(person: str) -> str:
-    """What a person is called in the database: their address on the internet, say, is nobody's business."""
-    return hashlib.sha256(person.encode()).hexdigest()[:32]
 
 
 async def excess(connection: AsyncConnection, person: str, coming: Sequence[Image], allowance: Allowance) -> Excess:

@@ -115,12 +115,12 @@ async def waiting(
     connection: AsyncConnection, conversation_id: str, chapter: int, columns: Sequence[Column[Any]] = SHOWN
 ) -> tuple[Picture, ...]:
     query = (
-        select(pictures.c.number, *columns)
+        select(pictures.c.number, pictures.c.person, *columns)
         .join(images)
         .where(_in(conversation_id, chapter), pictures.c.waiting)
         .order_by(pictures.c.number)
     )
-    return tuple(Picture(row.number, _image(row)) for row in (await connection.execute(query)).all())
+    return tuple(Picture(row.number, _image(row), row.person) for row in (await connection.execute(query)).all())
 
 
 async def of_turns(

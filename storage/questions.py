@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Ending, Image, Picture, Turn
 from core.inbox import Message
+from core.pseudonym import pseudonym
 from storage import conversations, messages, pictures
-from storage.allowance import pseudonym
 
 PROBE_BYTES = 8192  # more than a page
 Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these

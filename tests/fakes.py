@@ -9,6 +9,7 @@ from PIL import Image as PilImage
 
 from core.conversation import Answer, Conversation, Ending, Event, Image, Looking, Picture, Piece, Turn, Waiting
 from core.inbox import Message
+from core.pseudonym import pseudonym
 from core.sampling import Sampling
 
 
@@ -109,12 +110,12 @@ class MemoryHistory:
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
     ) -> list[int]:
-        return [self._add_picture(conversation_id, image) for image in images]
+        return [self._add_picture(conversation_id, image, person) for image in images]
 
-    def _add_picture(self, conversation_id: str, image: Image) -> int:
+    def _add_picture(self, conversation_id: str, image: Image, person: str | None) -> int:
         known = self.conversations.get(conversation_id, Conversation(conversation_id))
         numbers = {picture.image.id: picture.number for picture in known.pictures}
-        picture = Picture(numbers.get(image.id, known.next_number), image)
+        picture = Picture(numbers.get(image.id, known.next_number), image, pseudonym(person) if person else None)
         waiting = (*(other for other in known.waiting if other.number != picture.number), picture)
         next_number = max(known.next_number, picture.number + 1)
         self.conversations[conversation_id] = replace(known, waiting=waiting, next_number=next_number)

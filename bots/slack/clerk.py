@@ -119,7 +119,7 @@ class Clerk:
         command, text = command_of(plain(asked.text, self._slack.bot))
         if command != "forget" or not await self.may(asked):
             return False
-        return forgets(command, text, await self._threads.is_shared(asked))
+        return forgets(command, text, await self._threads.is_anothers(asked))
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
         """Raises only what the inbox should keep for another start."""
@@ -176,7 +176,8 @@ class Clerk:
             about=task.about,
             help=_help(voice),
             quiet=not (place.direct and task.asked.top_level),
-            shared=task.command == "forget" and await self._threads.is_shared(task.asked),
+            shared=not place.direct,
+            anothers=task.command == "forget" and await self._threads.is_anothers(task.asked),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )
         refusal = line(*known_as, voice) if stranger else None

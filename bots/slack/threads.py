@@ -49,11 +49,11 @@ class Threads:
 
     def _forgets(self, message: Json, asked: Message, root: Json) -> bool:
         text = message.get("text") or ""
-        shared = not asked.direct and message.get("user") != root.get("user")
+        anothers = not asked.direct and message.get("user") != root.get("user")
         to_bot = asked.direct or mentions(text, self._slack.bot)
-        return to_bot and forgets(*command_of(plain(text, self._slack.bot)), shared)
+        return to_bot and forgets(*command_of(plain(text, self._slack.bot)), anothers)
 
-    async def is_shared(self, asked: Message) -> bool:
+    async def is_anothers(self, asked: Message) -> bool:
         """Whether somebody else began the thread; also where that cannot be seen."""
         if asked.direct or asked.top_level:
             return False

@@ -142,6 +142,7 @@ class Clerk:
             _help(voice),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
+            anothers=_is_group(inquiry),
             notes=_notes(inquiry, voice),
             wishes=Wishes(files=True, receipt=self._config.receipt),
         )

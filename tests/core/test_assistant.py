@@ -345,3 +345,16 @@ async def test_thanks_are_not_answered_by_the_model() -> None:
     with pytest.raises(BadQuestion, match="at any time"):
         await answer_of(bot.ask("c", Question("谢谢啦 👍"), "2"))
     assert len(engine.asked) == 1
+
+
+async def test_what_somebody_else_left_is_not_added_to_a_question_with_its_own_picture() -> None:
+    bot, _, history = assistant()
+    await bot.add_pictures("c", [image("red")], "ann")
+    assert "about [2]" in (await answer_of(bot.ask("c", Question("a", (image("blue"),), person="bob"), "1"))).text
+    assert [picture.number for picture in (await history.load("c")).waiting] == [1]
+    assert "about [1]" in (await answer_of(bot.ask("c", Question("and this?", person="bob"), "2"))).text
+    await bot.add_pictures("c", [image("green")], "ann")
+    assert "about [3, 4]" in (await answer_of(bot.ask("c", Question("b", (image("white"),), person="ann"), "3"))).text
+    await bot.add_pictures("c", [image("black")], "ann")
+    named = Question("compare with picture 5", (image("grey"),), person="bob")
+    assert "about [5, 6]" in (await answer_of(bot.ask("c", named, "4"))).text

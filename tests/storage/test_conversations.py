@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.conversation import Answer, Conversation, Ending, Picture, Question, Turn
+from core.pseudonym import pseudonym
 from storage.clock import DAY
 from storage.store import Config, Store
 from tests.storage.machine import Machine
@@ -384,3 +385,10 @@ async def test_the_conversation_with_pictures_that_changed_last_is_found(store: 
     assert await store.last_pictured("slack:D1:") == "slack:D1:1"
     await store.remove_picture("slack:D1:1", 1)
     assert await store.last_pictured("slack:D1:") is None
+
+
+async def test_who_left_a_picture_that_waits_is_remembered_by_a_pseudonym(store: Store) -> None:
+    await store.add_pictures("t:1", [CAT], "telegram:7")
+    await store.add_pictures("t:1", [DOG])
+    [cat, dog] = (await store.load("t:1")).waiting
+    assert (cat.person, dog.person) == (pseudonym("telegram:7"), None)

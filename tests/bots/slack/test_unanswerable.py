@@ -82,3 +82,13 @@ async def test_below_the_bots_own_sentences_nothing_is_offered(scene: Scene) -> 
         ):
             [message] = await scene.finished(scene.slack.says(text, files, channel=DM), channel=DM)
             assert not buttons(message)
+
+
+async def test_in_a_channel_a_picture_without_a_question_is_not_added_to_somebody_elses(scene: Scene) -> None:
+    async with scene.bot():
+        root = scene.slack.says(ME, (scene.slack.upload(png("red")),))
+        assert (await scene.answer(root)).startswith("Got picture 1.")
+        scene.slack.says(f"{ME} what is this?", (scene.slack.upload(png("blue")),), thread=root, user="U0BOB")
+        assert said((await scene.finished(root, 2))[1]) == "Answer to 'what is this?' about [2] after 0 turns."
+        scene.slack.says(f"{ME} compare", (scene.slack.upload(png("green")),), thread=root)
+        assert said((await scene.finished(root, 3))[2]) == "Answer to 'compare' about [1, 3] after 1 turns."

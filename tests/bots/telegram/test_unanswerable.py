@@ -1,10 +1,12 @@
 """What the model could only answer by invention, or what nobody asked: it gets a sentence, or silence."""
 
+from pathlib import Path
+
 import pytest
 
 from bots import orders
 from core.errors import BadImage, BadQuestion, Busy, NotDelivered, QuotaReached
-from tests.bots.telegram.conftest import Chatting, photo, until
+from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine
@@ -91,3 +93,17 @@ async def test_below_a_failed_command_nothing_is_offered(
     [failed] = await ann.answers(ann.person.says("/pictures"))
     assert failed["text"] == "Something went wrong on my side. Please try again."
     assert "reply_markup" not in failed
+
+
+async def test_in_a_group_a_picture_without_a_question_is_not_added_to_somebody_elses(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    chat = telegram.world.chat(-100)
+    ann, bob = (Chatting(Person(telegram, chat, user_id=number)) for number in (7, 8))
+    async with service(telegram, tmp_path, engine):
+        assert (await ann.answer(ann.person.shows(photo("red"), "@picture_bot"))).startswith("Got picture 1.")
+    async with service(telegram, tmp_path, engine):
+        asked = bob.person.shows(photo("blue"), "@picture_bot what is this?")
+        assert await bob.answer(asked) == "Answer to 'what is this?' about [2] after 0 turns."
+        asked = ann.person.shows(photo("green"), "@picture_bot compare")
+        assert await ann.answer(asked) == "Answer to 'compare' about [1, 3] after 1 turns."
