@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,7 +72,8 @@ class Prompter:
         """The prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
 
         The oldest turns go first when there is no room, half the budget at a time: dropping one turn per question
-        would make every prompt begin anew, and nothing computed before could be used again.
+        would make every prompt begin anew, and nothing computed before could be used again. The pictures seen last
+        stay: the oldest turn that is left shows them, so that no answer is invented without any picture.
         """
         room = self._limit - answer_tokens
         turns = [self._turn(turn) for turn in conversation.turns]
@@ -81,15 +82,26 @@ class Prompter:
             if sum(map(len, turns[first : last + 1])) > room:
                 while first < last and sum(map(len, turns[first : last + 1])) > room // 2:
                     first += 1
+        if not any(turn.pictures for turn in conversation.turns[first:]):
+            first = self._show_again(conversation, turns, first, room)
         needed = len(turns[-1])
         if needed > room:
             raise BadQuestion(
-                "Your question with its pictures needs {needed} tokens, and there is room for {room}. "
+                "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
                 'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
-                needed=needed,
-                room=room,
+                percent=-(-100 * needed // room),
             )
         return _join(turns[first:])
+
+    def _show_again(self, conversation: Conversation, turns: list["_Rows"], first: int, room: int) -> int:
+        """Puts the pictures that were seen last into the first turn that then has room; returns which that is."""
+        seen = next((turn.pictures for turn in reversed(conversation.turns[:first]) if turn.pictures), ())
+        while seen:
+            turns[first] = self._turn(replace(conversation.turns[first], pictures=seen))
+            if first == len(turns) - 1 or sum(map(len, turns[first:])) <= room:
+                break
+            first += 1
+        return first
 
     def _turn(self, turn: Turn) -> "_Rows":
         special = self._special

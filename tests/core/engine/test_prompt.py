@@ -87,6 +87,20 @@ def test_old_turns_go_many_at_a_time_so_that_the_cache_helps(tiny: Path) -> None
     assert 1 <= changes <= 6
 
 
+def test_the_pictures_seen_last_outlive_their_turn(tiny: Path) -> None:
+    prompter = Prompter(Tokenizer(tiny), Grid(32, 4096, 262144), 300)
+    conversation = ask("What is it?", make_image(1, 160, 64))
+    shown = {image.id for image in prompter.write(conversation, 10).images.values()}
+    for number in range(12):
+        more = f"Question {number}: " + "and what more does it say? " * 4
+        conversation = ask(more, after=conversation, answer=Answer("It says more. " * 4, Ending.DONE))
+        prompt = prompter.write(conversation, 10)
+        assert set(prompt.images) == shown
+        assert len(prompt.ids) <= 290
+        assert Tokenizer(tiny).decode(prompt.ids.tolist()).count("Picture 1: ") == 1
+    assert "What is it?" not in Tokenizer(tiny).decode(prompt.ids.tolist())
+
+
 def test_a_ribbon_of_a_picture_is_refused_with_a_sentence(prompter: Prompter) -> None:
     with pytest.raises(BadQuestion, match="too long and narrow"):
         prompter.write(ask("What?", make_image(1, 4000, 8)), 10)
