@@ -32,8 +32,8 @@ async def obey(request: Request, house: House, voice: Voice) -> AsyncGenerator[E
             command = f"{request.slash}forget all"
             yield says(
                 voice.say(
-                    "Others take part in this conversation. To delete it with its pictures for everybody, say "
-                    "“{command}” to me.",
+                    "Others take part in this conversation. If you want to delete it for everybody, with all its "
+                    "pictures, tell me “{command}”.",
                     command=command,
                 )
             )

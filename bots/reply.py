@@ -133,9 +133,9 @@ def _note(voice: Voice, answer: Answer) -> str:
     elif answer.ending is Ending.STOPPED:
         note = voice.say("(stopped)")
     elif answer.ending is Ending.LENGTH:
-        note = voice.say("(cut at the length limit; ask me to go on)")
+        note = voice.say("(This is as long as one answer can be. Say “go on” for the rest.)")
     elif not answer.text.strip():
-        note = voice.say("(the model had nothing to say)")
+        note = voice.say("(No answer came. Please ask in other words.)")
     else:
         return ""
     return f"\n\n{note}" if answer.text.strip() else note

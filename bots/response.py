@@ -124,7 +124,7 @@ class _Response:
         kept = [await self.house.store.picture(picture.image.id) for picture in turn.pictures]
         if not any(image.original for image in kept):
             raise NotFound(
-                "The picture as it was sent was too large to keep. Please send the part with the small print."
+                "Your picture was too large to keep in its full size. Please send only the part with the small print."
             )
         images = [await make_image(image.original, sharper) if image.original else image for image in kept]
         pictures = [replace(picture, image=image) for picture, image in zip(turn.pictures, images, strict=True)]
@@ -211,4 +211,4 @@ def got(numbers: Sequence[int], voice: Voice) -> str:
 
 
 def _no_picture() -> NoPicture:
-    return NoPicture("Send a picture with your question as its caption, or reply to a picture with a question.")
+    return NoPicture("Send a picture with your question, or reply to a picture and ask about it.")

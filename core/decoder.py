@@ -158,14 +158,13 @@ class _Decoding:
         if missing.rows:
             self._notes.append(
                 Note(
-                    "This picture is incomplete: about {percent} % of it are missing. For a whole answer, please send "
-                    "it again.",
+                    "About {percent} % of this picture is missing. For a complete answer, please send it again.",
                     percent=max(1, round(100 * missing.count / height)),
                 )
             )
         if missing.detail:
             self._notes.append(
-                Note("This picture is incomplete: its fine detail is missing. Please send it again for small print.")
+                Note("The fine detail of this picture is missing. If you need the small print, please send it again.")
             )
 
 

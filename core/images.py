@@ -68,7 +68,7 @@ def check_size(size: int, config: Config) -> None:
         raise BadImage("This file is empty. Please send the picture again.")
     if size > config.byte_limit_mib * MIB:
         raise TooLarge(
-            "This file has {size} MiB; at most {limit} MiB work. Please send a smaller version of the picture.",
+            "This file has {size} MB; at most {limit} MB work. Please send a smaller version of the picture.",
             size=f"{size / MIB:.1f}",
             limit=f"{config.byte_limit_mib:g}",
         )

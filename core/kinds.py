@@ -48,7 +48,7 @@ def refuse_others(data: bytes) -> None:
     if start.startswith(ARCHIVE):
         raise refusals.archive()
     if not any(start):
-        raise BadImage("This file holds nothing but zeros. Please send the picture again.")
+        raise BadImage("This file has no content: perhaps it was not saved completely. Please send the picture again.")
     if _is_text(start):
         raise refusals.text()
 

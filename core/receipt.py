@@ -28,7 +28,7 @@ def receipt(turn: Turn, voice: Voice, notes: Sequence[str] = ()) -> str:
 def made_room(numbers: Sequence[int], voice: Voice) -> str:
     """Which pictures a conversation that had too many keeps no longer."""
     return voice.say(
-        "Removed to make room: picture {numbers}. A conversation keeps {limit}.",
+        "Removed to make room: picture {numbers}. A conversation keeps {limit} pictures.",
         numbers=voice.listed(numbers),
         limit=MOST_PICTURES,
     )

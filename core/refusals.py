@@ -27,7 +27,7 @@ def office() -> BadImage:
 
 def open_document() -> BadImage:
     return BadImage(
-        "This is an OpenDocument file, as LibreOffice writes, which I cannot open. Save it as a PDF and send "
+        "This is an OpenDocument file (from LibreOffice, for example), which I cannot open. Save it as a PDF and send "
         "that, or send a screenshot."
     )
 

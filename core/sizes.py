@@ -26,10 +26,8 @@ def check_shape(width: int, height: int) -> None:
     """Neither is zero."""
     if max(width, height) > ASPECT * min(width, height):
         raise BadImage(
-            "This picture is a strip of {width}x{height} pixels; one side may be at most {aspect} times as long as the "
-            "other. Please send it in parts.",
-            width=width,
-            height=height,
+            "This picture is too long and narrow a strip: one side may be at most {aspect} times as long as the other. "
+            "Please send it in parts.",
             aspect=ASPECT,
         )
 

@@ -255,7 +255,7 @@ def _unavailable(error: BaseException) -> StoreDown:
 def _down(reason: str) -> StoreDown:
     log.error("the database does not work: %s", reason)
     return StoreDown(
-        "My memory does not work at the moment, so I cannot answer. Please try again in a minute.", 60.0, reason
+        "I cannot save anything at the moment, so I cannot answer. Please try again in a minute.", 60.0, reason
     )
 
 

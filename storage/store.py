@@ -425,8 +425,10 @@ async def _forget_old(connection: AsyncConnection, conversation_id: str, moment:
 def _no_room(person: str | None) -> NoRoom:
     if person is None:
         log.error("the database has reached its limit, so new pictures are refused: raise limit in [storage]")
-        return NoRoom("There is no room for more pictures here. Whoever runs this service has to make some.")
-    return NoRoom("Your pictures have used up the room there is for them. Delete some that you need no more.")
+        return NoRoom("This server has no room for more pictures. Please tell whoever runs it.")
+    return NoRoom(
+        "Your pictures have used up all the room that you have here. Please delete some that you no longer need."
+    )
 
 
 async def _move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

@@ -200,7 +200,7 @@ class Clerk:
         if task.command in IN_THREADS and task.asked.top_level:
             yield says(
                 voice.say(
-                    "Every thread is a conversation of its own, and nothing is kept for this message. "
+                    "This works only in a thread with a picture: each thread is a conversation of its own. "
                     'Say "{command}" in the thread of the picture.',
                     command=task.command,
                 )
@@ -286,7 +286,8 @@ class Clerk:
 
 def _help(voice: Voice) -> str:
     return voice.say(
-        "Send me a picture with your question, or mention me in a channel or below a picture; then ask on in the "
-        "thread. A word alone works too: *new* begins anew, *pictures* shows them, *remove 2* removes one, *stop* "
-        "ends an answer, *export* gives you the conversation as a file, *forget* deletes it with its pictures."
+        "Send me a picture with your question. In a channel, mention me in the same message, or below a picture. Then "
+        "ask more in the thread. These words alone are orders: *new* begins a new conversation, *pictures* shows its "
+        "pictures, *remove 2* removes picture 2, *stop* ends an answer, *export* gives you the conversation as a file, "
+        "and *forget* deletes it with its pictures."
     )

@@ -179,9 +179,7 @@ class Clerk:
 
     def _refusal(self, inquiry: Inquiry, voice: Voice) -> str | None:
         if inquiry.is_strange:
-            return voice.say(
-                "I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it."
-            )
+            return voice.say("I can only look at pictures and PDF files. Send me one and ask about it.")
         return None
 
     def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
@@ -233,10 +231,10 @@ def _again(inquiry: Inquiry) -> str:
 
 def _help(voice: Voice) -> str:
     return voice.say(
-        "Send me a picture with your question as its caption, or reply to a picture with a question. "
-        "Then simply ask on.\n\n"
-        "Several pictures at once work too; I number them, so you can say: compare picture 1 and 2. "
-        "A picture sent as a file keeps its small print sharper than a photo. PDF works too.\n\n"
+        "Send me a picture with your question, or reply to a picture and ask about it. "
+        "Then you can simply ask more.\n\n"
+        "You can send several pictures at once. I number them, so that you can say: compare pictures 1 and 2. "
+        "Small print stays sharper in a picture that is sent as a file than in a photo. PDF files work too.\n\n"
         "In a group, mention me or reply to me.\n\n"
         "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
         "/stop stops an answer\n/retry answers the last question again\n"

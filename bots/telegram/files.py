@@ -27,7 +27,7 @@ async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
         except BadRequest as error:
             if "too big" in error.message.lower():
                 raise TooLarge(
-                    "This file has {size} MiB; Telegram hands over at most 20 MiB to bots. "
+                    "This file has {size} MB; Telegram hands over at most 20 MB to bots. "
                     "Please send a smaller one, or as a photo.",
                     size=f"{(file.size or 0) / MIB:.1f}",
                 ) from error

@@ -114,7 +114,7 @@ async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
         ]
         theirs = [
             BotCommand("stats", voice.say("How the service is doing")),
-            BotCommand("block", voice.say("Answer somebody no more: /block 12345")),
+            BotCommand("block", voice.say("Stop answering somebody: /block 12345")),
             BotCommand("unblock", voice.say("Answer somebody again: /unblock 12345")),
         ]
         with suppress(TelegramError):

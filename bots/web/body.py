@@ -30,7 +30,7 @@ def receive_metered(receive: Receive, patience: float, limit: int, too_much: Too
             async with asyncio.timeout(max(0.0, min(patience, left))):
                 message = await receive()
         except TimeoutError:
-            raise BodyTooSlow("The upload stood still for too long. Please try again.") from None
+            raise BodyTooSlow("The upload stopped for too long. Please try again.") from None
         received += len(message.get("body", b""))
         complete = not message.get("more_body", False)
         if received > limit:

@@ -188,7 +188,7 @@ class Desk:
         message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with, asked.person)
         message = message or await self._left_over(name)
         if message is None:
-            raise AnswerGone("This question was asked before and its answer is gone. Please ask it anew.")
+            raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
         broadcast = self._broadcasts[name] = _broadcast(conversation_id, asked)
         broadcast.numbers = Asked.read(message.payload).pictures
         self._inbox.take_up(replace(message, arrived=asker.current().arrived))

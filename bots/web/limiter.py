@@ -30,7 +30,7 @@ class Limiter:
                 await self._changed.wait_for(is_free)
                 self._taken[person] += 1
         except TimeoutError:
-            raise Busy("Too much is asked for at once. Please try again in a minute.", retry_after=60) from None
+            raise Busy("There are too many requests at once. Please try again in a minute.", retry_after=60) from None
         try:
             yield
         finally:

@@ -100,6 +100,6 @@ async def rate(known: Known, desk: AtDesk, turn: OneTurn, rating: Annotated[int,
 def _file(turn: Turn, offer: Offer, kind: str) -> Response:
     file = file_of(turn, offer)
     if file is None:
-        raise NotFound("There is no such file of this answer.")
+        raise NotFound("This answer has no such file.")
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return Response(file.data, media_type=kind, headers=headers)

@@ -121,7 +121,7 @@ class Worker:
         prompt = self._prompter.write(request.conversation, tokens)
         size = self._model.row_bytes * (len(prompt.ids) + tokens + len(self._prompter.closing))
         if size > self._scheduler.limit:
-            raise BadQuestion("There is not enough memory here for so long a conversation. Please begin a new one.")
+            raise BadQuestion("This conversation has become too long for me. Please begin a new one.")
         now = self._clock()
         generator = torch.Generator()
         generator.seed()

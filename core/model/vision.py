@@ -34,7 +34,7 @@ class Grid:
         try:
             pixels = smart_resize(height, width, self.unit, self.min_pixels, self.max_pixels)
         except ValueError as error:  # longer than 200 times its width
-            raise BadQuestion("A picture is too long and narrow to look at. Cut it into parts, please.") from error
+            raise BadQuestion("A picture is too long and narrow for me to look at. Please send it in parts.") from error
         return pixels[0] // self.unit, pixels[1] // self.unit
 
 

@@ -116,7 +116,7 @@ async def test_at_the_limit_the_oldest_unused_picture_goes_and_that_is_said(
         for start in range(0, MOST_PICTURES, 8):
             assert "Removed" not in (await guest.ask("How many shapes?", *shades[start : start + 8])).words
         seen = await guest.ask("How many shapes?", shades[-1])
-        assert "Removed to make room: picture 1. A conversation keeps 24." in seen.words
+        assert "Removed to make room: picture 1. A conversation keeps 24 pictures." in seen.words
         assert numbers(await guest.pictures()) == [*range(2, MOST_PICTURES + 2)]
 
 

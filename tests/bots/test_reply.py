@@ -215,10 +215,10 @@ async def test_a_placeholder_that_cannot_be_written_down_is_taken_away_again() -
     [
         (Answer("ab", Ending.STOPPED), "ab\n\n(stopped)"),
         (Answer("", Ending.STOPPED), "(stopped)"),
-        (Answer(" ", Ending.DONE), "(the model had nothing to say)"),
+        (Answer(" ", Ending.DONE), "(No answer came. Please ask in other words.)"),
         (Answer("", Ending.FAILED), "Something went wrong on my side. Please try again."),
         (Answer("Half", Ending.FAILED), "Half\n\nSomething went wrong on my side. Please try again."),
-        (Answer("ab", Ending.LENGTH), "ab\n\n(cut at the length limit; ask me to go on)"),
+        (Answer("ab", Ending.LENGTH), "ab\n\n(This is as long as one answer can be. Say “go on” for the rest.)"),
     ],
 )
 async def test_an_answer_that_is_not_whole_says_so(answer: Answer, shown: str) -> None:

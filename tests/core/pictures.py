@@ -157,7 +157,7 @@ def broken() -> Iterator[Specimen]:
     """Files that are no picture, or not a whole one."""
     yield Specimen("empty.png", b"", refusal="empty")
     yield Specimen("one byte.jpg", b"\xff", refusal="cannot open")
-    yield Specimen("zeros.png", bytes(100_000), refusal="zeros")
+    yield Specimen("zeros.png", bytes(100_000), refusal="no content")
     yield Specimen("noise.jpg", b"\x93" + Random(7).randbytes(50_000), refusal="cannot open")
     for name, data, refusal in _others():
         yield Specimen(name, data, refusal=refusal)

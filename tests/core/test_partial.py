@@ -60,7 +60,7 @@ async def test_what_there_is_of_a_file_cut_short_is_shown_and_the_rest_is_told(n
     document = await open_document(whole[: int(len(whole) * share)])
     picture, grey = shown(document), len(grey_rows(shown(document)))
     assert 0 < grey < 0.55 * picture.height
-    assert f"about {max(1, round(100 * grey / picture.height))} % of it are missing" in note(document)
+    assert f"About {max(1, round(100 * grey / picture.height))} % of this picture is missing" in note(document)
     there = (0, 0, picture.width, picture.height - grey)
     if name == "BMP":  # which begins below
         there = (0, grey, picture.width, picture.height)
@@ -80,7 +80,7 @@ async def test_a_file_without_its_very_last_bytes_is_whole_where_nothing_is_miss
     whole = FORMATS[name](printed()) if name in FORMATS else encoded(printed(), "JPEG", progressive=True)
     document = await open_document(whole[:-2])
     if name in ("TIFF", "BMP"):  # their last bytes are pixels
-        assert "about 1 % of it are missing" in note(document)
+        assert "About 1 % of this picture is missing" in note(document)
     else:
         assert note(document) == ""
         assert document.images[0].id == (await open_document(whole)).images[0].id
@@ -89,7 +89,7 @@ async def test_a_file_without_its_very_last_bytes_is_whole_where_nothing_is_miss
 async def test_a_progressive_jpeg_lacks_detail_and_no_rows() -> None:
     whole = encoded(noisy(page()), "JPEG", progressive=True)
     document = await open_document(whole[: int(len(whole) * 0.7)])
-    assert "its fine detail is missing" in note(document)
+    assert "The fine detail of this picture is missing" in note(document)
     sharp = shown(await open_document(whole))
     assert max(ImageStat.Stat(ImageChops.difference(shown(document), sharp)).mean) < 8
     with pytest.raises(BadImage, match="incomplete"):
@@ -99,7 +99,7 @@ async def test_a_progressive_jpeg_lacks_detail_and_no_rows() -> None:
 async def test_an_interlaced_picture_lacks_no_part_of_it() -> None:
     whole = interlaced_png(noisy(page()))
     document = await open_document(whole[: int(len(whole) * 0.8)])
-    assert "about 20 % of it are missing" in note(document)
+    assert "About 20 % of this picture is missing" in note(document)
     assert grey_rows(shown(document)) == []
     sharp = shown(await open_document(whole))
     assert max(ImageStat.Stat(ImageChops.difference(shown(document), sharp)).mean) < 12
@@ -112,7 +112,7 @@ async def test_a_missing_strip_of_a_compressed_tiff_is_told() -> None:
     strip = len(starts) * 4 // 5
     whole[starts[strip] : starts[strip] + lengths[strip]] = bytes(lengths[strip])
     document = await open_document(bytes(whole))
-    assert "% of it are missing" in note(document)
+    assert "% of this picture is missing" in note(document)
     assert 0 < len(grey_rows(shown(document))) < 0.3 * 320
 
 
@@ -120,7 +120,7 @@ async def test_missing_rows_of_a_picture_on_its_side_are_columns() -> None:
     whole = turned("JPEG", 6, noisy(page()))
     document = await open_document(whole[: int(len(whole) * 0.7)])
     picture = shown(document)
-    assert "% of it are missing" in note(document)
+    assert "% of this picture is missing" in note(document)
     assert picture.size == (320, 320)
     assert grey_rows(picture) == []
     assert len(grey_rows(stored(picture, 6))) > 0.2 * 320

@@ -54,5 +54,5 @@ def test_it_speaks_chinese() -> None:
 
 
 def test_pictures_that_had_to_go_are_told() -> None:
-    assert made_room([1, 2], Voice("en")) == "Removed to make room: picture 1, 2. A conversation keeps 24."
+    assert made_room([1, 2], Voice("en")) == "Removed to make room: picture 1, 2. A conversation keeps 24 pictures."
     assert made_room([3], Voice("zh")) == "为腾出位置已移除图片 3。一个对话最多保留 24 张。"

@@ -81,7 +81,7 @@ async def test_a_picture_for_which_no_room_can_be_made_is_refused_and_text_is_no
     await small.make_room("ann", [large[0]])  # which is here already
     await ask(small, machine, "ann", "a:1")
     await ask(small, machine, "bob", "b:1", large[3])
-    with pytest.raises(NoRoom, match="no room for more pictures here"):
+    with pytest.raises(NoRoom, match="no room for more pictures"):
         await small.make_room("bob", [large[4]])
     await small.forget("a:1")
     await ask(small, machine, "ann", "a:2", large[2])
@@ -109,7 +109,7 @@ async def test_one_picture_counts_for_everybody_who_brought_it_and_once_for_all(
 async def test_zero_is_no_limit(path: Path, machine: Machine, setting: str) -> None:
     config = Config(url=f"sqlite+aiosqlite:///{path}", **{"limit": 0.001, "person_limit": 0.001} | {setting: 0.0})
     store = await Store.open(config, machine.clock())
-    with pytest.raises(NoRoom, match="Your pictures" if setting == "limit" else "here"):
+    with pytest.raises(NoRoom, match="Your pictures" if setting == "limit" else "This server"):
         await store.make_room("ann", [photo("large", shown=2 * MB)])
     await store.close()
 

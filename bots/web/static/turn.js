@@ -112,7 +112,7 @@ export class Turn {
   #marked(marked) {
     const shown = element("ul", { class: "marked" });
     for (const { number, url } of marked) {
-      const image = element("img", { src: url, alt: say("Picture {number} with what was found drawn on it", { number }) });
+      const image = element("img", { src: url, alt: say("Picture {number}, with what was found marked in it", { number }) });
       shown.append(element("li", {}, element("button", { type: "button", class: "view", onclick: () => this.page.view(url) }, image)));
     }
     return shown;
@@ -168,9 +168,9 @@ function download(address, name, label) {
 
 function noteOf(answer) {
   if (answer.ending === "stopped") return say("(stopped)");
-  if (answer.ending === "length") return say("(cut at the length limit; ask me to go on)");
+  if (answer.ending === "length") return say("(This is as long as one answer can be. Say “go on” for the rest.)");
   if (answer.ending === "failed") return say("Something went wrong on my side. Please try again.");
-  return answer.text.trim() ? "" : say("(the model had nothing to say)");
+  return answer.text.trim() ? "" : say("(No answer came. Please ask in other words.)");
 }
 
 async function copyText(text) {

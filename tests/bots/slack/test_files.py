@@ -55,7 +55,7 @@ async def test_a_file_of_slack_connect_that_stays_hidden_is_explained(scene: Sce
         ),
         (
             {"size": 99 << 20},
-            "This file has 99.0 MiB; at most 32 MiB work. Please send a smaller version of the picture.",
+            "This file has 99.0 MB; at most 32 MB work. Please send a smaller version of the picture.",
         ),
     ],
 )

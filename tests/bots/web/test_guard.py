@@ -308,7 +308,7 @@ async def test_a_body_that_stands_still_is_given_up(tmp_path: Path) -> None:
         headers = {"Content-Length": "1000", "Content-Type": "multipart/form-data; boundary=x"}
         status, body = await raw(web, "POST /api/v1/analyze HTTP/1.1", headers, b"--x\r\n")
         assert status == 408
-        assert b"stood still" in body
+        assert b"stopped for too long" in body
 
 
 async def test_a_request_whose_headers_stand_still_or_trickle_is_given_up(tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ async def test_pictures_that_had_to_make_room_are_told(web: Web) -> None:
     added = await web.client.post("/api/v1/pictures", files=shades[24:], data={"conversation": conversation})
     assert (added.json()["removed"], added.json()["notes"]) == (
         [1],
-        ["Removed to make room: picture 1. A conversation keeps 24."],
+        ["Removed to make room: picture 1. A conversation keeps 24 pictures."],
     )
     await web.ask("All?", conversation=conversation)
     answer = (await web.ask("One more?", "white", conversation=conversation)).json()
-    assert answer["notes"] == ["Removed to make room: picture 2. A conversation keeps 24."]
+    assert answer["notes"] == ["Removed to make room: picture 2. A conversation keeps 24 pictures."]
     streamed = events_of(await web.ask("Another?", "black", conversation=conversation, stream="true"))[-1][1]
     assert streamed["removed"] == [3] and "picture 3" in streamed["notes"][0]
 
