@@ -17,8 +17,8 @@ PERSIST_SECONDS = 60.0  # what mends itself sooner is not told
 ATTEMPTS = 5  # at telling the admins of one platform
 NOTICES = {  # about what -> what is told, and what is told when it is over
     "database": (
-        BotError("My memory does not work, so nothing can be answered."),
-        BotError("My memory works again."),
+        BotError("I cannot save anything, so nothing can be answered."),
+        BotError("I can save things again."),
     ),
     "model": (BotError("The model does not work, so nothing can be answered."), BotError("The model works again.")),
     "disk": (BotError("The disk is nearly full."), BotError("There is room on the disk again.")),

@@ -27,7 +27,7 @@ class Memory:
         self._closing = closing
 
     def attempt(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, which must do nothing by halves. Raises `Busy` when no memory is left at last."""
+        """Return what `work` returns, which must do nothing by halves. Raises `OutOfMemory` when nothing helped."""
         for share in SHARES:
             try:
                 return work()

@@ -37,7 +37,7 @@ NEEDED_FEATURES = {  # of the processor, as /proc/cpuinfo names them
 BUILT = {"x86_64": "kernel_avx2.so", "aarch64": "kernel_neon.so"}  # in a wheel; see setup.py
 WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 P, N = ctypes.c_void_p, ctypes.c_int64
-_loaded: dict[Path, "Kernel"] = {}
+_loaded: dict[str, "Kernel"] = {}  # by what they were made of: once per process, wherever they lie
 
 
 class Unavailable(Exception):
@@ -125,16 +125,18 @@ def load(folder: Path) -> Kernel:
     """Return the kernel: the wheel's, or one that is compiled into `folder`. Raises `Unavailable`."""
     library = _built()
     if library is not None:
-        return _open(library)
+        return _open(str(library), library)
     compiler = _find_compiler()
     key = _key(compiler)
+    if key in _loaded:
+        return _loaded[key]
     try:
         _keep_to_ourselves(folder)
         library = _find(folder, key) or _compile(compiler, folder, key)
     except OSError as error:  # no room, no right to write
         raise Unavailable(f"the kernel cannot be compiled: {error}") from error
     try:
-        return _open(library)
+        return _open(key, library)
     except Unavailable:
         cache_folder.remove(library)  # the next start compiles it again
         raise
@@ -172,13 +174,13 @@ def _keep_to_ourselves(folder: Path) -> None:
         folder.chmod(stat.S_IMODE(found.st_mode) & ~WRITTEN_BY_OTHERS)
 
 
-def _open(library: Path) -> Kernel:
+def _open(key: str, library: Path) -> Kernel:
     try:
-        if library not in _loaded:
+        if key not in _loaded:
             kernel = Kernel(library)
             kernel.check()
-            _loaded[library] = kernel
-        return _loaded[library]
+            _loaded[key] = kernel
+        return _loaded[key]
     except OSError as error:  # a folder whose files may not be executed, a torch without OpenMP
         raise Unavailable(f"the compiled kernel cannot be used: {error}") from error
 

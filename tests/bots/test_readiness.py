@@ -157,7 +157,7 @@ async def test_a_database_that_does_not_work_is_said_with_503(tmp_path: Path) ->
         with files_up_to(0):
             answer = await web.ask("What?", "red", key=KEY)
             assert answer.status_code == 503
-            assert answer.json()["detail"].startswith("My memory does not work at the moment")
+            assert answer.json()["detail"].startswith("I cannot save anything at the moment")
             assert answer.headers["retry-after"]
             assert (await web.client.get("/readyz")).status_code == 503
         await asyncio.sleep(readiness.FRESH_SECONDS)

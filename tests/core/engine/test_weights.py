@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def kernel(folder: Path) -> Iterator[Kernel]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "_loaded", {})
+        patch.setattr(kernels, "_loaded", {})  # so that it is compiled into this folder
         yield load(folder)
 
 

@@ -60,6 +60,7 @@ def test_a_kernel_that_computes_something_else_is_not_used(tmp_path: Path, monke
 def test_a_built_library_is_used_where_it_is_there_and_needs_no_compiler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kernel, "_loaded", {})
     load(tmp_path / "cache")
     [compiled] = (tmp_path / "cache").glob("*.so")
     built = tmp_path / "native" / kernel.BUILT[platform.machine()]
