@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.conversation import Answer, Conversation, Image, Looking
+from core.conversation import Answer, Conversation, Image, Looking, Piece
 from core.engine.cache import Cache
 from core.engine.engine import Engine
 from core.engine.request import Request
@@ -31,6 +31,7 @@ from core.model.precision import Precision
 from core.model.quantize import Int8Linear, quantize
 from core.sampling import Sampling
 from tests.core.engine.conftest import Start
+from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image, make_model, picture, read
 
 BAD = "~"  # a token whose embedding is no number
@@ -162,6 +163,30 @@ async def test_a_question_that_is_given_up_leaves_nothing_that_is_no_number(brok
         assert (cache.reusable(sequence.prompt.keys) > 10) is kept
 
 
+@pytest.mark.parametrize("failures", [[], [0], [3, 8, 9]], ids=str)
+async def test_a_step_that_finds_no_memory_in_its_last_product_is_done_again_as_if_nothing_was(
+    tiny: Path, reference: Reference, failures: list[int]
+) -> None:
+    worker, events = Hand(tiny, Cache(1 << 26, None)), list[Any]()
+    head, calls = worker._model._head, []
+
+    def failing(x: torch.Tensor) -> torch.Tensor:
+        calls.append(len(calls))
+        if calls[-1] in failures:
+            torch.empty(1 << 50)
+        found: torch.Tensor = head(x)
+        return found
+
+    worker._model._head = failing
+    worker.put(Request(ask("What is it?"), GREEDY, events.append, "-"))
+    worker._receive()
+    worker._admit()
+    while worker._sequences:
+        worker._advance()
+    assert events[-1].text == reference.generate(ask("What is it?"), 12)
+    assert len(calls) == 12 + len(failures)
+
+
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
     return load(tmp_path_factory.mktemp("kernel"))
@@ -282,6 +307,21 @@ async def test_a_cache_that_fails_costs_no_answer(
         engine.forget("test:0", [])
         assert texts(await together(engine, questions, GREEDY)) == alone
         assert texts(await together(engine, questions, GREEDY)) == alone
+
+
+async def test_a_question_that_is_given_up_and_cannot_be_kept_stops_no_other(
+    start: Start, questions: list[Conversation], alone: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start(cache_limit=0) as engine:
+        events = engine.answer(ask("Write."), Sampling(max_new_tokens=4000))
+        async for event in events:
+            if isinstance(event, Piece):
+                break
+        others = asyncio.create_task(together(engine, questions, GREEDY))
+        await asyncio.sleep(0)  # they are asked before it is given up
+        monkeypatch.setattr(Cache, "keep", fails("keep", RuntimeError("a bug")))
+        await events.aclose()
+        assert texts(await others) == alone
 
 
 async def test_a_text_that_cannot_be_written_fails_only_its_own_question(
