@@ -44,12 +44,8 @@ class Checkpoint:
             if all(path.is_file() for path in needed) and _weight_files(folder):
                 _check_size(folder)
                 return cls(folder)
-        except ValueError as error:  # a download that broke off, or not JSON
-            raise ModelMissing(
-                "The model in {folder} is damaged ({reason}). Fetch it again; what is whole is not downloaded twice.",
-                folder=str(folder),
-                reason=str(error),
-            ) from error
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # a download that broke off, or not JSON
+            raise _damaged(folder, error) from error
         except OSError as error:
             raise OperatorError(
                 "The model in {folder} cannot be opened ({reason}). Choose a smaller one, or add memory.",
@@ -71,7 +67,10 @@ class Checkpoint:
 
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
-        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+        try:
+            return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+        except (ValueError, TypeError) as error:
+            raise _damaged(self.folder, f"{name}: {error}") from error
 
     @property
     def names(self) -> Collection[str]:
@@ -79,6 +78,8 @@ class Checkpoint:
 
     def tensor(self, name: str) -> torch.Tensor:
         """Return a tensor in the checkpoint's own type, mapped: for reading only."""
+        if name not in self._tensors:
+            raise _damaged(self.folder, f"it has no {name}")
         return self._tensors[name].map(name)
 
     def _revision(self) -> str:
@@ -94,6 +95,14 @@ class Checkpoint:
                 opened.seek(max(0, size - SAMPLE))
                 digest.update(opened.read())
         return digest.hexdigest()[:16]
+
+
+def _damaged(folder: Path, reason: object) -> ModelMissing:
+    return ModelMissing(
+        "The model in {folder} is damaged ({reason}). Fetch it again; what is whole is not downloaded twice.",
+        folder=str(folder),
+        reason=str(reason),
+    )
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -168,7 +168,7 @@ async def test_a_step_that_finds_no_memory_in_its_last_product_is_done_again_as_
     tiny: Path, reference: Reference, failures: list[int]
 ) -> None:
     worker, events = Hand(tiny, Cache(1 << 26, None)), list[Any]()
-    head, calls = worker._model._head, []
+    head, calls = worker._model._head, list[int]()
 
     def failing(x: torch.Tensor) -> torch.Tensor:
         calls.append(len(calls))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from core.engine.prompt import Prompter
 from core.engine.tokenizer import Tokenizer
@@ -202,9 +203,33 @@ def test_a_half_downloaded_model_is_missing(tiny: Path, tmp_path: Path) -> None:
         Checkpoint.find(str(copy))
 
 
-def test_an_index_that_was_cut_off_is_said_to_be_damaged(tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors.index.json", '{"weight_map": {"a": "model-1-of'),
+        ("model.safetensors.index.json", '{"metadata": {}}'),
+        ("model.safetensors.index.json", "[]"),
+        ("model.safetensors.index.json", '{"weight_map": 7}'),
+        ("config.json", '{"model_type": "qwen3_'),
+        ("config.json", "[7]"),
+        ("preprocessor_config.json", "{"),
+        ("generation_config.json", "not JSON"),
+        ("model.safetensors", "cut off"),
+    ],
+)
+def test_a_damaged_file_of_a_model_is_said(tiny: Path, tmp_path: Path, name: str, content: str) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tiny, copy)
-    (copy / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1-of')
+    (copy / name).write_text(content)
     with pytest.raises(ModelMissing, match="is damaged"):
-        Checkpoint.find(str(copy))
+        Model(Checkpoint.find(str(copy)), Precision.FLOAT32, None, threads=1)
+
+
+def test_a_model_that_lacks_weights_is_said_to_be_damaged(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    weights = load_file(copy / "model.safetensors")
+    del weights["model.visual.merger.norm.bias"]
+    save_file(weights, copy / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelMissing, match="has no model.visual.merger.norm.bias"):
+        Model(Checkpoint.find(str(copy)), Precision.FLOAT32, None, threads=1)
