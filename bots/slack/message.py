@@ -136,4 +136,4 @@ def no_picture(files: Sequence[SlackFile], voice: Voice) -> str:
     refusal = by_name(files[0].shown, files[0].mimetype or "")
     if refusal is not None:
         return voice.explain(refusal)
-    return voice.say("I can only look at pictures: photos, and pictures sent as files. Send me one and ask about it.")
+    return voice.say("I can only look at pictures and PDF files. Send me one and ask about it.")
