@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from core import confinement
 from core.errors import BotError, OperatorError
 
 cli = typer.Typer(
@@ -172,8 +173,9 @@ def _settings(config: Path | None) -> Any:
 
 
 def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Whatever it writes, people's words and pictures above all, is for nobody else on this machine to read."""
+    """What it writes, and has in memory, people's words and pictures above all, is for nobody else here to read."""
     os.umask(0o077)
+    confinement.hide()
     with _ending():
         asyncio.run(work())
 

@@ -1,7 +1,8 @@
 """A process that does one job after the other on what strangers send; both ends of its pipes.
 
 It is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input and
-writes the result to its output. The kernel limits its memory; its owner, who may end it at any time, limits its time.
+writes the result to its output. The kernel limits its memory and what else it may do (`core.confinement`); its owner,
+who may end it at any time, limits its time.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from core import confinement
 from core.errors import BadImage, BotError, TooLarge
 
 MEMORY = 1 << 30  # bytes of address space
@@ -26,8 +28,9 @@ SLOWEST_NICENESS = 19
 EXIT_SECONDS = 2.0  # between the end of a process's output and its own
 ENDED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash looks like that
 
-# What a worker sees of the environment: no tokens. (Each of malloc's arenas is address space, and so is the limit.)
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TMPDIR")
+ENVIRONMENT = ("PYTHONHOME", "LD_LIBRARY_PATH")  # without which some Pythons do not start; a worker sees no more of it
+
+_kept: list[str] = []  # in a worker
 
 Part = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
 
@@ -51,7 +54,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parents[1],
-            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {"MALLOC_ARENA_MAX": "2"},
+            env=_environment(),
             start_new_session=True,  # Ctrl-C is its owner's business
         )
 
@@ -99,6 +102,13 @@ class Worker:
                 pipe.close()
 
 
+def _environment() -> dict[str, str]:
+    """Each of malloc's arenas is address space, and so is the limit."""
+    path = os.pathsep.join(map(os.path.abspath, sys.path))
+    needed = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    return needed | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2"}
+
+
 def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:
     if header.get("memory"):
         raise MemoryError
@@ -136,6 +146,8 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
 
 def _serve() -> None:
     """The worker's end: until the owner closes the pipe, or is gone."""
+    os.environ.clear()
+    _kept.extend(confinement.confine())
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes to its pipe and to no file
@@ -166,9 +178,9 @@ def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[b
         return {"bug": traceback.format_exc()}, []
 
 
-def nothing(data: bytes) -> list[Part]:
-    """A job that is done as soon as its worker is there."""
-    return []
+def kept(data: bytes) -> list[Part]:
+    """A job that is done as soon as its worker is there: says what could not be taken from it."""
+    return [({"kept": _kept}, b"")]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,15 @@
 """What a decoder might do to its worker; run in one by the tests."""
 
+import ctypes
+import errno
 import os
+import platform
+import resource
 import signal
+import socket
+import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +28,76 @@ def sleep(data: bytes, seconds: float) -> list[Part]:
     return []
 
 
-def until(data: bytes, begun: str, path: str) -> list[Part]:
-    """Leave a mark that names this process, then wait for a file."""
-    Path(f"{begun} {os.getpid()}").touch()
+def until(data: bytes, name: str, path: str) -> list[Part]:
+    """Call this process by a name of 15 letters at most, then wait for a file. A worker can leave no other mark."""
+    _call_process(name)
     while not Path(path).exists():
         time.sleep(0.01)
+    _call_process("python")
     return [({"pid": os.getpid()}, data)]
+
+
+def _call_process(name: str) -> None:
+    ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
+
+
+def break_out(data: bytes, owner: int, file: str, folder: str, port: int, only: Sequence[str] = ()) -> list[Part]:
+    """What whoever has taken over a decoder would try. Returns the errors by name; none where it went well for them."""
+    library = ctypes.CDLL(None, use_errno=True)
+
+    def call(number: int, *arguments: int) -> None:
+        if library.syscall(number, *arguments) < 0:
+            raise OSError(ctypes.get_errno(), "")
+
+    fork, execute, memory, unshare = (57, 59, 310, 272) if platform.machine() == "x86_64" else (220, 221, 270, 97)
+    attempts: dict[str, Callable[[], object]] = {
+        "connect": lambda: socket.create_connection(("127.0.0.1", port), 5),
+        "bind": lambda: socket.socket(socket.AF_UNIX),
+        "a pair of sockets": socket.socketpair,
+        "a ring": lambda: call(425, 8, 0),
+        "the owner's environment": lambda: Path(f"/proc/{owner}/environ").read_bytes(),
+        "the owner's memory": lambda: os.open(f"/proc/{owner}/mem", os.O_RDONLY),
+        "the owner's memory by call": lambda: call(memory, owner, 0, 0, 0, 0, 0),
+        "the owner's files": lambda: list(Path(f"/proc/{owner}/fd").iterdir()),
+        "read the database": lambda: Path(file).read_bytes(),
+        "write the database": lambda: os.open(file, os.O_WRONLY),
+        "empty the database": lambda: os.truncate(file, 0),
+        "remove the database": lambda: Path(file).unlink(),
+        "look into its folder": lambda: os.listdir(folder),
+        "make a file": lambda: Path(folder, "made").touch(),
+        "make a folder": lambda: Path(folder, "made").mkdir(),
+        "change rights": lambda: os.chmod(file, 0o777),
+        "a signal to the owner": lambda: os.kill(owner, 0),
+        "take the owner's limits": lambda: resource.prlimit(owner, resource.RLIMIT_NOFILE, (8, 8)),
+        "slow the owner down": lambda: os.setpriority(os.PRIO_PROCESS, owner, 19),
+        "a process": lambda: call(fork, 17, 0, 0, 0, 0),
+        "a program": lambda: call(execute, 0, 0, 0),
+        "namespaces": lambda: call(unshare, 0x10000000),
+        "/etc/passwd": lambda: Path("/etc/passwd").read_bytes(),
+        "root's rights": lambda: os.setgid(1) if os.getuid() == 0 else call(-1),
+    }
+    errors = {}
+    for name, attempt in ((name, attempts[name]) for name in only or attempts):
+        try:
+            attempt()
+        except OSError as error:
+            errors[name] = errno.errorcode[error.errno or 0]
+        else:
+            errors[name] = ""
+    return [(errors, b"")]
+
+
+def be_useful(data: bytes, font: str) -> list[Part]:
+    """What a decoder needs goes on."""
+    threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    import wave  # a module that nothing has imported yet
+
+    found = {"font": len(Path(font).read_bytes()), "cores": os.cpu_count(), "module": wave.__name__}
+    return [(found, os.urandom(8))]
 
 
 def hang(data: bytes) -> list[Part]:

@@ -388,10 +388,10 @@ async def test_a_question_that_was_asked_before_costs_no_second_look(tmp_path: P
 
 async def test_the_files_of_whoever_hangs_up_are_not_opened(tmp_path: Path) -> None:
     """The line is full of somebody's slow jobs; those who wait in it leave, and none of theirs is done."""
-    go, begun = tmp_path / "go", tmp_path / "begun"
-    options = {"begun": str(begun), "path": str(go)}
+    go = tmp_path / "go"
+    options = {"name": "slow", "path": str(go)}
     slow = [asyncio.create_task(workers.run("tests.core.jobs:until", b"", options, 60)) for _ in range(workers.WORKERS)]
-    await until(lambda: list(tmp_path.glob("begun*")))
+    await until(lambda: workers._pool._line.running)
     async with service(tmp_path) as web:
         leaving = [asyncio.create_task(web.ask("What?", "red")) for _ in range(5)]
         await until(lambda: len(workers._pool._line.waiting) >= 3)
