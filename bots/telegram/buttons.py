@@ -9,6 +9,7 @@ from core.conversation import Ending
 from core.voice import Voice
 
 STOP, RETRY = "stop", "retry"
+FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
 ORDERS = frozenset({RETRY, *Offer})  # what is written down when it is pressed; Stop is seen to at once
 
 

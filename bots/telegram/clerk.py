@@ -18,15 +18,15 @@ from bots.desk import Desk
 from bots.draft import Later, NotWritable, Refused
 from bots.extras import Offer, Wishes
 from bots.house import House
-from bots.request import Attachment, Request, forgets
+from bots.request import Request, forgets
 from bots.strangers import Strangers
-from bots.telegram.buttons import RETRY
+from bots.telegram.buttons import FORGOTTEN, RETRY
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
-from bots.telegram.files import download
+from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry, read
 from bots.telegram.kinds import called
-from bots.telegram.message import Asker, SentFile, conversation_of
+from bots.telegram.message import Asker, conversation_of
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
 from bots.telegram.request import understood
@@ -60,6 +60,7 @@ class Clerk:
         self._me = me
         self._house = house
         self.strangers = Strangers("telegram")
+        self._undelivered = Undelivered()
         self._pace = pace or Pace()
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -131,13 +132,17 @@ class Clerk:
             "telegram", inquiry.about or "", message.conversation_id
         ):
             inquiry = replace(inquiry, about=None)  # the /retry was refused, and it was about the last question
+        if inquiry.undelivered and (files := self._undelivered.take(inquiry.chat_id, inquiry.message_id)):
+            inquiry = replace(inquiry, files=files)
         request = Request(
             message.conversation_id,
             message.key,
             f"telegram:{asker.id}",
             inquiry.text,
             inquiry.command,
-            tuple(self._attachment(file) for file in inquiry.files),
+            attachments(
+                self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._house.images, self._undelivered
+            ),
             inquiry.about,
             _help(voice),
             quiet=_is_group(inquiry),
@@ -174,12 +179,11 @@ class Clerk:
                 break
         sender.close()
 
-    def _attachment(self, file: SentFile) -> Attachment:
-        return Attachment(partial(download, self._bot, file, self._house.images), file.name)
-
     def _refusal(self, inquiry: Inquiry, voice: Voice) -> str | None:
         if inquiry.is_strange:
             return voice.say("I can only look at pictures and PDF files. Send me one and ask about it.")
+        if inquiry.undelivered and not inquiry.files:  # since a restart nobody knows which
+            return voice.say(FORGOTTEN)
         return None
 
     def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:

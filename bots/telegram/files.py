@@ -2,28 +2,69 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
+from collections.abc import Iterable
+from functools import partial
 
 from telegram import Bot
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
+from bots.request import Attachment
 from bots.telegram.message import SentFile
 from bots.telegram.request import understood, wait_of
-from core.errors import BadImage, TooLarge
+from core.errors import NotDelivered, TooLarge
 from core.images import Config as ImagesConfig
 from core.images import check_size
 
 log = logging.getLogger(__name__)
 TRIES = 8
 MIB = 1 << 20
+MOST_UNDELIVERED = 1000  # questions
+NOT_HANDED_OVER = NotDelivered("Telegram did not hand over your file. Please try again in a moment.")
+NOT_WHOLE = NotDelivered("Your file did not arrive whole from Telegram. Please try again in a moment.")
+
+
+class Undelivered:
+    """The files of questions that Telegram did not hand over: a button to try again shows one message only, and not
+    what it replied to, nor the rest of its album."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[tuple[int, int], tuple[SentFile, ...]] = OrderedDict()
+
+    def note(self, chat_id: int, question: int, files: Iterable[SentFile]) -> None:
+        self._files[chat_id, question] = tuple(files)
+        if len(self._files) > MOST_UNDELIVERED:
+            self._files.popitem(last=False)
+
+    def take(self, chat_id: int, question: int) -> tuple[SentFile, ...]:
+        """Return a question's files, once; none when nothing is known of it."""
+        return self._files.pop((chat_id, question), ())
+
+
+def attachments(
+    bot: Bot, chat_id: int, question: int, files: tuple[SentFile, ...], images: ImagesConfig, undelivered: Undelivered
+) -> tuple[Attachment, ...]:
+    """A question's files, to be downloaded when its turn has come."""
+
+    async def read(file: SentFile) -> bytes:
+        try:
+            return await download(bot, file, images)
+        except NotDelivered:
+            undelivered.note(chat_id, question, files)
+            raise
+
+    return tuple(Attachment(partial(read, file), file.name) for file in files)
 
 
 async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
-    """The file's bytes. Raises `BotError`."""
-    if file.size:
-        check_size(file.size, images)
+    """Return the file's bytes. Raise `NotDelivered` and `TooLarge` with a sentence."""
+    why = NOT_HANDED_OVER
     for attempt in range(TRIES):
         try:
-            return bytes(await understood(_get(bot, file)))
+            if (data := await understood(_get(bot, file, images))) is not None:
+                return data
+            log.info("a file did not arrive whole from Telegram")
+            why = NOT_WHOLE
         except BadRequest as error:
             if "too big" in error.message.lower():
                 raise TooLarge(
@@ -35,13 +76,23 @@ async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
             break
         except RetryAfter as error:
             await asyncio.sleep(wait_of(error))
+            continue
         except Forbidden as error:
             log.warning("Telegram does not hand over a file: %s", error)
             break
         except (InvalidToken, TelegramError):  # a link that ran out looks like a bad token: ask for a new one
-            await asyncio.sleep(min(10.0, 0.25 * 2**attempt))
-    raise BadImage("Telegram did not hand over your file. Please send it again in a moment.")
+            why = NOT_HANDED_OVER
+        await asyncio.sleep(min(10.0, 0.25 * 2**attempt))
+    raise NotDelivered(why.sentence)
 
 
-async def _get(bot: Bot, file: SentFile) -> bytearray:
-    return await (await bot.get_file(file.id)).download_as_bytearray()
+async def _get(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes | None:
+    """None when it is not what was announced: a part of it, or somebody's page in its place."""
+    found = await bot.get_file(file.id)  # before our own limit is looked at: Telegram's is smaller, and is told then
+    announced = found.file_size or file.size
+    if announced:
+        check_size(announced, images)
+    data = bytes(await found.download_as_bytearray())
+    is_page = data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    whole = len(data) == announced or (len(data) >= (announced or 1) and not is_page)
+    return data if whole else None

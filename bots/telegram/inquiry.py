@@ -11,6 +11,7 @@ from telegram import CallbackQuery, Message, Update, User
 
 from bots.request import COMMANDS
 from bots.telegram.buttons import ORDERS, RETRY
+from bots.telegram.files import NOT_HANDED_OVER, NOT_WHOLE
 from bots.telegram.message import (
     Asker,
     Id,
@@ -29,6 +30,7 @@ from bots.telegram.message import (
 )
 from bots.telegram.place import sent_id
 from core.conversation import storable
+from core.voice import LANGUAGES, Voice
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
@@ -40,7 +42,7 @@ _ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})(:\d{{1,18}})?")
 class Inquiry:
     """`message_id` is the message to reply to, `about` the bot's own message that it replied to. `others` is what it
     carries that is no picture, as `bots.telegram.message` names it. `of_retry` comes from a button below the answer to
-    a /retry."""
+    a /retry, `undelivered` from one below the word that Telegram did not hand over what was asked about."""
 
     chat_id: Id
     message_id: Id
@@ -51,6 +53,7 @@ class Inquiry:
     others: tuple[Text, ...] = ()
     about: str | None = None
     of_retry: bool = False
+    undelivered: bool = False
 
     @property
     def is_strange(self) -> bool:
@@ -170,4 +173,7 @@ def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
     asked = Inquiry(press.chat_id, question.message_id, press.asker) if own else inquiry_of([question], me)
     command, _, answer = press.data.partition(":")  # a refusal's button names the answer it is about
     about = f"{press.chat_id}:{answer or press.message_id}"
-    return replace(asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY)
+    undelivered = press.text in {Voice(code).explain(why) for why in (NOT_HANDED_OVER, NOT_WHOLE) for code in LANGUAGES}
+    return replace(
+        asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY, undelivered=undelivered
+    )

@@ -12,7 +12,7 @@ from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, Reacti
 
 from bots import strangers
 from bots.house import House
-from bots.telegram.buttons import STOP
+from bots.telegram.buttons import FORGOTTEN, STOP
 from bots.telegram.clerk import COMMENT, Clerk
 from bots.telegram.inquiry import Press, belongs_to, inquiry_of, may_be_comment, press_of, read
 from bots.telegram.message import Asker, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
@@ -24,7 +24,6 @@ from core.voice import LANGUAGES, Voice
 log = logging.getLogger(__name__)
 LARGEST_UPDATE = 1 << 20  # characters
 LONGEST_GROUP = 100  # characters of the id that ties an album together
-FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
 Step = Callable[[], Awaitable[object]]
 
 

@@ -18,8 +18,9 @@ from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
 TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
 DOWNLOAD_LIMIT = 20 << 20  # bytes
 Fault = Literal[
-    "400", "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list"
-]
+    "400", "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list",
+    "a part", "a page",
+]  # fmt: skip
 
 # Parameters of the methods that the bot calls; * is required. Source: https://core.telegram.org/bots/api (10.3)
 METHODS = {
@@ -198,7 +199,9 @@ class BotApi:
         data = self.world.files.get(request.match_info["path"].removeprefix("photos/"))
         if data is None or request.match_info["token"] != TOKEN:
             return web.Response(status=404, text='{"ok":false,"error_code":404,"description":"Not Found"}')
-        return web.Response(body=data)
+        if fault == "a page":
+            return web.Response(text="\n<!DOCTYPE html><html><body>Sign in</body></html>", content_type="text/html")
+        return web.Response(body=data[: len(data) // 2] if fault == "a part" else data)
 
     # The methods
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bots.telegram import files
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi, Fault
@@ -56,24 +55,6 @@ async def test_the_last_edit_arrives_through_all_trouble(running: BotApi, ann: C
     await until(lambda: running.faults.total() == len(faults))
     assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
     assert len(ann.chat.by_bot()) == 1
-
-
-async def test_a_download_is_tried_again(running: BotApi, ann: Chatting) -> None:
-    running.trouble = once("getFile", "500", "drop before")
-    assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer to 'One' about [1]")
-    running.trouble = once("download", "drop after", "garbage")
-    assert (await ann.answer(ann.person.shows(photo("blue"), "Two"))).startswith("Answer to 'Two' about [2]")
-
-
-async def test_a_file_that_is_not_handed_over_is_to_be_sent_again(
-    running: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A button to try again would ask the same without it where the file was in what the question replies to."""
-    monkeypatch.setattr(files, "TRIES", 1)
-    running.trouble = lambda method: "500" if method == "getFile" else None
-    [answer] = await ann.answers(ann.person.shows(photo(), "What is it?"))
-    assert answer["text"] == "Telegram did not hand over your file. Please send it again in a moment."
-    assert "reply_markup" not in answer
 
 
 async def test_asking_for_updates_goes_on_after_trouble(running: BotApi, ann: Chatting) -> None:

@@ -164,11 +164,6 @@ async def test_a_file_that_is_no_picture_is_named_and_offers_no_second_try(runni
     assert "reply_markup" not in answer
 
 
-async def test_a_file_over_20_megabytes_is_refused_by_name(running: BotApi, ann: Chatting) -> None:
-    question = ann.person.sends_file(bytes(21 << 20), "scan.png", "image/png", "What is this?")
-    assert (await ann.answer(question)).startswith("This file has 21.0 MB; Telegram hands over at most 20 MB")
-
-
 async def test_new_begins_a_conversation_and_forget_deletes_it(running: BotApi, ann: Chatting) -> None:
     await ann.answer(ann.person.shows(photo(), "One"))
     await ann.answer(ann.person.says("/new"))

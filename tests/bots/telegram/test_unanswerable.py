@@ -71,7 +71,7 @@ async def test_one_bad_file_of_two_is_named(running: BotApi, ann: Chatting, engi
         (BadQuestion("Your question is too long: at most {limit} characters, please.", limit=8000), False),
         (QuotaReached("That is more than {limit} questions a minute. Try again in {wait} s.", limit=10, wait=9), False),
         (BadImage("This is a text file."), False),
-        (NotDelivered("Telegram did not hand over your file. Please send it again in a moment."), True),
+        (NotDelivered("Telegram did not hand over your file. Please try again in a moment."), True),
     ],
 )
 async def test_try_again_stands_only_where_it_can_help(
