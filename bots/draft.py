@@ -51,8 +51,12 @@ class Draft(Protocol[Part]):
     Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and nothing else of its SDK.
     """
 
-    interval: float  # seconds between two edits of a growing answer
     keeps: bool  # where messages are written over, they are an answer: what is no answer does not take its place
+
+    @property
+    def interval(self) -> float:
+        """Seconds until the next edit of a growing answer."""
+        ...
 
     def split(self, text: str) -> list[Part]:
         """The whole text as messages, in order; a longer text only ever changes the last parts."""

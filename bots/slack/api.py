@@ -16,6 +16,7 @@ from bots.backoff import Backoff
 from bots.draft import Failed, Later
 from bots.health import Health
 from bots.slack.access import DOUBTFUL, WISHES, Access, Declined, Outage, granted
+from bots.slack.budget import CALLS_PER_MINUTE, Budget
 from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class SlackApi:
         self._turns: dict[str, float] = {}  # channel -> when it may be written to again, in loop time
         self._failures = 0  # in a row
         self._backoff = Backoff()
+        self.budget = Budget(CALLS_PER_MINUTE if pace else {})
         self.access = Access(lambda: self.ask(self.client.auth_test), health)
         self.team = self.bot = self.bot_id = ""
 
@@ -93,10 +95,11 @@ class SlackApi:
 
     async def ask(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
         """As `call`, without a look at the bot's token: for what is about another one, or about whether it is good."""
+        self.budget.spend(method.__name__)
         try:
             answer = await method(**arguments)
         except SlackApiError as error:
-            self._translate(error)
+            self._translate(error, method.__name__)
         except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
             raise self.unclear(type(error).__name__) from error
         self._failures = 0
@@ -124,13 +127,15 @@ class SlackApi:
         await self.call(complete, files=[{"id": file_id, "title": name}])
         return file_id
 
-    def _translate(self, error: SlackApiError) -> NoReturn:
+    def _translate(self, error: SlackApiError, method: str) -> NoReturn:
         response = error.response
         data = response.data if isinstance(response, AsyncSlackResponse) and isinstance(response.data, dict) else {}
         status = response.status_code if isinstance(response, AsyncSlackResponse) else 500
         word = str(data.get("error", ""))
         if status == 429 or word in ("ratelimited", "rate_limited"):
-            raise Later(retry_after(response.headers)) from error
+            seconds = retry_after(response.headers)
+            self.budget.slow_down(method, seconds)
+            raise Later(seconds) from error
         if status >= 500 or not word or word in BUSY:
             raise self.unclear(word or f"HTTP {status}") from error
         self._failures = 0

@@ -33,7 +33,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
         "native", description='"edit" posts and edits messages, also where Slack could stream.'
     )
     interval: float = Field(1.2, gt=0, description="Seconds between two updates of a growing answer.")
-    pace: float = Field(1.0, ge=0, description="Seconds between two new messages in a channel; Slack asks for one.")
+    pace: float = Field(
+        1.0, ge=0, description="Seconds between two new messages in a channel; Slack asks for one. 0: no limits at all."
+    )
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
     api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
 

@@ -28,6 +28,7 @@ from core.voice import Voice
 log = logging.getLogger(__name__)
 PLACEHOLDER = "…"
 UNEDITABLE = ("message_not_found", "cant_update_message", "edit_window_closed", "streaming_state_conflict")
+SOON_SECONDS = 2.0  # for which a stream is waited for
 STOPS = 3  # attempts to stop a stream that Slack takes to be open
 
 
@@ -52,7 +53,7 @@ class SlackDraft:
         stopped: Callable[[], object],
         pressed: Pressed | None = None,
     ) -> None:
-        self.interval = interval
+        self._interval = interval
         self.keeps = keeps
         self._slack = slack
         self._place = place
@@ -77,7 +78,12 @@ class SlackDraft:
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._slack.budget.leaves(self)
         await self._status.close()
+
+    @property
+    def interval(self) -> float:
+        return max(self._interval, self._slack.budget.interval(self))
 
     def offer(self, offers: tuple[Offer, ...]) -> None:
         """The finished answer gets a button for each."""
@@ -109,6 +115,8 @@ class SlackDraft:
         return ts
 
     async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
+        if answer is None:
+            self._slack.budget.check_growing(self)
         try:
             if sent not in self._streams or not await self._stream(sent, part, answer, last):
                 buttons = self._buttons(answer) if last else []
@@ -176,12 +184,19 @@ class SlackDraft:
         if self._streaming and self._abilities.streams and self._abilities.sessions:
             try:
                 await self._slack.turn(self._place.channel)
-                return await self._open_stream()
+                ts = await self._open_stream()
+                self._slack.budget.joins(self, "chat_appendStream")
+                return ts
             except Unclear:
                 self._careful = True
                 raise
-            except (Declined, Later):  # Later: 20 a minute are allowed, posts are more
+            except Later as later:
+                if later.seconds <= SOON_SECONDS:
+                    raise
+                self._streaming = False  # posts are allowed more often
+            except Declined:
                 self._streaming = False
+        self._slack.budget.joins(self, "chat_update")
         return await self._post(PLACEHOLDER, [])
 
     async def _post(self, text: str, blocks: list[dict[str, Any]]) -> str:

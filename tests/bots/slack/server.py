@@ -102,7 +102,7 @@ class FakeSlack:
 
     def upload(self, data: bytes, name: str = "photo.png", mimetype: str = "image/png", **more: Any) -> Json:
         """A file that a message can carry."""
-        file_id = f"F{len(self.workspace.files):05d}"
+        file_id = f"F{len(self.workspace.files) + len(self.workspace.deleted_files):05d}"
         url = f"{self.url}/files/{file_id}/{name}"
         file: Json = {"id": file_id, "name": name, "mimetype": mimetype, "size": len(data), "mode": "hosted"}
         file |= {"filetype": name.rpartition(".")[2], "url_private": url, "url_private_download": url, **more}

@@ -96,7 +96,8 @@ async def real_ones(scene: Scene) -> list[tuple[str, Json]]:
     file = slack.upload(png("blue"), f"{WORD}.png", title=WORD)
     held = slack.held = []
     slack.says(f"{ME} {WORD}", (file,))
-    slack.says(WORD, (file,), channel=DM)
+    slack.says(WORD, (file,), channel=DM, bot_id="B0APP")
+    slack.says(WORD, channel=DM, attachments=[{"is_share": True, "text": WORD, "files": [file]}])
     slack.says(f"{ME} {WORD}", thread=asked)
     shared = slack.says(f"{WORD} again", (file,), deliver=False)
     message = slack.workspace.find("C0GENERAL", shared)

@@ -93,7 +93,7 @@ def broken(scene: Scene, what: str) -> Json:
 REASONS = {
     "broken": "This is a text file.",
     "external": "photo.png is not kept by Slack. Please upload the picture itself.",
-    "too big": "This file has 99.0 MiB",
+    "too big": "This file has 99.0 MB",
     "deleted": "A file was deleted in Slack before I could look at it.",
     "docx": "This is a Word file",
 }
