@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from core import cache_folder, machine
 from core.disk_space import free, reserve
 from core.engine import room
 from core.engine.prompt import Ints
+from core.model.tensor_file import TensorFile
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
@@ -60,10 +60,9 @@ class Disk:
         path = self._path(name)
         try:
             _check(path)
-            with safe_open(path, framework="numpy") as opened:
-                arrays = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (not a dict)
-                known = (opened.metadata() or {}).get("seal")
-            if known != self._seal(arrays):
+            file = TensorFile(path)
+            arrays = {key: _array(file, key) for key in file.names}
+            if file.metadata.get("seal") != self._seal(arrays):
                 raise ValueError("its content changed")
             with suppress(OSError):  # a disk that can only be read
                 os.utime(path)  # the least recently used go first
@@ -105,8 +104,7 @@ class Disk:
         """Without reading the rest; the seal is checked when it is used."""
         try:
             _check(path)
-            with safe_open(path, framework="numpy") as opened:
-                rows: Ints = opened.get_tensor("rows")
+            rows: Ints = _array(TensorFile(path), "rows")
             if rows.ndim != 1 or rows.dtype != np.int64:
                 raise ValueError("its rows are none")
             return rows
@@ -184,3 +182,9 @@ def _check(path: Path) -> None:
     """Raise `ValueError` for what is no regular file (a link leads elsewhere, a pipe never ends), or `OSError`."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError("it is no file")
+
+
+def _array(file: TensorFile, name: str) -> npt.NDArray[Any]:
+    """Return a copy: the file may go or change. `safetensors` panics where no memory is left, which ends a thread."""
+    found: npt.NDArray[Any] = file.map(name, fetch=True).numpy().copy()
+    return found

@@ -301,7 +301,7 @@ def test_files_that_cannot_be_opened_for_want_of_memory_are_not_removed(
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.engine.disk.safe_open", fail)
+        patch.setattr("core.engine.disk.TensorFile", fail)
         with pytest.raises(OSError, match="allocate"):
             cache.picture("cat")
     assert cache.picture("cat") is not None

@@ -219,3 +219,37 @@ def test_a_start_that_ulimit_leaves_no_room_says_so(tiny: Path, tmp_path: Path) 
     assert done.returncode
     assert "OperatorError" in done.stderr
     assert "Raise `ulimit -v`" in done.stderr
+
+
+READ = textwrap.dedent("""
+    import resource, sys
+    from pathlib import Path
+
+    import numpy as np
+    import psutil
+
+    from core import machine
+    from core.engine.disk import Disk
+
+    folder, size, spare = Path(sys.argv[1]), 64_000_000, int(sys.argv[2])
+    disk = Disk(folder / "computed", "model", 1 << 40)
+    disk.write("rows-1", {"rows": np.arange(9), "values": np.ones(size, np.int8)})
+    disk.close()
+    disk = Disk(folder / "computed", "model", 1 << 40)
+    used = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (used + spare, resource.RLIM_INFINITY))
+    try:
+        disk.read("rows-1")
+    except BaseException as error:
+        print(isinstance(error, Exception) and machine.is_out_of_memory(error))
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(disk.read("rows-1")["values"].sum() == size)
+""")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not hold it")
+@pytest.mark.parametrize("spare", [2_000_000, 80_000_000, 140_000_000], ids=["not mapped", "not copied", "enough"])
+def test_what_is_kept_on_disk_and_finds_no_memory_ends_no_thread_and_stays(tmp_path: Path, spare: int) -> None:
+    done = run(READ, str(tmp_path), str(spare))
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"True"}
