@@ -1,16 +1,20 @@
 """Draws the next token from logits."""
 
+import logging
+
 import torch
 
 from core.errors import Unanswerable
 from core.sampling import Sampling
 
+log = logging.getLogger(__name__)
 GREEDY = 1e-5  # a temperature below it divides logits to infinity
 
 
 def check(values: torch.Tensor) -> None:
     """Raise `Unanswerable` for values among which are some that are no numbers (NaN) or endless."""
     if not torch.isfinite(values).all():
+        log.error("what was computed are no numbers: %d of %d", (~torch.isfinite(values)).sum(), values.numel())
         raise Unanswerable(
             "The model cannot answer this. Please ask in other words, or send the picture in another size."
         )

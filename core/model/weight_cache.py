@@ -6,7 +6,9 @@ Each file carries a checksum, which is tested while its pages are fetched: damag
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -18,6 +20,8 @@ from core.model.kernel import Kernel
 from core.model.tensor_file import TensorFile
 
 log = logging.getLogger(__name__)
+UNFINISHED = ".tmp"
+HOUR_SECONDS = 3600.0  # an unfinished file that is younger may be another process's
 FORMAT = 3  # of the files; raise it when their tensors change
 Tensors = dict[str, Tensor]
 
@@ -29,6 +33,10 @@ class WeightCache:
         self._folder = folder
         self._kernel = kernel
         self._writable = True
+        for path in folder.glob(f"*{UNFINISHED}"):  # of processes that were killed: each as large as a layer
+            with suppress(OSError):
+                if path.lstat().st_mtime < time.time() - HOUR_SECONDS:
+                    cache_folder.remove(path)
 
     def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
         """Return the layer's tensors, mapped; `make` is called unless they lie there whole."""
@@ -61,7 +69,7 @@ class WeightCache:
 
     def _write(self, path: Path, tensors: Tensors) -> None:
         """Whole or not at all: a crash leaves the old state."""
-        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=self._folder, suffix=UNFINISHED)
         os.close(handle)
         try:
             save_file(tensors, name, {"seal": self._seal(tensors)})

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -147,6 +148,14 @@ def test_the_checksum_is_xxh64(kernel: Kernel) -> None:
     assert kernel.checksum(text) == 0xFBCEA83C8A378BF1
     assert kernel.checksum(torch.tensor(list(text), dtype=torch.uint8)) == 0xFBCEA83C8A378BF1
     assert kernel.checksum(text, 1) != kernel.checksum(text)
+
+
+def test_what_a_killed_process_left_unfinished_goes(kernel: Kernel, tmp_path: Path) -> None:
+    for name, age in (("old.tmp", 7200), ("new.tmp", 60)):
+        (tmp_path / name).write_bytes(bytes(1000))
+        os.utime(tmp_path / name, times=(time.time() - age,) * 2)
+    Foundry(Precision.INT8, kernel, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["new.tmp"]
 
 
 KERNEL_HARMS: dict[str, Callable[[Path], object]] = {
