@@ -3,10 +3,9 @@
 Knows no platform: an adapter reads its messages into requests and brings the drafts.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol
 
 from bots.draft import Draft, File
@@ -31,6 +30,7 @@ class Sheet(Draft[Any], Protocol):
 
 @dataclass(slots=True)
 class _Running:
+    message: inbox.Message  # with what was posted for it so far
     stopped: bool = False
     begun: bool = False  # there are words of the answer
 
@@ -60,15 +60,17 @@ class Desk:
     async def is_blocked(self, user: str) -> bool:
         return user not in self._admins and await self._house.store.is_blocked(user)
 
-    def stop(self, conversation_id: str) -> bool:
+    def stop(self, conversation_id: str, is_meant: Callable[[inbox.Message], bool] = lambda message: True) -> bool:
         """At once, not in line: the running answer ends, one that has not begun yet does not begin.
 
-        False when nothing is being written there.
+        False when nothing is being written there, or nothing that is meant.
         """
-        if running := self._running.get(conversation_id):
-            running.stopped = True
-            self._house.assistant.stop(conversation_id)
-        return running is not None
+        running = self._running.get(conversation_id)
+        if running is None or not is_meant(running.message):
+            return False
+        running.stopped = True
+        self._house.assistant.stop(conversation_id)
+        return True
 
     async def stop_once(self, key: str, conversation_id: str, payload: str) -> bool:
         """By a message: written down too, so that its re-delivery does not stop a later answer. False if none runs."""
@@ -104,10 +106,15 @@ class Desk:
         asker.begin(request.person, message.arrived)
         if not message.sent and (request.wants_nothing or await self.is_blocked(request.user)):
             return
-        running = self._running[message.conversation_id] = _Running()
+        running = self._running[message.conversation_id] = _Running(message)
+
+        async def record(sent: Sequence[str]) -> None:
+            running.message = replace(running.message, sent=tuple(sent))
+            await self._house.store.record_sent(message.id, sent)
+
         try:
             if request.forgets and refusal is None:
-                message = await self._forget(message)
+                message = running.message = await self._forget(message)
             async with draft_of(message) as draft:
                 request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
                 events: AsyncGenerator[Event | File]
@@ -116,7 +123,7 @@ class Desk:
                 else:
                     events = events_of(request) if events_of else respond(request, self._house, voice)
                 events = _watched(events, running)
-                await reply(events, draft, voice, message.sent, partial(self._house.store.record_sent, message.id))
+                await reply(events, draft, voice, message.sent, record)
         finally:
             del self._running[message.conversation_id]
 

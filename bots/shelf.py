@@ -25,6 +25,10 @@ class Shelf(History, Mailbox, Protocol):
         """Of the conversations whose id begins with `prefix`, the one with pictures that changed last."""
         ...
 
+    async def is_sent(self, adapter: str, sent: str) -> bool:
+        """Whether the platform's message `sent` is known to carry (a part of) an answer."""
+        ...
+
     async def conversations(self, prefix: str, after: str, untitled: Collection[str]) -> SummaryPage:
         """Those whose id begins with `prefix` and in which something was asked, newest first; see `storage.Store`."""
         ...

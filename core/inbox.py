@@ -26,7 +26,7 @@ class Message:
     """Something a person sent. `key` is unique among all adapters; `group` ties an album together.
 
     `sent` are the platform's ids of the messages that already carry its answer, in order: after a restart they are
-    edited, not sent again.
+    edited, not sent again. `resumed` is what an earlier run received.
     """
 
     id: int
@@ -37,6 +37,7 @@ class Message:
     group: str | None = None
     sent: tuple[str, ...] = ()
     arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
+    resumed: bool = field(default=False, compare=False)
 
 
 class Mailbox(Protocol):
@@ -130,7 +131,7 @@ class Inbox:
         messages = await self.mailbox.unfinished(self._adapter)
         clearing = [await self._resumes_clearing(message) for message in messages]
         for message, clears in zip(messages, clearing, strict=True):
-            self._enqueue(message, clears)
+            self._enqueue(replace(message, resumed=True), clears)
         return len(messages)
 
     async def receive(self, key: str, conversation_id: str, payload: str, group: str | None = None) -> bool:

@@ -128,6 +128,10 @@ class Store:
         """
         return await self._database.read(conversations.turn_of_sent, adapter, sent, conversation_id)
 
+    async def is_sent(self, adapter: str, sent: str) -> bool:
+        """Whether the platform's message `sent` is known to carry (a part of) an answer."""
+        return await self._database.read(messages.key_of_sent, adapter, sent, None) is not None
+
     async def conversations(
         self, prefix: str = "", after: str = "", untitled: Collection[str] = (), limit: int = LISTED
     ) -> SummaryPage:

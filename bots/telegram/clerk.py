@@ -26,6 +26,7 @@ from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry, read
 from bots.telegram.kinds import called
+from bots.telegram.leftovers import sweep
 from bots.telegram.message import Asker, conversation_of
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place, ids_of
@@ -81,7 +82,10 @@ class Clerk:
             with suppress(TelegramError):
                 await understood(work)
 
-        task = asyncio.create_task(attempt())
+        self._later(attempt())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -204,6 +208,8 @@ class Clerk:
             stoppable=inquiry.command in (None, RETRY, Offer.SMALL_PRINT) or _begins_with_a_question(inquiry),
             preview=self._config.draft_preview,
             again=_again(inquiry),
+            lost=message.resumed and not message.sent,
+            found=lambda sent: self._later(sweep(self._bot, self._pace, self._house.store, place, sent)),
         )
 
 

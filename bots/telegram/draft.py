@@ -37,7 +37,8 @@ TYPING_S = 4.0  # Telegram shows it for five seconds
 class TelegramDraft:
     """A `bots.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
     before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning. `again` is
-    what "Try again" below a refusal sends."""
+    what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that was posted
+    after one that may be lost."""
 
     def __init__(
         self,
@@ -51,11 +52,14 @@ class TelegramDraft:
         stoppable: bool = True,
         preview: bool = False,
         again: str = RETRY,
+        lost: bool = False,
+        found: Callable[[str], None] = lambda sent: None,
     ) -> None:
         self.interval = interval
         self.keeps = False
         self._bot = bot
-        self._sender = Sender(pace, place, first)
+        self._sender = Sender(pace, place, first, lost)
+        self._found = found
         self._question = place.question
         self._voice = voice
         self._stoppable = stoppable
@@ -115,7 +119,7 @@ class TelegramDraft:
     async def post(self) -> str:
         text_ = self._voice.say("One moment …")
         try:
-            return await self._sender.post(self._message(Part(text_), self._buttons(None)), Rank.POST)
+            return await self._post(self._message(Part(text_), self._buttons(None)), Rank.POST)
         except BadRequest as error:
             raise self._sender.refused(error) from error
 
@@ -141,7 +145,7 @@ class TelegramDraft:
         refusal = TelegramError("nothing could be sent")
         for message in self._messages(content, answer, last):
             try:
-                return await self._sender.post(message, Rank.FINAL)
+                return await self._post(message, Rank.FINAL)
             except BadRequest as error:
                 log.warning("Telegram refuses a message, it is said more plainly: %s", error)
                 refusal = error
@@ -163,6 +167,13 @@ class TelegramDraft:
 
     async def remove(self, sent: str) -> None:
         await self._sender.delete(sent, self._bot.delete_message)
+
+    async def _post(self, message: Callable[..., Awaitable[Message]], rank: Rank) -> str:
+        sent = await self._sender.post(message, rank)
+        if self._sender.lost:
+            self._sender.lost = False
+            self._found(sent)
+        return sent
 
     # What Telegram is asked for
 

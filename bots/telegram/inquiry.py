@@ -1,5 +1,6 @@
 """What somebody asks of the bot on Telegram, by messages that belong together or by a button."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
+from bots.extras import Offer
 from bots.request import COMMANDS
 from bots.telegram.buttons import ORDERS, RETRY
 from bots.telegram.files import NOT_HANDED_OVER, NOT_WHOLE
@@ -29,13 +31,14 @@ from bots.telegram.message import (
     words_of,
 )
 from bots.telegram.place import sent_id
+from core import inbox
 from core.conversation import storable
 from core.voice import LANGUAGES, Voice
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
 TOGETHER_SECONDS = 2  # a forward that comes so soon after its sender's words belongs to them
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})(:\d{{1,18}})?")
+_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{Offer.SMALL_PRINT}:\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Press:
     data: Text
     text: Text
     question: Text
+    question_id: int  # 0: none
 
     @property
     def is_order(self) -> bool:
@@ -139,7 +143,22 @@ def press_of(query: CallbackQuery) -> Press | None:
     text, asked = storable(message.text or ""), message.reply_to_message
     question = storable(asked.text or asked.caption or "") if asked else ""
     data = query.data or ""
-    return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, data, text, question)
+    question_id = asked.message_id if asked else 0
+    return Press(
+        query.id, asker, conversation_id, message.chat.id, message.message_id, data, text, question, question_id
+    )
+
+
+def is_about(press: Press, message: inbox.Message) -> bool:
+    """Whether a button stands below (a part of) the answer to a message; what was posted for it and never written down,
+    as Telegram's reply was lost, is known by the question that it replies to."""
+    if f"{press.chat_id}:{press.message_id}" in message.sent:
+        return True
+    update = json.loads(message.payload)
+    if query := update.get("callback_query"):
+        asked = query["message"].get("reply_to_message", {}).get("message_id")
+        return bool(press.question_id == asked and press.message_id > query["message"]["message_id"])
+    return bool(press.question_id >= update["message"]["message_id"])
 
 
 def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:

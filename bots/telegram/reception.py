@@ -14,7 +14,7 @@ from bots import strangers
 from bots.house import House
 from bots.telegram.buttons import FORGOTTEN, STOP
 from bots.telegram.clerk import COMMENT, Clerk
-from bots.telegram.inquiry import Press, belongs_to, inquiry_of, may_be_comment, press_of, read
+from bots.telegram.inquiry import Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
 from bots.telegram.message import Asker, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
 from core.errors import BotError
@@ -150,14 +150,14 @@ class Reception:
             await self._acknowledge(press.query_id, strangers.line(*known_as, voice) if due else None)
         elif await self._desk.is_blocked(str(press.asker.id)):
             await self._acknowledge(press.query_id)
-        elif press.data == STOP and self._desk.stop(press.conversation_id):
+        elif press.data == STOP and self._desk.stop(press.conversation_id, partial(is_about, press)):
             await self._acknowledge(press.query_id, voice.say("Stopping …"))
         elif press.data == STOP:
             await self._acknowledge(press.query_id, voice.say("This is finished already."))
-            if press.text in {
-                Voice(code).say("One moment …") for code in LANGUAGES
-            }:  # posted, but killed before it was written down
+            if press.text in {Voice(code).say("One moment …") for code in LANGUAGES}:  # nobody knows of it
                 self._clerk.later(self._bot.delete_message(press.chat_id, press.message_id))
+            else:
+                self._clerk.later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))
         elif press.is_order:
             # One press of one button counts, however often it is pressed.
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"

@@ -22,9 +22,11 @@ _NOT_EDITABLE = re.compile("to edit not found|can't be edited|message_id_invalid
 
 
 class Sender:
-    """`chat_id` changes where the chat becomes a supergroup. The first message replies to the question."""
+    """`chat_id` changes where the chat becomes a supergroup. The first message replies to the question. `lost` means
+    that a message may have been posted of which nobody knows."""
 
-    def __init__(self, pace: Pace, place: Place, first: bool) -> None:
+    def __init__(self, pace: Pace, place: Place, first: bool, lost: bool = False) -> None:
+        self.lost = lost
         self.chat_id = place.chat_id
         self._pace = pace
         self._topic = place.thread
@@ -55,6 +57,9 @@ class Sender:
             posting = partial(call, self.chat_id, message_thread_id=topic, reply_parameters=reply)
             try:
                 message = await self.write(posting, rank)
+            except Failed:
+                self.lost = True
+                raise
             except ChatMigrated as error:
                 self.chat_id = error.new_chat_id
                 raise Later(0) from error

@@ -263,6 +263,9 @@ class BotApi:
     async def _editMessageText(self, p: Json) -> Json:
         return self.world.edit(p["chat_id"], p["message_id"], p["text"], p.get("entities") or (), p.get("reply_markup"))
 
+    async def _editMessageReplyMarkup(self, p: Json) -> Json:
+        return self.world.edit_markup(p["chat_id"], p["message_id"], p.get("reply_markup"))
+
     async def _deleteMessage(self, p: Json) -> bool:
         self.world.delete(p["chat_id"], p["message_id"])
         return True

@@ -101,15 +101,6 @@ async def test_an_answer_whose_message_was_deleted_gets_another(
     assert question["message_id"] in ann.chat.messages
 
 
-async def test_a_placeholder_that_nobody_remembers_goes_away_when_it_is_pressed(running: BotApi, ann: Chatting) -> None:
-    running.trouble = once("sendMessage", "drop after")
-    await ann.answer(ann.person.shows(photo(), "One"))
-    forgotten, answer = ann.chat.by_bot()
-    assert not is_finished(forgotten)
-    ann.person.presses(forgotten)
-    await until(lambda: ann.chat.by_bot() == [answer])
-
-
 async def test_a_deleted_question_is_answered_all_the_same(running: BotApi, ann: Chatting) -> None:
     question = ann.person.shows(photo(), "One")
     del ann.chat.messages[question["message_id"]]

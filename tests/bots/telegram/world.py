@@ -170,6 +170,17 @@ class World:
         chat.states[message["message_id"]].append((time.monotonic(), message["text"]))
         return message
 
+    def edit_markup(self, chat_id: int, message_id: int, markup: Json | None) -> Json:
+        message = self.find(chat_id).messages.get(int(message_id))
+        if message is None:
+            raise refuse("message to edit not found")
+        if message["from"]["id"] != BOT["id"]:
+            raise refuse("message can't be edited")
+        kept = {key: message[key] for key in ("text", "entities") if key in message}
+        if "text" not in message and message.get("reply_markup") == markup:
+            raise refuse("message is not modified")
+        return self.edit(chat_id, message_id, kept.get("text", ""), kept.get("entities", ()), markup)
+
     def edit_media(self, chat_id: int, message_id: int, kind: str, name: str, data: bytes, caption: str) -> Json:
         """Also makes a text message one with media."""
         chat = self.find(chat_id)
