@@ -26,6 +26,7 @@ from bots.slack.finder import Finder, Found
 from bots.slack.message import Message, command_of, no_picture, pictures
 from bots.slack.people import People
 from bots.slack.place import Place
+from bots.slack.questions import Questions
 from bots.slack.status import Abilities
 from bots.slack.text import plain
 from bots.slack.threads import Threads
@@ -73,6 +74,7 @@ class Clerk:
         self._house = house
         self._threads = Threads(slack)
         self._files = Files(slack, house.images)
+        self.questions = Questions(slack, house.store, self._threads)
         self._finder = Finder(self._threads, self._files, house)
         self._strangers = Strangers("slack")
         self._abilities = Abilities(streams=config.streaming == "native")
@@ -88,9 +90,11 @@ class Clerk:
         await self.desk.inbox.resume()
 
     async def _note(self, message: inbox.Message) -> None:
-        """A picture that waits in a direct message is what people go on with there."""
+        """A picture that waits in a direct message is what people go on with there; a deleted question is none."""
         with suppress(ValidationError):
             written = read(message.payload)
+            if isinstance(written, Removed) and written.question:
+                self.questions.expect_deletion(written.question)
             if isinstance(written, Asked) and written.message.direct and written.message.files:
                 self.conversations.note(written.message.channel, message.conversation_id)
 
@@ -130,22 +134,31 @@ class Clerk:
             log.error("a stored message is not whole and is given up (%s)", fields(error))
             return
         if isinstance(written, Removed):
+            if written.question:
+                await self.questions.delete(written.question)
             await self._remove(written.files)
-        elif not await self._is_bots(written):
+        elif isinstance(written, Asked):
+            await self.questions.work(
+                message, _place_of(written.message), partial(self._answer_asked, message, written)
+            )
+        else:
             await self._answer(await self._task(message, written))
         self._resumed.discard(message.id)
 
-    async def _is_bots(self, written: Asked | Clicked | Typed | Lost) -> bool:
+    async def _answer_asked(self, message: inbox.Message, written: Asked) -> None:
+        asked = await self.questions.current(message, written.message, message.id in self._resumed)
+        if asked is not None and not await self._is_bots(asked):
+            await self._answer(await self._task(message, Asked(message=asked)))
+
+    async def _is_bots(self, asked: Message) -> bool:
         """Whether a bot wrote it, and no person through an app."""
-        asked = written.message if isinstance(written, Asked) else None
-        return asked is not None and asked.by_app and await self.people.is_bot(asked.user)
+        return asked.by_app and await self.people.is_bot(asked.user)
 
     async def _task(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> _Task:
         if isinstance(written, Asked):
             asked = written.message
-            place = Place(asked.channel, asked.thread, asked.ts, asked.user, asked.team)
             command, text = command_of(plain(asked.text, self._slack.bot))
-            return _Task(message, asked, place, command, text)
+            return _Task(message, asked, _place_of(asked), command, text)
         place = written.place
         if isinstance(written, Lost):
             return _Task(message, Message.at(place), place, LOST, "")
@@ -282,6 +295,10 @@ class Clerk:
             await patiently(post)
         except (BotError, Refused) as refused:
             log.info("nor can its person be told: %s", refused)
+
+
+def _place_of(asked: Message) -> Place:
+    return Place(asked.channel, asked.thread, asked.ts, asked.user, asked.team)
 
 
 def _help(voice: Voice) -> str:

@@ -86,6 +86,7 @@ class Removal(Form):
     channel: Id
     ts: Ts
     event_ts: Ts | None = None
+    deleted_ts: Optional[Ts] = None
     message: Optional[Json] = None
     previous_message: Optional[Json] = None
 
@@ -95,6 +96,13 @@ class Removal(Form):
         before = {file.id for file in files_of(self.previous_message or {})}
         left = {file.id for file in files_of(self.message or {}) if file.mode != "tombstone"}
         return sorted(file_id for file_id in before - left if file_id)
+
+
+class Edited(Form):
+    """A message as it stands after a change; some bots' messages have no user."""
+
+    ts: Ts
+    user: Optional[Id] = None
 
 
 class FileDeleted(Form):

@@ -23,6 +23,7 @@ from bots.slack.api import SlackApi
 from bots.slack.clerk import Clerk
 from bots.slack.config import Config
 from bots.slack.events import (
+    Edited,
     FileDeleted,
     Interaction,
     Json,
@@ -131,9 +132,22 @@ class Listeners:
 
     async def _on_removed(self, event: Json) -> None:
         removal = Removal.model_validate(event)
-        if files := removal.files:
+        question = self._key_of(removal.channel, removal.deleted_ts) if removal.deleted_ts else None
+        if question and not await self._clerk.questions.waits(question):
+            question = None
+        if removal.files or question:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
-            await self._desk.inbox.receive(key, key, Removed(files=files).model_dump_json())
+            removed = Removed(files=removal.files, question=question)
+            await self._desk.inbox.receive(key, key, removed.model_dump_json())
+        if removal.message:
+            await self._on_edited(removal.channel, Edited.model_validate(removal.message))
+
+    async def _on_edited(self, channel: str, message: Edited) -> None:
+        if message.user not in (None, self._slack.bot):
+            await self._clerk.questions.edit(self._key_of(channel, message.ts))
+
+    def _key_of(self, channel: str, ts: str) -> str:
+        return f"slack:{self._slack.team}:{channel}:{ts}"
 
     async def _on_file_deleted(self, event: Json) -> None:
         file_id = FileDeleted.model_validate(event).file_id

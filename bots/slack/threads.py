@@ -5,6 +5,8 @@ import logging
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from bots.request import forgets
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
@@ -17,6 +19,7 @@ from core.errors import BotError
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.5  # seconds; Slack waits three to hear that an order arrived
+GONE = ("thread_not_found", "message_not_found")
 PAGES = 5  # of 200 messages each
 
 
@@ -77,6 +80,18 @@ class Threads:
             return nothing
         found = [message for message in messages if message["ts"] == place.asked]
         return (found and Message.of({**found[0], "channel": place.channel}, place.team)) or nothing
+
+    async def standing(self, asked: Message) -> Message | None:
+        """The message as it stands there now, None for one that was deleted. Where that cannot be seen: as it came."""
+        read = partial(self._read, asked.channel, asked.thread, oldest=asked.ts, latest=asked.ts)
+        try:
+            found = [message for message in await patiently(read) if message["ts"] == asked.ts]
+            standing = Message.of({**found[0], "channel": asked.channel}, asked.team) if found else None
+        except Declined as declined:
+            return None if declined.error in GONE else asked
+        except (BotError, ValidationError):
+            return asked
+        return standing and asked.model_copy(update={"text": standing.text, "files": standing.files or asked.files})
 
     async def answer(self, place: Place, key: str) -> tuple[str, ...]:
         """The ids of the messages that carry the answer of that key."""

@@ -39,10 +39,11 @@ class Lost(Form):
 
 
 class Removed(Form):
-    """Files that went away in Slack."""
+    """Files that went away in Slack, and the key of a question that did."""
 
     kind: Literal["removed"] = "removed"
     files: list[str]
+    question: str | None = None
 
 
 Written = Annotated[Asked | Clicked | Typed | Lost | Removed, Field(discriminator="kind")]

@@ -145,10 +145,20 @@ class FakeSlack:
             return {"id": file["id"], "mode": "file_access", "file_access": "check_file_info"}
         return file
 
-    def deletes_message(self, channel: str, ts: str) -> None:
+    def edits(self, channel: str, ts: str, text: str, tell: bool = True) -> None:
+        message = self.workspace.find(channel, ts)
+        before = dict(message)
+        message["text"] = text
+        event = {"type": "message", "subtype": "message_changed", "channel": channel, "message": dict(message)}
+        if tell:
+            self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": before})
+
+    def deletes_message(self, channel: str, ts: str, tell: bool = True) -> None:
         message = self.workspace.find(channel, ts)
         self.workspace.channels[channel].remove(message)
         event = {"type": "message", "subtype": "message_deleted", "channel": channel, "deleted_ts": ts}
+        if not tell:
+            return
         self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": message})
 
     def deletes_file(self, file_id: str, tell: bool = True) -> None:
