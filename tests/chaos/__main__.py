@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tests.chaos.bad_weather import BadWeather
 from tests.chaos.hostile import DOORS, MORE, send_hostile_files
 from tests.chaos.plan import Plan
 from tests.chaos.soak import LAG_S
@@ -73,8 +74,20 @@ def soak(
     conversations: Annotated[int, typer.Option(help="At the same time, at all doors together.")] = 60,
     minutes: Annotated[float, typer.Option(help="How long, after the warm-up.")] = 10.0,
     warm_up: Annotated[float, typer.Option(help="Minutes until caches and workers are there.")] = 1.0,
+    weather: Annotated[
+        bool, typer.Option("--weather", help="Wrong clocks, full disks, kills and more instead.")
+    ] = False,
+    kinds: Annotated[str, typer.Option(help="Of the weather, with commas; all by default.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the dice of the weather.")] = 1,
 ) -> None:
     """Let people ask for a while, and watch answers, memory and the event loop."""
+    if weather:
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = [kind.strip() for kind in kinds.split(",") if kind.strip()]
+            storm = BadWeather(Path(folder), conversations, 60 * minutes, seed, kinds=chosen)
+            ledger = asyncio.run(storm.blow())
+        print("\n".join([str(ledger), *ledger.troubles]))
+        raise typer.Exit(0 if ledger.good else 1)
     with tempfile.TemporaryDirectory() as folder:
         diary = asyncio.run(long_soak(Path(folder), conversations, 60 * minutes, 60 * warm_up))
     print(diary)
