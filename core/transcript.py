@@ -22,10 +22,12 @@ async def archive(
 
     The conversation's outline will do: `data_of` gives the pieces of an image's data by its id.
     """
+    texts = await asyncio.to_thread(_texts, conversation, voice)
     sink = _Sink()
     # Deflated, since not every program unpacks what is stored with its size behind it; at level 0, as PNG is packed.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as packed:
-        await asyncio.to_thread(_pack_texts, packed, conversation, voice)
+        for name, text in texts.items():
+            packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED, 6)
         yield sink.taken()
         for picture in conversation.pictures:
             with packed.open(_path(picture), "w") as entry:
@@ -65,10 +67,8 @@ def as_json(conversation: Conversation) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def _pack_texts(packed: zipfile.ZipFile, conversation: Conversation, voice: Voice) -> None:
-    texts = {"transcript.md": as_markdown(conversation, voice), "transcript.json": as_json(conversation)}
-    for name, text in texts.items():
-        packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED, 6)
+def _texts(conversation: Conversation, voice: Voice) -> dict[str, str]:
+    return {"transcript.md": as_markdown(conversation, voice), "transcript.json": as_json(conversation)}
 
 
 class _Sink(io.RawIOBase):

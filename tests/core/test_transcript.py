@@ -1,9 +1,13 @@
+import asyncio
 import io
 import json
 import random
+import threading
 import zipfile
 from collections.abc import AsyncGenerator
+from typing import Any
 
+import pytest
 from markdown_it import MarkdownIt
 from PIL import Image as Pillow
 
@@ -138,6 +142,31 @@ async def test_the_zip_holds_the_transcripts_and_the_pictures_they_link_to() -> 
     assert packed.read("pictures/3.png") == b"dog"
     assert packed.read("transcript.md").decode() == as_markdown(CONVERSATION, Voice("zh"))
     assert await packed_whole() == await packed_whole()
+
+
+async def test_whoever_hangs_up_while_a_zip_is_packed_leaves_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, gone, write = threading.Event(), threading.Event(), zipfile.ZipFile.writestr
+
+    def slow_elsewhere(packed: zipfile.ZipFile, *texts: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            with packed.open("slow", "w"):
+                begun.set()
+                gone.wait(10)
+        write(packed, *texts)
+
+    def slow(conversation: Conversation) -> str:
+        begun.set()
+        return as_json(conversation)
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", slow_elsewhere)
+    monkeypatch.setattr("core.transcript.as_json", slow)
+    packing = asyncio.create_task(packed_whole())
+    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.sleep(0.05)
+    packing.cancel()
+    [ended] = await asyncio.gather(packing, return_exceptions=True)
+    gone.set()
+    assert not isinstance(ended, ValueError)
 
 
 async def test_a_contact_sheet_shows_every_picture_with_its_number() -> None:
