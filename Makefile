@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system wheel lock-check pin-image system system-packages check audit format bench chaos hostile soak demo-eval clean
+.PHONY: run test test-system wheel lock-check pin-image system system-packages check audit format bench chaos hostile soak attacks demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -108,6 +108,10 @@ hostile: .venv/dev.stamp
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos soak $(ARGS)
+
+# A machine with idle cores gives the truest figures; each round takes about half a minute.
+attacks: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos attacks $(ARGS)
 
 clean:
 	rm -rf .venv

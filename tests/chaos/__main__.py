@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tests.chaos.attackers import Attack
 from tests.chaos.bad_weather import BadWeather
 from tests.chaos.hostile import DOORS, MORE, send_hostile_files
+from tests.chaos.outage import measure
 from tests.chaos.plan import Plan
 from tests.chaos.soak import LAG_S
 from tests.chaos.soak import MORE as MORE_MEMORY
@@ -95,6 +97,24 @@ def soak(
         print(line)
     first, last = diary.thirds
     if diary.errors or last > MORE_MEMORY * first or diary.lag_s(0.99) > LAG_S:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def attacks(
+    sockets: Annotated[int, typer.Option(help="Refused, one more byte, then silent.")] = 1100,
+    exports: Annotated[int, typer.Option(help="Asked for and never read.")] = 50,
+    files: Annotated[int, typer.Option(help="That take minutes to open.")] = 60,
+    rounds: Annotated[int, typer.Option(help="Of quiet and attacked times in turn.")] = 5,
+    questions: Annotated[int, typer.Option(help="Of somebody else, in each.")] = 12,
+) -> None:
+    """Attack the real service in three ways at once while somebody asks."""
+    with tempfile.TemporaryDirectory() as folder:
+        outage = asyncio.run(measure(Path(folder), Attack(sockets, exports, files), rounds, questions))
+    print(outage)
+    for line in outage.quiet.errors + outage.attacked.errors:
+        print(line)
+    if not outage.good:
         raise typer.Exit(1)
 
 

@@ -55,6 +55,7 @@ class Site:
         asked = {question for talk in talks() for question in talk.questions}
         self.folder = folder
         self.platforms = Platforms(doors, dice)
+        self.log: Path | None = None  # where the service writes to instead of the nursery's `words`
         self.nursery = Nursery((*SECRETS, TOKEN, BOT_TOKEN, *asked))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -83,7 +84,7 @@ class Site:
         text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine)
         text += self.platforms.tables(self.url, self.transports)
         self.config.write_text(text + self._tables, "utf-8")
-        self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate)
+        self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate, out=self.log)
 
     async def end(self) -> int:
         """Kill it, if it still lives; returns how it ended."""

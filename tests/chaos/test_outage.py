@@ -1,0 +1,19 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.attackers import Attack
+from tests.chaos.outage import LOG_BYTES, measure
+
+
+@pytest.mark.timeout(600)
+async def test_somebody_is_answered_while_the_service_is_attacked_in_three_ways(tmp_path: Path) -> None:
+    """How long that takes is `make attacks`' to say: no test here depends on the machine's speed."""
+    outage = await measure(tmp_path, Attack(sockets=20, exports=3, files=3), rounds=1, questions=2)
+    assert outage.quiet.errors == outage.attacked.errors == []
+    assert len(outage.attacked.begun) == 2
+    assert set(outage.made) == {"refused, then silent", "exports that nobody reads", "heavy files"}
+    assert outage.quiet.memory > 0
+    assert outage.attacked.log < LOG_BYTES
+    assert "Traceback" not in await asyncio.to_thread((tmp_path / "log").read_text, "utf-8")
