@@ -21,8 +21,9 @@ class Pressed:
     about: str
 
 
-def while_growing(place: Place, voice: Voice) -> list[dict[str, Any]]:
-    return [_actions(_button("stop", voice.say("Stop"), place.thread))]
+def while_growing(key: str, voice: Voice) -> list[dict[str, Any]]:
+    """`key` says which answer is stopped: one that stayed behind must not stop the next."""
+    return [_actions(_button("stop", voice.say("Stop"), key))]
 
 
 def below(

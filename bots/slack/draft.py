@@ -311,7 +311,7 @@ class SlackDraft:
         if not self._model:
             return []
         if answer is None:
-            return while_growing(self._place, self._voice)
+            return while_growing(self._key, self._voice)
         refused = self._pressed if answer.ending is Ending.FAILED else None
         if not self._answered and answer.ending not in (Ending.FAILED, Ending.STOPPED):
             return []  # a sentence of the bot's own, which would be the same again

@@ -174,9 +174,10 @@ class Listeners:
     # Buttons, the shortcut and its window
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
-        place = self._place(Press.model_validate(body))
+        press = Press.model_validate(body)
+        place, key = self._place(press), press.action.value
         if await self._clerk.may(place):
-            self._desk.stop(await self._conversation(place))
+            self._desk.stop(await self._conversation(place), lambda message: message.key == key)
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:

@@ -37,6 +37,26 @@ async def test_our_stop_button_ends_the_answer(scene: Scene) -> None:
     assert scene.engine.cancelled == 1
 
 
+@pytest.mark.parametrize("value", [None, "171.1", "slack:T0TEAM:C0GENERAL:171.1", "its own"])
+async def test_a_stop_button_that_stayed_behind_does_not_stop_another_answer(scene: Scene, value: str | None) -> None:
+    scene.engine.pause = 0.05
+    scene.engine.script = says("word " * 200)
+    async with scene.bot(streaming="edit"):
+        asked = scene.ask()
+        button, message = await scene.button(asked, "stop")
+        scene.slack.presses(button, message)
+        await scene.finished(asked)
+        scene.engine.script = says("word " * 20)
+        scene.slack.says(f"{ME} and now?", thread=asked)
+        while not scene.engine.running:
+            await asyncio.sleep(0.01)
+        stale = {"action_id": "stop", "value": value} if value != "its own" else button
+        scene.slack.presses(stale, message)
+        answers = [said(answer) for answer in await scene.finished(asked, 2)]
+    assert answers[0].endswith("(stopped)")
+    assert answers[1] == ("word " * 20).strip()
+
+
 async def test_the_word_stop_ends_the_answer(scene: Scene) -> None:
     scene.engine.pause = 0.05
     scene.engine.script = says("word " * 200)
