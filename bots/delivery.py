@@ -2,7 +2,8 @@
 
 What is written is harmless to repeat: a message is posted as a placeholder, its id is written down, and only then is it
 edited into (a part of) the answer. So a crash between any two steps is mended by doing the next one again. Where
-messages cannot be edited nothing is shown until the answer is whole; then it comes as new messages.
+messages cannot be edited nothing is shown until the answer is whole; then it comes as new messages. Where writes are
+scarce there is no placeholder: the first write shows words, of an answer that is whole by then all of them.
 """
 
 import asyncio
@@ -48,7 +49,7 @@ class Delivery(Generic[Part]):
         contents = [*parts, *(self._abandon(file) if file in self._abandoned else file for file in files)]
         for index, content in enumerate(contents):
             await self._show(index, content, answer, last=index == len(parts) - 1)
-        if not contents and not self._sent:
+        if not contents and not self._sent and not self._draft.scarce:
             await self._put(0, self._draft.post)
         while answer is not None and len(self._sent) > len(contents):  # an earlier run got further, or failed longer
             await self._remove_last()
@@ -64,15 +65,30 @@ class Delivery(Generic[Part]):
             sent = self._sent[index] if index < len(self._sent) else None
             if sent is not None and self._shown.get(sent) == state:
                 return
+            once = not self._can_edit or (self._draft.scarce and not isinstance(content, File))
             if sent is not None and sent not in self._lost:
                 content = await self._write(sent, state, content, answer, last)
-            elif self._can_edit:
+            elif not once:
                 await self._put(index, self._draft.post)
-            elif answer is None:
-                return
+            elif answer is not None:
+                content = await self._send(index, state, content, answer, last)
+            elif self._can_edit and not isinstance(content, File):
+                await self._put(index, partial(self._draft.post, content))
+                self._shown[self._sent[index]] = (content, None, True)
             else:
-                await self._put(index, partial(self._draft.send, content, answer, last))
-                self._shown[self._sent[index]] = state
+                return
+
+    async def _send(self, index: int, state: object, content: Part | File, answer: Answer, last: bool) -> Part | File:
+        """Post what is finished; return what its place is to say now."""
+        try:
+            await self._put(index, partial(self._draft.send, content, answer, last))
+        except Failed:
+            if not isinstance(content, File) or not self._is_hopeless(content.name):
+                raise
+            self._abandoned.append(content)
+            return self._abandon(content)
+        self._shown[self._sent[index]] = state
+        return content
 
     async def _write(
         self, sent: str, state: object, content: Part | File, answer: Answer | None, last: bool

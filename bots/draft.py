@@ -58,6 +58,12 @@ class Draft(Protocol[Part]):
         """Seconds until the next edit of a growing answer."""
         ...
 
+    @property
+    def scarce(self) -> bool:
+        """Whether so much is written there just now that every write counts: nothing is posted before there are words,
+        and an answer that is whole by then is posted once."""
+        ...
+
     def split(self, text: str) -> list[Part]:
         """The whole text as messages, in order; a longer text only ever changes the last parts."""
         ...
@@ -73,8 +79,8 @@ class Draft(Protocol[Part]):
         """Show a growing answer where the platform has a place of its own for it; False where it has none."""
         ...
 
-    async def post(self) -> str:
-        """Post a placeholder; returns the platform's id of it."""
+    async def post(self, part: Part | None = None) -> str:
+        """Post a placeholder, or the first words where writes are scarce; returns the platform's id of it."""
         ...
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
@@ -82,7 +88,8 @@ class Draft(Protocol[Part]):
         ...
 
     async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
-        """Post a finished message without a placeholder, where messages cannot be edited; returns the platform's id.
+        """Post a finished message without a placeholder, where messages cannot be edited or writes are scarce; returns
+        the platform's id.
 
         Done again after a crash or a lost reply it shows twice, so nothing else is done this way.
         """

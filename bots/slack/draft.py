@@ -38,6 +38,8 @@ class SlackDraft:
     `keeps` is as in `bots.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply that.
     """
 
+    scarce = False  # Slack's writes are shared out by `bots.slack.pace`
+
     def __init__(
         self,
         slack: SlackApi,
@@ -104,7 +106,7 @@ class SlackDraft:
         self._streaming &= shown  # else it has to stand in the message itself, which only an edit can replace
         return shown
 
-    async def post(self) -> str:
+    async def post(self, part: str | None = None) -> str:
         if self._careful and (left := await self._left_behind()):
             ts = left[0].ts
             await self._status.clear()  # which only a new message would do

@@ -23,7 +23,7 @@ from bots.telegram import text
 from bots.telegram.buttons import RETRY, below, while_growing
 from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place
-from bots.telegram.sender import Sender
+from bots.telegram.sender import Result, Sender
 from bots.telegram.text import Part
 from core.conversation import Answer, Ending
 from core.voice import Voice
@@ -68,6 +68,7 @@ class TelegramDraft:
         self._typing = typing
         self._typed = float("-inf")  # when, in loop time
         self._skipped = Backoff()  # growing texts that were refused
+        self._grows = self._has_words = False  # there are words of the answer; some of them are shown
         self._offers: tuple[Offer, ...] = ()
 
     async def __aenter__(self) -> "TelegramDraft":
@@ -76,6 +77,10 @@ class TelegramDraft:
 
     async def __aexit__(self, *_: object) -> None:
         self._sender.close()
+
+    @property
+    def scarce(self) -> bool:
+        return self._sender.scarce
 
     def offer(self, offers: tuple[Offer, ...]) -> None:
         """The finished answer gets a button for each."""
@@ -88,6 +93,7 @@ class TelegramDraft:
         return await self._show_preview(sentence or self._voice.say("One moment …"))
 
     async def preview(self, text_: str) -> bool:
+        self._grows = True
         self._sender.grows()
         return await self._show_preview(text_)
 
@@ -116,10 +122,14 @@ class TelegramDraft:
             self._preview = False
         return self._preview
 
-    async def post(self) -> str:
-        text_ = self._voice.say("One moment …")
+    async def post(self, part: Part | None = None) -> str:
+        shown = part or Part(self._voice.say("One moment …"))
         try:
-            return await self._post(self._message(Part(text_), self._buttons(None)), Rank.POST)
+            sent = await self._paced(
+                self._post(self._message(shown, self._buttons(None)), Rank.FIRST if part else Rank.POST)
+            )
+            self._has_words = self._has_words or part is not None
+            return sent
         except BadRequest as error:
             raise self._sender.refused(error) from error
 
@@ -128,7 +138,9 @@ class TelegramDraft:
         if answer is None:
             buttons = self._buttons(None) if last else None
             try:
-                await self._paced(self._sender.edit(sent, self._new_text(part, buttons), Rank.GROWING))
+                rank = Rank.GROWING if self._has_words or not self._grows else Rank.FIRST
+                await self._paced(self._sender.edit(sent, self._new_text(part, buttons), rank))
+                self._has_words = self._grows
             except BadRequest as error:
                 log.info("Telegram refuses a growing text, which is left out: %s", error)
                 raise Later(self._skipped.next_pause()) from error
@@ -221,10 +233,10 @@ class TelegramDraft:
         ending = answer.ending if self._stoppable else Ending.DONE  # a command is not asked again by a button
         return below(self._offers, ending, self._again, self._voice)
 
-    async def _paced(self, growing: Awaitable[object]) -> None:
+    async def _paced(self, growing: Awaitable[Result]) -> Result:
         """While a growing text has to wait, the chat shows that the bot is at work."""
         try:
-            await growing
+            return await growing
         except Later:
             self._show_typing()
             raise

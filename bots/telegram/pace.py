@@ -1,9 +1,13 @@
 """How often the bot may write: once a second in a chat, 20 times a minute in a group, 30 times a second in all.
 
-Shared by all drafts of a bot. A final edit goes before a placeholder, a placeholder before a text that still grows; a
-growing text never waits here, it is simply shown a little later. What was begun can always be ended: each placeholder
-keeps one write of its group's minute for its final edit, and while two answers grow in one chat neither is edited, as
-their ends may come together. So a final edit waits for one other write at most, beside other final edits.
+Shared by all drafts of a bot. A final edit goes before an answer's first words, those before a placeholder, that before
+a text that still grows. Words of an answer that is not whole never wait here, they are simply shown a little later.
+Each placeholder keeps one write of its group's minute for its final edit; while two answers grow in one chat neither is
+edited after its first words, as their ends may come together. So a final edit waits for one other write at most,
+beside other final edits and first words for which somebody has waited long.
+
+The more is written in a group, the longer first words wait, as an answer that is whole by then needs one write instead
+of two; and the less, the more of them wait for their turn. When that time is over they go before everything.
 Source: https://core.telegram.org/bots/faq#broadcasting-to-users
 """
 
@@ -20,12 +24,24 @@ from bots.draft import Later
 
 
 class Rank(IntEnum):
-    FINAL = 0
-    POST = 1
-    GROWING = 2
+    UNSEEN = 0  # a final text, where nothing of the answer could be read before
+    FINAL = 1
+    FIRST = 2
+    POST = 3
+    GROWING = 4
 
 
-SHARES = {Rank.FINAL: 1.0, Rank.POST: 0.8, Rank.GROWING: 0.66}  # of all chats' writes in a second
+FIRST_WORDS_SECONDS = 12.0  # in which an answer's first words are to be shown while writes are scarce
+WRITE_SECONDS = 1.2  # between two writes in a chat, with their way there and back
+PLACEHOLDER_SECONDS = 2.0  # that a placeholder waits in line in a group
+SCARCE_SHARE = 0.3  # of a group's minute that is written or promised
+SHARES = {
+    Rank.UNSEEN: 1.0,
+    Rank.FINAL: 1.0,
+    Rank.FIRST: 0.9,
+    Rank.POST: 0.8,
+    Rank.GROWING: 0.66,
+}  # of all chats' writes in a second
 
 
 @dataclass(slots=True)
@@ -36,6 +52,7 @@ class _Chat:
     busy: bool = False
     begun: set[object] = field(default_factory=set)  # answers that still need their final edit
     growing: set[object] = field(default_factory=set)  # those of which there is text already
+    first: dict[object, float] = field(default_factory=dict)  # answers whose first words wait, and since when
     line: list[tuple[Rank, int]] = field(default_factory=list)  # a heap of tickets
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,11 +73,15 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
-        """One write to a chat for an answer. Raises `Later` for a growing text that cannot be shown now."""
+        """One write to a chat for an answer. Raises `Later` for what should not wait here."""
         chat = self._chat(chat_id)
-        if rank is Rank.GROWING:
+        if rank is Rank.GROWING or (rank is Rank.FIRST and chat_id >= 0):
             self._admit_growing(chat_id, chat)
+        elif rank is Rank.FIRST:  # in a group
+            self._admit_first(chat_id, chat, answer)
         else:
+            if chat.first.pop(answer, None) is not None:  # it is whole now
+                rank = Rank.UNSEEN
             await self._stand_in_line(chat_id, chat, rank, answer)
         chat.busy = True
         chat.begun.add(answer)
@@ -73,6 +94,14 @@ class Pace:
             chat.window.append(chat.last)
             chat.wake()
 
+    def is_scarce(self, chat_id: int) -> bool:
+        """Whether a group's minute has so few writes left that answers should not take more than they need."""
+        if chat_id >= 0:
+            return False
+        chat = self._chat(chat_id)
+        self._forget_old(chat)
+        return len(chat.window) + 3 * (len(chat.begun) + len(chat.line)) >= self._group_per_minute * SCARCE_SHARE
+
     def grows(self, chat_id: int, answer: object) -> None:
         """There is text of it, so that it may end at any moment."""
         self._chat(chat_id).growing.add(answer)
@@ -81,6 +110,7 @@ class Pace:
         for chat in self._chats.values():
             chat.begun.discard(answer)
             chat.growing.discard(answer)
+            chat.first.pop(answer, None)
 
     def block(self, chat_id: int, seconds: float) -> None:
         """Telegram asked to wait (429)."""
@@ -90,8 +120,8 @@ class Pace:
         if chat.busy or chat.line or len(chat.growing) > 1:
             raise Later(self._pause_s / 2)
         wait = self._wait(chat_id, chat, Rank.GROWING, 0)
-        if chat_id < 0:  # the fuller the minute, the longer the pause; the last quarter stays free for answers
-            most = max(1, min(self._group_per_minute * 3 // 4, self._group_per_minute - len(chat.begun)))
+        if chat_id < 0:  # the fuller the minute, the longer the pause; half of it stays free for answers
+            most = max(1, min(self._group_per_minute // 2, self._group_per_minute - len(chat.begun)))
             recent = len(chat.window)
             wait = max(wait, chat.last + self._pause_s * 2 ** (recent * 5 / self._group_per_minute - 1) - self._now())
             if recent >= most:
@@ -99,18 +129,38 @@ class Pace:
         if wait > 0:
             raise Later(wait)
 
+    def _admit_first(self, chat_id: int, chat: _Chat, answer: object) -> None:
+        """The oldest go first."""
+        chat.first.setdefault(answer, self._now())
+        wait = max(self._wait(chat_id, chat, Rank.FIRST, 0), self._until_first(chat_id, chat))
+        if wait > 0 or chat.busy or next(iter(chat.first)) is not answer:
+            raise Later(max(self._pause_s / 10, min(wait, self._pause_s)))
+        del chat.first[answer]
+
+    def _until_first(self, chat_id: int, chat: _Chat) -> float:
+        """Seconds that the oldest of the first words may still wait."""
+        if not chat.first or not self.is_scarce(chat_id):
+            return 0.0
+        patience = max(0.0, FIRST_WORDS_SECONDS - WRITE_SECONDS * len(chat.first))
+        return next(iter(chat.first.values())) + patience - self._now()
+
     async def _stand_in_line(self, chat_id: int, chat: _Chat, rank: Rank, answer: object) -> None:
-        ticket = (rank, next(self._tickets))
+        ticket, since = (rank, next(self._tickets)), self._now()
         heapq.heappush(chat.line, ticket)
         try:
             while True:
-                mine = not chat.busy and chat.line[0] == ticket
+                first = rank > Rank.UNSEEN and bool(chat.first) and self._until_first(chat_id, chat) <= 0
+                mine = not chat.busy and chat.line[0] == ticket and not first
                 kept = len(chat.begun | {answer}) if rank is Rank.POST else 0
                 wait = self._wait(chat_id, chat, rank, kept) if mine else None
                 if wait is not None and wait <= 0:
                     return
+                if rank is Rank.POST and chat_id < 0:  # meanwhile there may be words, which go before placeholders
+                    if self._now() - since >= PLACEHOLDER_SECONDS:
+                        raise Later(self._pause_s)
+                    wait = min(wait or PLACEHOLDER_SECONDS, PLACEHOLDER_SECONDS)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(chat.changed.wait(), wait)
+                    await asyncio.wait_for(chat.changed.wait(), self._pause_s if first else wait)
         finally:
             chat.line.remove(ticket)
             heapq.heapify(chat.line)
@@ -119,8 +169,7 @@ class Pace:
     def _wait(self, chat_id: int, chat: _Chat, rank: Rank, kept: int) -> float:
         """Seconds until the next write to a chat is allowed that leaves so many of its minute; not positive: now."""
         now = self._now()
-        while chat.window and chat.window[0] <= now - 60:
-            chat.window.popleft()
+        self._forget_old(chat)
         while self._all and self._all[0] <= now - 1:
             self._all.popleft()
         ready = max(chat.last + self._pause_s, chat.blocked_until)
@@ -131,6 +180,10 @@ class Pace:
         if len(self._all) >= share:
             ready = max(ready, self._all[-share] + 1)
         return ready - now
+
+    def _forget_old(self, chat: _Chat) -> None:
+        while chat.window and chat.window[0] <= self._now() - 60:
+            chat.window.popleft()
 
     def _chat(self, chat_id: int) -> _Chat:
         if chat_id not in self._chats:

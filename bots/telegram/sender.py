@@ -39,6 +39,10 @@ class Sender:
     def topic(self) -> int | None:
         return self._topic
 
+    @property
+    def scarce(self) -> bool:
+        return self._pace.is_scarce(self.chat_id)
+
     def close(self) -> None:
         self._pace.end(self)
 

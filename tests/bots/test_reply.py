@@ -20,6 +20,7 @@ class Board:
 
     interval: float = 0.0
     keeps: bool = False
+    scarce: bool = False
     notes: dict[str, str] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
     trouble: list[Exception | None] = field(default_factory=list)
@@ -47,9 +48,9 @@ class Board:
     async def remove(self, sent: str) -> None:
         self.notes.pop(sent, None)
 
-    async def post(self) -> str:
+    async def post(self, part: str | None = None) -> str:
         self._meet_trouble()
-        return self._add("…")
+        return self._add(part or "…")
 
     async def send(self, content: str | File, answer: Answer, last: bool) -> str:
         self._meet_trouble()
@@ -269,6 +270,46 @@ def test_a_file_that_cannot_be_uploaded_is_given_up_after_minutes_with_a_sentenc
     notes, seconds = run(scene())
     assert notes == ["hello", "table.csv could not be sent. Please ask for it again later."]
     assert PATIENCE_SECONDS <= seconds < PATIENCE_SECONDS + 30
+
+
+def test_where_no_message_can_be_edited_a_file_is_given_up_too() -> None:
+    async def scene() -> tuple[list[str], float]:
+        class NoFiles(Board):
+            def split(self, text: str) -> list[str]:
+                return [text]
+
+            async def send(self, content: str | File, answer: Answer, last: bool) -> str:
+                if isinstance(content, File):
+                    raise Failed(10.0)
+                return await super().send(content, answer, last)
+
+        board = NoFiles(edits=Gone)
+        await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Voice("en"), (), Record())
+        return list(board.notes.values()), asyncio.get_running_loop().time()
+
+    notes, seconds = run(scene())
+    assert notes == ["hello", "table.csv could not be sent. Please ask for it again later."]
+    assert PATIENCE_SECONDS <= seconds < PATIENCE_SECONDS + 30
+
+
+async def test_where_writes_are_scarce_each_answer_takes_as_few_as_it_needs() -> None:
+    """No placeholder; one write where the answer is whole by then, else its first words and its end."""
+    for pause, whole in ((0.0, True), (0.05, False)):
+        board, said = Board(scarce=True, interval=0.05), list[str]()
+        add = board._add
+
+        def adds(text: str, add: Callable[[str], str] = add, said: list[str] = said) -> str:
+            said.append(text)
+            return add(text)
+
+        board._add = adds  # type: ignore[method-assign]
+        record = Record()
+        await reply(stream(*words("hello"), pause=pause), board, Voice("en"), (), record)
+        [first] = said
+        assert (first == "hello") is (board.writes == 0) is whole
+        assert "hello".startswith(first)
+        assert list(board.notes.values()) == ["hello"]
+        assert record.sent == list(board.notes)
 
 
 def test_a_last_write_that_fails_for_minutes_is_tried_in_another_message() -> None:

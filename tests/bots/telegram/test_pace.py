@@ -41,7 +41,7 @@ async def test_growing_texts_leave_a_group_enough_writes_for_answers() -> None:
                 grown += 1
         except Later:
             await asyncio.sleep(0.001)
-    assert grown == 15
+    assert grown == 10
     async with asyncio.timeout(1):
         async with pace.turn(-1, Rank.FINAL, object()):
             pass
