@@ -38,7 +38,7 @@ class Record:
 def in_database(path: Path, person: Person) -> list[Record]:
     query = """SELECT turns.id, text, answer FROM turns JOIN conversations ON conversations.id = conversation_id
         WHERE conversation_id = ? AND turns.chapter = conversations.chapter AND NOT replaced ORDER BY position"""
-    pictures = """SELECT image_id FROM turn_pictures JOIN pictures ON pictures.id = picture_id
+    pictures = """SELECT pictures.image_id FROM turn_pictures JOIN pictures ON pictures.id = picture_id
         WHERE turn_id = ? ORDER BY place"""
     with _opened(path) as database:
         rows = database.execute(query, (person.conversation,)).fetchall()
