@@ -115,6 +115,20 @@ def test_a_split_spares_entities_and_what_a_person_sees_as_one_character() -> No
         assert len(part.text) % 2 == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "marked", "after"),
+    [
+        ("word " * 780, "`one two three`", "z" * 600),  # the only border near the end lies within it
+        ("word " * 600, "**" + "y " * 1000 + "y**", ""),  # longer than what is never cut, and across the end
+        ("x" * 4000, "`" + "y" * 300 + "`", ""),  # without any border
+    ],
+)
+def test_a_split_falls_before_an_entity_that_fits_in_the_next_message(before: str, marked: str, after: str) -> None:
+    parts = split(before + marked + after)
+    [entity] = [entity for part in parts for entity in part.entities]
+    assert entity.length == len(marked.strip("`*"))
+
+
 def test_code_that_fits_in_a_message_is_not_torn_apart() -> None:
     code = "print(1)\n" * 300
     parts = split("word " * 500 + f"\n\n```python\n{code}```\n\nend")

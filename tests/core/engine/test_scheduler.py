@@ -134,6 +134,14 @@ def test_an_estimate_waits_for_memory_that_running_answers_hold() -> None:
     assert seconds >= 50 * 0.1 + 2.0  # a usual answer's tokens, and its own prefill
 
 
+def test_of_two_who_wait_for_the_same_memory_the_second_waits_for_the_firsts_answer() -> None:
+    scheduler = admitted(job(size=100), job(rows=100, size=100), job(rows=100, size=100), limit=100)
+    (_, _, first), (_, _, second) = scheduler.places(0.0)
+    assert first is not None
+    assert second is not None
+    assert second >= first + 50 * 0.1 + 2.0
+
+
 def test_there_is_no_estimate_before_speeds_are_known() -> None:
     scheduler = admitted(job(rows=100), speeds=Speeds())
     assert scheduler.places(0.0)[0][2] is None
