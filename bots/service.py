@@ -20,7 +20,7 @@ from bots.expiry import keep_expiring
 from bots.house import House
 from bots.log import set_up
 from bots.watch import keep_watching
-from core import workers
+from core import machine, workers
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, ModelMissing, OperatorError
@@ -42,6 +42,7 @@ async def serve(settings: Settings) -> None:
         raise OperatorError("The config enables nothing: add a table [bots.web], [bots.telegram] or [bots.slack].")
     set_up(settings["bots.log"])
     _end_on_signals()
+    machine.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)
     async with open_house(settings, start_engine_if_installed) as house:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s

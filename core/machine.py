@@ -16,6 +16,7 @@ import psutil
 
 ROOT = Path("/")
 MOUNTS = Path("sys/fs/cgroup")  # below the root; v1 has a folder per controller there, and may have v2's in "unified"
+MALLOC_HEAPS_OPTION, HEAPS = -8, 2  # M_ARENA_MAX of glibc's mallopt(3)
 ULIMITS = (("`ulimit -v`", resource.RLIMIT_AS, "vms"), ("`ulimit -d`", resource.RLIMIT_DATA, "data"))
 
 OUT_OF_MEMORY = (
@@ -82,6 +83,12 @@ def is_out_of_memory(error: BaseException) -> bool:
         return error.errno == errno.ENOMEM
     words = str(error).lower() if isinstance(error, RuntimeError) else ""
     return isinstance(error, MemoryError) or any(each in words for each in OUT_OF_MEMORY)
+
+
+def limit_heaps() -> None:
+    """Let threads share a few heaps. By default each of the first dozens has its own, and keeps what it once needed."""
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        library.mallopt(MALLOC_HEAPS_OPTION, HEAPS)
 
 
 def trim_heap() -> None:

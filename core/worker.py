@@ -25,6 +25,7 @@ from core.errors import BadImage, BotError, TooLarge
 MEMORY = 1 << 30  # bytes of address space
 JOBS = ("core.decoder", "core.pages", "core.drawing")  # imported before the first job comes
 SLOWEST_NICENESS = 19
+MAPPED_BYTES = 1 << 20  # of one piece of memory, from which on it is given back; without a number, glibc raises it
 EXIT_SECONDS = 2.0  # between the end of a process's output and its own
 ENDED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash looks like that
 
@@ -103,10 +104,10 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    """Each of malloc's arenas is address space, and so is the limit."""
+    """Each of malloc's arenas is address space, and so is the limit. What a picture took goes back when it is done."""
     path = os.pathsep.join(map(os.path.abspath, sys.path))
     needed = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    return needed | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2"}
+    return needed | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(MAPPED_BYTES)}
 
 
 def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:

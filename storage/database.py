@@ -34,7 +34,8 @@ from storage.tidier import Tidier
 from storage.watch import Watch
 
 log = logging.getLogger(__name__)
-POOL = {"pool_size": 16, "max_overflow": 16}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
+POOL = {"pool_size": 4, "max_overflow": 28}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
+CACHE_KIB = 512  # of the file in each connection's memory; the system keeps it for all of them
 EXAMINE_SECONDS = 5.0  # that a start looks at the file at most
 STEPS = 10_000  # of SQLite's machine between two looks at the clock
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
@@ -220,6 +221,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT}",
+        f"cache_size = -{CACHE_KIB}",
         "auto_vacuum = INCREMENTAL",  # before the first table is made
         "journal_mode = WAL",
         "synchronous = FULL",  # an acknowledged message survives a power cut, not only a crash

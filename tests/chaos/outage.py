@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -40,6 +40,8 @@ class Period:
     begun: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     memory: int = 0
+    service_memory: int = 0  # without its decoders
+    decoder_memory: int = 0  # of them all
     log: int = 0
 
 
@@ -48,7 +50,7 @@ class Outage:
     quiet: Period = field(default_factory=Period)
     attacked: Period = field(default_factory=Period)
     made: Counter[str] = field(default_factory=Counter)
-    calm_memory: int = 0  # before the first attack: what one takes may stay for a while
+    calm: Period = field(default_factory=Period)  # the first quiet one: what an attack takes may stay for a while
 
     @property
     def slower(self) -> tuple[float, float]:
@@ -60,7 +62,7 @@ class Outage:
 
     @property
     def more_memory(self) -> float:
-        return self.attacked.memory / self.calm_memory
+        return self.attacked.memory / self.calm.memory
 
     @property
     def good(self) -> bool:
@@ -76,8 +78,14 @@ class Outage:
             before, after = 1000 * median(quiet), 1000 * median(attacked)
             times = f"{after / before:.2f} ×"
             lines.append(f"| {what} of {len(quiet)} and {len(attacked)} | {before:.0f} ms | {after:.0f} ms | {times} |")
-        before, after = self.calm_memory / 2**20, self.attacked.memory / 2**20
-        lines.append(f"| memory, at most | {before:.0f} MiB | {after:.0f} MiB | {after / before:.2f} × |")
+        for what, before, after in (
+            ("memory", self.calm.memory, self.attacked.memory),
+            ("memory of the service alone", self.calm.service_memory, self.attacked.service_memory),
+            ("memory of its decoders alone", self.calm.decoder_memory, self.attacked.decoder_memory),
+        ):
+            sizes = f"{before / 2**20:.0f} MiB | {after / 2**20:.0f} MiB"
+            times = f"{after / before:.2f} ×" if before else ""  # only root may look into the service
+            lines.append(f"| {what}, at most | {sizes} | {times} |")
         lines.append(f"| the log grew by | {self.quiet.log} bytes | {self.attacked.log} bytes | |")
         made = ", ".join(f"{count} {what}" for what, count in sorted(self.made.items()))
         failed = f"{len(self.quiet.errors)} and {len(self.attacked.errors)}"
@@ -97,7 +105,8 @@ async def measure(folder: Path, attack: Attack, rounds: int, questions: int) -> 
             await _live(Period(), somebody, site, log, questions)  # caches and whatever else begins with the first ones
             for number in range(rounds):
                 await _live(outage.quiet, somebody, site, log, questions)
-                outage.calm_memory = outage.calm_memory or outage.quiet.memory
+                if not number:
+                    outage.calm = replace(outage.quiet)
                 attackers = await begin(site.url, conversation, attack)
                 try:
                     await asyncio.sleep(SETTLE_SECONDS)
@@ -155,12 +164,17 @@ async def _watch(period: Period, pid: int) -> None:
     """The service with its decoders, each page once."""
     service = psutil.Process(pid)
     while True:
-        total = 0
-        for process in [service, *service.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_full_info().pss
-        period.memory = max(period.memory, total)
+        own, decoders = _memory(service), sum(map(_memory, service.children(recursive=True)))
+        period.memory = max(period.memory, own + decoders)
+        period.service_memory = max(period.service_memory, own)
+        period.decoder_memory = max(period.decoder_memory, decoders)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _memory(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_full_info().pss)
+    return 0
 
 
 def _size(log: Path) -> int:

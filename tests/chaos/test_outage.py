@@ -1,10 +1,15 @@
 import asyncio
+import random
+import sys
 from pathlib import Path
 
 import pytest
 
+from core.machine import HEAPS
 from tests.chaos.attackers import Attack
 from tests.chaos.outage import LOG_BYTES, measure
+from tests.chaos.site import Site
+from tests.heaps import heaps
 
 
 @pytest.mark.timeout(600)
@@ -17,3 +22,15 @@ async def test_somebody_is_answered_while_the_service_is_attacked_in_three_ways(
     assert outage.quiet.memory > 0
     assert outage.attacked.log < LOG_BYTES
     assert "Traceback" not in await asyncio.to_thread((tmp_path / "log").read_text, "utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heaps")
+async def test_the_threads_of_the_service_share_few_heaps(tmp_path: Path) -> None:
+    """Else each that an attack makes it begin keeps what it once needed, for as long as the service lives."""
+    async with Site(tmp_path, ["web"], random.Random(1)) as site:
+        await site.start()
+        await site.until_ready()
+        try:
+            assert heaps(site.life.pid) < HEAPS
+        except PermissionError:
+            pytest.skip("only root may look into the service")

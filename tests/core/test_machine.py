@@ -16,6 +16,23 @@ NONE_V1 = "9223372036854771712"  # what cgroup v1 writes where there is no limit
 V1 = Path("/sys/fs/cgroup/memory")
 
 
+MANY_THREADS = """
+import threading
+from core import machine
+from tests.heaps import heaps
+{first}
+together = threading.Barrier(16)
+def work():
+    kept = [bytes(2000) for _ in range(500)]
+    together.wait()
+    return kept
+threads = [threading.Thread(target=work) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(heaps())
+"""
+
+
 def tree(root: Path, own: str, files: dict[str, str]) -> Path:
     """A machine whose /proc/self/cgroup says `own`, with `files` below /sys/fs/cgroup."""
     for name, content in {"proc/self/cgroup": own, **{f"sys/fs/cgroup/{k}": v for k, v in files.items()}}.items():
@@ -173,3 +190,12 @@ def test_a_real_group_of_version_1_is_seen() -> None:
     finally:
         with suppress(OSError):
             group.rmdir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heaps")
+def test_many_threads_share_few_heaps() -> None:
+    def after(first: str) -> int:
+        command = [sys.executable, "-c", MANY_THREADS.format(first=first)]
+        return int(subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=True).stdout)
+
+    assert after("machine.limit_heaps()") < machine.HEAPS < after("")

@@ -99,6 +99,11 @@ async def test_a_worker_sees_no_secrets_and_writes_no_files(tmp_path: Path) -> N
     assert not await asyncio.to_thread((tmp_path / "file").exists)
 
 
+async def test_what_a_large_picture_took_is_given_back_before_the_next_one() -> None:
+    [(what, _)] = await run("take_and_free", megabytes=25)
+    assert what["more"] < 5
+
+
 async def test_a_job_that_does_not_read_its_input_is_ended_too() -> None:
     await run("echo")
     jobs = [run("hang", os.urandom(5_000_000), seconds=0.5) for _ in range(workers.WORKERS)]

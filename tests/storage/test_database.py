@@ -348,3 +348,22 @@ async def test_a_write_that_meets_a_full_disk_is_tried_again_when_something_gave
     with pytest.raises(StoreDown):
         await ask(store, "t:1", "?", image("bird", original=bytes(500_000)), key="k2")
     assert raised == [1]
+
+
+async def test_a_burst_of_readers_leaves_few_connections_open_each_with_little_memory(path: Path) -> None:
+    """Each is a thread with a cache of the file. They stay for as long as the service, whoever caused the burst."""
+    database, before = await Database.open(f"sqlite+aiosqlite:///{path}"), threading.active_count()
+    together = asyncio.Barrier(16)
+
+    async def read(connection: AsyncConnection) -> int:
+        await together.wait()
+        return int((await connection.exec_driver_sql("PRAGMA cache_size")).scalar_one())
+
+    try:
+        cache_sizes = await asyncio.gather(*(database.read(read) for _ in range(16)))
+        async with asyncio.timeout(60):  # a thread ends when its connection has been closed
+            while threading.active_count() > before + 4:
+                await asyncio.sleep(0.01)
+        assert all(-1024 <= size < 0 for size in cache_sizes), "in KiB where negative, else in pages"
+    finally:
+        await database.close()
