@@ -2,7 +2,8 @@
 
 Fair between people, not between files: whoever had the decoders for the least of the last minutes comes first, and one
 whose files take long does not keep others waiting. A job that is still running after `QUICK_SECONDS` gives way to
-somebody else's that waits; it is done later, from its beginning, where only such jobs are done.
+somebody else's that waits; it is done later, from its beginning, where only such jobs are done. So are all jobs of
+whoever has had many such.
 """
 
 from collections import deque
@@ -63,6 +64,7 @@ class Line(Generic[J]):
                 raise too_many()
             self.waiting.remove(newest)
             left.append(newest)
+        job.slow = job.slow or (bool(job.person) and self._spent_slowly(job.person, job.queued) > FREE_SECONDS)
         self.waiting.append(job)
         return left
 
@@ -103,6 +105,11 @@ class Line(Generic[J]):
         """Seconds of decoding for this person within the last minutes."""
         past = sum(seconds for when, seconds in self._spent.get(person, ()) if when >= now - MEMORY_SECONDS)
         return past + sum(now - job.began for job in self.running if job.person == person)
+
+    def _spent_slowly(self, person: str, now: float) -> float:
+        """Seconds within the last minutes, without those of quick jobs: many photos are nothing bad."""
+        times = self._spent.get(person, ())
+        return sum(seconds for when, seconds in times if when >= now - MEMORY_SECONDS and seconds > QUICK_SECONDS)
 
     def _first(self, slow: bool, now: float) -> J | None:
         """Somebody without a share of the decoders at this moment; who has spent little may have several at once."""

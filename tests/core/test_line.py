@@ -28,6 +28,12 @@ def decode(line: Line[Job], person: str, seconds: float, now: float = 0.0) -> No
     line.ended(begun, now + seconds)
 
 
+def decode_much(line: Line[Job], person: str) -> None:
+    """Many files of somebody, none of which is slow: until second ten."""
+    for number in range(10):
+        decode(line, person, QUICK_SECONDS, float(number))
+
+
 def order(line: Line[Job], now: float) -> list[str]:
     """Who comes next, one after the other, when each takes no time."""
     found = []
@@ -46,7 +52,7 @@ def test_people_are_served_as_they_arrived_whoever_was_ready_first() -> None:
 
 def test_whoever_had_the_decoders_for_long_comes_last_for_ten_minutes() -> None:
     line: Line[Job] = Line()
-    decode(line, "a", 2 * FREE_SECONDS)
+    decode_much(line, "a")
     for now, expected in ((20.0, "ba"), (MEMORY_SECONDS + 60.0, "ab")):
         line.add(job("a", now))
         line.add(job("b", now + 0.1))
@@ -63,7 +69,7 @@ def test_a_little_decoding_costs_nobody_their_place() -> None:
 
 def test_whoever_spent_much_gets_one_decoder_at_a_time() -> None:
     line: Line[Job] = Line()
-    decode(line, "a", 2 * FREE_SECONDS)
+    decode_much(line, "a")
     for person in ("a", "a", "b", "b"):
         line.add(job(person, 20.0))
     assert [begun.person for _ in range(4) if (begun := line.next(False, 20.0))] == ["b", "b", "a"]
@@ -127,3 +133,26 @@ def test_large_files_take_more_of_the_line_than_small_ones() -> None:
     with pytest.raises(Busy):
         line.add(job("a"))
     assert [left.person for left in line.add(job("c"))] == ["a"]
+
+
+def test_files_of_whoever_sent_many_slow_ones_begin_where_only_such_are_done() -> None:
+    line: Line[Job] = Line()
+    decode(line, "a", 2 * FREE_SECONDS)
+    line.add(job("a", 20.0))
+    line.add(job("b", 20.0))
+    assert order(line, 20.0) == ["b"]
+    begun = line.next(True, 20.0)
+    assert begun is not None and begun.person == "a"
+    line.ended(begun, 20.0)
+    line.add(job("a", 20.0 + MEMORY_SECONDS))
+    assert order(line, 20.0 + MEMORY_SECONDS) == ["a"], "ten minutes later they are as everybody"
+
+
+def test_many_quick_files_or_being_nobody_in_particular_is_held_against_nobody() -> None:
+    line: Line[Job] = Line()
+    for number in range(20):
+        decode(line, "a", QUICK_SECONDS / 2, float(number))
+    decode(line, "", 2 * FREE_SECONDS, 20.0)
+    for person in ("a", ""):
+        line.add(job(person, 40.0))
+    assert sorted(order(line, 40.0)) == ["", "a"]
