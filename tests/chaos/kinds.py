@@ -65,10 +65,11 @@ async def forgets(me: Person, talk: Talk) -> None:
     """
     first = await _first(me, talk)
     await me.answered(first)
-    me.wants(first, exactly(me.truth(talk)[0]), least=0, model=True)
+    me.wants(first, lambda text: own(text) or text == me.truth(talk)[0], least=0, model=True)
     place = await me.order("forget")
-    me.wants(place, own)
-    await me.answered(place)
+    me.wants(place, own, least=0)
+    while not any(own(text) for at in (first, place) for text in me.found(at)):
+        await asyncio.sleep(LOOK_S)
     me.forgot = True
     me.wants(await me.ask(talk.questions[1]), own)
 
