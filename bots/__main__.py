@@ -17,8 +17,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from core import confinement
 from core.errors import BotError, OperatorError
+from core.pictures import confinement
 
 cli = typer.Typer(
     name="picture-answers",
@@ -65,7 +65,7 @@ def ask(
     chat: Annotated[bool, typer.Option("--chat", help="Go on asking for follow-ups.")] = False,
 ) -> None:
     """Ask about pictures here in the terminal. The answer goes to stdout, everything else to stderr."""
-    from bots.terminal import converse
+    from bots.cli.ask import converse
 
     _finish(lambda: converse(_settings(config), pictures, chat))
 
@@ -75,8 +75,8 @@ def doctor(config: ConfigOption = None) -> None:
     """Check everything and say what to do. Exit status 1 when something does not work."""
     from rich.console import Console
 
-    from bots.doctor import examine
-    from bots.finding import Level
+    from bots.cli.doctor import examine
+    from bots.conversing.check_result import Level
 
     console = Console(soft_wrap=True, highlight=False)
     colours = {Level.OK: "green", Level.NOTE: "yellow", Level.WRONG: "red"}
@@ -119,7 +119,7 @@ def export_feedback(
     from bots.service import rated_turns
 
     async def work() -> None:
-        from bots.feedback import write
+        from bots.cli.export_ratings import write
 
         rated = await rated_turns(_settings(config))
         path = await asyncio.to_thread(write, rated, folder)
@@ -159,7 +159,7 @@ def fetch(
     source: Annotated[Source, typer.Option("--from", help="The hub to download from.")] = Source.HUGGINGFACE,
 ) -> None:
     """Download a model; can be interrupted and called again."""
-    from bots.fetch import fetch as download
+    from bots.cli.fetch_model import fetch as download
 
     with _ending():  # and no event loop: it would keep the first Ctrl-C until the download is through
         path = download(name, source.value)

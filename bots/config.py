@@ -19,7 +19,7 @@ from core.errors import OperatorError
 
 OWNERS = {  # table -> the module whose Config checks it
     "core.engine": "core.engine",
-    "core.images": "core.images",
+    "core.images": "core.pictures.images",
     "core.assistant": "core.sampling",
     "core.quota": "core.quota",
     "storage": "storage.store",

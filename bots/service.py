@@ -16,15 +16,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bots.config import PACKAGES, Settings, how_to_install
-from bots.expiry import keep_expiring
-from bots.house import House
+from bots.conversing.services import House
 from bots.log import set_up
-from bots.watch import keep_watching
-from core import machine, workers
+from bots.tasks.expiry import keep_expiring
+from bots.tasks.watch import keep_watching
+from core import hardware as machine
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, ModelMissing, OperatorError
 from core.missing_engine import MissingEngine
+from core.pictures import workers
 from core.quota import Quota
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from core.conversation import (
     Turn,
     storable,
 )
+from core.conversation_lock import Turns
 from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
 from core.quota import Quota
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
-from core.tally import Tally
-from core.turns import Turns
+from core.stats import Tally
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ _RANGE = re.compile(r"-|–|to|到|至", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture made safe by `core.images`: upright RGB, no larger than the pixel budget.
+    """A picture made safe by `core.pictures.images`: upright RGB, no larger than the pixel budget.
 
     `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and
     encoded once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent;

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 
 class BotError(Exception):
-    """`sentence` is a message id of the catalogue (see `core.voice`) with `{named}` values; `str()` is its English.
+    """`sentence` is a message id of the catalogue (see `core.i18n`) with `{named}` values; `str()` is its English.
 
     `retryable` says whether the same may go well when it is asked again at once: then people get a button for it.
     """

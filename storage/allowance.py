@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image
 from core.pseudonym import pseudonym
-from storage.tables import conversations, images, messages, pictures, turn_pictures
+from storage.schema import conversations, images, messages, pictures, turn_pictures
 
 STEP_BYTES = 64_000_000  # that are dropped in one transaction
 TURN_BYTES = 100_000  # about, that a turn takes beside its pictures

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import blocked
+from storage.schema import blocked
 
 
 async def block(connection: AsyncConnection, person: str, now: float) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import clock, conversations, messages, turns
+from storage.schema import clock, conversations, messages, turns
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0  # seconds
 DATES = (conversations.c.updated, messages.c.created, turns.c.created)

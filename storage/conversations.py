@@ -22,7 +22,7 @@ from core.conversation import (
 )
 from core.errors import BadQuestion
 from storage import pictures
-from storage.tables import conversations, deliveries, messages, turn_pictures, turns
+from storage.schema import conversations, deliveries, messages, turn_pictures, turns
 
 TITLE_LENGTH = 80  # characters
 _FIGURES = {field.name for field in fields(Figures)}

@@ -25,13 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.errors import OperatorError, StoreDown
 from storage.address import file_of, keep_private, not_an_address, parse
-from storage.line import Haste, Line
+from storage.group_commit import Notes
 from storage.migrations import upgrade
-from storage.notes import Notes
 from storage.running import Running
-from storage.tables import metadata
+from storage.schema import metadata
 from storage.tidier import Tidier
 from storage.watch import Watch
+from storage.write_queue import Haste, Line
 
 log = logging.getLogger(__name__)
 POOL = {"pool_size": 4, "max_overflow": 28}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew

@@ -6,7 +6,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import pictures
-from storage.tables import conversations, files, messages
+from storage.schema import conversations, files, messages
 
 
 async def remember(connection: AsyncConnection, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import Message
-from storage.tables import deliveries, messages
+from storage.schema import deliveries, messages
 
 
 async def put(

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, LargeBinary, and_, delete, exists,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image, Picture
-from storage.tables import conversations, images, pictures, turn_pictures
+from storage.schema import conversations, images, pictures, turn_pictures
 
 FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
 SHOWN = (*FACTS, images.c.data)  # what the model sees; what was sent is read for one picture at a time only

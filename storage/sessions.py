@@ -3,7 +3,7 @@
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import ended_sessions
+from storage.schema import ended_sessions
 
 
 async def end(connection: AsyncConnection, session: str, until: float, now: float) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.line import Haste, Line
+from storage.write_queue import Haste, Line
 
 log = logging.getLogger(__name__)
 PAGES = 500  # of 4 KiB, given back to the disk at a time

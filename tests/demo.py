@@ -10,7 +10,7 @@ from PIL import Image as PilImage
 
 from core.conversation import Answer, Conversation, Image, Picture, Question
 from core.engine.engine import Engine
-from core.images import Config, make_image
+from core.pictures.images import Config, make_image
 from core.sampling import Sampling
 
 SAMPLES = Path(__file__).parents[1] / "core" / "demo" / "samples"

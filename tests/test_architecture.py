@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMPOSITION_ROOTS = {"bots/service.py", "bots/doctor.py"}  # plug bots, core and storage together
-ADAPTERS = {"bots.telegram", "bots.slack", "bots.web", "bots.terminal"}
-TENSORS = ("core/model/", "core/engine/", "core/measure/")
+COMPOSITION_ROOTS = {"bots/service.py", "bots/cli/doctor.py"}  # plug bots, core and storage together
+ADAPTERS = {"bots.telegram", "bots.slack", "bots.web", "bots.cli.ask"}
+TENSORS = ("core/model/", "core/engine/", "core/benchmark/")
 FILES = sorted(
     str(path.relative_to(ROOT)) for folder in ("bots", "core", "storage") for path in (ROOT / folder).rglob("*.py")
 )
@@ -61,7 +61,7 @@ def test_no_adapter_knows_another(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [file for file in FILES if not file.startswith(("core/engine/", "core/model/", "core/measure/"))]
+    "file", [file for file in FILES if not file.startswith(("core/engine/", "core/model/", "core/benchmark/"))]
 )
 def test_torch_lives_in_the_model_the_engine_and_what_measures_them(file: str) -> None:
     assert not uses(file, "torch", "transformers")

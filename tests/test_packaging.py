@@ -20,11 +20,11 @@ PARTS = {  # folder -> the optional part that its files may use
     "bots/slack/": "slack",
     "core/engine/": "cpu",
     "core/model/": "cpu",
-    "core/measure/": "cpu",
+    "core/benchmark/": "cpu",
 }
 DEFERRED = {  # imported where an operator asked for it, with a sentence when it is missing
-    "huggingface-hub": "bots/fetch.py",
-    "modelscope": "bots/fetch.py",
+    "huggingface-hub": "bots/cli/fetch_model.py",
+    "modelscope": "bots/cli/fetch_model.py",
 }
 NAMED_ONLY = {  # used by the name that a library asks for, and imported by that library
     "accelerate", "aiosqlite", "asyncpg", "pillow-heif", "python-multipart", "aiohttp",

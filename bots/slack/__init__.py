@@ -1,7 +1,7 @@
 """Slack: mentions in channels and threads, direct messages, over Socket Mode or HTTP."""
 
-from bots.finding import Finding
-from bots.house import House
+from bots.conversing.check_result import Finding
+from bots.conversing.services import House
 from bots.slack.config import Config
 
 __all__ = ["Config", "examine", "run"]

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.backoff import Backoff
-from bots.draft import Later, Refused
-from bots.health import Health
+from bots.conversing.backoff import Backoff
+from bots.conversing.draft import Later, Refused
+from bots.conversing.health import Health
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.backoff import Backoff
-from bots.draft import Failed, Later
-from bots.health import Health
+from bots.conversing.backoff import Backoff
+from bots.conversing.draft import Failed, Later
+from bots.conversing.health import Health
 from bots.slack.access import DOUBTFUL, WISHES, Access, Declined, Outage, granted
-from bots.slack.budget import CALLS_PER_MINUTE, Budget
+from bots.slack.rate_limit import CALLS_PER_MINUTE, Budget
 from core.errors import BotError, OperatorError
 
 log = logging.getLogger(__name__)

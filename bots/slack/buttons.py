@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bots.extras import Offer
+from bots.conversing.actions import Offer
 from bots.slack.place import Place
-from core.voice import Voice
+from core.i18n import Voice
 
 MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element
 

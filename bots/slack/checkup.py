@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from bots.draft import Later
-from bots.finding import Finding, Level
-from bots.health import Health
+from bots.conversing.check_result import Finding, Level
+from bots.conversing.draft import Later
+from bots.conversing.health import Health
 from bots.slack.access import WISHES
 from bots.slack.api import SlackApi, patiently
 from bots.slack.config import Config

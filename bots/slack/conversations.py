@@ -6,7 +6,7 @@ a picture goes on with the conversation about the last one, and so does everythi
 
 from collections import OrderedDict
 
-from bots.shelf import Shelf
+from bots.conversing.store import Shelf
 from bots.slack.message import Message, command_of
 from bots.slack.text import plain
 

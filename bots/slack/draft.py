@@ -13,8 +13,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from bots.draft import File, Gone, Later
-from bots.extras import Offer
+from bots.conversing.actions import Offer
+from bots.conversing.draft import File, Gone, Later
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
 from bots.slack.buttons import Pressed, below, while_growing
@@ -23,7 +23,7 @@ from bots.slack.signature import Left, left_behind, signature
 from bots.slack.status import Abilities, Status
 from bots.slack.text import LIMIT, escape, messages
 from core.conversation import Answer, Ending
-from core.voice import Voice
+from core.i18n import Voice
 
 log = logging.getLogger(__name__)
 PLACEHOLDER = "…"
@@ -35,7 +35,7 @@ STOPS = 3  # attempts to stop a stream that Slack takes to be open
 class SlackDraft:
     """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons.
 
-    `keeps` is as in `bots.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply that.
+    `keeps` is as in `bots.conversing.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply that.
     """
 
     scarce = False  # Slack's writes are shared out by `bots.slack.pace`

@@ -7,13 +7,13 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from bots.backoff import Backoff
-from bots.draft import Later
+from bots.conversing.backoff import Backoff
+from bots.conversing.draft import Later
 from bots.slack.access import Declined, Outage
 from bots.slack.api import SlackApi, patiently, retry_after
 from bots.slack.events import SlackFile
 from core.errors import BadImage, NotDelivered
-from core.images import Config, check_size
+from core.pictures.images import Config, check_size
 
 log = logging.getLogger(__name__)
 REDIRECTS = 3

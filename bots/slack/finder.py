@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bots.house import House
-from bots.request import Request
+from bots.conversing.request import Request
+from bots.conversing.services import House
 from bots.slack.events import SlackFile
 from bots.slack.files import Files
 from bots.slack.message import Message, no_picture, pictures
 from bots.slack.threads import Threads
+from core.answers.receipt import left_out, not_looked_at
 from core.conversation import named_pictures
-from core.documents import open_document
 from core.errors import BadQuestion, BotError
-from core.receipt import left_out, not_looked_at
-from core.voice import Voice
+from core.i18n import Voice
+from core.pictures.documents import open_document
 
 log = logging.getLogger(__name__)
 THREAD_PICTURES = 10  # that are taken in together

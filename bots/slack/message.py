@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from bots.request import EVERYTHING
+from bots.conversing.request import EVERYTHING
 from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
 from bots.slack.place import Place
-from core.refusals import by_name
-from core.voice import Voice
+from core.i18n import Voice
+from core.pictures.refusals import by_name
 
 # Slash commands do not work in threads, so these are plain words.
 _COMMANDS = {

@@ -8,7 +8,7 @@ from functools import partial
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from core.errors import BotError
-from core.voice import Voice
+from core.i18n import Voice
 
 log = logging.getLogger(__name__)
 KEPT = 2_000  # people who are kept in mind

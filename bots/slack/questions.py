@@ -6,8 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bots.draft import Refused
-from bots.shelf import Shelf
+from bots.conversing.draft import Refused
+from bots.conversing.store import Shelf
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.message import Message

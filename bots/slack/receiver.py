@@ -1,99 +1,282 @@
-"""The one way in for what Slack sends, over HTTP and over a WebSocket: looked at, handed to Bolt, acknowledged.
+"""What Bolt calls for each event. A listener decides, writes the event down and returns; only then is Slack told.
 
-Slack repeats what is not acknowledged. So that is only what could not be written down; what nothing can be made of is
-acknowledged and logged by its id, never with a word of it.
+What is not whole raises `pydantic.ValidationError`, which `bots.slack.gateway` acknowledges.
 """
 
+import asyncio
+import hashlib
+import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
 from typing import Any
 
-from pydantic import ValidationError
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
-from slack_bolt.error import BoltUnhandledRequestError
-from slack_bolt.response import BoltResponse
+from pydantic import TypeAdapter, ValidationError
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 
-from bots.slack.events import Json, fields
-from core.errors import StoreDown
-from core.trace import without_words
+from bots.conversing.actions import Offer
+from bots.conversing.draft import Later, Refused
+from bots.conversing.services import House
+from bots.slack.api import SlackApi
+from bots.slack.config import Config
+from bots.slack.events import (
+    Edited,
+    FileDeleted,
+    Interaction,
+    Json,
+    Person,
+    Press,
+    Reaction,
+    Removal,
+    SessionStopped,
+    Submission,
+    Value,
+)
+from bots.slack.message import Message, addresses_somebody, command_of
+from bots.slack.place import Place
+from bots.slack.text import plain
+from bots.slack.worker import Clerk
+from bots.slack.written import Asked, Clicked, Lost, Removed, Typed
+from core.i18n import Voice
 
 log = logging.getLogger(__name__)
-# All that Bolt or we read. Bolt takes context out of many more fields, and must not stumble over those.
-_BODY = frozenset(
-    "type challenge event_id event user channel message container actions view callback_id trigger_id".split()
-)
-_EVENT = frozenset(
-    "type subtype channel channel_type user user_team team text ts thread_ts event_ts deleted_ts files attachments "
-    "bot_id message previous_message file_id reaction item item_user".split()
-)
-_TEAMS = ("team", "user_team")  # without which a question is whole, and over which Bolt would stumble
-_OURS = re.compile(r"Ev[0-9A-Za-z]{4,40}|[0-9]{1,20}\.[0-9]{1,10}|V[0-9A-Z]{1,40}")
+SHORTCUT = "ask_about_picture"
+_PLACE = TypeAdapter(Place)
+THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
-class Receiver:
-    """`app` is Bolt's, which acknowledges after its listeners."""
+class Listeners:
+    """`app` is Bolt's. It acknowledges after the listener by `process_before_response`; its default is before."""
 
-    def __init__(self, app: AsyncApp) -> None:
-        self._app = app
-        app.error(self._on_error)
+    def __init__(self, config: Config, slack: SlackApi, clerk: Clerk, house: House) -> None:
+        self._config = config
+        self._slack = slack
+        self._clerk = clerk
+        self._desk = clerk.desk
+        self._house = house
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def receive(self, body: object) -> BoltResponse:
-        """What Slack is told. Never raises."""
-        if not isinstance(body, dict) or (reduced := _reduce(body)) is None:
-            log.warning("something from Slack is not whole and is skipped: %s", name_of(body))
-            return BoltResponse(status=200)
-        try:
-            return await self._app.async_dispatch(AsyncBoltRequest(body=reduced, mode="socket_mode"))
-        except Exception as error:  # Bolt takes fields for granted, and no listener has run yet
-            log.warning(
-                "something from Slack is not whole and is skipped: %s (%s)", name_of(body), type(error).__name__
-            )
-            return BoltResponse(status=200)
+        async def authorize() -> AuthorizeResult:
+            """As `introduce` found it; else Bolt would ask auth.test about every event."""
+            return AuthorizeResult(enterprise_id=None, team_id=slack.team, bot_user_id=slack.bot, bot_id=slack.bot_id)
 
-    async def _on_error(self, error: Exception, body: Json) -> BoltResponse:
-        match error:
-            case ValidationError():
-                log.warning("something from Slack is not whole and is skipped: %s (%s)", name_of(body), fields(error))
-                return BoltResponse(status=200)
-            case BoltUnhandledRequestError():
-                return BoltResponse(status=200)
-            case StoreDown():
-                log.warning("%s could not be written down, so Slack sends it again: %s", name_of(body), error)
-            case _:
-                log.error("%s could not be taken, so Slack sends it again: %s", name_of(body), without_words(error))
-        return BoltResponse(status=503)
-
-
-def name_of(body: object) -> str:
-    """Slack's id of what came, for the log; of nothing else can be said that it holds no words."""
-    if isinstance(body, dict):
-        container, view = body.get("container"), body.get("view")
-        ids: Sequence[Any] = (
-            body.get("event_id"),
-            container.get("message_ts") if isinstance(container, dict) else None,
-            view.get("id") if isinstance(view, dict) else None,
+        secret = config.signing_secret.get_secret_value() if config.signing_secret else None
+        self.app = AsyncApp(
+            name="picture-answers",
+            client=slack.bare_client,
+            authorize=authorize,
+            signing_secret=secret,
+            request_verification_enabled=False,
+            process_before_response=True,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
+            raise_error_for_unhandled_request=True,  # else Bolt logs what came
         )
-        for found in ids:
-            if isinstance(found, str) and _OURS.fullmatch(found):
-                return found
-    return "it has no id"
+        self._attach(self.app)
+
+    async def close(self) -> None:
+        """Let those finish that have begun to write something down."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2.0)
+
+    async def _track(self, next_: Callable[[], Awaitable[None]]) -> None:
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await next_()
+
+    def _attach(self, app: AsyncApp) -> None:
+        app.middleware(self._track)
+        app.event("app_mention")(self._on_message)
+        app.event("message")(self._on_message)
+        app.event("file_deleted")(self._on_file_deleted)
+        app.event("reaction_added")(self._on_reaction)
+        app.event("reaction_removed")(self._on_reaction)
+        app.event("agent_session_stopped")(self._on_session_stopped)
+        app.action("stop")(self._on_stop)
+        for button in ("retry", *Offer):
+            app.action(str(button))(self._on_button)
+        app.shortcut(SHORTCUT)(self._on_shortcut)
+        app.view(SHORTCUT)(self._on_question)
+        anything = re.compile(".*", re.DOTALL)
+        app.event(anything)(self._on_anything_else)
+        app.action(anything)(self._on_lost_button)
+        app.shortcut(anything)(self._on_anything_else)
+        app.view_submission(anything)(self._on_lost_window)
+        app.view_closed(anything)(self._on_anything_else)
+
+    async def _on_message(self, event: Json) -> None:
+        if event.get("subtype") in ("message_deleted", "message_changed"):
+            await self._on_removed(event)
+            return
+        message = Message.of(event, self._slack.team)
+        if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
+            return
+        conversation_id, key = await self._clerk.conversations.of(message), message.key(self._slack.team)
+        written = Asked(message=message).model_dump_json()
+        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
+        if stops and await self._clerk.may(message) and await self._desk.stop_once(key, conversation_id, written):
+            return
+        await self._desk.inbox.receive(key, conversation_id, written)
+
+    async def _is_for_bot(self, message: Message) -> bool:
+        if message.direct or message.mentions(self._slack.bot):
+            return True
+        if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
+            return False
+        if not self._clerk.allows(message):  # they talk to others in that thread, and asked for nothing
+            return False
+        return await self._clerk.takes_part(message.conversation(self._slack.team))
+
+    async def _on_removed(self, event: Json) -> None:
+        removal = Removal.model_validate(event)
+        question = self._key_of(removal.channel, removal.deleted_ts) if removal.deleted_ts else None
+        if question and not await self._clerk.questions.waits(question):
+            question = None
+        if removal.files or question:
+            key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
+            removed = Removed(files=removal.files, question=question)
+            await self._desk.inbox.receive(key, key, removed.model_dump_json())
+        if removal.message:
+            await self._on_edited(removal.channel, Edited.model_validate(removal.message))
+
+    async def _on_edited(self, channel: str, message: Edited) -> None:
+        if message.user not in (None, self._slack.bot):
+            await self._clerk.questions.edit(self._key_of(channel, message.ts))
+
+    def _key_of(self, channel: str, ts: str) -> str:
+        return f"slack:{self._slack.team}:{channel}:{ts}"
+
+    async def _on_file_deleted(self, event: Json) -> None:
+        file_id = FileDeleted.model_validate(event).file_id
+        key = f"slack:deleted:{file_id}"
+        await self._desk.inbox.receive(key, key, Removed(files=[file_id]).model_dump_json())
+
+    async def _on_reaction(self, event: Json) -> None:
+        reaction = Reaction.model_validate(event)
+        thumb, item = reaction.reaction.partition("::")[0], reaction.item  # behind the colons is the skin's tone
+        if thumb not in THUMBS or reaction.item_user != self._slack.bot or item.ts is None:
+            return
+        allowed = self._config.allows(reaction.user, item.channel, self._slack.team)
+        if self._house.store.ratings and allowed and not await self._desk.is_blocked(reaction.user):
+            rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
+            await self._house.store.rate_sent("slack", item.ts, rating)  # not written down first: no loss
+
+    async def _on_session_stopped(self, event: Json) -> None:
+        stopped = SessionStopped.model_validate(event)
+        user, channel = stopped.user, stopped.channel
+        allowed = self._config.allows(user, channel, self._slack.team)
+        if stopped.thread_ts and allowed and not await self._desk.is_blocked(user):
+            self._desk.stop(await self._clerk.conversations.of_thread(channel, stopped.thread_ts))
+
+    # Buttons, the shortcut and its window
+
+    async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
+        press = Press.model_validate(body)
+        place, key = self._place(press), press.action.value
+        if await self._clerk.may(place):
+            self._desk.stop(await self._conversation(place), lambda message: message.key == key)
+        await ack()
+
+    async def _on_button(self, ack: AsyncAck, body: Json) -> None:
+        """A button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
+        press = Press.model_validate(body)
+        command, below = press.action.action_id, press.message.ts
+        try:
+            value = Value.model_validate_json(press.action.value or "")
+        except ValidationError:
+            await self._on_lost_button(ack, body)
+            return
+        place = replace(self._place(press, value.asked), told=value.told)
+        if await self._clerk.may(place):
+            answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
+            key = f"slack:{command}:{place.channel}:{below}:{answer}"
+            clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
+            await self._desk.inbox.receive(key, await self._conversation(place), clicked.model_dump_json())
+            await ack()
+        else:
+            await self._on_lost_button(ack, body)
+
+    async def _on_lost_button(self, ack: AsyncAck, body: Json) -> None:
+        """One of an older version, or one that carries what we never wrote; its answer cannot be told."""
+        press = Press.model_validate(body)
+        place = self._place(press, press.message.ts)
+        if not await self._desk.is_blocked(place.user):  # a stranger is told so
+            key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
+            await self._desk.inbox.receive(key, await self._conversation(place), Lost(place=place).model_dump_json())
+        await ack()
+
+    def _place(self, done: Interaction, asked: str = "") -> Place:
+        team = done.user.team_id or self._slack.team
+        return Place(done.channel.id, done.thread, asked, done.user.id, team)
+
+    async def _conversation(self, place: Place) -> str:
+        return await self._clerk.conversations.of_thread(place.channel, place.thread)
+
+    async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
+        used = Interaction.model_validate(body)
+        task = asyncio.create_task(self._open_window(used))  # its trigger is good for three seconds, as is the ack
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await ack()
+
+    async def _open_window(self, used: Interaction) -> None:
+        place = self._place(used, used.message.ts)
+        voice = await self._clerk.people.voice(place.user)
+        try:
+            view = _window(json.dumps(asdict(place)), voice)
+            await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
+        except (Later, Refused) as error:
+            log.warning("the window for a question could not be opened: %s", error)
+
+    async def _on_question(self, ack: AsyncAck, body: Json) -> None:
+        try:
+            submission = Submission.model_validate(body)
+            place = replace(_PLACE.validate_json(submission.view.private_metadata), told=submission.question)
+        except ValidationError:
+            await self._on_lost_window(ack, body)
+            return
+        key, typed = f"slack:window:{submission.view.id}", Typed(place=place)
+        await self._desk.inbox.receive(key, await self._conversation(place), typed.model_dump_json())
+        await ack()
+
+    async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
+        """One of an older version or of another app: the window itself says so."""
+        person = Person.model_validate(body.get("user"))
+        voice = self._clerk.people.known_voice(person.id)  # asking Slack might outlast the three seconds
+        await ack(response_action="update", view=_lost(voice))
+
+    async def _on_anything_else(self, ack: AsyncAck) -> None:
+        """Acknowledged, so that Slack does not send it again."""
+        await ack()
 
 
-def _reduce(body: Json) -> Json | None:
-    """The fields that somebody reads; None for what is no event and nobody's doing."""
-    match body:
-        case {"type": "event_callback", "event": {"type": str()} as event}:
-            kept = {name: value for name, value in event.items() if name in _EVENT}
-            body = {**body, "event": kept | {name: None for name in _TEAMS if not isinstance(kept.get(name), str)}}
-        case {"type": "block_actions", "actions": [{"action_id": str()}, *_]}:
-            pass
-        case {"type": "view_submission" | "view_closed", "view": {"callback_id": str()} as view}:
-            body = {**body, "view": {"type": "modal", **view}}
-        case {"type": "message_action" | "shortcut", "callback_id": str()}:
-            pass
-        case {"type": "url_verification", "challenge": str()}:
-            pass
-        case _:
-            return None
-    return {name: value for name, value in body.items() if name in _BODY}
+def _window(private_metadata: str, voice: Voice) -> Json:
+    return {
+        "type": "modal",
+        "callback_id": SHORTCUT,
+        "private_metadata": private_metadata,
+        "title": {"type": "plain_text", "text": voice.say("Ask about a picture")},
+        "submit": {"type": "plain_text", "text": voice.say("Ask")},
+        "close": {"type": "plain_text", "text": voice.say("Cancel")},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "question",
+                "label": {"type": "plain_text", "text": voice.say("Your question")},
+                "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000},
+            }
+        ],
+    }
+
+
+def _lost(voice: Voice) -> Json:
+    sentence = voice.say("I do not remember that answer any more. Please send the picture again.")
+    return {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": voice.say("Ask about a picture")},
+        "close": {"type": "plain_text", "text": voice.say("Cancel")},
+        "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence}}],
+    }

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from bots.house import House
-from bots.slack import socket, web
+from bots.conversing.services import House
+from bots.slack import socket
+from bots.slack import webhook as web
 from bots.slack.access import WISHES, Declined
 from bots.slack.api import SlackApi
-from bots.slack.clerk import Clerk
 from bots.slack.config import Config
-from bots.slack.listeners import Listeners
-from bots.slack.receiver import Receiver
+from bots.slack.gateway import Receiver
+from bots.slack.receiver import Listeners
+from bots.slack.worker import Clerk
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)

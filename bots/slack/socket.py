@@ -16,11 +16,11 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from bots.backoff import Backoff
-from bots.draft import Later
+from bots.conversing.backoff import Backoff
+from bots.conversing.draft import Later
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
-from bots.slack.receiver import Receiver
+from bots.slack.gateway import Receiver
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bots.draft import Later
+from bots.conversing.draft import Later
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
 from bots.slack.place import Place

@@ -2,7 +2,7 @@
 
 import re
 
-from core.markdown import protected, unescaped
+from core.answers.markdown import protected, unescaped
 
 LIMIT = 3_800  # characters of a message: `chat.update` stops at 4,000, and every answer may have to end with one
 ZERO_WIDTH = "\u200b"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bots.request import forgets
+from bots.conversing.request import forgets
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of

@@ -1,7 +1,7 @@
 """Telegram: pictures and questions in private chats, groups and topics, through python-telegram-bot."""
 
-from bots.finding import Finding
-from bots.house import House
+from bots.conversing.check_result import Finding
+from bots.conversing.services import House
 from bots.telegram.config import Config
 
 __all__ = ["Config", "examine", "run"]

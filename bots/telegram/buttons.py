@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bots.extras import Offer
+from bots.conversing.actions import Offer
 from core.conversation import Ending
-from core.voice import Voice
+from core.i18n import Voice
 
 STOP, RETRY = "stop", "retry"
 FORGOTTEN = "I do not remember that answer any more. Please send the picture again."

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from telegram.error import InvalidToken, TelegramError
 
-from bots.finding import Finding, Level
+from bots.conversing.check_result import Finding, Level
 from bots.telegram.config import Config
 from bots.telegram.outage import BAD_TOKEN
 from bots.telegram.service import make_bot

@@ -16,17 +16,17 @@ from telegram import (
 )
 from telegram.error import BadRequest, TelegramError
 
-from bots.backoff import Backoff
-from bots.draft import File, Gone, Later
-from bots.extras import Offer
+from bots.conversing.actions import Offer
+from bots.conversing.backoff import Backoff
+from bots.conversing.draft import File, Gone, Later
 from bots.telegram import text
 from bots.telegram.buttons import RETRY, below, while_growing
-from bots.telegram.pace import Pace, Rank
 from bots.telegram.place import Place
+from bots.telegram.rate_limit import Pace, Rank
 from bots.telegram.sender import Result, Sender
 from bots.telegram.text import Part
 from core.conversation import Answer, Ending
-from core.voice import Voice
+from core.i18n import Voice
 
 log = logging.getLogger(__name__)
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
@@ -35,7 +35,7 @@ TYPING_S = 4.0  # Telegram shows it for five seconds
 
 
 class TelegramDraft:
-    """A `bots.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
+    """A `bots.conversing.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
     before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning. `again` is
     what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that was posted
     after one that may be lost."""

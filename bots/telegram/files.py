@@ -9,12 +9,12 @@ from functools import partial
 from telegram import Bot
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
-from bots.request import Attachment
+from bots.conversing.request import Attachment
 from bots.telegram.message import SentFile
-from bots.telegram.request import understood, wait_of
+from bots.telegram.transport import understood, wait_of
 from core.errors import NotDelivered, TooLarge
-from core.images import Config as ImagesConfig
-from core.images import check_size
+from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import check_size
 
 log = logging.getLogger(__name__)
 TRIES = 8

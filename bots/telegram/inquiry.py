@@ -10,8 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
-from bots.extras import Offer
-from bots.request import COMMANDS
+from bots.conversing.actions import Offer
+from bots.conversing.request import COMMANDS
 from bots.telegram.buttons import ORDERS, RETRY
 from bots.telegram.files import NOT_HANDED_OVER, NOT_WHOLE
 from bots.telegram.message import (
@@ -33,7 +33,7 @@ from bots.telegram.message import (
 from bots.telegram.place import sent_id
 from core import inbox
 from core.conversation import storable
-from core.voice import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Voice
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows

@@ -1,6 +1,6 @@
 """How the bot calls what it cannot look at."""
 
-from core.voice import Voice
+from core.i18n import Voice
 
 
 def called(kind: str, voice: Voice) -> str:

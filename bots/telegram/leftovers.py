@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
-from bots.draft import Later, Refused
-from bots.shelf import Shelf
-from bots.telegram.pace import Pace, Rank
+from bots.conversing.draft import Later, Refused
+from bots.conversing.store import Shelf
 from bots.telegram.place import Place, ids_of
+from bots.telegram.rate_limit import Pace, Rank
 from bots.telegram.sender import Sender
 
 log = logging.getLogger(__name__)

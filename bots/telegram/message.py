@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from telegram import Document, ExternalReplyInfo, Message, MessageEntity, MessageReactionUpdated, PhotoSize, User
 
-from bots.request import COMMANDS
+from bots.conversing.request import COMMANDS
 from core.conversation import storable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")

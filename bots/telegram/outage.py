@@ -5,9 +5,9 @@ import logging
 
 from telegram.error import Conflict, InvalidToken, RetryAfter
 
-from bots.backoff import Backoff
-from bots.health import Health
-from bots.telegram.request import wait_of
+from bots.conversing.backoff import Backoff
+from bots.conversing.health import Health
+from bots.telegram.transport import wait_of
 from core.errors import BotError
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
 from bots.telegram.outage import BAD_TOKEN, Outage
-from bots.telegram.request import understood
+from bots.telegram.transport import understood
 from core.errors import BotError, OperatorError
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down

@@ -9,11 +9,11 @@ from typing import TypeVar
 from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
-from bots.backoff import Backoff
-from bots.draft import Failed, Gone, Later, NotWritable, Refused
-from bots.telegram.pace import Pace, Rank
+from bots.conversing.backoff import Backoff
+from bots.conversing.draft import Failed, Gone, Later, NotWritable, Refused
 from bots.telegram.place import Place, ids_of
-from bots.telegram.request import understood, wait_of
+from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.transport import understood, wait_of
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

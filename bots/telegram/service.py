@@ -11,17 +11,17 @@ from starlette.routing import Router
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bots.house import House
-from bots.telegram.clerk import Clerk
+from bots.conversing.services import House
 from bots.telegram.config import Config
 from bots.telegram.outage import Outage
-from bots.telegram.pace import Pace
 from bots.telegram.polling import insist, poll
-from bots.telegram.reception import Reception
-from bots.telegram.request import Request
+from bots.telegram.rate_limit import Pace
+from bots.telegram.receiver import Reception
+from bots.telegram.transport import Request
 from bots.telegram.webhook import listen
+from bots.telegram.worker import Clerk
 from core.errors import OperatorError
-from core.voice import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Voice
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 64

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from telegramify_markdown import RenderConfig, convert
 
-from core.markdown import code_and_tables, protected, within
+from core.answers.markdown import code_and_tables, protected, within
 
 LIMIT = 4096  # UTF-16 units of one message, https://core.telegram.org/bots/api#sendmessage
 STYLES = frozenset(

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Router
 from telegram import Bot
 
+from bots.conversing.webhook import Webhook
 from bots.telegram.config import Config
 from bots.telegram.outage import Outage
 from bots.telegram.polling import WANTED, Receive, insist
-from bots.webhook import Webhook
 from core.errors import BotError
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bots.house import House
+from bots.conversing.services import House
 from bots.web.config import Config
 
 __all__ = ["Config", "run"]

@@ -10,18 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Router
 
-from bots.web import admin, api, pages, probes, turns
+from bots.conversing.webhook import Webhooks
+from bots.web.access.guard import Guard
+from bots.web.access.limiter import Limiter
+from bots.web.access.session import Door
+from bots.web.api import conversations as api
+from bots.web.api import turns
 from bots.web.config import Config
-from bots.web.desk import Desk
-from bots.web.guard import Guard
-from bots.web.limiter import Limiter
-from bots.web.metrics import Counting, Metrics
-from bots.web.operation import Operation
-from bots.web.problem import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
-from bots.web.session import Door
-from bots.webhook import Webhooks
+from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
+from bots.web.operations import admin
+from bots.web.operations import health as probes
+from bots.web.operations.metrics import Counting, Metrics
+from bots.web.operations.status import Operation
+from bots.web.page import pages
+from bots.web.receiver import Desk
 from core.errors import BotError
-from core.images import Config as ImagesConfig
+from core.pictures.images import Config as ImagesConfig
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"

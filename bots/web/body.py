@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from starlette.types import Message, Receive
 
-from bots.web.problem import BodyTooSlow
+from bots.web.errors import BodyTooSlow
 from core.errors import TooLarge
 
 SLOWEST_UPLOAD = 16 * 1024  # bytes a second that an upload must make, on the whole

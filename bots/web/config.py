@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from bots.web.address import network_of
+from bots.web.access.address import network_of
 
 MEGABYTE = 1024 * 1024
 

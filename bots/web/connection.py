@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from bots.web.address import unmapped
+from bots.web.access.address import unmapped
 
 LINGER_SECONDS = 5.0  # for the rest of a request that was answered already, and for a closed connection's last bytes
 PAUSE_BYTES = 48 * 1024  # what has been read when asyncio lets us write again: from its high to its low water mark

@@ -8,7 +8,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 
-from bots.web.address import address_of, is_within
+from bots.web.access.address import address_of, is_within
 from bots.web.connection import Connection
 
 log = logging.getLogger(__name__)

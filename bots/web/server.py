@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp, Message
 
-from bots.house import House
+from bots.conversing.readiness import Readiness
+from bots.conversing.services import House
 from bots.log import OnceAMinute
-from bots.readiness import Readiness
 from bots.web.app import make_app
 from bots.web.config import Config
 from bots.web.connection import Connection
 from bots.web.connections import Connections, Lost
-from bots.web.desk import Desk
-from bots.web.operation import Operation
-from bots.web.port import listen
-from core import machine
+from bots.web.listen import listen
+from bots.web.operations.status import Operation
+from bots.web.receiver import Desk
+from core import hardware as machine
 
 log = logging.getLogger(__name__)
 DESCRIPTORS_FOR_CONNECTIONS = 0.75  # of what the process may open; files, decoders and platforms need the rest
 SELDOM = (
     "bots.web.connections",
-    "bots.web.guard",
+    "bots.web.access.guard",
     "uvicorn.error",
     "asyncio",
 )  # loggers that whoever connects can make write

@@ -1,6 +1,6 @@
-"""`python -m core.engine bench`, `crowd` and `compare`: the commands of `core.measure`."""
+"""`python -m core.engine bench`, `crowd` and `compare`: the commands of `core.benchmark`."""
 
-from core.measure.commands import main
+from core.benchmark.commands import main
 
 if __name__ == "__main__":
     main()

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from core import cache_folder, machine
+from core import cache_folder
+from core import hardware as machine
 from core.disk_space import free, reserve
 from core.engine import room
 from core.engine.prompt import Ints

@@ -12,18 +12,19 @@ from contextlib import suppress
 
 import psutil
 
-from core import asker, machine, trace
+from core import asker, trace
+from core import hardware as machine
 from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
 from core.engine.request import Forgotten, Known, Outlet, Request
 from core.engine.room import COMPUTED
+from core.engine.stats import Totals
 from core.engine.tokenizer import Tokenizer
-from core.engine.totals import Totals
 from core.engine.worker import Worker
 from core.errors import OperatorError
-from core.machine import Limit
+from core.hardware import Limit
 from core.model.checkpoint import Checkpoint
 from core.model.model import Model
 from core.sampling import Sampling

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from core import machine
+from core import hardware as machine
 from core.engine.cache import Cache
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence

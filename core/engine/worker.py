@@ -11,17 +11,17 @@ from torch import Tensor
 
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
-from core.engine.computer import Computer
+from core.engine.image_encoder import Sights
 from core.engine.inbox import Inbox, Message, restarting
 from core.engine.memory import Memory, explain, out_of_memory
+from core.engine.model_runner import Computer
 from core.engine.prompt import Prompter
 from core.engine.request import Forgotten, Known, Request
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
-from core.engine.sights import Sights
+from core.engine.stats import Totals
 from core.engine.tokenizer import Detokenizer, Tokenizer
-from core.engine.totals import Totals
 from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
 from core.model.model import Model
 

@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from core import machine
+from core import hardware as machine
 from core.errors import ModelMissing, OperatorError
 from core.model.tensor_file import TensorFile
 

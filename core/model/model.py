@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from transformers import Qwen3VLConfig
 
-from core import cache_folder, machine
+from core import cache_folder
+from core import hardware as machine
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV

@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core import cache_folder, machine
+from core import cache_folder
+from core import hardware as machine
 from core.model.kernel import Kernel
 from core.model.tensor_file import TensorFile
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from bots.house import House
+from bots.conversing.services import House
 from core.errors import Busy, OperatorError
 
 

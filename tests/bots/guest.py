@@ -10,11 +10,11 @@ from typing import Protocol
 import httpx
 
 from bots import web
-from bots.health import Health
-from bots.house import House
+from bots.conversing.health import Health
+from bots.conversing.services import House
 from core.assistant import Assistant
 from core.engine.engine import Engine
-from core.images import Config as ImagesConfig
+from core.pictures.images import Config as ImagesConfig
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig

@@ -15,8 +15,8 @@ from playwright.async_api import Browser, Page, expect
 
 from core.engine import Config as EngineConfig
 from core.engine.engine import Engine
-from core.images import Config as ImagesConfig
-from core.voice import Voice
+from core.i18n import Voice
+from core.pictures.images import Config as ImagesConfig
 from tests.bots.guest import Guest, Home, Sent, opened
 from tests.bots.slack import guest as slack
 from tests.bots.slack import screen as slack_screen

@@ -18,13 +18,13 @@ from PIL import Image as PilImage
 from typer.testing import CliRunner
 
 from bots.__main__ import cli
-from core.boxes import draw, find_boxes
+from core.answers.boxes import draw, find_boxes
+from core.answers.tables import csv_file, find_tables
 from core.conversation import MOST_PICTURES, Image, Picture
-from core.documents import open_document
 from core.engine.engine import Engine
-from core.images import Config as ImagesConfig
-from core.images import make_image
-from core.tables import csv_file, find_tables
+from core.pictures.documents import open_document
+from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import make_image
 from tests.bots.guest import Guest, Home, Seen, Sent, opened
 from tests.bots.slack import guest as slack
 from tests.bots.telegram import guest as telegram

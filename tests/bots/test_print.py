@@ -11,11 +11,11 @@ from markdown_it import MarkdownIt
 
 from bots.slack.text import ZERO_WIDTH, messages
 from bots.telegram.text import clean, split
-from bots.web.markup import render
+from bots.web.markdown import render
+from core.answers.markdown import protected, verbatim
+from core.answers.transcript import as_markdown
 from core.conversation import Answer, Conversation, Ending, Turn
-from core.markdown import protected, verbatim
-from core.transcript import as_markdown
-from core.voice import Voice
+from core.i18n import Voice
 from tests.bots.telegram.world import World
 
 PRINT = [

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from bots.config import Settings, load
-from bots.house import House
+from bots.conversing.services import House
 from bots.service import _keep_running, _run_adapters, open_house
 from core.assistant import Assistant
 from core.conversation import Question
 from core.errors import OperatorError
-from core.images import make_image
+from core.pictures.images import make_image
 from storage.lock import hold
 from storage.store import Config as StoreConfig
 from storage.store import Store

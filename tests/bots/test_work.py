@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bots.house import House
-from bots.request import Attachment, Request
-from bots.response import respond
+from bots.conversing.answering import respond
+from bots.conversing.request import Attachment, Request
+from bots.conversing.services import House
 from core.assistant import Assistant
 from core.conversation import Answer
+from core.i18n import Voice
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
-from core.voice import Voice
 from storage.store import Config as StoreConfig
 from storage.store import Store
 from tests.bots.web.conftest import photo

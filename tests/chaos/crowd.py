@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from core.images import make_image
+from core.pictures.images import make_image
 from tests.chaos.kinds import SLOW, SLOW_ONES, Story, asks_twice, name, stories
 from tests.chaos.people import LOOK_S, Book, Person, Talk, samples, talks, words
 from tests.chaos.plan import Plan

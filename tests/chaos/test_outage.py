@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.machine import HEAPS
+from core.hardware import HEAPS
 from tests.chaos.attackers import Attack
 from tests.chaos.outage import LOG_BYTES, measure
 from tests.chaos.site import Site

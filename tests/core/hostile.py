@@ -4,7 +4,7 @@ from random import Random
 
 from tests.core.files import endless_jpeg
 from tests.core.papers import hostile_papers, pdf, tiff
-from tests.core.pictures import mangled, mutated, specimens
+from tests.core.pictures.specimens import mangled, mutated, specimens
 
 ALL = 500
 PAPERS = 80  # damaged documents among them

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import pages, pdfium
 from core.errors import TooLarge
-from core.workers import Part
+from core.pictures import pages, pdfium
+from core.pictures.workers import Part
 
 
 def echo(data: bytes, **options: object) -> list[Part]:

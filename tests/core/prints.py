@@ -8,7 +8,7 @@ import pillow_heif
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from core import fonts
+from core.pictures import fonts
 from tests.core.files import chunk, encoded, png_header
 
 pillow_heif.register_heif_opener()

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from core.documents import open_document
 from core.engine.config import Config
 from core.engine.engine import Engine
 from core.model.precision import Precision
+from core.pictures.documents import open_document
 from tests.core.files import encoded
 from tests.core.papers import cjk_pdf
 from tests.core.prints import (

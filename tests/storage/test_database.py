@@ -22,9 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Answer, Ending, Question
 from core.errors import Busy, OperatorError, StoreDown
 from storage.database import Database
-from storage.line import Haste, Line
 from storage.lock import hold
 from storage.store import Config, Store
+from storage.write_queue import Haste, Line
 from tests.storage.things import ask, image, numbers
 from tests.storage.writer import PICTURES
 

@@ -10,8 +10,8 @@ from sqlalchemy import create_engine
 from core.conversation import Answer, Ending, Figures, Picture, Turn
 from core.errors import OperatorError
 from storage.migrations import upgrade
+from storage.schema import metadata
 from storage.store import Config, Store
-from storage.tables import metadata
 from tests.storage.things import ask, image
 
 CAT, DOG = image("cat", b"as it was sent"), image("dog")

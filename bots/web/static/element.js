@@ -27,7 +27,7 @@ export function iconButton(name, label, onclick, properties = {}) {
 
 export function prose(html) {
   const made = element("div", { class: "prose" });
-  made.innerHTML = html; // bots/web/markup.py made it: raw HTML was off, and the page's policy runs no script in it
+  made.innerHTML = html; // bots/web/markdown.py made it: raw HTML was off, and the page's policy runs no script in it
   return made;
 }
 

@@ -13,8 +13,8 @@ from PIL import Image as PilImage
 from starlette.routing import Router
 
 from bots import web
-from bots.health import Health
-from bots.house import House
+from bots.conversing.health import Health
+from bots.conversing.services import House
 from bots.slack import Config, run
 from core.assistant import Assistant
 from core.conversation import Conversation

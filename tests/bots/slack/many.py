@@ -15,15 +15,15 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.draft import File
-from bots.health import Health
-from bots.reply import reply
+from bots.conversing.delivery import reply
+from bots.conversing.draft import File
+from bots.conversing.health import Health
 from bots.slack.api import SlackApi
 from bots.slack.draft import SlackDraft
 from bots.slack.place import Place
 from bots.slack.status import Abilities
 from core.conversation import Answer, Ending, Event, Piece
-from core.voice import Voice
+from core.i18n import Voice
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT_TOKEN, Json, Refusal, Workspace, said
 

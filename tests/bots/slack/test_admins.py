@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bots.house import House
+from bots.conversing.services import House
 from bots.slack import run
 from core.assistant import Assistant
 from tests.bots.slack.conftest import Scene, settings

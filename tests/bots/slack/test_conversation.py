@@ -5,7 +5,7 @@ import pytest
 from bots.slack.buttons import MOST, below
 from bots.slack.place import Place
 from core.errors import Busy
-from core.voice import Voice
+from core.i18n import Voice
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.workspace import BOT, said
 from tests.fakes import describe

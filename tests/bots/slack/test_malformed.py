@@ -234,11 +234,11 @@ async def test_who_does_not_sign_is_refused_with_one_line_before_anything_is_rea
     body, headers, status = UNSIGNED[name]
     async with strangers(scene) as (url, session):
         caplog.clear()
-        monkeypatch.setattr("bots.slack.web.json.loads", lambda _: pytest.fail("the body was read"))
+        monkeypatch.setattr("bots.slack.webhook.json.loads", lambda _: pytest.fail("the body was read"))
         async with session.post(url, data=body, headers=headers) as answer:
             assert answer.status == status
         monkeypatch.undo()
-        assert [record.name for record in caplog.records] == ["bots.slack.web"]
+        assert [record.name for record in caplog.records] == ["bots.slack.webhook"]
         assert "Traceback" not in caplog.text
         await next_is_answered(scene)
 
@@ -266,7 +266,7 @@ async def test_signed_nonsense_is_acknowledged_with_one_line(
         caplog.clear()
         async with session.post(url, data=BytesIO(body.encode()), headers=signed(body)) as answer:
             assert answer.status == 200
-        assert [record.name for record in caplog.records] == ["bots.slack.receiver"]
+        assert [record.name for record in caplog.records] == ["bots.slack.gateway"]
         assert "Traceback" not in caplog.text
         await next_is_answered(scene)
     assert scene.engine.script is describe

@@ -11,8 +11,8 @@ import pytest
 from starlette.routing import Router
 
 from bots import web
-from bots.health import DOWN_AFTER_SECONDS, Health
-from bots.house import House
+from bots.conversing.health import DOWN_AFTER_SECONDS, Health
+from bots.conversing.services import House
 from bots.slack import run
 from core.assistant import Assistant
 from core.errors import OperatorError
@@ -189,7 +189,7 @@ async def page(scene: Scene) -> AsyncIterator[tuple[House, str]]:
 async def test_while_nobody_receives_slack_is_asked_to_come_again_and_never_told_that_nothing_is_there(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.slack.web.OPEN_SECONDS", 0.0)
+    monkeypatch.setattr("bots.slack.webhook.OPEN_SECONDS", 0.0)
     event = {"type": "message", "channel": DM, "channel_type": "im", "user": "U0ANN", "text": "help", "ts": "1.1"}
     body = json.dumps({"type": "event_callback", "event": event, "event_id": "Ev0123456"})
     lose_the_token(scene)

@@ -251,7 +251,7 @@ async def test_pictures_of_a_long_thread_have_the_numbers_in_which_they_stand(sc
 async def test_a_file_that_comes_incomplete_or_as_a_page_is_fetched_again(
     scene: Scene, kind: str, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.backoff.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bots.conversing.backoff.FIRST_PAUSE_SECONDS", 0.01)
     async with scene.bot():
         scene.slack.fault = once("file", kind, times)
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)

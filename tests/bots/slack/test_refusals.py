@@ -117,7 +117,9 @@ async def test_stop_helps_where_no_message_can_be_edited(scene: Scene) -> None:
 async def test_a_file_that_cannot_be_uploaded_is_given_up_and_the_thread_goes_on(
     scene: Scene, failing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.delivery.PATIENCE_SECONDS", 0.0)  # minutes; what is left is that it was tried often
+    monkeypatch.setattr(
+        "bots.conversing.messages.PATIENCE_SECONDS", 0.0
+    )  # minutes; what is left is that it was tried often
     scene.slack.fault = lambda method: Fault("before") if method == failing else None
     async with scene.bot():
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)

@@ -8,11 +8,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from bots.finding import Level
-from bots.house import House
+from bots.conversing.check_result import Level
+from bots.conversing.services import House
 from bots.slack import Config, examine, run
 from bots.slack.access import SCOPES, WISHES
-from bots.slack.listeners import SHORTCUT
+from bots.slack.receiver import SHORTCUT
 from core.assistant import Assistant
 from core.errors import OperatorError
 from tests.bots.slack.conftest import Scene, png, settings

@@ -12,11 +12,11 @@ from PIL import Image as PilImage
 from starlette.routing import Router
 
 from bots import web
-from bots.health import Health
-from bots.house import House
-from bots.telegram import clerk
+from bots.conversing.health import Health
+from bots.conversing.services import House
+from bots.telegram import worker as clerk
 from bots.telegram.config import Config
-from bots.telegram.pace import Pace
+from bots.telegram.rate_limit import Pace
 from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
 from core.quota import Config as QuotaConfig

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bots.telegram.config import Config
-from bots.telegram.pace import Pace
+from bots.telegram.rate_limit import Pace
 from bots.telegram.service import serve
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.telegram.conftest import until

@@ -10,7 +10,7 @@ import sys
 from starlette.routing import Router
 
 from bots import web
-from bots.house import House
+from bots.conversing.services import House
 from bots.telegram import Config, run
 from core.assistant import Assistant
 from storage.store import Config as StoreConfig

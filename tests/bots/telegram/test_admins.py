@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bots.health import Health
+from bots.conversing.health import Health
 from tests.bots.telegram.conftest import Chatting, service, until
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from bots.draft import File
-from bots.reply import reply
+from bots.conversing.delivery import reply
+from bots.conversing.draft import File
 from bots.telegram.draft import TelegramDraft
-from bots.telegram.pace import Pace
 from bots.telegram.place import Place
+from bots.telegram.rate_limit import Pace
 from core.conversation import Answer, Ending, Event, Piece, Waiting
-from core.voice import Voice
+from core.i18n import Voice
 from tests.virtual import run
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bots import backoff
-from bots.health import DOWN_AFTER_SECONDS, Health
+from bots.conversing import backoff
+from bots.conversing.health import DOWN_AFTER_SECONDS, Health
 from bots.telegram import webhook
 from core.errors import OperatorError
 from tests.bots.telegram.conftest import Chatting, photo, service, until

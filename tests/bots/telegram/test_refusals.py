@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bots import backoff, delivery
+from bots.conversing import backoff
+from bots.conversing import messages as delivery
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi

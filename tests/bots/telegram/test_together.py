@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.telegram import clerk
+from bots.telegram import worker as clerk
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots import orders
+from bots.conversing import commands as orders
 from core.errors import BadImage, BadQuestion, Busy, NotDelivered, QuotaReached
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person

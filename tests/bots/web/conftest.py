@@ -13,8 +13,8 @@ import httpx
 import pytest
 from PIL import Image as PilImage
 
-from bots.health import Health
-from bots.house import House
+from bots.conversing.health import Health
+from bots.conversing.services import House
 from bots.web.config import Config
 from bots.web.server import serve
 from core.assistant import Assistant, Engine

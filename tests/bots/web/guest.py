@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from bots.extras import Offer
-from core.voice import Voice
+from bots.conversing.actions import Offer
+from core.i18n import Voice
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.web.conftest import events_of
 

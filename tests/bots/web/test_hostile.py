@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 
 from tests.bots.web.conftest import service
-from tests.core.pictures import mutated, specimens
+from tests.core.pictures.specimens import mutated, specimens
 
 MORE = 250 * 1024 * 1024  # bytes that our process may grow by; decoding happens in processes of its own
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from core.voice import Voice
+from core.i18n import Voice
 from storage.store import Config as StoreConfig
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service

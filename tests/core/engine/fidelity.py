@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from core.measure.compare import differ
+from core.benchmark.compare import differ
 from core.model.kernel import load
 from core.model.quantize import Float16Linear, Int8Linear, quantize
 

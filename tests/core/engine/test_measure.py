@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core.measure.bench import Figures
-from core.measure.commands import app
-from core.measure.goals import GOALS, write_table
-from core.measure.scene import make_picture
-from core.measure.server import Server
-from core.measure.target import Writing
+from core.benchmark.bench import Figures
+from core.benchmark.commands import app
+from core.benchmark.goals import GOALS, write_table
+from core.benchmark.scene import make_picture
+from core.benchmark.server import Server
+from core.benchmark.target import Writing
 from tests.core.engine.tiny import ask, make_image
 
 

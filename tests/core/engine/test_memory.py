@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import machine
+from core import hardware as machine
 from core.engine import Config
 from core.engine.cache import Cache
 from core.engine.engine import MOST, SHARE, budget

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from core.benchmark.compare import differ, follow
 from core.engine.prompt import Prompter
 from core.engine.tokenizer import Tokenizer
 from core.errors import ModelMissing, OperatorError
-from core.measure.compare import differ, follow
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV

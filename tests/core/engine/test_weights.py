@@ -244,8 +244,8 @@ def test_what_the_disk_cannot_read_is_an_error_and_not_the_end(tmp_path: Path) -
 PREPARE = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from core.machine import trim_heap
-    from core.measure.memory import peak_memory
+    from core.hardware import trim_heap
+    from core.benchmark.memory import peak_memory
     from core.model.tensor_file import TensorFile
     from core.model.kernel import load
     from core.model.precision import Precision

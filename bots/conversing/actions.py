@@ -1,0 +1,142 @@
+"""What goes with an answer: drawn boxes, the receipt, and what else of it can be had. The same on every platform."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bots.conversing.draft import File
+from core.answers.boxes import Marked, find_boxes, mark, visible
+from core.answers.inert import inert
+from core.answers.receipt import made_room, receipt
+from core.answers.tables import csv_file, find_tables
+from core.answers.transcription import as_markdown
+from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
+from core.errors import BotError
+from core.i18n import Voice
+from core.pictures.images import LOST_A_LOT
+
+log = logging.getLogger(__name__)
+LONG = 3000  # characters of an answer that is handier as a file
+CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and what `core.pictures.images` allows
+TOKEN_PIXELS = 32 * 32
+
+
+class Offer(StrEnum):
+    """A button under an answer; its value is the command that it stands for."""
+
+    CSV = "csv"
+    TEXT = "text"
+    SMALL_PRINT = "smallprint"
+
+    def label(self, voice: Voice) -> str:
+        match self:
+            case Offer.CSV:
+                return voice.say("Table as CSV")
+            case Offer.TEXT:
+                return voice.say("As a text file")
+            case Offer.SMALL_PRINT:
+                return voice.say("Read the small print")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an adapter and its operator want to show."""
+
+    files: bool = False
+    receipt: bool = True
+
+
+async def shown(
+    events: AsyncGenerator[Event],
+    turn_of: Callable[[], Awaitable[Turn | None]],
+    pictures_of: Callable[[], Awaitable[Sequence[Picture]]],
+    questions: Sequence[str],
+    wishes: Wishes,
+    notes: Sequence[str],
+    voice: Voice,
+) -> AsyncGenerator[Event | File]:
+    """An answer's events as people see them, in Markdown. Grounding is drawn on its picture where files can be shown.
+
+    `turn_of` gives the finished turn, `pictures_of` all pictures of its conversation; `questions` are the
+    conversation's, up to this one, and `notes` are sentences about what was left out.
+    """
+    raw = told = ""
+    try:
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Piece(text):
+                        raw += text
+                        now = as_markdown(visible(raw), questions, growing=True)
+                        if now.startswith(told) and now != told:
+                            yield Piece(now[len(told) :])
+                            told = now
+                    case Removed(numbers):
+                        notes = [*notes, made_room(numbers, voice)]
+                    case Answer():
+                        turn = await turn_of()
+                        if wishes.files and turn is not None and find_boxes(event.text).boxes:
+                            for marked in await _marked(turn, await pictures_of()):
+                                caption = voice.say("Picture {number}", number=marked.number)
+                                yield File(f"picture-{marked.number}.png", marked.png, caption)
+                        yield replace(event, text=_words(event, turn, questions, wishes, notes, voice))
+                    case _:
+                        yield event
+    except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
+        if (now := as_markdown(visible(raw), questions)).startswith(told) and now != told:
+            yield Piece(now[len(told) :])
+        raise
+
+
+def offers(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[Offer, ...]:
+    """Nothing for an answer that failed; no closer look at what was looked at with more than `image_tokens` already."""
+    if turn is None or turn.answer is None or turn.answer.ending is Ending.FAILED:
+        return ()
+    images = [picture.image for picture in turn.pictures]
+    found = []
+    if find_tables(turn.answer.text):
+        found.append(Offer.CSV)
+    if len(turn.answer.text) > LONG:
+        found.append(Offer.TEXT)
+    if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
+        found.append(Offer.SMALL_PRINT)
+    return tuple(found)
+
+
+def file_of(turn: Turn, offer: Offer) -> File | None:
+    """None when the answer has no such file."""
+    text = turn.answer.text if turn.answer else ""
+    if offer is Offer.CSV:
+        tables = find_tables(text)
+        return File("table.csv", csv_file(tables)) if tables else None
+    return File("answer.md", inert(as_markdown(text, [turn.text])).encode()) if text else None
+
+
+async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:
+    try:
+        return await mark(turn, pictures)
+    except BotError as error:  # the answer is there and saved, and good without
+        log.warning("boxes could not be drawn: %s", error)
+        return ()
+
+
+def _words(
+    answer: Answer, turn: Turn | None, questions: Sequence[str], wishes: Wishes, notes: Sequence[str], voice: Voice
+) -> str:
+    grounding = find_boxes(answer.text)
+    words = as_markdown(grounding.text, questions) or grounding.words(voice)
+    line = receipt(turn, voice, notes) if wishes.receipt and turn is not None else " · ".join(notes)
+    if not line or not words.strip():
+        return words
+    return f"{words}\n\n{line}" if "*" in line else f"{words}\n\n*{line}*"  # a file's name may have one
+
+
+def _lost_a_lot(image: Image) -> bool:
+    width, height = image.original_size
+    return width * height > LOST_A_LOT * image.width * image.height
+
+
+def _looked_closer(image: Image, image_tokens: int) -> bool:
+    return image.width * image.height > 1.5 * image_tokens * TOKEN_PIXELS

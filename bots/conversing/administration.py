@@ -1,0 +1,59 @@
+"""What only admins may order: how the service is doing, and who is not answered any more.
+
+Who is blocked gets silence, on every platform: with a sentence for each message they could still fill a chat with the
+bot's words, and use up the few writes that a group takes.
+"""
+
+import re
+
+import psutil
+
+from bots.conversing.request import Request
+from bots.conversing.services import House
+from core.errors import NotAllowed
+from core.i18n import Voice
+
+IDS = {
+    "telegram": re.compile(r"-?[0-9]{1,20}"),  # negative: of channels and groups, in whose name somebody may write
+    "slack": re.compile(r"(?=.{2,30}$)[UW][A-Z0-9]*[0-9][A-Z0-9]*"),
+}  # of people
+ORDERS = frozenset({"stats", "block", "unblock"})
+MEGABYTE = 1 << 20
+
+
+async def administer(request: Request, house: House, voice: Voice) -> str:
+    """Raises `NotAllowed` for everybody who is no admin."""
+    if request.user not in request.admins:
+        raise NotAllowed("Only this bot's admins may do that.")
+    if request.command == "stats":
+        return await _stats(house, voice)
+    person = request.text.strip().lstrip("@").upper()
+    if not IDS[request.door].fullmatch(person):  # a name would block nobody
+        if request.door == "telegram":
+            return voice.say("Say who, by id: /block 12345, or reply to them with /block.")
+        return voice.say("Say who, by id or by a real mention: block U123ABC45.")
+    if request.command == "unblock":
+        if await house.store.unblock(person):
+            return voice.say("{person} is not blocked any more.", person=person)
+        return voice.say("{person} was not blocked.", person=person)
+    if person in request.admins:
+        return voice.say("{person} is an admin and cannot be blocked.", person=person)
+    await house.store.block(person)
+    return voice.say(
+        "{person} is blocked and gets no answer any more. {slash}unblock {person} takes it back.",
+        person=person,
+        slash=request.slash,
+    )
+
+
+async def _stats(house: House, voice: Voice) -> str:
+    figures = house.figures()
+    return voice.say(
+        "Answers being written: {running}, waiting: {waiting}\nAnswered today: {answered}\n"
+        "Memory: {used} MB used, {free} MB free",
+        running=getattr(figures, "running", 0),
+        waiting=getattr(figures, "waiting", 0),
+        answered=await house.store.answered_today(),
+        used=round(psutil.Process().memory_info().rss / MEGABYTE),
+        free=round(psutil.virtual_memory().available / MEGABYTE),
+    )

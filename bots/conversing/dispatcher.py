@@ -1,0 +1,144 @@
+"""A chat platform's answers in work: shown in order, stopped and forgotten at once.
+
+Knows no platform: an adapter reads its messages into requests and brings the drafts.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from bots.conversing.actions import Offer
+from bots.conversing.answering import respond
+from bots.conversing.commands import says
+from bots.conversing.delivery import reply
+from bots.conversing.draft import Draft, File
+from bots.conversing.request import Request
+from bots.conversing.services import House
+from core import asker, inbox
+from core.conversation import Answer, Event, Piece
+from core.i18n import Voice
+
+
+class Sheet(Draft[Any], Protocol):
+    """A draft that can have buttons."""
+
+    def offer(self, offers: tuple[Offer, ...]) -> None:
+        """The finished answer gets a button for each."""
+        ...
+
+
+@dataclass(slots=True)
+class _Running:
+    message: inbox.Message  # with what was posted for it so far
+    stopped: bool = False
+    begun: bool = False  # there are words of the answer
+
+
+class Desk:
+    """`forgets` knows by its payload an order to forget a conversation, from somebody who may give it. `admins` are ids
+    of people; they cannot be blocked. `gathering` is as in `core.inbox`."""
+
+    def __init__(
+        self,
+        house: House,
+        door: str,
+        work: inbox.Work,
+        forgets: Callable[[str], Awaitable[bool]],
+        admins: frozenset[str],
+        gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
+    ) -> None:
+        self.inbox = inbox.Inbox(house.store, door, work, gathering=gathering, clears=forgets)
+        self._house = house
+        self._door = door
+        self._admins = admins
+        self._running: dict[str, _Running] = {}
+
+    def is_busy(self, conversation_id: str) -> bool:
+        return conversation_id in self._running
+
+    async def is_blocked(self, user: str) -> bool:
+        return user not in self._admins and await self._house.store.is_blocked(user)
+
+    def stop(self, conversation_id: str, is_meant: Callable[[inbox.Message], bool] = lambda message: True) -> bool:
+        """At once, not in line: the running answer ends, one that has not begun yet does not begin.
+
+        False when nothing is being written there, or nothing that is meant.
+        """
+        running = self._running.get(conversation_id)
+        if running is None or not is_meant(running.message):
+            return False
+        running.stopped = True
+        self._house.assistant.stop(conversation_id)
+        return True
+
+    async def stop_once(self, key: str, conversation_id: str, payload: str) -> bool:
+        """By a message: written down too, so that its re-delivery does not stop a later answer. False if none runs."""
+        if not self.is_busy(conversation_id):
+            return False
+        if message := await self._house.store.put(self._door, key, conversation_id, payload):
+            self.stop(conversation_id)
+            await self._house.store.finish([message.id])
+        return True
+
+    async def revise(self, conversation_id: str, is_same: Callable[[str], bool], payload: str) -> bool:
+        """Put other words in a question's place, unless its answer has begun; `is_same` knows it by its payload."""
+
+        def may_restart() -> bool:
+            running = self._running.get(conversation_id)
+            return running is not None and not running.begun and not running.stopped
+
+        return await self.inbox.revise(conversation_id, is_same, payload, may_restart)
+
+    async def answer(
+        self,
+        message: inbox.Message,
+        request: Request,
+        voice: Voice,
+        draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[Sheet]],
+        events_of: Callable[[Request], AsyncGenerator[Event | File]] | None = None,
+        refusal: str | None = None,
+    ) -> None:
+        """Work off a message; a `refusal` is said instead. Who is blocked gets silence, and so do thanks in a group.
+
+        Raises `bots.conversing.draft.Refused`, and what the inbox should try again.
+        """
+        asker.begin(request.person, message.arrived)
+        if not message.sent and (request.wants_nothing or await self.is_blocked(request.user)):
+            return
+        running = self._running[message.conversation_id] = _Running(message)
+
+        async def record(sent: Sequence[str]) -> None:
+            running.message = replace(running.message, sent=tuple(sent))
+            await self._house.store.record_sent(message.id, sent)
+
+        try:
+            if request.forgets and refusal is None:
+                message = running.message = await self._forget(message)
+            async with draft_of(message) as draft:
+                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
+                events: AsyncGenerator[Event | File]
+                if refusal is not None:
+                    events = _only(says(refusal))
+                else:
+                    events = events_of(request) if events_of else respond(request, self._house, voice)
+                events = _watched(events, running)
+                await reply(events, draft, voice, message.sent, record)
+        finally:
+            del self._running[message.conversation_id]
+
+    async def _forget(self, message: inbox.Message) -> inbox.Message:
+        """Before anything is said about it. What was half written for questions given up becomes the confirmation, so
+        that nothing of it stays in the chat; that is written down, and a crash changes nothing about it."""
+        return replace(message, sent=await self._house.assistant.forget(message.conversation_id, message.key))
+
+
+async def _watched(events: AsyncGenerator[Event | File], running: _Running) -> AsyncGenerator[Event | File]:
+    async with aclosing(events):
+        async for event in events:
+            running.begun = running.begun or isinstance(event, Piece | File | Answer)
+            yield event
+
+
+async def _only(answer: Answer) -> AsyncGenerator[Event | File]:
+    yield answer

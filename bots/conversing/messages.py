@@ -1,0 +1,163 @@
+"""The messages that carry one answer, on a platform that may refuse to edit any of them.
+
+What is written is harmless to repeat: a message is posted as a placeholder, its id is written down, and only then is it
+edited into (a part of) the answer. So a crash between any two steps is mended by doing the next one again. Where
+messages cannot be edited nothing is shown until the answer is whole; then it comes as new messages. Where writes are
+scarce there is no placeholder: the first write shows words, of an answer that is whole by then all of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Generic
+
+from bots.conversing.draft import Draft, Failed, File, Gone, Later, Part, Refused
+from core.conversation import Answer
+from core.errors import StoreDown
+from core.i18n import Voice
+
+POSTING_SECONDS = 2.0  # for a message that is being posted when the service ends
+MOST_LOST = 2  # messages of one answer that cannot be edited; after that none is tried any more
+MOST_GROWING_WRITES = 1000  # of one answer; the rest of it is shown when it is whole
+PATIENCE_SECONDS, PATIENCE_WRITES = 180.0, 5  # a last write that fails for longer, and more often, is given up
+
+
+class Delivery(Generic[Part]):
+    def __init__(
+        self,
+        draft: Draft[Part],
+        sent: list[str],
+        record: Callable[[Sequence[str]], Awaitable[None]],
+        voice: Voice,
+    ) -> None:
+        self._draft = draft
+        self._sent = sent
+        self._record = record
+        self._voice = voice
+        self._shown: dict[str, object] = {}
+        self._lost: set[str] = set()  # messages that cannot be edited
+        self._abandoned: list[File] = []  # files that could not be uploaded
+        self._failures: dict[str, list[float]] = {}  # message -> when its last write failed, in loop time
+        self._writes = 0
+
+    async def show(self, text: str, answer: Answer | None, files: Sequence[File]) -> None:
+        """Make the messages say `text` and carry `files`; `answer` is None while it grows."""
+        if answer is None and (not self._can_edit or self._writes >= MOST_GROWING_WRITES):
+            return
+        parts = self._draft.split(text) if text else []
+        contents = [*parts, *(self._abandon(file) if file in self._abandoned else file for file in files)]
+        for index, content in enumerate(contents):
+            await self._show(index, content, answer, last=index == len(parts) - 1)
+        if not contents and not self._sent and not self._draft.scarce:
+            await self._put(0, self._draft.post)
+        while answer is not None and len(self._sent) > len(contents):  # an earlier run got further, or failed longer
+            await self._remove_last()
+
+    @property
+    def _can_edit(self) -> bool:
+        return len(self._lost) < MOST_LOST
+
+    async def _show(self, index: int, content: Part | File, answer: Answer | None, last: bool) -> None:
+        """Post a message for this place if there is none, and write unless it says the same already."""
+        while True:
+            state = (content, answer.ending if answer and last else None, last)
+            sent = self._sent[index] if index < len(self._sent) else None
+            if sent is not None and self._shown.get(sent) == state:
+                return
+            once = not self._can_edit or (self._draft.scarce and not isinstance(content, File))
+            if sent is not None and sent not in self._lost:
+                content = await self._write(sent, state, content, answer, last)
+            elif not once:
+                await self._put(index, self._draft.post)
+            elif answer is not None:
+                content = await self._send(index, state, content, answer, last)
+            elif self._can_edit and not isinstance(content, File):
+                await self._put(index, partial(self._draft.post, content))
+                self._shown[self._sent[index]] = (content, None, True)
+            else:
+                return
+
+    async def _send(self, index: int, state: object, content: Part | File, answer: Answer, last: bool) -> Part | File:
+        """Post what is finished; return what its place is to say now."""
+        try:
+            await self._put(index, partial(self._draft.send, content, answer, last))
+        except Failed:
+            if not isinstance(content, File) or not self._is_hopeless(content.name):
+                raise
+            self._abandoned.append(content)
+            return self._abandon(content)
+        self._shown[self._sent[index]] = state
+        return content
+
+    async def _write(
+        self, sent: str, state: object, content: Part | File, answer: Answer | None, last: bool
+    ) -> Part | File:
+        """Write once; return what its place is to say now."""
+        self._writes += 1
+        try:
+            if isinstance(content, File):
+                await self._draft.attach(sent, content)
+            else:
+                await self._draft.edit(sent, content, answer, last)
+        except Gone:
+            await self._lose(sent)
+        except Failed:
+            if answer is None or not self._is_hopeless(sent):
+                raise
+            if isinstance(content, File):
+                self._abandoned.append(content)
+                del self._failures[sent]
+                return self._abandon(content)
+            await self._lose(sent)
+        else:
+            self._shown[sent] = state
+        return content
+
+    def _is_hopeless(self, sent: str) -> bool:
+        """Count a failed last write; return whether it has failed often, and for long enough."""
+        failures = self._failures.setdefault(sent, [])
+        failures.append(asyncio.get_running_loop().time())
+        return len(failures) >= PATIENCE_WRITES and failures[-1] - failures[0] >= PATIENCE_SECONDS
+
+    def _abandon(self, file: File) -> Part:
+        """What is said in a file's place."""
+        sentence = self._voice.say("{name} could not be sent. Please ask for it again later.", name=file.name)
+        return self._draft.split(sentence)[0]
+
+    async def _lose(self, sent: str) -> None:
+        """Take away a message that cannot be edited. Where that has to wait it moves behind those of the answer."""
+        self._lost.add(sent)
+        with suppress(Later, Refused):
+            await self._draft.remove(sent)
+            self._sent.remove(sent)
+
+    async def _remove_last(self) -> None:
+        try:
+            await self._draft.remove(self._sent[-1])
+        except Failed:
+            if not self._is_hopeless(self._sent[-1]):
+                raise
+        self._sent.pop()
+        await self._record(self._sent)
+
+    async def _put(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
+        """A shutdown does not come between posting and writing it down: nobody would ever edit the message."""
+        posting = asyncio.ensure_future(self._post_and_record(index, post))
+        try:
+            await asyncio.shield(posting)
+        except asyncio.CancelledError:
+            await asyncio.wait({posting}, timeout=POSTING_SECONDS)
+            posting.cancel()
+            await asyncio.gather(posting, return_exceptions=True)
+            raise
+
+    async def _post_and_record(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
+        sent = await post()
+        self._sent.insert(index, sent)
+        try:
+            await self._record(self._sent)
+        except StoreDown:  # nobody would know of it when the same question is answered later
+            with suppress(Later, Refused):
+                await self._draft.remove(sent)
+            raise

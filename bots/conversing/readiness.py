@@ -1,0 +1,70 @@
+"""Whether anything can be answered, and if not, why: the model and the database are tried, and what happened counts."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from bots.conversing.store import Shelf
+from core.errors import BotError, StoreDown
+from core.stats import Tally
+
+CHECK_SECONDS = 8.0  # that the database may take to write a few rows
+FRESH_SECONDS = 1.0  # for which an answer holds, however often it is asked for
+FAILURES = 3  # questions in a row; one may be about a damaged picture
+REMEMBER_SECONDS = 60.0  # then the next question may go well
+
+
+class Readiness:
+    """`check_model` raises why the model answers nothing, if that is so."""
+
+    def __init__(
+        self,
+        store: Shelf,
+        tally: Tally,
+        check_model: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._tally = tally
+        self._check_model = check_model
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._reasons: dict[str, str] = {}
+        self._checked = float("-inf")
+
+    async def reasons(self) -> dict[str, str]:
+        """Return why nothing can be answered, by what does not work: model, database. Empty when questions can be."""
+        async with self._lock:
+            if self._clock() - self._checked >= FRESH_SECONDS:
+                found = {"model": self._model_trouble(), "database": await self._database_trouble()}
+                if any(found.values()):
+                    self._tally.streak = None  # that is why they failed; afterwards they may go well
+                else:
+                    found |= self._failing()
+                self._reasons = {name: reason for name, reason in found.items() if reason}
+                self._checked = self._clock()
+            return self._reasons
+
+    def _model_trouble(self) -> str:
+        try:
+            self._check_model()
+        except BotError as error:
+            return str(error)
+        return ""
+
+    async def _database_trouble(self) -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._store.check()
+        except StoreDown as error:
+            return error.reason or str(error)
+        except TimeoutError:
+            return "it does not answer"
+        return ""
+
+    def _failing(self) -> dict[str, str]:
+        """Every question fails though all seems well: pages are damaged that the check does not meet, say."""
+        streak = self._tally.streak
+        if streak is None or streak.count < FAILURES or self._clock() - streak.last > REMEMBER_SECONDS:
+            return {}
+        return {streak.part: f"the last {streak.count} questions failed: {streak.reason}"}

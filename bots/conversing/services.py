@@ -1,0 +1,31 @@
+"""What all platforms share: one assistant, one store, one record of what works."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bots.conversing.health import Health
+from bots.conversing.store import Shelf
+from core.assistant import Assistant
+from core.pictures.images import Config as ImagesConfig
+
+if TYPE_CHECKING:
+    from starlette.routing import Router
+
+EXPORTS_AT_ONCE = 2  # for chats, whose platforms want a file whole: each is all pictures of a conversation in memory
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`figures` are the engine's numbers of now, `check_model` raises why it answers nothing. `guests` holds routes
+    that the web adapter carries for others; there is none without the web. Each platform reports to `health`."""
+
+    assistant: Assistant
+    store: Shelf
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+    figures: Callable[[], object] = lambda: None
+    check_model: Callable[[], None] = lambda: None
+    guests: "Router | None" = None
+    health: Health = field(default_factory=Health)
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))

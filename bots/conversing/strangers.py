@@ -1,0 +1,42 @@
+"""People who are not on a platform's list: each chat gets one polite line an hour, whoever asks there."""
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from core.i18n import Voice
+
+log = logging.getLogger(__name__)
+BETWEEN_LINES_S = 3600
+MOST_CHATS = 2000  # that are kept in mind
+
+
+class Strangers:
+    """`clock` counts seconds."""
+
+    def __init__(self, platform: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._platform = platform
+        self._clock = clock
+        self._told: OrderedDict[str, float] = OrderedDict()  # when, by chat; the latest last
+
+    def is_due(self, person: str, chat: str) -> bool:
+        """Whether the line is to be said now. Then it counts as said, and the operator finds the ids in the log."""
+        now = self._clock()
+        if now - self._told.get(chat, float("-inf")) < BETWEEN_LINES_S:
+            return False
+        self._told[chat] = now
+        self._told.move_to_end(chat)
+        while len(self._told) > MOST_CHATS:
+            self._told.popitem(last=False)
+        platform = self._platform
+        log.info(
+            "a stranger asked: platform=%s person=%s chat=%s; allow in [bots.%s]", platform, person, chat, platform
+        )
+        return True
+
+
+def line(person: str, chat: str, voice: Voice) -> str:
+    """What strangers are told. A person who is alone with the bot may have one id for both."""
+    who = person if chat == person else f"{person} ({chat})"
+    return voice.say("Sorry, I may not answer you yet. To be let in, tell whoever runs this bot: {who}", who=who)

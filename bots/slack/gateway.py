@@ -1,0 +1,99 @@
+"""The one way in for what Slack sends, over HTTP and over a WebSocket: looked at, handed to Bolt, acknowledged.
+
+Slack repeats what is not acknowledged. So that is only what could not be written down; what nothing can be made of is
+acknowledged and logged by its id, never with a word of it.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.response import BoltResponse
+
+from bots.slack.events import Json, fields
+from core.errors import StoreDown
+from core.trace import without_words
+
+log = logging.getLogger(__name__)
+# All that Bolt or we read. Bolt takes context out of many more fields, and must not stumble over those.
+_BODY = frozenset(
+    "type challenge event_id event user channel message container actions view callback_id trigger_id".split()
+)
+_EVENT = frozenset(
+    "type subtype channel channel_type user user_team team text ts thread_ts event_ts deleted_ts files attachments "
+    "bot_id message previous_message file_id reaction item item_user".split()
+)
+_TEAMS = ("team", "user_team")  # without which a question is whole, and over which Bolt would stumble
+_OURS = re.compile(r"Ev[0-9A-Za-z]{4,40}|[0-9]{1,20}\.[0-9]{1,10}|V[0-9A-Z]{1,40}")
+
+
+class Receiver:
+    """`app` is Bolt's, which acknowledges after its listeners."""
+
+    def __init__(self, app: AsyncApp) -> None:
+        self._app = app
+        app.error(self._on_error)
+
+    async def receive(self, body: object) -> BoltResponse:
+        """What Slack is told. Never raises."""
+        if not isinstance(body, dict) or (reduced := _reduce(body)) is None:
+            log.warning("something from Slack is not whole and is skipped: %s", name_of(body))
+            return BoltResponse(status=200)
+        try:
+            return await self._app.async_dispatch(AsyncBoltRequest(body=reduced, mode="socket_mode"))
+        except Exception as error:  # Bolt takes fields for granted, and no listener has run yet
+            log.warning(
+                "something from Slack is not whole and is skipped: %s (%s)", name_of(body), type(error).__name__
+            )
+            return BoltResponse(status=200)
+
+    async def _on_error(self, error: Exception, body: Json) -> BoltResponse:
+        match error:
+            case ValidationError():
+                log.warning("something from Slack is not whole and is skipped: %s (%s)", name_of(body), fields(error))
+                return BoltResponse(status=200)
+            case BoltUnhandledRequestError():
+                return BoltResponse(status=200)
+            case StoreDown():
+                log.warning("%s could not be written down, so Slack sends it again: %s", name_of(body), error)
+            case _:
+                log.error("%s could not be taken, so Slack sends it again: %s", name_of(body), without_words(error))
+        return BoltResponse(status=503)
+
+
+def name_of(body: object) -> str:
+    """Slack's id of what came, for the log; of nothing else can be said that it holds no words."""
+    if isinstance(body, dict):
+        container, view = body.get("container"), body.get("view")
+        ids: Sequence[Any] = (
+            body.get("event_id"),
+            container.get("message_ts") if isinstance(container, dict) else None,
+            view.get("id") if isinstance(view, dict) else None,
+        )
+        for found in ids:
+            if isinstance(found, str) and _OURS.fullmatch(found):
+                return found
+    return "it has no id"
+
+
+def _reduce(body: Json) -> Json | None:
+    """The fields that somebody reads; None for what is no event and nobody's doing."""
+    match body:
+        case {"type": "event_callback", "event": {"type": str()} as event}:
+            kept = {name: value for name, value in event.items() if name in _EVENT}
+            body = {**body, "event": kept | {name: None for name in _TEAMS if not isinstance(kept.get(name), str)}}
+        case {"type": "block_actions", "actions": [{"action_id": str()}, *_]}:
+            pass
+        case {"type": "view_submission" | "view_closed", "view": {"callback_id": str()} as view}:
+            body = {**body, "view": {"type": "modal", **view}}
+        case {"type": "message_action" | "shortcut", "callback_id": str()}:
+            pass
+        case {"type": "url_verification", "challenge": str()}:
+            pass
+        case _:
+            return None
+    return {name: value for name, value in body.items() if name in _BODY}

@@ -1,0 +1,39 @@
+"""Forgets, every hour, what nobody wrote in for long; never while the clock is in doubt.
+
+The machine may have been moved in time while nobody looked, so the clock is looked at every minute.
+"""
+
+import asyncio
+import logging
+
+from bots.conversing.health import Health
+from bots.conversing.store import Shelf
+from core.errors import BotError
+
+log = logging.getLogger(__name__)
+EXPIRE_EVERY_SECONDS = 3600.0
+LOOK_EVERY_SECONDS = 60.0
+
+
+async def keep_expiring(store: Shelf, health: Health) -> None:
+    """Until cancelled."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        if store.clock_jumped() or loop.time() >= due:
+            due = loop.time() + EXPIRE_EVERY_SECONDS
+            await _expire(store, health)
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _expire(store: Shelf, health: Health) -> None:
+    try:
+        removed = await store.expire()
+    except BotError as error:
+        log.warning("nothing could expire: %s", error)
+    except Exception:  # a bug: the next time may go well
+        log.exception("nothing could expire")
+    else:
+        health.tell("clock", store.doubt)
+        if removed:
+            log.info("%s conversations expired", removed)

@@ -1,0 +1,42 @@
+"""Looks every half minute whether questions can be answered, and lets the operator and the admins know."""
+
+import asyncio
+import logging
+
+from bots.conversing.readiness import Readiness
+from bots.conversing.services import House
+from bots.tasks.announcer import Announcer
+from core.errors import BotError
+
+log = logging.getLogger(__name__)
+WATCH_EVERY_SECONDS = 30.0
+SENTENCES = {
+    "database": "The database does not work, so nothing can be answered: {reason}.",
+    "model": "The model does not work, so nothing can be answered: {reason}.",
+}
+
+
+async def keep_watching(house: House) -> None:
+    """Until cancelled."""
+    readiness = Readiness(house.store, house.assistant.tally, house.check_model)
+    announcer = Announcer(house.health)
+    while True:
+        try:
+            await look(house, readiness)
+            await announcer.step()
+        except Exception:  # a bug: the next look may go well
+            log.exception("the service could not be looked at")
+        await asyncio.sleep(WATCH_EVERY_SECONDS)
+
+
+async def look(house: House, readiness: Readiness) -> None:
+    """Note in `house.health` what does not work, or soon will not."""
+    reasons = await readiness.reasons()
+    for name, sentence in SENTENCES.items():
+        house.health.tell(name, sentence.format(reason=reasons[name].rstrip(".")) if name in reasons else "")
+    if "database" not in reasons:
+        try:
+            for about, notice in (await house.store.notices()).items():
+                house.health.tell(about, notice)
+        except BotError as error:
+            log.warning("the disk could not be looked at: %s", error)

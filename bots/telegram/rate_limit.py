@@ -1,0 +1,200 @@
+"""How often the bot may write: once a second in a chat, 20 times a minute in a group, 30 times a second in all.
+
+Shared by all drafts of a bot. A final edit goes before an answer's first words, those before a placeholder, that before
+a text that still grows. Words of an answer that is not whole never wait here, they are simply shown a little later.
+Each placeholder keeps one write of its group's minute for its final edit; while two answers grow in one chat neither is
+edited after its first words, as their ends may come together. So a final edit waits for one other write at most,
+beside other final edits and first words for which somebody has waited long.
+
+The more is written in a group, the longer first words wait, as an answer that is whole by then needs one write instead
+of two; and the less, the more of them wait for their turn. When that time is over they go before everything.
+Source: https://core.telegram.org/bots/faq#broadcasting-to-users
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import count
+
+from bots.conversing.draft import Later
+
+
+class Rank(IntEnum):
+    UNSEEN = 0  # a final text, where nothing of the answer could be read before
+    FINAL = 1
+    FIRST = 2
+    POST = 3
+    GROWING = 4
+
+
+FIRST_WORDS_SECONDS = 12.0  # in which an answer's first words are to be shown while writes are scarce
+WRITE_SECONDS = 1.2  # between two writes in a chat, with their way there and back
+PLACEHOLDER_SECONDS = 2.0  # that a placeholder waits in line in a group
+SCARCE_SHARE = 0.3  # of a group's minute that is written or promised
+SHARES = {
+    Rank.UNSEEN: 1.0,
+    Rank.FINAL: 1.0,
+    Rank.FIRST: 0.9,
+    Rank.POST: 0.8,
+    Rank.GROWING: 0.66,
+}  # of all chats' writes in a second
+
+
+@dataclass(slots=True)
+class _Chat:
+    last: float  # when the last write was over: counted from there, no two can arrive closer than the pause
+    window: deque[float] = field(default_factory=deque)  # ends of the writes of the last minute
+    blocked_until: float = 0.0
+    busy: bool = False
+    begun: set[object] = field(default_factory=set)  # answers that still need their final edit
+    growing: set[object] = field(default_factory=set)  # those of which there is text already
+    first: dict[object, float] = field(default_factory=dict)  # answers whose first words wait, and since when
+    line: list[tuple[Rank, int]] = field(default_factory=list)  # a heap of tickets
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Pace:
+    def __init__(self, pause_s: float = 1.0, group_per_minute: int = 20, all_per_second: int = 25) -> None:
+        self._pause_s = pause_s
+        self._group_per_minute = group_per_minute
+        self._all_per_second = all_per_second  # under 30, so that what the network bunches up is still within it
+        self._all: deque[float] = deque()
+        self._chats: dict[int, _Chat] = {}
+        self._tickets = count()
+        self._began = self._now()  # a run before this one may have written just now
+
+    @asynccontextmanager
+    async def turn(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
+        """One write to a chat for an answer. Raises `Later` for what should not wait here."""
+        chat = self._chat(chat_id)
+        if rank is Rank.GROWING or (rank is Rank.FIRST and chat_id >= 0):
+            self._admit_growing(chat_id, chat)
+        elif rank is Rank.FIRST:  # in a group
+            self._admit_first(chat_id, chat, answer)
+        else:
+            if chat.first.pop(answer, None) is not None:  # it is whole now
+                rank = Rank.UNSEEN
+            await self._stand_in_line(chat_id, chat, rank, answer)
+        chat.busy = True
+        chat.begun.add(answer)
+        self._all.append(self._now())
+        try:
+            yield
+        finally:
+            chat.busy = False
+            chat.last = self._now()
+            chat.window.append(chat.last)
+            chat.wake()
+
+    def is_scarce(self, chat_id: int) -> bool:
+        """Whether a group's minute has so few writes left that answers should not take more than they need."""
+        if chat_id >= 0:
+            return False
+        chat = self._chat(chat_id)
+        self._forget_old(chat)
+        return len(chat.window) + 3 * (len(chat.begun) + len(chat.line)) >= self._group_per_minute * SCARCE_SHARE
+
+    def grows(self, chat_id: int, answer: object) -> None:
+        """There is text of it, so that it may end at any moment."""
+        self._chat(chat_id).growing.add(answer)
+
+    def end(self, answer: object) -> None:
+        for chat in self._chats.values():
+            chat.begun.discard(answer)
+            chat.growing.discard(answer)
+            chat.first.pop(answer, None)
+
+    def block(self, chat_id: int, seconds: float) -> None:
+        """Telegram asked to wait (429)."""
+        self._chat(chat_id).blocked_until = self._now() + seconds
+
+    def _admit_growing(self, chat_id: int, chat: _Chat) -> None:
+        if chat.busy or chat.line or len(chat.growing) > 1:
+            raise Later(self._pause_s / 2)
+        wait = self._wait(chat_id, chat, Rank.GROWING, 0)
+        if chat_id < 0:  # the fuller the minute, the longer the pause; half of it stays free for answers
+            most = max(1, min(self._group_per_minute // 2, self._group_per_minute - len(chat.begun)))
+            recent = len(chat.window)
+            wait = max(wait, chat.last + self._pause_s * 2 ** (recent * 5 / self._group_per_minute - 1) - self._now())
+            if recent >= most:
+                wait = max(wait, chat.window[-most] + 60 - self._now())
+        if wait > 0:
+            raise Later(wait)
+
+    def _admit_first(self, chat_id: int, chat: _Chat, answer: object) -> None:
+        """The oldest go first."""
+        chat.first.setdefault(answer, self._now())
+        wait = max(self._wait(chat_id, chat, Rank.FIRST, 0), self._until_first(chat_id, chat))
+        if wait > 0 or chat.busy or next(iter(chat.first)) is not answer:
+            raise Later(max(self._pause_s / 10, min(wait, self._pause_s)))
+        del chat.first[answer]
+
+    def _until_first(self, chat_id: int, chat: _Chat) -> float:
+        """Seconds that the oldest of the first words may still wait."""
+        if not chat.first or not self.is_scarce(chat_id):
+            return 0.0
+        patience = max(0.0, FIRST_WORDS_SECONDS - WRITE_SECONDS * len(chat.first))
+        return next(iter(chat.first.values())) + patience - self._now()
+
+    async def _stand_in_line(self, chat_id: int, chat: _Chat, rank: Rank, answer: object) -> None:
+        ticket, since = (rank, next(self._tickets)), self._now()
+        heapq.heappush(chat.line, ticket)
+        try:
+            while True:
+                first = rank > Rank.UNSEEN and bool(chat.first) and self._until_first(chat_id, chat) <= 0
+                mine = not chat.busy and chat.line[0] == ticket and not first
+                kept = len(chat.begun | {answer}) if rank is Rank.POST else 0
+                wait = self._wait(chat_id, chat, rank, kept) if mine else None
+                if wait is not None and wait <= 0:
+                    return
+                if rank is Rank.POST and chat_id < 0:  # meanwhile there may be words, which go before placeholders
+                    if self._now() - since >= PLACEHOLDER_SECONDS:
+                        raise Later(self._pause_s)
+                    wait = min(wait or PLACEHOLDER_SECONDS, PLACEHOLDER_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(chat.changed.wait(), self._pause_s if first else wait)
+        finally:
+            chat.line.remove(ticket)
+            heapq.heapify(chat.line)
+            chat.wake()
+
+    def _wait(self, chat_id: int, chat: _Chat, rank: Rank, kept: int) -> float:
+        """Seconds until the next write to a chat is allowed that leaves so many of its minute; not positive: now."""
+        now = self._now()
+        self._forget_old(chat)
+        while self._all and self._all[0] <= now - 1:
+            self._all.popleft()
+        ready = max(chat.last + self._pause_s, chat.blocked_until)
+        most = max(1, self._group_per_minute - kept)
+        if chat_id < 0 and len(chat.window) >= most:  # groups have negative ids
+            ready = max(ready, chat.window[-most] + 60)
+        share = max(1, int(self._all_per_second * SHARES[rank]))
+        if len(self._all) >= share:
+            ready = max(ready, self._all[-share] + 1)
+        return ready - now
+
+    def _forget_old(self, chat: _Chat) -> None:
+        while chat.window and chat.window[0] <= self._now() - 60:
+            chat.window.popleft()
+
+    def _chat(self, chat_id: int) -> _Chat:
+        if chat_id not in self._chats:
+            if len(self._chats) > 1000:
+                self._chats = {k: c for k, c in self._chats.items() if not self._forgettable(c)}
+            self._chats[chat_id] = _Chat(last=self._began)
+        return self._chats[chat_id]
+
+    def _forgettable(self, chat: _Chat) -> bool:
+        quiet_since = max(chat.last, chat.blocked_until)
+        return not (chat.line or chat.busy or chat.begun) and quiet_since < self._now() - 120
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

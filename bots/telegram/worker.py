@@ -1,0 +1,253 @@
+"""Works off what the reception wrote down: each message, album or press of a button becomes an answer in its chat."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from telegram import Bot, Message, Update, User
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+
+from bots.conversing import strangers
+from bots.conversing.actions import Offer, Wishes
+from bots.conversing.dispatcher import Desk
+from bots.conversing.draft import Later, NotWritable, Refused
+from bots.conversing.request import Request, forgets
+from bots.conversing.services import House
+from bots.conversing.strangers import Strangers
+from bots.telegram.buttons import FORGOTTEN, RETRY
+from bots.telegram.config import Config
+from bots.telegram.draft import TelegramDraft
+from bots.telegram.files import Undelivered, attachments
+from bots.telegram.inquiry import Inquiry, read
+from bots.telegram.kinds import called
+from bots.telegram.leftovers import sweep
+from bots.telegram.message import Asker, conversation_of
+from bots.telegram.place import Place, ids_of
+from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.sender import Sender
+from bots.telegram.transport import understood
+from core import inbox, trace
+from core.answers.receipt import not_looked_at
+from core.i18n import Voice
+
+log = logging.getLogger(__name__)
+TELLING_ATTEMPTS = 5
+COMMENT = "said:"  # how the group of words begins that a forward may follow
+COMMENT_SECONDS = 0.6  # that such words wait for it; clients send both at once
+
+
+class Clerk:
+    """`me` is the bot itself."""
+
+    def __init__(
+        self,
+        config: Config,
+        bot: Bot,
+        me: User,
+        house: House,
+        pace: Pace | None = None,
+        settled: asyncio.Event | None = None,
+    ) -> None:
+        admins = frozenset(map(str, config.admins))
+        self.desk = Desk(house, "telegram", self._work, self._forgets, admins, partial(_gathering, settled))
+        self._config = config
+        self._bot = bot
+        self._me = me
+        self._house = house
+        self.strangers = Strangers("telegram")
+        self._undelivered = Undelivered()
+        self._pace = pace or Pace()
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def close(self) -> None:
+        """What is not finished waits on disk for the next start."""
+        await self.desk.inbox.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def allows(self, asker: Asker | None, chat_id: int) -> bool:
+        return asker is not None and self._config.allows(asker.id, chat_id)
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """A courtesy that nothing waits for and whose failure does not matter."""
+
+        async def attempt() -> None:
+            with suppress(TelegramError):
+                await understood(work)
+
+        self._later(attempt())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def may(self, asker: Asker | None, chat_id: int) -> bool:
+        """For what is done at once; who is blocked is seen by the desk for all that is written down."""
+        return asker is not None and self.allows(asker, chat_id) and not await self.desk.is_blocked(str(asker.id))
+
+    async def _forgets(self, payload: str) -> bool:
+        if "/forget" not in payload.lower():
+            return False
+        try:
+            inquiry = read([self._update(payload)], self._me)
+        except Exception:  # an older version took it; its own turn will tell
+            return False
+        if inquiry is None or not forgets(inquiry.command, inquiry.text, _is_group(inquiry)):
+            return False
+        return await self.may(inquiry.asker, inquiry.chat_id)
+
+    def _update(self, payload: str) -> Update:
+        return Update.de_json(json.loads(payload), self._bot)
+
+    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+        """Answer a message, an album or a press of a button. Raises only what the inbox should try again."""
+        trace.begin(batch[0].key)
+        try:
+            updates = [self._update(message.payload) for message in batch]
+            inquiry = read(updates, self._me)
+        except Exception as error:  # an older version took it; it would be the same at each start
+            log.warning("message %s cannot be read and is dropped: %s", batch[0].key, type(error).__name__)
+            return
+        moved = updates[0].message
+        if moved and moved.migrate_to_chat_id:
+            await self._move(moved, moved.migrate_to_chat_id)
+        elif inquiry and inquiry.asker:
+            await self._answer(batch[0], inquiry, inquiry.asker)
+
+    async def _move(self, message: Message, new_chat_id: int) -> None:
+        log.warning(
+            "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
+            message.chat.id,
+            new_chat_id,
+        )
+        await self._house.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
+
+    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Asker) -> None:
+        voice = Voice(asker.language).for_question(inquiry.text)
+        if inquiry.of_retry and not await self._house.store.turn_of_sent(
+            "telegram", inquiry.about or "", message.conversation_id
+        ):
+            inquiry = replace(inquiry, about=None)  # the /retry was refused, and it was about the last question
+        if inquiry.undelivered and (files := self._undelivered.take(inquiry.chat_id, inquiry.message_id)):
+            inquiry = replace(inquiry, files=files)
+        request = Request(
+            message.conversation_id,
+            message.key,
+            f"telegram:{asker.id}",
+            inquiry.text,
+            inquiry.command,
+            attachments(
+                self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._house.images, self._undelivered
+            ),
+            inquiry.about,
+            _help(voice),
+            quiet=_is_group(inquiry),
+            shared=_is_group(inquiry),
+            anothers=_is_group(inquiry),
+            notes=_notes(inquiry, voice),
+            wishes=Wishes(files=True, receipt=self._config.receipt),
+        )
+        stranger, known_as = not self.allows(asker, inquiry.chat_id), (str(asker.id), str(inquiry.chat_id))
+        if stranger and not message.sent and not self.strangers.is_due(*known_as):
+            return
+        refusal = strangers.line(*known_as, voice) if stranger else self._refusal(inquiry, voice)
+        draft = partial(self._draft, inquiry=inquiry, voice=voice)
+        try:
+            await self.desk.answer(message, request, voice, draft, refusal=refusal)
+        except NotWritable:
+            if asker.id > 0:  # a person, and no channel that somebody writes as
+                await self._tell_privately(asker, voice)
+        except Refused:
+            log.info("nobody can read the answer any more")
+
+    async def _tell_privately(self, asker: Asker, voice: Voice) -> None:
+        """Possible where the asker has spoken to the bot in private before; not worth more than a few attempts."""
+        sentence = voice.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
+        sender = Sender(self._pace, Place(asker.id, 0, 0), first=False)
+        for _ in range(TELLING_ATTEMPTS):
+            try:
+                await sender.post(partial(self._bot.send_message, text=sentence), Rank.FINAL)
+                break
+            except Later as later:
+                await asyncio.sleep(later.seconds)
+            except (Refused, TelegramError) as error:
+                log.info("who asked cannot be told in private either: %s", error)
+                break
+        sender.close()
+
+    def _refusal(self, inquiry: Inquiry, voice: Voice) -> str | None:
+        if inquiry.is_strange:
+            return voice.say("I can only look at pictures and PDF files. Send me one and ask about it.")
+        if inquiry.undelivered and not inquiry.files:  # since a restart nobody knows which
+            return voice.say(FORGOTTEN)
+        return None
+
+    def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
+        chat_id, topic = message.conversation_id.split(":")[1:]
+        place = Place(int(chat_id), int(topic), inquiry.message_id)
+
+        def typing() -> None:
+            self.later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
+
+        return TelegramDraft(
+            self._bot,
+            self._pace,
+            place,
+            voice,
+            self._config.interval,
+            typing,
+            first=not message.sent,
+            stoppable=inquiry.command in (None, RETRY, Offer.SMALL_PRINT) or _begins_with_a_question(inquiry),
+            preview=self._config.draft_preview,
+            again=_again(inquiry),
+            lost=message.resumed and not message.sent,
+            found=lambda sent: self._later(sweep(self._bot, self._pace, self._house.store, place, sent)),
+        )
+
+
+def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:
+    """A comment waits a moment for the message that it was forwarded with, and for nothing else."""
+    return inbox.Gathering(COMMENT_SECONDS) if group.startswith(COMMENT) else inbox.Gathering(settled=settled)
+
+
+def _is_group(inquiry: Inquiry) -> bool:
+    return inquiry.chat_id < 0
+
+
+def _begins_with_a_question(inquiry: Inquiry) -> bool:
+    return inquiry.command == "new" and bool(inquiry.text or inquiry.files)
+
+
+def _notes(inquiry: Inquiry, voice: Voice) -> tuple[str, ...]:
+    """What stands beside a picture and is not looked at."""
+    names = list(dict.fromkeys(called(kind, voice) for kind in inquiry.others))
+    return (not_looked_at(names, voice),) if names else ()
+
+
+def _again(inquiry: Inquiry) -> str:
+    """What a button sends that asks the same once more."""
+    if inquiry.command == Offer.SMALL_PRINT and inquiry.about:
+        return f"{Offer.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
+    return RETRY
+
+
+def _help(voice: Voice) -> str:
+    return voice.say(
+        "Send me a picture with your question, or reply to a picture and ask about it. "
+        "Then you can simply ask more.\n\n"
+        "You can send several pictures at once. I number them, so that you can say: compare pictures 1 and 2. "
+        "Small print stays sharper in a picture that is sent as a file than in a photo. PDF files work too.\n\n"
+        "In a group, mention me or reply to me.\n\n"
+        "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
+        "/stop stops an answer\n/retry answers the last question again\n"
+        "/export gives you the conversation as a file\n"
+        "/forget deletes this conversation and its pictures"
+    )

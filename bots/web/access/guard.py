@@ -1,0 +1,172 @@
+"""What every request passes before any code of ours reads it: name and origin, token, size and pace of the body.
+
+Plain ASGI, so that a refusal costs nothing: no route is looked up and no byte of the body is read.
+"""
+
+import ipaddress
+import logging
+import socket
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bots.conversing.webhook import Webhooks
+from bots.web.access.address import person_of
+from bots.web.access.session import Door, Verdict
+from bots.web.body import pieces, receive_metered
+from bots.web.config import Config
+from bots.web.errors import problem
+from core import asker
+from core.errors import BotError, NotAllowed, StoreDown, TooLarge
+
+log = logging.getLogger(__name__)
+OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and what the login page shows: /static
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers would send our own forms with Origin: null
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+DEFAULT_PORTS = {"http": 80, "https": 443}
+UNCLEAR = BotError("This request could not be understood.")
+UNKNOWN_HOST = BotError("This name is not known here. Whoever runs the service can add it to hosts in [bots.web].")
+FOREIGN_PAGE = NotAllowed("Another web page sent this request, which is not allowed.")
+NO_TOKEN = NotAllowed("Please give the token: as 'Authorization: Bearer …', or at /login.")
+TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
+
+
+class Guard:
+    """`webhooks` know their callers themselves."""
+
+    def __init__(self, app: ASGIApp, config: Config, door: Door, webhooks: Webhooks) -> None:
+        self._app = app
+        self._config = config
+        self._door = door
+        self._webhooks = webhooks
+        self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_mb)
+        named = (_name_and_port(host, "http") for host in config.hosts)
+        self._names = {"localhost", *(name for name, _ in filter(None, named))}
+        if not config.loopback:
+            self._names |= {config.host.lower(), socket.gethostname().lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return  # websockets: we have none, and closing without an answer refuses them
+        headers = Headers(scope=scope)
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                outgoing = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    outgoing.setdefault(name, value)
+                outgoing.setdefault("Cache-Control", "no-store")
+            for piece in pieces(message):
+                await send(piece)
+
+        asker.begin(person_of(scope))
+        if "x-forwarded-for" in headers and not self._config.trusted_proxies:
+            log.warning("X-Forwarded-For is not believed: name your proxy in trusted_proxies of [bots.web]")
+        refusal: Response | None
+        try:
+            refusal = await self._refuse(scope, headers)
+        except StoreDown as error:
+            refusal = problem(headers, 503, error)
+        if refusal is not None:
+            await refusal(scope, receive, send_safely)
+            return
+        metered = receive_metered(receive, self._config.body_timeout, self._config.upload_bytes, self._too_much)
+        await self._app(scope, metered, send_safely)
+
+    async def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # Where the body ends is said twice, and somebody in front of us may believe the other one (RFC 9112, 6.1).
+            unclear = problem(headers, 400, UNCLEAR)
+            unclear.headers["Connection"] = "close"
+            return unclear
+        if webhook := self._webhooks.find(scope):  # no browser calls it, and its secret says more than a name
+            if not webhook.admits(headers):
+                return Response(status_code=403)
+        elif (refusal := await self._refuse_browser(scope, headers)) is not None:
+            return refusal
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length) > self._config.upload_bytes:
+            return problem(headers, 413, self._too_much)
+        return None
+
+    async def _refuse_browser(self, scope: Scope, headers: Headers) -> Response | None:
+        if not self._known_host(headers.get("host", "")):
+            return problem(headers, 400, UNKNOWN_HOST)
+        if scope["method"] not in SAFE_METHODS and not self._own_origin(scope, headers):
+            return problem(headers, 403, FOREIGN_PAGE)
+        return None if self._is_open(scope["path"]) else await self._turn_away(scope, headers)
+
+    def _known_host(self, host: str) -> bool:
+        """Names that a foreign page could point at us (DNS rebinding) are refused; addresses cannot be rebound."""
+        name, _ = _name_and_port(host, "http") or ("", 0)
+        if name in self._names:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return address.is_loopback or not self._config.loopback
+
+    def _own_origin(self, scope: Scope, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None:  # no browser, or one too old to say; then the cookie's SameSite=Strict holds
+            return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+        scheme = origin.partition("://")[0]
+        if scheme not in DEFAULT_PORTS or (scope["scheme"] == "https" and scheme != "https"):
+            return False
+        own = (headers.get("host", ""), *self._config.hosts)
+        return _name_and_port(origin.partition("://")[2], scheme) in [_name_and_port(host, scheme) for host in own]
+
+    def _is_open(self, path: str) -> bool:
+        return self._door.open or path in OPEN_PATHS or path.startswith(("/static/", "/slack/"))  # Slack signs
+
+    async def _turn_away(self, scope: Scope, headers: Headers) -> Response | None:
+        cookies, (scheme, _, token) = cookies_of(headers), headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            verdict = await self._door.try_token(token.strip(), person_of(scope), cookies)
+        else:
+            verdict = Verdict.RIGHT if await self._door.is_session(cookies) else Verdict.WRONG
+        if verdict is Verdict.RIGHT:
+            return None
+        if verdict is Verdict.TOO_MANY:
+            refusal = problem(headers, 429, TOO_MANY_TRIES)
+            refusal.headers["Retry-After"] = "60"
+            return refusal
+        if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
+            return RedirectResponse("/login", 303)
+        refusal = problem(headers, 401, NO_TOKEN)
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        return refusal
+
+
+def cookies_of(headers: Headers) -> dict[str, str]:
+    """Return the cookies by name; none when they cannot be read."""
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+    except CookieError:
+        return {}
+
+
+def _name_and_port(host: str, scheme: str) -> tuple[str, int] | None:
+    """Return what a Host header, or an origin without its scheme, means; None where it means nothing."""
+    try:
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS[scheme]
+    except ValueError:
+        return None

@@ -1,0 +1,97 @@
+"""Who may come in: the configured token, as a Bearer header or at the login page, or a session that it was shown for.
+
+A session is a cookie signed with the token. Only those that were ended before their time are written down.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Protocol
+
+from bots.web.access.rate_limit import Throttle
+
+COOKIE = "session"
+LASTS_S = 30 * 24 * 3600
+WRONG_AGAIN_SECONDS = 1.0  # that a wrong token waits for its answer where it is looked at although there were many
+
+
+class Ended(Protocol):
+    """Where the ids of sessions that were ended are kept; each method raises `StoreDown`."""
+
+    async def end_session(self, session: str, until: float) -> None:
+        """Remember it, at least until that moment in seconds since 1970."""
+        ...
+
+    async def is_ended(self, session: str) -> bool: ...
+
+
+class Verdict(Enum):
+    RIGHT = auto()
+    WRONG = auto()
+    TOO_MANY = auto()  # wrong ones, so that this one was not looked at, or should not have been
+
+
+class Door:
+    """Open to everybody without a token. Comparisons take the same time whatever is presented."""
+
+    def __init__(self, token: str | None, ended: Ended, tries: Throttle | None = None) -> None:
+        self._key = None if token is None else hashlib.sha256(f"picture-answers:{token}".encode()).digest()
+        self._token = None if token is None else hashlib.sha256(token.encode()).digest()
+        self._ended = ended
+        self._tries = tries or Throttle()
+
+    @property
+    def open(self) -> bool:
+        return self._token is None
+
+    async def try_token(self, token: str, address: str, cookies: Mapping[str, str]) -> Verdict:
+        """Look at a token, unless too many wrong ones came from there.
+
+        Whoever has a session, or is where the right token came from within a day, is not kept out by what others try.
+        """
+        enough = self._tries.has_enough(address)
+        if enough and not self._tries.is_known(address) and not await self.is_session(cookies):
+            return Verdict.TOO_MANY
+        if self._knows(token):
+            self._tries.right(address)
+            return Verdict.RIGHT
+        self._tries.wrong(address)
+        if not enough:
+            return Verdict.WRONG
+        await asyncio.sleep(WRONG_AGAIN_SECONDS)
+        return Verdict.TOO_MANY
+
+    async def is_session(self, cookies: Mapping[str, str]) -> bool:
+        """Return whether there is one that is good and was not ended. Raises `StoreDown`."""
+        session = self._session(cookies)
+        return session is not None and not await self._ended.is_ended(session)
+
+    def new_session(self) -> str:
+        """A cookie's value: an id and until when it is good, signed; another token ends every session."""
+        content = f"{secrets.token_hex(16)}.{int(time.time()) + LASTS_S}"
+        return f"{content}.{self._sign(content)}"
+
+    async def end_session(self, cookies: Mapping[str, str]) -> None:
+        """Every copy of its cookie is worth nothing from now on."""
+        if (session := self._session(cookies)) is not None:
+            await self._ended.end_session(session, time.time() + LASTS_S)
+
+    def _knows(self, token: str) -> bool:
+        presented = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        return self._token is None or hmac.compare_digest(presented, self._token)
+
+    def _session(self, cookies: Mapping[str, str]) -> str | None:
+        """The id of a session whose signature and time are good."""
+        content, _, signature = cookies.get(COOKIE, "").rpartition(".")
+        session, _, until = content.partition(".")
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(content).encode()):
+            return None
+        return session if int(until) > time.time() else None
+
+    def _sign(self, content: str) -> str:
+        signed = content.encode("utf-8", "replace")
+        return hmac.new(self._key or b"", signed, hashlib.sha256).hexdigest()

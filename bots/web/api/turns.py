@@ -1,0 +1,105 @@
+"""What else of an answer can be had: its table, its text, its boxes drawn, a closer look, a thumb."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
+
+from bots.conversing.actions import Offer, file_of
+from bots.web.access.address import person_of
+from bots.web.api.conversations import AtDesk, Key, Known, Number, answer_response, questions_of
+from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
+from bots.web.message import Asked
+from core.answers.boxes import draw, pointed_at
+from core.conversation import Turn
+from core.errors import NotFound
+
+router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/turns/{turn}", responses=REFUSALS)
+
+
+async def _turn(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]) -> Turn:
+    if turn > len(known.turns):
+        raise NotFound("There is no such answer in this conversation.")
+    return known.turns[turn - 1]
+
+
+async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
+    """Hold one of the few places for answers that are in memory until they have been read."""
+    async with request.app.state.whole_in_memory.place(person_of(request.scope)):
+        yield
+
+
+WholeInMemory = Annotated[None, Depends(_whole_in_memory)]
+OneTurn = Annotated[Turn, Depends(_turn)]
+
+
+@router.get(
+    "/table.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+    summary="Get an answer's table for a spreadsheet",
+)
+async def table(turn: OneTurn) -> Response:
+    """UTF-8 with a byte order mark; no cell is taken for a formula."""
+    return _file(turn, Offer.CSV, "text/csv; charset=utf-8")
+
+
+@router.get(
+    "/answer.md",
+    response_class=Response,
+    responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
+    summary="Get an answer as a Markdown file",
+)
+async def text(turn: OneTurn) -> Response:
+    return _file(turn, Offer.TEXT, "text/markdown; charset=utf-8")
+
+
+@router.get(
+    "/marked/{number}.png",
+    response_class=Response,
+    responses=PNG,
+    summary="Get a picture with the answer's boxes drawn on it",
+)
+async def marked(known: Known, turn: OneTurn, number: Number, desk: AtDesk, _: WholeInMemory) -> Response:
+    pictures = known.until(known.turns.index(turn) + 1).pictures
+    boxes = next((boxes for it, boxes in pointed_at(turn, pictures).items() if it.number == number), None)
+    image = await desk.store.numbered_picture(known.id, number) if boxes else None
+    if not boxes or image is None:
+        raise NotFound("The answer points at nothing in this picture.")
+    png = await draw(image, boxes)
+    return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.post("/smallprint", response_model=Analysis, responses=ANSWERED, summary="Ask again with sharper pictures")
+async def small_print(
+    request: Request,
+    known: Known,
+    desk: AtDesk,
+    turn: OneTurn,
+    stream: Annotated[bool, Query()] = False,
+    html: Annotated[bool, Query()] = False,
+    key: Key = None,
+) -> Response:
+    """The same question about the same pictures, less shrunk; the first answer stays."""
+    request.state.question = turn.text
+    numbers = tuple(picture.number for picture in turn.pictures)
+    asked = Asked(person_of(request.scope), turn.text, numbers, closer=True)
+    questions = questions_of(known)[: known.turns.index(turn) + 1]
+    return await answer_response(request, await desk.take(known.id, asked, key), questions, stream, html)
+
+
+@router.post("/rating", status_code=204, summary="Rate an answer")
+async def rate(known: Known, desk: AtDesk, turn: OneTurn, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
+    """1 is a thumb up, -1 down, 0 takes it back."""
+    keys = await desk.store.keys(known.id)
+    number = known.turns.index(turn)
+    if number >= len(keys) or not await desk.store.rate(keys[number], rating):
+        raise NotFound("There is no such answer in this conversation.")
+
+
+def _file(turn: Turn, offer: Offer, kind: str) -> Response:
+    file = file_of(turn, offer)
+    if file is None:
+        raise NotFound("This answer has no such file.")
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.data, media_type=kind, headers=headers)

@@ -1,0 +1,117 @@
+"""A conversation as its readers see it: Markdown rendered, boxes taken out of the text, and what else can be had."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bots.conversing.actions import MOST_TOKENS, Offer, offers
+from bots.web.api.schema import (
+    Analysis,
+    AnswerView,
+    AskingView,
+    BoxView,
+    ConversationView,
+    Marked,
+    PictureView,
+    TurnView,
+)
+from bots.web.draft import Broadcast
+from bots.web.markdown import render
+from core.answers.boxes import Box, find_boxes, pointed_at
+from core.answers.receipt import made_room, receipt
+from core.answers.transcription import as_markdown
+from core.conversation import Answer, Conversation, Picture, Turn
+from core.i18n import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose language is spoken, whether receipts are shown, and how closely pictures are looked at in the beginning."""
+
+    voice: Voice
+    receipts: bool = True
+    image_tokens: int = MOST_TOKENS
+
+    def conversation(self, known: Conversation, asking: Sequence[tuple[str, Broadcast]]) -> ConversationView:
+        views = {picture.number: picture_view(known.id, picture) for picture in known.pictures}
+        taken = {number for _, broadcast in asking for number in broadcast.numbers}
+        return ConversationView(
+            id=known.id,
+            turns=[self.turn(known, number) for number in range(1, len(known.turns) + 1)],
+            waiting=[views[picture.number] for picture in known.waiting if picture.number not in taken],
+            asking=[
+                AskingView(
+                    key=key, text=it.text, pictures=[views[n] for n in it.numbers if n in views], again=not it.text
+                )
+                for key, it in asking
+            ],
+        )
+
+    def turn(self, known: Conversation, number: int) -> TurnView:
+        turn = known.turns[number - 1]
+        viewer = replace(self, voice=self.voice.for_question(turn.text))
+        return TurnView(
+            number=number,
+            text=turn.text,
+            pictures=[picture_view(known.id, picture) for picture in turn.pictures],
+            answer=viewer._answer(known.until(number), turn, turn.answer) if turn.answer else None,
+        )
+
+    def analysis(self, conversation_id: str, answer: Answer, notes: list[str]) -> Analysis:
+        grounding = find_boxes(answer.text)
+        return Analysis(
+            text=grounding.words(self.voice),
+            conversation=conversation_id,
+            ending=answer.ending.value,
+            figures=_figures(answer),
+            boxes=[_box(box) for box in grounding.boxes],
+            notes=notes,
+        )
+
+    def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:
+        """Sentences about pictures that were not looked at, or are no longer kept."""
+        return [*left_out, made_room(removed, self.voice)] if removed else list(left_out)
+
+    def _answer(self, known: Conversation, turn: Turn, answer: Answer) -> AnswerView:
+        grounding = find_boxes(answer.text)
+        words = grounding.words(self.voice)
+        markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
+        here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
+        possible = offers(turn, self.image_tokens)
+        pictures = pointed_at(turn, known.pictures)
+        drawing = zlib.crc32(answer.text.encode())  # another answer may take this one's place and address
+        return AnswerView(
+            text=words,
+            html=render(markdown),
+            ending=answer.ending.value,
+            figures=_figures(answer),
+            boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
+            receipt=receipt(turn, self.voice) if self.receipts else "",
+            marked=[Marked(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing:08x}") for it in pictures],
+            table=f"{here}/table.csv" if Offer.CSV in possible else None,
+            file=f"{here}/answer.md" if Offer.TEXT in possible else None,
+            small_print=Offer.SMALL_PRINT in possible,
+            rating=turn.rating,
+        )
+
+
+def picture_view(conversation_id: str, picture: Picture) -> PictureView:
+    image = picture.image
+    return PictureView(
+        number=picture.number,
+        width=image.width,
+        height=image.height,
+        original_width=image.original_size[0],
+        original_height=image.original_size[1],
+        url=f"/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
+    )
+
+
+def _box(box: Box) -> BoxView:
+    return BoxView(picture=box.picture, label=box.label, corners=box.corners)
+
+
+def _figures(answer: Answer) -> dict[str, int | float]:
+    rounded: dict[str, Any] = {name: round(value, 3) for name, value in asdict(answer.figures).items()}
+    return rounded | {"total_s": round(answer.figures.total_s, 3)}

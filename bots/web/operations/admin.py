@@ -1,0 +1,70 @@
+"""The operator's page at /admin: what the service is doing now and how its last answers went."""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from bots.web.operations.status import Operation
+from core.conversation import Figures
+from core.errors import NotAllowed
+from core.stats import Entry
+
+STAGES = (("queue_s", "in line"), ("image_s", "pictures"), ("prefill_s", "reading"), ("decode_s", "writing"))
+WIDTH, HEIGHT = 800, 200  # of the plot, in its own units
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/admin")
+async def admin(request: Request) -> Response:
+    state = request.app.state
+    if state.door.open and not state.config.loopback:
+        raise NotAllowed("Set a token in [bots.web] first: others can reach this address too.")
+    operation: Operation = state.operation
+    entries = list(operation.tally.latest)
+    response: Response = state.pages.show(
+        request,
+        "admin.html",
+        engine=operation.engine(),
+        operation=operation,
+        doors=_doors(operation),
+        bars=_bars(entries),
+        longest=max((entry.figures.total_s for entry in entries), default=0.0),
+        stages=STAGES,
+        now=time.monotonic(),
+    )
+    return response
+
+
+def _doors(operation: Operation) -> list[dict[str, Any]]:
+    """Questions and how their answers ended, by door."""
+    tally = operation.tally
+    names = sorted({*tally.questions, *(door for door, _ in tally.endings)})
+    return [
+        {
+            "name": name,
+            "questions": tally.questions[name],
+            "endings": {ending: count for (door, ending), count in sorted(tally.endings.items()) if door == name},
+        }
+        for name in names
+    ]
+
+
+def _bars(entries: list[Entry]) -> list[dict[str, Any]]:
+    """One stacked bar for each answer, oldest left: its stages from the bottom up."""
+    longest = max((entry.figures.total_s for entry in entries), default=0.0) or 1.0
+    step = WIDTH / max(20, len(entries))
+    bars = []
+    for index, entry in enumerate(entries):
+        parts, top = [], float(HEIGHT)
+        for name, _ in STAGES:
+            height = HEIGHT * _seconds(entry.figures, name) / longest
+            top -= height
+            parts.append({"stage": name, "y": round(top, 2), "height": round(height, 2)})
+        bars.append({"x": round(index * step, 2), "width": round(step * 0.72, 2), "parts": parts, "entry": entry})
+    return bars
+
+
+def _seconds(figures: Figures, name: str) -> float:
+    return float(getattr(figures, name))

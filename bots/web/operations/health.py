@@ -1,0 +1,33 @@
+"""For machines that watch: alive, ready, and numbers."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from bots.web.operations.status import Operation
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+async def alive() -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> Response:
+    """Say whether questions can be answered, and if not, why.
+
+    A platform that is down is a line of the body, so that it does not take the page out of a balancer.
+    """
+    operation: Operation = request.app.state.operation
+    reasons = await operation.readiness.reasons() if operation.readiness else {}
+    lines = [f"the {name} does not work: {reason}" for name, reason in reasons.items()] or ["ok"]
+    lines += [f"{name} is down: {state.reason}" for name, state in operation.health.platforms.items() if not state.up]
+    return PlainTextResponse("\n".join([*lines, ""]), 503 if reasons else 200)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

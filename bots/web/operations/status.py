@@ -1,0 +1,83 @@
+"""What the operator may see of the running service: numbers, states and recent troubles. No questions, no pictures."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass
+
+import psutil
+
+from bots.conversing.health import Health
+from bots.conversing.readiness import Readiness
+from core.stats import Tally
+
+MEGABYTE = 1024 * 1024
+KEPT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A warning or an error of the log, without its traceback."""
+
+    when: float  # as `time.monotonic` counts
+    level: str
+    source: str
+    sentence: str
+
+
+class Troubles(logging.Handler):
+    """The last warnings and errors of the whole process, while it is attached."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.latest: deque[Trouble] = deque(maxlen=KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sentence = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None:
+            sentence += f" ({record.exc_info[0].__name__})"
+        self.latest.append(Trouble(time.monotonic(), record.levelname, record.name, sentence[:500]))
+
+    def __enter__(self) -> "Troubles":
+        logging.getLogger().addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`figures` are the engine's numbers; `health` says what works, `readiness` whether anything can be answered."""
+
+    tally: Tally
+    figures: Callable[[], object] | None = None
+    health: Health = field(default_factory=Health)
+    readiness: Readiness | None = None
+    troubles: Troubles = field(default_factory=Troubles)
+
+    def engine(self) -> dict[str, float]:
+        """The engine's numbers by name; empty without an engine that counts."""
+        figures = self.figures() if self.figures else None
+        if not is_dataclass(figures):
+            return {}
+        values = {part.name: getattr(figures, part.name) for part in fields(figures)}
+        return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+    @property
+    def up_s(self) -> float:
+        return time.monotonic() - self.tally.started
+
+    @property
+    def memory_mb(self) -> float:
+        return float(psutil.Process().memory_info().rss) / MEGABYTE
+
+    @property
+    def memory_free_mb(self) -> float:
+        return float(psutil.virtual_memory().available) / MEGABYTE
+
+    @property
+    def load(self) -> float:
+        """Processes that want a core, of the last minute."""
+        return float(psutil.getloadavg()[0])

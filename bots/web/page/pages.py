@@ -1,0 +1,152 @@
+"""The pages for people: the page itself, the door, the documentation. Rendered in the browser's language."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import jinja2
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+import core
+from bots.web.access.address import person_of
+from bots.web.access.session import COOKIE, LASTS_S, Verdict
+from bots.web.api.schema import REFUSALS
+from bots.web.errors import voice_of
+from bots.web.page.api_docs import endpoints
+from core.errors import BotError, NotFound, TooLarge
+from core.i18n import Voice
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+SAMPLES = Path(core.__file__).parent / "demo" / "samples"
+SCENES = {  # sample -> what it is, and a first question about it
+    "invoice": (BotError("An invoice"), BotError("What is the total?")),
+    "chart": (BotError("A bar chart"), BotError("Which quarter is the highest?")),
+    "product": (BotError("A product page"), BotError("What are the selling points?")),
+}
+ACCEPT = "image/*,.heic,.heif,.avif,.tif,.tiff,application/pdf"
+SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # what the page's modules say
+LOGIN_BYTES = 4096
+
+router = APIRouter(include_in_schema=False)
+
+
+class Pages:
+    """Templates and words. `static` is where the page's modules are, whose sentences travel with the page."""
+
+    def __init__(self, static: Path) -> None:
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        self._sentences = sorted({s for path in static.glob("*.js") for s in SAID.findall(path.read_text("utf-8"))})
+        found = sorted(SAMPLES.glob("*.png"), key=lambda path: (_place(path.stem), path.name))
+        self.samples = {path.name: path for path in found}
+
+    def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        voice = voice_of(request.headers)
+        html = self._jinja.get_template(template).render(
+            say=voice.say, language=voice.language, words=self._words(voice), **values
+        )
+        return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": voice.language})
+
+    def scenes(self, voice: Voice) -> list[dict[str, str]]:
+        """The samples, with a question for a first try in one click."""
+        return [
+            {"file": name, "label": voice.explain(label), "question": voice.explain(question)}
+            for name in self.samples
+            for label, question in [_scene(name)]
+        ]
+
+    def _words(self, voice: Voice) -> str:
+        """For a <script type="application/json">, where nothing may look like the end of it."""
+        words = {sentence: voice.say(sentence) for sentence in self._sentences}
+        return json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
+
+
+@router.get("/")
+async def page(request: Request) -> Response:
+    state = request.app.state
+    return _pages(request).show(
+        request,
+        "page.html",
+        samples=state.pages.scenes(voice_of(request.headers)),
+        accept=ACCEPT,
+        door=not state.door.open,
+        limit=state.config.pictures,
+        upload_mb=state.config.upload_mb,
+        ratings=state.desk.store.ratings,
+    )
+
+
+@router.get("/samples/{name}")
+async def sample(request: Request, name: str) -> Response:
+    path = _pages(request).samples.get(name)  # a name from our own list, never a path from the address
+    if path is None:
+        raise NotFound("There is nothing at this address.")
+    return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    if request.app.state.door.open:
+        return RedirectResponse("/", 303)
+    return _pages(request).show(request, "login.html", error="")
+
+
+@router.post("/login")
+async def login(request: Request) -> Response:
+    state, voice = request.app.state, voice_of(request.headers)
+    verdict = await state.door.try_token(await _token(request), person_of(request.scope), request.cookies)
+    if verdict is Verdict.TOO_MANY:
+        error = voice.say("Too many tries. Please wait a minute.")
+        return _pages(request).show(request, "login.html", 429, error=error)
+    if verdict is Verdict.WRONG:
+        return _pages(request).show(request, "login.html", 401, error=voice.say("This is not the token."))
+    response = RedirectResponse("/", 303)
+    response.set_cookie(
+        COOKIE, state.door.new_session(), max_age=LASTS_S, httponly=True, samesite="strict",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return response
+
+
+@router.post("/logout")
+async def logout(request: Request) -> Response:
+    await request.app.state.door.end_session(request.cookies)
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    refusals = [(status, response["description"]) for status, response in REFUSALS.items()]
+    return _pages(request).show(request, "docs.html", endpoints=endpoints(request.app.openapi()), refusals=refusals)
+
+
+def _pages(request: Request) -> Pages:
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+def _place(stem: str) -> int:
+    return list(SCENES).index(stem) if stem in SCENES else len(SCENES)
+
+
+def _scene(name: str) -> tuple[BotError, BotError]:
+    return SCENES.get(Path(name).stem) or (BotError("A picture"), BotError("What does this picture show?"))
+
+
+async def _token(request: Request) -> str:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LOGIN_BYTES:
+            raise TooLarge("This request could not be understood.")
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    return fields.get("token", [""])[0]

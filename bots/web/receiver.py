@@ -1,0 +1,293 @@
+"""Takes questions from the web. One with a key is written down first and outlives its reader; one without ends with it.
+
+A key is the client's own: whoever sends it again, also after a lost connection or a restart, gets the same answer.
+"""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+
+from bots.conversing.actions import CLOSER, MOST_TOKENS
+from bots.conversing.store import Shelf
+from bots.web.draft import Broadcast
+from bots.web.errors import Restarting
+from bots.web.message import Asked
+from core import asker, trace
+from core.assistant import Assistant
+from core.conversation import Answer, Conversation, Event, Image, Picture, Piece, Question, Turn
+from core.errors import BadQuestion, BotError, Busy, NotFound, StoreDown
+from core.inbox import Inbox, Message, TakenBack
+from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import make_image
+
+log = logging.getLogger(__name__)
+PREFIX = "web:"
+KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
+PAUSES_S = (1, 5, 30)  # before a question is tried again whose answer could not be saved
+WAITING_LIMIT = 4  # unanswered questions in one conversation
+
+
+class AnswerGone(NotFound):
+    retryable = True  # under another key
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """An answer being written: `key` is what its turn is saved under; `notes` say what was left out of its pictures."""
+
+    conversation_id: str
+    key: str
+    events: AsyncGenerator[Event]
+    notes: Sequence[str] = ()
+
+
+class Desk:
+    def __init__(self, assistant: Assistant, store: Shelf, images: ImagesConfig) -> None:
+        self.assistant = assistant
+        self.store = store
+        self._images = images
+        self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by key, while they are written down
+        self._forgotten: set[str] = set()
+
+    async def open(self) -> None:
+        """Take up the questions that the last run left open."""
+        for message in await self.store.unfinished("web"):
+            with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
+                self._broadcasts[message.key] = _broadcast(message.conversation_id, Asked.read(message.payload))
+        await self._inbox.resume()
+
+    async def close(self) -> None:
+        """Running answers are kept for after the restart; their readers are told so."""
+        await asyncio.gather(*self._submitting.values(), return_exceptions=True)
+        await self._inbox.close()
+        for broadcast in self._broadcasts.values():
+            if not broadcast.over:
+                broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
+
+    async def conversation(self, conversation_id: str) -> Conversation:
+        """The outline of a conversation of the web's own. Raises `NotFound` for unknown ids and other platforms'."""
+        own = conversation_id.startswith(PREFIX) and len(conversation_id) <= 100
+        if own and conversation_id not in self._forgotten:
+            conversation = await self.store.outline(conversation_id)
+            if conversation.turns or conversation.waiting:
+                return conversation
+        raise NotFound("There is no such conversation. It was deleted or has expired.")
+
+    async def picture(self, conversation_id: str, number: int) -> tuple[str, int]:
+        """The id of a picture and its size in bytes. Raises `NotFound`."""
+        own = conversation_id.startswith(PREFIX) and conversation_id not in self._forgotten
+        found = await self.store.picture_size(conversation_id, number) if own else None
+        if found is None:
+            raise NotFound("There is no picture {number} in this conversation.", number=number)
+        return found
+
+    async def forget(self, conversation_id: str) -> None:
+        self._forgotten.add(conversation_id)
+        await self.assistant.forget(conversation_id)
+
+    def new_id(self, key: str | None = None) -> str:
+        """An id nobody can guess; the same one for the same key, so that a question sent twice stays one."""
+        if key is None:
+            return PREFIX + secrets.token_hex(16)
+        return PREFIX + hashlib.sha256(f"conversation:{key}".encode()).hexdigest()[:32]
+
+    def open_questions(self, conversation_id: str) -> list[tuple[str, Broadcast]]:
+        """Keys and answers of a conversation's questions that are still being answered, oldest first."""
+        return [
+            (key.removeprefix(PREFIX), broadcast)
+            for key, broadcast in self._broadcasts.items()
+            if broadcast.conversation_id == conversation_id and not broadcast.over
+        ]
+
+    def asking(self) -> dict[str, str]:
+        """The first of the questions that are being answered, by conversation."""
+        found: dict[str, str] = {}
+        for broadcast in self._broadcasts.values():
+            if not broadcast.over and broadcast.text:
+                found.setdefault(broadcast.conversation_id, broadcast.text)
+        return found
+
+    def stop(self, conversation_id: str) -> bool:
+        """Also an answer that has not begun, while its pictures are looked at: then it ends as soon as it begins."""
+        if self.assistant.stop(conversation_id):
+            return True
+        for _, broadcast in self.open_questions(conversation_id)[:1]:
+            broadcast.stopped = True
+            return True
+        return False
+
+    def find(self, key: str) -> Broadcast | None:
+        """The answer under a key, while it is being written and for a while after."""
+        return self._broadcasts.get(PREFIX + key)
+
+    async def resume(self, conversation_id: str, key: str) -> Writing | None:
+        """The answer to a question that was asked under the key before."""
+        broadcast = await self._known(conversation_id, key)
+        if broadcast is None:
+            return None
+        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen(), broadcast.notes)
+
+    async def take(
+        self,
+        conversation_id: str,
+        asked: Asked,
+        key: str | None,
+        images: Sequence[Image] = (),
+        notes: Sequence[str] = (),
+    ) -> Writing:
+        """A question and the answer to it. With a key it is on disk before this returns, its `images` too; without one
+        closing the events stops it and nothing is kept."""
+        if key is None:
+            name = PREFIX + secrets.token_hex(16)
+            return Writing(conversation_id, name, self._events(conversation_id, name, asked, images), notes)
+        if (writing := await self.resume(conversation_id, key)) is not None:
+            return writing
+        broadcast = await self._submitted(conversation_id, asked, key, images)
+        broadcast.notes = notes
+        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen(), notes)
+
+    async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
+        """The conversation, and which of its turns, from 1, came of it; 0 when it was deleted meanwhile."""
+        known = await self.store.outline(writing.conversation_id)
+        keys = await self.store.keys(writing.conversation_id)
+        if writing.key in keys[: len(known.turns)]:
+            return known, keys.index(writing.key) + 1
+        return Conversation(writing.conversation_id, (Turn("", (), answer),)), 0
+
+    async def _known(self, conversation_id: str, key: str) -> Broadcast | None:
+        if (found := self.find(key)) is not None:
+            return found
+        turn = await self.store.answered(PREFIX + key)
+        if turn is None or turn.answer is None:
+            return None
+        broadcast = Broadcast(conversation_id)
+        broadcast.publish(turn.answer)
+        return broadcast
+
+    async def _submitted(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
+        """Several times at once it is one question, and all wait until that is on disk."""
+        if (task := self._submitting.get(key)) is None:
+            task = self._submitting[key] = asyncio.create_task(self._submit(conversation_id, asked, key, images))
+            task.add_done_callback(lambda _: self._submitting.pop(key))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
+        return await asyncio.shield(task)
+
+    async def _submit(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
+        if (found := self.find(key)) is not None:
+            return found  # its twin was a moment faster
+        if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
+            raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
+        name = PREFIX + key
+        await self.store.make_room(asked.person, images)
+        message = await self.store.put_question("web", name, conversation_id, images, asked.payload_with, asked.person)
+        message = message or await self._left_over(name)
+        if message is None:
+            raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
+        broadcast = self._broadcasts[name] = _broadcast(conversation_id, asked)
+        broadcast.numbers = Asked.read(message.payload).pictures
+        self._inbox.take_up(replace(message, arrived=asker.current().arrived))
+        return broadcast
+
+    async def _left_over(self, name: str) -> Message | None:
+        """A question that is on disk and that nobody works on: it failed too often, or seemed not to be kept."""
+        return next((message for message in await self.store.unfinished("web") if message.key == name), None)
+
+    async def _work(self, batch: Sequence[Message]) -> None:
+        for message in batch:
+            name, asked = message.key, Asked.read(message.payload)
+            trace.begin(name)
+            asker.begin(asked.person, message.arrived)
+            broadcast = self._broadcasts.get(name)
+            if (
+                broadcast is None or broadcast.over
+            ):  # its readers were told that this may take long; others may have come
+                broadcast = self._broadcasts[name] = _broadcast(message.conversation_id, asked)
+            try:
+                await self._answer(message, asked, broadcast)
+            except TakenBack:
+                raise
+            except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
+                broadcast.attempts += 1
+                if broadcast.attempts > len(PAUSES_S):
+                    broadcast.fail(Restarting("I cannot save answers at the moment. Your question is kept."))
+                raise
+            asyncio.get_running_loop().call_later(KEPT_S, self._drop, name, broadcast)
+
+    def _drop(self, name: str, broadcast: Broadcast) -> None:
+        if self._broadcasts.get(name) is broadcast:
+            del self._broadcasts[name]
+
+    async def _answer(self, message: Message, asked: Asked, broadcast: Broadcast) -> None:
+        """Raises only when nothing can be written down, and `TakenBack`: all else is told to the readers."""
+        name = message.key
+        anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
+        try:
+            async with aclosing(self._events(broadcast.conversation_id, name, asked)) as events:
+                async for event in events:
+                    if broadcast.stopped:
+                        self.assistant.stop(broadcast.conversation_id)
+                    if not (anew and isinstance(event, Piece)):
+                        broadcast.publish(event)
+        except StoreDown:
+            raise
+        except BotError as error:  # whoever sends it again, with the same key too, asks anew
+            await self.store.take_back(message, asked.brought)
+            self._drop(name, broadcast)
+            broadcast.fail(error)
+            raise TakenBack from error
+        except Exception:
+            if await self.store.answered(name) is None:
+                raise
+            log.exception("an answer failed")
+            broadcast.fail(BotError("Something went wrong on my side. Please try again."))
+
+    async def _events(
+        self, conversation_id: str, key: str, asked: Asked, images: Sequence[Image] = ()
+    ) -> AsyncGenerator[Event]:
+        if not images:
+            await self.conversation(conversation_id)
+        if asked.again:
+            events = self.assistant.retry(conversation_id, key, asked.person)
+        else:
+            chosen = await self._chosen(conversation_id, asked.pictures)
+            if asked.closer:
+                self.assistant.check_question(asked.person)
+                closer = [replace(picture, image=await self._sharper(picture.image)) for picture in chosen]
+                question = Question(asked.query, alone=True, closer=tuple(closer))
+            else:
+                question = Question(asked.query, (*(picture.image for picture in chosen), *images))
+            events = self.assistant.ask(conversation_id, question, key, asked.person)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:  # the events are closed by now: they held the conversation's lock
+            if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
+                await self.assistant.forget(conversation_id)
+
+    async def _chosen(self, conversation_id: str, numbers: Sequence[int]) -> list[Picture]:
+        """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""
+        found = []
+        for number in numbers:
+            image = await self.store.numbered_picture(conversation_id, number)
+            if image is None:
+                raise BadQuestion("There is no picture {number} in this conversation.", number=number)
+            found.append(Picture(number, image))
+        return found
+
+    async def _sharper(self, image: Image) -> Image:
+        """The picture less shrunk, if what was sent is still there."""
+        kept = await self.store.picture(image.id)
+        tokens = min(MOST_TOKENS, CLOSER * self._images.image_tokens)
+        closer = self._images.model_copy(update={"image_tokens": tokens})
+        return await make_image(kept.original, closer) if kept.original else kept
+
+
+def _broadcast(conversation_id: str, asked: Asked) -> Broadcast:
+    return Broadcast(conversation_id, asked.query, asked.pictures)

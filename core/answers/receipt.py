@@ -1,0 +1,61 @@
+"""The one small line under an answer: which pictures were looked at, in which size, how long, and what was left out."""
+
+from collections.abc import Sequence
+
+from core.conversation import MOST_PICTURES, Picture, Turn
+from core.i18n import Voice
+
+LONG = 10.0  # seconds; a quicker answer's time is not worth a line
+FEW = 3  # pictures whose sizes still fit on the line
+
+
+def receipt(turn: Turn, voice: Voice, notes: Sequence[str] = ()) -> str:
+    """Empty when nothing is worth saying: one picture, as it was sent, answered quickly.
+
+    `notes` are sentences about what was skipped, such as `core.pictures.documents.Document.note`.
+    """
+    seconds = turn.answer.figures.total_s if turn.answer else 0.0
+    notes = [note for note in notes if note]
+    shrunk = any(picture.image.shrunk for picture in turn.pictures)
+    if not (notes or shrunk or len(turn.pictures) > 1 or seconds >= LONG):
+        return ""
+    parts = [_looked_at(turn.pictures, voice)] if turn.pictures else []
+    if seconds >= 1:
+        parts.append(voice.say("{seconds} s", seconds=round(seconds)))
+    return " · ".join([*parts, *notes])
+
+
+def made_room(numbers: Sequence[int], voice: Voice) -> str:
+    """Which pictures a conversation that had too many keeps no longer."""
+    return voice.say(
+        "Removed to make room: picture {numbers}. A conversation keeps {limit} pictures.",
+        numbers=voice.listed(numbers),
+        limit=MOST_PICTURES,
+    )
+
+
+def not_looked_at(names: Sequence[str], voice: Voice) -> str:
+    """Which files beside the pictures are none."""
+    return voice.say("Not looked at: {names}.", names=voice.listed(names))
+
+
+def left_out(numbers: Sequence[int], voice: Voice) -> str:
+    """Which pictures of many were left out; they come when somebody names them."""
+    return voice.say("Left out: picture {numbers}. Ask for one by its number.", numbers=voice.listed(numbers))
+
+
+def _looked_at(pictures: Sequence[Picture], voice: Voice) -> str:
+    pictures = sorted(pictures, key=lambda picture: picture.number)
+    if len(pictures) > FEW:
+        numbers = voice.listed(picture.number for picture in pictures)
+        return voice.say("Looked at pictures {numbers}", numbers=numbers)
+    return voice.say("Looked at {pictures}", pictures=voice.listed(_size(picture, voice) for picture in pictures))
+
+
+def _size(picture: Picture, voice: Voice) -> str:
+    image = picture.image
+    size = f"{image.width}×{image.height}"
+    if not image.shrunk:
+        return voice.say("picture {number} ({size})", number=picture.number, size=size)
+    sent = "×".join(map(str, image.original_size))
+    return voice.say("picture {number} ({size}, shrunk from {sent})", number=picture.number, size=size, sent=sent)

@@ -1,0 +1,108 @@
+"""A conversation to take along: as Markdown, as JSON, and as a zip of both with the pictures."""
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from core.answers.inert import inert, inert_line
+from core.answers.transcription import as_markdown as answer_as_markdown
+from core.conversation import Conversation, Ending, Picture, Turn
+from core.i18n import Voice
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same conversation makes the same file
+
+
+async def archive(
+    conversation: Conversation, data_of: Callable[[str], AsyncGenerator[bytes]], voice: Voice
+) -> AsyncGenerator[bytes]:
+    """Zip with transcript.md, transcript.json and pictures/1.png …, packed while it is read.
+
+    The conversation's outline will do: `data_of` gives the pieces of an image's data by its id.
+    """
+    texts = await asyncio.to_thread(_texts, conversation, voice)
+    sink = _Sink()
+    # Deflated, since not every program unpacks what is stored with its size behind it; at level 0, as PNG is packed.
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as packed:
+        for name, text in texts.items():
+            packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED, 6)
+        yield sink.taken()
+        for picture in conversation.pictures:
+            with packed.open(_path(picture), "w") as entry:
+                async for piece in data_of(picture.image.id):
+                    entry.write(piece)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+def as_markdown(conversation: Conversation, voice: Voice) -> str:
+    """Pictures are linked as `pictures/1.png`, where the zip has them."""
+    lines = ["# " + voice.say("Conversation")]
+    shown: set[int] = set()
+    questions: list[str] = []
+    for turn in conversation.turns:
+        questions.append(turn.text)
+        lines.append("## " + inert_line(turn.text))
+        for picture in turn.pictures:
+            name = voice.say("Picture {number}", number=picture.number)
+            link = f"[{name}]({_path(picture)})"
+            lines.append(link if picture.number in shown else f"!{link}")
+            shown.add(picture.number)
+        if turn.answer:
+            lines.append(inert(answer_as_markdown(turn.answer.text.strip(), questions)))
+            if turn.answer.ending is Ending.STOPPED:
+                lines.append(f"*{voice.say('(stopped)')}*")
+    waiting = [f"![{voice.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]
+    return "\n\n".join([*lines, *waiting]) + "\n"
+
+
+def as_json(conversation: Conversation) -> str:
+    whole = {
+        "conversation": conversation.id,
+        "pictures": [_picture(picture) for picture in conversation.pictures],
+        "turns": [_turn(turn) for turn in conversation.turns],
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _texts(conversation: Conversation, voice: Voice) -> dict[str, str]:
+    return {"transcript.md": as_markdown(conversation, voice), "transcript.json": as_json(conversation)}
+
+
+class _Sink(io.RawIOBase):
+    """What a zip is written to that is never whole in memory."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._written += data
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        taken, self._written = bytes(self._written), bytearray()
+        return taken
+
+
+def _path(picture: Picture) -> str:
+    return f"pictures/{picture.number}.png"
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    image = picture.image
+    size = {"width": image.width, "height": image.height, "sent_as": list(image.original_size)}
+    return {"number": picture.number, "file": _path(picture), "sha256": image.id, **size}
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    asked = {"question": turn.text, "pictures": [picture.number for picture in turn.pictures]}
+    if turn.answer is None:
+        return asked
+    seconds = round(turn.answer.figures.total_s, 3)
+    return {**asked, "answer": turn.answer.text, "ending": turn.answer.ending.value, "seconds": seconds}

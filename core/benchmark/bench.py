@@ -1,0 +1,101 @@
+"""The same work for every target on the same machine, round by round in turn."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
+
+from core.benchmark.scene import begin, go_on, make_picture
+from core.benchmark.target import Target, Writing
+from core.conversation import Conversation
+
+LONG = 4000  # tokens: an answer that is still being written when another's picture has been looked at
+THINK = 1.0  # seconds before a follow-up, the same for everybody: no person asks on within a millisecond
+Figures = dict[str, float | None]
+Tell = Callable[[str], None]
+
+
+async def measure(
+    targets: Mapping[str, Target], conversations: int, tokens: int, rounds: int, picture: bytes | None, tell: Tell
+) -> dict[str, Figures]:
+    """Medians by target and figure. A target runs alone: each is started for its round and stopped after it."""
+    found: dict[str, list[Figures]] = {name: [] for name in targets}
+    for _ in range(rounds):
+        for name, target in targets.items():
+            figures: Figures = {}
+            async with aclosing(_Round(target, conversations, tokens, picture).run()) as round_:
+                async for figure, value in round_:
+                    figures[figure] = value
+                    tell(f"{name} {figure} {value}")
+            found[name].append(figures)
+    return {name: {key: _median([one[key] for one in each]) for key in each[0]} for name, each in found.items()}
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+class _Round:
+    def __init__(self, target: Target, conversations: int, tokens: int, picture: bytes | None) -> None:
+        self._target = target
+        self._conversations = conversations
+        self._tokens = tokens
+        self._picture = picture
+        self._seed = time.time_ns()  # nobody has seen these pictures
+
+    async def run(self) -> AsyncGenerator[tuple[str, float | None]]:
+        """Figures as they are found."""
+        target = self._target
+        await target.start()
+        try:
+            first = self._new("alone")
+            alone = await self._ask(first)
+            yield "first_token_s", alone.first_token_s
+            yield "decode_tokens_per_s", alone.decode_tokens_per_s
+            second = go_on(first, alone.text)
+            await asyncio.sleep(THINK)
+            followup = await self._ask(second)
+            yield "followup_first_token_s", followup.first_token_s
+            yield "peak_memory_alone_bytes", target.peak()
+            yield "load_s", await target.restart()
+            resumed = await self._ask(go_on(second, followup.text))
+            yield "restart_followup_first_token_s", resumed.first_token_s
+            async for figure in self._together():
+                yield figure
+            yield "longest_pause_s", await self._disturb()
+            yield "peak_memory_bytes", target.peak()
+        finally:
+            await target.stop()
+
+    async def _together(self) -> AsyncGenerator[tuple[str, float | None]]:
+        """Everybody shows a picture at once; then all write at the same time."""
+        begun = [self._new(f"together:{n}") for n in range(self._conversations)]
+        seen = await asyncio.gather(*[self._ask(each, 2) for each in begun])
+        yield "last_of_all_first_token_s", max(writing.first_token_s for writing in seen)
+        questions = [go_on(each, answer.text) for each, answer in zip(begun, seen, strict=True)]
+        writings = await asyncio.gather(*[self._ask(each) for each in questions])
+        start, end = max(w.times[0] for w in writings), min(w.times[-1] for w in writings)
+        within = sum(w.tokens_between(start, end) for w in writings)
+        yield "batch_tokens_per_s", within / (end - start) if end > start else None
+
+    async def _disturb(self) -> float:
+        """The longest pause in an answer while another conversation's picture is looked at."""
+        begun = asyncio.Event()
+        disturbed = Writing(begun.set)
+        writing = asyncio.create_task(self._target.ask(self._new("disturbed"), LONG, disturbed))
+        await begun.wait()
+        await self._ask(self._new("disturbing"), 2)
+        disturbed.add("")  # a pause that has not ended counts too
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        return disturbed.longest_pause_s
+
+    def _new(self, name: str) -> Conversation:
+        self._seed += 1
+        return begin(name, make_picture(self._seed, self._picture))
+
+    async def _ask(self, conversation: Conversation, tokens: int | None = None) -> Writing:
+        return await self._target.ask(conversation, tokens or self._tokens, Writing())

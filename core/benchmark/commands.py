@@ -1,0 +1,105 @@
+"""Measure the engine, alone or beside another server; compare precisions on your own pictures."""
+
+import asyncio
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.engine.config import Config
+from core.errors import BotError
+from core.model.precision import Precision
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+Model = Annotated[str, typer.Argument(help='A folder, a Hugging Face name that was fetched, or "demo".')]
+Memory = Annotated[float | None, typer.Option(help="Gigabytes for model and conversations.")]
+CACHE = Path("data/bench")
+
+
+@app.command()
+def bench(
+    model: Model,
+    precision: Precision = Precision.AUTO,
+    conversations: Annotated[int, typer.Option(help="That decode together.")] = 8,
+    tokens: Annotated[int, typer.Option(help="Of each answer.")] = 48,
+    rounds: Annotated[int, typer.Option(help="Medians of so many, in turn with the other server.")] = 1,
+    picture: Annotated[Path | None, typer.Option(help="By default made-up ones of 640x480, new in each round.")] = None,
+    memory: Memory = None,
+    threads: int | None = None,
+    cache: Path = CACHE,
+    against: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, e.g. http://127.0.0.1:8080")] = None,
+    command: Annotated[str | None, typer.Option(help="Starts it, to measure its start and memory too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Time to the first token, decoding alone and together, follow-ups, restart, pauses, memory: as Markdown."""
+    from core.benchmark.bench import measure
+    from core.benchmark.goals import write_table
+    from core.benchmark.server import Server
+    from core.benchmark.target import Ours, Target
+
+    config = Config(model=model, precision=precision, threads=threads, memory=memory, cache=cache)
+    targets: dict[str, Target] = {"here": Ours(config)}
+    if against:
+        targets["other"] = Server(against, command)
+    given = picture.read_bytes() if picture else None
+    tell = partial(typer.echo, err=True)  # it takes minutes: every figure as it comes
+    results = asyncio.run(measure(targets, conversations, tokens, rounds, given, tell))
+    typer.echo(json.dumps(results, indent=2) if as_json else "\n".join(write_table(results, conversations)))
+
+
+@app.command()
+def crowd(
+    model: Model,
+    precision: Precision = Precision.AUTO,
+    conversations: Annotated[int, typer.Option(help="That come one after the other.")] = 8,
+    seconds: Annotated[float, typer.Option(help="In which they come.")] = 120.0,
+    tokens: int = 64,
+    memory: Memory = None,
+    threads: int | None = None,
+    cache: Path = CACHE,
+) -> None:
+    """Conversations about pictures that arrive while others are answered: pauses, estimates and memory."""
+    from core.benchmark.crowd import crowd as come
+
+    config = Config(model=model, precision=precision, threads=threads, memory=memory, cache=cache)
+    report = asyncio.run(come(config, conversations, seconds, tokens))
+    typer.echo("| visit | told at first | first token | longest pause |\n|---|---|---|---|")
+    for number, visit in enumerate(report.visits, 1):
+        told = "" if visit.told is None else f"{visit.told:.1f} s"
+        writing = visit.writing
+        typer.echo(f"| {number} | {told} | {writing.first_token_s:.1f} s | {writing.longest_pause_s:.2f} s |")
+    error = "nobody was told one" if report.mean_error_s is None else f"wrong by {report.mean_error_s:.1f} s on average"
+    typer.echo(f"\nlongest pause of any running answer: {report.longest_pause_s:.2f} s; estimates: {error}")
+    typer.echo(f"peak memory {(report.memory or 0) / 1e9:.2f} GB of a budget of {report.budget / 1e9:.2f} GB")
+
+
+@app.command()
+def compare(
+    model: Model,
+    pictures: Annotated[list[Path], typer.Argument(help="Your own.")],
+    precision: Precision = Precision.INT8,
+    against: Precision = Precision.FLOAT32,
+    question: str = "Describe this picture in detail.",
+    tokens: int = 64,
+    cache: Path = CACHE,
+) -> None:
+    """How far one precision is from another: KL divergence, same most likely token, same answer."""
+    from core.benchmark.compare import Difference, compare_pictures
+
+    table = Table("picture", "KL", "same top token", "same answer")
+    found: list[Difference] = compare_pictures(model, pictures, (against, precision), question, tokens, cache)
+    for path, each in zip(pictures, found, strict=True):
+        table.add_row(path.name, f"{each.kl:.5f}", f"{each.same_top:.1%}", "yes" if each.same_answer else "no")
+    Console().print(table)
+
+
+def main() -> None:
+    try:
+        app()
+    except BotError as error:
+        sys.exit(str(error))

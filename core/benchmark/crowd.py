@@ -1,0 +1,66 @@
+"""A room full of people: conversations about pictures that arrive while others are being answered."""
+
+import asyncio
+import statistics
+import time
+from dataclasses import dataclass
+
+from core.benchmark.memory import forget_peak, peak_memory
+from core.benchmark.scene import begin, make_picture
+from core.benchmark.target import Writing
+from core.conversation import Answer, Piece, Waiting
+from core.engine.config import Config
+from core.engine.engine import Engine, budget
+from core.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One question. `told` is the first estimate of the time until its first token, in seconds since it was asked."""
+
+    told: float | None
+    writing: Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    visits: list[Visit]
+    memory: int | None  # bytes, the most there ever was
+    budget: int  # bytes
+
+    @property
+    def longest_pause_s(self) -> float:
+        return max(visit.writing.longest_pause_s for visit in self.visits)
+
+    @property
+    def mean_error_s(self) -> float | None:
+        """Of the estimates; None when nobody had to be told one."""
+        errors = [abs(visit.told - visit.writing.first_token_s) for visit in self.visits if visit.told is not None]
+        return statistics.mean(errors) if errors else None
+
+
+async def crowd(config: Config, conversations: int, seconds: float, tokens: int) -> Report:
+    """The first visit, which is not reported, lets speeds be known."""
+    forget_peak()
+    engine = await Engine.start(config)
+    try:
+        await _visit(engine, 0, 0.0, 8)
+        waits = [number * seconds / conversations for number in range(conversations)]
+        visits = await asyncio.gather(*[_visit(engine, n, wait, tokens) for n, wait in enumerate(waits, 1)])
+        return Report(list(visits), peak_memory(), budget(config).bytes)
+    finally:
+        await engine.close()
+
+
+async def _visit(engine: Engine, number: int, wait: float, tokens: int) -> Visit:
+    await asyncio.sleep(wait)
+    conversation = begin(f"crowd:{number}", make_picture(time.time_ns()))
+    told, writing = None, Writing()
+    async for event in engine.answer(conversation, Sampling(max_new_tokens=tokens)):
+        if isinstance(event, Waiting) and told is None and event.seconds is not None:
+            told = time.monotonic() - writing.asked + event.seconds
+        elif isinstance(event, Piece):
+            writing.add(event.text)
+        elif isinstance(event, Answer):
+            writing.end(event.figures.answer_tokens)
+    return Visit(told, writing)

@@ -1,0 +1,127 @@
+"""What is measured: this engine, or something else that answers the same conversations."""
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
+
+from core.benchmark.memory import forget_peak, peak_memory
+from core.conversation import Answer, Conversation, Piece
+from core.engine.config import Config
+from core.engine.engine import Engine
+from core.sampling import Sampling
+
+START = """
+import asyncio, sys
+from core.engine.config import Config
+from core.engine.engine import Engine
+
+async def start():
+    engine = await Engine.start(Config.model_validate_json(sys.argv[1]))
+    print("ready", flush=True)
+    await engine.close()
+
+asyncio.run(start())
+"""
+
+
+@dataclass
+class Writing:
+    """When the pieces of an answer came; `first` is called with the first one."""
+
+    first: Callable[[], None] = lambda: None
+    text: str = ""
+    tokens: int = 0
+    asked: float = field(default_factory=time.monotonic)
+    times: list[float] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        self.text += text
+        self.times.append(time.monotonic())
+        if len(self.times) == 1:
+            self.first()
+
+    def end(self, tokens: int) -> None:
+        self.tokens = tokens
+        if not self.times:  # an empty answer ends with its first token
+            self.add("")
+
+    @property
+    def decode_tokens_per_s(self) -> float | None:
+        """None for an answer too short to tell."""
+        return (self.tokens - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 2 else None
+
+    @property
+    def first_token_s(self) -> float:
+        return self.times[0] - self.asked
+
+    @property
+    def longest_pause_s(self) -> float:
+        return max((b - a for a, b in pairwise(self.times)), default=0.0)
+
+    def tokens_between(self, begin: float, end: float) -> float:
+        within = sum(begin < moment <= end for moment in self.times)
+        return self.tokens * within / len(self.times)
+
+
+class Target(Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def restart(self) -> float | None:
+        """Seconds from nothing until it answers again; None when it is not ours to start."""
+        ...
+
+    def peak(self) -> int | None: ...
+
+    async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
+        """Fills `writing`."""
+        ...
+
+
+class Ours:
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._engine: Engine | None = None
+
+    async def start(self) -> None:
+        forget_peak()
+        self._engine = await Engine.start(self._config)
+
+    async def stop(self) -> None:
+        if self._engine:
+            await self._engine.close()
+        self._engine = None
+        gc.collect()
+
+    async def restart(self) -> float:
+        """A process of its own shows how long a start takes with Python and all; then it starts in this one."""
+        await self.stop()
+        begin = time.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", START, self._config.model_dump_json(), stdout=asyncio.subprocess.PIPE
+        )
+        said = await process.stdout.readline() if process.stdout else b""
+        seconds = time.monotonic() - begin
+        if await process.wait() or not said:
+            raise RuntimeError("the engine did not start")
+        await self.start()
+        return seconds
+
+    def peak(self) -> int | None:
+        return peak_memory()
+
+    async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
+        if self._engine is None:
+            raise RuntimeError("not started")
+        async for event in self._engine.answer(conversation, Sampling(max_new_tokens=tokens)):
+            if isinstance(event, Piece):
+                writing.add(event.text)
+            elif isinstance(event, Answer):
+                writing.end(event.figures.answer_tokens)
+        return writing

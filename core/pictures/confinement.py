@@ -1,0 +1,76 @@
+"""What a process that touches hostile bytes gives up for ever, without root: its network, its files, other processes.
+
+Linux on x86-64 and 64-bit ARM; elsewhere, and where a system does not let it, what cannot be given up is told.
+"""
+
+import ctypes
+import os
+import platform
+import struct
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from core.pictures import landlock, seccomp
+
+SET_DUMPABLE, SET_NO_NEW_PRIVILEGES = 4, 38  # of prctl(2)
+CAPGET, CAPSET = {"x86_64": 125, "aarch64": 90}, {"x86_64": 126, "aarch64": 91}
+CAPABILITY_VERSION = 0x20080522
+READ_SEARCH = 1 << 2  # root may need it to reach our own code in somebody's home
+# Libraries that are loaded late, fonts, how many processors there are, and what the C library asks of itself.
+SYSTEM = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share", "/usr/local/share",
+    "/dev/null", "/dev/urandom", "/sys/devices/system/cpu", "/proc/self",
+)  # fmt: skip
+
+
+def hide() -> None:
+    """Let no other process of this user look into this one's memory and environment, nor leave it in a core dump."""
+    if sys.platform == "linux":
+        _control(SET_DUMPABLE, 0)
+
+
+def confine() -> list[str]:
+    """Give up what can be; returns what could not. Call it before anything else is loaded and any thread runs."""
+    if sys.platform != "linux":
+        return ["new privileges", "root's rights", "other files", "network and processes"]
+    steps: dict[str, Callable[[], None]] = {
+        "new privileges": lambda: _control(SET_NO_NEW_PRIVILEGES, 1),
+        "root's rights": _drop_capabilities,
+        "other files": lambda: landlock.restrict_to([*map(Path, SYSTEM), *_importable()]),
+        "network and processes": seccomp.install,
+    }
+    kept = []
+    for name, step in steps.items():
+        try:
+            step()
+        except (OSError, AttributeError, KeyError):
+            kept.append(name)
+    return kept
+
+
+def _importable() -> Iterator[Path]:
+    """What Python may still have to import. A folder on its path that is no part of it may hold a database, too."""
+    yield Path(sysconfig.get_path("stdlib"))
+    for folder in map(Path, sys.path):
+        if any(prefix in folder.resolve().parents for prefix in map(Path, {sys.prefix, sys.base_prefix})):
+            yield folder
+        elif folder.is_dir():
+            yield from (path for path in folder.iterdir() if path.suffix in (".py", ".so", ".libs"))
+            yield from (file.parent for file in folder.glob("*/__init__.py"))
+
+
+def _drop_capabilities() -> None:
+    library, machine = ctypes.CDLL(None, use_errno=True), platform.machine()
+    header, held = struct.pack("=Ii", CAPABILITY_VERSION, 0), ctypes.create_string_buffer(24)
+    if library.syscall(CAPGET[machine], header, held) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    left = struct.unpack_from("=I", held.raw, 4)[0] & READ_SEARCH  # of those that are permitted
+    if library.syscall(CAPSET[machine], header, struct.pack("=6I", left, left, 0, 0, 0, 0)) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _control(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

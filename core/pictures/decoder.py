@@ -1,0 +1,214 @@
+"""Decodes pictures with Pillow, inside a worker (`core.pictures.worker`) where it may crash. Knows no limit but its options."""
+
+import functools
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
+
+from core.errors import BadImage, BotError, TooLarge
+from core.pictures import orientation, partial
+from core.pictures.animation import choose_frame, is_animated
+from core.pictures.colours import Colours
+from core.pictures.file_types import claims_picture, refuse_others
+from core.pictures.jpeg import coefficient_bytes
+from core.pictures.note import Note
+from core.pictures.oblong import stretched
+from core.pictures.orientation import SIDEWAYS, UPRIGHT
+from core.pictures.png import UNPACKED_LIMIT, without_texts
+from core.pictures.sizes import check_pixels, check_shape, fit, shrink
+from core.pictures.tiff import Inner, pages_of
+
+# Named, because Pillow knows some fifty more, and a small hostile file of a rare one costs hundreds of megabytes.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+COEFFICIENTS_LIMIT = 700 << 20  # bytes, of the 1 GiB that a worker may take
+JPEG_FACTOR = 4  # times the pixels: a JPEG is decoded at half its size at no greater cost
+
+Part = tuple[dict[str, Any], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`pixels` that may be decoded, `image_tokens` that may be kept."""
+
+    pixels: int
+    image_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture as it is kept: `small` is upright, in RGB and within the budget; `sent` is its size before.
+
+    `whole` is what was decoded, neither upright nor in RGB.
+    """
+
+    small: Image.Image
+    sent: tuple[int, int]
+    whole: Image.Image
+    colours: Colours
+    turn: Image.Transpose | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[Part]:
+    """A file's (first) picture as PNG with its id, its size, the size it was sent in, and what is to be said of it."""
+    with quiet():
+        pages = pages_of(data)
+        inner = pages[0].picture(open_picture) if pages else Inner(data)
+        return [encode(decode(inner, Budget(pixel_limit, image_tokens)))]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Pillow warns of odd files, and nobody listens."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def decode(inner: Inner, budget: Budget) -> Decoded:
+    """Open, decode, turn upright, convert to RGB, shrink to the budget."""
+    try:
+        return _Decoding(inner, budget).run()
+    except (MemoryError, BotError):
+        raise
+    except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
+        raise damaged() from error
+
+
+def finish(image: Image.Image, image_tokens: int) -> Decoded:
+    """A picture that was drawn here, upright and with square pixels."""
+    colours = Colours(image)
+    return Decoded(shrink(image, colours, *fit(*image.size, image_tokens)), image.size, image, colours)
+
+
+class _Decoding:
+    """Of one picture. What its header says is kept, as Pillow forgets some of it while it loads."""
+
+    def __init__(self, inner: Inner, budget: Budget) -> None:
+        self._inner = inner
+        self._budget = budget
+        self._size = (0, 0)  # stored, but for pixels that are not square
+        self._orientation: int | None = None
+        self._is_animated = False
+        self._notes = list(inner.notes)
+
+    def run(self) -> Decoded:
+        image, missing = partial.load(without_texts(self._inner.data), self._open)
+        self._tell(missing, image.height)
+        colours = Colours(image)
+        if self._is_animated:
+            small, frame = choose_frame(image, self._check, self._frame)
+            self._notes.append(
+                Note(
+                    "This is an animation, and only frame {frame} of it was looked at. For another one, send a "
+                    "screenshot.",
+                    frame=frame,
+                )
+            )
+        else:
+            small = self._shrunk(image, colours)
+        partial.blank(small, missing, image.height)
+        told = self._orientation or orientation.exif_orientation(image)
+        told = told if told in UPRIGHT else self._inner.orientation
+        turn = UPRIGHT.get(told)
+        size = self._size
+        if turn is not None:
+            small = small.transpose(turn)
+            size = size[::-1] if told in SIDEWAYS else size
+        return Decoded(small, size, image, colours, turn, tuple(self._notes))
+
+    def _open(self, data: bytes) -> ImageFile.ImageFile:
+        image = open_picture(data)
+        self._size = stretched(image.size, image.info)
+        self._orientation = orientation.container_orientation(image)
+        self._is_animated = is_animated(image)
+        if image.format == "HEIF" and getattr(image, "n_frames", 1) > 1:
+            self._notes = [Note("This file holds several pictures, and only one of them was looked at.")]
+        if image.format in ("JPEG", "MPO"):
+            check_pixels(*image.size, JPEG_FACTOR * self._budget.pixels)
+            if coefficient_bytes(image) > COEFFICIENTS_LIMIT:
+                raise TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
+            width, height = (2 * side for side in fit(*self._size, self._budget.image_tokens))
+            if image.width * image.height > self._budget.pixels:
+                width, height = min(width, image.width // 2), min(height, image.height // 2)
+            image.draft(None, (width, height))  # decoded at an eighth to a half of its size
+        self._check(*image.size)
+        check_shape(*self._size)
+        return image
+
+    def _check(self, width: int, height: int) -> None:
+        check_pixels(width, height, self._budget.pixels)
+
+    def _frame(self, image: Image.Image) -> tuple[Image.Image, bool]:
+        """As it is kept, and whether anything of it is to be seen; a GIF may grow from frame to frame."""
+        colours = Colours(image)
+        self._size = stretched(image.size, image.info)
+        return self._shrunk(image, colours), not colours.shows_nothing
+
+    def _shrunk(self, image: Image.Image, colours: Colours) -> Image.Image:
+        return shrink(image, colours, *fit(*self._size, self._budget.image_tokens))
+
+    def _tell(self, missing: partial.Missing, height: int) -> None:
+        if missing.rows:
+            self._notes.append(
+                Note(
+                    "About {percent} % of this picture is missing. For a complete answer, please send it again.",
+                    percent=max(1, round(100 * missing.count / height)),
+                )
+            )
+        if missing.detail:
+            self._notes.append(
+                Note("The fine detail of this picture is missing. If you need the small print, please send it again.")
+            )
+
+
+def open_picture(data: bytes) -> ImageFile.ImageFile:
+    """The file's header; not a pixel is decoded yet."""
+    refuse_others(data)
+    Image.MAX_IMAGE_PIXELS = None  # our own limit follows, and it refuses where Pillow's only warns
+    PngImagePlugin.MAX_TEXT_CHUNK = UNPACKED_LIMIT
+    _register_heif()
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        if claims_picture(data):
+            raise damaged() from error
+        raise BadImage(
+            "I cannot open this file as a picture. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC and PDF work."
+        ) from error
+    except Exception as error:
+        raise damaged() from error
+
+
+def encode(decoded: Decoded) -> Part:
+    """As it is kept; see `core.conversation.Image` for its id."""
+    image = decoded.small
+    width, height = image.size
+    identity = hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
+    image.info.clear()  # nothing of what the file said besides, such as a profile that is applied already
+    png = io.BytesIO()
+    image.save(png, "PNG", compress_level=3)  # a tenth larger than by default, in a third of the time
+    notes = [[note.sentence, note.values] for note in decoded.notes]
+    made = {"id": identity, "width": width, "height": height, "original_size": decoded.sent, "notes": notes}
+    return made, png.getvalue()
+
+
+def damaged() -> BadImage:
+    return BadImage("This picture is damaged or incomplete. Please send it again, or send a screenshot of it.")
+
+
+@functools.cache
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.options.DECODE_THREADS = 1  # the other cores belong to the model, and threads cost address space
+    pillow_heif.register_heif_opener()
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1

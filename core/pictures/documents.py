@@ -1,0 +1,103 @@
+"""Makes pictures of any file: a picture is one, a PDF or a TIFF with several pages becomes a picture per page.
+
+The decoding itself is `core.pictures.pages`, in a process that may be killed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.conversation import Image
+from core.i18n import Voice
+from core.pictures import workers
+from core.pictures.file_types import is_pdf
+from core.pictures.images import ORIGINAL_LIMIT, Config, check_size, decode, read_notes
+from core.pictures.note import Note
+from core.pictures.page_ranges import page_ranges
+from core.pictures.tiff import has_pages
+
+SECONDS = 40.0  # for all pages of one document
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`pages` are the numbers of the pages that `images` show, of `of` pages in all. A picture is one page of one."""
+
+    images: tuple[Image, ...]
+    pages: tuple[int, ...] = (1,)
+    of: int = 1
+    notes: tuple[Note, ...] = ()
+
+    def note(self, voice: Voice) -> str:
+        """What was left out and how to see it; empty when nothing was."""
+        return " ".join(filter(None, [self._pages_left_out(voice), *(voice.explain(note) for note in self.notes)]))
+
+    def _pages_left_out(self, voice: Voice) -> str:
+        if len(self.pages) == self.of:
+            return ""
+        shown = voice.listed(f"{first}-{last}" if first < last else first for first, last in _runs(self.pages))
+        first, last = self._others()
+        if first == last:
+            return voice.say(
+                "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
+                shown=shown,
+                of=self.of,
+                example=first,
+            )
+        return voice.say(
+            "Pages looked at: {shown} of {of}. For others, send it again and say “pages {example}”, for example.",
+            shown=shown,
+            of=self.of,
+            example=f"{first}-{last}",
+        )
+
+    def _others(self) -> tuple[int, int]:
+        """The next one or two pages that were left out, after the last one or else from the beginning."""
+        later = (page for page in range(self.pages[-1] + 1, self.of + 1) if page not in self.pages)
+        first = next(later, 0) or next(page for page in range(1, self.of + 1) if page not in self.pages)
+        return first, first + 1 if first < self.of and first + 1 not in self.pages else first
+
+
+async def open_document(data: bytes, question: str = "", config: Config = Config()) -> Document:
+    """The pages that the question speaks of, or the first ones; at most `config.page_limit`.
+
+    Raises `BadImage` and `TooLarge` as `make_image` does, and for a page that does not exist.
+    """
+    check_size(len(data), config)
+    options = {
+        "ranges": page_ranges(question),
+        "limit": config.page_limit,
+        "image_tokens": config.image_tokens,
+    }
+    if is_pdf(data):
+        return _document(await workers.run("core.pictures.pages:pdf_pages", data, options, SECONDS))
+    if has_pages(data):
+        options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)
+        return _document(await workers.run("core.pictures.pages:tiff_pages", data, options, SECONDS))
+    image, notes = await decode(data, config)
+    return Document((image,), notes=notes)
+
+
+def _document(parts: list[workers.Part]) -> Document:
+    images, pages, of = [], [], 1
+    notes: list[Note] = []
+    for index, (what, blob) in enumerate(parts):
+        if "page" not in what:
+            continue
+        following = parts[index + 1] if index + 1 < len(parts) else ({}, b"")
+        keep = following[0].get("original") and len(following[1]) <= ORIGINAL_LIMIT
+        sent_width, sent_height = what["original_size"]
+        original = following[1] if keep else None
+        images.append(Image(what["id"], blob, what["width"], what["height"], (sent_width, sent_height), original))
+        pages.append(what["page"])
+        of = what["of"]
+        notes += read_notes(what)
+    return Document(tuple(images), tuple(pages), of, tuple(notes))
+
+
+def _runs(pages: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of those that follow each other, as they stand."""
+    runs: list[tuple[int, int]] = []
+    for page in pages:
+        first = runs.pop()[0] if runs and runs[-1][1] == page - 1 else page
+        runs.append((first, page))
+    return runs

@@ -1,0 +1,62 @@
+"""Tells the files of office programs from each other and from archives, and what to send instead."""
+
+import io
+import re
+import zipfile
+
+from core.pictures import refusals
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Word, Excel and PowerPoint wrote until 2007, and Outlook still does
+ZIP = b"PK\x03\x04"
+ENTRY = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)  # a zip's local header, up to its name; its length
+
+
+def refuse_office(data: bytes) -> None:
+    """Raises `BadImage` for a document of an office program."""
+    if data.startswith(b"{\\rtf"):
+        raise refusals.rich_text()
+    if data.startswith(OLE):
+        _refuse_old(data)
+    if data.startswith(ZIP):
+        _refuse_zipped(data)
+
+
+def _refuse_old(data: bytes) -> None:
+    def holds(stream: str) -> bool:
+        return stream.encode("utf-16-le") in data
+
+    if holds("WordDocument"):
+        raise refusals.word()
+    if holds("Workbook") or holds("Book"):
+        raise refusals.excel()
+    if holds("PowerPoint Document"):
+        raise refusals.powerpoint()
+    if holds("__substg1.0_"):
+        raise refusals.mail()
+    raise refusals.office()
+
+
+def _refuse_zipped(data: bytes) -> None:
+    names = _names(data)
+    if any(name.startswith("word/") for name in names):
+        raise refusals.word()
+    if any(name.startswith("xl/") for name in names):
+        raise refusals.excel()
+    if any(name.startswith("ppt/") for name in names):
+        raise refusals.powerpoint()
+    if b"mimetypeapplication/vnd.oasis.opendocument." in data[:256]:
+        raise refusals.open_document()
+    if b"mimetypeapplication/epub+zip" in data[:256]:
+        raise refusals.ebook()
+    if any(name.endswith(".iwa") or name == "Index.zip" for name in names):
+        raise refusals.iwork()
+
+
+def _names(data: bytes) -> list[str]:
+    """Of what a zip file holds; where its end is missing, of what can be found in it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            return file.namelist()
+    except Exception:  # a broken zip file raises nearly anything
+        found = ((match.end(), int.from_bytes(match[1], "little")) for match in ENTRY.finditer(data))
+        return [data[at : at + length].decode("utf-8", "replace") for at, length in found]

@@ -1,0 +1,109 @@
+"""Turns a document's pages into pictures; runs inside a worker (`core.pictures.worker`) and may crash there."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from core.errors import BadImage
+from core.pictures import pdfium
+from core.pictures.decoder import Budget, Decoded, decode, encode, finish, open_picture, quiet
+from core.pictures.sizes import check_pixels, check_shape
+from core.pictures.tiff import pages_of
+
+if TYPE_CHECKING:
+    from core.pictures.page_ranges import Range
+
+DPI = 200  # of a page that somebody wants to read the small print of
+INCH = 72  # points; PDF's unit is the point
+PAGE_PIXELS = 16_000_000  # a poster is rendered more coarsely
+
+Part = tuple[dict[str, Any], bytes]
+
+
+def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Part]:
+    """Each page's picture, and after it the page at `DPI` where that shows much more."""
+    pypdfium2 = pdfium.load()
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise BadImage(
+                "This PDF is protected by a password. Please send it without one, or a screenshot."
+            ) from error
+        raise _damaged() from error
+    try:
+        if not len(document):
+            raise _damaged()
+        document.init_forms()
+        parts = []
+        for page in choose(ranges, len(document), limit):
+            parts += _made(finish(_rendered(document[page - 1]), image_tokens), page, len(document))
+        return parts
+    except pypdfium2.PdfiumError as error:
+        raise _damaged() from error
+    finally:
+        document.close()
+
+
+def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, pixel_limit: int) -> list[Part]:
+    with quiet():
+        pages = pages_of(data)
+        if not pages:
+            raise _damaged()
+        parts = []
+        for page in choose(ranges, len(pages), limit):
+            decoded = decode(pages[page - 1].picture(open_picture), Budget(pixel_limit, image_tokens))
+            parts += _made(decoded, page, len(pages))
+        return parts
+
+
+def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
+    """The first `limit` of the pages asked for, or of all; raises `BadImage` when none of them exists."""
+    pages: dict[int, None] = {}
+    for first, last in ranges or [(1, of)]:
+        first, last = (end + of + 1 if end < 0 else end for end in (first, last))
+        first = max(first, 1)
+        pages |= dict.fromkeys(range(first, min(last, of, first + limit) + 1))
+    if not pages:
+        raise BadImage("This document has {of} pages; please ask about one of them.", of=of)
+    return list(pages)[:limit]
+
+
+def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
+    """The page, and after it what the page was shrunk from where that shows much more."""
+    made, png = encode(decoded)
+    parts = [({"page": page, "of": of, **made}, png)]
+    whole = decoded.whole
+    if whole.width * whole.height > 2 * made["width"] * made["height"]:
+        file = io.BytesIO()
+        upright = decoded.colours.rgb(whole)
+        upright = upright if decoded.turn is None else upright.transpose(decoded.turn)
+        upright.info.clear()
+        width, height = decoded.sent
+        square = 100 * height / upright.height, 100 * width / upright.width  # as dots, so that it is stretched again
+        upright.save(file, "PNG", compress_level=3, dpi=square)
+        parts.append(({"original": True}, file.getvalue()))
+    return parts
+
+
+def _rendered(page: Any) -> Image.Image:
+    width, height = page.get_size()  # points
+    if not width > 0 or not height > 0:
+        raise _damaged()
+    scale = min(DPI / INCH, (PAGE_PIXELS / (width * height)) ** 0.5)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    check_pixels(*size, 2 * PAGE_PIXELS)
+    check_shape(*size)
+    bitmap = page.render(scale=scale, may_draw_forms=True)
+    try:
+        image: Image.Image = bitmap.to_pil().convert("RGB")
+        return image
+    finally:
+        bitmap.close()
+        page.close()
+
+
+def _damaged() -> BadImage:
+    return BadImage("This document is damaged. Please send it again, or send screenshots of its pages.")

@@ -1,0 +1,188 @@
+"""A process that does one job after the other on what strangers send; both ends of its pipes.
+
+It is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input and
+writes the result to its output. The kernel limits its memory and what else it may do (`core.pictures.confinement`); its owner,
+who may end it at any time, limits its time.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from core.errors import BadImage, BotError, TooLarge
+from core.pictures import confinement
+
+MEMORY = 1 << 30  # bytes of address space
+JOBS = ("core.pictures.decoder", "core.pictures.pages", "core.pictures.drawing")  # imported before the first job comes
+SLOWEST_NICENESS = 19
+MAPPED_BYTES = 1 << 20  # of one piece of memory, from which on it is given back; without a number, glibc raises it
+EXIT_SECONDS = 2.0  # between the end of a process's output and its own
+ENDED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash looks like that
+
+ENVIRONMENT = ("PYTHONHOME", "LD_LIBRARY_PATH")  # without which some Pythons do not start; a worker sees no more of it
+
+_kept: list[str] = []  # in a worker
+
+Part = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
+
+
+class Died(Exception):
+    """The process is gone, or writes nonsense. `outside`: somebody ended it; the job did not bring it down."""
+
+    def __init__(self, reason: str, outside: bool) -> None:
+        super().__init__(reason)
+        self.outside = outside
+
+
+class Worker:
+    """The owner's end. Not for several threads, but for `end` and `step_back`."""
+
+    def __init__(self) -> None:
+        self.tired = False  # it stepped back, and no process can step forward again
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "core.pictures.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is its owner's business
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def run(self, job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Part]:
+        """Raises the `BotError` of the job, `MemoryError`, and `Died`."""
+        try:
+            assert self._process.stdin and self._process.stdout
+            _write(self._process.stdin, {"job": job, "options": options, "seconds": seconds}, [data])
+            header, blobs = _read(self._process.stdout)
+            return _result(header, blobs)
+        except (BotError, MemoryError):
+            raise
+        except Exception as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(EXIT_SECONDS if isinstance(error, EOFError | BrokenPipeError) else 0)
+            ended = self._process.returncode
+            self.close()
+            raise Died(repr(error), outside=ended in ENDED_FROM_OUTSIDE) from error
+
+    def end(self) -> None:
+        """From any thread; `run` raises `Died`."""
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Until it is gone."""
+        self._process.wait()
+
+    def step_back(self) -> None:
+        """Let everything else on this machine go first."""
+        self.tired = True
+        with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, SLOWEST_NICENESS)
+
+    def close(self) -> None:
+        if self.alive:
+            self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # what was not sent to it any more
+                assert pipe
+                pipe.close()
+
+
+def _environment() -> dict[str, str]:
+    """Each of malloc's arenas is address space, and so is the limit. What a picture took goes back when it is done."""
+    path = os.pathsep.join(map(os.path.abspath, sys.path))
+    needed = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    return needed | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(MAPPED_BYTES)}
+
+
+def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:
+    if header.get("memory"):
+        raise MemoryError
+    if "bug" in header:
+        raise RuntimeError(header["bug"])
+    if "error" in header:
+        name, sentence, values = header["error"]
+        raise {"BadImage": BadImage, "TooLarge": TooLarge}[name](sentence, **values)
+    return list(zip(header["parts"], blobs, strict=True))
+
+
+# A message on a pipe: the header's length, the header as JSON, and the blobs whose sizes it tells. No pickle: a worker
+# has touched hostile bytes, and its owner does not trust it.
+
+
+def _write(pipe: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes]) -> None:
+    encoded = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
+    pipe.write(struct.pack("!I", len(encoded)) + encoded)
+    for blob in blobs:
+        pipe.write(blob)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    header = json.loads(_exactly(pipe, struct.unpack("!I", _exactly(pipe, 4))[0]))
+    return header, [_exactly(pipe, size) for size in header["sizes"]]
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) != size:
+        raise EOFError
+    return data
+
+
+def _serve() -> None:
+    """The worker's end: until the owner closes the pipe, or is gone."""
+    os.environ.clear()
+    _kept.extend(confinement.confine())
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes to its pipe and to no file
+    pipe_in, pipe_out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints is not part of the answer
+    for module in JOBS:
+        importlib.import_module(module)
+    while True:
+        try:
+            header, blobs = _read(pipe_in)
+        except EOFError:
+            return
+        signal.alarm(int(header["seconds"]) + 2)  # if the owner is gone, nobody else would end this
+        _write(pipe_out, *_answer(header, blobs[0]))
+        signal.alarm(0)
+
+
+def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    module, _, function = header["job"].partition(":")
+    try:
+        parts: list[Part] = getattr(importlib.import_module(module), function)(data, **header["options"])
+        return {"parts": [what for what, _ in parts]}, [blob for _, blob in parts]
+    except MemoryError:
+        return {"memory": True}, []
+    except BotError as error:
+        return {"error": [type(error).__name__, error.sentence, error.values]}, []
+    except Exception:
+        return {"bug": traceback.format_exc()}, []
+
+
+def kept(data: bytes) -> list[Part]:
+    """A job that is done as soon as its worker is there: says what could not be taken from it."""
+    return [({"kept": _kept}, b"")]
+
+
+if __name__ == "__main__":
+    _serve()

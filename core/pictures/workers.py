@@ -1,0 +1,264 @@
+"""The processes that decode what strangers send, and the threads that hand them their jobs.
+
+A decoder that hangs, crashes or eats memory is ended and reported; who waits for which is `core.pictures.decoding_queue`'s business. Two
+quick workers do every job first. One slow worker does again, from the beginning and when nothing else is to do on this
+machine, what had to give way to others.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import sys
+import threading
+import time
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from core import asker
+from core.errors import BadImage, Busy, TooLarge
+from core.pictures.decoding_queue import QUICK_SECONDS, Job, Line, too_many
+from core.pictures.worker import Died, Part, Worker
+
+__all__ = ["Part", "end", "run", "warm"]
+
+WORKERS = 2  # quick ones, that work at the same time
+SECONDS = 20.0  # of one job
+LOOK_SECONDS = 0.1  # between two looks at how long each job takes
+WARM_SECONDS = 60.0  # until a worker has started, at most
+
+log = logging.getLogger(__name__)
+
+
+class _Verdict(Enum):
+    """Why a job's worker was ended."""
+
+    LATE = auto()
+    GONE = auto()  # nobody waits for it any more
+    GIVES_WAY = auto()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Job(Job):
+    call: tuple[str, bytes, dict[str, Any], float]  # what `Worker.run` gets
+    future: "Future[list[Part]]"
+    worker: Worker | None = None
+    verdict: _Verdict | None = None
+    again: bool = False  # its worker was ended from outside
+
+
+async def run(job: str, data: bytes, options: dict[str, Any], seconds: float = SECONDS) -> list[Part]:
+    """Call `job` ("package.module:function") with the bytes and the options in a worker, for `asker.current()`.
+
+    Raises the `BotError` that the job raised; `TooLarge` when it ran out of memory, `BadImage` when it took too long or
+    broke its worker, `Busy` when too many wait or workers are ended from outside. Cancelling it drops the job.
+    """
+    who, now, future = asker.current(), time.monotonic(), Future[list[Part]]()
+    call = (job, data, options, seconds)
+    _pool.put(_Job(who.person, len(data), min(who.arrived, now), now, call=call, future=future))
+    return await asyncio.wrap_future(future)
+
+
+async def warm() -> None:
+    """Start the workers and wait until they are there, so that nobody's first picture has to."""
+    await asyncio.to_thread(_pool.start)
+
+
+def end() -> None:
+    """End every worker; the next job starts another."""
+    _pool.end()
+
+
+class _Pool:
+    """Threads and processes begin with the first job, or with `start`."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._line: Line[_Job] = Line()
+        self._workers: set[Worker] = set()
+        self._spare: Worker | None = None  # takes the place of one that was ended, at once
+        self._ready = 0
+        self._threads: list[threading.Thread] = []
+        self._closing = False
+
+    def put(self, job: _Job) -> None:
+        with self._changed:
+            for left in self._line.add(job):
+                _settle(left, too_many())
+            job.future.add_done_callback(lambda _: self._drop(job))
+            self._begin()
+            self._changed.notify_all()
+
+    def start(self) -> None:
+        with self._changed:
+            self._begin()
+            if not self._changed.wait_for(lambda: self._ready >= WORKERS, WARM_SECONDS):
+                log.warning("the workers that open pictures have not started yet")
+
+    def end(self) -> None:
+        for worker in list(self._workers):
+            worker.end()
+            worker.wait()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for worker in list(self._workers):
+            worker.close()
+
+    def _begin(self) -> None:
+        if self._threads:
+            return
+        work = [threading.Thread(target=self._work, args=(index >= WORKERS,)) for index in range(WORKERS + 1)]
+        self._threads = [*work, threading.Thread(target=self._watch)]
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+
+    def _drop(self, job: _Job) -> None:
+        with self._changed:
+            if job in self._line.waiting:
+                self._line.waiting.remove(job)
+
+    # In a thread of each worker
+
+    def _work(self, slow: bool) -> None:
+        worker = None if slow else self._new()
+        if worker is not None:
+            self._warm_up(worker)
+        while (job := self._take(slow)) is not None:
+            if worker is None or not worker.alive or (worker.tired and not slow):
+                worker = self._replace(worker)
+            if slow:
+                worker.step_back()
+            job.worker = worker
+            self._do(job, worker)
+
+    def _warm_up(self, worker: Worker) -> None:
+        kept = ""
+        with contextlib.suppress(Died):  # the first job will say so
+            [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, WARM_SECONDS)
+            kept = ", ".join(said["kept"])
+        with self._changed:
+            if kept and not self._ready:
+                log.warning("what opens pictures is not confined as SECURITY.md says: here it keeps %s", kept)
+            self._ready += 1
+            self._changed.notify_all()
+
+    def _take(self, slow: bool) -> _Job | None:
+        with self._changed:
+            while not self._closing:
+                if (job := self._line.next(slow, time.monotonic())) is not None:
+                    return job
+                self._changed.wait()
+        return None
+
+    def _do(self, job: _Job, worker: Worker) -> None:
+        outcome: list[Part] | BaseException | None
+        try:
+            outcome = worker.run(*job.call)
+        except MemoryError:
+            outcome = TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
+        except Died as died:
+            outcome = _outcome(job, died)
+        except BaseException as error:
+            outcome = error
+        with self._changed:
+            self._line.ended(job, time.monotonic())
+            if outcome is None and not job.future.done():
+                job.worker, job.verdict, job.queued = None, None, time.monotonic()
+                self._line.waiting.append(job)
+            self._changed.notify_all()
+        if outcome is not None:
+            _settle(job, outcome)
+
+    def _replace(self, worker: Worker | None) -> Worker:
+        if worker is not None:
+            self._close(worker)
+        with self._changed:
+            spare, self._spare = self._spare, None
+            self._changed.notify_all()
+        if spare is not None and spare.alive:
+            return spare
+        return self._new()
+
+    def _new(self) -> Worker:
+        with self._changed:
+            if self._closing:
+                sys.exit()  # this thread
+            worker = Worker()
+            self._workers.add(worker)
+            return worker
+
+    def _close(self, worker: Worker) -> None:
+        worker.close()
+        with self._changed:
+            self._workers.discard(worker)
+
+    # In a thread of its own
+
+    def _watch(self) -> None:
+        """End what takes too long, what nobody waits for, and what others wait for."""
+        while not self._closing:
+            if self._spare is None or not self._spare.alive:
+                self._spare = self._new()
+            with self._changed:
+                if self._line.running or self._line.waiting:
+                    self._changed.wait(LOOK_SECONDS)
+                else:
+                    self._changed.wait()
+                self._look(time.monotonic())
+
+    def _look(self, now: float) -> None:
+        for job in self._line.overdue(now):
+            _settle(job, too_many())
+        for job in self._line.running:
+            age = now - job.began
+            if age > job.call[3]:
+                _end(job, _Verdict.LATE)
+            elif age > QUICK_SECONDS and job.future.cancelled():
+                _end(job, _Verdict.GONE)
+            elif age > QUICK_SECONDS and job.worker and not job.worker.tired:
+                job.worker.step_back()
+        if sum(not job.slow for job in self._line.running) >= WORKERS and (giving := self._line.gives_way(now)):
+            _end(giving, _Verdict.GIVES_WAY)
+
+
+def _end(job: _Job, verdict: _Verdict) -> None:
+    if job.verdict is None and job.worker is not None:
+        job.verdict = verdict
+        job.worker.end()
+
+
+def _outcome(job: _Job, died: Died) -> BaseException | None:
+    """What is said of a job whose worker is gone; None when it is to be done once more."""
+    if job.verdict is _Verdict.GIVES_WAY:
+        job.slow = True
+        return None
+    if job.verdict is _Verdict.GONE:
+        return died
+    if job.verdict is _Verdict.LATE:
+        log.warning("a decoder was ended: it took too long")
+        return BadImage("This file takes too long to open. A screenshot of it would work.")
+    log.warning("a decoder was ended: %s", died)
+    if not died.outside:
+        return BadImage("This file is damaged in a way I cannot open. A screenshot of it would work.")
+    if job.again:
+        return Busy("Opening pictures failed on my side, not because of your file. Please try again in a minute.", 60)
+    job.again = True
+    return None
+
+
+def _settle(job: _Job, outcome: list[Part] | BaseException) -> None:
+    with contextlib.suppress(InvalidStateError):  # nobody waits any more
+        if isinstance(outcome, BaseException):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)
+
+
+_pool = _Pool()
+atexit.register(_pool.close)

@@ -1,0 +1,98 @@
+"""The terminal, asked in a process of its own."""
+
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bots.cli.ask import _talk
+from core.assistant import Assistant
+from core.conversation import Question
+from core.errors import BadQuestion
+from tests.core.papers import pdf
+from tests.demo import SAMPLES
+from tests.fakes import MemoryHistory, ScriptedEngine, describe, image
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_a_pdf_is_read_here_too_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "paper.pdf").write_bytes(pdf([f"page {number}" for number in range(1, 8)]))
+    words = [sys.executable, "-m", "bots", "ask", str(tmp_path / "paper.pdf"), "Read page 9"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 2
+    assert result.stderr == "This document has 7 pages; please ask about one of them.\n"
+    assert result.stdout == ""
+
+
+def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
+    question = f"/{'问' * 100}/ What is the total?"
+    words = [sys.executable, "-m", "bots", "ask", "--config", str(config), str(SAMPLES / "invoice.png"), question]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    assert not list((tmp_path / "cache" / "computed").rglob("*.safetensors*"))
+
+
+async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals = [BadQuestion("In fewer words, please.")]
+    engine = ScriptedEngine(script=lambda conversation: refusals.pop() if refusals else describe(conversation))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Shorter\nAnd now?\n"))
+    screen = Console(file=io.StringIO(), width=200)
+    await _talk(Assistant(engine, MemoryHistory()), screen, Question("Long", (image(),)), chat=True)
+    assert isinstance(screen.file, io.StringIO)
+    assert "In fewer words, please." in screen.file.getvalue()
+    answers = ["Answer to 'Shorter' about [1] after 0 turns.", "Answer to 'And now?' about [] after 1 turns."]
+    assert capsys.readouterr().out.splitlines() == answers
+
+
+def test_one_ctrl_c_ends_a_prompt() -> None:
+    script = """
+import os, signal
+from rich.console import Console
+from bots.cli.ask import _talk
+from core.conversation import Question
+import asyncio
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
+asyncio.run(_talk(None, Console(), Question(""), chat=True))
+print("ended")
+"""
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.read(2) == "? "
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+        assert process.stdout.read() == "ended\n"
+
+
+def test_one_ctrl_c_ends_a_download() -> None:
+    script = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
+import bots.cli.fetch_model
+def slow(name, source):
+    print("begun", flush=True)
+    time.sleep(60)
+bots.cli.fetch_model.fetch = slow
+sys.argv = ["bots", "model", "fetch"]
+import runpy
+runpy.run_module("bots", run_name="__main__", alter_sys=True)
+"""
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130

@@ -1,0 +1,24 @@
+"""Strangers hear one line an hour in each chat, and what is kept of them is bounded."""
+
+from bots.conversing.strangers import BETWEEN_LINES_S, MOST_CHATS, Strangers
+
+
+def test_a_chat_hears_one_line_an_hour() -> None:
+    now = 0.0
+    strangers = Strangers("telegram", lambda: now)
+    assert strangers.is_due("1", "a")
+    assert not strangers.is_due("2", "a")
+    assert strangers.is_due("1", "b")
+    now = BETWEEN_LINES_S - 1
+    assert not strangers.is_due("1", "a")
+    now = BETWEEN_LINES_S
+    assert strangers.is_due("1", "a")
+
+
+def test_of_many_chats_the_latest_are_kept() -> None:
+    strangers = Strangers("slack", lambda: 0.0)
+    for number in range(2 * MOST_CHATS):
+        assert strangers.is_due("1", str(number))
+    assert not strangers.is_due("1", str(2 * MOST_CHATS - 1))
+    assert not strangers.is_due("1", str(MOST_CHATS))
+    assert strangers.is_due("1", "0")

@@ -1,0 +1,98 @@
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadImage, BotError
+from core.i18n import FOLDER, Voice, _catalogue, language_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def sentences() -> dict[str, str]:
+    """Every literal that the code says to a person -> the file that says it."""
+    speakers = {"say", "Note", "BotError"} | _subclasses(BotError)
+    paths = [*ROOT.glob("bots/**/*.py"), *ROOT.glob("core/**/*.py"), *ROOT.glob("storage/**/*.py")]
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in paths}
+    for tree in trees.values():  # errors of an adapter's own
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        speakers |= {node.name for node in classes if any(_name(base) in speakers for base in node.bases)}
+    speakers -= {"OperatorError", "ModelMissing"}  # operators read English
+    found = {}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) in speakers and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found[first.value] = str(path.relative_to(ROOT))
+    for path in [*ROOT.glob("bots/web/**/*.html"), *ROOT.glob("bots/web/**/*.js")]:
+        for sentence in re.findall(r'\bsay\("((?:[^"\\]|\\.)*)"', path.read_text("utf-8")):
+            found[sentence] = str(path.relative_to(ROOT))
+    return found
+
+
+def _subclasses(error: type[BotError]) -> set[str]:
+    return {name for sub in error.__subclasses__() for name in {sub.__name__} | _subclasses(sub)}
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def test_every_sentence_has_its_chinese() -> None:
+    catalogue = _catalogue("zh")
+    missing = {sentence: path for sentence, path in sentences().items() if sentence not in catalogue}
+    assert not missing
+
+
+def test_every_translation_is_still_said_and_keeps_its_values() -> None:
+    said = sentences()
+    for path in FOLDER.glob("*.po"):
+        for sentence, translation in _catalogue(path.stem).items():
+            assert sentence in said, f"nobody says {sentence!r} any more"
+            assert _fields(sentence) == _fields(translation), sentence
+
+
+def _fields(text: str) -> set[str]:
+    return {part.split("}")[0] for part in text.split("{")[1:]}
+
+
+def test_unknown_languages_get_english() -> None:
+    assert Voice("fr").say("(stopped)") == Voice(None).say("(stopped)") == "(stopped)"
+
+
+def test_regions_and_scripts_of_chinese_are_chinese() -> None:
+    assert {Voice(code).say("(stopped)") for code in ("zh", "zh-CN", "zh_TW", "zh-hans")} == {"（已停止）"}
+
+
+def test_an_error_explains_itself_in_the_askers_language() -> None:
+    error = BadImage("There is no picture {number} in this conversation.", number=3)
+    assert Voice("zh").explain(error) == "这个对话里没有图片 3。"
+    assert str(error) == "There is no picture 3 in this conversation."
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("总金额是多少？", "zh"),
+        ("这张 invoice 的 total 是多少", "zh"),
+        ("What is the total?", "en"),
+        ("Extract all text", "en"),
+        ("What does 合计金额 mean in this picture?", "en"),
+        ("2", None),
+        ("", None),
+        ("OCR", None),
+        ("Total?", None),
+        ("Was kostet das?", None),
+        ("Quel est le total ?", None),
+        ("Сколько это стоит?", None),
+        ("合計はいくらですか", None),
+        ("합계는 얼마입니까", None),
+        ("> 总金额是多少\n\nWhat does that mean?", "en"),
+        ("> What is the total?\n\n再看一遍", "zh"),
+    ],
+)
+def test_the_language_of_a_question_is_told_where_it_is_clear(text: str, language: str | None) -> None:
+    assert language_of(text) == language
+    assert Voice("ru").for_question(text).language == (language or "ru")
