@@ -1,1 +1,1 @@
-"""The doors: where people talk to the assistant. One file a platform; none knows another."""
+"""The platforms: where people talk to the assistant. One file a platform; none knows another."""

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bots.config import PACKAGES, Settings, how_to_install
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.log import set_up
 from bots.tasks.expiry import keep_expiring
 from bots.tasks.watch import keep_watching
@@ -45,15 +45,15 @@ async def serve(settings: Settings) -> None:
     _end_on_signals()
     machine.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)
-    async with open_house(settings, start_engine_if_installed) as house:
+    async with open_services(settings, start_engine_if_installed) as services:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
         await workers.warm()
         tasks = [
-            asyncio.create_task(keep_expiring(house.store, house.health)),
-            asyncio.create_task(keep_watching(house)),
+            asyncio.create_task(keep_expiring(services.store, services.health)),
+            asyncio.create_task(keep_watching(services)),
         ]
         try:
-            await _run_adapters(settings, house)
+            await _run_adapters(settings, services)
         finally:
             for task in tasks:
                 task.cancel()
@@ -82,9 +82,9 @@ def _has_engine() -> bool:
 
 
 @asynccontextmanager
-async def open_house(
+async def open_services(
     settings: Settings, start: "Callable[[Settings], Awaitable[Engine | MissingEngine]]" = start_engine
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Services]:
     """The store opened, for this process alone, and the model loaded; both are closed at the end."""
     from storage.lock import hold
 
@@ -99,7 +99,7 @@ async def open_house(
                 store.make_room_with(make_room)
                 assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
-                yield House(assistant, store, settings["core.images"], engine.figures, engine.check, guests)
+                yield Services(assistant, store, settings["core.images"], engine.figures, engine.check, guests)
             finally:
                 await engine.close()
 
@@ -151,34 +151,34 @@ async def _open_store(settings: Settings) -> AsyncIterator["Store"]:
         await store.close()
 
 
-async def _run_adapters(settings: Settings, house: House) -> None:
+async def _run_adapters(settings: Settings, services: Services) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_keep_running(name, settings, house)) for name in settings.adapters]
+        tasks = [group.create_task(_keep_running(name, settings, services)) for name in settings.adapters]
     reasons = [str(task.result()) for task in tasks]
     raise OperatorError("Nothing is left to do. {reasons}", reasons=" ".join(reasons))
 
 
 async def _keep_running(
-    name: str, settings: Settings, house: House, pauses_s: Sequence[float] = PAUSES_S
+    name: str, settings: Settings, services: Services, pauses_s: Sequence[float] = PAUSES_S
 ) -> OperatorError:
     """Returns only what the operator has to mend."""
     failures = 0
     platform = name.rpartition(".")[2]
     while True:
         began = asyncio.get_running_loop().time()
-        house.health.starts(platform)
+        services.health.starts(platform)
         try:
-            await importlib.import_module(name).run(settings[name], house)
+            await importlib.import_module(name).run(settings[name], services)
             log.warning("%s ended", name)
         except OperatorError as error:
-            house.health.down(platform, str(error))
+            services.health.down(platform, str(error))
             return error
         except BotError as error:
             log.error("%s is started again: %s", name, error)
-            house.health.failed(platform, str(error))
+            services.health.failed(platform, str(error))
         except Exception:
             log.exception("%s failed and is started again", name)
-            house.health.failed(platform, "It failed and is started again; the log says why.")
+            services.health.failed(platform, "It failed and is started again; the log says why.")
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0
         await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])

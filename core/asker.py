@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """`person` is a door and an id, or nobody in particular; `arrived` is when all they sent was here (monotonic)."""
+    """`person` is a platform and an id, or nobody in particular; `arrived` is when all they sent was here
+    (monotonic)."""
 
     person: str = ""
     arrived: float = field(default_factory=time.monotonic)

@@ -24,7 +24,7 @@ from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
 from core.quota import Quota
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
-from core.stats import Tally
+from core.stats import Stats
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Assistant:
         self, engine: Engine, history: History, sampling: Sampling = Sampling(), quota: Quota | None = None
     ) -> None:
         self.history = history
-        self.tally = Tally()
+        self.stats = Stats()
         self._quota = quota or Quota()
         self._engine = engine
         self._sampling = sampling
@@ -225,12 +225,12 @@ class Assistant:
         try:
             yield
         except StoreDown as error:
-            self.tally.failed("database", error.reason or str(error))
+            self.stats.failed("database", error.reason or str(error))
             raise
         except BotError:
             raise
         except Exception as error:
-            self.tally.failed("model", f"{type(error).__name__}, see the log")
+            self.stats.failed("model", f"{type(error).__name__}, see the log")
             raise
 
     async def _saved(self, key: str) -> Answer | None:
@@ -240,7 +240,7 @@ class Assistant:
     async def _write(
         self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None, person: str
     ) -> AsyncGenerator[Event]:
-        self.tally.asked(conversation.id)
+        self.stats.asked(conversation.id)
         surplus = conversation.surplus
         conversation = conversation.without(surplus)
         turn = conversation.turns[-1]
@@ -258,15 +258,15 @@ class Assistant:
                     yield event
             answer = answer or Answer(text, Ending.STOPPED)
         except BotError:
-            self.tally.refused(conversation.id)
+            self.stats.refused(conversation.id)
             raise  # before it began (busy, too long): nothing to remember
         except Exception:
             failed = Answer(text, Ending.FAILED)
-            self.tally.answered(conversation.id, failed)
+            self.stats.answered(conversation.id, failed)
             await self.history.save(conversation.id, replace(turn, answer=failed), key, replaces, person)
             raise
         await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces, person)
-        self.tally.answered(conversation.id, answer)
+        self.stats.answered(conversation.id, answer)
         log.info("answered: %s, %s", answer.ending, answer.figures)
         if surplus:
             await self._remove(conversation.id, surplus)

@@ -42,15 +42,15 @@ def language_of(text: str) -> str | None:
     return "en" if english and len(latin) == len(words) and 4 * english >= len(latin) else None
 
 
-class Voice:
+class Translator:
     """Says sentences in the language of a code such as `zh-hans`, `zh_CN` or `en`; unknown languages get English."""
 
     def __init__(self, code: str | None) -> None:
         self.language = (code or "en").replace("_", "-").split("-")[0].lower()
 
-    def for_question(self, text: str) -> "Voice":
+    def for_question(self, text: str) -> "Translator":
         """Return a voice in the language of somebody's question, where that is clear; else this one."""
-        return Voice(language_of(text) or self.language)
+        return Translator(language_of(text) or self.language)
 
     def say(self, sentence: str, **values: Any) -> str:
         text = _catalogue(self.language).get(sentence, sentence)

@@ -1,4 +1,5 @@
-"""What was answered since the start: counts by door and ending, and the latest answers' figures. Holds no content."""
+"""What was answered since the start: counts by platform and ending, and the latest answers' figures. Holds no
+content."""
 
 import time
 from collections import Counter, deque
@@ -11,7 +12,7 @@ KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    door: str  # telegram, slack, web or terminal
+    platform: str  # telegram, slack, web or terminal
     ending: Ending
     figures: Figures
     finished: float  # seconds since 1970
@@ -28,30 +29,30 @@ class Streak:
 
 
 @dataclass(slots=True)
-class Tally:
+class Stats:
     started: float = field(default_factory=time.monotonic)
-    questions: Counter[str] = field(default_factory=Counter)  # by door
-    endings: Counter[tuple[str, str]] = field(default_factory=Counter)  # by door and ending, refused ones too
+    questions: Counter[str] = field(default_factory=Counter)  # by platform
+    endings: Counter[tuple[str, str]] = field(default_factory=Counter)  # by platform and ending, refused ones too
     latest: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
     streak: Streak | None = None  # until a question is answered
 
     def asked(self, conversation_id: str) -> None:
-        self.questions[_door(conversation_id)] += 1
+        self.questions[_platform(conversation_id)] += 1
 
     def refused(self, conversation_id: str) -> None:
-        self.endings[_door(conversation_id), "refused"] += 1
+        self.endings[_platform(conversation_id), "refused"] += 1
 
     def failed(self, part: str, reason: str) -> None:
         count = self.streak.count if self.streak else 0
         self.streak = Streak(part, reason, count + 1, time.monotonic())
 
     def answered(self, conversation_id: str, answer: Answer) -> None:
-        door = _door(conversation_id)
+        platform = _platform(conversation_id)
         if answer.ending is not Ending.FAILED:
             self.streak = None
-        self.endings[door, answer.ending.value] += 1
-        self.latest.append(Entry(door, answer.ending, answer.figures, time.time()))
+        self.endings[platform, answer.ending.value] += 1
+        self.latest.append(Entry(platform, answer.ending, answer.figures, time.time()))
 
 
-def _door(conversation_id: str) -> str:
+def _platform(conversation_id: str) -> str:
     return conversation_id.partition(":")[0]

@@ -25,13 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.errors import OperatorError, StoreDown
 from storage.address import file_of, keep_private, not_an_address, parse
-from storage.group_commit import Notes
+from storage.group_commit import GroupCommit
 from storage.migrations import upgrade
 from storage.running import Running
 from storage.schema import metadata
 from storage.tidier import Tidier
 from storage.watch import Watch
-from storage.write_queue import Haste, Line
+from storage.write_queue import Priority, WriteQueue
 
 log = logging.getLogger(__name__)
 POOL = {"pool_size": 4, "max_overflow": 28}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
@@ -55,12 +55,12 @@ class Database:
         self.make_room: Callable[[], bool] = lambda: False  # for a write that met a full disk; whether it may work now
         self._watch = watch
         self._running = Running()
-        self._notes = Notes(lambda work: self._write(Haste.URGENT, work))
-        self._line: Line | None
+        self._notes = GroupCommit(lambda work: self._write(Priority.URGENT, work))
+        self._line: WriteQueue | None
         self._tidier: Tidier | None = None
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
-            self._line = Line()  # SQLite lets writers poll for their turn; in line, each is served at once
+            self._line = WriteQueue()  # SQLite lets writers poll for their turn; in line, each is served at once
             self._tidier = Tidier(engine, self._line, BUSY_TIMEOUT)
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -118,7 +118,7 @@ class Database:
 
         Raises `StoreDown` when the database is locked for long, read-only or full.
         """
-        writing = self._write(Haste.ORDINARY, lambda connection: work(connection, *args, **kwargs))
+        writing = self._write(Priority.ORDINARY, lambda connection: work(connection, *args, **kwargs))
         return await self._running.complete(writing)
 
     async def note(
@@ -136,11 +136,11 @@ class Database:
         except UNAVAILABLE as error:
             raise _unavailable(error) from error
 
-    async def _write(self, haste: Haste, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    async def _write(self, priority: Priority, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         for attempt in range(ATTEMPTS):
             try:
                 self._check_files()
-                async with self._turn(haste), self._engine.begin() as connection:
+                async with self._turn(priority), self._engine.begin() as connection:
                     result = await work(connection)
                 self._check_files()  # before anybody is told that it is kept
                 return result
@@ -164,8 +164,8 @@ class Database:
             log.error("%s was removed or replaced: put it back, or start the service again", gone)
             raise _down("its file was removed or replaced while the service runs")
 
-    def _turn(self, haste: Haste) -> AbstractAsyncContextManager[None]:
-        return self._line.turn(haste) if self._line else nullcontext()
+    def _turn(self, priority: Priority) -> AbstractAsyncContextManager[None]:
+        return self._line.turn(priority) if self._line else nullcontext()
 
 
 def _engine(url: str) -> AsyncEngine:

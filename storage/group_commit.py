@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 Work = Callable[[AsyncConnection], Awaitable[Any]]
 
 
-class Notes:
+class GroupCommit:
     """`write` runs work in one transaction, again after a collision."""
 
     def __init__(self, write: Callable[[Work], Awaitable[list[Any]]]) -> None:

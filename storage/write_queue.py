@@ -7,21 +7,21 @@ from contextlib import asynccontextmanager
 from enum import IntEnum
 
 
-class Haste(IntEnum):
+class Priority(IntEnum):
     URGENT = 0
     ORDINARY = 1
 
 
-class Line:
+class WriteQueue:
     def __init__(self) -> None:
         self._taken = False
-        self._waiting: dict[Haste, deque[asyncio.Future[None]]] = {haste: deque() for haste in Haste}
+        self._waiting: dict[Priority, deque[asyncio.Future[None]]] = {priority: deque() for priority in Priority}
 
     @asynccontextmanager
-    async def turn(self, haste: Haste) -> AsyncIterator[None]:
+    async def turn(self, priority: Priority) -> AsyncIterator[None]:
         if self._taken:
             called = asyncio.get_running_loop().create_future()
-            self._waiting[haste].append(called)
+            self._waiting[priority].append(called)
             try:
                 await called
             except asyncio.CancelledError:
@@ -36,9 +36,9 @@ class Line:
 
     def _call_next(self) -> None:
         """The turn goes from hand to hand, so that nobody who comes now slips in between."""
-        for haste in Haste:
-            while self._waiting[haste]:
-                if not (called := self._waiting[haste].popleft()).done():
+        for priority in Priority:
+            while self._waiting[priority]:
+                if not (called := self._waiting[priority].popleft()).done():
                     called.set_result(None)
                     return
         self._taken = False

@@ -1,4 +1,4 @@
-"""The demo model asked directly: what every door has to show, word for word. `make demo-eval` says how it reads."""
+"""The demo model asked directly: what every platform has to show, word for word. `make demo-eval` says how it reads."""
 
 import io
 import re

@@ -7,7 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 COMPOSITION_ROOTS = {"bots/service.py", "bots/cli/doctor.py"}  # plug bots, core and storage together
-ADAPTERS = {"bots.telegram", "bots.slack", "bots.web", "bots.cli.ask"}
+LAYERS = {  # a folder: what of ours it may import, beside itself
+    "bots/conversing/": {"core"},
+    "bots/tasks/": {"bots.conversing", "core"},
+    "bots/telegram/": {"bots.conversing", "core"},
+    "bots/slack/": {"bots.conversing", "core"},
+    "bots/web/": {"bots.conversing", "bots.log", "core"},
+    "core/pictures/": {"core.asker", "core.conversation", "core.errors", "core.hardware", "core.i18n"},
+    "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures"},
+}
 TENSORS = ("core/model/", "core/engine/", "core/benchmark/")
 FILES = sorted(
     str(path.relative_to(ROOT)) for folder in ("bots", "core", "storage") for path in (ROOT / folder).rglob("*.py")
@@ -53,11 +61,12 @@ def test_bots_never_touch_the_model_or_the_database(file: str) -> None:
         assert not uses(file, "core.engine.engine")
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("bots/")])
-def test_no_adapter_knows_another(file: str) -> None:
-    mine = {adapter for adapter in ADAPTERS if file.removesuffix(".py").replace("/", ".").startswith(adapter)}
-    if mine:
-        assert not uses(file, *(ADAPTERS - mine))
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith(tuple(LAYERS))])
+def test_a_folder_knows_only_what_lies_below_it(file: str) -> None:
+    [(folder, allowed)] = [(folder, allowed) for folder, allowed in LAYERS.items() if file.startswith(folder)]
+    known = {folder.strip("/").replace("/", "."), *allowed}
+    modules = {name for name in imports(file) if (ROOT / f"{name.replace('.', '/')}.py").exists()}
+    assert not {name for name in modules if not any(f"{name}.".startswith(f"{layer}.") for layer in known)}
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from bots.config import Settings
-from bots.service import open_house
+from bots.service import open_services
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
 from core.errors import BadImage, BadQuestion, BotError, OperatorError
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import Document, open_document
 from core.pictures.images import Config as ImagesConfig
 
@@ -27,23 +27,23 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
     paths, query = _sort(words)
     if not paths:
         raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
-    console, voice = Console(stderr=True, markup=False), _voice(query)
+    console, translator = Console(stderr=True, markup=False), _translator(query)
     try:
         documents = [await _open(path, paths, query, settings["core.images"]) for path in paths]
     except BadImage as error:
-        raise type(error)(voice.explain(error)) from error
-    for note in filter(None, (document.note(voice) for document in documents)):
+        raise type(error)(translator.explain(error)) from error
+    for note in filter(None, (document.note(translator) for document in documents)):
         console.print(note, style="dim")
     images = tuple(image for document in documents for image in document.images)
     with tempfile.TemporaryDirectory() as folder:  # a terminal chat is nobody else's and ends with its window
         settings = settings.with_value("storage", "url", f"sqlite+aiosqlite:///{folder}/chat.sqlite")
         async with AsyncExitStack() as stack:
             with console.status(f"Loading {settings['core.engine'].model} …"):
-                house = await stack.enter_async_context(open_house(settings))
+                services = await stack.enter_async_context(open_services(settings))
             try:
-                await _talk(house.assistant, console, Question(query, images), chat or not query)
+                await _talk(services.assistant, console, Question(query, images), chat or not query)
             finally:
-                await house.assistant.forget(ID)  # what was computed of it, too
+                await services.assistant.forget(ID)  # what was computed of it, too
 
 
 async def _talk(assistant: Assistant, console: Console, question: Question, chat: bool) -> None:
@@ -55,7 +55,7 @@ async def _talk(assistant: Assistant, console: Console, question: Question, chat
                 await _answer(assistant, console, question, str(number))
                 question = Question("")
             except BotError as error:  # its pictures stay for the next question
-                sentence = _voice(question.text).explain(error)
+                sentence = _translator(question.text).explain(error)
                 if not chat:
                     raise BotError(sentence) from error
                 console.print(sentence)
@@ -80,15 +80,15 @@ def _typed(console: Console) -> str:
 async def _answer(assistant: Assistant, console: Console, question: Question, key: str) -> None:
     status = console.status("…")
     status.start()
-    voice = _voice(question.text)
+    translator = _translator(question.text)
     try:
         async with aclosing(assistant.ask(ID, question, key)) as events:
             async for event in events:
                 match event:
                     case Waiting():
-                        status.update(voice.say("One moment …"))
+                        status.update(translator.say("One moment …"))
                     case Looking(picture, of):
-                        status.update(voice.say("Looking at picture {picture} of {of} …", picture=picture, of=of))
+                        status.update(translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of))
                     case Piece(text):
                         status.stop()
                         sys.stdout.write(text)
@@ -101,8 +101,8 @@ async def _answer(assistant: Assistant, console: Console, question: Question, ke
         status.stop()
 
 
-def _voice(question: str) -> Voice:
-    return Voice("en").for_question(question)
+def _translator(question: str) -> Translator:
+    return Translator("en").for_question(question)
 
 
 def _timing(figures: Figures, ending: Ending) -> str:
@@ -131,7 +131,7 @@ async def _open(path: Path, paths: list[Path], query: str, images: ImagesConfig)
     except BadImage as error:
         if len(paths) == 1 or str(path) in str(error):
             raise
-        raise type(error)(f"{path}: {_voice(query).explain(error)}") from error
+        raise type(error)(f"{path}: {_translator(query).explain(error)}") from error
 
 
 def _read(path: Path) -> bytes:

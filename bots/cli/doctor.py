@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from bots.config import Settings, load
-from bots.conversing.check_result import Finding, Level
+from bots.conversing.check_result import CheckResult, Level
 from bots.web.listen import listen
 from core import hardware as machine
 from core.errors import BotError
@@ -23,15 +23,15 @@ MEMORY_PER_WEIGHT = {"float32": 4.0, "float16": 2.0, "int8": 1.1, "auto": 1.1}  
 CONVERSATIONS = 1_500_000_000  # bytes beside the weights that a few conversations about pictures need
 
 
-async def examine(path: Path | None) -> AsyncIterator[Finding]:
+async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
     """Everything that can be checked, in the order in which it has to be mended."""
     try:
         settings = load(path)
     except BotError as error:
-        yield Finding("config", Level.WRONG, str(error))
+        yield CheckResult("config", Level.WRONG, str(error))
         return
-    yield Finding("config", Level.OK, f"enables {', '.join(settings.adapters) or 'nothing'}")
-    checks: list[Callable[[Settings], Awaitable[Finding]]] = [_clock, _database, _disk, _model, _memory, _processor]
+    yield CheckResult("config", Level.OK, f"enables {', '.join(settings.adapters) or 'nothing'}")
+    checks: list[Callable[[Settings], Awaitable[CheckResult]]] = [_clock, _database, _disk, _model, _memory, _processor]
     for check in checks:
         yield await check(settings)
     if "bots.web" in settings.adapters:
@@ -42,21 +42,21 @@ async def examine(path: Path | None) -> AsyncIterator[Finding]:
                 yield finding
 
 
-async def _clock(settings: Settings) -> Finding:
+async def _clock(settings: Settings) -> CheckResult:
     return judge_clock(time.time())
 
 
-def judge_clock(now: float) -> Finding:
+def judge_clock(now: float) -> CheckResult:
     """`now` is in seconds since 1970."""
     text = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now))
     if now < BUILT:
-        return Finding(
+        return CheckResult(
             "clock", Level.WRONG, f"it says {text}: set it (timedatectl set-ntp true); Slack refuses old times"
         )
-    return Finding("clock", Level.OK, text)
+    return CheckResult("clock", Level.OK, text)
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> CheckResult:
     from storage.store import Store
 
     try:
@@ -66,103 +66,107 @@ async def _database(settings: Settings) -> Finding:
         finally:
             await store.close()
     except BotError as error:
-        return Finding("database", Level.WRONG, str(error))
-    return Finding("database", Level.OK, "opens and can be written")
+        return CheckResult("database", Level.WRONG, str(error))
+    return CheckResult("database", Level.OK, "opens and can be written")
 
 
-async def _disk(settings: Settings) -> Finding:
+async def _disk(settings: Settings) -> CheckResult:
     return await asyncio.to_thread(_room_on_disk, settings)
 
 
-def _room_on_disk(settings: Settings) -> Finding:
+def _room_on_disk(settings: Settings) -> CheckResult:
     folder = Path(settings["core.engine"].cache).absolute()
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        return Finding("disk", Level.WRONG, f"{folder} cannot be written: chown it, or set cache in [core.engine]")
+        return CheckResult("disk", Level.WRONG, f"{folder} cannot be written: chown it, or set cache in [core.engine]")
     return judge_room(folder, shutil.disk_usage(folder).free, settings["core.engine"].cache_limit * 1e9)
 
 
-def judge_room(folder: Path, free: float, caches: float) -> Finding:
+def judge_room(folder: Path, free: float, caches: float) -> CheckResult:
     """`free` bytes there, of which the caches may take so many."""
     text = f"{free / 1e9:.1f} GB free in {folder}"
     if free < LEAST_DISK:
-        return Finding("disk", Level.WRONG, f"{text}: make room, 2 GB at least")
+        return CheckResult("disk", Level.WRONG, f"{text}: make room, 2 GB at least")
     if free < LEAST_DISK + caches:
         text = f"{text}; the caches may grow to {caches / 1e9:.0f} GB: lower cache_limit in [core.engine] or make room"
-        return Finding("disk", Level.NOTE, text)
-    return Finding("disk", Level.OK, text)
+        return CheckResult("disk", Level.NOTE, text)
+    return CheckResult("disk", Level.OK, text)
 
 
-async def _model(settings: Settings) -> Finding:
+async def _model(settings: Settings) -> CheckResult:
     name = settings["core.engine"].model
     try:
         size = _weights(name)
     except BotError as error:
-        return Finding("model", Level.WRONG, str(error))
-    return Finding("model", Level.OK, f"{name} is complete, {size / 1e9:.2f} GB")
+        return CheckResult("model", Level.WRONG, str(error))
+    return CheckResult("model", Level.OK, f"{name} is complete, {size / 1e9:.2f} GB")
 
 
-async def _memory(settings: Settings) -> Finding:
+async def _memory(settings: Settings) -> CheckResult:
     config, available = settings["core.engine"], psutil.virtual_memory().available
     total = min(limit.bytes for limit in (machine.memory(), machine.process_memory()) if limit)
     try:
         needed = _weights(config.model) / 2 * MEMORY_PER_WEIGHT[config.precision.value] + CONVERSATIONS
     except BotError:
-        return Finding("memory", Level.NOTE, f"{total / 1e9:.1f} GB; the model's need is unknown until it is there")
+        return CheckResult("memory", Level.NOTE, f"{total / 1e9:.1f} GB; the model's need is unknown until it is there")
     return judge_memory(needed, min(available, total), total)
 
 
-def judge_memory(needed: float, available: float, total: float) -> Finding:
+def judge_memory(needed: float, available: float, total: float) -> CheckResult:
     """In bytes."""
     text = f"{available / 1e9:.1f} of {total / 1e9:.1f} GB free; about {needed / 1e9:.1f} GB are needed"
     if needed > total:
-        return Finding("memory", Level.WRONG, f'{text}: set precision = "int8" in [core.engine], or add memory')
+        return CheckResult("memory", Level.WRONG, f'{text}: set precision = "int8" in [core.engine], or add memory')
     if needed > available:
-        return Finding("memory", Level.NOTE, f"{text}: end other programs first")
-    return Finding("memory", Level.OK, text)
+        return CheckResult("memory", Level.NOTE, f"{text}: end other programs first")
+    return CheckResult("memory", Level.OK, text)
 
 
-async def _processor(settings: Settings) -> Finding:
+async def _processor(settings: Settings) -> CheckResult:
     from core.model.kernel import Unavailable, instructions, prepare
 
     text = f"{os.cpu_count()} cores, {instructions()}"
     try:
         prepare()
     except Unavailable as reason:
-        return Finding("processor", Level.NOTE, f"{text}: {reason}; until then float16 is used, which is slower")
-    return Finding("processor", Level.OK, text)
+        return CheckResult("processor", Level.NOTE, f"{text}: {reason}; until then float16 is used, which is slower")
+    return CheckResult("processor", Level.OK, text)
 
 
-async def _web(settings: Settings) -> Finding:
+async def _web(settings: Settings) -> CheckResult:
     config = settings["bots.web"]
     try:
         listen(config).close()
     except BotError as error:
-        return Finding("web", Level.WRONG, f"{error} Is the service running already?")
+        return CheckResult("web", Level.WRONG, f"{error} Is the service running already?")
     if config.token is None and not config.loopback:
-        return Finding("web", Level.NOTE, f"everybody who reaches {config.host}:{config.port} may use it: set token")
-    return Finding("web", Level.OK, f"http://{config.host}:{config.port} is free")
+        return CheckResult(
+            "web", Level.NOTE, f"everybody who reaches {config.host}:{config.port} may use it: set token"
+        )
+    return CheckResult("web", Level.OK, f"http://{config.host}:{config.port} is free")
 
 
-async def _platform(table: str, settings: Settings) -> AsyncIterator[Finding]:
+async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:
     """What an adapter finds out by asking its platform who it is."""
     name = table.removeprefix("bots.")
     config = settings[table]
     if not (config.allow or config.admins):
-        yield Finding(
+        yield CheckResult(
             name, Level.NOTE, "allow is empty, so nobody is answered: send it a message, it tells you your id"
         )
     if getattr(config, "signing_secret", None) and "bots.web" not in settings.adapters:
-        yield Finding(name, Level.WRONG, "signing_secret needs the web page: add a table [bots.web], or use app_token")
+        yield CheckResult(
+            name, Level.WRONG, "signing_secret needs the web page: add a table [bots.web], or use app_token"
+        )
     try:
         async with asyncio.timeout(PLATFORM_WAIT_S):
             for finding in await importlib.import_module(table).examine(config):
                 yield finding
     except BotError as error:
-        yield Finding(name, Level.WRONG, str(error))
+        yield CheckResult(name, Level.WRONG, str(error))
     except TimeoutError:
-        yield Finding(name, Level.NOTE, "the platform could not be reached, so its tokens are not checked")
+        yield CheckResult(name, Level.NOTE, "the platform could not be reached, so its tokens are not checked")
 
 
 def _weights(name: str) -> int:

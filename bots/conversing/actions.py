@@ -14,7 +14,7 @@ from core.answers.tables import csv_file, find_tables
 from core.answers.transcription import as_markdown
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
 from core.errors import BotError
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.images import LOST_A_LOT
 
 log = logging.getLogger(__name__)
@@ -23,25 +23,25 @@ CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and 
 TOKEN_PIXELS = 32 * 32
 
 
-class Offer(StrEnum):
+class AnswerAction(StrEnum):
     """A button under an answer; its value is the command that it stands for."""
 
     CSV = "csv"
     TEXT = "text"
     SMALL_PRINT = "smallprint"
 
-    def label(self, voice: Voice) -> str:
+    def label(self, translator: Translator) -> str:
         match self:
-            case Offer.CSV:
-                return voice.say("Table as CSV")
-            case Offer.TEXT:
-                return voice.say("As a text file")
-            case Offer.SMALL_PRINT:
-                return voice.say("Read the small print")
+            case AnswerAction.CSV:
+                return translator.say("Table as CSV")
+            case AnswerAction.TEXT:
+                return translator.say("As a text file")
+            case AnswerAction.SMALL_PRINT:
+                return translator.say("Read the small print")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class DisplayOptions:
     """What an adapter and its operator want to show."""
 
     files: bool = False
@@ -53,9 +53,9 @@ async def shown(
     turn_of: Callable[[], Awaitable[Turn | None]],
     pictures_of: Callable[[], Awaitable[Sequence[Picture]]],
     questions: Sequence[str],
-    wishes: Wishes,
+    display: DisplayOptions,
     notes: Sequence[str],
-    voice: Voice,
+    translator: Translator,
 ) -> AsyncGenerator[Event | File]:
     """An answer's events as people see them, in Markdown. Grounding is drawn on its picture where files can be shown.
 
@@ -74,14 +74,14 @@ async def shown(
                             yield Piece(now[len(told) :])
                             told = now
                     case Removed(numbers):
-                        notes = [*notes, made_room(numbers, voice)]
+                        notes = [*notes, made_room(numbers, translator)]
                     case Answer():
                         turn = await turn_of()
-                        if wishes.files and turn is not None and find_boxes(event.text).boxes:
+                        if display.files and turn is not None and find_boxes(event.text).boxes:
                             for marked in await _marked(turn, await pictures_of()):
-                                caption = voice.say("Picture {number}", number=marked.number)
+                                caption = translator.say("Picture {number}", number=marked.number)
                                 yield File(f"picture-{marked.number}.png", marked.png, caption)
-                        yield replace(event, text=_words(event, turn, questions, wishes, notes, voice))
+                        yield replace(event, text=_words(event, turn, questions, display, notes, translator))
                     case _:
                         yield event
     except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
@@ -90,25 +90,25 @@ async def shown(
         raise
 
 
-def offers(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[Offer, ...]:
+def actions(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[AnswerAction, ...]:
     """Nothing for an answer that failed; no closer look at what was looked at with more than `image_tokens` already."""
     if turn is None or turn.answer is None or turn.answer.ending is Ending.FAILED:
         return ()
     images = [picture.image for picture in turn.pictures]
     found = []
     if find_tables(turn.answer.text):
-        found.append(Offer.CSV)
+        found.append(AnswerAction.CSV)
     if len(turn.answer.text) > LONG:
-        found.append(Offer.TEXT)
+        found.append(AnswerAction.TEXT)
     if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
-        found.append(Offer.SMALL_PRINT)
+        found.append(AnswerAction.SMALL_PRINT)
     return tuple(found)
 
 
-def file_of(turn: Turn, offer: Offer) -> File | None:
+def file_of(turn: Turn, action: AnswerAction) -> File | None:
     """None when the answer has no such file."""
     text = turn.answer.text if turn.answer else ""
-    if offer is Offer.CSV:
+    if action is AnswerAction.CSV:
         tables = find_tables(text)
         return File("table.csv", csv_file(tables)) if tables else None
     return File("answer.md", inert(as_markdown(text, [turn.text])).encode()) if text else None
@@ -123,11 +123,16 @@ async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:
 
 
 def _words(
-    answer: Answer, turn: Turn | None, questions: Sequence[str], wishes: Wishes, notes: Sequence[str], voice: Voice
+    answer: Answer,
+    turn: Turn | None,
+    questions: Sequence[str],
+    display: DisplayOptions,
+    notes: Sequence[str],
+    translator: Translator,
 ) -> str:
     grounding = find_boxes(answer.text)
-    words = as_markdown(grounding.text, questions) or grounding.words(voice)
-    line = receipt(turn, voice, notes) if wishes.receipt and turn is not None else " · ".join(notes)
+    words = as_markdown(grounding.text, questions) or grounding.words(translator)
+    line = receipt(turn, translator, notes) if display.receipt and turn is not None else " · ".join(notes)
     if not line or not words.strip():
         return words
     return f"{words}\n\n{line}" if "*" in line else f"{words}\n\n*{line}*"  # a file's name may have one

@@ -1,50 +1,50 @@
 """What happens to a request, on every chat platform: it becomes the events of an answer.
 
-The bot's own sentences are answers too, so that whatever is said goes through the one loop in `bots.conversing.delivery`. Everything
-here may be done again after a crash without anybody noticing.
+The bot's own sentences are answers too, so that whatever is said goes through the one loop in
+`bots.conversing.delivery`. Everything here may be done again after a crash without anybody noticing.
 """
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER, MOST_TOKENS, Offer, offers, shown
+from bots.conversing.actions import CLOSER, MOST_TOKENS, AnswerAction, actions, shown
 from bots.conversing.commands import obey, says
 from bots.conversing.draft import File
 from bots.conversing.request import Request
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from core.answers.receipt import made_room
 from core.answers.transcription import goes_on
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
 from core.errors import BadImage, BotError, Busy, NoPicture, NotFound, StoreDown
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import open_document
 from core.pictures.images import make_image
 from core.small_talk import is_small_talk
 
 
-async def respond(request: Request, house: House, voice: Voice) -> AsyncGenerator[Event | File]:
+async def respond(request: Request, services: Services, translator: Translator) -> AsyncGenerator[Event | File]:
     """Answer a request. Raises `BotError` where asking the same again may help; what it would not is only said."""
-    response = _Response(request, house, voice, list(request.notes))
+    response = _Response(request, services, translator, list(request.notes))
     try:
         async with aclosing(response.events()) as events:
             async for event in events:
                 if request.stopped():
-                    house.assistant.stop(request.conversation_id)
+                    services.assistant.stop(request.conversation_id)
                 yield event
     except NoPicture:
-        yield says(" ".join(response.notes) or voice.explain(_no_picture()))
+        yield says(" ".join(response.notes) or translator.explain(_no_picture()))
     except BotError as error:
         if error.retryable:
             raise
-        yield says(voice.explain(error))
+        yield says(translator.explain(error))
 
 
 @dataclass(slots=True)
 class _Response:
     request: Request
-    house: House
-    voice: Voice
+    services: Services
+    translator: Translator
     notes: list[str]  # what was left out
 
     def events(self) -> AsyncGenerator[Event | File]:
@@ -55,15 +55,15 @@ class _Response:
                 return self._begin_with_a_question()
             case "retry":
                 return self._again()
-            case Offer.SMALL_PRINT:
+            case AnswerAction.SMALL_PRINT:
                 return self._closer()
             case _:
-                return obey(self.request, self.house, self.voice)
+                return obey(self.request, self.services, self.translator)
 
     async def _ask(self) -> AsyncGenerator[Event | File]:
         request = self.request
         pictures: list[Image] = []
-        answered = await self.house.assistant.history.answered(request.key)  # so only its delivery was interrupted
+        answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
         if not answered:
             pictures = await self._look()
         asks = bool(request.text and (answered or not is_small_talk(request.text)))  # a laugh below a picture does not
@@ -91,8 +91,8 @@ class _Response:
 
     async def _begin_with_a_question(self) -> AsyncGenerator[Event | File]:
         """A new conversation, and what it begins with. Done again it begins anew only what nobody has been told."""
-        if not await self.house.assistant.history.answered(self.request.key):
-            await self.house.assistant.begin(self.request.conversation_id)
+        if not await self.services.assistant.history.answered(self.request.key):
+            await self.services.assistant.begin(self.request.conversation_id)
         async with aclosing(self._ask()) as events:
             async for event in events:
                 yield event
@@ -101,9 +101,9 @@ class _Response:
         """Answer once more: the last question, or the one whose answer stands in `about`."""
         request = self.request
         turn = await self._turn_about()
-        turns = (await self.house.assistant.history.load(request.conversation_id)).turns
+        turns = (await self.services.assistant.history.load(request.conversation_id)).turns
         if request.about is None or (turn is not None and turns and turn == turns[-1]):
-            again = self.house.assistant.retry(request.conversation_id, request.key, request.person)
+            again = self.services.assistant.retry(request.conversation_id, request.key, request.person)
             events = self._shown(again, [asked.text for asked in turns])
         elif turn is not None:
             events = await self._answer(Question(turn.text, tuple(it.image for it in turn.pictures), alone=True))
@@ -118,10 +118,10 @@ class _Response:
         turn = await self._turn_about()
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
-        tokens = min(MOST_TOKENS, CLOSER * self.house.images.image_tokens)
-        sharper = self.house.images.model_copy(update={"image_tokens": tokens})
-        self.house.assistant.check_question(self.request.person)
-        kept = [await self.house.store.picture(picture.image.id) for picture in turn.pictures]
+        tokens = min(MOST_TOKENS, CLOSER * self.services.images.image_tokens)
+        sharper = self.services.images.model_copy(update={"image_tokens": tokens})
+        self.services.assistant.check_question(self.request.person)
+        kept = [await self.services.store.picture(picture.image.id) for picture in turn.pictures]
         if not any(image.original for image in kept):
             raise NotFound(
                 "Your picture was too large to keep in its full size. Please send only the part with the small print."
@@ -135,43 +135,47 @@ class _Response:
     async def _answer(self, question: Question) -> AsyncGenerator[Event | File]:
         request, questions = self.request, [question.text]
         if goes_on(question.text):  # then what it is depends on what came before
-            turns = (await self.house.assistant.history.load(request.conversation_id)).turns
+            turns = (await self.services.assistant.history.load(request.conversation_id)).turns
             questions = [*(turn.text for turn in turns), question.text]
-        events = self.house.assistant.ask(request.conversation_id, question, request.key, request.person)
+        events = self.services.assistant.ask(request.conversation_id, question, request.key, request.person)
         return self._shown(events, questions)
 
     def _shown(self, events: AsyncGenerator[Event], questions: Sequence[str]) -> AsyncGenerator[Event | File]:
-        return shown(events, self._saved_turn, self._pictures, questions, self.request.wishes, self.notes, self.voice)
+        return shown(
+            events, self._saved_turn, self._pictures, questions, self.request.display, self.notes, self.translator
+        )
 
     async def _saved_turn(self) -> Turn | None:
         """The turn that was just answered; tells what else of it can be had."""
-        turn = await self.house.assistant.history.answered(self.request.key)
-        if self.request.offer is not None:
-            self.request.offer(offers(turn, self.house.images.image_tokens))
+        turn = await self.services.assistant.history.answered(self.request.key)
+        if self.request.action is not None:
+            self.request.action(actions(turn, self.services.images.image_tokens))
         return turn
 
     async def _pictures(self) -> tuple[Picture, ...]:
-        return (await self.house.assistant.history.load(self.request.conversation_id)).pictures
+        return (await self.services.assistant.history.load(self.request.conversation_id)).pictures
 
     async def _turn_about(self) -> Turn | None:
         if self.request.about is None:
             return None
         conversation_id = self.request.conversation_id
-        return await self.house.store.turn_of_sent(conversation_id.split(":")[0], self.request.about, conversation_id)
+        return await self.services.store.turn_of_sent(
+            conversation_id.split(":")[0], self.request.about, conversation_id
+        )
 
     async def _look(self) -> list[Image]:
         """One file that cannot be looked at does not spoil the others: it is named."""
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
-        self.house.assistant.count_files(self.request.person, self.request.key, len(self.request.files))
+        self.services.assistant.count_files(self.request.person, self.request.key, len(self.request.files))
         for index, file in enumerate(self.request.files):
             try:
-                document = await open_document(await file.read(), self.request.text, self.house.images)
+                document = await open_document(await file.read(), self.request.text, self.services.images)
             except (BadImage, Busy) as error:
                 errors.append((index, error))
                 continue
             pictures += document.images
-            self.notes.append(document.note(self.voice))
+            self.notes.append(document.note(self.translator))
             if self.request.made is not None:
                 for image in document.images:
                     await self.request.made(index, image)
@@ -182,10 +186,10 @@ class _Response:
 
     def _named(self, index: int, error: BotError) -> str:
         """What is wrong with one of the files, and with which if there are several."""
-        files, reason = self.request.files, self.voice.explain(error)
+        files, reason = self.request.files, self.translator.explain(error)
         if len(files) == 1:
             return reason
-        name = files[index].name or self.voice.say("File {number} of {of}", number=index + 1, of=len(files))
+        name = files[index].name or self.translator.say("File {number} of {of}", number=index + 1, of=len(files))
         return f"{name}: {reason}"
 
     async def _keep_for_later(self, pictures: list[Image]) -> None:
@@ -194,20 +198,20 @@ class _Response:
             await self._keep(pictures)
 
     async def _keep(self, pictures: list[Image]) -> str:
-        numbers, gone = await self.house.assistant.add_pictures(
+        numbers, gone = await self.services.assistant.add_pictures(
             self.request.conversation_id, pictures, self.request.person
         )
         if gone:
-            self.notes.append(made_room(gone, self.voice))
-        return got(numbers, self.voice)
+            self.notes.append(made_room(gone, self.translator))
+        return got(numbers, self.translator)
 
 
-def got(numbers: Sequence[int], voice: Voice) -> str:
+def got(numbers: Sequence[int], translator: Translator) -> str:
     """What is said to pictures without a question. One that came again has kept its number."""
     numbers = sorted(set(numbers))
     if len(numbers) == 1:
-        return voice.say("Got picture {number}. What would you like to know?", number=numbers[0])
-    return voice.say("Got pictures {numbers}. What would you like to know?", numbers=voice.listed(numbers))
+        return translator.say("Got picture {number}. What would you like to know?", number=numbers[0])
+    return translator.say("Got pictures {numbers}. What would you like to know?", numbers=translator.listed(numbers))
 
 
 def _no_picture() -> NoPicture:

@@ -11,7 +11,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """`text` says what is, and unless all is well what to do."""
 
     what: str

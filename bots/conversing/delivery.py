@@ -10,7 +10,7 @@ from bots.conversing.draft import Draft, File, Later, Part
 from bots.conversing.messages import Delivery
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, StoreDown
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class _Progress:
 async def reply(
     events: AsyncGenerator[Event | File],
     draft: Draft[Part],
-    voice: Voice,
+    translator: Translator,
     sent: Sequence[str],
     record: Callable[[Sequence[str]], Awaitable[None]],
 ) -> Answer:
@@ -44,8 +44,8 @@ async def reply(
     """
     progress = _Progress()
     progress.changed.set()  # something stands there at once, before the first event
-    reader = asyncio.create_task(_read(events, progress, voice))
-    delivery = Delivery(draft, list(sent), record, voice)
+    reader = asyncio.create_task(_read(events, progress, translator))
+    delivery = Delivery(draft, list(sent), record, translator)
     try:
         while True:
             await progress.changed.wait()
@@ -54,7 +54,7 @@ async def reply(
                 raise progress.down
             answer = progress.answer
             if draft.keeps and progress.refused:
-                progress.refused, delivery = False, Delivery(draft, [], record, voice)
+                progress.refused, delivery = False, Delivery(draft, [], record, translator)
             try:
                 if not await _aside(draft, progress):
                     text = progress.text if answer else progress.text or progress.status
@@ -80,7 +80,7 @@ async def _aside(draft: Draft[Part], progress: _Progress) -> bool:
     return await (draft.preview(progress.text) if progress.text else draft.status(progress.status))
 
 
-async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice: Voice) -> None:
+async def _read(events: AsyncGenerator[Event | File], progress: _Progress, translator: Translator) -> None:
     try:
         async with aclosing(events):
             async for event in events:
@@ -88,15 +88,17 @@ async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice
                     case Piece(text):
                         progress.text += text
                     case Waiting(place, seconds):
-                        progress.status = _place(voice, place, seconds)
+                        progress.status = _place(translator, place, seconds)
                     case Looking(picture, of):
-                        progress.status = voice.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
+                        progress.status = translator.say(
+                            "Looking at picture {picture} of {of} …", picture=picture, of=of
+                        )
                     case File():
                         progress.files.append(event)
                     case Answer():
                         only_files = progress.files and not event.text
                         progress.refused = bool(event.text) and not progress.text and not progress.files
-                        progress.text = "" if only_files else event.text + _note(voice, event)
+                        progress.text = "" if only_files else event.text + _note(translator, event)
                         progress.answer = event
                         progress.complete.set()
                 progress.changed.set()
@@ -107,10 +109,10 @@ async def _read(events: AsyncGenerator[Event | File], progress: _Progress, voice
         progress.complete.set()
         progress.changed.set()
     except BotError as error:
-        _fail(progress, voice.explain(error))
+        _fail(progress, translator.explain(error))
     except Exception:
         log.exception("an answer failed")
-        _fail(progress, voice.say("Something went wrong on my side. Please try again."))
+        _fail(progress, translator.say("Something went wrong on my side. Please try again."))
 
 
 def _fail(progress: _Progress, sentence: str) -> None:
@@ -121,21 +123,23 @@ def _fail(progress: _Progress, sentence: str) -> None:
     progress.changed.set()
 
 
-def _place(voice: Voice, place: int, seconds: float | None) -> str:
+def _place(translator: Translator, place: int, seconds: float | None) -> str:
     if seconds is None:
-        return voice.say("You are number {place} in line …", place=place)
-    return voice.say("You are number {place} in line, about {seconds} s …", place=place, seconds=max(1, round(seconds)))
+        return translator.say("You are number {place} in line …", place=place)
+    return translator.say(
+        "You are number {place} in line, about {seconds} s …", place=place, seconds=max(1, round(seconds))
+    )
 
 
-def _note(voice: Voice, answer: Answer) -> str:
+def _note(translator: Translator, answer: Answer) -> str:
     if answer.ending is Ending.FAILED:  # it was saved, but the process ended before anybody was told
-        note = voice.say("Something went wrong on my side. Please try again.")
+        note = translator.say("Something went wrong on my side. Please try again.")
     elif answer.ending is Ending.STOPPED:
-        note = voice.say("(stopped)")
+        note = translator.say("(stopped)")
     elif answer.ending is Ending.LENGTH:
-        note = voice.say("(This is as long as one answer can be. Say “go on” for the rest.)")
+        note = translator.say("(This is as long as one answer can be. Say “go on” for the rest.)")
     elif not answer.text.strip():
-        note = voice.say("(No answer came. Please ask in other words.)")
+        note = translator.say("(No answer came. Please ask in other words.)")
     else:
         return ""
     return f"\n\n{note}" if answer.text.strip() else note

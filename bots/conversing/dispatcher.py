@@ -8,22 +8,22 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from bots.conversing.answering import respond
 from bots.conversing.commands import says
 from bots.conversing.delivery import reply
 from bots.conversing.draft import Draft, File
 from bots.conversing.request import Request
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from core import asker, inbox
 from core.conversation import Answer, Event, Piece
-from core.i18n import Voice
+from core.i18n import Translator
 
 
 class Sheet(Draft[Any], Protocol):
     """A draft that can have buttons."""
 
-    def offer(self, offers: tuple[Offer, ...]) -> None:
+    def action(self, actions: tuple[AnswerAction, ...]) -> None:
         """The finished answer gets a button for each."""
         ...
 
@@ -35,22 +35,22 @@ class _Running:
     begun: bool = False  # there are words of the answer
 
 
-class Desk:
+class Dispatcher:
     """`forgets` knows by its payload an order to forget a conversation, from somebody who may give it. `admins` are ids
     of people; they cannot be blocked. `gathering` is as in `core.inbox`."""
 
     def __init__(
         self,
-        house: House,
-        door: str,
+        services: Services,
+        platform: str,
         work: inbox.Work,
         forgets: Callable[[str], Awaitable[bool]],
         admins: frozenset[str],
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
     ) -> None:
-        self.inbox = inbox.Inbox(house.store, door, work, gathering=gathering, clears=forgets)
-        self._house = house
-        self._door = door
+        self.inbox = inbox.Inbox(services.store, platform, work, gathering=gathering, clears=forgets)
+        self._services = services
+        self._platform = platform
         self._admins = admins
         self._running: dict[str, _Running] = {}
 
@@ -58,7 +58,7 @@ class Desk:
         return conversation_id in self._running
 
     async def is_blocked(self, user: str) -> bool:
-        return user not in self._admins and await self._house.store.is_blocked(user)
+        return user not in self._admins and await self._services.store.is_blocked(user)
 
     def stop(self, conversation_id: str, is_meant: Callable[[inbox.Message], bool] = lambda message: True) -> bool:
         """At once, not in line: the running answer ends, one that has not begun yet does not begin.
@@ -69,16 +69,16 @@ class Desk:
         if running is None or not is_meant(running.message):
             return False
         running.stopped = True
-        self._house.assistant.stop(conversation_id)
+        self._services.assistant.stop(conversation_id)
         return True
 
     async def stop_once(self, key: str, conversation_id: str, payload: str) -> bool:
         """By a message: written down too, so that its re-delivery does not stop a later answer. False if none runs."""
         if not self.is_busy(conversation_id):
             return False
-        if message := await self._house.store.put(self._door, key, conversation_id, payload):
+        if message := await self._services.store.put(self._platform, key, conversation_id, payload):
             self.stop(conversation_id)
-            await self._house.store.finish([message.id])
+            await self._services.store.finish([message.id])
         return True
 
     async def revise(self, conversation_id: str, is_same: Callable[[str], bool], payload: str) -> bool:
@@ -94,7 +94,7 @@ class Desk:
         self,
         message: inbox.Message,
         request: Request,
-        voice: Voice,
+        translator: Translator,
         draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[Sheet]],
         events_of: Callable[[Request], AsyncGenerator[Event | File]] | None = None,
         refusal: str | None = None,
@@ -110,27 +110,27 @@ class Desk:
 
         async def record(sent: Sequence[str]) -> None:
             running.message = replace(running.message, sent=tuple(sent))
-            await self._house.store.record_sent(message.id, sent)
+            await self._services.store.record_sent(message.id, sent)
 
         try:
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
             async with draft_of(message) as draft:
-                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
+                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, action=draft.action)
                 events: AsyncGenerator[Event | File]
                 if refusal is not None:
                     events = _only(says(refusal))
                 else:
-                    events = events_of(request) if events_of else respond(request, self._house, voice)
+                    events = events_of(request) if events_of else respond(request, self._services, translator)
                 events = _watched(events, running)
-                await reply(events, draft, voice, message.sent, record)
+                await reply(events, draft, translator, message.sent, record)
         finally:
             del self._running[message.conversation_id]
 
     async def _forget(self, message: inbox.Message) -> inbox.Message:
         """Before anything is said about it. What was half written for questions given up becomes the confirmation, so
         that nothing of it stays in the chat; that is written down, and a crash changes nothing about it."""
-        return replace(message, sent=await self._house.assistant.forget(message.conversation_id, message.key))
+        return replace(message, sent=await self._services.assistant.forget(message.conversation_id, message.key))
 
 
 async def _watched(events: AsyncGenerator[Event | File], running: _Running) -> AsyncGenerator[Event | File]:

@@ -15,7 +15,7 @@ from typing import Generic
 from bots.conversing.draft import Draft, Failed, File, Gone, Later, Part, Refused
 from core.conversation import Answer
 from core.errors import StoreDown
-from core.i18n import Voice
+from core.i18n import Translator
 
 POSTING_SECONDS = 2.0  # for a message that is being posted when the service ends
 MOST_LOST = 2  # messages of one answer that cannot be edited; after that none is tried any more
@@ -29,12 +29,12 @@ class Delivery(Generic[Part]):
         draft: Draft[Part],
         sent: list[str],
         record: Callable[[Sequence[str]], Awaitable[None]],
-        voice: Voice,
+        translator: Translator,
     ) -> None:
         self._draft = draft
         self._sent = sent
         self._record = record
-        self._voice = voice
+        self._translator = translator
         self._shown: dict[str, object] = {}
         self._lost: set[str] = set()  # messages that cannot be edited
         self._abandoned: list[File] = []  # files that could not be uploaded
@@ -122,7 +122,7 @@ class Delivery(Generic[Part]):
 
     def _abandon(self, file: File) -> Part:
         """What is said in a file's place."""
-        sentence = self._voice.say("{name} could not be sent. Please ask for it again later.", name=file.name)
+        sentence = self._translator.say("{name} could not be sent. Please ask for it again later.", name=file.name)
         return self._draft.split(sentence)[0]
 
     async def _lose(self, sent: str) -> None:

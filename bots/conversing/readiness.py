@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from core.errors import BotError, StoreDown
-from core.stats import Tally
+from core.stats import Stats
 
 CHECK_SECONDS = 8.0  # that the database may take to write a few rows
 FRESH_SECONDS = 1.0  # for which an answer holds, however often it is asked for
@@ -19,13 +19,13 @@ class Readiness:
 
     def __init__(
         self,
-        store: Shelf,
-        tally: Tally,
+        store: Store,
+        stats: Stats,
         check_model: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._tally = tally
+        self._stats = stats
         self._check_model = check_model
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -38,7 +38,7 @@ class Readiness:
             if self._clock() - self._checked >= FRESH_SECONDS:
                 found = {"model": self._model_trouble(), "database": await self._database_trouble()}
                 if any(found.values()):
-                    self._tally.streak = None  # that is why they failed; afterwards they may go well
+                    self._stats.streak = None  # that is why they failed; afterwards they may go well
                 else:
                     found |= self._failing()
                 self._reasons = {name: reason for name, reason in found.items() if reason}
@@ -64,7 +64,7 @@ class Readiness:
 
     def _failing(self) -> dict[str, str]:
         """Every question fails though all seems well: pages are damaged that the check does not meet, say."""
-        streak = self._tally.streak
+        streak = self._stats.streak
         if streak is None or streak.count < FAILURES or self._clock() - streak.last > REMEMBER_SECONDS:
             return {}
         return {streak.part: f"the last {streak.count} questions failed: {streak.reason}"}

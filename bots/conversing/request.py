@@ -1,9 +1,10 @@
-"""What a person wants of the bot: an adapter reads its messages into `Request`s, `bots.conversing.answering` answers them."""
+"""What a person wants of the bot: an adapter reads its messages into `Request`s, `bots.conversing.answering` answers
+them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from bots.conversing.actions import Offer, Wishes
+from bots.conversing.actions import AnswerAction, DisplayOptions
 from core.conversation import Image
 from core.small_talk import is_small_talk
 
@@ -25,7 +26,8 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class Request:
     """`files` are downloaded when their turn has come. `about` is the platform's id of the bot's message that this one
-    replies to. `person` is who asks, for the quotas: door and id. `admins` are ids alone. `help` is what /help says.
+    replies to. `person` is who asks, for the quotas: platform and id. `admins` are ids alone. `help` is what /help
+    says.
 
     Others can write in a `shared` conversation, and somebody else began one that is `anothers`. `quiet` leaves thanks
     and laughter alone: among people, and in threads. `notes` are sentences about what stands beside the files and is
@@ -46,8 +48,10 @@ class Request:
     notes: tuple[str, ...] = ()
     stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
-    wishes: Wishes = field(default=Wishes())
-    offer: Callable[[tuple[Offer, ...]], None] | None = None  # told what else of the answer can be had, before it ends
+    display: DisplayOptions = field(default=DisplayOptions())
+    action: Callable[[tuple[AnswerAction, ...]], None] | None = (
+        None  # told what else of the answer can be had, before it ends
+    )
     admins: frozenset[str] = frozenset()
 
     @property
@@ -65,13 +69,13 @@ class Request:
         return self.person if self.shared else None
 
     @property
-    def door(self) -> str:
+    def platform(self) -> str:
         return self.person.partition(":")[0]
 
     @property
     def slash(self) -> str:
         """What stands before a command: Slack's slash commands do not work in threads."""
-        return "/" if self.door == "telegram" else ""
+        return "/" if self.platform == "telegram" else ""
 
     @property
     def user(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bots.conversing.health import Health
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from core.assistant import Assistant
 from core.pictures.images import Config as ImagesConfig
 
@@ -17,12 +17,12 @@ EXPORTS_AT_ONCE = 2  # for chats, whose platforms want a file whole: each is all
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Services:
     """`figures` are the engine's numbers of now, `check_model` raises why it answers nothing. `guests` holds routes
     that the web adapter carries for others; there is none without the web. Each platform reports to `health`."""
 
     assistant: Assistant
-    store: Shelf
+    store: Store
     images: ImagesConfig = field(default_factory=ImagesConfig)
     figures: Callable[[], object] = lambda: None
     check_model: Callable[[], None] = lambda: None

@@ -1,4 +1,4 @@
-"""What the doors keep on disk and look up there: `storage.Store`, which alone knows the tables."""
+"""What the platforms keep on disk and look up there: `storage.Store`, which alone knows the tables."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from core.conversation import Image, SummaryPage, Turn
 from core.inbox import Mailbox, Message
 
 
-class Shelf(History, Mailbox, Protocol):
+class Store(History, Mailbox, Protocol):
     """Every method raises `StoreDown` when the disk fails."""
 
     ratings: bool  # whether answers may be rated

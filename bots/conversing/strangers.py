@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 BETWEEN_LINES_S = 3600
@@ -36,7 +36,7 @@ class Strangers:
         return True
 
 
-def line(person: str, chat: str, voice: Voice) -> str:
+def line(person: str, chat: str, translator: Translator) -> str:
     """What strangers are told. A person who is alone with the bot may have one id for both."""
     who = person if chat == person else f"{person} ({chat})"
-    return voice.say("Sorry, I may not answer you yet. To be let in, tell whoever runs this bot: {who}", who=who)
+    return translator.say("Sorry, I may not answer you yet. To be let in, tell whoever runs this bot: {who}", who=who)

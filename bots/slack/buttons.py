@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from bots.slack.place import Place
-from core.i18n import Voice
+from core.i18n import Translator
 
 MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element
 
@@ -21,26 +21,26 @@ class Pressed:
     about: str
 
 
-def while_growing(key: str, voice: Voice) -> list[dict[str, Any]]:
+def while_growing(key: str, translator: Translator) -> list[dict[str, Any]]:
     """`key` says which answer is stopped: one that stayed behind must not stop the next."""
-    return [_actions(_button("stop", voice.say("Stop"), key))]
+    return [_actions(_button("stop", translator.say("Stop"), key))]
 
 
 def below(
-    place: Place, key: str, offers: Sequence[Offer], voice: Voice, refused: Pressed | None = None
+    place: Place, key: str, actions: Sequence[AnswerAction], translator: Translator, refused: Pressed | None = None
 ) -> list[dict[str, Any]]:
     """What else of a finished answer can be had; `key` says which answer it is.
 
     Below the refusal of a closer look, "Try again" presses the `refused` button once more.
     """
     value = {"key": key, "asked": place.asked}
-    buttons = [_button(offer, offer.label(voice), json.dumps(value)) for offer in offers]
+    buttons = [_button(action, action.label(translator), json.dumps(value)) for action in actions]
     command, again = "retry", value | ({"told": place.told} if place.told else {})
     if refused is not None:
         command, again = refused.command, again | {"key": refused.key, "about": refused.about}
     written = json.dumps(again, ensure_ascii=False)
     if len(written) <= MOST:
-        buttons.append(_button(command, voice.say("Try again"), written))
+        buttons.append(_button(command, translator.say("Try again"), written))
     return [_actions(*buttons)] if buttons else []
 
 

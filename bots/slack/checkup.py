@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from bots.conversing.check_result import Finding, Level
+from bots.conversing.check_result import CheckResult, Level
 from bots.conversing.draft import Later
 from bots.conversing.health import Health
 from bots.slack.access import WISHES
@@ -12,7 +12,7 @@ from bots.slack.socket import open_address
 from core.errors import BotError, OperatorError
 
 
-async def examine(config: Config) -> list[Finding]:
+async def examine(config: Config) -> list[CheckResult]:
     """Raises `OperatorError` for a bad token or a missing scope."""
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, Health()) as slack:
         try:
@@ -20,13 +20,13 @@ async def examine(config: Config) -> list[Finding]:
         except OperatorError:
             raise
         except (BotError, Later):
-            return [Finding("slack", Level.NOTE, "not reached, so the tokens are not checked")]
-        findings = [Finding("slack", Level.OK, f"bot_token is the bot {slack.bot}'s in the workspace {slack.team}")]
+            return [CheckResult("slack", Level.NOTE, "not reached, so the tokens are not checked")]
+        findings = [CheckResult("slack", Level.OK, f"bot_token is the bot {slack.bot}'s in the workspace {slack.team}")]
         findings += [
-            Finding("slack", Level.NOTE, f"the scope {scope} is missing: {WISHES[scope]}") for scope in lacking
+            CheckResult("slack", Level.NOTE, f"the scope {scope} is missing: {WISHES[scope]}") for scope in lacking
         ]
         if config.app_token:
             open_once = partial(open_address, slack, config.app_token.get_secret_value())
             await patiently(open_once)
-            findings.append(Finding("slack", Level.OK, "app_token opens a connection, so Socket Mode is on"))
+            findings.append(CheckResult("slack", Level.OK, "app_token opens a connection, so Socket Mode is on"))
     return findings

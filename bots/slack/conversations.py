@@ -6,7 +6,7 @@ a picture goes on with the conversation about the last one, and so does everythi
 
 from collections import OrderedDict
 
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from bots.slack.message import Message, command_of
 from bots.slack.text import plain
 
@@ -17,7 +17,7 @@ IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a messag
 class Conversations:
     """`team` is the workspace's id, and `bot` the bot's."""
 
-    def __init__(self, store: Shelf, team: str, bot: str) -> None:
+    def __init__(self, store: Store, team: str, bot: str) -> None:
         self._store = store
         self._team = team
         self._bot = bot

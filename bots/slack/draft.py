@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from bots.conversing.draft import File, Gone, Later
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
@@ -23,7 +23,7 @@ from bots.slack.signature import Left, left_behind, signature
 from bots.slack.status import Abilities, Status
 from bots.slack.text import LIMIT, escape, messages
 from core.conversation import Answer, Ending
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 PLACEHOLDER = "…"
@@ -35,7 +35,8 @@ STOPS = 3  # attempts to stop a stream that Slack takes to be open
 class SlackDraft:
     """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons.
 
-    `keeps` is as in `bots.conversing.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply that.
+    `keeps` is as in `bots.conversing.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply
+    that.
     """
 
     scarce = False  # Slack's writes are shared out by `bots.slack.pace`
@@ -45,7 +46,7 @@ class SlackDraft:
         slack: SlackApi,
         place: Place,
         key: str,
-        voice: Voice,
+        translator: Translator,
         abilities: Abilities,
         interval: float,
         sent: tuple[str, ...],
@@ -60,13 +61,13 @@ class SlackDraft:
         self._slack = slack
         self._place = place
         self._key = key
-        self._voice = voice
+        self._translator = translator
         self._abilities = abilities
         self._careful = resumed  # something of ours may stand in the thread that is not written down
         self._stopped = stopped
         self._pressed = pressed
         self._model = model
-        self._offers: tuple[Offer, ...] = ()
+        self._actions: tuple[AnswerAction, ...] = ()
         self._answered = False
         self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
@@ -87,9 +88,9 @@ class SlackDraft:
     def interval(self) -> float:
         return max(self._interval, self._slack.budget.interval(self))
 
-    def offer(self, offers: tuple[Offer, ...]) -> None:
+    def action(self, actions: tuple[AnswerAction, ...]) -> None:
         """The finished answer gets a button for each."""
-        self._offers, self._answered = offers, True
+        self._actions, self._answered = actions, True
 
     def split(self, text: str) -> list[str]:
         return messages(text)
@@ -102,7 +103,7 @@ class SlackDraft:
             await self._status.begin()
         if self._begun_before:
             return True
-        shown = await self._status.say(sentence or self._voice.say("is looking …"))
+        shown = await self._status.say(sentence or self._translator.say("is looking …"))
         self._streaming &= shown  # else it has to stand in the message itself, which only an edit can replace
         return shown
 
@@ -304,7 +305,9 @@ class SlackDraft:
         )
 
     def _cannot_upload(self, file: File) -> str:
-        return self._voice.say("{name} could not be sent: Slack does not let me upload files here.", name=file.name)
+        return self._translator.say(
+            "{name} could not be sent: Slack does not let me upload files here.", name=file.name
+        )
 
     async def _left_behind(self) -> list[Left]:
         return await left_behind(self._slack, self._place, self._key, {*self._sent, *self._given_up})
@@ -313,11 +316,11 @@ class SlackDraft:
         if not self._model:
             return []
         if answer is None:
-            return while_growing(self._key, self._voice)
+            return while_growing(self._key, self._translator)
         refused = self._pressed if answer.ending is Ending.FAILED else None
         if not self._answered and answer.ending not in (Ending.FAILED, Ending.STOPPED):
             return []  # a sentence of the bot's own, which would be the same again
-        return below(self._place, self._key, self._offers, self._voice, refused)
+        return below(self._place, self._key, self._actions, self._translator, refused)
 
 
 def _markdown(text: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bots.conversing.request import Request
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack.events import SlackFile
 from bots.slack.files import Files
 from bots.slack.message import Message, no_picture, pictures
@@ -18,7 +18,7 @@ from bots.slack.threads import Threads
 from core.answers.receipt import left_out, not_looked_at
 from core.conversation import named_pictures
 from core.errors import BadQuestion, BotError
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import open_document
 
 log = logging.getLogger(__name__)
@@ -39,30 +39,30 @@ class Found:
 
 
 class Finder:
-    def __init__(self, threads: Threads, files: Files, house: House) -> None:
+    def __init__(self, threads: Threads, files: Files, services: Services) -> None:
         self._threads = threads
         self._files = files
-        self._house = house
+        self._services = services
 
-    async def find(self, asked: Message, request: Request, voice: Voice) -> Found:
+    async def find(self, asked: Message, request: Request, translator: Translator) -> Found:
         """Raises the `BotError` of a picture when trying again may help and there is no other, and `Busy`."""
-        known = await self._house.store.known_files(request.conversation_id)
+        known = await self._services.store.known_files(request.conversation_id)
         wanted = named_pictures(request.text)
         earlier, own = await self._threads.files(asked, acquainted=bool(known) and not wanted)
         candidates = pictures(earlier)
         found = Found(tuple(pictures(own)))
         new, older = _split(candidates, known)
-        await self._take_in(new, older, request, found, voice)
+        await self._take_in(new, older, request, found, translator)
         for number in sorted(wanted):
             if number <= len(candidates) and (file := candidates[number - 1]) in older:
                 older.remove(file)
-                await self._take([file], number, request, found, voice)
+                await self._take([file], number, request, found, translator)
         if earlier and not (candidates or found.own):
-            found.notes.append(no_picture(earlier, voice))
+            found.notes.append(no_picture(earlier, translator))
         if older and found.numbers:
-            found.notes.append(left_out([candidates.index(file) + 1 for file in older], voice))
+            found.notes.append(left_out([candidates.index(file) + 1 for file in older], translator))
         if others := [file.shown for file in own if file not in found.own and file.shown]:
-            found.notes.append(not_looked_at(others, voice))
+            found.notes.append(not_looked_at(others, translator))
         return found
 
     async def _take_in(
@@ -71,40 +71,40 @@ class Finder:
         older: list[SlackFile],
         request: Request,
         found: Found,
-        voice: Voice,
+        translator: Translator,
     ) -> None:
         """The latest of them; the others go to `older`, and their numbers are kept for them."""
         left, first = new[:-THREAD_PICTURES], None
         if left:
             older += left
-            first = (await self._house.store.load(request.conversation_id)).next_number + len(left)
-        await self._take(new[-THREAD_PICTURES:], first, request, found, voice)
+            first = (await self._services.store.load(request.conversation_id)).next_number + len(left)
+        await self._take(new[-THREAD_PICTURES:], first, request, found, translator)
 
     async def _take(
-        self, files: Sequence[SlackFile], first: int | None, request: Request, found: Found, voice: Voice
+        self, files: Sequence[SlackFile], first: int | None, request: Request, found: Found, translator: Translator
     ) -> None:
         """One that cannot be looked at does not spoil the others: it is named."""
-        store, conversation_id = self._house.store, request.conversation_id
+        store, conversation_id = self._services.store, request.conversation_id
         errors: list[tuple[SlackFile, BotError]] = []
         with suppress(BadQuestion):  # more than anybody may ever send at once: then nobody could ask here
             key = ":".join([request.key, *(file.id or "" for file in files)])
-            self._house.assistant.count_files(request.person, key, len(files))
+            self._services.assistant.count_files(request.person, key, len(files))
         for file in files:
             try:
-                document = await open_document(await self._files.download(file), request.text, self._house.images)
+                document = await open_document(await self._files.download(file), request.text, self._services.images)
             except BotError as error:
                 log.info("a picture earlier in a thread cannot be looked at: %s", error.sentence)
                 errors.append((file, error))
                 continue
             found.numbers += await store.add_pictures(conversation_id, document.images, first=first)
             first = None
-            found.notes += [note] if (note := document.note(voice)) else []
+            found.notes += [note] if (note := document.note(translator)) else []
             if file.id:
                 ids = found.images[file.id] = [image.id for image in document.images]
                 await store.remember_file(f"slack:{file.id}", conversation_id, ids)  # it need not come again
         if errors and not (found.numbers or found.own) and errors[0][1].retryable:
             raise errors[0][1]
-        found.notes += [_named(file, error, voice, alone=len(files) == 1) for file, error in errors]
+        found.notes += [_named(file, error, translator, alone=len(files) == 1) for file, error in errors]
 
 
 def _split(candidates: Sequence[SlackFile], known: set[str]) -> tuple[list[SlackFile], list[SlackFile]]:
@@ -115,6 +115,6 @@ def _split(candidates: Sequence[SlackFile], known: set[str]) -> tuple[list[Slack
     return list(candidates[last:]), older
 
 
-def _named(file: SlackFile, error: BotError, voice: Voice, alone: bool) -> str:
-    reason = voice.explain(error)
+def _named(file: SlackFile, error: BotError, translator: Translator, alone: bool) -> str:
+    reason = translator.explain(error)
     return reason if alone or not file.shown else f"{file.shown}: {reason}"

@@ -31,7 +31,7 @@ _TEAMS = ("team", "user_team")  # without which a question is whole, and over wh
 _OURS = re.compile(r"Ev[0-9A-Za-z]{4,40}|[0-9]{1,20}\.[0-9]{1,10}|V[0-9A-Z]{1,40}")
 
 
-class Receiver:
+class Gateway:
     """`app` is Bolt's, which acknowledges after its listeners."""
 
     def __init__(self, app: AsyncApp) -> None:

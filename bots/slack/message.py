@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bots.conversing.request import EVERYTHING
 from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
 from bots.slack.place import Place
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.refusals import by_name
 
 # Slash commands do not work in threads, so these are plain words.
@@ -131,9 +131,9 @@ def pictures(files: Sequence[SlackFile]) -> list[SlackFile]:
     return [file for file in files if by_name(file.shown, file.mimetype or "") is None]
 
 
-def no_picture(files: Sequence[SlackFile], voice: Voice) -> str:
+def no_picture(files: Sequence[SlackFile], translator: Translator) -> str:
     """What is said to files that are no pictures: what the first one is, if its name says that."""
     refusal = by_name(files[0].shown, files[0].mimetype or "")
     if refusal is not None:
-        return voice.explain(refusal)
-    return voice.say("I can only look at pictures and PDF files. Send me one and ask about it.")
+        return translator.explain(refusal)
+    return translator.say("I can only look at pictures and PDF files. Send me one and ask about it.")

@@ -8,7 +8,7 @@ from functools import partial
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from core.errors import BotError
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 KEPT = 2_000  # people who are kept in mind
@@ -27,13 +27,13 @@ class People:
         self._slack = slack
         self._known: OrderedDict[str, _Person] = OrderedDict()
 
-    def known_voice(self, user: str) -> Voice:
+    def known_voice(self, user: str) -> Translator:
         """As far as it was asked before."""
-        return Voice(self._known.get(user, _Person()).language)
+        return Translator(self._known.get(user, _Person()).language)
 
-    async def voice(self, user: str) -> Voice:
+    async def translator(self, user: str) -> Translator:
         """English where Slack does not say."""
-        return Voice((await self._person(user) or _Person()).language)
+        return Translator((await self._person(user) or _Person()).language)
 
     async def is_bot(self, user: str) -> bool:
         """Also where Slack does not say: two bots would answer each other for ever."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bots.conversing.draft import Refused
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.message import Message
@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.2  # between two looks whether an answer has ended
 
 
 class Questions:
-    def __init__(self, slack: SlackApi, store: Shelf, threads: Threads) -> None:
+    def __init__(self, slack: SlackApi, store: Store, threads: Threads) -> None:
         self._slack = slack
         self._store = store
         self._threads = threads

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from bots.conversing.draft import Later, Refused
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack.api import SlackApi
 from bots.slack.config import Config
 from bots.slack.events import (
@@ -37,9 +37,9 @@ from bots.slack.events import (
 from bots.slack.message import Message, addresses_somebody, command_of
 from bots.slack.place import Place
 from bots.slack.text import plain
-from bots.slack.worker import Clerk
+from bots.slack.worker import Worker
 from bots.slack.written import Asked, Clicked, Lost, Removed, Typed
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 SHORTCUT = "ask_about_picture"
@@ -47,15 +47,15 @@ _PLACE = TypeAdapter(Place)
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
-class Listeners:
+class Receiver:
     """`app` is Bolt's. It acknowledges after the listener by `process_before_response`; its default is before."""
 
-    def __init__(self, config: Config, slack: SlackApi, clerk: Clerk, house: House) -> None:
+    def __init__(self, config: Config, slack: SlackApi, worker: Worker, services: Services) -> None:
         self._config = config
         self._slack = slack
-        self._clerk = clerk
-        self._desk = clerk.desk
-        self._house = house
+        self._worker = worker
+        self._dispatcher = worker.dispatcher
+        self._services = services
         self._tasks: set[asyncio.Task[Any]] = set()
 
         async def authorize() -> AuthorizeResult:
@@ -96,7 +96,7 @@ class Listeners:
         app.event("reaction_removed")(self._on_reaction)
         app.event("agent_session_stopped")(self._on_session_stopped)
         app.action("stop")(self._on_stop)
-        for button in ("retry", *Offer):
+        for button in ("retry", *AnswerAction):
             app.action(str(button))(self._on_button)
         app.shortcut(SHORTCUT)(self._on_shortcut)
         app.view(SHORTCUT)(self._on_question)
@@ -114,37 +114,41 @@ class Listeners:
         message = Message.of(event, self._slack.team)
         if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
             return
-        conversation_id, key = await self._clerk.conversations.of(message), message.key(self._slack.team)
+        conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
-        if stops and await self._clerk.may(message) and await self._desk.stop_once(key, conversation_id, written):
+        if (
+            stops
+            and await self._worker.may(message)
+            and await self._dispatcher.stop_once(key, conversation_id, written)
+        ):
             return
-        await self._desk.inbox.receive(key, conversation_id, written)
+        await self._dispatcher.inbox.receive(key, conversation_id, written)
 
     async def _is_for_bot(self, message: Message) -> bool:
         if message.direct or message.mentions(self._slack.bot):
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
             return False
-        if not self._clerk.allows(message):  # they talk to others in that thread, and asked for nothing
+        if not self._worker.allows(message):  # they talk to others in that thread, and asked for nothing
             return False
-        return await self._clerk.takes_part(message.conversation(self._slack.team))
+        return await self._worker.takes_part(message.conversation(self._slack.team))
 
     async def _on_removed(self, event: Json) -> None:
         removal = Removal.model_validate(event)
         question = self._key_of(removal.channel, removal.deleted_ts) if removal.deleted_ts else None
-        if question and not await self._clerk.questions.waits(question):
+        if question and not await self._worker.questions.waits(question):
             question = None
         if removal.files or question:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
             removed = Removed(files=removal.files, question=question)
-            await self._desk.inbox.receive(key, key, removed.model_dump_json())
+            await self._dispatcher.inbox.receive(key, key, removed.model_dump_json())
         if removal.message:
             await self._on_edited(removal.channel, Edited.model_validate(removal.message))
 
     async def _on_edited(self, channel: str, message: Edited) -> None:
         if message.user not in (None, self._slack.bot):
-            await self._clerk.questions.edit(self._key_of(channel, message.ts))
+            await self._worker.questions.edit(self._key_of(channel, message.ts))
 
     def _key_of(self, channel: str, ts: str) -> str:
         return f"slack:{self._slack.team}:{channel}:{ts}"
@@ -152,7 +156,7 @@ class Listeners:
     async def _on_file_deleted(self, event: Json) -> None:
         file_id = FileDeleted.model_validate(event).file_id
         key = f"slack:deleted:{file_id}"
-        await self._desk.inbox.receive(key, key, Removed(files=[file_id]).model_dump_json())
+        await self._dispatcher.inbox.receive(key, key, Removed(files=[file_id]).model_dump_json())
 
     async def _on_reaction(self, event: Json) -> None:
         reaction = Reaction.model_validate(event)
@@ -160,24 +164,24 @@ class Listeners:
         if thumb not in THUMBS or reaction.item_user != self._slack.bot or item.ts is None:
             return
         allowed = self._config.allows(reaction.user, item.channel, self._slack.team)
-        if self._house.store.ratings and allowed and not await self._desk.is_blocked(reaction.user):
+        if self._services.store.ratings and allowed and not await self._dispatcher.is_blocked(reaction.user):
             rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
-            await self._house.store.rate_sent("slack", item.ts, rating)  # not written down first: no loss
+            await self._services.store.rate_sent("slack", item.ts, rating)  # not written down first: no loss
 
     async def _on_session_stopped(self, event: Json) -> None:
         stopped = SessionStopped.model_validate(event)
         user, channel = stopped.user, stopped.channel
         allowed = self._config.allows(user, channel, self._slack.team)
-        if stopped.thread_ts and allowed and not await self._desk.is_blocked(user):
-            self._desk.stop(await self._clerk.conversations.of_thread(channel, stopped.thread_ts))
+        if stopped.thread_ts and allowed and not await self._dispatcher.is_blocked(user):
+            self._dispatcher.stop(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
 
     # Buttons, the shortcut and its window
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         press = Press.model_validate(body)
         place, key = self._place(press), press.action.value
-        if await self._clerk.may(place):
-            self._desk.stop(await self._conversation(place), lambda message: message.key == key)
+        if await self._worker.may(place):
+            self._dispatcher.stop(await self._conversation(place), lambda message: message.key == key)
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:
@@ -190,11 +194,11 @@ class Listeners:
             await self._on_lost_button(ack, body)
             return
         place = replace(self._place(press, value.asked), told=value.told)
-        if await self._clerk.may(place):
+        if await self._worker.may(place):
             answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{below}:{answer}"
             clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
-            await self._desk.inbox.receive(key, await self._conversation(place), clicked.model_dump_json())
+            await self._dispatcher.inbox.receive(key, await self._conversation(place), clicked.model_dump_json())
             await ack()
         else:
             await self._on_lost_button(ack, body)
@@ -203,9 +207,11 @@ class Listeners:
         """One of an older version, or one that carries what we never wrote; its answer cannot be told."""
         press = Press.model_validate(body)
         place = self._place(press, press.message.ts)
-        if not await self._desk.is_blocked(place.user):  # a stranger is told so
+        if not await self._dispatcher.is_blocked(place.user):  # a stranger is told so
             key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
-            await self._desk.inbox.receive(key, await self._conversation(place), Lost(place=place).model_dump_json())
+            await self._dispatcher.inbox.receive(
+                key, await self._conversation(place), Lost(place=place).model_dump_json()
+            )
         await ack()
 
     def _place(self, done: Interaction, asked: str = "") -> Place:
@@ -213,7 +219,7 @@ class Listeners:
         return Place(done.channel.id, done.thread, asked, done.user.id, team)
 
     async def _conversation(self, place: Place) -> str:
-        return await self._clerk.conversations.of_thread(place.channel, place.thread)
+        return await self._worker.conversations.of_thread(place.channel, place.thread)
 
     async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
         used = Interaction.model_validate(body)
@@ -224,9 +230,9 @@ class Listeners:
 
     async def _open_window(self, used: Interaction) -> None:
         place = self._place(used, used.message.ts)
-        voice = await self._clerk.people.voice(place.user)
+        translator = await self._worker.people.translator(place.user)
         try:
-            view = _window(json.dumps(asdict(place)), voice)
+            view = _window(json.dumps(asdict(place)), translator)
             await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
         except (Later, Refused) as error:
             log.warning("the window for a question could not be opened: %s", error)
@@ -239,44 +245,44 @@ class Listeners:
             await self._on_lost_window(ack, body)
             return
         key, typed = f"slack:window:{submission.view.id}", Typed(place=place)
-        await self._desk.inbox.receive(key, await self._conversation(place), typed.model_dump_json())
+        await self._dispatcher.inbox.receive(key, await self._conversation(place), typed.model_dump_json())
         await ack()
 
     async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
         """One of an older version or of another app: the window itself says so."""
         person = Person.model_validate(body.get("user"))
-        voice = self._clerk.people.known_voice(person.id)  # asking Slack might outlast the three seconds
-        await ack(response_action="update", view=_lost(voice))
+        translator = self._worker.people.known_voice(person.id)  # asking Slack might outlast the three seconds
+        await ack(response_action="update", view=_lost(translator))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledged, so that Slack does not send it again."""
         await ack()
 
 
-def _window(private_metadata: str, voice: Voice) -> Json:
+def _window(private_metadata: str, translator: Translator) -> Json:
     return {
         "type": "modal",
         "callback_id": SHORTCUT,
         "private_metadata": private_metadata,
-        "title": {"type": "plain_text", "text": voice.say("Ask about a picture")},
-        "submit": {"type": "plain_text", "text": voice.say("Ask")},
-        "close": {"type": "plain_text", "text": voice.say("Cancel")},
+        "title": {"type": "plain_text", "text": translator.say("Ask about a picture")},
+        "submit": {"type": "plain_text", "text": translator.say("Ask")},
+        "close": {"type": "plain_text", "text": translator.say("Cancel")},
         "blocks": [
             {
                 "type": "input",
                 "block_id": "question",
-                "label": {"type": "plain_text", "text": voice.say("Your question")},
+                "label": {"type": "plain_text", "text": translator.say("Your question")},
                 "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000},
             }
         ],
     }
 
 
-def _lost(voice: Voice) -> Json:
-    sentence = voice.say("I do not remember that answer any more. Please send the picture again.")
+def _lost(translator: Translator) -> Json:
+    sentence = translator.say("I do not remember that answer any more. Please send the picture again.")
     return {
         "type": "modal",
-        "title": {"type": "plain_text", "text": voice.say("Ask about a picture")},
-        "close": {"type": "plain_text", "text": voice.say("Cancel")},
+        "title": {"type": "plain_text", "text": translator.say("Ask about a picture")},
+        "close": {"type": "plain_text", "text": translator.say("Cancel")},
         "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence}}],
     }

@@ -6,47 +6,47 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack import socket
 from bots.slack import webhook as web
 from bots.slack.access import WISHES, Declined
 from bots.slack.api import SlackApi
 from bots.slack.config import Config
-from bots.slack.gateway import Receiver
-from bots.slack.receiver import Listeners
-from bots.slack.worker import Clerk
+from bots.slack.gateway import Gateway
+from bots.slack.receiver import Receiver
+from bots.slack.worker import Worker
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
 
 
-async def serve(config: Config, house: House) -> None:
-    if config.signing_secret and house.guests is None:
+async def serve(config: Config, services: Services) -> None:
+    if config.signing_secret and services.guests is None:
         raise OperatorError(
             "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
         )
     endpoint = None
-    if config.signing_secret and house.guests is not None:
-        endpoint = web.endpoint(house.guests, config.signing_secret.get_secret_value())
+    if config.signing_secret and services.guests is not None:
+        endpoint = web.endpoint(services.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
-    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, house.health) as slack:
+    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, services.health) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
-        house.health.tellers["slack"] = partial(_tell, slack, config.admins)
-        clerk = Clerk(config, slack, house)
-        listeners = Listeners(config, slack, clerk, house)
-        await clerk.resume()
-        receiver = Receiver(listeners.app)
+        services.health.tellers["slack"] = partial(_tell, slack, config.admins)
+        worker = Worker(config, slack, services)
+        receiver = Receiver(config, slack, worker, services)
+        await worker.resume()
+        gateway = Gateway(receiver.app)
         watching = asyncio.create_task(slack.access.watch())
         try:
-            await _receive(config, slack, receiver, endpoint)
+            await _receive(config, slack, gateway, endpoint)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            await listeners.close()
-            await clerk.desk.inbox.close()
-            house.health.tellers.pop("slack", None)
+            await receiver.close()
+            await worker.dispatcher.inbox.close()
+            services.health.tellers.pop("slack", None)
 
 
 async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
@@ -56,12 +56,12 @@ async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
             await slack.call(slack.client.chat_postMessage, channel=admin, text=text)
 
 
-async def _receive(config: Config, slack: SlackApi, receiver: Receiver, endpoint: web.Endpoint | None) -> None:
+async def _receive(config: Config, slack: SlackApi, gateway: Gateway, endpoint: web.Endpoint | None) -> None:
     if config.app_token:
-        await socket.receive(receiver, slack, config.app_token.get_secret_value())
+        await socket.receive(gateway, slack, config.app_token.get_secret_value())
     if endpoint is None:
         return
-    with endpoint.open_for(receiver.receive):
+    with endpoint.open_for(gateway.receive):
         slack.access.works("way in")
         log.info("Slack's events are taken at %s", web.PREFIX + web.PATH)
         await asyncio.Event().wait()

@@ -20,7 +20,7 @@ from bots.conversing.backoff import Backoff
 from bots.conversing.draft import Later
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
-from bots.slack.gateway import Receiver
+from bots.slack.gateway import Gateway
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ DEAF_S = 3.0  # without a connection for so long, the SDK's client is replaced; 
 WATCH_S = 0.5
 
 
-async def receive(receiver: Receiver, slack: SlackApi, app_token: str) -> None:
+async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
     """Until cancelled. Raises `OperatorError` when Slack does not take the token, unless it took it before."""
     backoff = Backoff()
     while True:
         client = SocketModeClient(app_token, web_client=slack.bare_client, ping_interval=PING_S)
-        client.message_listeners.append(partial(_take, receiver))
+        client.message_listeners.append(partial(_take, gateway))
         tasks = [client.message_processor]
         try:
             client.wss_uri = await open_address(slack, app_token)
@@ -72,11 +72,11 @@ async def open_address(slack: SlackApi, app_token: str) -> str:
         ) from declined
 
 
-async def _take(receiver: Receiver, client: AsyncBaseSocketModeClient, message: dict[str, Any], _: str | None) -> None:
+async def _take(gateway: Gateway, client: AsyncBaseSocketModeClient, message: dict[str, Any], _: str | None) -> None:
     """Bolt's own adapter would leave alone, unacknowledged, what carries no object."""
     envelope = message.get("envelope_id")
     if isinstance(envelope, str):
-        response = await receiver.receive(message.get("payload"))
+        response = await gateway.receive(message.get("payload"))
         if response.status == 200:
             await client.send_socket_mode_response(SocketModeResponse(envelope, _payload(response)))
 

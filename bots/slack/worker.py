@@ -8,13 +8,13 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from bots.conversing.actions import Offer, Wishes
+from bots.conversing.actions import AnswerAction, DisplayOptions
 from bots.conversing.answering import got, respond
 from bots.conversing.commands import says
-from bots.conversing.dispatcher import Desk
+from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import File, Refused
 from bots.conversing.request import Attachment, Request, forgets
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, line
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Pressed
@@ -35,14 +35,14 @@ from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
 from core import inbox
 from core.conversation import Ending, Event, Image
 from core.errors import BotError
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
-ASKING = (None, "retry", Offer.SMALL_PRINT)  # what the model answers
+ASKING = (None, "retry", AnswerAction.SMALL_PRINT)  # what the model answers
 LOST = "lost"  # a button that carries what nothing can be made of
 NOT_THERE = ("not_in_channel", "channel_not_found")
 THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
-REWRITING = ("retry", Offer.SMALL_PRINT)  # over the old answer
+REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
 
 
 @dataclass(slots=True)
@@ -64,18 +64,18 @@ class _Task:
         return "http://" in self.asked.text or "https://" in self.asked.text
 
 
-class Clerk:
-    def __init__(self, config: Config, slack: SlackApi, house: House) -> None:
-        self.desk = Desk(house, "slack", self._work, self._forgets, frozenset(config.admins))
+class Worker:
+    def __init__(self, config: Config, slack: SlackApi, services: Services) -> None:
+        self.dispatcher = Dispatcher(services, "slack", self._work, self._forgets, frozenset(config.admins))
         self.people = People(slack)
-        self.conversations = Conversations(house.store, slack.team, slack.bot)
+        self.conversations = Conversations(services.store, slack.team, slack.bot)
         self._config = config
         self._slack = slack
-        self._house = house
+        self._services = services
         self._threads = Threads(slack)
-        self._files = Files(slack, house.images)
-        self.questions = Questions(slack, house.store, self._threads)
-        self._finder = Finder(self._threads, self._files, house)
+        self._files = Files(slack, services.images)
+        self.questions = Questions(slack, services.store, self._threads)
+        self._finder = Finder(self._threads, self._files, services)
         self._strangers = Strangers("slack")
         self._abilities = Abilities(streams=config.streaming == "native")
         self._resumed: set[int] = set()
@@ -83,11 +83,11 @@ class Clerk:
 
     async def resume(self) -> None:
         """Take up what the last run left; what it had begun to post may not be written down."""
-        unfinished = await self._house.store.unfinished("slack")
+        unfinished = await self._services.store.unfinished("slack")
         self._resumed = {message.id for message in unfinished}
         for message in unfinished:
             await self._note(message)
-        await self.desk.inbox.resume()
+        await self.dispatcher.inbox.resume()
 
     async def _note(self, message: inbox.Message) -> None:
         """A picture that waits in a direct message is what people go on with there; a deleted question is none."""
@@ -100,17 +100,17 @@ class Clerk:
 
     async def takes_part(self, conversation_id: str) -> bool:
         """Whether the bot was asked there before."""
-        history = self._house.assistant.history
-        known = self.desk.inbox.waiting(conversation_id) or await history.last_key(conversation_id)
-        return bool(known or await self._house.store.known_files(conversation_id))
+        history = self._services.assistant.history
+        known = self.dispatcher.inbox.waiting(conversation_id) or await history.last_key(conversation_id)
+        return bool(known or await self._services.store.known_files(conversation_id))
 
     def allows(self, asker: Message | Place) -> bool:
         return self._config.allows(asker.user, asker.channel, asker.team)
 
     async def may(self, who: Message | Place) -> bool:
-        """For what is done at once, or over an old answer. All else is written down unseen, and the desk looks who is
-        blocked: what is acknowledged must not wait for one more look at the disk."""
-        return self.allows(who) and not await self.desk.is_blocked(who.user)
+        """For what is done at once, or over an old answer. All else is written down unseen, and the dispatcher looks
+        who is blocked: what is acknowledged must not wait for one more look at the disk."""
+        return self.allows(who) and not await self.dispatcher.is_blocked(who.user)
 
     async def _forgets(self, payload: str) -> bool:
         try:
@@ -168,7 +168,7 @@ class Clerk:
             return _Task(message, asked, place, None, text)
         if written.command in REWRITING and not message.sent:
             message = replace(message, sent=await self._threads.answer(place, written.key))
-            await self._house.store.record_sent(message.id, message.sent)  # it carries another key from now on
+            await self._services.store.record_sent(message.id, message.sent)  # it carries another key from now on
         return _Task(message, asked, place, written.command, text, written.about, written.key)
 
     async def _answer(self, task: _Task) -> None:
@@ -178,7 +178,7 @@ class Clerk:
         if stranger and not message.sent and not self._strangers.is_due(*known_as):
             return
         asked = place.told or plain(task.asked.text, self._slack.bot)
-        voice = (await self.people.voice(place.user)).for_question(asked)
+        translator = (await self.people.translator(place.user)).for_question(asked)
         request = Request(
             message.conversation_id,
             message.key,
@@ -187,32 +187,32 @@ class Clerk:
             task.command,
             tuple(self._attachment(file) for file in task.asked.files),
             about=task.about,
-            help=_help(voice),
+            help=_help(translator),
             quiet=not (place.direct and task.asked.top_level),
             shared=not place.direct,
             anothers=task.command == "forget" and await self._threads.is_anothers(task.asked),
-            wishes=Wishes(files=True, receipt=self._config.receipt),
+            display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
-        refusal = line(*known_as, voice) if stranger else None
+        refusal = line(*known_as, translator) if stranger else None
         if refusal is None and task.command == LOST:
-            refusal = voice.say("I do not remember that answer any more. Please send the picture again.")
+            refusal = translator.say("I do not remember that answer any more. Please send the picture again.")
         keeps = message.id not in self._resumed and await self._is_answer(task)
-        draft, events = partial(self._draft, task, voice, keeps), partial(self._events, task, voice)
+        draft, events = partial(self._draft, task, translator, keeps), partial(self._events, task, translator)
         try:
-            await self.desk.answer(message, request, voice, draft, events, refusal)
+            await self.dispatcher.answer(message, request, translator, draft, events, refusal)
         except Refused as refused:
             log.warning("an answer could not be delivered: %s", refused)
             if str(refused) not in THREAD_GONE:
-                await self._tell(place, str(refused), voice)
+                await self._tell(place, str(refused), translator)
         for file_id in task.images.keys() & self._deleted:  # its picture was saved with the answer after that
-            await self._house.store.remember_file(f"slack:{file_id}", message.conversation_id, task.images[file_id])
-            await self._house.store.remove_file(f"slack:{file_id}")
+            await self._services.store.remember_file(f"slack:{file_id}", message.conversation_id, task.images[file_id])
+            await self._services.store.remove_file(f"slack:{file_id}")
 
-    async def _events(self, task: _Task, voice: Voice, request: Request) -> AsyncGenerator[Event | File]:
+    async def _events(self, task: _Task, translator: Translator, request: Request) -> AsyncGenerator[Event | File]:
         conversation_id = request.conversation_id
         if task.command in IN_THREADS and task.asked.top_level:
             yield says(
-                voice.say(
+                translator.say(
                     "This works only in a thread with a picture: each thread is a conversation of its own. "
                     'Say "{command}" in the thread of the picture.',
                     command=task.command,
@@ -220,58 +220,58 @@ class Clerk:
             )
             return
         found = Found()
-        if task.command in (None, "retry") and not await self._house.assistant.history.answered(request.key):
+        if task.command in (None, "retry") and not await self._services.assistant.history.answered(request.key):
             if task.about:
                 found.own = tuple(pictures(task.asked.files))
             else:
-                found = await self._finder.find(task.asked, request, voice)
+                found = await self._finder.find(task.asked, request, translator)
             task.images.update(found.images)
             if task.asked.files and not found.own:
-                yield says(no_picture(task.asked.files, voice))
+                yield says(no_picture(task.asked.files, translator))
                 return
             if found.numbers and not found.own and not task.text:
-                yield says(" ".join([got(found.numbers, voice), *found.notes]))
+                yield says(" ".join([got(found.numbers, translator), *found.notes]))
                 return
             if not (found.own or found.numbers) and task.links and not await self._has_pictures(conversation_id):
-                found.notes.append(voice.say("I fetch nothing from addresses. Please upload the picture itself."))
+                found.notes.append(translator.say("I fetch nothing from addresses. Please upload the picture itself."))
 
         async def made(index: int, image: Image) -> None:
             if file_id := found.own[index].id:
                 task.images.setdefault(file_id, []).append(image.id)
-                await self._house.store.remember_file(f"slack:{file_id}", conversation_id, [image.id])
+                await self._services.store.remember_file(f"slack:{file_id}", conversation_id, [image.id])
 
         files = tuple(self._attachment(file) for file in found.own)
         request = replace(request, files=files, notes=(*request.notes, *found.notes), made=made)
-        async with aclosing(respond(request, self._house, voice)) as events:
+        async with aclosing(respond(request, self._services, translator)) as events:
             async for event in events:
                 yield event
 
     async def _has_pictures(self, conversation_id: str) -> bool:
-        return bool((await self._house.store.load(conversation_id)).pictures)
+        return bool((await self._services.store.load(conversation_id)).pictures)
 
     async def _is_answer(self, task: _Task) -> bool:
         """Whether what is to be written over is an answer, and no failure or refusal."""
         if task.command not in REWRITING or not task.message.sent:
             return False
-        turn = await self._house.store.turn_of_sent("slack", task.message.sent[-1], task.message.conversation_id)
+        turn = await self._services.store.turn_of_sent("slack", task.message.sent[-1], task.message.conversation_id)
         return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
 
-    def _draft(self, task: _Task, voice: Voice, keeps: bool, message: inbox.Message) -> SlackDraft:
+    def _draft(self, task: _Task, translator: Translator, keeps: bool, message: inbox.Message) -> SlackDraft:
         closer = None
-        if task.command == Offer.SMALL_PRINT and task.about is not None:
+        if task.command == AnswerAction.SMALL_PRINT and task.about is not None:
             closer = Pressed(task.command, task.key, task.about)
         return SlackDraft(
             self._slack,
             task.place,
             message.key,
-            voice,
+            translator,
             self._abilities,
             self._config.interval,
             message.sent,
             resumed=message.id in self._resumed,
             model=task.command in ASKING and bool(task.text),
             keeps=keeps,
-            stopped=partial(self.desk.stop, message.conversation_id),
+            stopped=partial(self.dispatcher.stop, message.conversation_id),
             pressed=closer,
         )
 
@@ -281,15 +281,15 @@ class Clerk:
     async def _remove(self, file_ids: Sequence[str]) -> None:
         for file_id in file_ids:
             self._deleted.add(file_id)
-            if await self._house.store.remove_file(f"slack:{file_id}"):
+            if await self._services.store.remove_file(f"slack:{file_id}"):
                 log.info("a picture that was deleted in Slack is removed")
 
-    async def _tell(self, place: Place, error: str, voice: Voice) -> None:
+    async def _tell(self, place: Place, error: str, translator: Translator) -> None:
         """Tell whoever asked, in a direct message, that their answer could not be written where they asked."""
         if error in NOT_THERE:
-            sentence = voice.say("I cannot write in that channel. Invite me there with /invite, then ask again.")
+            sentence = translator.say("I cannot write in that channel. Invite me there with /invite, then ask again.")
         else:
-            sentence = voice.say("I cannot write in that channel. Please ask me here instead.")
+            sentence = translator.say("I cannot write in that channel. Please ask me here instead.")
         post = partial(self._slack.call, self._slack.client.chat_postMessage, channel=place.user, text=sentence)
         try:
             await patiently(post)
@@ -301,8 +301,8 @@ def _place_of(asked: Message) -> Place:
     return Place(asked.channel, asked.thread, asked.ts, asked.user, asked.team)
 
 
-def _help(voice: Voice) -> str:
-    return voice.say(
+def _help(translator: Translator) -> str:
+    return translator.say(
         "Send me a picture with your question. In a channel, mention me in the same message, or below a picture. Then "
         "ask more in the thread. These words alone are orders: *new* begins a new conversation, *pictures* shows its "
         "pictures, *remove 2* removes picture 2, *stop* ends an answer, *export* gives you the conversation as a file, "

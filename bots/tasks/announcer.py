@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bots.conversing.health import Health
 from core.errors import BotError
-from core.i18n import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Translator
 
 log = logging.getLogger(__name__)
 PERSIST_SECONDS = 60.0  # what mends itself sooner is not told
@@ -93,7 +93,7 @@ class Announcer:
 
     async def _send(self, name: str, platform: str, sentence: BotError, reason: str) -> bool:
         """Whether it need not be tried again."""
-        lines = [*(Voice(language).explain(sentence) for language in LANGUAGES), reason]
+        lines = [*(Translator(language).explain(sentence) for language in LANGUAGES), reason]
         try:
             await self._health.tellers[platform]("\n".join(filter(None, lines)))
         except Exception as error:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 
 from bots.conversing.health import Health
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from core.errors import BotError
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ EXPIRE_EVERY_SECONDS = 3600.0
 LOOK_EVERY_SECONDS = 60.0
 
 
-async def keep_expiring(store: Shelf, health: Health) -> None:
+async def keep_expiring(store: Store, health: Health) -> None:
     """Until cancelled."""
     loop = asyncio.get_running_loop()
     due = loop.time()
@@ -26,7 +26,7 @@ async def keep_expiring(store: Shelf, health: Health) -> None:
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-async def _expire(store: Shelf, health: Health) -> None:
+async def _expire(store: Store, health: Health) -> None:
     try:
         removed = await store.expire()
     except BotError as error:

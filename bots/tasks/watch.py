@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from bots.conversing.readiness import Readiness
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.tasks.announcer import Announcer
 from core.errors import BotError
 
@@ -16,27 +16,27 @@ SENTENCES = {
 }
 
 
-async def keep_watching(house: House) -> None:
+async def keep_watching(services: Services) -> None:
     """Until cancelled."""
-    readiness = Readiness(house.store, house.assistant.tally, house.check_model)
-    announcer = Announcer(house.health)
+    readiness = Readiness(services.store, services.assistant.stats, services.check_model)
+    announcer = Announcer(services.health)
     while True:
         try:
-            await look(house, readiness)
+            await look(services, readiness)
             await announcer.step()
         except Exception:  # a bug: the next look may go well
             log.exception("the service could not be looked at")
         await asyncio.sleep(WATCH_EVERY_SECONDS)
 
 
-async def look(house: House, readiness: Readiness) -> None:
-    """Note in `house.health` what does not work, or soon will not."""
+async def look(services: Services, readiness: Readiness) -> None:
+    """Note in `services.health` what does not work, or soon will not."""
     reasons = await readiness.reasons()
     for name, sentence in SENTENCES.items():
-        house.health.tell(name, sentence.format(reason=reasons[name].rstrip(".")) if name in reasons else "")
+        services.health.tell(name, sentence.format(reason=reasons[name].rstrip(".")) if name in reasons else "")
     if "database" not in reasons:
         try:
-            for about, notice in (await house.store.notices()).items():
-                house.health.tell(about, notice)
+            for about, notice in (await services.store.notices()).items():
+                services.health.tell(about, notice)
         except BotError as error:
             log.warning("the disk could not be looked at: %s", error)

@@ -1,20 +1,20 @@
 """Telegram: pictures and questions in private chats, groups and topics, through python-telegram-bot."""
 
-from bots.conversing.check_result import Finding
-from bots.conversing.services import House
+from bots.conversing.check_result import CheckResult
+from bots.conversing.services import Services
 from bots.telegram.config import Config
 
 __all__ = ["Config", "examine", "run"]
 
 
-async def run(config: Config, house: House) -> None:
+async def run(config: Config, services: Services) -> None:
     """Work until cancelled. Raises `OperatorError` when the token or the settings cannot work."""
     from bots.telegram.service import serve  # python-telegram-bot takes half a second to import
 
-    await serve(config, house)
+    await serve(config, services)
 
 
-async def examine(config: Config) -> list[Finding]:
+async def examine(config: Config) -> list[CheckResult]:
     """What the doctor finds. Raises `OperatorError` for a bad token."""
     from bots.telegram.checkup import examine
 

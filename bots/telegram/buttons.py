@@ -4,24 +4,26 @@ from collections.abc import Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from core.conversation import Ending
-from core.i18n import Voice
+from core.i18n import Translator
 
 STOP, RETRY = "stop", "retry"
 FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
-ORDERS = frozenset({RETRY, *Offer})  # what is written down when it is pressed; Stop is seen to at once
+ORDERS = frozenset({RETRY, *AnswerAction})  # what is written down when it is pressed; Stop is seen to at once
 
 
-def while_growing(voice: Voice) -> InlineKeyboardMarkup:
-    return _keyboard([(voice.say("Stop"), STOP)])
+def while_growing(translator: Translator) -> InlineKeyboardMarkup:
+    return _keyboard([(translator.say("Stop"), STOP)])
 
 
-def below(offers: Sequence[Offer], ending: Ending, again: str, voice: Voice) -> InlineKeyboardMarkup | None:
+def below(
+    actions: Sequence[AnswerAction], ending: Ending, again: str, translator: Translator
+) -> InlineKeyboardMarkup | None:
     """What else of a finished answer can be had; `again` is what "Try again" below a refusal sends."""
-    buttons = [(offer.label(voice), offer.value) for offer in offers]
+    buttons = [(action.label(translator), action.value) for action in actions]
     if ending in (Ending.FAILED, Ending.STOPPED):
-        buttons.append((voice.say("Try again"), again if ending is Ending.FAILED else RETRY))
+        buttons.append((translator.say("Try again"), again if ending is Ending.FAILED else RETRY))
     return _keyboard(buttons) if buttons else None
 
 

@@ -16,17 +16,17 @@ from telegram import (
 )
 from telegram.error import BadRequest, TelegramError
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from bots.conversing.backoff import Backoff
 from bots.conversing.draft import File, Gone, Later
 from bots.telegram import text
 from bots.telegram.buttons import RETRY, below, while_growing
 from bots.telegram.place import Place
-from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.sender import Result, Sender
 from bots.telegram.text import Part
 from core.conversation import Answer, Ending
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
@@ -35,17 +35,17 @@ TYPING_S = 4.0  # Telegram shows it for five seconds
 
 
 class TelegramDraft:
-    """A `bots.conversing.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer was posted
-    before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning. `again` is
-    what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that was posted
-    after one that may be lost."""
+    """A `bots.conversing.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer
+    was posted before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning.
+    `again` is what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that was
+    posted after one that may be lost."""
 
     def __init__(
         self,
         bot: Bot,
-        pace: Pace,
+        rate_limit: RateLimit,
         place: Place,
-        voice: Voice,
+        translator: Translator,
         interval: float,
         typing: Callable[[], None],
         first: bool = True,
@@ -58,10 +58,10 @@ class TelegramDraft:
         self.interval = interval
         self.keeps = False
         self._bot = bot
-        self._sender = Sender(pace, place, first, lost)
+        self._sender = Sender(rate_limit, place, first, lost)
         self._found = found
         self._question = place.question
-        self._voice = voice
+        self._translator = translator
         self._stoppable = stoppable
         self._again = again
         self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
@@ -69,7 +69,7 @@ class TelegramDraft:
         self._typed = float("-inf")  # when, in loop time
         self._skipped = Backoff()  # growing texts that were refused
         self._grows = self._has_words = False  # there are words of the answer; some of them are shown
-        self._offers: tuple[Offer, ...] = ()
+        self._actions: tuple[AnswerAction, ...] = ()
 
     async def __aenter__(self) -> "TelegramDraft":
         self._show_typing()
@@ -82,15 +82,15 @@ class TelegramDraft:
     def scarce(self) -> bool:
         return self._sender.scarce
 
-    def offer(self, offers: tuple[Offer, ...]) -> None:
+    def action(self, actions: tuple[AnswerAction, ...]) -> None:
         """The finished answer gets a button for each."""
-        self._offers = offers
+        self._actions = actions
 
     def split(self, text_: str) -> list[Part]:
         return text.split(text_)
 
     async def status(self, sentence: str) -> bool:
-        return await self._show_preview(sentence or self._voice.say("One moment …"))
+        return await self._show_preview(sentence or self._translator.say("One moment …"))
 
     async def preview(self, text_: str) -> bool:
         self._grows = True
@@ -123,7 +123,7 @@ class TelegramDraft:
         return self._preview
 
     async def post(self, part: Part | None = None) -> str:
-        shown = part or Part(self._voice.say("One moment …"))
+        shown = part or Part(self._translator.say("One moment …"))
         try:
             sent = await self._paced(
                 self._post(self._message(shown, self._buttons(None)), Rank.FIRST if part else Rank.POST)
@@ -225,13 +225,13 @@ class TelegramDraft:
         )
 
     def _not_taken(self, file: File) -> Part:
-        return Part(self._voice.say("{name} could not be sent: Telegram does not take it.", name=file.name))
+        return Part(self._translator.say("{name} could not be sent: Telegram does not take it.", name=file.name))
 
     def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         if answer is None:
-            return while_growing(self._voice) if self._stoppable else None
+            return while_growing(self._translator) if self._stoppable else None
         ending = answer.ending if self._stoppable else Ending.DONE  # a command is not asked again by a button
-        return below(self._offers, ending, self._again, self._voice)
+        return below(self._actions, ending, self._again, self._translator)
 
     async def _paced(self, growing: Awaitable[Result]) -> Result:
         """While a growing text has to wait, the chat shows that the bot is at work."""

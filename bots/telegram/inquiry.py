@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
-from bots.conversing.actions import Offer
+from bots.conversing.actions import AnswerAction
 from bots.conversing.request import COMMANDS
 from bots.telegram.buttons import ORDERS, RETRY
 from bots.telegram.files import NOT_HANDED_OVER, NOT_WHOLE
@@ -33,12 +33,12 @@ from bots.telegram.message import (
 from bots.telegram.place import sent_id
 from core import inbox
 from core.conversation import storable
-from core.i18n import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Translator
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
 TOGETHER_SECONDS = 2  # a forward that comes so soon after its sender's words belongs to them
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{Offer.SMALL_PRINT}:\d{{1,18}}")
+_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{AnswerAction.SMALL_PRINT}:\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,9 @@ def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
     asked = Inquiry(press.chat_id, question.message_id, press.asker) if own else inquiry_of([question], me)
     command, _, answer = press.data.partition(":")  # a refusal's button names the answer it is about
     about = f"{press.chat_id}:{answer or press.message_id}"
-    undelivered = press.text in {Voice(code).explain(why) for why in (NOT_HANDED_OVER, NOT_WHOLE) for code in LANGUAGES}
+    undelivered = press.text in {
+        Translator(code).explain(why) for why in (NOT_HANDED_OVER, NOT_WHOLE) for code in LANGUAGES
+    }
     return replace(
         asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY, undelivered=undelivered
     )

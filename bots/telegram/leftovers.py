@@ -12,9 +12,9 @@ from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
 from bots.conversing.draft import Later, Refused
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from bots.telegram.place import Place, ids_of
-from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,10 @@ MOST_ATTEMPTS = 20  # at one of them, while the chat has more important writes
 WRITTEN_DOWN_SECONDS = 2.0  # in which another answer's message is on disk once it was posted
 
 
-async def sweep(bot: Bot, pace: Pace, shelf: Shelf, place: Place, sent: str) -> None:
+async def sweep(bot: Bot, rate_limit: RateLimit, shelf: Store, place: Place, sent: str) -> None:
     """Take away what was posted for an answer before `sent` and is not known. A courtesy: failing is fine."""
     chat_id, last = ids_of(sent)
-    sender = Sender(pace, place, first=False)
+    sender = Sender(rate_limit, place, first=False)
     try:
         for message_id in range(place.question + 1, min(last, place.question + 1 + MOST_LOOKED_AT)):
             if await shelf.is_sent("telegram", f"{chat_id}:{message_id}"):

@@ -61,7 +61,7 @@ class _Chat:
         self.changed = asyncio.Event()
 
 
-class Pace:
+class RateLimit:
     def __init__(self, pause_s: float = 1.0, group_per_minute: int = 20, all_per_second: int = 25) -> None:
         self._pause_s = pause_s
         self._group_per_minute = group_per_minute

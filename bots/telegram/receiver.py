@@ -1,4 +1,4 @@
-"""Takes updates in: what is of interest is written down for the desk; Stop and thumbs are seen to at once.
+"""Takes updates in: what is of interest is written down for the dispatcher; Stop and thumbs are seen to at once.
 
 Each update is read alone. One that cannot be read is skipped for good and named in the log by its id only.
 """
@@ -11,14 +11,14 @@ from functools import partial
 from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
 from bots.conversing import strangers
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP
 from bots.telegram.inquiry import Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
 from bots.telegram.message import Asker, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
-from bots.telegram.worker import COMMENT, Clerk
+from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
-from core.i18n import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Translator
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
@@ -27,15 +27,15 @@ LONGEST_GROUP = 100  # characters of the id that ties an album together
 Step = Callable[[], Awaitable[object]]
 
 
-class Reception:
+class Receiver:
     """`me` is the bot itself."""
 
-    def __init__(self, clerk: Clerk, bot: Bot, me: User, house: House) -> None:
-        self._clerk = clerk
-        self._desk = clerk.desk
+    def __init__(self, worker: Worker, bot: Bot, me: User, services: Services) -> None:
+        self._worker = worker
+        self._dispatcher = worker.dispatcher
         self._bot = bot
         self._me = me
-        self._store = house.store
+        self._store = services.store
 
     async def receive(self, raw: object) -> None:
         """Return once the update is on disk, or known to be useless. Raise `BotError` when the disk fails."""
@@ -86,7 +86,7 @@ class Reception:
     def _read_message(self, key: str, payload: str, message: Message) -> Step | None:
         conversation_id = conversation_of(message)
         if message.migrate_to_chat_id:
-            return partial(self._desk.inbox.receive, key, conversation_id, payload)
+            return partial(self._dispatcher.inbox.receive, key, conversation_id, payload)
         asker = asker_of(message)
         if asker is None or not says_something(message):
             return None
@@ -103,19 +103,19 @@ class Reception:
             return partial(self._stop, key, conversation_id, payload, asker, inquiry.chat_id)
         if group is None and may_be_comment(message, inquiry):
             group = f"{COMMENT}{message.message_id}"
-        return partial(self._desk.inbox.receive, key, conversation_id, payload, group)
+        return partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group)
 
     async def _receive_forward(
         self, key: str, conversation_id: str, payload: str, message: Message, group: str | None, wanted: bool
     ) -> None:
         """With the words that its sender wrote right before it, it is one question."""
-        last = self._desk.inbox.last(conversation_id)
+        last = self._dispatcher.inbox.last(conversation_id)
         if last and last.group and last.group.startswith(COMMENT):
             before = Update.de_json(json.loads(last.payload), self._bot).message
             if before and belongs_to(before, message):
                 group, wanted = last.group, True
         if wanted:
-            await self._desk.inbox.receive(key, conversation_id, payload, group)
+            await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
 
     def _read_edited(self, payload: str, message: Message) -> Step | None:
         """New words for a question whose answer has not begun; an edit that comes later changes nothing."""
@@ -128,12 +128,12 @@ class Reception:
             known = json.loads(payload).get("message")
             return isinstance(known, dict) and known.get("message_id") == message_id
 
-        return partial(self._desk.revise, conversation_id, is_same, payload)
+        return partial(self._dispatcher.revise, conversation_id, is_same, payload)
 
     async def _stop(self, key: str, conversation_id: str, payload: str, asker: Asker, chat_id: int) -> None:
-        stops = await self._clerk.may(asker, chat_id)
-        if not (stops and await self._desk.stop_once(key, conversation_id, payload)):
-            await self._desk.inbox.receive(key, conversation_id, payload)
+        stops = await self._worker.may(asker, chat_id)
+        if not (stops and await self._dispatcher.stop_once(key, conversation_id, payload)):
+            await self._dispatcher.inbox.receive(key, conversation_id, payload)
 
     def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Step:
         press = press_of(query)
@@ -143,32 +143,32 @@ class Reception:
         return partial(self._receive_button, press, payload)
 
     async def _receive_button(self, press: Press, payload: str) -> None:
-        voice = Voice(press.asker.language).for_question(press.question)
-        if not self._clerk.allows(press.asker, press.chat_id):
+        translator = Translator(press.asker.language).for_question(press.question)
+        if not self._worker.allows(press.asker, press.chat_id):
             known_as = str(press.asker.id), str(press.chat_id)
-            due = self._clerk.strangers.is_due(*known_as)
-            await self._acknowledge(press.query_id, strangers.line(*known_as, voice) if due else None)
-        elif await self._desk.is_blocked(str(press.asker.id)):
+            due = self._worker.strangers.is_due(*known_as)
+            await self._acknowledge(press.query_id, strangers.line(*known_as, translator) if due else None)
+        elif await self._dispatcher.is_blocked(str(press.asker.id)):
             await self._acknowledge(press.query_id)
-        elif press.data == STOP and self._desk.stop(press.conversation_id, partial(is_about, press)):
-            await self._acknowledge(press.query_id, voice.say("Stopping …"))
+        elif press.data == STOP and self._dispatcher.stop(press.conversation_id, partial(is_about, press)):
+            await self._acknowledge(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
-            await self._acknowledge(press.query_id, voice.say("This is finished already."))
-            if press.text in {Voice(code).say("One moment …") for code in LANGUAGES}:  # nobody knows of it
-                self._clerk.later(self._bot.delete_message(press.chat_id, press.message_id))
+            await self._acknowledge(press.query_id, translator.say("This is finished already."))
+            if press.text in {Translator(code).say("One moment …") for code in LANGUAGES}:  # nobody knows of it
+                self._worker.later(self._bot.delete_message(press.chat_id, press.message_id))
             else:
-                self._clerk.later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))
+                self._worker.later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))
         elif press.is_order:
             # One press of one button counts, however often it is pressed.
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"
-            await self._desk.inbox.receive(key, press.conversation_id, payload)
+            await self._dispatcher.inbox.receive(key, press.conversation_id, payload)
             await self._acknowledge(press.query_id)
         else:
-            await self._acknowledge(press.query_id, voice.say(FORGOTTEN))
+            await self._acknowledge(press.query_id, translator.say(FORGOTTEN))
 
     async def _acknowledge(self, query_id: str, sentence: str | None = None) -> None:
         """So that the button stops turning; `sentence` is shown above the chat, where Telegram takes 200 characters."""
-        self._clerk.later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
+        self._worker.later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
 
     def _read_reaction(self, reaction: MessageReactionUpdated) -> Step | None:
         """A thumb rates an answer; not written down first, a lost one is no loss."""
@@ -180,5 +180,5 @@ class Reception:
         return partial(self._rate, person_of(reaction.user), chat_id, f"{chat_id}:{reaction.message_id}", rating)
 
     async def _rate(self, asker: Asker, chat_id: int, sent: str, rating: int) -> None:
-        if await self._clerk.may(asker, chat_id):
+        if await self._worker.may(asker, chat_id):
             await self._store.rate_sent("telegram", sent, rating)

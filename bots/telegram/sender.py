@@ -12,7 +12,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 from bots.conversing.backoff import Backoff
 from bots.conversing.draft import Failed, Gone, Later, NotWritable, Refused
 from bots.telegram.place import Place, ids_of
-from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.transport import understood, wait_of
 
 log = logging.getLogger(__name__)
@@ -25,10 +25,10 @@ class Sender:
     """`chat_id` changes where the chat becomes a supergroup. The first message replies to the question. `lost` means
     that a message may have been posted of which nobody knows."""
 
-    def __init__(self, pace: Pace, place: Place, first: bool, lost: bool = False) -> None:
+    def __init__(self, rate_limit: RateLimit, place: Place, first: bool, lost: bool = False) -> None:
         self.lost = lost
         self.chat_id = place.chat_id
-        self._pace = pace
+        self._rate_limit = rate_limit
         self._topic = place.thread
         self._question = place.question
         self._replies = first
@@ -41,14 +41,14 @@ class Sender:
 
     @property
     def scarce(self) -> bool:
-        return self._pace.is_scarce(self.chat_id)
+        return self._rate_limit.is_scarce(self.chat_id)
 
     def close(self) -> None:
-        self._pace.end(self)
+        self._rate_limit.end(self)
 
     def grows(self) -> None:
         """There is text of the answer, so that it may end at any moment."""
-        self._pace.grows(self.chat_id, self)
+        self._rate_limit.grows(self.chat_id, self)
 
     async def post(self, call: Callable[..., Awaitable[Message]], rank: Rank) -> str:
         """Post a message; where Telegram does not find its topic, as a reply, which stands in the topic all the same.
@@ -107,13 +107,13 @@ class Sender:
     async def write(self, call: Callable[[], Awaitable[Result]], rank: Rank) -> Result:
         """Raises `Later`, `Refused`, or what Telegram has against this very message: `BadRequest`, `ChatMigrated`."""
         try:
-            async with self._pace.turn(self.chat_id, rank, self):
+            async with self._rate_limit.turn(self.chat_id, rank, self):
                 result = await understood(call())
         except (BadRequest, ChatMigrated, Later):  # Later: a growing text has to wait
             raise
         except RetryAfter as error:
             seconds = wait_of(error)
-            self._pace.block(self.chat_id, seconds)
+            self._rate_limit.block(self.chat_id, seconds)
             raise Later(seconds) from error
         except Forbidden as error:
             raise self.refused(error) from error

@@ -11,41 +11,41 @@ from starlette.routing import Router
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.telegram.config import Config
 from bots.telegram.outage import Outage
 from bots.telegram.polling import insist, poll
-from bots.telegram.rate_limit import Pace
-from bots.telegram.receiver import Reception
+from bots.telegram.rate_limit import RateLimit
+from bots.telegram.receiver import Receiver
 from bots.telegram.transport import Request
 from bots.telegram.webhook import listen
-from bots.telegram.worker import Clerk
+from bots.telegram.worker import Worker
 from core.errors import OperatorError
-from core.i18n import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Translator
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 64
 
 
-async def serve(config: Config, house: House, pace: Pace | None = None) -> None:
+async def serve(config: Config, services: Services, rate_limit: RateLimit | None = None) -> None:
     """Raises `OperatorError`."""
-    if config.needs_web and house.guests is None:
+    if config.needs_web and services.guests is None:
         raise OperatorError("[bots.telegram] {reason}: add a table [bots.web].", reason=config.needs_web)
     logging.getLogger("telegram").setLevel(logging.CRITICAL)  # PTB logs what people write, and whole replies
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
     bot = make_bot(config)
     try:
-        outage = Outage(house.health)
+        outage = Outage(services.health)
         await insist(bot.initialize, outage)
         log.info("@%s is there", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
-        house.health.tellers["telegram"] = partial(_tell, bot, config.admins)
+        services.health.tellers["telegram"] = partial(_tell, bot, config.admins)
         settled = asyncio.Event()
-        clerk = Clerk(config, bot, bot.bot, house, pace, settled)
-        await _work(config, bot, clerk, Reception(clerk, bot, bot.bot, house), settled, outage, house.guests)
+        worker = Worker(config, bot, bot.bot, services, rate_limit, settled)
+        await _work(config, bot, worker, Receiver(worker, bot, bot.bot, services), settled, outage, services.guests)
     finally:
-        house.health.tellers.pop("telegram", None)
+        services.health.tellers.pop("telegram", None)
         await bot.shutdown()
 
 
@@ -59,8 +59,8 @@ async def _tell(bot: Bot, admins: Sequence[int], text: str) -> None:
 async def _work(
     config: Config,
     bot: Bot,
-    clerk: Clerk,
-    reception: Reception,
+    worker: Worker,
+    receiver: Receiver,
     settled: asyncio.Event,
     outage: Outage,
     guests: Router | None,
@@ -68,17 +68,17 @@ async def _work(
     introducing = asyncio.create_task(_introduce(bot, config.admins))
     try:
         # Before anything is asked of Telegram: what was left waits for no good poll. A torn album waits for `settled`.
-        if waiting := await clerk.desk.inbox.resume():
+        if waiting := await worker.dispatcher.inbox.resume():
             log.info("%d messages were left to answer", waiting)
         if guests is not None and config.mode == "webhook":
             settled.set()  # Telegram posts what it has at once
-            await listen(bot, config, guests, reception.receive, outage)
+            await listen(bot, config, guests, receiver.receive, outage)
         else:
-            await poll(bot, config.timeout, reception.receive, settled, outage)
+            await poll(bot, config.timeout, receiver.receive, settled, outage)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)
-        await clerk.close()
+        await worker.close()
 
 
 def make_bot(config: Config) -> Bot:
@@ -101,21 +101,21 @@ async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
     """The commands' menu, in English for everybody and in the other languages for who speaks them; admins see theirs in
     their own chats with the bot. A courtesy: failing is fine."""
     for language in (None, *LANGUAGES[1:]):
-        voice = Voice(language)
+        translator = Translator(language)
         commands = [
-            BotCommand("help", voice.say("What I can do")),
-            BotCommand("new", voice.say("Begin a new conversation")),
-            BotCommand("pictures", voice.say("List this conversation's pictures")),
-            BotCommand("remove", voice.say("Remove a picture: /remove 2")),
-            BotCommand("stop", voice.say("Stop the answer")),
-            BotCommand("retry", voice.say("Answer the last question again")),
-            BotCommand("export", voice.say("Get this conversation as a file")),
-            BotCommand("forget", voice.say("Delete this conversation and its pictures")),
+            BotCommand("help", translator.say("What I can do")),
+            BotCommand("new", translator.say("Begin a new conversation")),
+            BotCommand("pictures", translator.say("List this conversation's pictures")),
+            BotCommand("remove", translator.say("Remove a picture: /remove 2")),
+            BotCommand("stop", translator.say("Stop the answer")),
+            BotCommand("retry", translator.say("Answer the last question again")),
+            BotCommand("export", translator.say("Get this conversation as a file")),
+            BotCommand("forget", translator.say("Delete this conversation and its pictures")),
         ]
         theirs = [
-            BotCommand("stats", voice.say("How the service is doing")),
-            BotCommand("block", voice.say("Stop answering somebody: /block 12345")),
-            BotCommand("unblock", voice.say("Answer somebody again: /unblock 12345")),
+            BotCommand("stats", translator.say("How the service is doing")),
+            BotCommand("block", translator.say("Stop answering somebody: /block 12345")),
+            BotCommand("unblock", translator.say("Answer somebody again: /unblock 12345")),
         ]
         with suppress(TelegramError):
             await bot.set_my_commands(commands, language_code=language)

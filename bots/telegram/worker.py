@@ -14,11 +14,11 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bots.conversing import strangers
-from bots.conversing.actions import Offer, Wishes
-from bots.conversing.dispatcher import Desk
+from bots.conversing.actions import AnswerAction, DisplayOptions
+from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Later, NotWritable, Refused
 from bots.conversing.request import Request, forgets
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers
 from bots.telegram.buttons import FORGOTTEN, RETRY
 from bots.telegram.config import Config
@@ -29,12 +29,12 @@ from bots.telegram.kinds import called
 from bots.telegram.leftovers import sweep
 from bots.telegram.message import Asker, conversation_of
 from bots.telegram.place import Place, ids_of
-from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.sender import Sender
 from bots.telegram.transport import understood
 from core import inbox, trace
 from core.answers.receipt import not_looked_at
-from core.i18n import Voice
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 TELLING_ATTEMPTS = 5
@@ -42,7 +42,7 @@ COMMENT = "said:"  # how the group of words begins that a forward may follow
 COMMENT_SECONDS = 0.6  # that such words wait for it; clients send both at once
 
 
-class Clerk:
+class Worker:
     """`me` is the bot itself."""
 
     def __init__(
@@ -50,24 +50,26 @@ class Clerk:
         config: Config,
         bot: Bot,
         me: User,
-        house: House,
-        pace: Pace | None = None,
+        services: Services,
+        rate_limit: RateLimit | None = None,
         settled: asyncio.Event | None = None,
     ) -> None:
         admins = frozenset(map(str, config.admins))
-        self.desk = Desk(house, "telegram", self._work, self._forgets, admins, partial(_gathering, settled))
+        self.dispatcher = Dispatcher(
+            services, "telegram", self._work, self._forgets, admins, partial(_gathering, settled)
+        )
         self._config = config
         self._bot = bot
         self._me = me
-        self._house = house
+        self._services = services
         self.strangers = Strangers("telegram")
         self._undelivered = Undelivered()
-        self._pace = pace or Pace()
+        self._rate_limit = rate_limit or RateLimit()
         self._background: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
         """What is not finished waits on disk for the next start."""
-        await self.desk.inbox.close()
+        await self.dispatcher.inbox.close()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -90,8 +92,8 @@ class Clerk:
         task.add_done_callback(self._background.discard)
 
     async def may(self, asker: Asker | None, chat_id: int) -> bool:
-        """For what is done at once; who is blocked is seen by the desk for all that is written down."""
-        return asker is not None and self.allows(asker, chat_id) and not await self.desk.is_blocked(str(asker.id))
+        """For what is done at once; who is blocked is seen by the dispatcher for all that is written down."""
+        return asker is not None and self.allows(asker, chat_id) and not await self.dispatcher.is_blocked(str(asker.id))
 
     async def _forgets(self, payload: str) -> bool:
         if "/forget" not in payload.lower():
@@ -128,11 +130,11 @@ class Clerk:
             message.chat.id,
             new_chat_id,
         )
-        await self._house.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
+        await self._services.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
     async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Asker) -> None:
-        voice = Voice(asker.language).for_question(inquiry.text)
-        if inquiry.of_retry and not await self._house.store.turn_of_sent(
+        translator = Translator(asker.language).for_question(inquiry.text)
+        if inquiry.of_retry and not await self._services.store.turn_of_sent(
             "telegram", inquiry.about or "", message.conversation_id
         ):
             inquiry = replace(inquiry, about=None)  # the /retry was refused, and it was about the last question
@@ -145,33 +147,33 @@ class Clerk:
             inquiry.text,
             inquiry.command,
             attachments(
-                self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._house.images, self._undelivered
+                self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._services.images, self._undelivered
             ),
             inquiry.about,
-            _help(voice),
+            _help(translator),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
             anothers=_is_group(inquiry),
-            notes=_notes(inquiry, voice),
-            wishes=Wishes(files=True, receipt=self._config.receipt),
+            notes=_notes(inquiry, translator),
+            display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
         stranger, known_as = not self.allows(asker, inquiry.chat_id), (str(asker.id), str(inquiry.chat_id))
         if stranger and not message.sent and not self.strangers.is_due(*known_as):
             return
-        refusal = strangers.line(*known_as, voice) if stranger else self._refusal(inquiry, voice)
-        draft = partial(self._draft, inquiry=inquiry, voice=voice)
+        refusal = strangers.line(*known_as, translator) if stranger else self._refusal(inquiry, translator)
+        draft = partial(self._draft, inquiry=inquiry, translator=translator)
         try:
-            await self.desk.answer(message, request, voice, draft, refusal=refusal)
+            await self.dispatcher.answer(message, request, translator, draft, refusal=refusal)
         except NotWritable:
             if asker.id > 0:  # a person, and no channel that somebody writes as
-                await self._tell_privately(asker, voice)
+                await self._tell_privately(asker, translator)
         except Refused:
             log.info("nobody can read the answer any more")
 
-    async def _tell_privately(self, asker: Asker, voice: Voice) -> None:
+    async def _tell_privately(self, asker: Asker, translator: Translator) -> None:
         """Possible where the asker has spoken to the bot in private before; not worth more than a few attempts."""
-        sentence = voice.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
-        sender = Sender(self._pace, Place(asker.id, 0, 0), first=False)
+        sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
+        sender = Sender(self._rate_limit, Place(asker.id, 0, 0), first=False)
         for _ in range(TELLING_ATTEMPTS):
             try:
                 await sender.post(partial(self._bot.send_message, text=sentence), Rank.FINAL)
@@ -183,14 +185,14 @@ class Clerk:
                 break
         sender.close()
 
-    def _refusal(self, inquiry: Inquiry, voice: Voice) -> str | None:
+    def _refusal(self, inquiry: Inquiry, translator: Translator) -> str | None:
         if inquiry.is_strange:
-            return voice.say("I can only look at pictures and PDF files. Send me one and ask about it.")
+            return translator.say("I can only look at pictures and PDF files. Send me one and ask about it.")
         if inquiry.undelivered and not inquiry.files:  # since a restart nobody knows which
-            return voice.say(FORGOTTEN)
+            return translator.say(FORGOTTEN)
         return None
 
-    def _draft(self, message: inbox.Message, inquiry: Inquiry, voice: Voice) -> TelegramDraft:
+    def _draft(self, message: inbox.Message, inquiry: Inquiry, translator: Translator) -> TelegramDraft:
         chat_id, topic = message.conversation_id.split(":")[1:]
         place = Place(int(chat_id), int(topic), inquiry.message_id)
 
@@ -199,17 +201,17 @@ class Clerk:
 
         return TelegramDraft(
             self._bot,
-            self._pace,
+            self._rate_limit,
             place,
-            voice,
+            translator,
             self._config.interval,
             typing,
             first=not message.sent,
-            stoppable=inquiry.command in (None, RETRY, Offer.SMALL_PRINT) or _begins_with_a_question(inquiry),
+            stoppable=inquiry.command in (None, RETRY, AnswerAction.SMALL_PRINT) or _begins_with_a_question(inquiry),
             preview=self._config.draft_preview,
             again=_again(inquiry),
             lost=message.resumed and not message.sent,
-            found=lambda sent: self._later(sweep(self._bot, self._pace, self._house.store, place, sent)),
+            found=lambda sent: self._later(sweep(self._bot, self._rate_limit, self._services.store, place, sent)),
         )
 
 
@@ -226,21 +228,21 @@ def _begins_with_a_question(inquiry: Inquiry) -> bool:
     return inquiry.command == "new" and bool(inquiry.text or inquiry.files)
 
 
-def _notes(inquiry: Inquiry, voice: Voice) -> tuple[str, ...]:
+def _notes(inquiry: Inquiry, translator: Translator) -> tuple[str, ...]:
     """What stands beside a picture and is not looked at."""
-    names = list(dict.fromkeys(called(kind, voice) for kind in inquiry.others))
-    return (not_looked_at(names, voice),) if names else ()
+    names = list(dict.fromkeys(called(kind, translator) for kind in inquiry.others))
+    return (not_looked_at(names, translator),) if names else ()
 
 
 def _again(inquiry: Inquiry) -> str:
     """What a button sends that asks the same once more."""
-    if inquiry.command == Offer.SMALL_PRINT and inquiry.about:
-        return f"{Offer.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
+    if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about:
+        return f"{AnswerAction.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
     return RETRY
 
 
-def _help(voice: Voice) -> str:
-    return voice.say(
+def _help(translator: Translator) -> str:
+    return translator.say(
         "Send me a picture with your question, or reply to a picture and ask about it. "
         "Then you can simply ask more.\n\n"
         "You can send several pictures at once. I number them, so that you can say: compare pictures 1 and 2. "

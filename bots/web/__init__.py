@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.web.config import Config
 
 __all__ = ["Config", "run"]
 
 
-async def run(config: Config, house: House, ready: Callable[[str], None] | None = None) -> None:
+async def run(config: Config, services: Services, ready: Callable[[str], None] | None = None) -> None:
     """Serve until cancelled; `ready` is told the page's address. Raises `OperatorError` when the port cannot be had.
 
-    It carries the house's guests, routes of other adapters that need an open port (/slack/events); each checks its
-    callers itself.
+    It carries the web server's webhooks, routes of other adapters that need an open port (/slack/events); each checks
+    its callers itself.
     """
     from bots.web.server import serve  # FastAPI takes half a second to import, which `--help` must not pay
 
-    await serve(config, house, ready)
+    await serve(config, services, ready)

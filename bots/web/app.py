@@ -13,7 +13,7 @@ from starlette.routing import Router
 from bots.conversing.webhook import Webhooks
 from bots.web.access.guard import Guard
 from bots.web.access.limiter import Limiter
-from bots.web.access.session import Door
+from bots.web.access.session import Authentication
 from bots.web.api import conversations as api
 from bots.web.api import turns
 from bots.web.config import Config
@@ -23,7 +23,7 @@ from bots.web.operations import health as probes
 from bots.web.operations.metrics import Counting, Metrics
 from bots.web.operations.status import Operation
 from bots.web.page import pages
-from bots.web.receiver import Desk
+from bots.web.receiver import Receiver
 from core.errors import BotError
 from core.pictures.images import Config as ImagesConfig
 
@@ -34,7 +34,7 @@ WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # answers of megabytes that cannot be 
 
 def make_app(
     config: Config,
-    desk: Desk,
+    receiver: Receiver,
     images: ImagesConfig,
     operation: Operation,
     guests: Router | None = None,
@@ -43,16 +43,16 @@ def make_app(
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
-    door = Door(config.token.get_secret_value() if config.token else None, desk.store)
+    auth = Authentication(config.token.get_secret_value() if config.token else None, receiver.store)
     app.state.config = config
-    app.state.desk = desk
+    app.state.receiver = receiver
     app.state.images = images
-    app.state.door = door
+    app.state.auth = auth
     app.state.whole_in_memory = Limiter(WHOLE_AT_ONCE, WHOLE_PER_ADDRESS, config.body_timeout)
     app.state.operation = operation
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
-    needed = [] if door.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` looks at it
+    needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` looks at it
     app.include_router(api.router, dependencies=needed)
     app.include_router(turns.router, dependencies=needed)
     app.include_router(probes.router)
@@ -68,6 +68,6 @@ def make_app(
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(ClientDisconnect, on_hung_up)
     app.add_exception_handler(Exception, on_bug)
-    app.add_middleware(Guard, config=config, door=door, webhooks=webhooks)
+    app.add_middleware(Guard, config=config, auth=auth, webhooks=webhooks)
     app.add_middleware(Counting, metrics=app.state.metrics)
     return app

@@ -23,7 +23,7 @@ from core.errors import (
     StoreDown,
     TooLarge,
 )
-from core.i18n import LANGUAGES, Voice
+from core.i18n import LANGUAGES, Translator
 
 log = logging.getLogger(__name__)
 
@@ -61,26 +61,26 @@ def status_of(error: BotError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-def voice_of(headers: Headers) -> Voice:
+def voice_of(headers: Headers) -> Translator:
     """The first language of Accept-Language that we speak."""
-    wishes = []
+    display = []
     for index, wish in enumerate(headers.get("accept-language", "").split(",")[:20]):
         code, _, weight = wish.partition(";q=")
         try:
             quality = float(weight) if weight else 1.0
         except ValueError:
             quality = 0.0
-        wishes.append((-quality, index, code.strip().replace("_", "-").split("-")[0].lower()))
-    return Voice(next((code for _, _, code in sorted(wishes) if code in LANGUAGES), "en"))
+        display.append((-quality, index, code.strip().replace("_", "-").split("-")[0].lower()))
+    return Translator(next((code for _, _, code in sorted(display) if code in LANGUAGES), "en"))
 
 
-def voice_for(request: Request) -> Voice:
+def voice_for(request: Request) -> Translator:
     """The language of the question that is answered, where that is clear; else as `voice_of`."""
     return voice_of(request.headers).for_question(getattr(request.state, "question", ""))
 
 
-def problem(headers: Headers, status: int, error: BotError, voice: Voice | None = None) -> Response:
-    body: dict[str, object] = {"detail": (voice or voice_of(headers)).explain(error)}
+def problem(headers: Headers, status: int, error: BotError, translator: Translator | None = None) -> Response:
+    body: dict[str, object] = {"detail": (translator or voice_of(headers)).explain(error)}
     if error.retryable and (status in (408, 429) or status >= 500):
         body["retryable"] = True
     return JSONResponse(body, status)

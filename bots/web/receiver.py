@@ -12,7 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER, MOST_TOKENS
-from bots.conversing.store import Shelf
+from bots.conversing.store import Store
 from bots.web.draft import Broadcast
 from bots.web.errors import Restarting
 from bots.web.message import Asked
@@ -45,8 +45,8 @@ class Writing:
     notes: Sequence[str] = ()
 
 
-class Desk:
-    def __init__(self, assistant: Assistant, store: Shelf, images: ImagesConfig) -> None:
+class Receiver:
+    def __init__(self, assistant: Assistant, store: Store, images: ImagesConfig) -> None:
         self.assistant = assistant
         self.store = store
         self._images = images

@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message
 
 from bots.conversing.readiness import Readiness
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.log import OnceAMinute
 from bots.web.app import make_app
 from bots.web.config import Config
@@ -17,7 +17,7 @@ from bots.web.connection import Connection
 from bots.web.connections import Connections, Lost
 from bots.web.listen import listen
 from bots.web.operations.status import Operation
-from bots.web.receiver import Desk
+from bots.web.receiver import Receiver
 from core import hardware as machine
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ SELDOM = (
 PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends
 
 
-async def serve(config: Config, house: House, ready: Callable[[str], None] | None) -> None:
-    desk = Desk(house.assistant, house.store, house.images)
-    readiness = Readiness(house.store, house.assistant.tally, house.check_model)
-    operation = Operation(house.assistant.tally, house.figures, house.health, readiness)
-    app = make_app(config, desk, house.images, operation, house.guests)
+async def serve(config: Config, services: Services, ready: Callable[[str], None] | None) -> None:
+    receiver = Receiver(services.assistant, services.store, services.images)
+    readiness = Readiness(services.store, services.assistant.stats, services.check_model)
+    operation = Operation(services.assistant.stats, services.figures, services.health, readiness)
+    app = make_app(config, receiver, services.images, operation, services.guests)
     settings = uvicorn.Config(
         app, http=Connection, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
         timeout_graceful_shutdown=PATIENCE_S, proxy_headers=bool(config.trusted_proxies),
@@ -50,12 +50,12 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
     limit = min(config.connections, int(DESCRIPTORS_FOR_CONNECTIONS * machine.descriptors()))
     connections = Connections(connection, limit, config.connections_per_address, config.trusted_proxies)
     with operation.troubles, OnceAMinute(*SELDOM), contextlib.closing(listen(config)) as listener:
-        await desk.open()
+        await receiver.open()
         await _warm_up(app)
         pulse = asyncio.create_task(app.state.metrics.feel_pulse())
         serving = asyncio.create_task(server.serve(sockets=[]))  # `connections` accepts for it
         try:
-            house.health.worked("web")
+            services.health.worked("web")
             address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
             log.info("the page is at %s", address)
             if ready is not None:
@@ -63,7 +63,7 @@ async def serve(config: Config, house: House, ready: Callable[[str], None] | Non
             await connections.serve(listener)
         finally:
             listener.close()
-            await desk.close()
+            await receiver.close()
             server.should_exit = True
             await serving
             connections.abort()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.conversation import Image, Picture, Turn, storable
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures import workers
 
 MOST = 50  # boxes that are drawn
@@ -42,14 +42,14 @@ class Grounding:
     text: str
     boxes: tuple[Box, ...] = ()
 
-    def words(self, voice: Voice) -> str:
+    def words(self, translator: Translator) -> str:
         """What is written above the drawn picture; an answer that was only JSON names what it found."""
         if self.text or not self.boxes:
             return self.text
-        labels = voice.listed(dict.fromkeys(box.label for box in self.boxes if box.label))
+        labels = translator.listed(dict.fromkeys(box.label for box in self.boxes if box.label))
         if not labels:
-            return voice.say("Marked in the picture.")
-        return voice.say("Marked in the picture: {labels}.", labels=labels)
+            return translator.say("Marked in the picture.")
+        return translator.say("Marked in the picture: {labels}.", labels=labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from core.conversation import MOST_PICTURES, Picture, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 
 LONG = 10.0  # seconds; a quicker answer's time is not worth a line
 FEW = 3  # pictures whose sizes still fit on the line
 
 
-def receipt(turn: Turn, voice: Voice, notes: Sequence[str] = ()) -> str:
+def receipt(turn: Turn, translator: Translator, notes: Sequence[str] = ()) -> str:
     """Empty when nothing is worth saying: one picture, as it was sent, answered quickly.
 
     `notes` are sentences about what was skipped, such as `core.pictures.documents.Document.note`.
@@ -19,43 +19,45 @@ def receipt(turn: Turn, voice: Voice, notes: Sequence[str] = ()) -> str:
     shrunk = any(picture.image.shrunk for picture in turn.pictures)
     if not (notes or shrunk or len(turn.pictures) > 1 or seconds >= LONG):
         return ""
-    parts = [_looked_at(turn.pictures, voice)] if turn.pictures else []
+    parts = [_looked_at(turn.pictures, translator)] if turn.pictures else []
     if seconds >= 1:
-        parts.append(voice.say("{seconds} s", seconds=round(seconds)))
+        parts.append(translator.say("{seconds} s", seconds=round(seconds)))
     return " · ".join([*parts, *notes])
 
 
-def made_room(numbers: Sequence[int], voice: Voice) -> str:
+def made_room(numbers: Sequence[int], translator: Translator) -> str:
     """Which pictures a conversation that had too many keeps no longer."""
-    return voice.say(
+    return translator.say(
         "Removed to make room: picture {numbers}. A conversation keeps {limit} pictures.",
-        numbers=voice.listed(numbers),
+        numbers=translator.listed(numbers),
         limit=MOST_PICTURES,
     )
 
 
-def not_looked_at(names: Sequence[str], voice: Voice) -> str:
+def not_looked_at(names: Sequence[str], translator: Translator) -> str:
     """Which files beside the pictures are none."""
-    return voice.say("Not looked at: {names}.", names=voice.listed(names))
+    return translator.say("Not looked at: {names}.", names=translator.listed(names))
 
 
-def left_out(numbers: Sequence[int], voice: Voice) -> str:
+def left_out(numbers: Sequence[int], translator: Translator) -> str:
     """Which pictures of many were left out; they come when somebody names them."""
-    return voice.say("Left out: picture {numbers}. Ask for one by its number.", numbers=voice.listed(numbers))
+    return translator.say("Left out: picture {numbers}. Ask for one by its number.", numbers=translator.listed(numbers))
 
 
-def _looked_at(pictures: Sequence[Picture], voice: Voice) -> str:
+def _looked_at(pictures: Sequence[Picture], translator: Translator) -> str:
     pictures = sorted(pictures, key=lambda picture: picture.number)
     if len(pictures) > FEW:
-        numbers = voice.listed(picture.number for picture in pictures)
-        return voice.say("Looked at pictures {numbers}", numbers=numbers)
-    return voice.say("Looked at {pictures}", pictures=voice.listed(_size(picture, voice) for picture in pictures))
+        numbers = translator.listed(picture.number for picture in pictures)
+        return translator.say("Looked at pictures {numbers}", numbers=numbers)
+    return translator.say(
+        "Looked at {pictures}", pictures=translator.listed(_size(picture, translator) for picture in pictures)
+    )
 
 
-def _size(picture: Picture, voice: Voice) -> str:
+def _size(picture: Picture, translator: Translator) -> str:
     image = picture.image
     size = f"{image.width}×{image.height}"
     if not image.shrunk:
-        return voice.say("picture {number} ({size})", number=picture.number, size=size)
+        return translator.say("picture {number} ({size})", number=picture.number, size=size)
     sent = "×".join(map(str, image.original_size))
-    return voice.say("picture {number} ({size}, shrunk from {sent})", number=picture.number, size=size, sent=sent)
+    return translator.say("picture {number} ({size}, shrunk from {sent})", number=picture.number, size=size, sent=sent)

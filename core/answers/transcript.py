@@ -10,19 +10,19 @@ from typing import Any
 from core.answers.inert import inert, inert_line
 from core.answers.transcription import as_markdown as answer_as_markdown
 from core.conversation import Conversation, Ending, Picture, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same conversation makes the same file
 
 
 async def archive(
-    conversation: Conversation, data_of: Callable[[str], AsyncGenerator[bytes]], voice: Voice
+    conversation: Conversation, data_of: Callable[[str], AsyncGenerator[bytes]], translator: Translator
 ) -> AsyncGenerator[bytes]:
     """Zip with transcript.md, transcript.json and pictures/1.png …, packed while it is read.
 
     The conversation's outline will do: `data_of` gives the pieces of an image's data by its id.
     """
-    texts = await asyncio.to_thread(_texts, conversation, voice)
+    texts = await asyncio.to_thread(_texts, conversation, translator)
     sink = _Sink()
     # Deflated, since not every program unpacks what is stored with its size behind it; at level 0, as PNG is packed.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as packed:
@@ -37,24 +37,24 @@ async def archive(
     yield sink.taken()
 
 
-def as_markdown(conversation: Conversation, voice: Voice) -> str:
+def as_markdown(conversation: Conversation, translator: Translator) -> str:
     """Pictures are linked as `pictures/1.png`, where the zip has them."""
-    lines = ["# " + voice.say("Conversation")]
+    lines = ["# " + translator.say("Conversation")]
     shown: set[int] = set()
     questions: list[str] = []
     for turn in conversation.turns:
         questions.append(turn.text)
         lines.append("## " + inert_line(turn.text))
         for picture in turn.pictures:
-            name = voice.say("Picture {number}", number=picture.number)
+            name = translator.say("Picture {number}", number=picture.number)
             link = f"[{name}]({_path(picture)})"
             lines.append(link if picture.number in shown else f"!{link}")
             shown.add(picture.number)
         if turn.answer:
             lines.append(inert(answer_as_markdown(turn.answer.text.strip(), questions)))
             if turn.answer.ending is Ending.STOPPED:
-                lines.append(f"*{voice.say('(stopped)')}*")
-    waiting = [f"![{voice.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]
+                lines.append(f"*{translator.say('(stopped)')}*")
+    waiting = [f"![{translator.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]
     return "\n\n".join([*lines, *waiting]) + "\n"
 
 
@@ -67,8 +67,8 @@ def as_json(conversation: Conversation) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def _texts(conversation: Conversation, voice: Voice) -> dict[str, str]:
-    return {"transcript.md": as_markdown(conversation, voice), "transcript.json": as_json(conversation)}
+def _texts(conversation: Conversation, translator: Translator) -> dict[str, str]:
+    return {"transcript.md": as_markdown(conversation, translator), "transcript.json": as_json(conversation)}
 
 
 class _Sink(io.RawIOBase):

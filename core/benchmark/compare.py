@@ -14,7 +14,7 @@ from core.conversation import Conversation, Image, Question
 from core.engine.prompt import Prompt, Prompter
 from core.engine.tokenizer import Tokenizer
 from core.model.checkpoint import Checkpoint
-from core.model.model import Model, Pass
+from core.model.model import ForwardInput, Model
 from core.model.precision import Precision
 
 
@@ -55,7 +55,7 @@ def follow(model: Model, prompt: Prompt, answer: list[int] | None, tokens: int) 
     """Logits (tokens, vocabulary) along `answer`, or along the model's own greedy one."""
     kv = model.make_kv(len(prompt.ids) + tokens)
     features = [(span.start, _look(model, span.image)) for span in prompt.spans]
-    passed = Pass(kv, prompt.ids, prompt.positions, features, True)
+    passed = ForwardInput(kv, prompt.ids, prompt.positions, features, True)
     rows: list[Tensor] = []
     while True:
         rows += [logits for logits in model.forward([passed]) if logits is not None]
@@ -65,7 +65,7 @@ def follow(model: Model, prompt: Prompt, answer: list[int] | None, tokens: int) 
         if answer is None and token in model.ends:
             break
         position = np.full((3, 1), prompt.next_position + len(rows) - 1)
-        passed = Pass(kv, np.array([token]), position, [], True)
+        passed = ForwardInput(kv, np.array([token]), position, [], True)
     return torch.stack(rows)
 
 

@@ -18,9 +18,9 @@ from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
-from core.engine.request import Forgotten, Known, Outlet, Request
+from core.engine.request import EventChannel, Forget, KeepOnly, Request
 from core.engine.room import COMPUTED
-from core.engine.stats import Totals
+from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
 from core.engine.worker import Worker
 from core.errors import OperatorError
@@ -68,12 +68,12 @@ class Engine:
 
     async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
         """Answer the open last turn. Raises `BotError`; closing the generator frees the model before its next step."""
-        outlet = Outlet()
-        request = Request(conversation, sampling, outlet.send, trace.current.get(), asker.current().arrived)
+        channel = EventChannel()
+        request = Request(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
         self._worker.put(request)
         try:
             while True:
-                event = await outlet.receive()
+                event = await channel.receive()
                 yield event
                 if isinstance(event, Answer):
                     return
@@ -86,17 +86,17 @@ class Engine:
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
         """Drop what was computed for a conversation that is gone and from images that nobody shows. From any thread."""
-        self._worker.put(Forgotten(conversation_id, image_ids))
+        self._worker.put(Forget(conversation_id, image_ids))
 
     def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
         """Drop what was computed of anything else. From any thread."""
-        self._worker.put(Known(conversation_ids, image_ids))
+        self._worker.put(KeepOnly(conversation_ids, image_ids))
 
     def check(self) -> None:
         """Raise `Busy` while no question can be answered: its thread has ended, or finds no memory."""
         self._worker.check()
 
-    def figures(self) -> Totals:
+    def figures(self) -> EngineStats:
         return self._worker.figures()
 
     async def close(self) -> None:

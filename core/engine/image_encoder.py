@@ -23,7 +23,7 @@ class _Sight:
     patches: int  # left
 
 
-class Sights:
+class ImageEncoder:
     """Belongs to the model thread. Features are (1 + deepstack, image tokens, hidden) of `dtype`."""
 
     def __init__(self, vision: Vision, cache: Cache, dtype: torch.dtype) -> None:

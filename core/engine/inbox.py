@@ -4,10 +4,10 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from core.conversation import Image
-from core.engine.request import Forgotten, Known, Request
+from core.engine.request import Forget, KeepOnly, Request
 from core.errors import Busy
 
-Message = Request | Image | Forgotten | Known
+Message = Request | Image | Forget | KeepOnly
 
 
 class Inbox:

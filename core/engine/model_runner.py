@@ -5,29 +5,29 @@ from collections.abc import Callable, Iterator
 from torch import Tensor
 
 from core.conversation import Image
-from core.engine.image_encoder import Sights
+from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory
 from core.engine.scheduler import Speeds, Step
 from core.engine.sequence import Sequence
-from core.engine.stats import Totals
-from core.model.model import Model, Pass
+from core.engine.stats import EngineStats
+from core.model.model import ForwardInput, Model
 
 ENOUGH_ROWS, ENOUGH_PATCHES = 8, 64  # fewer say nothing about speed
 
 
-class Computer:
+class ModelRunner:
     def __init__(
         self,
         model: Model,
-        sights: Sights,
+        image_encoder: ImageEncoder,
         memory: Memory,
         speeds: Speeds,
-        totals: Totals,
+        totals: EngineStats,
         clock: Callable[[], float],
     ) -> None:
         self._model = model
         self._memory = memory
-        self._sights = sights
+        self._image_encoder = image_encoder
         self._speeds = speeds
         self._totals = totals
         self._clock = clock
@@ -64,14 +64,14 @@ class Computer:
             if values is not None:
                 yield sequence, values
 
-    def _pass(self, sequence: Sequence, rows: int) -> Pass:
-        return sequence.prefill_pass(rows, self._sights.features) if rows else sequence.decode_pass()
+    def _pass(self, sequence: Sequence, rows: int) -> ForwardInput:
+        return sequence.prefill_pass(rows, self._image_encoder.features) if rows else sequence.decode_pass()
 
     def look(self, image: Image, seconds: float) -> bool:
         """Go on looking at a picture; True once its features are known."""
-        begin, before = self._clock(), self._sights.left(image)
-        done = self._memory.attempt(lambda: self._sights.look(image, seconds))
-        elapsed, looked = self._clock() - begin, before - (0 if done else self._sights.left(image))
+        begin, before = self._clock(), self._image_encoder.left(image)
+        done = self._memory.attempt(lambda: self._image_encoder.look(image, seconds))
+        elapsed, looked = self._clock() - begin, before - (0 if done else self._image_encoder.left(image))
         self._totals.image_s += elapsed
         self._totals.pictures_computed += done
         if looked > ENOUGH_PATCHES:

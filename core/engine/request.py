@@ -13,7 +13,7 @@ from core.sampling import Sampling
 Sent = Event | BaseException
 
 
-class Outlet:
+class EventChannel:
     """Carries events from the model thread to the coroutine that reads them."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forget:
     """A conversation that is gone, or none, and images that no conversation shows any more."""
 
     conversation_id: str | None
@@ -54,7 +54,7 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KeepOnly:
     """All the conversations and images that there are."""
 
     conversation_ids: Collection[str]

@@ -12,7 +12,7 @@ from core.engine.request import Request
 from core.engine.scheduler import Job
 from core.engine.tokenizer import Detokenizer
 from core.model.kv import KV
-from core.model.model import Pass
+from core.model.model import ForwardInput
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -51,12 +51,12 @@ class Sequence(Job):
             raise RuntimeError("not admitted")
         return self.kv
 
-    def decode_pass(self) -> Pass:
+    def decode_pass(self) -> ForwardInput:
         position = self.prompt.next_position + len(self.answer_ids) - 1
         ids = np.array(self.answer_ids[-1:], np.int64)
-        return Pass(self.computed, ids, np.full((3, 1), position), [], True)
+        return ForwardInput(self.computed, ids, np.full((3, 1), position), [], True)
 
-    def prefill_pass(self, rows: int, features: Callable[[str], torch.Tensor]) -> Pass:
+    def prefill_pass(self, rows: int, features: Callable[[str], torch.Tensor]) -> ForwardInput:
         """The next `rows` of the prompt; `features` of a picture are (1 + deepstack, image tokens, hidden)."""
         kv, prompt = self.computed, self.prompt
         first, stop = kv.length, kv.length + rows
@@ -66,14 +66,14 @@ class Sequence(Job):
             if begin < end:
                 own = features(span.image.id)[:, begin - span.start : end - span.start]
                 parts.append((begin - first, own))
-        return Pass(kv, prompt.ids[first:stop], prompt.positions[:, first:stop], parts, stop == len(prompt.ids))
+        return ForwardInput(kv, prompt.ids[first:stop], prompt.positions[:, first:stop], parts, stop == len(prompt.ids))
 
-    def closing_pass(self, closing: list[int]) -> Pass:
+    def closing_pass(self, closing: list[int]) -> ForwardInput:
         """What follows an answer whatever is asked next, and the answer's last token, which nothing needed so far."""
         kv = self.computed
         ids = self.rows_with(closing)[kv.length :]
         position = self.prompt.next_position + kv.length - len(self.prompt.ids)
-        return Pass(kv, ids, np.tile(np.arange(position, position + len(ids)), (3, 1)), [], False)
+        return ForwardInput(kv, ids, np.tile(np.arange(position, position + len(ids)), (3, 1)), [], False)
 
     def rows_with(self, following: list[int]) -> Ints:
         """What its rows hold: prompt, answer, and what follows. The last token of an answer may not be computed yet."""

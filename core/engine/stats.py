@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Totals:
+class EngineStats:
     """Since the start; `running`, `waiting` and the bytes are of now."""
 
     running: int = 0

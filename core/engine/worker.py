@@ -11,16 +11,16 @@ from torch import Tensor
 
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
-from core.engine.image_encoder import Sights
+from core.engine.image_encoder import ImageEncoder
 from core.engine.inbox import Inbox, Message, restarting
 from core.engine.memory import Memory, explain, out_of_memory
-from core.engine.model_runner import Computer
+from core.engine.model_runner import ModelRunner
 from core.engine.prompt import Prompter
-from core.engine.request import Forgotten, Known, Request
+from core.engine.request import Forget, KeepOnly, Request
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
-from core.engine.stats import Totals
+from core.engine.stats import EngineStats
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
 from core.model.model import Model
@@ -35,7 +35,7 @@ class Worker:
     """Everything here happens in the thread that calls `run`, except `put` and `figures`."""
 
     def __init__(self, model: Model, tokenizer: Tokenizer, cache: Cache, limit: int, context: int, line: int) -> None:
-        self._totals = Totals()
+        self._totals = EngineStats()
         self._model = model
         self._tokenizer = tokenizer
         self._cache = cache
@@ -45,20 +45,20 @@ class Worker:
         self._context = context
         self._inbox = Inbox()
         self._sequences: list[Sequence] = []  # running and in line
-        self._sights = Sights(model.vision, cache, model.dtype)
+        self._image_encoder = ImageEncoder(model.vision, cache, model.dtype)
         self._clock = time.monotonic
         self._starved: float | None = (
             None  # when the last question failed for want of memory, if none was answered since
         )
         self._memory = Memory(model, cache, self._scheduler, self._prompter.closing)
         speeds = self._scheduler.speeds
-        self._computer = Computer(model, self._sights, self._memory, speeds, self._totals, self._clock)
+        self._model_runner = ModelRunner(model, self._image_encoder, self._memory, speeds, self._totals, self._clock)
 
     def put(self, message: Message | None) -> None:
         """A picture is looked at when nothing else is to do; None: finish. From any thread."""
         self._inbox.put(message)
 
-    def figures(self) -> Totals:
+    def figures(self) -> EngineStats:
         """From any thread."""
         scheduler, now = self._scheduler, {"kv_bytes": self._scheduler.used, "cache_bytes": self._cache.used}
         return replace(self._totals, running=len(scheduler.running), waiting=len(scheduler.line), **now)
@@ -89,7 +89,7 @@ class Worker:
 
     def _receive(self) -> bool:
         """Take everything in; wait for something when there is nothing to do. False when it is time to finish."""
-        idle = not (self._sequences or self._sights)
+        idle = not (self._sequences or self._image_encoder)
         while True:
             try:
                 message = self._inbox.get(block=idle)
@@ -100,10 +100,10 @@ class Worker:
             idle = False
             try:
                 if isinstance(message, Image):
-                    self._sights.look_ahead(message)
-                elif isinstance(message, Forgotten):
+                    self._image_encoder.look_ahead(message)
+                elif isinstance(message, Forget):
                     self._forget(message)
-                elif isinstance(message, Known):
+                elif isinstance(message, KeepOnly):
                     self._cache.keep_only(message.conversation_ids, message.image_ids)
                 else:
                     self._take(message)
@@ -136,7 +136,7 @@ class Worker:
             clock=self._clock,
             since=now,
         )
-        self._plan(sequence, self._cache.reusable(prompt.keys), self._sights.expects)
+        self._plan(sequence, self._cache.reusable(prompt.keys), self._image_encoder.expects)
         self._sequences.append(sequence)
         self._scheduler.add(sequence)
 
@@ -149,7 +149,9 @@ class Worker:
 
     def _begin(self, sequence: Sequence) -> None:
         self._memory.open(sequence)
-        self._plan(sequence, sequence.reused, lambda name: self._memory.attempt(lambda: self._sights.known(name)))
+        self._plan(
+            sequence, sequence.reused, lambda name: self._memory.attempt(lambda: self._image_encoder.known(name))
+        )
         sequence.new_pictures = len(sequence.missing)
         self._totals.pictures_reused += len(sequence.prompt.images) - len(sequence.missing)
         self._totals.tokens_reused += sequence.reused
@@ -167,11 +169,11 @@ class Worker:
         begin = self._clock()
         step = self._scheduler.next_step(begin)
         if step is None:
-            if (image := self._sights.next()) is not None:
+            if (image := self._image_encoder.next()) is not None:
                 self._look(image, GLANCE)
             return
         if step.decode or step.prefill:
-            for sequence, outcome in self._computer.forward(step):
+            for sequence, outcome in self._model_runner.forward(step):
                 try:
                     self._next_token(sequence, outcome)
                 except Exception as error:
@@ -219,7 +221,7 @@ class Worker:
         """A picture that cannot be looked at fails those who asked about it, nobody else."""
         waiting = [sequence for sequence in self._sequences if image.id in sequence.missing]
         try:
-            done = self._computer.look(image, seconds)
+            done = self._model_runner.look(image, seconds)
         except Exception as error:
             self._fail(waiting, error)
             return
@@ -232,7 +234,7 @@ class Worker:
         self._release()
 
     def _left(self, sequence: Sequence) -> int:
-        return sum(self._sights.left(sequence.prompt.images[name]) for name in sequence.missing)
+        return sum(self._image_encoder.left(sequence.prompt.images[name]) for name in sequence.missing)
 
     def _drop_closed(self) -> None:
         for sequence in [each for each in self._sequences if each.request.closed.is_set()]:
@@ -241,7 +243,7 @@ class Worker:
                 self._memory.keep(sequence)
             self._leave(sequence.missing)
 
-    def _forget(self, gone: Forgotten) -> None:
+    def _forget(self, gone: Forget) -> None:
         self._drop_closed()  # an answer that was given up leaves something behind, too
         self._leave(gone.image_ids)
         self._cache.forget(gone.conversation_id, gone.image_ids)
@@ -250,7 +252,7 @@ class Worker:
         """Look no further at these pictures, unless somebody asks about them."""
         needed = {name for each in self._sequences for name in each.missing}
         for name in set(names) - needed:
-            self._sights.close(name)
+            self._image_encoder.close(name)
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
         error = explain(error)
@@ -273,7 +275,7 @@ class Worker:
 
     def _release(self) -> None:
         """The features of pictures that nobody asks about; the cache has them."""
-        self._sights.keep({name for each in self._sequences for name in each.prompt.images})
+        self._image_encoder.keep({name for each in self._sequences for name in each.prompt.images})
 
     def _tell(self) -> None:
         """Places and estimates to those who wait, when they changed."""

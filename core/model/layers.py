@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.model.pack import Pack
+from core.model.pack import RaggedBatch
 
 
 class Layer(nn.Module):
@@ -20,7 +20,7 @@ class Layer(nn.Module):
         super().__init__()
         self.attention, self.mlp, self.before, self.between = attention, mlp, before, between
 
-    def forward(self, hidden: Tensor, rotation: "Rotation", pack: Pack, wanted: list[bool] | None) -> Tensor:
+    def forward(self, hidden: Tensor, rotation: "Rotation", pack: RaggedBatch, wanted: list[bool] | None) -> Tensor:
         """With `wanted`, only the last rows of those segments are computed to the end."""
         queries, rows = self.attention.project(self.before(hidden), rotation)
         pack.write(self.attention.layer, rows)

@@ -9,7 +9,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from core.model.checkpoint import Checkpoint
 from core.model.kv import take_pages
 from core.model.layers import MLP, Attention, Layer, Norm
-from core.model.quantize import Foundry
+from core.model.quantize import LinearFactory
 
 
 def make_empty(config: Any) -> Any:
@@ -32,9 +32,9 @@ class Embedding(nn.Module):
 class Loader:
     """Builds the model around empty modules and fills them one by one: never more than one layer twice in memory."""
 
-    def __init__(self, checkpoint: Checkpoint, foundry: Foundry) -> None:
+    def __init__(self, checkpoint: Checkpoint, factory: LinearFactory) -> None:
         self._checkpoint = checkpoint
-        self._foundry = foundry
+        self._factory = factory
 
     def fill(self, empty: Any) -> Any:
         self._fill_text(empty)
@@ -87,7 +87,7 @@ class Loader:
                 _replace(visual, path, nn.Parameter(self._tensor(f"{root}.{path}"), requires_grad=False))
 
     def _join(self, name: str, parts: list[str]) -> nn.Module:
-        return self._foundry.linear(name, lambda: self._read(parts))
+        return self._factory.linear(name, lambda: self._read(parts))
 
     def _read(self, parts: list[str]) -> tuple[Tensor, Tensor | None]:
         """(out, in) in the checkpoint's own type, and (out,); a convolution over whole patches is a product too."""

@@ -19,9 +19,9 @@ from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV
 from core.model.layers import Rotation
 from core.model.loader import Loader, make_empty
-from core.model.pack import Pack, Segment
+from core.model.pack import RaggedBatch, Segment
 from core.model.precision import Precision
-from core.model.quantize import Foundry, has_fbgemm
+from core.model.quantize import LinearFactory, has_fbgemm
 from core.model.vision import Vision
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ SMALL = 200_000_000  # parameters; below, float32 is fast enough and exact
 
 
 @dataclass(slots=True)
-class Pass:
+class ForwardInput:
     """Rows of one conversation in a forward call: they follow the rows that `kv` has.
 
     `features` are (first row within the pass, (1 + deepstack, rows, hidden)) of pictures.
@@ -62,7 +62,7 @@ class Model:
         folder = None
         if cache and self._kernel:
             folder = cache_folder.make(cache / "weights" / self.identity, below=cache)
-        theirs = Loader(checkpoint, Foundry(self.precision, self._kernel, folder)).fill(empty)
+        theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder)).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))
@@ -79,7 +79,7 @@ class Model:
         return int(2 * self.dtype.itemsize * text.num_hidden_layers * text.num_key_value_heads * text.head_dim)
 
     @torch.inference_mode()
-    def forward(self, passes: list[Pass]) -> list[Tensor | None]:
+    def forward(self, passes: list[ForwardInput]) -> list[Tensor | None]:
         """The logits (vocabulary,) of each pass's last row where they are wanted; every `kv` grows by its rows.
 
         Whatever is raised, no `kv` has grown: the same passes may be tried again.
@@ -97,7 +97,7 @@ class Model:
             first += len(each.ids)
         cos, sin = text.rotary_emb(hidden, positions[:, None])  # (1, rows, dim) each
         rotation = Rotation.of(cos[0], sin[0])
-        pack = Pack([Segment(p.kv, len(p.ids), p.kv.length) for p in passes], self._kernel)
+        pack = RaggedBatch([Segment(p.kv, len(p.ids), p.kv.length) for p in passes], self._kernel)
         wanted = [p.wants_logits for p in passes]
         for number, layer in enumerate(text.layers):
             hidden = layer(hidden, rotation, pack, wanted if number == len(text.layers) - 1 else None)

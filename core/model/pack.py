@@ -18,7 +18,7 @@ class Segment:
     before: int
 
 
-class Pack:
+class RaggedBatch:
     """With a kernel, every row attends for itself; else torch attends for a whole segment."""
 
     def __init__(self, segments: list[Segment], kernel: Kernel | None) -> None:
@@ -28,7 +28,7 @@ class Pack:
         seen = [(s.kv.rows.data_ptr(), s.kv.rows.shape[2], s.before + n + 1) for s in segments for n in range(s.rows)]
         self._seen = torch.tensor(seen, dtype=torch.long)  # (rows, 3), see native/attention.c
 
-    def ends(self, wanted: list[bool]) -> tuple[list[int], "Pack"]:
+    def ends(self, wanted: list[bool]) -> tuple[list[int], "RaggedBatch"]:
         """The last rows of the segments that are wanted, and a pack of these rows alone."""
         rows, segments, first = [], [], 0
         for segment, want in zip(self._segments, wanted, strict=True):
@@ -36,7 +36,7 @@ class Pack:
             if want:
                 rows.append(first - 1)
                 segments.append(Segment(segment.kv, 1, segment.before + segment.rows - 1))
-        return rows, Pack(segments, self._kernel)
+        return rows, RaggedBatch(segments, self._kernel)
 
     def write(self, layer: int, rows: Tensor) -> None:
         """Keys and values (rows, 2 kv_heads, dim) go to their conversations."""

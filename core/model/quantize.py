@@ -99,7 +99,7 @@ def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
     return made if bias is None else made | {"bias": nn.functional.pad(bias, (0, padded - channels))}
 
 
-class Foundry:
+class LinearFactory:
     """Makes linear layers of one precision. int8 weights are kept in `folder`, if there is one."""
 
     def __init__(self, precision: Precision, kernel: Kernel | None, folder: Path | None) -> None:

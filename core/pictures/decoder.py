@@ -1,4 +1,5 @@
-"""Decodes pictures with Pillow, inside a worker (`core.pictures.worker`) where it may crash. Knows no limit but its options."""
+"""Decodes pictures with Pillow, inside a worker (`core.pictures.worker`) where it may crash. Knows no limit but its
+options."""
 
 import functools
 import hashlib

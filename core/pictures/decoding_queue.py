@@ -42,7 +42,7 @@ J = TypeVar("J", bound=Job)
 
 
 @dataclass(slots=True)
-class Line(Generic[J]):
+class DecodingQueue(Generic[J]):
     """`waiting` is in no order; `running` has begun."""
 
     waiting: list[J] = field(default_factory=list)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.conversation import Image
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures import workers
 from core.pictures.file_types import is_pdf
 from core.pictures.images import ORIGINAL_LIMIT, Config, check_size, decode, read_notes
@@ -27,23 +27,25 @@ class Document:
     of: int = 1
     notes: tuple[Note, ...] = ()
 
-    def note(self, voice: Voice) -> str:
+    def note(self, translator: Translator) -> str:
         """What was left out and how to see it; empty when nothing was."""
-        return " ".join(filter(None, [self._pages_left_out(voice), *(voice.explain(note) for note in self.notes)]))
+        return " ".join(
+            filter(None, [self._pages_left_out(translator), *(translator.explain(note) for note in self.notes)])
+        )
 
-    def _pages_left_out(self, voice: Voice) -> str:
+    def _pages_left_out(self, translator: Translator) -> str:
         if len(self.pages) == self.of:
             return ""
-        shown = voice.listed(f"{first}-{last}" if first < last else first for first, last in _runs(self.pages))
+        shown = translator.listed(f"{first}-{last}" if first < last else first for first, last in _runs(self.pages))
         first, last = self._others()
         if first == last:
-            return voice.say(
+            return translator.say(
                 "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
                 shown=shown,
                 of=self.of,
                 example=first,
             )
-        return voice.say(
+        return translator.say(
             "Pages looked at: {shown} of {of}. For others, send it again and say “pages {example}”, for example.",
             shown=shown,
             of=self.of,

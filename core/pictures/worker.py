@@ -1,8 +1,8 @@
 """A process that does one job after the other on what strangers send; both ends of its pipes.
 
 It is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input and
-writes the result to its output. The kernel limits its memory and what else it may do (`core.pictures.confinement`); its owner,
-who may end it at any time, limits its time.
+writes the result to its output. The kernel limits its memory and what else it may do (`core.pictures.confinement`); its
+owner, who may end it at any time, limits its time.
 """
 
 import contextlib

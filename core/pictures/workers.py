@@ -1,8 +1,8 @@
 """The processes that decode what strangers send, and the threads that hand them their jobs.
 
-A decoder that hangs, crashes or eats memory is ended and reported; who waits for which is `core.pictures.decoding_queue`'s business. Two
-quick workers do every job first. One slow worker does again, from the beginning and when nothing else is to do on this
-machine, what had to give way to others.
+A decoder that hangs, crashes or eats memory is ended and reported; who waits for which is
+`core.pictures.decoding_queue`'s business. Two quick workers do every job first. One slow worker does again, from the
+beginning and when nothing else is to do on this machine, what had to give way to others.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any
 
 from core import asker
 from core.errors import BadImage, Busy, TooLarge
-from core.pictures.decoding_queue import QUICK_SECONDS, Job, Line, too_many
+from core.pictures.decoding_queue import QUICK_SECONDS, DecodingQueue, Job, too_many
 from core.pictures.worker import Died, Part, Worker
 
 __all__ = ["Part", "end", "run", "warm"]
@@ -76,7 +76,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._line: Line[_Job] = Line()
+        self._line: DecodingQueue[_Job] = DecodingQueue()
         self._workers: set[Worker] = set()
         self._spare: Worker | None = None  # takes the place of one that was ended, at once
         self._ready = 0

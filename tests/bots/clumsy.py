@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from core.errors import Busy, OperatorError
 
 
@@ -11,7 +11,7 @@ class Config(BaseModel):
     starts: int = 0
 
 
-async def run(config: Config, house: House) -> None:
+async def run(config: Config, services: Services) -> None:
     config.starts += 1
     if config.starts > config.failures:
         raise OperatorError("Mend the token in [bots.clumsy].")

@@ -1,4 +1,4 @@
-"""The demo model, once for all tests of the doors."""
+"""The demo model, once for all tests of the platforms."""
 
 import asyncio
 from collections.abc import Iterator

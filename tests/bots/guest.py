@@ -1,4 +1,4 @@
-"""Somebody at a door of the house, whichever it is; what they do there is in each door's own folder."""
+"""Somebody on a platform, whichever it is; what they do there is in each platform's own folder."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ import httpx
 
 from bots import web
 from bots.conversing.health import Health
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from core.assistant import Assistant
 from core.engine.engine import Engine
 from core.pictures.images import Config as ImagesConfig
@@ -47,7 +47,8 @@ class Seen:
 
 
 class Guest(Protocol):
-    """Somebody at one door, in one conversation at a time. Each returns when what was asked for stands there whole."""
+    """Somebody at one platform, in one conversation at a time. Each returns when what was asked for stands there
+    whole."""
 
     async def ask(self, text: str, *files: Sent) -> Seen: ...
 
@@ -56,7 +57,7 @@ class Guest(Protocol):
         ...
 
     async def pictures(self) -> Seen:
-        """What the conversation has: a list with numbers, and a sheet of them where the door has one."""
+        """What the conversation has: a list with numbers, and a sheet of them where the platform has one."""
         ...
 
     async def remove(self, number: int) -> Seen: ...
@@ -70,9 +71,9 @@ class Guest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A house whose page stands at `address`."""
+    """Services whose page stands at `address`."""
 
-    house: House
+    services: Services
     store: Store
     address: str
 
@@ -83,17 +84,17 @@ class Home:
 
 
 @asynccontextmanager
-async def opened(engine: Engine, folder: Path, images: ImagesConfig, door: str) -> AsyncIterator[Home]:
+async def opened(engine: Engine, folder: Path, images: ImagesConfig, platform: str) -> AsyncIterator[Home]:
     """With ratings on, without quotas, and with the page on a free port."""
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
     assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
     health = Health()
-    health.worked(door)
-    house = House(assistant, store, images, engine.figures, health=health)
+    health.worked(platform)
+    services = Services(assistant, store, images, engine.figures, health=health)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(web.run(web.Config(port=0), house, listening.set_result))
+    serving = asyncio.create_task(web.run(web.Config(port=0), services, listening.set_result))
     try:
-        yield Home(house, store, await listening)
+        yield Home(services, store, await listening)
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)

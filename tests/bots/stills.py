@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 
 from core.engine import Config as EngineConfig
 from core.engine.engine import Engine
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.images import Config as ImagesConfig
 from tests.bots.guest import Guest, Home, Sent, opened
 from tests.bots.slack import guest as slack
@@ -40,10 +40,10 @@ async def main(language: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         engine = await Engine.start(EngineConfig(model="demo", cache=Path(work) / "cache", cache_limit=0))
         async with started() as browser:
-            for door, show in (("telegram", _telegram), ("slack", _slack), ("web", _page)):
-                (place := Path(work) / door).mkdir()
-                async with opened(engine, place, LIKE_A_PHOTO, door) as home:
-                    name = "page" if door == "web" else door
+            for platform, show in (("telegram", _telegram), ("slack", _slack), ("web", _page)):
+                (place := Path(work) / platform).mkdir()
+                async with opened(engine, place, LIKE_A_PHOTO, platform) as home:
+                    name = "page" if platform == "web" else platform
                     _save(await show(home, browser, language), folder / f"{name}.png")
         await engine.close()
 
@@ -61,7 +61,7 @@ async def _talk(guest: Guest, language: str) -> None:
     await guest.ask(highest, photo())
     await guest.ask(where)
     answer = await guest.ask(table, INVOICE)
-    csv = Voice(language).say("Table as CSV")
+    csv = Translator(language).say("Table as CSV")
     if csv in answer.buttons:
         await guest.press(answer, csv)
 

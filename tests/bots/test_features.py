@@ -1,4 +1,5 @@
-"""What nobody else's bot does, each feature at each door with the demo model: `pytest --collect-only` is the list."""
+"""What nobody else's bot does, each feature at each platform with the demo model: `pytest --collect-only` is the
+list."""
 
 import asyncio
 import io
@@ -31,7 +32,7 @@ from tests.bots.telegram import guest as telegram
 from tests.bots.web import guest as web
 from tests.demo import directly, sample, shows
 
-DOORS: dict[str, Callable[[Home, str], AbstractAsyncContextManager[Guest]]] = {
+PLATFORMS: dict[str, Callable[[Home, str], AbstractAsyncContextManager[Guest]]] = {
     "telegram": telegram.visiting,
     "slack": slack.visiting,
     "web": web.visiting,
@@ -40,7 +41,7 @@ SMALL = ImagesConfig(image_tokens=24)  # a quarter of the samples' pixels, so th
 TOTAL, PRICE, TABLE = "What is the total?", "What is the price?", "Show the values as a table."
 IN_LINE = {"en": r"You are number \d+ in line, about \d+ s …", "zh": r"您排在第 \d+ 位，大约还要 \d+ 秒 …"}
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("door", DOORS)]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("platform", PLATFORMS)]
 
 
 def png(name: str) -> Sent:
@@ -61,20 +62,20 @@ def bound(pages: list[PilImage.Image], kind: str, **options: Any) -> bytes:
 
 @asynccontextmanager
 async def visit(
-    door: str, demo: Engine, folder: Path, images: ImagesConfig = ImagesConfig(), language: str = "en"
+    platform: str, demo: Engine, folder: Path, images: ImagesConfig = ImagesConfig(), language: str = "en"
 ) -> AsyncIterator[tuple[Home, Guest]]:
-    async with opened(demo, folder, images, door) as home, DOORS[door](home, language) as guest:
+    async with opened(demo, folder, images, platform) as home, PLATFORMS[platform](home, language) as guest:
         yield home, guest
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_receipt_and_small_print_in_the_askers_language(
-    door: str, demo: Engine, tmp_path: Path, language: str
+    platform: str, demo: Engine, tmp_path: Path, language: str
 ) -> None:
     question = {"en": TOTAL, "zh": "合计金额是多少？"}[language]
     quick, sharp = [await make_image(sample("invoice"), config) for config in (SMALL, ImagesConfig())]
     expected = await directly(demo, (question, (quick,)), (question, (Picture(1, sharp),)))
-    async with visit(door, demo, tmp_path, SMALL, language) as (_, guest):
+    async with visit(platform, demo, tmp_path, SMALL, language) as (_, guest):
         first = await guest.ask(question, png("invoice"))
         assert shows(first.words, expected[0])
         looked = {
@@ -90,16 +91,16 @@ async def test_receipt_and_small_print_in_the_askers_language(
         assert numbers(await guest.pictures()) == [1]
 
 
-async def test_pictures_have_numbers_and_can_be_listed_and_removed(door: str, demo: Engine, tmp_path: Path) -> None:
+async def test_pictures_have_numbers_and_can_be_listed_and_removed(platform: str, demo: Engine, tmp_path: Path) -> None:
     question = "What is the total in picture 1?"
     [expected] = await directly(demo, (question, (sample("invoice"), sample("product"))))
-    async with visit(door, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path) as (_, guest):
         seen = await guest.ask(question, png("invoice"), png("product"))
         assert shows(seen.words, expected)
         assert "picture 1 (384×256), picture 2 (384×256)" in seen.words
         listed = await guest.pictures()
         assert numbers(listed) == [1, 2]
-        if door != "web":  # whose page shows the pictures themselves
+        if platform != "web":  # whose page shows the pictures themselves
             [sheet] = listed.files.values()
             assert PilImage.open(io.BytesIO(sheet)).width > 2 * 320
         await guest.remove(1)
@@ -107,12 +108,12 @@ async def test_pictures_have_numbers_and_can_be_listed_and_removed(door: str, de
 
 
 async def test_at_the_limit_the_oldest_unused_picture_goes_and_that_is_said(
-    door: str, demo: Engine, tmp_path: Path
+    platform: str, demo: Engine, tmp_path: Path
 ) -> None:
     shades = [
         Sent(f"{n}.png", "image/png", saved(PilImage.new("RGB", (32, 32), (9 * n, 0, 0)), "PNG")) for n in range(25)
     ]
-    async with visit(door, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path) as (_, guest):
         for start in range(0, MOST_PICTURES, 8):
             assert "Removed" not in (await guest.ask("How many shapes?", *shades[start : start + 8])).words
         seen = await guest.ask("How many shapes?", shades[-1])
@@ -121,12 +122,12 @@ async def test_at_the_limit_the_oldest_unused_picture_goes_and_that_is_said(
 
 
 async def test_where_something_is_gets_drawn_and_its_json_is_never_shown(
-    door: str, demo: Engine, tmp_path: Path
+    platform: str, demo: Engine, tmp_path: Path
 ) -> None:
     [expected] = await directly(demo, ("Where is the price?", (sample("product"),)))
     boxes = find_boxes(expected).boxes
     assert boxes
-    async with visit(door, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path) as (_, guest):
         seen = await guest.ask("Where is the price?", png("product"))
         image = await make_image(sample("product"))
         assert list(seen.files.values()) == [await draw(image, list(boxes))]
@@ -136,18 +137,18 @@ async def test_where_something_is_gets_drawn_and_its_json_is_never_shown(
         assert len(again.files) == 1
 
 
-async def test_a_table_can_be_taken_along_as_csv(door: str, demo: Engine, tmp_path: Path) -> None:
+async def test_a_table_can_be_taken_along_as_csv(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (TABLE, (sample("chart"),)))
     tables = find_tables(expected)
     assert tables
-    async with visit(door, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path) as (_, guest):
         seen = await guest.press(await guest.ask(TABLE, png("chart")), "Table as CSV")
         assert seen.files == {"table.csv": csv_file(tables)}
 
 
-async def test_a_conversation_can_be_taken_along_as_a_zip(door: str, demo: Engine, tmp_path: Path) -> None:
+async def test_a_conversation_can_be_taken_along_as_a_zip(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (PRICE, (sample("product"),)))
-    async with visit(door, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path) as (_, guest):
         await guest.ask(PRICE, png("product"))
         with zipfile.ZipFile(io.BytesIO(await guest.export())) as archive:
             transcript = archive.read("transcript.md").decode()
@@ -155,7 +156,7 @@ async def test_a_conversation_can_be_taken_along_as_a_zip(door: str, demo: Engin
             assert PilImage.open(io.BytesIO(archive.read("pictures/1.png"))).size == (384, 256)
 
 
-async def test_pages_of_a_pdf_heic_and_tiff_are_read(door: str, demo: Engine, tmp_path: Path) -> None:
+async def test_pages_of_a_pdf_heic_and_tiff_are_read(platform: str, demo: Engine, tmp_path: Path) -> None:
     pages = [PilImage.open(io.BytesIO(sample(name))).convert("RGB") for name in ("invoice", "chart", "product")]
     heic = io.BytesIO()
     pillow_heif.from_pillow(pages[0]).save(heic, quality=90)
@@ -164,7 +165,7 @@ async def test_pages_of_a_pdf_heic_and_tiff_are_read(door: str, demo: Engine, tm
         (TOTAL, Sent("a.heic", "image/heic", heic.getvalue()), (1, 1)),
         ("Page 2: which quarter is the highest?", Sent("a.tiff", "image/tiff", bound(pages, "TIFF")), (2, 3)),
     )
-    async with visit(door, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path) as (_, guest):
         turns: list[tuple[str, tuple[Image | bytes, ...]]] = []
         for question, file, (page, of) in documents:
             opened = await open_document(file.data, question)
@@ -176,13 +177,13 @@ async def test_pages_of_a_pdf_heic_and_tiff_are_read(door: str, demo: Engine, tm
 
 
 async def test_while_one_waits_place_estimate_and_what_happens_are_told(
-    door: str, demo: Engine, tmp_path: Path
+    platform: str, demo: Engine, tmp_path: Path
 ) -> None:
-    language = "zh" if door == "slack" else "en"
+    language = "zh" if platform == "slack" else "en"
     await directly(demo, (TOTAL, (sample("invoice"),)), (PRICE, ()))  # from then on its speeds are known
     shades = random.sample(range(256), 9)  # that nobody has looked at before: what was seen needs no line
     *crowd, mine = [saved(PilImage.new("RGB", (512, 384), (*os.urandom(2), shade)), "PNG") for shade in shades]
-    async with visit(door, demo, tmp_path, language=language) as (_, guest):
+    async with visit(platform, demo, tmp_path, language=language) as (_, guest):
         pictures = [await make_image(picture) for picture in crowd]
         others = [asyncio.create_task(directly(demo, ("What is it?", (picture,)))) for picture in pictures]
         while not demo.figures().running:  # they all came at once
@@ -196,8 +197,8 @@ async def test_while_one_waits_place_estimate_and_what_happens_are_told(
     assert {"en": "Looking at picture 1 of 1 …", "zh": "正在看第 1 张图片（共 1 张）…"}[language] in told, told
 
 
-async def test_a_thumb_is_kept_and_exported_with_its_picture(door: str, demo: Engine, tmp_path: Path) -> None:
-    async with visit(door, demo, tmp_path) as (home, guest):
+async def test_a_thumb_is_kept_and_exported_with_its_picture(platform: str, demo: Engine, tmp_path: Path) -> None:
+    async with visit(platform, demo, tmp_path) as (home, guest):
         seen = await guest.ask(PRICE, png("product"))
         await guest.rate(seen, good=False)
         async with asyncio.timeout(60):
@@ -216,12 +217,12 @@ async def test_a_thumb_is_kept_and_exported_with_its_picture(door: str, demo: En
     assert (out / exported["pictures"][0]).read_bytes() == rated[0].pictures[0].image.data
 
 
-async def test_the_operator_sees_the_door_and_where_the_time_went(door: str, demo: Engine, tmp_path: Path) -> None:
-    async with visit(door, demo, tmp_path) as (home, guest):
+async def test_the_operator_sees_the_door_and_where_the_time_went(platform: str, demo: Engine, tmp_path: Path) -> None:
+    async with visit(platform, demo, tmp_path) as (home, guest):
         assert "Nothing was answered yet." in await home.admin()
         await guest.ask(PRICE, png("product"))
         page = await home.admin()
-    assert f'<td>{door}</td><td>up</td><td class="right">1</td><td>done 1</td>' in page
+    assert f'<td>{platform}</td><td>up</td><td class="right">1</td><td>done 1</td>' in page
     assert page.count('<rect class="decode_s"') == 1
     assert PRICE not in page
 

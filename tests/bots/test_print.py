@@ -15,7 +15,7 @@ from bots.web.markdown import render
 from core.answers.markdown import protected, verbatim
 from core.answers.transcript import as_markdown
 from core.conversation import Answer, Conversation, Ending, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 from tests.bots.telegram.world import World
 
 PRINT = [
@@ -87,7 +87,7 @@ def test_the_characters_of_a_transcription_arrive_in_order(
 @given(TEXTS.filter(lambda text: text.strip()))
 def test_the_characters_of_a_transcription_stand_in_the_export(text: str) -> None:
     turn = Turn("提取所有文字", (), Answer(text, Ending.DONE))
-    exported = as_markdown(Conversation("c", (turn,)), Voice("en"))
+    exported = as_markdown(Conversation("c", (turn,)), Translator("en"))
     assert ink(text) in ink(_text(MarkdownIt("commonmark").render(exported)))
 
 

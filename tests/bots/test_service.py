@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bots.config import Settings, load
-from bots.conversing.services import House
-from bots.service import _keep_running, _run_adapters, open_house
+from bots.conversing.services import Services
+from bots.service import _keep_running, _run_adapters, open_services
 from core.assistant import Assistant
 from core.conversation import Question
 from core.errors import OperatorError
@@ -30,9 +30,9 @@ from tests.fakes import ScriptedEngine
 ROOT = Path(__file__).parents[2]
 
 
-async def house_in(folder: Path) -> tuple[House, Store]:
+async def house_in(folder: Path) -> tuple[Services, Store]:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
-    return House(Assistant(ScriptedEngine(), store), store), store
+    return Services(Assistant(ScriptedEngine(), store), store), store
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ async def test_a_forgotten_conversation_is_in_no_file_of_the_cache_either(tmp_pa
         f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n',
         "utf-8",
     )
-    async with open_house(load(path, {})) as house:
+    async with open_services(load(path, {})) as services:
         for name in ("invoice", "product"):
-            question = Question("What is it?", (await make_image(sample(name), house.images),))
-            async with aclosing(house.assistant.ask(f"t:{name}", question, f"key-{name}")) as events:
+            question = Question("What is it?", (await make_image(sample(name), services.images),))
+            async with aclosing(services.assistant.ask(f"t:{name}", question, f"key-{name}")) as events:
                 assert [event async for event in events]
-        await house.assistant.forget("t:invoice")
+        await services.assistant.forget("t:invoice")
     kept = sorted(file.name.partition("-")[0] for file in (tmp_path / "cache" / "computed").rglob("*.safetensors*"))
     assert kept == ["picture", "rows"]  # of the product
 
@@ -134,10 +134,10 @@ async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_se
         telegram.token_is_good = False
         path = tmp_path / "config.toml"
         path.write_text(f'[bots.telegram]\ntoken = "{TOKEN}"\napi_url = "{telegram.url}"\nallow = "*"\n', "utf-8")
-        house, store = await house_in(tmp_path)
+        services, store = await house_in(tmp_path)
         try:
             with pytest.raises(OperatorError, match=r"Nothing is left to do\. .*@BotFather"):
-                await _run_adapters(load(path, {}), house)
+                await _run_adapters(load(path, {}), services)
         finally:
             await store.close()
 
@@ -146,15 +146,15 @@ async def test_an_adapter_that_fails_is_started_again_until_its_operator_has_to_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
-    house, store = await house_in(tmp_path)
+    services, store = await house_in(tmp_path)
     name = clumsy.__name__
     config = clumsy.Config()
     try:
-        reason = await _keep_running(name, Settings({name: config}), house, pauses_s=(0, 0.001))
+        reason = await _keep_running(name, Settings({name: config}), services, pauses_s=(0, 0.001))
     finally:
         await store.close()
     assert config.starts == 4
-    state = house.health.platforms["clumsy"]
+    state = services.health.platforms["clumsy"]
     assert not state.up
     assert state.reason == str(reason) == "Mend the token in [bots.clumsy]."
     assert caplog.text.count("RuntimeError: a bug") == 2

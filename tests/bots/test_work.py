@@ -7,10 +7,10 @@ import pytest
 
 from bots.conversing.answering import respond
 from bots.conversing.request import Attachment, Request
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from core.assistant import Assistant
 from core.conversation import Answer
-from core.i18n import Voice
+from core.i18n import Translator
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
 from storage.store import Config as StoreConfig
@@ -22,7 +22,7 @@ from tests.fakes import ScriptedEngine
 @pytest.mark.parametrize("text", ["What is it?", ""])
 async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, text: str) -> None:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'answers.db'}"))
-    house = House(Assistant(ScriptedEngine(), store, quota=Quota(QuotaConfig(pictures_per_minute=2))), store)
+    services = Services(Assistant(ScriptedEngine(), store, quota=Quota(QuotaConfig(pictures_per_minute=2))), store)
     fetched = 0
 
     async def fetch() -> bytes:
@@ -32,7 +32,7 @@ async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, tex
 
     async def send(key: str) -> str:
         request = Request("chat:1:0", key, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
-        async with aclosing(respond(request, house, Voice("en"))) as events:
+        async with aclosing(respond(request, services, Translator("en"))) as events:
             return [event.text async for event in events if isinstance(event, Answer)][-1]
 
     try:

@@ -9,7 +9,7 @@ import typer
 
 from tests.chaos.attackers import Attack
 from tests.chaos.bad_weather import BadWeather
-from tests.chaos.hostile import DOORS, MORE, send_hostile_files
+from tests.chaos.hostile import MORE, PLATFORMS, send_hostile_files
 from tests.chaos.outage import measure
 from tests.chaos.plan import Plan
 from tests.chaos.soak import LAG_S
@@ -24,7 +24,7 @@ cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 def storm(
     kills: Annotated[int, typer.Option(help="How often the service is killed.")] = 1000,
     conversations: Annotated[int, typer.Option(help="0: half as many as kills.")] = 0,
-    doors: Annotated[str, typer.Option(help="Which doors people ask at.")] = "telegram,slack,web",
+    platforms: Annotated[str, typer.Option(help="Which doors people ask at.")] = "telegram,slack,web",
     faults: Annotated[float, typer.Option(help="Share of the platforms' calls that fail.")] = 0.2,
     storms: Annotated[float, typer.Option(help="Share of the lives with bad weather.")] = 0.3,
     noise: Annotated[float, typer.Option(help="Malformed events for each conversation.")] = 1.0,
@@ -38,7 +38,7 @@ def storm(
     plan = Plan(
         kills,
         conversations or kills // 2,
-        doors.split(","),
+        platforms.split(","),
         faults=faults,
         storms=storms,
         noise=noise,
@@ -59,11 +59,11 @@ def storm(
 @cli.command()
 def hostile(
     files: Annotated[int, typer.Option(help="At each door.")] = 500,
-    doors: Annotated[str, typer.Option(help="Which doors they are sent to.")] = ",".join(DOORS),
+    platforms: Annotated[str, typer.Option(help="Which doors they are sent to.")] = ",".join(PLATFORMS),
 ) -> None:
-    """Send damaged and hostile files through every door of the real service."""
+    """Send damaged and hostile files through every platform of the real service."""
     with tempfile.TemporaryDirectory() as folder:
-        findings = asyncio.run(send_hostile_files(Path(folder), files, doors.split(",")))
+        findings = asyncio.run(send_hostile_files(Path(folder), files, platforms.split(",")))
     print(findings)
     for line in findings.bad:
         print(line)

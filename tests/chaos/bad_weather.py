@@ -19,7 +19,7 @@ from tests.chaos.site import Site
 from tests.chaos.storms import READY, UNREADY, Storms, Truth
 from tests.chaos.talkers import LOOK_S, talker
 
-DOORS = ("telegram", "slack", "web")
+PLATFORMS = ("telegram", "slack", "web")
 PATIENCE_S = 300.0  # at the end, until everybody is answered
 THINKING_S = 3.0  # between an answer and the next question, at most
 CALM_S = (4.0, 10.0)  # between two storms
@@ -48,18 +48,24 @@ class BadWeather:
         people: int,
         seconds: float,
         seed: int,
-        doors: Sequence[str] = DOORS,
+        platforms: Sequence[str] = PLATFORMS,
         kinds: Sequence[str] = (),
     ) -> None:
         self.ledger = Ledger(seed)
-        self._folder, self._people, self._seconds, self._doors, self._kinds = folder, people, seconds, doors, kinds
+        self._folder, self._people, self._seconds, self._platforms, self._kinds = (
+            folder,
+            people,
+            seconds,
+            platforms,
+            kinds,
+        )
         self._dice = random.Random(seed)
         self._endings: dict[bool, float] = {}  # when a question was answered last, and when one found no memory
 
     async def blow(self) -> Ledger:
         clock = self._folder / "clock"
         set_clock(clock, 0)
-        async with Sheltered(self._folder, self._doors, self._dice) as self._site:
+        async with Sheltered(self._folder, self._platforms, self._dice) as self._site:
             self._storms = Storms(self._site, clock, self._dice, self.ledger)
             await self._storms.begin_life()
             self._over = asyncio.Event()
@@ -116,25 +122,25 @@ class BadWeather:
 
     async def _converse(self, number: int) -> None:
         """About one picture after the other, each with a follow-up, until the weather is over."""
-        door, dice = self._doors[number % len(self._doors)], random.Random(f"{self.ledger.seed} {number}")
+        platform, dice = self._platforms[number % len(self._platforms)], random.Random(f"{self.ledger.seed} {number}")
         while not self._over.is_set():
             talk = dice.choice([talk for talk in talks() if len(talk.pictures) == 1])
-            if door == "web":
+            if platform == "web":
                 await self._ask_on_the_web(number, talk, dice)
             else:
-                await self._ask_in_chat(door, number, talk, dice)
+                await self._ask_in_chat(platform, number, talk, dice)
 
-    async def _ask_in_chat(self, door: str, number: int, talk: Talk, dice: random.Random) -> None:
-        someone = talker(door, self._site, number)
+    async def _ask_in_chat(self, platform: str, number: int, talk: Talk, dice: random.Random) -> None:
+        someone = talker(platform, self._site, number)
         for index, question in enumerate(talk.questions):
             await asyncio.sleep(dice.uniform(0, THINKING_S))
-            self.ledger.asked[door] += 1
+            self.ledger.asked[platform] += 1
             words = await someone.ask(question, None if index else talk.pictures[0])
             while any(sentence in words for sentence in NO_MEMORY):  # as it says there: please ask again
                 self._endings[False] = time.monotonic()
                 await asyncio.sleep(THINKING_S)
                 words = await someone.ask(question, None if index else talk.pictures[0])
-            self._note(door, question, words)
+            self._note(platform, question, words)
 
     async def _ask_on_the_web(self, number: int, talk: Talk, dice: random.Random) -> None:
         known = Conversation("")
@@ -167,11 +173,11 @@ class BadWeather:
                         self.ledger.troubles.append(f"web: {said.status_code} {said.text}")
                 await asyncio.sleep(10 * LOOK_S)
 
-    def _note(self, door: str, question: str, words: str) -> None:
-        self.ledger.answered[door] += 1
+    def _note(self, platform: str, question: str, words: str) -> None:
+        self.ledger.answered[platform] += 1
         self._endings[True] = time.monotonic()
         if not words.strip() or "went wrong" in words or "does not work" in words:
-            self.ledger.troubles.append(f"{door}: {question!r} was answered {words!r}")
+            self.ledger.troubles.append(f"{platform}: {question!r} was answered {words!r}")
 
     # The end
 
@@ -183,8 +189,8 @@ class BadWeather:
                 turns = [(turn["text"], turn["answer"]["text"]) for turn in stored]
                 self.ledger.deleted += sum(turn not in turns for turn in known.turns)
         database = sqlite3.connect(self._folder / "answers.db")
-        for door in set(self._doors) - {"web"}:
+        for platform in set(self._platforms) - {"web"}:
             query = "SELECT count(*) FROM turns WHERE conversation_id LIKE ? AND NOT replaced"
-            kept = database.execute(query, (f"{door}:%",)).fetchone()[0]
-            self.ledger.deleted += max(0, self.ledger.answered[door] - kept)
+            kept = database.execute(query, (f"{platform}:%",)).fetchone()[0]
+            self.ledger.deleted += max(0, self.ledger.answered[platform] - kept)
         database.close()

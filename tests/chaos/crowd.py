@@ -28,14 +28,16 @@ class Crowd:
         self._plan = plan
         self._dice = dice
         self._talks = talks()[: plan.talks]
-        self._stories = {door: stories(door, plan.kinds) for door in plan.doors}
-        self._left: dict[str, list[Story]] = {door: [] for door in plan.doors}  # to be played before any comes again
+        self._stories = {platform: stories(platform, plan.kinds) for platform in plan.platforms}
+        self._left: dict[str, list[Story]] = {
+            platform: [] for platform in plan.platforms
+        }  # to be played before any comes again
         self._asking: dict[Person, asyncio.Task[None]] = {}
 
     @property
     def kinds(self) -> dict[str, list[str]]:
-        """What is played at each door, by name."""
-        return {door: list(map(name, each)) for door, each in self._stories.items()}
+        """What is played at each platform, by name."""
+        return {platform: list(map(name, each)) for platform, each in self._stories.items()}
 
     async def calm_day(self) -> list[str]:
         """Everything is asked once, so that the answers are known; returns what is not what the picture says."""
@@ -43,9 +45,9 @@ class Crowd:
         self.book.images = {picture: (await make_image(picture)).id for picture in pictures}
         people: list[tuple[Person, Talk]] = []
         for talk in [*self._talks, *[talk.turned for talk in self._talks]]:
-            for door in self._plan.doors:
-                person = self._site.person(door, -1 - len(people), name(asks_twice), self.book, self._dice)
-                self.book.answers[door, talk] = ["", ""]
+            for platform in self._plan.platforms:
+                person = self._site.person(platform, -1 - len(people), name(asks_twice), self.book, self._dice)
+                self.book.answers[platform, talk] = ["", ""]
                 people.append((person, talk))
         playing = [asyncio.create_task(self._play(asks_twice, *each)) for each in people]
         async with asyncio.timeout(CALM_S):
@@ -54,10 +56,12 @@ class Crowd:
                 await asyncio.sleep(LOOK_S)
         await asyncio.gather(*playing)
         for person, talk in people:
-            self.book.answers[person.door, talk] = [asked.found[0] for asked in person.asked()]
+            self.book.answers[person.platform, talk] = [asked.found[0] for asked in person.asked()]
             await person.close()
         return [
-            complaint for (door, talk), said in self.book.answers.items() for complaint in _misread(door, talk, said)
+            complaint
+            for (platform, talk), said in self.book.answers.items()
+            for complaint in _misread(platform, talk, said)
         ]
 
     async def ask(self, count: int) -> None:
@@ -71,27 +75,27 @@ class Crowd:
                     if sum(not person.patient for person in self.waiting()) >= self._plan.at_once:
                         await asyncio.sleep(LOOK_S / 2)
                         continue
-                    self._begin(self._plan.doors[number % len(self._plan.doors)], number)
+                    self._begin(self._plan.platforms[number % len(self._plan.platforms)], number)
         except TimeoutError:
             raise Stuck from None
 
-    def _begin(self, door: str, number: int) -> None:
+    def _begin(self, platform: str, number: int) -> None:
         """Somebody comes; and something malformed with them, now and then."""
         while self._dice.random() < self._plan.noise / (1 + self._plan.noise):
             self._site.platforms.disturb()
-        story, talk = self._next_story(door), self._dice.choice(self._talks)
+        story, talk = self._next_story(platform), self._dice.choice(self._talks)
         copies = self._dice.randint(1, self._plan.copies)
-        person = self._site.person(door, number, name(story), self.book, self._dice, copies)
+        person = self._site.person(platform, number, name(story), self.book, self._dice, copies)
         person.patient = story in SLOW
         self.people.append(person)
         self._asking[person] = asyncio.create_task(self._play(story, person, talk))
 
-    def _next_story(self, door: str) -> Story:
-        if not self._left[door]:
-            slow = sum(person.patient for person in self.people if person.door == door)
-            told = [story for story in self._stories[door] if story not in SLOW or slow < SLOW_ONES]
-            self._left[door] = self._dice.sample(told, len(told))
-        return self._left[door].pop()
+    def _next_story(self, platform: str) -> Story:
+        if not self._left[platform]:
+            slow = sum(person.patient for person in self.people if person.platform == platform)
+            told = [story for story in self._stories[platform] if story not in SLOW or slow < SLOW_ONES]
+            self._left[platform] = self._dice.sample(told, len(told))
+        return self._left[platform].pop()
 
     async def _play(self, story: Story, person: Person, talk: Talk) -> None:
         await story(person, talk)
@@ -126,13 +130,13 @@ class Crowd:
             await person.close()
 
 
-def _misread(door: str, talk: Talk, said: Sequence[str]) -> list[str]:
+def _misread(platform: str, talk: Talk, said: Sequence[str]) -> list[str]:
     """What the calm day's answers should have been; with two pictures the first question is about the first."""
     right = {question: words(answer) for asked in samples().values() for question, answer in asked}
     if len(talk.pictures) > 1:
         return []
     return [
-        f"{door}, on a calm day: {question!r} was answered {answer!r}"
+        f"{platform}, on a calm day: {question!r} was answered {answer!r}"
         for question, answer in zip(talk.questions, said, strict=True)
         if words(answer) != right[question]
     ]

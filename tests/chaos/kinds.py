@@ -201,7 +201,7 @@ KINDS: dict[str, tuple[Story, ...]] = {
 
 
 SLOW = (never_uploaded,)  # what is given up after minutes only, which no life lasts before the storm is over
-SLOW_ONES = 2  # people at a door who play such a thing
+SLOW_ONES = 2  # people at a platform who play such a thing
 
 
 def name(story: Story) -> str:
@@ -209,6 +209,6 @@ def name(story: Story) -> str:
     return story.__name__.replace("_", " ")
 
 
-def stories(door: str, names: Sequence[str] | None = None) -> tuple[Story, ...]:
-    """Those of a door, or the ones of them with such names."""
-    return tuple(story for story in KINDS[door] if names is None or name(story) in names)
+def stories(platform: str, names: Sequence[str] | None = None) -> tuple[Story, ...]:
+    """Those of a platform, or the ones of them with such names."""
+    return tuple(story for story in KINDS[platform] if names is None or name(story) in names)

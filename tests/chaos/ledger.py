@@ -14,7 +14,7 @@ class Conversation:
 
 @dataclass
 class Ledger:
-    """`asked` and `answered` are by door, `looks` at /readyz by weather and by whether they were told the truth."""
+    """`asked` and `answered` are by platform, `looks` at /readyz by weather and by whether they were told the truth."""
 
     seed: int
     storms: Counter[str] = field(default_factory=Counter)
@@ -35,8 +35,8 @@ class Ledger:
 
     def __str__(self) -> str:
         lines = [f"Seed {self.seed}.", "", "| door | questions | answered | lost |", "|---|---|---|---|"]
-        for door, count in sorted(self.asked.items()):
-            lines.append(f"| {door} | {count} | {self.answered[door]} | {count - self.answered[door]} |")
+        for platform, count in sorted(self.asked.items()):
+            lines.append(f"| {platform} | {count} | {self.answered[platform]} | {count - self.answered[platform]} |")
         lines += ["", "| weather | times | looks at /readyz | of these true |", "|---|---|---|---|"]
         for kind in sorted({*self.storms, *(kind for kind, _ in self.looks)}):
             true = self.looks[kind, True]

@@ -25,7 +25,7 @@ class OnSlack(Person):
     One in five of those who may is in direct messages; who has trouble has a channel of their own.
     """
 
-    door = "slack"
+    platform = "slack"
     rewrites = True
 
     def __init__(
@@ -68,7 +68,7 @@ class OnSlack(Person):
         if command != "retry":
             return await self.ask(command)
         message, button = self._button("retry")[0]
-        self.wishes.clear()  # it is written over
+        self.display.clear()  # it is written over
         self._slack.presses(button, message, channel=self._channel, user=self._user)
         return AGAIN
 
@@ -142,7 +142,7 @@ class OnSlack(Person):
 
     def in_order(self) -> bool:
         """They stand below each other."""
-        shown = [m["ts"] for wish in self.wishes for place in wish.places for m in self._finished(place)]
+        shown = [m["ts"] for wish in self.display for place in wish.places for m in self._finished(place)]
         return shown == sorted(shown)
 
     @property

@@ -21,7 +21,7 @@ IN_GROUPS = ("leaves a picture",)
 class OnTelegram(Person):
     """One in five is in a group. Several pictures come as an album."""
 
-    door = "telegram"
+    platform = "telegram"
     shows_again = 4
 
     def __init__(
@@ -109,7 +109,7 @@ class OnTelegram(Person):
         return [self.chat.states[message["message_id"]][0][0] for message in left]
 
     def in_order(self) -> bool:
-        shown = [message for wish in self.wishes for place in wish.places for message in self._finished(place)]
+        shown = [message for wish in self.display for place in wish.places for message in self._finished(place)]
         ends = [self.chat.states[message["message_id"]][-1][0] for message in shown]
         return ends == sorted(ends)
 

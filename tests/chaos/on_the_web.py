@@ -20,7 +20,7 @@ FORGOTTEN = "Forgotten: this conversation and its pictures are deleted."  # what
 class OnTheWeb(Person):
     """A place is the key of a question. With `reads` they hang up once it is taken, never send it again, and look."""
 
-    door = "web"
+    platform = "web"
 
     def __init__(
         self,

@@ -63,7 +63,8 @@ def talks() -> tuple[Talk, ...]:
 
 @dataclass
 class Book:
-    """What a calm day told: by door and talk the answers as they are shown there; by picture its id in the store."""
+    """What a calm day told: by platform and talk the answers as they are shown there; by picture its id in the
+    store."""
 
     answers: dict[tuple[str, Talk], list[str]] = field(default_factory=dict)
     images: dict[bytes, str] = field(default_factory=dict)
@@ -117,7 +118,7 @@ class Person(ABC):
     `kind` is the name of what they do, see `tests.chaos.kinds`.
     """
 
-    door: ClassVar[str]
+    platform: ClassVar[str]
     shows_again: ClassVar[int] = 1  # how often a whole answer may stand there, where no message can be edited
     rewrites: ClassVar[bool] = False  # whether an answer that is drawn anew is written over the old one
 
@@ -127,7 +128,7 @@ class Person(ABC):
         self.book = book
         self.dice = dice
         self.copies = copies
-        self.wishes: list[Wish] = []
+        self.display: list[Wish] = []
         self.patient = False  # whether they will wait for minutes
         self.done = False  # with all that they want to ask
         self.forgot = False
@@ -194,22 +195,22 @@ class Person(ABC):
         unless `model` says so. Takes the place of an earlier wish for the same places."""
         places = (places,) if isinstance(places, str) else tuple(places)
         wish = Wish(places, right, least, most, turn is not None if model is None else model, turn)
-        same = [index for index, each in enumerate(self.wishes) if each.places == places]
+        same = [index for index, each in enumerate(self.display) if each.places == places]
         if same:
-            self.wishes[same[0]] = wish
+            self.display[same[0]] = wish
         else:
-            self.wishes.append(wish)
+            self.display.append(wish)
 
     async def answered(self, place: str) -> None:
         while not self.found(place):
             await asyncio.sleep(LOOK_S)
 
     def truth(self, talk: Talk) -> list[str]:
-        return self.book.answers[self.door, talk]
+        return self.book.answers[self.platform, talk]
 
     def asked(self) -> list[Asked]:
-        found = [[text for place in wish.places for text in self.found(place)] for wish in self.wishes]
-        return [Asked(wish, tuple(texts)) for wish, texts in zip(self.wishes, found, strict=True)]
+        found = [[text for place in wish.places for text in self.found(place)] for wish in self.display]
+        return [Asked(wish, tuple(texts)) for wish, texts in zip(self.display, found, strict=True)]
 
     async def close(self) -> None:
         """Give back what they hold."""

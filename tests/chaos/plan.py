@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """`conversations` are of all doors together; `faults` and `storms` are shares, of calls and of lives; every message
-    arrives up to `copies` times; `noise` is how many malformed events come with one conversation, on average. `kinds`
-    are the names of what people do; None is everything."""
+    """`conversations` are of all platforms together; `faults` and `storms` are shares, of calls and of lives; every
+    message arrives up to `copies` times; `noise` is how many malformed events come with one conversation, on average.
+    `kinds` are the names of what people do; None is everything."""
 
     kills: int = 1000
     conversations: int = 500
-    doors: Sequence[str] = ("telegram", "slack", "web")
+    platforms: Sequence[str] = ("telegram", "slack", "web")
     faults: float = 0.2
     copies: int = 3
     storms: float = 0.3

@@ -76,10 +76,10 @@ class Slack(FakeSlack):
 
 
 class Platforms:
-    """Of the doors that were chosen, `faults` of all calls fail. `on_step` is told of each write before it happens, and
-    of each acknowledgement when it has come."""
+    """Of the platforms that were chosen, `faults` of all calls fail. `on_step` is told of each write before it happens,
+    and of each acknowledgement when it has come."""
 
-    def __init__(self, doors: Sequence[str], dice: random.Random) -> None:
+    def __init__(self, platforms: Sequence[str], dice: random.Random) -> None:
         self.telegram = BotApi(strict=True, hang_s=2)
         self.telegram.world = StubbornWorld(strict=True)
         self.slack = Slack(StubbornWorkspace())
@@ -89,8 +89,8 @@ class Platforms:
         self.on_step: Callable[[str], None] = lambda step: None
         self.failed: Counter[str] = Counter()
         self.steps: set[str] = set()  # that there were
-        self.noise: Counter[str] = Counter()  # malformed events, by door
-        self._doors = doors
+        self.noise: Counter[str] = Counter()  # malformed events, by platform
+        self._platforms = platforms
         self._dice = dice
         self._lost: list[float] = []  # when a post's answer got lost, or whoever posted died; by the monotonic clock
 
@@ -113,25 +113,31 @@ class Platforms:
         values |= {"telegram_url": self.telegram.url, "slack_url": self.slack.api_url, "hook_secret": HOOK_SECRET}
         self.telegram.posts_to = web
         self.slack.http_url = web + SLACK_EVENTS if transports.get("slack") == "HTTP" else None
-        texts = [TABLES[door] + TRANSPORTS[door][transports[door]] for door in self._doors if door in TABLES]
+        texts = [
+            TABLES[platform] + TRANSPORTS[platform][transports[platform]]
+            for platform in self._platforms
+            if platform in TABLES
+        ]
         return "".join(texts).format(**values)
 
     def draw(self, dice: random.Random) -> dict[str, str]:
-        """A transport for each door that has several."""
-        return {door: dice.choice(list(kinds)) for door, kinds in TRANSPORTS.items() if door in self._doors}
+        """A transport for each platform that has several."""
+        return {
+            platform: dice.choice(list(kinds)) for platform, kinds in TRANSPORTS.items() if platform in self._platforms
+        }
 
     def disturb(self) -> None:
-        """Something malformed arrives at a door."""
-        door = self._dice.choice([door for door in self._doors if door in TABLES] or [""])
-        if door == "telegram":
+        """Something malformed arrives at a platform."""
+        platform = self._dice.choice([platform for platform in self._platforms if platform in TABLES] or [""])
+        if platform == "telegram":
             self.telegram.update(**malformed_update(self._dice))
-        elif door == "slack":
+        elif platform == "slack":
             self.slack.sends(*malformed_event(self._dice))
-        self.noise[door] += bool(door)
+        self.noise[platform] += bool(platform)
 
     @property
     def unheard(self) -> dict[str, int]:
-        """Events that were not acknowledged yet, by door."""
+        """Events that were not acknowledged yet, by platform."""
         return {"telegram": self.telegram.unconfirmed, "slack": len(self.slack._deliveries)}
 
     def step(self, name: str) -> None:
@@ -149,7 +155,7 @@ class Platforms:
     @property
     def calls(self) -> Counter[str]:
         made = Counter({"telegram": self.telegram.calls.total(), "slack": self.slack.workspace.calls.total()})
-        return Counter({door: count for door, count in made.items() if door in self._doors})
+        return Counter({platform: count for platform, count in made.items() if platform in self._platforms})
 
     async def cut_network(self) -> None:
         """Every connection ends, and no new one is taken, until `mend_network`."""
@@ -197,11 +203,11 @@ class Platforms:
             return None
         return SlackFault(self._dice.choice(SLACK_FAULTS)) if self._fails("slack", method) else None
 
-    def _fails(self, door: str, method: str) -> bool:
+    def _fails(self, platform: str, method: str) -> bool:
         if method.startswith(WRITES) or method == CONFIRMS:
             self.step(method)
         fails = self._dice.random() < self.faults
-        self.failed[door] += fails
+        self.failed[platform] += fails
         if fails and method in POSTS:
             self.excuse()
         return fails

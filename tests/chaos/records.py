@@ -110,7 +110,7 @@ async def read_again(site: Site, crowd: Crowd) -> tuple[Counter[str], list[str]]
     """How many turns were read in which way, and what was not as it had been seen. The service is ended for it."""
     found: list[tuple[str, Person, list[Record]]] = []
     done = [person for person in crowd.people if person.done]
-    on_the_web = [person for person in done if person.door == "web" and person.conversation and not person.forgot]
+    on_the_web = [person for person in done if person.platform == "web" and person.conversation and not person.forgot]
     if site.life.ended.done():
         on_the_web = []
     async with httpx.AsyncClient(base_url=site.url, timeout=60, trust_env=False) as client:
@@ -127,12 +127,12 @@ async def read_again(site: Site, crowd: Crowd) -> tuple[Counter[str], list[str]]
     database = site.folder / "answers.db"
     found += [("in the database", person, in_database(database, person)) for person in crowd.people]
     troubles = [
-        f"{person.door}, {person.kind}, {person.conversation}, read {way}: {difference}"
+        f"{person.platform}, {person.kind}, {person.conversation}, read {way}: {difference}"
         for way, person, records in found
         for difference in differences(person, records, crowd.book)
     ]
     troubles += [
-        f"{person.door}, {person.kind}, {person.conversation}, in the database: {what}"
+        f"{person.platform}, {person.kind}, {person.conversation}, in the database: {what}"
         for person in crowd.people
         for what in left_in_database(database, person)
     ]

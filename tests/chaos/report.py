@@ -1,4 +1,4 @@
-"""What people saw through the storm, counted door by door, and what the storm did and did not touch."""
+"""What people saw through the storm, counted platform by platform, and what the storm did and did not touch."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,30 +10,30 @@ COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order
 
 @dataclass
 class Report:
-    """`counts` by door and column. `troubles` are the stories behind all that should not be."""
+    """`counts` by platform and column. `troubles` are the stories behind all that should not be."""
 
     seed: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
-    kinds: dict[str, Counter[str]] = field(default_factory=dict)  # by door: how many people did what
+    kinds: dict[str, Counter[str]] = field(default_factory=dict)  # by platform: how many people did what
     kinds_there_are: dict[str, list[str]] = field(default_factory=dict)
     late: Counter[str] = field(default_factory=Counter)  # by kind: what came too late to count, as it may
     kills: Counter[str] = field(default_factory=Counter)  # by the moment that was chosen
     points: Counter[str] = field(default_factory=Counter)  # kills by the commit or write that they stood beside
     points_there_are: set[str] = field(default_factory=set)  # before and after each commit and write that was seen
     transports: Counter[str] = field(default_factory=Counter)  # lives with each
-    noise: Counter[str] = field(default_factory=Counter)  # malformed events, by door
+    noise: Counter[str] = field(default_factory=Counter)  # malformed events, by platform
     weather: Counter[str] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)  # by door
-    faults: Counter[str] = field(default_factory=Counter)  # by door
+    calls: Counter[str] = field(default_factory=Counter)  # by platform
+    faults: Counter[str] = field(default_factory=Counter)  # by platform
     read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
-    leftovers: Counter[str] = field(default_factory=Counter)  # by door
+    leftovers: Counter[str] = field(default_factory=Counter)  # by platform
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
     seconds: float = 0.0
 
     def judge(self, person: Person) -> None:
-        counts = self.counts.setdefault(person.door, Counter())
-        self.kinds.setdefault(person.door, Counter())[person.kind] += 1
+        counts = self.counts.setdefault(person.platform, Counter())
+        self.kinds.setdefault(person.platform, Counter())[person.kind] += 1
         self.late[person.kind] += not person.counted
         for asked in person.asked():
             counts["questions"] += 1
@@ -53,7 +53,7 @@ class Report:
             self.blame(person, f"doubled: {sorted(more.elements())} was said besides")
 
     def blame(self, person: Person, what: str) -> None:
-        self.troubles.append(f"{person.door}, {person.kind}, {person.conversation}: {what}")
+        self.troubles.append(f"{person.platform}, {person.kind}, {person.conversation}: {what}")
 
     @property
     def good(self) -> bool:
@@ -63,24 +63,28 @@ class Report:
         together = sum(self.counts.values(), Counter())
         rows = [*sorted(self.counts.items()), ("together", together)]
         lines = [f"| door | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
-        lines += [f"| {door} | {' | '.join(str(counts[column]) for column in COLUMNS)} |" for door, counts in rows]
+        lines += [
+            f"| {platform} | {' | '.join(str(counts[column]) for column in COLUMNS)} |" for platform, counts in rows
+        ]
         return "\n".join([*lines, "", *self._remarks()])
 
     def _remarks(self) -> list[str]:
         kills = self.kills.total()
-        faults = ", ".join(f"{self.faults[door]} of {calls} on {door}" for door, calls in sorted(self.calls.items()))
-        left = ", ".join(f"{count} on {door}" for door, count in sorted(self.leftovers.items()) if count)
+        faults = ", ".join(
+            f"{self.faults[platform]} of {calls} on {platform}" for platform, calls in sorted(self.calls.items())
+        )
+        left = ", ".join(f"{count} on {platform}" for platform, count in sorted(self.leftovers.items()) if count)
         untouched = sorted(self.points_there_are - self.points.keys())
         unplayed = [
-            f"{kind} ({door})"
-            for door, kinds in sorted(self.kinds_there_are.items())
+            f"{kind} ({platform})"
+            for platform, kinds in sorted(self.kinds_there_are.items())
             for kind in kinds
-            if not self.kinds.get(door, Counter())[kind]
+            if not self.kinds.get(platform, Counter())[kind]
         ]
         return [
             f"- Seed {self.seed}: {kills} kills in {self.seconds / 60:.1f} minutes ({_listed(self.kills)}).",
             f"- Beside which steps: {_listed(self.points) or 'none'}.",
-            *[f"- People on {door}: {_listed(kinds)}." for door, kinds in sorted(self.kinds.items())],
+            *[f"- People on {platform}: {_listed(kinds)}." for platform, kinds in sorted(self.kinds.items())],
             f"- Came too late to count: {_listed(self.late) or 'nothing'}.",
             f"- Lives: {_listed(self.transports)}. Malformed events: {_listed(self.noise) or 'none'}.",
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",

@@ -50,11 +50,11 @@ class Site:
     life: Life
 
     def __init__(
-        self, folder: Path, doors: Sequence[str], dice: random.Random, engine: str = "", tables: str = ""
+        self, folder: Path, platforms: Sequence[str], dice: random.Random, engine: str = "", tables: str = ""
     ) -> None:
         asked = {question for talk in talks() for question in talk.questions}
         self.folder = folder
-        self.platforms = Platforms(doors, dice)
+        self.platforms = Platforms(platforms, dice)
         self.log: Path | None = None  # where the service writes to instead of the nursery's `words`
         self.nursery = Nursery((*SECRETS, TOKEN, BOT_TOKEN, *asked))
         self.port = free_port()
@@ -110,8 +110,8 @@ class Site:
     def strange_end(self) -> RuntimeError:
         return RuntimeError(f"the service ended with {self.life.ended.result()}: {''.join(self.nursery.words)}")
 
-    def person(self, door: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> Person:
-        match door:
+    def person(self, platform: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> Person:
+        match platform:
             case "telegram":
                 return OnTelegram(self.platforms.telegram, number, kind, book, dice, copies)
             case "slack":

@@ -1,4 +1,5 @@
-"""Many conversations at all doors for a while, with the demo model: who was answered, what memory and the loop did."""
+"""Many conversations at all platforms for a while, with the demo model: who was answered, what memory and the loop
+did."""
 
 import asyncio
 import random
@@ -18,7 +19,7 @@ from tests.chaos.people import talks
 from tests.chaos.site import Site
 from tests.chaos.talkers import talker
 
-DOORS = ("telegram", "slack", "web", "api")
+PLATFORMS = ("telegram", "slack", "web", "api")
 BUSY = re.compile(  # the sentences of `Busy`, which all say when to come back
     r"^(Too many questions are waiting already\. Please ask again|Too many pictures arrive at once\. Please try again"
     r"|Please wait for the answers to your earlier questions|That is more than \d+ )"
@@ -32,7 +33,8 @@ ENGINE = "memory = 1.06"  # gigabytes: so that the caches are full soon, and wha
 
 @dataclass
 class Diary:
-    """By door: questions and how they ended. The service's memory in bytes; lags as (seconds, share of the looks)."""
+    """By platform: questions and how they ended. The service's memory in bytes; lags as (seconds, share of the
+    looks)."""
 
     questions: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -54,9 +56,9 @@ class Diary:
     def __str__(self) -> str:
         first, last = (size / 2**20 for size in self.thirds)
         lines = ["| door | questions | answered | busy | errors |", "|---|---|---|---|---|"]
-        for door, count in sorted(self.questions.items()):
-            errors = sum(error.startswith(f"{door}:") for error in self.errors)
-            lines.append(f"| {door} | {count} | {self.answered[door]} | {self.busy[door]} | {errors} |")
+        for platform, count in sorted(self.questions.items()):
+            errors = sum(error.startswith(f"{platform}:") for error in self.errors)
+            lines.append(f"| {platform} | {count} | {self.answered[platform]} | {self.busy[platform]} | {errors} |")
         lags = ", ".join(
             f"p{100 * share:g} at most {1000 * self.lag_s(share):g} ms" for share in (0.5, 0.9, 0.99, 0.999)
         )
@@ -65,16 +67,16 @@ class Diary:
 
 
 async def soak(
-    folder: Path, conversations: int, seconds: float, warm_up_s: float, doors: Sequence[str] = DOORS
+    folder: Path, conversations: int, seconds: float, warm_up_s: float, platforms: Sequence[str] = PLATFORMS
 ) -> Diary:
     """What is in the diary begins after the warm-up."""
     dice = random.Random(1)
-    async with Site(folder, doors, dice, ENGINE) as site:
+    async with Site(folder, platforms, dice, ENGINE) as site:
         await site.start()
         await site.until_ready()
         diary = Diary()
         people = [
-            asyncio.create_task(_converse(doors[number % len(doors)], site, number, dice, diary, seconds))
+            asyncio.create_task(_converse(platforms[number % len(platforms)], site, number, dice, diary, seconds))
             for number in range(conversations)
         ]
         await asyncio.sleep(warm_up_s)
@@ -97,26 +99,26 @@ async def soak(
     return diary
 
 
-async def _converse(door: str, site: Site, number: int, dice: random.Random, diary: Diary, seconds: float) -> None:
+async def _converse(platform: str, site: Site, number: int, dice: random.Random, diary: Diary, seconds: float) -> None:
     """About one picture after the other, each with a follow-up, until cancelled."""
     pause_s = min(THINKING_S, seconds / 3)
     while True:
-        someone, talk = talker(door, site, number), dice.choice(talks())
+        someone, talk = talker(platform, site, number), dice.choice(talks())
         for index, question in enumerate(talk.questions):
             await asyncio.sleep(dice.uniform(0, pause_s))
-            diary.questions[door] += 1
+            diary.questions[platform] += 1
             try:
                 words = await someone.ask(question, None if index else talk.pictures[0])
             except Exception as error:  # whatever it is, it is to be in the diary
-                diary.errors.append(f"{door}: {error!r}")
+                diary.errors.append(f"{platform}: {error!r}")
                 break
             if BUSY.search(words):
-                diary.busy[door] += 1
+                diary.busy[platform] += 1
                 break  # the picture may not be there to ask on about
             if not words.strip() or WRONG.search(words):
-                diary.errors.append(f"{door}: {words!r}")
+                diary.errors.append(f"{platform}: {words!r}")
             else:
-                diary.answered[door] += 1
+                diary.answered[platform] += 1
 
 
 async def _lags(site: Site) -> dict[float, float]:

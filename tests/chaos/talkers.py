@@ -1,4 +1,4 @@
-"""Somebody at a door of a site who asks one thing after the other and reads each answer before the next."""
+"""Somebody at a platform of a site who asks one thing after the other and reads each answer before the next."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tests.chaos.on_slack import is_growing
 from tests.chaos.site import Site
 
 LOOK_S = 0.1  # between two looks at the screen
-PATIENCE_S = 300.0  # for one answer; a decoder that hangs has 40 s, and four doors share two decoders
+PATIENCE_S = 300.0  # for one answer; a decoder that hangs has 40 s, and four platforms share two decoders
 
 
 class Talker(Protocol):
@@ -113,9 +113,9 @@ class InTheTerminal:
         return words
 
 
-def talker(door: str, site: Site, number: int) -> Talker:
+def talker(platform: str, site: Site, number: int) -> Talker:
     kinds: dict[str, Any] = {"telegram": OnTelegram, "slack": OnSlack, "web": OnTheWeb, "api": OfTheApi}
-    found: Talker = kinds.get(door, InTheTerminal)(site, number)
+    found: Talker = kinds.get(platform, InTheTerminal)(site, number)
     return found
 
 

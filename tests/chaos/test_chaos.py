@@ -14,7 +14,11 @@ async def test_no_answer_is_lost_doubled_or_invented_while_the_service_is_killed
     print(f"\n{report}")
     assert report.troubles == []
     assert report.kills.total() == 4
-    assert {door: kinds.total() for door, kinds in report.kinds.items()} == {"telegram": 3, "slack": 3, "web": 3}
+    assert {platform: kinds.total() for platform, kinds in report.kinds.items()} == {
+        "telegram": 3,
+        "slack": 3,
+        "web": 3,
+    }
     for counts in report.counts.values():
         assert counts["questions"] == counts["answered once, whole"] > 0
     assert report.read_again.keys() >= {"in the database", "over REST", "exported"}

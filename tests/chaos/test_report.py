@@ -20,7 +20,7 @@ TALK = Talk((b"one", b"two"), ("Total?", "Date?"))
 class Reader(Person):
     """Somebody who sees what a test puts there."""
 
-    door = "telegram"
+    platform = "telegram"
 
     def __init__(self) -> None:
         super().__init__(1, "asks twice", Book(images={b"one": "1" * 64, b"two": "2" * 64}), random.Random(1))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.soak import DOORS, soak
+from tests.chaos.soak import PLATFORMS, soak
 
 
 @pytest.mark.timeout(600)
@@ -10,7 +10,7 @@ async def test_people_at_all_doors_are_answered_and_the_loop_and_the_memory_are_
     """Ten minutes are `make soak`'s; these seconds show that everybody is answered and everything is measured."""
     diary = await soak(tmp_path, conversations=4, seconds=3, warm_up_s=1)
     assert diary.errors == []
-    assert set(diary.questions) == set(DOORS)
+    assert set(diary.questions) == set(PLATFORMS)
     assert diary.lag_s(0.5) < diary.lag_s(1.0)
     assert diary.memory
     assert diary.answered.total() > 0

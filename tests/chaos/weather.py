@@ -51,7 +51,7 @@ class Storm:
         plan, report = self._plan, self._report
         self._clock, self._diary = self._folder / "clock", self._folder / "diary"
         set_clock(self._clock, 0)
-        async with Site(self._folder, plan.doors, self._dice) as self._site:
+        async with Site(self._folder, plan.platforms, self._dice) as self._site:
             self._crowd = Crowd(self._site, plan, self._dice)
             await self._start(None)
             await self._site.until_ready()
@@ -86,8 +86,8 @@ class Storm:
             step = self._points.aim(moment.split()[0], self._points.commits, self._dice)
             fate |= {"moment": moment, "step": step, "writes": self._dice.randint(1, 4 if step else 25)}
         await self._site.start(fate)
-        for door, transport in self._site.transports.items():
-            self._report.transports[f"{door} by {transport}"] += 1
+        for platform, transport in self._site.transports.items():
+            self._report.transports[f"{platform} by {transport}"] += 1
 
     async def _live(self, conversations: int) -> None:
         """One life from its start to its kill, in which the conversations become so many."""
@@ -185,12 +185,12 @@ class Storm:
         for person in self._crowd.people:
             report.judge(person)
             left = person.leftovers()
-            report.leftovers[person.door] += len(left)
+            report.leftovers[person.platform] += len(left)
             if strange := len(left) - sum(map(platforms.is_excused, left)):
                 report.blame(person, f"{strange} placeholders stayed, and nothing had gone wrong when they were posted")
-        for door, count in platforms.unheard.items():
+        for platform, count in platforms.unheard.items():
             if count:
-                report.troubles.append(f"{door}: {count} events were never acknowledged")
+                report.troubles.append(f"{platform}: {count} events were never acknowledged")
         report.troubles += [f"somebody's words are in the log: {line}" for line in self._site.nursery.spilled[:20]]
         report.kinds_there_are = self._crowd.kinds
         report.points, report.points_there_are = self._points.killed, self._points.all(platforms.steps)

@@ -1,4 +1,4 @@
-"""Files that mean harm, for every door: what we know of, and good ones with damage anywhere."""
+"""Files that mean harm, for every platform: what we know of, and good ones with damage anywhere."""
 
 from random import Random
 

@@ -285,9 +285,9 @@ async def test_the_tally_counts_every_end_by_door() -> None:
     engine.script = lambda _: ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         await answer_of(bot.ask("slack:1", Question("q", (image(),)), "3"))
-    assert bot.tally.questions == {"web": 2, "slack": 1}
-    assert bot.tally.endings == {("web", "done"): 1, ("web", "refused"): 1, ("slack", "failed"): 1}
-    assert [entry.door for entry in bot.tally.latest] == ["web", "slack"]
+    assert bot.stats.questions == {"web": 2, "slack": 1}
+    assert bot.stats.endings == {("web", "done"): 1, ("web", "refused"): 1, ("slack", "failed"): 1}
+    assert [entry.platform for entry in bot.stats.latest] == ["web", "slack"]
 
 
 async def test_halves_of_characters_do_not_reach_the_model() -> None:

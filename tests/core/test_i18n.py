@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadImage, BotError
-from core.i18n import FOLDER, Voice, _catalogue, language_of
+from core.i18n import FOLDER, Translator, _catalogue, language_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,16 +59,16 @@ def _fields(text: str) -> set[str]:
 
 
 def test_unknown_languages_get_english() -> None:
-    assert Voice("fr").say("(stopped)") == Voice(None).say("(stopped)") == "(stopped)"
+    assert Translator("fr").say("(stopped)") == Translator(None).say("(stopped)") == "(stopped)"
 
 
 def test_regions_and_scripts_of_chinese_are_chinese() -> None:
-    assert {Voice(code).say("(stopped)") for code in ("zh", "zh-CN", "zh_TW", "zh-hans")} == {"（已停止）"}
+    assert {Translator(code).say("(stopped)") for code in ("zh", "zh-CN", "zh_TW", "zh-hans")} == {"（已停止）"}
 
 
 def test_an_error_explains_itself_in_the_askers_language() -> None:
     error = BadImage("There is no picture {number} in this conversation.", number=3)
-    assert Voice("zh").explain(error) == "这个对话里没有图片 3。"
+    assert Translator("zh").explain(error) == "这个对话里没有图片 3。"
     assert str(error) == "There is no picture 3 in this conversation."
 
 
@@ -95,4 +95,4 @@ def test_an_error_explains_itself_in_the_askers_language() -> None:
 )
 def test_the_language_of_a_question_is_told_where_it_is_clear(text: str, language: str | None) -> None:
     assert language_of(text) == language
-    assert Voice("ru").for_question(text).language == (language or "ru")
+    assert Translator("ru").for_question(text).language == (language or "ru")

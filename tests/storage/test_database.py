@@ -24,7 +24,7 @@ from core.errors import Busy, OperatorError, StoreDown
 from storage.database import Database
 from storage.lock import hold
 from storage.store import Config, Store
-from storage.write_queue import Haste, Line
+from storage.write_queue import Priority, WriteQueue
 from tests.storage.things import ask, image, numbers
 from tests.storage.writer import PICTURES
 
@@ -104,14 +104,14 @@ async def test_the_room_of_what_is_forgotten_is_given_back_in_few_steps(
 ) -> None:
     await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(4_000_000)), key="k1")
     turns = 0
-    turn = Line.turn
+    turn = WriteQueue.turn
 
-    def counted(line: Line, haste: Haste) -> AbstractAsyncContextManager[None]:
+    def counted(line: WriteQueue, priority: Priority) -> AbstractAsyncContextManager[None]:
         nonlocal turns
         turns += 1
-        return turn(line, haste)
+        return turn(line, priority)
 
-    monkeypatch.setattr(Line, "turn", counted)
+    monkeypatch.setattr(WriteQueue, "turn", counted)
     await store.forget("t:1")
     assert pragma(path, "freelist_count") == 0
     assert turns < 20  # of a thousand pages

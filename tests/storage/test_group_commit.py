@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from storage.group_commit import Notes, Work
+from storage.group_commit import GroupCommit, Work
 
 
 class Disk:
@@ -32,7 +32,7 @@ def says(value: int) -> Work:
 
 async def test_what_comes_together_shares_a_transaction_and_each_gets_its_own_result() -> None:
     disk = Disk()
-    notes = Notes(disk.write)
+    notes = GroupCommit(disk.write)
     assert await asyncio.gather(*(notes.add(says(number)) for number in range(50))) == list(range(50))
     assert disk.transactions == 1
     assert await notes.add(says(7)) == 7
@@ -41,7 +41,7 @@ async def test_what_comes_together_shares_a_transaction_and_each_gets_its_own_re
 
 async def test_what_comes_during_a_transaction_is_in_the_next_one() -> None:
     disk = Disk()
-    notes = Notes(disk.write)
+    notes = GroupCommit(disk.write)
     first = asyncio.create_task(notes.add(says(1)))
     await asyncio.sleep(0.015)
     others = [asyncio.create_task(notes.add(says(number))) for number in (2, 3)]
@@ -52,7 +52,7 @@ async def test_what_comes_during_a_transaction_is_in_the_next_one() -> None:
 
 async def test_a_failure_is_told_to_all_and_the_next_ones_work() -> None:
     disk = Disk()
-    notes = Notes(disk.write)
+    notes = GroupCommit(disk.write)
     disk.broken = True
     told = await asyncio.gather(*(notes.add(says(number)) for number in range(3)), return_exceptions=True)
     assert [str(error) for error in told] == ["disk full"] * 3

@@ -2,27 +2,27 @@ import asyncio
 
 import pytest
 
-from storage.write_queue import Haste, Line
+from storage.write_queue import Priority, WriteQueue
 
 
 async def test_who_keeps_a_platform_waiting_goes_before_all_others() -> None:
-    line, served = Line(), list[str]()
+    line, served = WriteQueue(), list[str]()
 
-    async def write(name: str, haste: Haste) -> None:
-        async with line.turn(haste):
+    async def write(name: str, priority: Priority) -> None:
+        async with line.turn(priority):
             await asyncio.sleep(0)
             served.append(name)
 
-    names = [("a", Haste.ORDINARY), ("b", Haste.ORDINARY), ("c", Haste.URGENT), ("d", Haste.ORDINARY)]
-    await asyncio.gather(*(write(*name) for name in [*names, ("e", Haste.URGENT)]))
+    names = [("a", Priority.ORDINARY), ("b", Priority.ORDINARY), ("c", Priority.URGENT), ("d", Priority.ORDINARY)]
+    await asyncio.gather(*(write(*name) for name in [*names, ("e", Priority.URGENT)]))
     assert served == ["a", "c", "e", "b", "d"]
 
 
 async def test_who_gives_up_holds_nobody_up() -> None:
-    line = Line()
+    line = WriteQueue()
 
     async def hold() -> None:
-        async with line.turn(Haste.ORDINARY):
+        async with line.turn(Priority.ORDINARY):
             await asyncio.Event().wait()
 
     holding, waiting = asyncio.create_task(hold()), asyncio.create_task(hold())
@@ -31,8 +31,8 @@ async def test_who_gives_up_holds_nobody_up() -> None:
     await asyncio.sleep(0)
     waiting.cancel()  # in the very moment of its turn
     await asyncio.gather(holding, waiting, return_exceptions=True)
-    async with asyncio.timeout(1), line.turn(Haste.URGENT):
+    async with asyncio.timeout(1), line.turn(Priority.URGENT):
         pass
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01), line.turn(Haste.ORDINARY), line.turn(Haste.ORDINARY):
+        async with asyncio.timeout(0.01), line.turn(Priority.ORDINARY), line.turn(Priority.ORDINARY):
             pass

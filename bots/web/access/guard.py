@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.conversing.webhook import Webhooks
 from bots.web.access.address import person_of
-from bots.web.access.session import Door, Verdict
+from bots.web.access.session import Authentication, Verdict
 from bots.web.body import pieces, receive_metered
 from bots.web.config import Config
 from bots.web.errors import problem
@@ -48,10 +48,10 @@ TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
 class Guard:
     """`webhooks` know their callers themselves."""
 
-    def __init__(self, app: ASGIApp, config: Config, door: Door, webhooks: Webhooks) -> None:
+    def __init__(self, app: ASGIApp, config: Config, auth: Authentication, webhooks: Webhooks) -> None:
         self._app = app
         self._config = config
-        self._door = door
+        self._auth = auth
         self._webhooks = webhooks
         self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_mb)
         named = (_name_and_port(host, "http") for host in config.hosts)
@@ -134,14 +134,14 @@ class Guard:
         return _name_and_port(origin.partition("://")[2], scheme) in [_name_and_port(host, scheme) for host in own]
 
     def _is_open(self, path: str) -> bool:
-        return self._door.open or path in OPEN_PATHS or path.startswith(("/static/", "/slack/"))  # Slack signs
+        return self._auth.open or path in OPEN_PATHS or path.startswith(("/static/", "/slack/"))  # Slack signs
 
     async def _turn_away(self, scope: Scope, headers: Headers) -> Response | None:
         cookies, (scheme, _, token) = cookies_of(headers), headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            verdict = await self._door.try_token(token.strip(), person_of(scope), cookies)
+            verdict = await self._auth.try_token(token.strip(), person_of(scope), cookies)
         else:
-            verdict = Verdict.RIGHT if await self._door.is_session(cookies) else Verdict.WRONG
+            verdict = Verdict.RIGHT if await self._auth.is_session(cookies) else Verdict.WRONG
         if verdict is Verdict.RIGHT:
             return None
         if verdict is Verdict.TOO_MANY:

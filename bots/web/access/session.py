@@ -35,7 +35,7 @@ class Verdict(Enum):
     TOO_MANY = auto()  # wrong ones, so that this one was not looked at, or should not have been
 
 
-class Door:
+class Authentication:
     """Open to everybody without a token. Comparisons take the same time whatever is presented."""
 
     def __init__(self, token: str | None, ended: Ended, tries: Throttle | None = None) -> None:

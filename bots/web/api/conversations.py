@@ -30,19 +30,21 @@ from bots.web.api.upload import open_files, read_form
 from bots.web.api.view import Viewer, picture_view
 from bots.web.errors import voice_for, voice_of
 from bots.web.message import Asked
-from bots.web.receiver import Desk, Writing
+from bots.web.receiver import Receiver, Writing
 from core.answers.transcript import archive
 from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
 
 
-async def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+async def _receiver(request: Request) -> Receiver:
+    receiver: Receiver = request.app.state.receiver
+    return receiver
 
 
-async def _known(conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], desk: "AtDesk") -> Conversation:
-    return await desk.conversation(conversation_id)
+async def _known(
+    conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], receiver: "WithReceiver"
+) -> Conversation:
+    return await receiver.conversation(conversation_id)
 
 
 def viewer_of(request: Request) -> Viewer:
@@ -50,7 +52,7 @@ def viewer_of(request: Request) -> Viewer:
     return Viewer(voice_for(request), state.config.receipt, state.images.image_tokens)
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+WithReceiver = Annotated[Receiver, Depends(_receiver)]
 Known = Annotated[Conversation, Depends(_known)]
 Key = Annotated[
     str | None,
@@ -73,7 +75,7 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
     openapi_extra=form(ASK_FORM),
     summary="Ask about pictures",
 )
-async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
+async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> Response:
     """Ask a question about one or more pictures, or ask on in a conversation."""
     state, person = request.app.state, person_of(request.scope)
     async with read_form(request, state.config) as form:
@@ -81,32 +83,32 @@ async def analyze(request: Request, desk: AtDesk, key: Key = None) -> Response:
             raise BadQuestion("Please ask a question: the field query is empty.")
         if not form.conversation and not form.files:
             raise BadQuestion("Please send a picture with your question: the field image is empty.")
-        conversation_id, questions = form.conversation or desk.new_id(key), [form.query]
-        if form.conversation and (key is None or desk.find(key) is None):
-            questions = [*questions_of(await desk.conversation(conversation_id)), form.query]
-        writing = await desk.resume(conversation_id, key) if key else None
+        conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
+        if form.conversation and (key is None or receiver.find(key) is None):
+            questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
+        writing = await receiver.resume(conversation_id, key) if key else None
         if writing is None:
-            desk.assistant.check_question(person)
-            opened = await open_files(request, form, state.images, desk.assistant)
+            receiver.assistant.check_question(person)
+            opened = await open_files(request, form, state.images, receiver.assistant)
             asked = Asked(person, form.query, form.pictures)
-            writing = await desk.take(conversation_id, asked, key, opened.images, opened.notes)
+            writing = await receiver.take(conversation_id, asked, key, opened.images, opened.notes)
     return await answer_response(request, writing, questions, form.stream, form.html)
 
 
 @router.post(
     "/pictures", response_model=Pictures, openapi_extra=form(ADD_FORM), summary="Add pictures ahead of a question"
 )
-async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
+async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     """They are looked at while the question is still being written, and belong to the conversation's next question."""
     state = request.app.state
     async with read_form(request, state.config) as form:
         if not form.files:
             raise BadQuestion("Please send a picture: the field image is empty.")
         if form.conversation:
-            await desk.conversation(form.conversation)
-        opened = await open_files(request, form, state.images, desk.assistant)
-    conversation_id = form.conversation or desk.new_id()
-    numbers, removed = await desk.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
+            await receiver.conversation(form.conversation)
+        opened = await open_files(request, form, state.images, receiver.assistant)
+    conversation_id = form.conversation or receiver.new_id()
+    numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     views = [picture_view(conversation_id, picture) for picture in added]
     notes = viewer_of(request).notes(opened.notes, removed)
@@ -115,15 +117,15 @@ async def add_pictures(request: Request, desk: AtDesk) -> Pictures:
 
 @router.get("/conversations", response_model_exclude_none=True, summary="List the conversations")
 async def conversations(
-    desk: AtDesk,
+    receiver: WithReceiver,
     after: Annotated[
         str,
         Query(pattern=r"^([0-9]{1,20}(\.[0-9]{1,20})?~web:[0-9a-zA-Z:_-]{1,100})?$", description="`next` of a list."),
     ] = "",
 ) -> Summaries:
     """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
-    asking = desk.asking()
-    page = await desk.store.conversations("web:", after, asking.keys())
+    asking = receiver.asking()
+    page = await receiver.store.conversations("web:", after, asking.keys())
     views = [
         SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
         for known in page.summaries
@@ -132,14 +134,14 @@ async def conversations(
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
-async def conversation(request: Request, known: Known, desk: AtDesk) -> ConversationView:
+async def conversation(request: Request, known: Known, receiver: WithReceiver) -> ConversationView:
     # Beside the event loop: rendering the Markdown of a long conversation takes a while.
-    return await asyncio.to_thread(viewer_of(request).conversation, known, desk.open_questions(known.id))
+    return await asyncio.to_thread(viewer_of(request).conversation, known, receiver.open_questions(known.id))
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
-async def forget(known: Known, desk: AtDesk) -> None:
-    await desk.forget(known.id)
+async def forget(known: Known, receiver: WithReceiver) -> None:
+    await receiver.forget(known.id)
 
 
 @router.get(
@@ -148,19 +150,19 @@ async def forget(known: Known, desk: AtDesk) -> None:
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
     summary="Take a conversation along",
 )
-async def export(request: Request, known: Known, desk: AtDesk) -> Response:
+async def export(request: Request, known: Known, receiver: WithReceiver) -> Response:
     """A zip with the pictures and the transcript, as Markdown and as JSON."""
-    packed = archive(known, desk.store.picture_data, voice_of(request.headers))
+    packed = archive(known, receiver.store.picture_data, voice_of(request.headers))
     headers = {"Content-Disposition": 'attachment; filename="conversation.zip"'}
     return StreamingResponse(packed, media_type="application/zip", headers=headers)
 
 
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
-async def stop(conversation_id: str, desk: AtDesk) -> Stopped:
+async def stop(conversation_id: str, receiver: WithReceiver) -> Stopped:
     """What was written so far is kept as the answer."""
-    if conversation_id.startswith("web:") and desk.stop(conversation_id):
+    if conversation_id.startswith("web:") and receiver.stop(conversation_id):
         return Stopped(stopped=True)
-    await desk.conversation(conversation_id)
+    await receiver.conversation(conversation_id)
     return Stopped(stopped=False)
 
 
@@ -173,7 +175,7 @@ async def stop(conversation_id: str, desk: AtDesk) -> Stopped:
 async def retry(
     request: Request,
     known: Known,
-    desk: AtDesk,
+    receiver: WithReceiver,
     stream: Annotated[bool, Query()] = False,
     html: Annotated[bool, Query()] = False,
     key: Key = None,
@@ -182,7 +184,7 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
-    writing = await desk.take(known.id, Asked(person_of(request.scope), again=True), key)
+    writing = await receiver.take(known.id, Asked(person_of(request.scope), again=True), key)
     return await answer_response(request, writing, questions_of(known), stream, html)
 
 
@@ -192,11 +194,11 @@ async def retry(
     responses=PNG,
     summary="Get a picture as the model sees it",
 )
-async def picture(conversation_id: str, number: Number, desk: AtDesk) -> Response:
-    image_id, size = await desk.picture(conversation_id, number)
+async def picture(conversation_id: str, number: Number, receiver: WithReceiver) -> Response:
+    image_id, size = await receiver.picture(conversation_id, number)
     # The address that a view gives has the image in it: a number may pass to another one while the picture waits.
     headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(size)}
-    return StreamingResponse(desk.store.picture_data(image_id), media_type="image/png", headers=headers)
+    return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
 
 @router.delete(
@@ -204,8 +206,8 @@ async def picture(conversation_id: str, number: Number, desk: AtDesk) -> Respons
     status_code=204,
     summary="Remove a picture from a conversation",
 )
-async def remove_picture(known: Known, number: Number, desk: AtDesk) -> None:
-    await desk.assistant.remove_picture(known.id, number)
+async def remove_picture(known: Known, number: Number, receiver: WithReceiver) -> None:
+    await receiver.assistant.remove_picture(known.id, number)
 
 
 @router.delete(
@@ -213,9 +215,9 @@ async def remove_picture(known: Known, number: Number, desk: AtDesk) -> None:
     status_code=204,
     summary="Take a picture off the next question",
 )
-async def withdraw_picture(known: Known, number: Number, desk: AtDesk) -> None:
+async def withdraw_picture(known: Known, number: Number, receiver: WithReceiver) -> None:
     """An earlier question keeps it; without one it is removed."""
-    if not await desk.store.withdraw_picture(known.id, number):
+    if not await receiver.store.withdraw_picture(known.id, number):
         raise NotFound("There is no picture {number} in this conversation.", number=number)
 
 
@@ -233,7 +235,7 @@ async def answer_response(
     """Return the whole answer to the last of the conversation's questions, or its events as they come."""
     viewer = viewer_of(request)
     if stream:
-        body = Stream(request.app.state.desk, writing, viewer, html, questions, writing.notes).events()
+        body = Stream(request.app.state.receiver, writing, viewer, html, questions, writing.notes).events()
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     async with aclosing(writing.events):
         answer, removed = await answer_of(writing.events, request)

@@ -11,7 +11,7 @@ from typing import Any
 from bots.web.api.view import Viewer
 from bots.web.errors import log_bug, status_of
 from bots.web.markdown import render
-from bots.web.receiver import Desk, Writing
+from bots.web.receiver import Receiver, Writing
 from core.answers.boxes import visible
 from core.answers.transcription import as_markdown
 from core.conversation import Answer, Event, Looking, Piece, Removed, Waiting
@@ -28,7 +28,7 @@ class Stream:
     `questions` are the conversation's, this one last; `notes` say what was left out of the pictures.
     """
 
-    desk: Desk
+    receiver: Receiver
     writing: Writing
     viewer: Viewer
     html: bool
@@ -42,11 +42,11 @@ class Stream:
                 async for event in events:
                     yield event
         except BotError as error:
-            detail = self.viewer.voice.explain(error)
+            detail = self.viewer.translator.explain(error)
             yield _event("error", {"detail": detail, "status": status_of(error), "retryable": error.retryable})
         except Exception:
             log_bug()
-            sentence = self.viewer.voice.say("Something went wrong on my side. Please try again.")
+            sentence = self.viewer.translator.say("Something went wrong on my side. Please try again.")
             yield _event("error", {"detail": sentence, "status": 500, "retryable": True})
 
     async def _events(self) -> AsyncGenerator[bytes]:
@@ -77,7 +77,7 @@ class Stream:
                         yield _event("done", await self._done(event, removed))
 
     async def _done(self, answer: Answer, removed: Sequence[int]) -> dict[str, Any]:
-        known, number = await self.desk.written(self.writing, answer)
+        known, number = await self.receiver.written(self.writing, answer)
         view = self.viewer.turn(known, number or 1).model_dump()
         what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
         return {**what, "notes": self.viewer.notes(self.notes, removed), **view["answer"]}

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
-from bots.conversing.actions import Offer, file_of
+from bots.conversing.actions import AnswerAction, file_of
 from bots.web.access.address import person_of
-from bots.web.api.conversations import AtDesk, Key, Known, Number, answer_response, questions_of
+from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, questions_of
 from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
 from bots.web.message import Asked
 from core.answers.boxes import draw, pointed_at
@@ -41,7 +41,7 @@ OneTurn = Annotated[Turn, Depends(_turn)]
 )
 async def table(turn: OneTurn) -> Response:
     """UTF-8 with a byte order mark; no cell is taken for a formula."""
-    return _file(turn, Offer.CSV, "text/csv; charset=utf-8")
+    return _file(turn, AnswerAction.CSV, "text/csv; charset=utf-8")
 
 
 @router.get(
@@ -51,7 +51,7 @@ async def table(turn: OneTurn) -> Response:
     summary="Get an answer as a Markdown file",
 )
 async def text(turn: OneTurn) -> Response:
-    return _file(turn, Offer.TEXT, "text/markdown; charset=utf-8")
+    return _file(turn, AnswerAction.TEXT, "text/markdown; charset=utf-8")
 
 
 @router.get(
@@ -60,10 +60,10 @@ async def text(turn: OneTurn) -> Response:
     responses=PNG,
     summary="Get a picture with the answer's boxes drawn on it",
 )
-async def marked(known: Known, turn: OneTurn, number: Number, desk: AtDesk, _: WholeInMemory) -> Response:
+async def marked(known: Known, turn: OneTurn, number: Number, receiver: WithReceiver, _: WholeInMemory) -> Response:
     pictures = known.until(known.turns.index(turn) + 1).pictures
     boxes = next((boxes for it, boxes in pointed_at(turn, pictures).items() if it.number == number), None)
-    image = await desk.store.numbered_picture(known.id, number) if boxes else None
+    image = await receiver.store.numbered_picture(known.id, number) if boxes else None
     if not boxes or image is None:
         raise NotFound("The answer points at nothing in this picture.")
     png = await draw(image, boxes)
@@ -74,7 +74,7 @@ async def marked(known: Known, turn: OneTurn, number: Number, desk: AtDesk, _: W
 async def small_print(
     request: Request,
     known: Known,
-    desk: AtDesk,
+    receiver: WithReceiver,
     turn: OneTurn,
     stream: Annotated[bool, Query()] = False,
     html: Annotated[bool, Query()] = False,
@@ -85,20 +85,20 @@ async def small_print(
     numbers = tuple(picture.number for picture in turn.pictures)
     asked = Asked(person_of(request.scope), turn.text, numbers, closer=True)
     questions = questions_of(known)[: known.turns.index(turn) + 1]
-    return await answer_response(request, await desk.take(known.id, asked, key), questions, stream, html)
+    return await answer_response(request, await receiver.take(known.id, asked, key), questions, stream, html)
 
 
 @router.post("/rating", status_code=204, summary="Rate an answer")
-async def rate(known: Known, desk: AtDesk, turn: OneTurn, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
+async def rate(known: Known, receiver: WithReceiver, turn: OneTurn, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
     """1 is a thumb up, -1 down, 0 takes it back."""
-    keys = await desk.store.keys(known.id)
+    keys = await receiver.store.keys(known.id)
     number = known.turns.index(turn)
-    if number >= len(keys) or not await desk.store.rate(keys[number], rating):
+    if number >= len(keys) or not await receiver.store.rate(keys[number], rating):
         raise NotFound("There is no such answer in this conversation.")
 
 
-def _file(turn: Turn, offer: Offer, kind: str) -> Response:
-    file = file_of(turn, offer)
+def _file(turn: Turn, action: AnswerAction, kind: str) -> Response:
+    file = file_of(turn, action)
     if file is None:
         raise NotFound("This answer has no such file.")
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}

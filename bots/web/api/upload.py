@@ -18,7 +18,7 @@ from core import asker
 from core.assistant import Assistant
 from core.conversation import Image
 from core.errors import BadImage, BadQuestion, TooLarge
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import Document, open_document
 from core.pictures.images import Config as ImagesConfig
 
@@ -94,22 +94,22 @@ def _checked(posted: FormData, config: Config) -> Form:
     )
 
 
-async def _opened(form: Form, images: ImagesConfig, voice: Voice) -> Opened:
-    documents = [await _open(index, form, images, voice) for index in range(len(form.files))]
+async def _opened(form: Form, images: ImagesConfig, translator: Translator) -> Opened:
+    documents = [await _open(index, form, images, translator) for index in range(len(form.files))]
     return Opened(
         tuple(image for document in documents for image in document.images),
-        tuple(note for document in documents if (note := document.note(voice))),
+        tuple(note for document in documents if (note := document.note(translator))),
     )
 
 
-async def _open(index: int, form: Form, images: ImagesConfig, voice: Voice) -> Document:
+async def _open(index: int, form: Form, images: ImagesConfig, translator: Translator) -> Document:
     try:
         return await open_document(await form.files[index].read(), form.query, images)
     except BadImage as error:
         if len(form.files) == 1:
             raise
-        name = voice.say("File {number} of {of}", number=index + 1, of=len(form.files))
-        raise type(error)(f"{name}: {voice.explain(error)}") from error
+        name = translator.say("File {number} of {of}", number=index + 1, of=len(form.files))
+        raise type(error)(f"{name}: {translator.explain(error)}") from error
 
 
 def _text(form: FormData, name: str) -> str:

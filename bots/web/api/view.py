@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.conversing.actions import MOST_TOKENS, Offer, offers
+from bots.conversing.actions import MOST_TOKENS, AnswerAction, actions
 from bots.web.api.schema import (
     Analysis,
     AnswerView,
@@ -22,14 +22,14 @@ from core.answers.boxes import Box, find_boxes, pointed_at
 from core.answers.receipt import made_room, receipt
 from core.answers.transcription import as_markdown
 from core.conversation import Answer, Conversation, Picture, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Whose language is spoken, whether receipts are shown, and how closely pictures are looked at in the beginning."""
 
-    voice: Voice
+    translator: Translator
     receipts: bool = True
     image_tokens: int = MOST_TOKENS
 
@@ -50,7 +50,7 @@ class Viewer:
 
     def turn(self, known: Conversation, number: int) -> TurnView:
         turn = known.turns[number - 1]
-        viewer = replace(self, voice=self.voice.for_question(turn.text))
+        viewer = replace(self, translator=self.translator.for_question(turn.text))
         return TurnView(
             number=number,
             text=turn.text,
@@ -61,7 +61,7 @@ class Viewer:
     def analysis(self, conversation_id: str, answer: Answer, notes: list[str]) -> Analysis:
         grounding = find_boxes(answer.text)
         return Analysis(
-            text=grounding.words(self.voice),
+            text=grounding.words(self.translator),
             conversation=conversation_id,
             ending=answer.ending.value,
             figures=_figures(answer),
@@ -71,14 +71,14 @@ class Viewer:
 
     def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:
         """Sentences about pictures that were not looked at, or are no longer kept."""
-        return [*left_out, made_room(removed, self.voice)] if removed else list(left_out)
+        return [*left_out, made_room(removed, self.translator)] if removed else list(left_out)
 
     def _answer(self, known: Conversation, turn: Turn, answer: Answer) -> AnswerView:
         grounding = find_boxes(answer.text)
-        words = grounding.words(self.voice)
+        words = grounding.words(self.translator)
         markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
         here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
-        possible = offers(turn, self.image_tokens)
+        possible = actions(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
         drawing = zlib.crc32(answer.text.encode())  # another answer may take this one's place and address
         return AnswerView(
@@ -87,11 +87,11 @@ class Viewer:
             ending=answer.ending.value,
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
-            receipt=receipt(turn, self.voice) if self.receipts else "",
+            receipt=receipt(turn, self.translator) if self.receipts else "",
             marked=[Marked(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing:08x}") for it in pictures],
-            table=f"{here}/table.csv" if Offer.CSV in possible else None,
-            file=f"{here}/answer.md" if Offer.TEXT in possible else None,
-            small_print=Offer.SMALL_PRINT in possible,
+            table=f"{here}/table.csv" if AnswerAction.CSV in possible else None,
+            file=f"{here}/answer.md" if AnswerAction.TEXT in possible else None,
+            small_print=AnswerAction.SMALL_PRINT in possible,
             rating=turn.rating,
         )
 

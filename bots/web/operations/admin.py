@@ -19,16 +19,16 @@ router = APIRouter(include_in_schema=False)
 @router.get("/admin")
 async def admin(request: Request) -> Response:
     state = request.app.state
-    if state.door.open and not state.config.loopback:
+    if state.auth.open and not state.config.loopback:
         raise NotAllowed("Set a token in [bots.web] first: others can reach this address too.")
     operation: Operation = state.operation
-    entries = list(operation.tally.latest)
+    entries = list(operation.stats.latest)
     response: Response = state.pages.show(
         request,
         "admin.html",
         engine=operation.engine(),
         operation=operation,
-        doors=_doors(operation),
+        platforms=_platforms(operation),
         bars=_bars(entries),
         longest=max((entry.figures.total_s for entry in entries), default=0.0),
         stages=STAGES,
@@ -37,15 +37,17 @@ async def admin(request: Request) -> Response:
     return response
 
 
-def _doors(operation: Operation) -> list[dict[str, Any]]:
-    """Questions and how their answers ended, by door."""
-    tally = operation.tally
-    names = sorted({*tally.questions, *(door for door, _ in tally.endings)})
+def _platforms(operation: Operation) -> list[dict[str, Any]]:
+    """Questions and how their answers ended, by platform."""
+    stats = operation.stats
+    names = sorted({*stats.questions, *(platform for platform, _ in stats.endings)})
     return [
         {
             "name": name,
-            "questions": tally.questions[name],
-            "endings": {ending: count for (door, ending), count in sorted(tally.endings.items()) if door == name},
+            "questions": stats.questions[name],
+            "endings": {
+                ending: count for (platform, ending), count in sorted(stats.endings.items()) if platform == name
+            },
         }
         for name in names
     ]

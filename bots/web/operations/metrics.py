@@ -1,4 +1,5 @@
-"""What the operator's machines can see at /metrics: requests, answers by door, the engine's numbers, memory, lag."""
+"""What the operator's machines can see at /metrics: requests, answers by platform, the engine's numbers, memory,
+lag."""
 
 import asyncio
 from collections.abc import Iterator
@@ -70,13 +71,15 @@ class _Service(Collector):
         self._operation = operation
 
     def collect(self) -> Iterator[Family]:
-        tally = self._operation.tally
-        questions = CounterMetricFamily("questions", "Questions asked, by door", labels=["door"])
-        for door, count in tally.questions.items():
-            questions.add_metric([door], count)
-        answers = CounterMetricFamily("answers", "Answers, by door and how they ended", labels=["door", "ending"])
-        for (door, ending), count in tally.endings.items():
-            answers.add_metric([door, ending], count)
+        stats = self._operation.stats
+        questions = CounterMetricFamily("questions", "Questions asked, by platform", labels=["platform"])
+        for platform, count in stats.questions.items():
+            questions.add_metric([platform], count)
+        answers = CounterMetricFamily(
+            "answers", "Answers, by platform and how they ended", labels=["platform", "ending"]
+        )
+        for (platform, ending), count in stats.endings.items():
+            answers.add_metric([platform, ending], count)
         yield questions
         yield answers
         platform_up = GaugeMetricFamily(

@@ -10,7 +10,7 @@ import psutil
 
 from bots.conversing.health import Health
 from bots.conversing.readiness import Readiness
-from core.stats import Tally
+from core.stats import Stats
 
 MEGABYTE = 1024 * 1024
 KEPT = 30
@@ -51,7 +51,7 @@ class Troubles(logging.Handler):
 class Operation:
     """`figures` are the engine's numbers; `health` says what works, `readiness` whether anything can be answered."""
 
-    tally: Tally
+    stats: Stats
     figures: Callable[[], object] | None = None
     health: Health = field(default_factory=Health)
     readiness: Readiness | None = None
@@ -67,7 +67,7 @@ class Operation:
 
     @property
     def up_s(self) -> float:
-        return time.monotonic() - self.tally.started
+        return time.monotonic() - self.stats.started
 
     @property
     def memory_mb(self) -> float:

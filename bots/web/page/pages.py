@@ -1,4 +1,4 @@
-"""The pages for people: the page itself, the door, the documentation. Rendered in the browser's language."""
+"""The pages for people: the page itself, the login, the documentation. Rendered in the browser's language."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from bots.web.api.schema import REFUSALS
 from bots.web.errors import voice_of
 from bots.web.page.api_docs import endpoints
 from core.errors import BotError, NotFound, TooLarge
-from core.i18n import Voice
+from core.i18n import Translator
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 SAMPLES = Path(core.__file__).parent / "demo" / "samples"
@@ -48,23 +48,23 @@ class Pages:
         self.samples = {path.name: path for path in found}
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        voice = voice_of(request.headers)
+        translator = voice_of(request.headers)
         html = self._jinja.get_template(template).render(
-            say=voice.say, language=voice.language, words=self._words(voice), **values
+            say=translator.say, language=translator.language, words=self._words(translator), **values
         )
-        return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": voice.language})
+        return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": translator.language})
 
-    def scenes(self, voice: Voice) -> list[dict[str, str]]:
+    def scenes(self, translator: Translator) -> list[dict[str, str]]:
         """The samples, with a question for a first try in one click."""
         return [
-            {"file": name, "label": voice.explain(label), "question": voice.explain(question)}
+            {"file": name, "label": translator.explain(label), "question": translator.explain(question)}
             for name in self.samples
             for label, question in [_scene(name)]
         ]
 
-    def _words(self, voice: Voice) -> str:
+    def _words(self, translator: Translator) -> str:
         """For a <script type="application/json">, where nothing may look like the end of it."""
-        words = {sentence: voice.say(sentence) for sentence in self._sentences}
+        words = {sentence: translator.say(sentence) for sentence in self._sentences}
         return json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -76,10 +76,10 @@ async def page(request: Request) -> Response:
         "page.html",
         samples=state.pages.scenes(voice_of(request.headers)),
         accept=ACCEPT,
-        door=not state.door.open,
+        auth=not state.auth.open,
         limit=state.config.pictures,
         upload_mb=state.config.upload_mb,
-        ratings=state.desk.store.ratings,
+        ratings=state.receiver.store.ratings,
     )
 
 
@@ -93,23 +93,23 @@ async def sample(request: Request, name: str) -> Response:
 
 @router.get("/login")
 async def login_page(request: Request) -> Response:
-    if request.app.state.door.open:
+    if request.app.state.auth.open:
         return RedirectResponse("/", 303)
     return _pages(request).show(request, "login.html", error="")
 
 
 @router.post("/login")
 async def login(request: Request) -> Response:
-    state, voice = request.app.state, voice_of(request.headers)
-    verdict = await state.door.try_token(await _token(request), person_of(request.scope), request.cookies)
+    state, translator = request.app.state, voice_of(request.headers)
+    verdict = await state.auth.try_token(await _token(request), person_of(request.scope), request.cookies)
     if verdict is Verdict.TOO_MANY:
-        error = voice.say("Too many tries. Please wait a minute.")
+        error = translator.say("Too many tries. Please wait a minute.")
         return _pages(request).show(request, "login.html", 429, error=error)
     if verdict is Verdict.WRONG:
-        return _pages(request).show(request, "login.html", 401, error=voice.say("This is not the token."))
+        return _pages(request).show(request, "login.html", 401, error=translator.say("This is not the token."))
     response = RedirectResponse("/", 303)
     response.set_cookie(
-        COOKIE, state.door.new_session(), max_age=LASTS_S, httponly=True, samesite="strict",
+        COOKIE, state.auth.new_session(), max_age=LASTS_S, httponly=True, samesite="strict",
         secure=request.url.scheme == "https",
     )  # fmt: skip
     return response
@@ -117,7 +117,7 @@ async def login(request: Request) -> Response:
 
 @router.post("/logout")
 async def logout(request: Request) -> Response:
-    await request.app.state.door.end_session(request.cookies)
+    await request.app.state.auth.end_session(request.cookies)
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response

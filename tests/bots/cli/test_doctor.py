@@ -8,17 +8,17 @@ import pytest
 
 import core
 from bots.cli.doctor import examine, judge_clock, judge_memory, judge_room
-from bots.conversing.check_result import Finding, Level
+from bots.conversing.check_result import CheckResult, Level
 from tests.bots.telegram.server import TOKEN, BotApi
 
 DEMO = Path(core.__file__).parent / "demo"
 
 
-async def findings(folder: Path, text: str) -> dict[str, Finding]:
+async def findings(folder: Path, text: str) -> dict[str, CheckResult]:
     """By what was looked at; of several, the one that matters most."""
     path = folder / "config.toml"
     path.write_text(text, "utf-8")
-    found: dict[str, Finding] = {}
+    found: dict[str, CheckResult] = {}
     ranks = list(Level)
     async for finding in examine(path):
         known = found.get(finding.what)

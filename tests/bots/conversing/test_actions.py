@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import pytest
 
-from bots.conversing.actions import Offer, Wishes, file_of, shown
+from bots.conversing.actions import AnswerAction, DisplayOptions, file_of, shown
 from bots.conversing.answering import got
 from bots.conversing.draft import File
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 
 BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]'
 
@@ -29,7 +29,9 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
         return (broken,)
 
     seen: list[Event | File] = []
-    async for event in shown(events(), turn, pictures, (), Wishes(files=True, receipt=False), (), Voice("en")):
+    async for event in shown(
+        events(), turn, pictures, (), DisplayOptions(files=True, receipt=False), (), Translator("en")
+    ):
         seen.append(event)
     assert seen[-1] == Answer("Here it is:", Ending.DONE)
     assert not any(isinstance(event, File) for event in seen)
@@ -49,20 +51,20 @@ async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked
 
     seen: list[Event | File] = []
     with suppress(RuntimeError):
-        async for event in shown(events(), nothing, none, [asked], Wishes(), (), Voice("en")):
+        async for event in shown(events(), nothing, none, [asked], DisplayOptions(), (), Translator("en")):
             seen.append(event)
     assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows
 
 
 def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:
-    assert got([2, 1, 3], Voice("en")) == "Got pictures 1, 2, 3. What would you like to know?"
-    assert got([2, 1, 2], Voice("zh")) == "收到图片 1、2。您想知道什么？"
-    assert got([1, 1], Voice("en")) == "Got picture 1. What would you like to know?"
+    assert got([2, 1, 3], Translator("en")) == "Got pictures 1, 2, 3. What would you like to know?"
+    assert got([2, 1, 2], Translator("zh")) == "收到图片 1、2。您想知道什么？"
+    assert got([1, 1], Translator("en")) == "Got picture 1. What would you like to know?"
 
 
 def test_an_answer_as_a_file_holds_no_html_and_no_picture() -> None:
     text = "A *word*. <img src='//e/x'> ![y](//e/y)\n\n```\n<b>"
-    file = file_of(Turn("What is it?", answer=Answer(text, Ending.DONE)), Offer.TEXT)
+    file = file_of(Turn("What is it?", answer=Answer(text, Ending.DONE)), AnswerAction.TEXT)
     assert file is not None
     shown = file.data.decode()
     assert shown == "A *word*. \\<img src='//e/x'> \\!\\[y](//e/y)\n\n```\n<b>\n```"

@@ -10,7 +10,7 @@ from bots.conversing.draft import Failed, File, Gone, Later, Refused
 from bots.conversing.messages import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
-from core.i18n import Voice
+from core.i18n import Translator
 from tests.virtual import run
 
 
@@ -99,7 +99,7 @@ def words(text: str) -> list[Event]:
 async def test_the_whole_answer_stands_in_as_many_messages_as_it_needs() -> None:
     board, record = Board(), Record()
     text = "abcdefghijklmnopqrstuvwxyz"
-    answer = await reply(stream(*words(text), pause=0.001), board, Voice("en"), (), record)
+    answer = await reply(stream(*words(text), pause=0.001), board, Translator("en"), (), record)
     assert answer == Answer(text, Ending.DONE)
     assert list(board.notes.values()) == ["abcdefghij", "klmnopqrst", "uvwxyz"]
     assert record.sent == ["n0", "n1", "n2"]
@@ -108,14 +108,14 @@ async def test_the_whole_answer_stands_in_as_many_messages_as_it_needs() -> None
 
 async def test_the_answer_grows_in_place_and_not_with_every_piece() -> None:
     board = Board(interval=0.02)
-    await reply(stream(*words("abcdefghi"), pause=0.005), board, Voice("en"), (), Record())
+    await reply(stream(*words("abcdefghi"), pause=0.005), board, Translator("en"), (), Record())
     assert 2 <= len(board.history) < 9
     assert board.history[-1] == "abcdefghi"
 
 
 async def test_messages_that_a_longer_earlier_try_left_are_taken_away() -> None:
     board, record = Board(notes={"n0": "abcdefghij", "n1": "klm"}), Record()
-    await reply(stream(*words("short")), board, Voice("en"), ("n0", "n1"), record)
+    await reply(stream(*words("short")), board, Translator("en"), ("n0", "n1"), record)
     assert board.notes == {"n0": "short"}
     assert record.sent == ["n0"]
 
@@ -123,26 +123,26 @@ async def test_messages_that_a_longer_earlier_try_left_are_taken_away() -> None:
 async def test_files_follow_the_text_and_come_once_also_after_a_rate_limit() -> None:
     board = Board(trouble=[None, None, None, Later(0.01)])
     events = [File("table.csv", b"a,b"), *words("hello")]
-    await reply(stream(*events), board, Voice("en"), (), Record())
+    await reply(stream(*events), board, Translator("en"), (), Record())
     assert list(board.notes.values()) == ["hello", "[table.csv]"]
 
 
 async def test_messages_of_an_earlier_run_are_edited_and_none_is_sent_again() -> None:
     board, record = Board(notes={"n0": "abc…"}), Record()
-    await reply(stream(*words("abcdefghijklm")), board, Voice("en"), ("n0",), record)
+    await reply(stream(*words("abcdefghijklm")), board, Translator("en"), ("n0",), record)
     assert board.notes == {"n0": "abcdefghij", "n1": "klm"}
     assert record.sent == ["n0", "n1"]
 
 
 async def test_the_last_edit_arrives_after_a_rate_limit() -> None:
     board = Board(trouble=[None, Later(0.01), Later(0.01), Later(0.01)])
-    await reply(stream(*words("hello")), board, Voice("en"), (), Record())
+    await reply(stream(*words("hello")), board, Translator("en"), (), Record())
     assert board.notes == {"n0": "hello"}
 
 
 async def test_a_message_that_somebody_deleted_is_replaced() -> None:
     board, record = Board(notes={"n0": "old"}, trouble=[Gone()]), Record()
-    await reply(stream(*words("hello")), board, Voice("en"), ("n0",), record)
+    await reply(stream(*words("hello")), board, Translator("en"), ("n0",), record)
     assert list(board.notes.values()) == ["hello"]
     assert record.sent == list(board.notes)
 
@@ -159,7 +159,7 @@ async def test_a_chat_that_is_gone_ends_the_work_and_frees_the_model() -> None:
             closed.set()
 
     with pytest.raises(Refused):
-        await reply(endless(), Board(trouble=[None, Refused()]), Voice("en"), (), Record())
+        await reply(endless(), Board(trouble=[None, Refused()]), Translator("en"), (), Record())
     assert closed.is_set()
 
 
@@ -173,7 +173,7 @@ async def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
 
     board = Wide()
     events = [Waiting(2, 12.4), Waiting(1, None), Looking(1, 2), *words("ok")]
-    await reply(stream(*events, pause=0.002), board, Voice("zh-hans"), (), Record())
+    await reply(stream(*events, pause=0.002), board, Translator("zh-hans"), (), Record())
     assert "您排在第 2 位，大约还要 12 秒 …" in board.history
     assert "正在看第 1 张图片（共 2 张）…" in board.history
     assert board.history[-1] == "ok"
@@ -188,7 +188,7 @@ async def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
 )
 async def test_an_error_becomes_its_sentence_below_what_was_written(error: Exception, sentence: str) -> None:
     board = Board()
-    answer = await reply(stream(Piece("half"), error), board, Voice("en"), (), Record())
+    answer = await reply(stream(Piece("half"), error), board, Translator("en"), (), Record())
     assert answer.ending is Ending.FAILED
     assert "".join(board.notes.values()).startswith(f"half\n\n{sentence}")
     assert "secret" not in "".join(board.notes.values())
@@ -197,7 +197,7 @@ async def test_an_error_becomes_its_sentence_below_what_was_written(error: Excep
 async def test_a_database_that_is_down_is_no_answer_but_a_reason_to_try_again() -> None:
     board, record = Board(), Record()
     with pytest.raises(StoreDown):
-        await reply(stream(Piece("half"), StoreDown("no memory")), board, Voice("en"), (), record)
+        await reply(stream(Piece("half"), StoreDown("no memory")), board, Translator("en"), (), record)
     assert "no memory" not in "".join(board.notes.values())
 
 
@@ -207,7 +207,7 @@ async def test_a_placeholder_that_cannot_be_written_down_is_taken_away_again() -
 
     board = Board()
     with pytest.raises(StoreDown):
-        await reply(stream(Piece("half"), pause=0.001), board, Voice("en"), (), record)
+        await reply(stream(Piece("half"), pause=0.001), board, Translator("en"), (), record)
     assert not board.notes
 
 
@@ -224,7 +224,7 @@ async def test_a_placeholder_that_cannot_be_written_down_is_taken_away_again() -
 )
 async def test_an_answer_that_is_not_whole_says_so(answer: Answer, shown: str) -> None:
     board = Board()
-    await reply(stream(answer), board, Voice("en"), (), Record())
+    await reply(stream(answer), board, Translator("en"), (), Record())
     assert "".join(board.notes.values()).strip() == shown
 
 
@@ -232,7 +232,7 @@ async def test_where_no_message_can_be_edited_the_answer_comes_once_it_is_whole(
     """Two messages at most are tried and taken away again; a restart does not begin with another two each."""
     board, record = Board(edits=Gone), Record()
     text = "abcdefghijklm"
-    await reply(stream(File("table.csv", b"a,b"), *words(text), pause=0.001), board, Voice("en"), (), record)
+    await reply(stream(File("table.csv", b"a,b"), *words(text), pause=0.001), board, Translator("en"), (), record)
     assert list(board.notes.values()) == ["abcdefghij", "klm", "[table.csv]"]
     assert record.sent == list(board.notes)
     assert board.writes == 2
@@ -249,7 +249,7 @@ async def test_a_lost_message_that_cannot_be_taken_away_at_once_goes_when_the_an
             await super().remove(sent)
 
     board, record = Busy(edits=Gone), Record()
-    await reply(stream(*words("hello")), board, Voice("en"), (), record)
+    await reply(stream(*words("hello")), board, Translator("en"), (), record)
     assert list(board.notes.values()) == ["hello"]
     assert record.sent == list(board.notes)
 
@@ -264,7 +264,7 @@ def test_a_file_that_cannot_be_uploaded_is_given_up_after_minutes_with_a_sentenc
                 self.notes[sent] = part
 
         board = NoFiles(edits=lambda: Failed(10.0))
-        await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Voice("en"), (), Record())
+        await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Translator("en"), (), Record())
         return list(board.notes.values()), asyncio.get_running_loop().time()
 
     notes, seconds = run(scene())
@@ -284,7 +284,7 @@ def test_where_no_message_can_be_edited_a_file_is_given_up_too() -> None:
                 return await super().send(content, answer, last)
 
         board = NoFiles(edits=Gone)
-        await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Voice("en"), (), Record())
+        await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Translator("en"), (), Record())
         return list(board.notes.values()), asyncio.get_running_loop().time()
 
     notes, seconds = run(scene())
@@ -304,7 +304,7 @@ async def test_where_writes_are_scarce_each_answer_takes_as_few_as_it_needs() ->
 
         board._add = adds  # type: ignore[method-assign]
         record = Record()
-        await reply(stream(*words("hello"), pause=pause), board, Voice("en"), (), record)
+        await reply(stream(*words("hello"), pause=pause), board, Translator("en"), (), record)
         [first] = said
         assert (first == "hello") is (board.writes == 0) is whole
         assert "hello".startswith(first)
@@ -318,7 +318,7 @@ def test_a_last_write_that_fails_for_minutes_is_tried_in_another_message() -> No
     async def scene(trouble: Exception) -> list[str]:
         board = Board()
         board.edits = lambda: trouble if "n0" in board.notes and asyncio.get_running_loop().time() < 3600 else None
-        await reply(stream(*words("hello")), board, Voice("en"), (), Record())
+        await reply(stream(*words("hello")), board, Translator("en"), (), Record())
         return list(board.notes)
 
     assert run(scene(Failed(30.0))) == ["n1"]
@@ -337,7 +337,7 @@ def test_a_growing_answer_is_written_a_bounded_number_of_times() -> None:
 
         board = Long(interval=1.0)
         text = "x" * 3000
-        await reply(stream(*words(text), pause=1.0), board, Voice("en"), (), Record())
+        await reply(stream(*words(text), pause=1.0), board, Translator("en"), (), Record())
         return board.writes, board.notes["n0"]
 
     writes, shown = run(scene())

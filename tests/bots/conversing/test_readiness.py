@@ -10,13 +10,13 @@ import pytest
 
 from bots.conversing import readiness
 from bots.conversing.readiness import FAILURES, REMEMBER_SECONDS, Readiness
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.tasks.watch import look
 from core.assistant import Assistant
 from core.conversation import Answer, Ending
 from core.errors import Busy, OutOfMemory
 from core.missing_engine import MissingEngine
-from core.stats import Tally
+from core.stats import Stats
 from storage.store import Config, Store
 from tests.bots.web.conftest import KEY, service
 from tests.fakes import ScriptedEngine
@@ -25,7 +25,7 @@ from tests.storage.things import ask
 
 
 async def ready(store: Store, check_model: Callable[[], None] = lambda: None) -> dict[str, str]:
-    return await Readiness(store, Tally(), check_model).reasons()
+    return await Readiness(store, Stats(), check_model).reasons()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_many_who_ask_at_once_are_one_check(path: Path, monkeypatch: pytes
 
     store = await opened(path)
     monkeypatch.setattr(store, "check", check)
-    at = Readiness(store, Tally(), lambda: None, lambda: 1000.0)
+    at = Readiness(store, Stats(), lambda: None, lambda: 1000.0)
     await asyncio.gather(*(at.reasons() for _ in range(20)))
     assert checks == 1
     await store.close()
@@ -98,22 +98,22 @@ async def test_many_who_ask_at_once_are_one_check(path: Path, monkeypatch: pytes
 async def test_questions_that_all_fail_make_the_service_unready_until_one_is_answered_or_time_has_passed(
     path: Path,
 ) -> None:
-    store, tally, now = await opened(path), Tally(), 0.0
-    tally.failed("model", "RuntimeError")
-    at = Readiness(store, tally, lambda: None, lambda: now)
-    assert tally.streak is not None
-    now = tally.streak.last
+    store, stats, now = await opened(path), Stats(), 0.0
+    stats.failed("model", "RuntimeError")
+    at = Readiness(store, stats, lambda: None, lambda: now)
+    assert stats.streak is not None
+    now = stats.streak.last
     for _ in range(FAILURES - 2):
-        tally.failed("model", "RuntimeError")
+        stats.failed("model", "RuntimeError")
     assert await at.reasons() == {}
-    tally.failed("model", "RuntimeError")
+    stats.failed("model", "RuntimeError")
     now += 5
     assert await at.reasons() == {"model": f"the last {FAILURES} questions failed: RuntimeError"}
-    tally.answered("web:1", Answer("yes", Ending.DONE))
+    stats.answered("web:1", Answer("yes", Ending.DONE))
     now += 5
     assert await at.reasons() == {}
     for _ in range(FAILURES):
-        tally.failed("database", "malformed")
+        stats.failed("database", "malformed")
     now += 5
     assert list(await at.reasons()) == ["database"]
     now += REMEMBER_SECONDS + 5
@@ -166,10 +166,10 @@ async def test_a_database_that_does_not_work_is_said_with_503(tmp_path: Path) ->
 
 async def test_what_does_not_work_is_noted_for_the_operator_until_it_works(path: Path) -> None:
     store = await opened(path)
-    house = House(Assistant(ScriptedEngine(), store), store, check_model=MissingEngine().check)
-    at = Readiness(store, house.assistant.tally, house.check_model)
-    await look(house, at)
-    assert house.health.notices == {
+    services = Services(Assistant(ScriptedEngine(), store), store, check_model=MissingEngine().check)
+    at = Readiness(store, services.assistant.stats, services.check_model)
+    await look(services, at)
+    assert services.health.notices == {
         "model": "The model does not work, so nothing can be answered: "
         "There is no model on this server yet. The log of the server says what to install."
     }
@@ -183,14 +183,14 @@ async def test_the_operator_is_told_of_the_limit_and_of_a_disk_that_is_nearly_fu
     monkeypatch.setattr("storage.store.free", lambda _: left)
     monkeypatch.setattr("storage.store.reserve", lambda _: 1000)
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", limit=0.0001))
-    house = House(Assistant(ScriptedEngine(), store), store)
+    services = Services(Assistant(ScriptedEngine(), store), store)
     told = []
     for left in (1000, 501, 499, 600, 749, 750, 600):  # noqa: B007 (the disk reads it)
         notices = await store.notices()
         told.append(bool(notices["disk"]))
     assert told == [False, False, True, True, True, False, False]
     await ask(store, "t:1", "?", key="k1")
-    at = Readiness(store, house.assistant.tally, house.check_model)
-    await look(house, at)
-    assert "of 0.0001 GB" in house.health.notices["limit"]
+    at = Readiness(store, services.assistant.stats, services.check_model)
+    await look(services, at)
+    assert "of 0.0001 GB" in services.health.notices["limit"]
     await store.close()

@@ -14,7 +14,7 @@ from starlette.routing import Router
 
 from bots import web
 from bots.conversing.health import Health
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack import Config, run
 from core.assistant import Assistant
 from core.conversation import Conversation
@@ -70,8 +70,8 @@ class Scene:
     @asynccontextmanager
     async def bot_in_background(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
         config = settings(self.slack, **changes)
-        house = House(Assistant(self.engine, self.store), self.store, health=self.health)
-        task = asyncio.create_task(run(config, house))
+        services = Services(Assistant(self.engine, self.store), self.store, health=self.health)
+        task = asyncio.create_task(run(config, services))
         try:
             yield task
         finally:
@@ -87,11 +87,11 @@ class Scene:
             self.slack.http_url = f"{address}/slack/events"
             ready.set()
 
-        house = House(Assistant(self.engine, self.store), self.store, guests=router, health=self.health)
-        serving = asyncio.create_task(web.run(web.Config(port=0), house, listening))
+        services = Services(Assistant(self.engine, self.store), self.store, guests=router, health=self.health)
+        serving = asyncio.create_task(web.run(web.Config(port=0), services, listening))
         await ready.wait()
         config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)
-        task = asyncio.create_task(run(config, house))
+        task = asyncio.create_task(run(config, services))
         try:
             while not router.routes and not task.done():
                 await asyncio.sleep(0.01)

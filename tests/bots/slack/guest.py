@@ -20,7 +20,7 @@ async def visiting(home: Home, language: str) -> AsyncIterator["SlackGuest"]:
     async with FakeSlack() as slack:
         slack.workspace.locales["U0ANN"] = language
         config = settings(slack, receipt=True)
-        task = asyncio.create_task(run(config, home.house))
+        task = asyncio.create_task(run(config, home.services))
         try:
             await slack.connected()
             yield SlackGuest(home, slack)
@@ -33,7 +33,7 @@ class SlackGuest:
     """Everything is said in one thread."""
 
     def __init__(self, home: Home, slack: FakeSlack) -> None:
-        self._store = home.house.store
+        self._store = home.services.store
         self.workspace = slack.workspace
         self._slack = slack
         self._thread: str | None = None

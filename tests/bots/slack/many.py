@@ -23,7 +23,7 @@ from bots.slack.draft import SlackDraft
 from bots.slack.place import Place
 from bots.slack.status import Abilities
 from core.conversation import Answer, Ending, Event, Piece
-from core.i18n import Voice
+from core.i18n import Translator
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT_TOKEN, Json, Refusal, Workspace, said
 
@@ -127,12 +127,12 @@ async def answers_at_once(
         asked = workspace.ts()
         workspace.channels[CHANNEL].append({"ts": asked, "user": f"U{number}", "text": "?"})
         place = Place(CHANNEL, asked, asked, f"U{number}", "T0TEAM")
-        voice = Voice("en")
+        translator = Translator("en")
         draft = SlackDraft(
-            slack, place, f"slack:{number}", voice, abilities, 1.2, (), False, True, False, lambda: None
+            slack, place, f"slack:{number}", translator, abilities, 1.2, (), False, True, False, lambda: None
         )  # fmt: skip
         async with draft:
-            await reply(computed(words, pause), draft, voice, (), record)
+            await reply(computed(words, pause), draft, translator, (), record)
         return "".join(map(said, workspace.answers(CHANNEL, asked)))
 
     return list(await asyncio.gather(*map(answer, range(count))))

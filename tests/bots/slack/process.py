@@ -9,7 +9,7 @@ import sys
 from starlette.routing import Router
 
 from bots import web
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack import Config, run
 from core.assistant import Assistant
 from storage.store import Config as StoreConfig
@@ -23,11 +23,13 @@ async def main(api_url: str, database: str, pause: float, over_http: bool) -> No
     engine = ScriptedEngine(pause=pause)
     way_in = {"signing_secret": SECRET} if over_http else {"app_token": APP_TOKEN}
     values = {"bot_token": BOT_TOKEN, "allow": ["*"], "api_url": api_url, "interval": 0.02, "pace": 0.0, **way_in}
-    house = House(Assistant(engine, store), store, guests=Router(redirect_slashes=False) if over_http else None)
+    services = Services(Assistant(engine, store), store, guests=Router(redirect_slashes=False) if over_http else None)
     async with asyncio.TaskGroup() as group:
         if over_http:
-            group.create_task(web.run(web.Config(port=0), house, lambda url: print(f"{url}/slack/events", flush=True)))
-        group.create_task(run(Config.model_validate({**values, "receipt": False}), house))
+            group.create_task(
+                web.run(web.Config(port=0), services, lambda url: print(f"{url}/slack/events", flush=True))
+            )
+        group.create_task(run(Config.model_validate({**values, "receipt": False}), services))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo model behind both doors: what stands in a thread is what it says when asked directly, follow-ups too."""
+"""The demo model behind both platforms: what stands in a thread is what it says when asked directly, follow-ups too."""
 
 import asyncio
 import time
@@ -38,11 +38,11 @@ async def demo(scene: Scene, engine: Engine) -> Scene:
 
 @pytest.fixture(params=["Socket Mode", "HTTP"])
 async def answering(demo: Scene, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
-    doors: dict[str, Callable[[], AbstractAsyncContextManager[object]]] = {
+    platforms: dict[str, Callable[[], AbstractAsyncContextManager[object]]] = {
         "Socket Mode": demo.bot,
         "HTTP": demo.bot_over_http,
     }
-    async with doors[request.param]():
+    async with platforms[request.param]():
         yield demo
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Router
 
 from bots import web
 from bots.conversing.health import DOWN_AFTER_SECONDS, Health
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack import run
 from core.assistant import Assistant
 from core.errors import OperatorError
@@ -173,14 +173,14 @@ async def test_a_start_after_a_crash_waits_for_a_token_that_worked(scene: Scene)
 
 
 @asynccontextmanager
-async def page(scene: Scene) -> AsyncIterator[tuple[House, str]]:
+async def page(scene: Scene) -> AsyncIterator[tuple[Services, str]]:
     """The web adapter alone."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     router = Router(redirect_slashes=False)
-    house = House(Assistant(scene.engine, scene.store), scene.store, guests=router, health=scene.health)
-    serving = asyncio.create_task(web.run(web.Config(port=0), house, ready.set_result))
+    services = Services(Assistant(scene.engine, scene.store), scene.store, guests=router, health=scene.health)
+    serving = asyncio.create_task(web.run(web.Config(port=0), services, ready.set_result))
     try:
-        yield house, f"{await ready}/slack/events"
+        yield services, f"{await ready}/slack/events"
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
@@ -193,7 +193,7 @@ async def test_while_nobody_receives_slack_is_asked_to_come_again_and_never_told
     event = {"type": "message", "channel": DM, "channel_type": "im", "user": "U0ANN", "text": "help", "ts": "1.1"}
     body = json.dumps({"type": "event_callback", "event": event, "event_id": "Ev0123456"})
     lose_the_token(scene)
-    async with page(scene) as (house, url), aiohttp.ClientSession() as session:
+    async with page(scene) as (services, url), aiohttp.ClientSession() as session:
 
         async def status() -> int:
             async with session.post(url, data=body, headers=signed(body)) as answer:
@@ -201,11 +201,11 @@ async def test_while_nobody_receives_slack_is_asked_to_come_again_and_never_told
 
         config = settings(scene.slack, app_token=None, signing_secret=SECRET)
         with pytest.raises(OperatorError):
-            await run(config, house)
+            await run(config, services)
         assert await status() == 503
         find_all(scene)
         for _ in range(2):  # also after it has been started anew
-            task = asyncio.create_task(run(config, house))
+            task = asyncio.create_task(run(config, services))
             await asyncio.sleep(0)
             async with asyncio.timeout(60):
                 while (answered := await status()) != 200:

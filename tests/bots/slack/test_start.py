@@ -9,7 +9,7 @@ import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
 from bots.conversing.check_result import Level
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.slack import Config, examine, run
 from bots.slack.access import SCOPES, WISHES
 from bots.slack.receiver import SHORTCUT
@@ -27,7 +27,7 @@ async def start(scene: Scene, **changes: Any) -> str:
     config = settings(scene.slack, **changes)
     with pytest.raises(OperatorError) as error:
         async with asyncio.timeout(10):
-            await run(config, House(Assistant(scene.engine, scene.store), scene.store))
+            await run(config, Services(Assistant(scene.engine, scene.store), scene.store))
     return str(error.value)
 
 

@@ -13,10 +13,10 @@ from starlette.routing import Router
 
 from bots import web
 from bots.conversing.health import Health
-from bots.conversing.services import House
-from bots.telegram import worker as clerk
+from bots.conversing.services import Services
+from bots.telegram import worker as worker
 from bots.telegram.config import Config
-from bots.telegram.rate_limit import Pace
+from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
 from core.quota import Config as QuotaConfig
@@ -68,16 +68,16 @@ async def service(
     store = await Store.open(store_config(folder, ratings))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))
-    pace = Pace(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
-    house = House(assistant, store, guests=Router(redirect_slashes=False), health=health or Health())
+    rate_limit = RateLimit(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
+    services = Services(assistant, store, guests=Router(redirect_slashes=False), health=health or Health())
     tasks: list[asyncio.Task[None]] = []
     if webhook:
         values |= {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": SECRET}
         listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        tasks.append(asyncio.create_task(web.run(web.Config(port=0, **(page or {})), house, listening.set_result)))
+        tasks.append(asyncio.create_task(web.run(web.Config(port=0, **(page or {})), services, listening.set_result)))
         telegram.posts_to = await listening
         tasks.append(asyncio.create_task(telegram.post_updates()))
-    task = asyncio.create_task(serve(Config.model_validate(values), house, pace), name="telegram")
+    task = asyncio.create_task(serve(Config.model_validate(values), services, rate_limit), name="telegram")
     try:
         yield task
     finally:
@@ -118,7 +118,7 @@ def is_finished(message: Json) -> bool:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words wait for what may belong to them, but hardly."""
-    monkeypatch.setattr(clerk, "COMMENT_SECONDS", 0.02)
+    monkeypatch.setattr(worker, "COMMENT_SECONDS", 0.02)
 
 
 @pytest.fixture

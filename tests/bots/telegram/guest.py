@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bots.telegram.config import Config
-from bots.telegram.rate_limit import Pace
+from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.telegram.conftest import until
@@ -21,9 +21,9 @@ PATIENCE_S = 280.0  # the machine may be busy
 async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
     async with BotApi(strict=False) as telegram:
         values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3}
-        pace = Pace(pause_s=0.02, group_per_minute=1000)
+        rate_limit = RateLimit(pause_s=0.02, group_per_minute=1000)
         config = Config.model_validate(values).model_copy(update={"interval": 0.05})  # less than Telegram would bear
-        task = asyncio.create_task(serve(config, home.house, pace))
+        task = asyncio.create_task(serve(config, home.services, rate_limit))
         try:
             yield TelegramGuest(home, telegram, language)
         finally:
@@ -33,7 +33,7 @@ async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
 
 class TelegramGuest:
     def __init__(self, home: Home, telegram: BotApi, language: str) -> None:
-        self._store = home.house.store
+        self._store = home.services.store
         self._telegram = telegram
         self.world = telegram.world
         self.chat = telegram.world.chat(7)

@@ -10,7 +10,7 @@ import sys
 from starlette.routing import Router
 
 from bots import web
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.telegram import Config, run
 from core.assistant import Assistant
 from storage.store import Config as StoreConfig
@@ -27,11 +27,11 @@ async def main(api_url: str, database: str, pause: float, webhook: bool) -> None
     if webhook:
         hook = "https://bot.example.org/hook"
         values |= {"mode": "webhook", "webhook_url": hook, "webhook_secret": SECRET}
-    house = House(Assistant(ScriptedEngine(pause=pause), store), store, guests=Router(redirect_slashes=False))
+    services = Services(Assistant(ScriptedEngine(pause=pause), store), store, guests=Router(redirect_slashes=False))
     async with asyncio.TaskGroup() as group:
         if webhook:
-            group.create_task(web.run(web.Config(port=0), house, lambda address: print(address, flush=True)))
-        group.create_task(run(Config.model_validate(values), house))
+            group.create_task(web.run(web.Config(port=0), services, lambda address: print(address, flush=True)))
+        group.create_task(run(Config.model_validate(values), services))
 
 
 if __name__ == "__main__":

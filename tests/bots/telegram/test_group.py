@@ -17,9 +17,9 @@ from bots.conversing.delivery import reply
 from bots.conversing.draft import File
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.place import Place
-from bots.telegram.rate_limit import Pace
+from bots.telegram.rate_limit import RateLimit
 from core.conversation import Answer, Ending, Event, Piece, Waiting
-from core.i18n import Voice
+from core.i18n import Translator
 from tests.virtual import run
 
 
@@ -71,15 +71,15 @@ async def events(network: Network, seconds: float, ended: list[float]) -> AsyncG
     yield Answer(text, Ending.DONE)
 
 
-async def answer(network: Network, pace: Pace, chat_id: int, topic: int, seconds: float) -> None:
+async def answer(network: Network, rate_limit: RateLimit, chat_id: int, topic: int, seconds: float) -> None:
     place, posted, ended = Place(chat_id, topic, 1), list[float](), list[float]()
 
     async def record(sent: Sequence[str]) -> None:
         posted.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.003)
 
-    async with TelegramDraft(network, pace, place, Voice("en"), 1.5, lambda: None) as draft:  # type: ignore[arg-type]
-        await reply(events(network, seconds, ended), draft, Voice("en"), (), record)
+    async with TelegramDraft(network, rate_limit, place, Translator("en"), 1.5, lambda: None) as draft:  # type: ignore[arg-type]
+        await reply(events(network, seconds, ended), draft, Translator("en"), (), record)
     final = max(moment for moment, kind in network.writes if kind == "final")  # ours, as the draft has just returned
     if posted[0] < ended[0]:  # else the group's minute was so full that there was no place for it before it ended
         network.ends.append((ended[0], final))
@@ -92,10 +92,10 @@ def test_an_answer_is_complete_within_two_seconds_of_its_last_token(chat_id: int
     network = Network(random.Random(topics))
 
     async def play() -> None:
-        pace = Pace()
+        rate_limit = RateLimit()
         for _ in range(30):
             seconds = network.dice.uniform(0, 40)
-            await asyncio.gather(*(answer(network, pace, chat_id, topic, seconds) for topic in range(topics)))
+            await asyncio.gather(*(answer(network, rate_limit, chat_id, topic, seconds) for topic in range(topics)))
             await asyncio.sleep(network.dice.uniform(0, 3))
 
     run(play())
@@ -111,10 +111,10 @@ def test_a_busy_group_sees_its_limits_kept_and_ends_wait_for_other_ends_only() -
     network = Network(random.Random(3))
 
     async def play() -> None:
-        pace = Pace()
+        rate_limit = RateLimit()
         async with asyncio.TaskGroup() as group:
             for number in range(100):
-                group.create_task(answer(network, pace, -7, number % 5, network.dice.uniform(1, 30)))
+                group.create_task(answer(network, rate_limit, -7, number % 5, network.dice.uniform(1, 30)))
                 await asyncio.sleep(network.dice.expovariate(1 / 5))
 
     run(play())
@@ -136,11 +136,11 @@ def test_twelve_askers_in_a_group_read_their_first_words_within_15_seconds(topic
     network = Network(random.Random(topics))
 
     async def play() -> float:
-        pace = Pace()
+        rate_limit = RateLimit()
 
         async def lane(askers: int) -> None:
             for _ in range(askers):
-                await answer(network, pace, -7, 0, seconds * network.dice.uniform(0.7, 1.3))
+                await answer(network, rate_limit, -7, 0, seconds * network.dice.uniform(0.7, 1.3))
 
         await asyncio.gather(*(lane(12 // topics) for _ in range(topics)))
         return asyncio.get_running_loop().time()

@@ -3,15 +3,15 @@ import asyncio
 import pytest
 
 from bots.conversing.draft import Later
-from bots.telegram.rate_limit import Pace, Rank
+from bots.telegram.rate_limit import Rank, RateLimit
 
 
 async def test_a_final_edit_goes_before_a_placeholder() -> None:
-    pace = Pace(pause_s=0.05)
+    rate_limit = RateLimit(pause_s=0.05)
     went: list[Rank] = []
 
     async def write(rank: Rank) -> None:
-        async with pace.turn(1, rank, object()):
+        async with rate_limit.turn(1, rank, object()):
             went.append(rank)
 
     await asyncio.gather(*(write(rank) for rank in (Rank.POST, Rank.POST, Rank.FINAL)))
@@ -19,73 +19,73 @@ async def test_a_final_edit_goes_before_a_placeholder() -> None:
 
 
 async def test_a_growing_text_never_waits_and_never_comes_before_an_end() -> None:
-    pace = Pace(pause_s=0.05)
+    rate_limit = RateLimit(pause_s=0.05)
     with pytest.raises(Later):  # a run before this one may have written just now
-        async with pace.turn(1, Rank.GROWING, object()):
+        async with rate_limit.turn(1, Rank.GROWING, object()):
             pass
-    async with pace.turn(1, Rank.FINAL, object()):
+    async with rate_limit.turn(1, Rank.FINAL, object()):
         with pytest.raises(Later):
-            async with pace.turn(1, Rank.GROWING, object()):
+            async with rate_limit.turn(1, Rank.GROWING, object()):
                 pass
     await asyncio.sleep(0.06)
-    async with pace.turn(1, Rank.GROWING, object()):
+    async with rate_limit.turn(1, Rank.GROWING, object()):
         pass
 
 
 async def test_growing_texts_leave_a_group_enough_writes_for_answers() -> None:
-    pace = Pace(pause_s=0.001, group_per_minute=20)
+    rate_limit = RateLimit(pause_s=0.001, group_per_minute=20)
     grown, answer = 0, object()
     for _ in range(200):
         try:
-            async with pace.turn(-1, Rank.GROWING, answer):
+            async with rate_limit.turn(-1, Rank.GROWING, answer):
                 grown += 1
         except Later:
             await asyncio.sleep(0.001)
     assert grown == 10
     async with asyncio.timeout(1):
-        async with pace.turn(-1, Rank.FINAL, object()):
+        async with rate_limit.turn(-1, Rank.FINAL, object()):
             pass
 
 
 async def test_a_full_minute_of_a_group_is_waited_out_and_no_other_chat_waits() -> None:
-    pace = Pace(pause_s=0.0, group_per_minute=3)
+    rate_limit = RateLimit(pause_s=0.0, group_per_minute=3)
     for _ in range(3):
-        async with pace.turn(-1, Rank.FINAL, object()):
+        async with rate_limit.turn(-1, Rank.FINAL, object()):
             pass
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1), pace.turn(-1, Rank.FINAL, object()):
+        async with asyncio.timeout(0.1), rate_limit.turn(-1, Rank.FINAL, object()):
             pass
-    async with asyncio.timeout(1), pace.turn(-2, Rank.POST, object()), pace.turn(1, Rank.POST, object()):
+    async with asyncio.timeout(1), rate_limit.turn(-2, Rank.POST, object()), rate_limit.turn(1, Rank.POST, object()):
         pass
 
 
 async def test_a_wait_that_telegram_asks_for_holds_everything_in_its_chat() -> None:
-    pace = Pace(pause_s=0.0)
-    pace.block(1, 0.2)
+    rate_limit = RateLimit(pause_s=0.0)
+    rate_limit.block(1, 0.2)
     began = asyncio.get_running_loop().time()
-    async with pace.turn(1, Rank.FINAL, object()):
+    async with rate_limit.turn(1, Rank.FINAL, object()):
         assert asyncio.get_running_loop().time() - began >= 0.2
 
 
 async def test_a_long_wait_is_not_forgotten_among_a_thousand_chats(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(Pace, "_now", lambda self: clock[0])
-    pace = Pace(pause_s=0.0)
-    pace.block(1, 3600)
+    monkeypatch.setattr(RateLimit, "_now", lambda self: clock[0])
+    rate_limit = RateLimit(pause_s=0.0)
+    rate_limit.block(1, 3600)
     clock[0] = 600
     for chat_id in range(2, 1200):
-        pace.block(chat_id, 0)
+        rate_limit.block(chat_id, 0)
     with pytest.raises(Later):
-        async with pace.turn(1, Rank.GROWING, object()):
+        async with rate_limit.turn(1, Rank.GROWING, object()):
             pass
 
 
 async def test_all_chats_together_keep_to_the_limit() -> None:
-    pace = Pace(pause_s=0.0, all_per_second=10)
+    rate_limit = RateLimit(pause_s=0.0, all_per_second=10)
     began = asyncio.get_running_loop().time()
 
     async def write(chat_id: int) -> None:
-        async with pace.turn(chat_id, Rank.POST, object()):
+        async with rate_limit.turn(chat_id, Rank.POST, object()):
             pass
 
     await asyncio.gather(*(write(chat_id) for chat_id in range(1, 21)))

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as PilImage
 
 from bots.conversing.health import Health
-from bots.conversing.services import House
+from bots.conversing.services import Services
 from bots.web.config import Config
 from bots.web.server import serve
 from core.assistant import Assistant, Engine
@@ -82,15 +82,15 @@ async def service(
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = Config.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    house = House(assistant, store)
-    task: asyncio.Future[None] = asyncio.ensure_future(serve(config, house, address.set_result))
+    services = Services(assistant, store)
+    task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]
     try:
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
         async with httpx.AsyncClient(base_url=address.result(), timeout=20, trust_env=False) as client:
-            yield Web(address.result(), client, store, assistant, house.health)
+            yield Web(address.result(), client, store, assistant, services.health)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from bots.conversing.actions import Offer
-from core.i18n import Voice
+from bots.conversing.actions import AnswerAction
+from core.i18n import Translator
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.web.conftest import events_of
 
@@ -19,13 +19,13 @@ API = "/api/v1"
 async def visiting(home: Home, language: str) -> AsyncIterator["WebGuest"]:
     headers = {"Accept-Language": language}
     async with httpx.AsyncClient(base_url=home.address, headers=headers, timeout=280, trust_env=False) as client:
-        yield WebGuest(client, Voice(language))
+        yield WebGuest(client, Translator(language))
 
 
 class WebGuest:
-    def __init__(self, client: httpx.AsyncClient, voice: Voice) -> None:
+    def __init__(self, client: httpx.AsyncClient, translator: Translator) -> None:
         self._client = client
-        self._voice = voice
+        self._translator = translator
         self._conversation = ""
 
     async def ask(self, text: str, *files: Sent) -> Seen:
@@ -38,9 +38,9 @@ class WebGuest:
 
     async def press(self, seen: Seen, button: str) -> Seen:
         done: Any = seen.handle
-        if button == Offer.SMALL_PRINT.label(self._voice):
+        if button == AnswerAction.SMALL_PRINT.label(self._translator):
             return await self._stream(f"{self._turn(done)}/smallprint?stream=true&html=true")
-        name = "table" if button == Offer.CSV.label(self._voice) else "file"
+        name = "table" if button == AnswerAction.CSV.label(self._translator) else "file"
         return Seen("", files={done[name].rpartition("/")[2]: await self._get(done[name])})
 
     async def pictures(self) -> Seen:
@@ -81,8 +81,12 @@ class WebGuest:
             return Seen(done["detail"])
         self._conversation = done["conversation"]
         files = {f"picture-{it['number']}.png": await self._get(it["url"]) for it in done["marked"]}
-        offers = {Offer.CSV: done["table"], Offer.TEXT: done["file"], Offer.SMALL_PRINT: done["small_print"]}
-        buttons = tuple(offer.label(self._voice) for offer, there in offers.items() if there)
+        actions = {
+            AnswerAction.CSV: done["table"],
+            AnswerAction.TEXT: done["file"],
+            AnswerAction.SMALL_PRINT: done["small_print"],
+        }
+        buttons = tuple(action.label(self._translator) for action, there in actions.items() if there)
         words = "\n\n".join(filter(None, [done["text"], done["receipt"], *done["notes"]]))
         return Seen(words, buttons, files, tuple(self._said(*event) for event in events), done)
 
@@ -91,7 +95,7 @@ class WebGuest:
         match name:
             case "waiting" if data["seconds"] is not None:
                 sentence = "You are number {place} in line, about {seconds} s …"
-                return self._voice.say(sentence, place=data["place"], seconds=max(1, round(data["seconds"])))
+                return self._translator.say(sentence, place=data["place"], seconds=max(1, round(data["seconds"])))
             case "looking":
-                return self._voice.say("Looking at picture {picture} of {of} …", **data)
+                return self._translator.say("Looking at picture {picture} of {of} …", **data)
         return str(data)

@@ -1,4 +1,4 @@
-"""Files that mean harm, through the web's door."""
+"""Files that mean harm, through the web page."""
 
 from pathlib import Path
 

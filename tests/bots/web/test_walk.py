@@ -9,7 +9,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from core.i18n import Voice
+from core.i18n import Translator
 from storage.store import Config as StoreConfig
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service
@@ -47,7 +47,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.mark.parametrize("walk", WALKS)
 async def test_every_feature_of_the_page(browser: Browser, tmp_path: Path, walk: str) -> None:
     hand, look = WALKS[walk]
-    say = Voice(look.get("locale")).say
+    say = Translator(look.get("locale")).say
     engine = ScriptedEngine(script=lambda _: ANSWER, pause=0.05)
     async with (
         service(tmp_path, engine, storage=StoreConfig(ratings=True)) as web,

@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from core.answers.boxes import Box, Grounding, draw, find_boxes, mark, pointed_at, visible
 from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.images import make_image
 from tests.core.files import GREEN, RED, WHITE, encoded, plain
 
@@ -81,10 +81,10 @@ def test_a_growing_answer_shows_everything_else_at_the_latest_when_it_is_clear()
 
 
 def test_an_answer_of_boxes_only_gets_words() -> None:
-    assert find_boxes(fenced(CAT, POINT)).words(Voice("en")) == "Marked in the picture: a cat, its nose."
-    assert find_boxes(fenced(CAT, POINT)).words(Voice("zh")) == "已在图片中标出：a cat、its nose。"
-    assert find_boxes('[{"bbox_2d": [1, 2, 3, 4]}]').words(Voice("en")) == "Marked in the picture."
-    assert find_boxes("Just words").words(Voice("en")) == "Just words"
+    assert find_boxes(fenced(CAT, POINT)).words(Translator("en")) == "Marked in the picture: a cat, its nose."
+    assert find_boxes(fenced(CAT, POINT)).words(Translator("zh")) == "已在图片中标出：a cat、its nose。"
+    assert find_boxes('[{"bbox_2d": [1, 2, 3, 4]}]').words(Translator("en")) == "Marked in the picture."
+    assert find_boxes("Just words").words(Translator("en")) == "Just words"
 
 
 def pixel(png: bytes, x: int, y: int) -> tuple[int, ...]:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from core.answers.receipt import made_room, receipt
 from core.conversation import Answer, Ending, Figures, Image, Picture, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 
 
 def turn(*sizes: tuple[int, int], seconds: float = 2.0, shrunk: bool = False) -> Turn:
@@ -14,45 +14,50 @@ def turn(*sizes: tuple[int, int], seconds: float = 2.0, shrunk: bool = False) ->
 
 
 def test_nothing_worth_saying_is_not_said() -> None:
-    assert receipt(turn((640, 480)), Voice("en")) == ""
-    assert receipt(turn(), Voice("en"), ["", ""]) == ""
-    assert receipt(Turn("?"), Voice("en")) == ""
+    assert receipt(turn((640, 480)), Translator("en")) == ""
+    assert receipt(turn(), Translator("en"), ["", ""]) == ""
+    assert receipt(Turn("?"), Translator("en")) == ""
 
 
 def test_a_shrunk_picture_is_told_with_both_sizes() -> None:
-    line = receipt(turn((1152, 864), shrunk=True), Voice("en"))
+    line = receipt(turn((1152, 864), shrunk=True), Translator("en"))
     assert line == "Looked at picture 1 (1152×864, shrunk from 4000×3000) · 2 s"
 
 
 def test_several_pictures_are_told_by_number() -> None:
     assert (
-        receipt(turn((64, 48), (32, 32), seconds=0.2), Voice("en")) == "Looked at picture 1 (64×48), picture 2 (32×32)"
+        receipt(turn((64, 48), (32, 32), seconds=0.2), Translator("en"))
+        == "Looked at picture 1 (64×48), picture 2 (32×32)"
     )
-    assert receipt(turn(*[(64, 48)] * 5), Voice("en")) == "Looked at pictures 1, 2, 3, 4, 5 · 2 s"
+    assert receipt(turn(*[(64, 48)] * 5), Translator("en")) == "Looked at pictures 1, 2, 3, 4, 5 · 2 s"
 
 
 def test_a_long_wait_is_told_even_without_pictures() -> None:
-    assert receipt(turn(seconds=61.6), Voice("en")) == "62 s"
+    assert receipt(turn(seconds=61.6), Translator("en")) == "62 s"
 
 
 def test_pictures_are_told_in_the_order_of_their_numbers_and_listed_as_the_language_does() -> None:
     asked = turn((64, 48), (32, 32))
     turned = replace(asked, pictures=asked.pictures[::-1])
-    assert receipt(turned, Voice("en")) == receipt(asked, Voice("en"))
-    assert receipt(turned, Voice("zh")) == "看了图片 1（64×48）、图片 2（32×32） · 2 秒"
-    assert "1、2、3、4、5" in receipt(turn(*[(64, 48)] * 5), Voice("zh"))
-    assert made_room([1, 2], Voice("zh")) == "为腾出位置已移除图片 1、2。一个对话最多保留 24 张。"
+    assert receipt(turned, Translator("en")) == receipt(asked, Translator("en"))
+    assert receipt(turned, Translator("zh")) == "看了图片 1（64×48）、图片 2（32×32） · 2 秒"
+    assert "1、2、3、4、5" in receipt(turn(*[(64, 48)] * 5), Translator("zh"))
+    assert made_room([1, 2], Translator("zh")) == "为腾出位置已移除图片 1、2。一个对话最多保留 24 张。"
 
 
 def test_what_was_left_out_is_told() -> None:
     note = "Page 5 was left out."
-    assert receipt(turn((64, 48)), Voice("en"), [note]) == f"Looked at picture 1 (64×48) · 2 s · {note}"
+    assert receipt(turn((64, 48)), Translator("en"), [note]) == f"Looked at picture 1 (64×48) · 2 s · {note}"
 
 
 def test_it_speaks_chinese() -> None:
-    assert receipt(turn((1152, 864), shrunk=True), Voice("zh")) == "看了图片 1（1152×864，由 4000×3000 缩小） · 2 秒"
+    assert (
+        receipt(turn((1152, 864), shrunk=True), Translator("zh")) == "看了图片 1（1152×864，由 4000×3000 缩小） · 2 秒"
+    )
 
 
 def test_pictures_that_had_to_go_are_told() -> None:
-    assert made_room([1, 2], Voice("en")) == "Removed to make room: picture 1, 2. A conversation keeps 24 pictures."
-    assert made_room([3], Voice("zh")) == "为腾出位置已移除图片 3。一个对话最多保留 24 张。"
+    assert (
+        made_room([1, 2], Translator("en")) == "Removed to make room: picture 1, 2. A conversation keeps 24 pictures."
+    )
+    assert made_room([3], Translator("zh")) == "为腾出位置已移除图片 3。一个对话最多保留 24 张。"

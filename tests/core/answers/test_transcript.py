@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from core.answers.transcript import archive, as_json, as_markdown
 from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Turn
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.contact_sheet import contact_sheet
 from core.pictures.images import make_image
 from tests.core.files import BLUE, GREEN, RED, encoded, plain
@@ -32,7 +32,7 @@ CONVERSATION = Conversation(
 
 
 def test_as_markdown_it_reads_like_a_conversation() -> None:
-    assert as_markdown(CONVERSATION, Voice("en")).split("\n\n") == [
+    assert as_markdown(CONVERSATION, Translator("en")).split("\n\n") == [
         "# Conversation",
         "## What is it?",
         "![Picture 1](pictures/1.png)",
@@ -86,20 +86,20 @@ def test_the_transcript_holds_no_html_and_no_pictures_but_its_own() -> None:
     for number in range(300):
         texts = HOSTILE[number : number + 1] * 4 if number < len(HOSTILE) else dice.choices(HOSTILE, k=4)
         texts = [text + dice.choice(["", " ", "\n", "\n\n"]) * (number > 99) + dice.choice(texts) for text in texts]
-        markdown = as_markdown(turns(*texts), Voice("en"))
+        markdown = as_markdown(turns(*texts), Translator("en"))
         for parser in PARSERS:
             assert loads(markdown, parser) == ["pictures/1.png"], (texts, markdown)
 
 
 def test_code_that_an_answer_leaves_open_swallows_nothing_of_what_follows() -> None:
-    markdown = as_markdown(turns("a", "```python\nx = 1", "b", "~~~~\n```\ny", "c", "- ```\n  z"), Voice("en"))
+    markdown = as_markdown(turns("a", "```python\nx = 1", "b", "~~~~\n```\ny", "c", "- ```\n  z"), Translator("en"))
     headings = [token for token in PARSERS[0].parse(markdown) if token.type == "heading_open"]
     assert len(headings) == 4
 
 
 def test_what_is_asked_reads_as_it_was_asked() -> None:
     for asked in ("Is 2*3*4 = 24?", "- 320", "#5", "``` what is this", "a <b> c", "~~~", "320 + 5 = ?", "1. Was?"):
-        [_, heading] = [token for token in PARSERS[0].parse(as_markdown(turns(asked, "x"), Voice("en")))
+        [_, heading] = [token for token in PARSERS[0].parse(as_markdown(turns(asked, "x"), Translator("en")))
                         if token.type == "inline" and token.level == 1][:2]  # fmt: skip
         assert "".join(child.content for child in heading.children or ()) == asked
 
@@ -132,7 +132,7 @@ async def data_of(image_id: str) -> AsyncGenerator[bytes]:
 
 
 async def packed_whole() -> bytes:
-    return b"".join([piece async for piece in archive(CONVERSATION, data_of, Voice("zh"))])
+    return b"".join([piece async for piece in archive(CONVERSATION, data_of, Translator("zh"))])
 
 
 async def test_the_zip_holds_the_transcripts_and_the_pictures_they_link_to() -> None:
@@ -140,7 +140,7 @@ async def test_the_zip_holds_the_transcripts_and_the_pictures_they_link_to() -> 
     assert packed.testzip() is None
     assert packed.namelist() == ["transcript.md", "transcript.json", *[f"pictures/{n}.png" for n in (1, 3, 4)]]
     assert packed.read("pictures/3.png") == b"dog"
-    assert packed.read("transcript.md").decode() == as_markdown(CONVERSATION, Voice("zh"))
+    assert packed.read("transcript.md").decode() == as_markdown(CONVERSATION, Translator("zh"))
     assert await packed_whole() == await packed_whole()
 
 

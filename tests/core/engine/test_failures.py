@@ -25,8 +25,8 @@ from core.errors import Busy, OutOfMemory, Unanswerable
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, load
 from core.model.kv import KV
-from core.model.model import Model, Pass
-from core.model.pack import Pack, Segment
+from core.model.model import ForwardInput, Model
+from core.model.pack import RaggedBatch, Segment
 from core.model.precision import Precision
 from core.model.quantize import Int8Linear, quantize
 from core.sampling import Sampling
@@ -214,12 +214,12 @@ def test_the_kernels_attention_to_no_numbers_is_none_and_other_rows_stay(kernel:
         kv.rows.copy_(torch.randn(kv.rows.shape, generator=random))
     queries = torch.randn(2, 4, 16, generator=random)
     segments = [Segment(kv, 1, 30) for kv in kvs]
-    before = Pack(segments, kernel).attend(0, queries)
+    before = RaggedBatch(segments, kernel).attend(0, queries)
     if what == "query":
         queries[0, :, 3] = torch.nan
     else:
         kvs[0].rows[0, slice(0, 2) if what == "key" else slice(2, 4), 7, 3] = torch.nan
-    after = Pack(segments, kernel).attend(0, queries)
+    after = RaggedBatch(segments, kernel).attend(0, queries)
     assert after[0].isnan().any()
     assert torch.equal(after[1], before[1])
 
@@ -260,7 +260,7 @@ async def test_rows_that_cannot_be_computed_fail_only_their_own_question(
     (token,) = Tokenizer(tiny).encode(BAD)
     forward = Model.forward
 
-    def failing(self: Model, passes: list[Pass]) -> list[torch.Tensor | None]:
+    def failing(self: Model, passes: list[ForwardInput]) -> list[torch.Tensor | None]:
         if any(token in each.ids for each in passes):
             raise IndexError("index out of range in self")
         return forward(self, passes)
@@ -277,7 +277,7 @@ async def test_what_is_too_much_for_memory_at_once_is_computed_one_after_the_oth
 ) -> None:
     forward, seen = Model.forward, []
 
-    def failing(self: Model, passes: list[Pass]) -> list[torch.Tensor | None]:
+    def failing(self: Model, passes: list[ForwardInput]) -> list[torch.Tensor | None]:
         seen.append(len(passes))
         if len(passes) > 1:
             torch.empty(1 << 50)

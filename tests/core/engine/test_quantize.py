@@ -17,9 +17,9 @@ from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV
 from core.model.model import Model
-from core.model.pack import Pack, Segment
+from core.model.pack import RaggedBatch, Segment
 from core.model.precision import Precision
-from core.model.quantize import PART, BFloat16Linear, Float16Linear, Foundry, Int8Linear, quantize
+from core.model.quantize import PART, BFloat16Linear, Float16Linear, Int8Linear, LinearFactory, quantize
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image
 
@@ -92,9 +92,9 @@ def test_attention_of_the_kernel_equals_torchs(kernel: Kernel, heads: int) -> No
     segments = [Segment(kvs[0], 5, 30), Segment(kvs[1], 1, 800), Segment(kvs[1], 7, 0)]
     queries = 5 * torch.randn(13, heads, 16, generator=random)
     for layer in range(3):
-        ours, theirs = (Pack(segments, each).attend(layer, queries) for each in (kernel, None))
+        ours, theirs = (RaggedBatch(segments, each).attend(layer, queries) for each in (kernel, None))
         assert error(ours, theirs) < 1e-5
-        alone = Pack(segments[1:2], kernel).attend(layer, queries[5:6])
+        alone = RaggedBatch(segments[1:2], kernel).attend(layer, queries[5:6])
         assert torch.equal(ours[5:6], alone)
 
 
@@ -126,22 +126,22 @@ def test_16_bits_are_close(kind: type[torch.nn.Module], limit: float) -> None:
 
 def test_int8_weights_are_read_back_instead_of_made_again(kernel: Kernel, tmp_path: Path) -> None:
     x, weight, bias, _ = case(3)
-    foundry = Foundry(Precision.INT8, kernel, tmp_path)
-    made = foundry.linear("a", lambda: (weight, bias))(x)
+    factory = LinearFactory(Precision.INT8, kernel, tmp_path)
+    made = factory.linear("a", lambda: (weight, bias))(x)
 
     def forbidden() -> tuple[torch.Tensor, torch.Tensor | None]:
         raise AssertionError("read the checkpoint")
 
-    assert torch.equal(foundry.linear("a", forbidden)(x), made)
+    assert torch.equal(factory.linear("a", forbidden)(x), made)
 
 
 def test_half_written_int8_weights_are_made_again(kernel: Kernel, tmp_path: Path) -> None:
     x, weight, bias, _ = case(3)
-    foundry = Foundry(Precision.INT8, kernel, tmp_path)
-    made = foundry.linear("a", lambda: (weight, bias))(x)
+    factory = LinearFactory(Precision.INT8, kernel, tmp_path)
+    made = factory.linear("a", lambda: (weight, bias))(x)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    assert torch.equal(foundry.linear("a", lambda: (weight, bias))(x), made)
+    assert torch.equal(factory.linear("a", lambda: (weight, bias))(x), made)
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -149,11 +149,11 @@ def test_a_full_disk_does_not_keep_int8_weights_from_working(
     kernel: Kernel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     x, weight, bias, _ = case(3)
-    foundry = Foundry(Precision.INT8, kernel, tmp_path)
+    factory = LinearFactory(Precision.INT8, kernel, tmp_path)
     most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most[1]))
     try:
-        made = [foundry.linear(name, lambda: (weight, bias))(x) for name in "ab"]
+        made = [factory.linear(name, lambda: (weight, bias))(x) for name in "ab"]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert torch.equal(made[0], Int8Linear(kernel, quantize(weight, bias))(x))

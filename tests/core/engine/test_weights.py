@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from core.model import kernel as kernels
 from core.model.kernel import Kernel, load
 from core.model.precision import Precision
-from core.model.quantize import Foundry
+from core.model.quantize import LinearFactory
 from core.model.tensor_file import TensorFile, read_now
 
 NAME = "layer"
@@ -112,12 +112,12 @@ def test_damaged_weights_are_made_anew_with_a_line_in_the_log(
     kernel: Kernel, tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object]
 ) -> None:
     x = torch.randn(3, 64)
-    expected = Foundry(Precision.INT8, kernel, tmp_path).linear(NAME, weights)(x)
+    expected = LinearFactory(Precision.INT8, kernel, tmp_path).linear(NAME, weights)(x)
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
     harm(path)
     assert not caplog.records
-    assert torch.equal(Foundry(Precision.INT8, kernel, tmp_path).linear(NAME, weights)(x), expected)
+    assert torch.equal(LinearFactory(Precision.INT8, kernel, tmp_path).linear(NAME, weights)(x), expected)
     assert f"int8 weights are made anew: {NAME}.safetensors" in caplog.text
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert path.is_file() and not path.is_symlink()
@@ -126,18 +126,18 @@ def test_damaged_weights_are_made_anew_with_a_line_in_the_log(
     def forbidden() -> tuple[torch.Tensor, torch.Tensor | None]:
         raise AssertionError("made once more")
 
-    assert torch.equal(Foundry(Precision.INT8, kernel, tmp_path).linear(NAME, forbidden)(x), expected)
+    assert torch.equal(LinearFactory(Precision.INT8, kernel, tmp_path).linear(NAME, forbidden)(x), expected)
 
 
 def test_weights_that_nothing_can_be_written_in_place_of_are_made_in_memory(
     kernel: Kernel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     x = torch.randn(3, 64)
-    expected = Foundry(Precision.INT8, kernel, None).linear(NAME, weights)(x)
+    expected = LinearFactory(Precision.INT8, kernel, None).linear(NAME, weights)(x)
     folder = tmp_path / "gone"  # somebody removed the folder after the start
-    foundry = Foundry(Precision.INT8, kernel, folder)
-    assert torch.equal(foundry.linear(NAME, weights)(x), expected)
-    assert torch.equal(foundry.linear("other", weights)(x), expected)
+    factory = LinearFactory(Precision.INT8, kernel, folder)
+    assert torch.equal(factory.linear(NAME, weights)(x), expected)
+    assert torch.equal(factory.linear("other", weights)(x), expected)
     assert caplog.text.count("int8 weights are not kept") == 1
 
 
@@ -154,7 +154,7 @@ def test_what_a_killed_process_left_unfinished_goes(kernel: Kernel, tmp_path: Pa
     for name, age in (("old.tmp", 7200), ("new.tmp", 60)):
         (tmp_path / name).write_bytes(bytes(1000))
         os.utime(tmp_path / name, times=(time.time() - age,) * 2)
-    Foundry(Precision.INT8, kernel, tmp_path)
+    LinearFactory(Precision.INT8, kernel, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["new.tmp"]
 
 
@@ -249,15 +249,15 @@ PREPARE = textwrap.dedent("""
     from core.model.tensor_file import TensorFile
     from core.model.kernel import load
     from core.model.precision import Precision
-    from core.model.quantize import Foundry
+    from core.model.quantize import LinearFactory
     import psutil, torch
 
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    foundry = Foundry(Precision.INT8, load(folder), folder)
+    factory = LinearFactory(Precision.INT8, load(folder), folder)
     file = TensorFile(folder / "checkpoint")
     before = psutil.Process().memory_info().rss
-    layers = [foundry.linear(name, lambda: (file.map(name), None)) for name in file.names]
+    layers = [factory.linear(name, lambda: (file.map(name), None)) for name in file.names]
     peak = peak_memory()
     trim_heap()
     print(peak - before, psutil.Process().memory_info().rss - before)

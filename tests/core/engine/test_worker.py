@@ -37,7 +37,7 @@ class Hand(Worker):
         self._admit()
 
     def finish(self) -> None:
-        while self._sequences or self._sights:
+        while self._sequences or self._image_encoder:
             self._admit()
             self._advance()
 
@@ -92,7 +92,7 @@ def test_pictures_looked_at_ahead_stay_only_in_the_cache(worker: Hand) -> None:
     worker._receive()
     worker.finish()
     assert worker.figures().pictures_computed == 1
-    assert worker._sights._features == {}
+    assert worker._image_encoder._features == {}
 
 
 def test_the_cache_and_running_conversations_share_one_limit(worker: Hand) -> None:

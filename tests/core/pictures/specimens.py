@@ -1,4 +1,4 @@
-"""Odd, broken and hostile pictures for every door, made here; each says what must come of it."""
+"""Odd, broken and hostile pictures for every platform, made here; each says what must come of it."""
 
 import gzip
 import io

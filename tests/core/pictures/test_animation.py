@@ -4,7 +4,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageStat
 
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import Document, open_document
 from core.pictures.images import make_image
 from tests.core.files import encoded
@@ -15,7 +15,7 @@ FORMATS = ["GIF", "PNG", "WEBP", "AVIF"]
 
 
 def note(document: Document) -> str:
-    return document.note(Voice("en"))
+    return document.note(Translator("en"))
 
 
 def is_printed(document: Document, paper: str = "white", ink: str = "black") -> bool:
@@ -31,7 +31,7 @@ async def test_the_first_frame_with_something_on_it_is_looked_at_and_told(file_f
     document = await open_document(animation(file_format, *frames, printed(), BLANK, printed("red")))
     assert is_printed(document)
     assert f"only frame {blank + 1} of it was looked at" in note(document)
-    assert document.note(Voice("zh")).startswith("这是动画")
+    assert document.note(Translator("zh")).startswith("这是动画")
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP"])

@@ -7,7 +7,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core.conversation import Image
 from core.errors import BadImage, BotError, TooLarge
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures import workers
 from core.pictures.documents import open_document
 from core.pictures.images import Config, make_image
@@ -35,24 +35,24 @@ async def test_the_pages_of_a_pdf_become_pictures() -> None:
     assert abs(page.width / page.height - 210 / 297) < 0.05
     dark = sum(Pillow.open(io.BytesIO(page.data)).convert("L").histogram()[:64])
     assert dark > 500  # its letters
-    assert document.note(Voice("en")) == ""
+    assert document.note(Translator("en")) == ""
 
 
 async def test_the_question_chooses_the_pages() -> None:
     document = await open_document(pdf(TEN[:9]), "What is on pages 7-8 and on page 2?")
     assert document.pages == (7, 8, 2)
     assert [shade(image) for image in document.images] == [7, 8, 2]
-    assert document.note(Voice("en")).startswith("Pages looked at: 7-8, 2 of 9.")
+    assert document.note(Translator("en")).startswith("Pages looked at: 7-8, 2 of 9.")
     assert (await open_document(pdf(TEN), "最后两页")).pages == (9, 10)
 
 
 async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
     document = await open_document(pdf(TEN), "What is it?", Config(page_limit=3))
     assert document.pages == (1, 2, 3)
-    assert document.note(Voice("en")) == (
+    assert document.note(Translator("en")) == (
         "Pages looked at: 1-3 of 10. For others, send it again and say “pages 4-5”, for example."
     )
-    assert document.note(Voice("zh")) == "看了第 1-3 页（共 10 页）。要看其他页，请再发一次，并写上例如“第4-5页”。"
+    assert document.note(Translator("zh")) == "看了第 1-3 页（共 10 页）。要看其他页，请再发一次，并写上例如“第4-5页”。"
     assert (await open_document(pdf(TEN), "pages 2-9", Config(page_limit=3))).pages == (2, 3, 4)
 
 
@@ -72,8 +72,8 @@ async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
 async def test_the_pages_left_out_are_offered_as_people_say_it(question: str, of: int, shown: str, others: str) -> None:
     document = await open_document(pdf(TEN[:of]), question, Config(page_limit=2))
     note = f"Pages looked at: {shown} of {of}. For others, send it again and say “{others}”, for example."
-    assert document.note(Voice("en")) == note
-    assert "、".join(shown.split(", ")) in document.note(Voice("zh"))
+    assert document.note(Translator("en")) == note
+    assert "、".join(shown.split(", ")) in document.note(Translator("zh"))
     asked = page_ranges(others)
     assert asked == page_ranges(f"第{others.removeprefix('pages ').removeprefix('page ')}页")
     assert not {page for first, last in asked for page in range(first, last + 1)} & set(document.pages)
@@ -113,7 +113,7 @@ async def test_a_picture_is_a_document_of_one_page() -> None:
     data = encoded(plain(RED), "PNG")
     document = await open_document(data, "page 9")
     assert document.images == (await make_image(data),)
-    assert document.note(Voice("en")) == ""
+    assert document.note(Translator("en")) == ""
     assert len((await open_document(encoded(plain(RED), "GIF", save_all=True, append_images=[plain(RED)]))).images) == 1
 
 

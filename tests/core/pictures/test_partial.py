@@ -6,7 +6,7 @@ from PIL import Image as Pillow
 from PIL import ImageChops, ImageStat
 
 from core.errors import BadImage
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import Document, open_document
 from tests.core.files import busy, encoded
 from tests.core.prints import animation, interlaced_png, page, printed, stored, turned
@@ -42,7 +42,7 @@ def shown(document: Document) -> Pillow.Image:
 
 
 def note(document: Document) -> str:
-    return document.note(Voice("en"))
+    return document.note(Translator("en"))
 
 
 def grey_rows(picture: Pillow.Image) -> list[int]:
@@ -136,4 +136,4 @@ async def test_the_first_frame_of_an_animation_cut_short_is_whole() -> None:
 
 async def test_it_is_said_in_chinese() -> None:
     whole = encoded(noisy(page()), "PNG")
-    assert "大约缺少" in (await open_document(whole[: int(len(whole) * 0.8)])).note(Voice("zh"))
+    assert "大约缺少" in (await open_document(whole[: int(len(whole) * 0.8)])).note(Translator("zh"))

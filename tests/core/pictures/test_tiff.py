@@ -6,7 +6,7 @@ import pytest
 from PIL import Image as Pillow
 
 from core.errors import BadImage
-from core.i18n import Voice
+from core.i18n import Translator
 from core.pictures.documents import open_document
 from core.pictures.images import make_image
 from core.pictures.tiff import MOST_DIRECTORIES, pages_of
@@ -106,7 +106,7 @@ async def test_of_a_raw_file_the_large_preview_is_looked_at_and_told() -> None:
         document = await open_document(data)
         [image] = document.images
         assert (rgb(image.data), image.original_size, document.of) == ((254, 0, 0), (1060, 1600), 1)
-        assert "Only the preview in this file was looked at" in document.note(Voice("en"))
+        assert "Only the preview in this file was looked at" in document.note(Translator("en"))
 
 
 async def test_canons_previews_are_no_pages() -> None:

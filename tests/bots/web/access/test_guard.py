@@ -1,4 +1,4 @@
-"""Nobody let in: attacks on the web's door, each over real HTTP."""
+"""Nobody let in: attacks on the web's access, each over real HTTP."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ import pytest
 from bots import log
 from bots.web.access.address import address_of
 from bots.web.access.rate_limit import TRIES_IN_ALL, TRIES_PER_ADDRESS, Throttle
-from bots.web.access.session import COOKIE, Door
+from bots.web.access.session import COOKIE, Authentication
 from bots.web.config import Config
 from core.conversation import Question
 from core.errors import OperatorError
@@ -123,16 +123,16 @@ class Sessions:
 
 
 async def test_a_session_ends_with_its_time_and_with_its_token() -> None:
-    door, other = Door(TOKEN, Sessions()), Door("another token", Sessions())
-    session = door.new_session()
-    assert await door.is_session({COOKIE: session})
+    auth, other = Authentication(TOKEN, Sessions()), Authentication("another token", Sessions())
+    session = auth.new_session()
+    assert await auth.is_session({COOKIE: session})
     assert not await other.is_session({COOKIE: session})
     content, _, signature = session.rpartition(".")
     name, _, until = content.partition(".")
-    assert not await door.is_session({COOKIE: f"{name}.{int(until) + 1}.{signature}"})
-    assert not await door.is_session({COOKIE: f"{'0' * len(name)}.{until}.{signature}"})
+    assert not await auth.is_session({COOKIE: f"{name}.{int(until) + 1}.{signature}"})
+    assert not await auth.is_session({COOKIE: f"{'0' * len(name)}.{until}.{signature}"})
     past = f"{name}.{int(time.time()) - 1}"
-    assert not await door.is_session({COOKIE: f"{past}.{door._sign(past)}"})
+    assert not await auth.is_session({COOKIE: f"{past}.{auth._sign(past)}"})
 
 
 async def test_signing_out_ends_every_copy_of_a_cookie_also_after_a_restart(tmp_path: Path) -> None:

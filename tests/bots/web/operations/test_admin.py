@@ -28,8 +28,8 @@ async def test_metrics_count_questions_and_answers_by_door(tmp_path: Path) -> No
     async with service(tmp_path, ScriptedEngine()) as web:
         await web.ask("What?", "red")
         metrics = (await web.client.get("/metrics")).text
-        assert 'questions_total{door="web"} 1.0' in metrics
-        assert 'answers_total{door="web",ending="done"} 1.0' in metrics
+        assert 'questions_total{platform="web"} 1.0' in metrics
+        assert 'answers_total{ending="done",platform="web"} 1.0' in metrics
 
 
 async def test_a_platform_that_is_down_is_seen_everywhere_and_does_not_make_the_service_unready(tmp_path: Path) -> None:
