@@ -20,7 +20,7 @@ from bots.conversing.services import Services
 from bots.log import set_up
 from bots.tasks.expiry import keep_expiring
 from bots.tasks.watch import keep_watching
-from core import hardware as machine
+from core import hardware
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, ModelMissing, OperatorError
@@ -43,7 +43,7 @@ async def serve(settings: Settings) -> None:
         raise OperatorError("The config enables nothing: add a table [bots.web], [bots.telegram] or [bots.slack].")
     set_up(settings["bots.log"])
     _end_on_signals()
-    machine.limit_heaps()  # before the database's threads and the model's begin
+    hardware.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)
     async with open_services(settings, start_engine_if_installed) as services:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s

@@ -1,6 +1,5 @@
 """SECURITY.md promises that attacks are tried; here its promises are looked up."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -13,6 +12,4 @@ def test_every_attack_of_the_security_page_is_tried_by_a_test_that_exists() -> N
     assert len(rows) >= 15
     for path, name in (found for row in rows for found in NAMED.findall(row)):
         file = ROOT / path.replace("…", "tests/bots")
-        tree = ast.parse(file.read_text("utf-8"))
-        functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-        assert name in {function.name for function in functions}, f"{path}::{name}"
+        assert re.search(rf"^(async )?def {name}\(", file.read_text("utf-8"), re.M), f"{path}::{name}"

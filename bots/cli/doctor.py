@@ -13,7 +13,7 @@ import psutil
 from bots.config import Settings, load
 from bots.conversing.check_result import CheckResult, Level
 from bots.web.listen import listen
-from core import hardware as machine
+from core import hardware
 from core.errors import BotError
 
 PLATFORM_WAIT_S = 15
@@ -105,7 +105,7 @@ async def _model(settings: Settings) -> CheckResult:
 
 async def _memory(settings: Settings) -> CheckResult:
     config, available = settings["core.engine"], psutil.virtual_memory().available
-    total = min(limit.bytes for limit in (machine.memory(), machine.process_memory()) if limit)
+    total = min(limit.bytes for limit in (hardware.memory(), hardware.process_memory()) if limit)
     try:
         needed = _weights(config.model) / 2 * MEMORY_PER_WEIGHT[config.precision.value] + CONVERSATIONS
     except BotError:

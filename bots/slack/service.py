@@ -7,8 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from bots.conversing.services import Services
-from bots.slack import socket
-from bots.slack import webhook as web
+from bots.slack import socket, webhook
 from bots.slack.access import WISHES, Declined
 from bots.slack.api import SlackApi
 from bots.slack.config import Config
@@ -27,7 +26,7 @@ async def serve(config: Config, services: Services) -> None:
         )
     endpoint = None
     if config.signing_secret and services.guests is not None:
-        endpoint = web.endpoint(services.guests, config.signing_secret.get_secret_value())
+        endpoint = webhook.endpoint(services.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, services.health) as slack:
@@ -56,12 +55,12 @@ async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
             await slack.call(slack.client.chat_postMessage, channel=admin, text=text)
 
 
-async def _receive(config: Config, slack: SlackApi, gateway: Gateway, endpoint: web.Endpoint | None) -> None:
+async def _receive(config: Config, slack: SlackApi, gateway: Gateway, endpoint: webhook.Endpoint | None) -> None:
     if config.app_token:
         await socket.receive(gateway, slack, config.app_token.get_secret_value())
     if endpoint is None:
         return
     with endpoint.open_for(gateway.receive):
         slack.access.works("way in")
-        log.info("Slack's events are taken at %s", web.PREFIX + web.PATH)
+        log.info("Slack's events are taken at %s", webhook.PREFIX + webhook.PATH)
         await asyncio.Event().wait()

@@ -14,12 +14,10 @@ from bots.conversing.webhook import Webhooks
 from bots.web.access.guard import Guard
 from bots.web.access.limiter import Limiter
 from bots.web.access.session import Authentication
-from bots.web.api import conversations as api
-from bots.web.api import turns
+from bots.web.api import conversations, turns
 from bots.web.config import Config
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
-from bots.web.operations import admin
-from bots.web.operations import health as probes
+from bots.web.operations import admin, health
 from bots.web.operations.metrics import Counting, Metrics
 from bots.web.operations.status import Operation
 from bots.web.page import pages
@@ -53,9 +51,9 @@ def make_app(
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` looks at it
-    app.include_router(api.router, dependencies=needed)
+    app.include_router(conversations.router, dependencies=needed)
     app.include_router(turns.router, dependencies=needed)
-    app.include_router(probes.router)
+    app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(admin.router)
     webhooks = Webhooks(guests)

@@ -18,7 +18,7 @@ from bots.web.connections import Connections, Lost
 from bots.web.listen import listen
 from bots.web.operations.status import Operation
 from bots.web.receiver import Receiver
-from core import hardware as machine
+from core import hardware
 
 log = logging.getLogger(__name__)
 DESCRIPTORS_FOR_CONNECTIONS = 0.75  # of what the process may open; files, decoders and platforms need the rest
@@ -47,7 +47,7 @@ async def serve(config: Config, services: Services, ready: Callable[[str], None]
     def connection(lost: Lost) -> Connection:
         return Connection(settings, server.server_state, config.body_timeout, lost)
 
-    limit = min(config.connections, int(DESCRIPTORS_FOR_CONNECTIONS * machine.descriptors()))
+    limit = min(config.connections, int(DESCRIPTORS_FOR_CONNECTIONS * hardware.descriptors()))
     connections = Connections(connection, limit, config.connections_per_address, config.trusted_proxies)
     with operation.troubles, OnceAMinute(*SELDOM), contextlib.closing(listen(config)) as listener:
         await receiver.open()

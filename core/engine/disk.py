@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from core import cache_folder
-from core import hardware as machine
+from core import cache_folder, hardware
 from core.disk_space import free, reserve
 from core.engine import room
 from core.engine.prompt import Ints
@@ -71,7 +70,7 @@ class Disk:
             self.rows.pop(name, None)
             return None
         except Exception as error:
-            if machine.is_out_of_memory(error):
+            if hardware.is_out_of_memory(error):
                 raise
             log.warning("%s is computed again: %s", path.name, error)
             self.remove(name)
@@ -110,7 +109,7 @@ class Disk:
                 raise ValueError("its rows are none")
             return rows
         except Exception as error:  # whatever it is, it is not ours
-            if not machine.is_out_of_memory(error):
+            if not hardware.is_out_of_memory(error):
                 log.warning("%s is removed from the cache: %s", path.name, error)
                 self._unlink(path)
             return None

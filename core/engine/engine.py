@@ -12,8 +12,7 @@ from contextlib import suppress
 
 import psutil
 
-from core import asker, trace
-from core import hardware as machine
+from core import asker, hardware, trace
 from core.conversation import Answer, Conversation, Event, Image
 from core.engine.cache import Cache
 from core.engine.config import Config
@@ -120,7 +119,7 @@ def _step_back() -> None:
 
 def budget(config: Config) -> Limit:
     """Return the bytes that model and conversations may take: the smallest limit there is."""
-    shared, own = machine.memory(), machine.process_memory()
+    shared, own = hardware.memory(), hardware.process_memory()
     if config.memory:
         limits = [Limit(int(config.memory * 1e9), SETTING), Limit(int(MOST * shared.bytes), shared.source)]
     else:
@@ -155,7 +154,7 @@ def _load(config: Config) -> Worker:
 
 def _explain(error: Exception, config: Config) -> Exception:
     """What kept the model from being loaded, to the person who runs the service."""
-    if machine.is_out_of_memory(error):
+    if hardware.is_out_of_memory(error):
         return OperatorError(
             "There is too little memory to load the model ({reason}). "
             "Raise {limit}, or choose precision int8 or a smaller model.",
@@ -173,7 +172,7 @@ def _explain(error: Exception, config: Config) -> Exception:
 
 def _room(config: Config, model: Model) -> int:
     """Return the bytes that conversations may take: the budget without what the process has already."""
-    machine.trim_heap()  # what making int8 weights needed is free again
+    hardware.trim_heap()  # what making int8 weights needed is free again
     allowed = budget(config)
     taken = psutil.Process().memory_info().rss + RESERVE
     room = int(allowed.bytes - taken)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from core import hardware as machine
+from core import hardware
 from core.engine.cache import Cache
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
@@ -32,11 +32,11 @@ class Memory:
             try:
                 return work()
             except Exception as error:
-                if not machine.is_out_of_memory(error):
+                if not hardware.is_out_of_memory(error):
                     raise
                 log.warning("no memory is left, so the cache gives way: %s", error)
             self._cache.give_way(share)  # only here the error is gone, and what its traceback held
-            machine.trim_heap()
+            hardware.trim_heap()
         try:
             return work()
         except Exception as error:
@@ -78,7 +78,7 @@ class Memory:
 
 def explain(error: Exception) -> Exception:
     """What a person is told instead, if memory is what was missing."""
-    return out_of_memory() if machine.is_out_of_memory(error) else error
+    return out_of_memory() if hardware.is_out_of_memory(error) else error
 
 
 def out_of_memory() -> OutOfMemory:

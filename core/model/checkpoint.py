@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from core import hardware as machine
+from core import hardware
 from core.errors import ModelMissing, OperatorError
 from core.model.tensor_file import TensorFile
 
@@ -117,7 +117,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _check_size(folder: Path) -> None:
     """Raise `OSError` when not even int8 weights could fit into memory."""
-    size, memory = sum(file.stat().st_size for file in _weight_files(folder)), machine.memory()
+    size, memory = sum(file.stat().st_size for file in _weight_files(folder)), hardware.memory()
     if size > LEAST_SHARE * memory.bytes:
         raise OSError(errno.ENOMEM, f"{size / 1e9:.0f} GB of weights, {memory.bytes / 1e9:.0f} GB of memory")
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen3VLConfig
 
-from core import cache_folder
-from core import hardware as machine
+from core import cache_folder, hardware
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV
@@ -55,7 +54,7 @@ class Model:
         count = sum(parameter.numel() for parameter in empty.parameters())
         self.precision, self._kernel = choose(precision, count, cache)
         # A small model's products end before a second core has noticed that there is work.
-        threads = threads or (1 if count < SMALL else machine.cores())
+        threads = threads or (1 if count < SMALL else hardware.cores())
         self.dtype = torch.float32 if self.precision is Precision.FLOAT32 else torch.float16
         self.identity = f"{checkpoint.revision}-{self.precision}"
         torch.set_num_threads(threads)

@@ -15,8 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core import cache_folder
-from core import hardware as machine
+from core import cache_folder, hardware
 from core.model.kernel import Kernel
 from core.model.tensor_file import TensorFile
 
@@ -46,7 +45,7 @@ class WeightCache:
             try:
                 return self._read(path)
             except (ValueError, OSError) as error:
-                if machine.is_out_of_memory(error):
+                if hardware.is_out_of_memory(error):
                     raise
                 log.warning("int8 weights are made anew: %s: %s", path.name, error)
         made = make()

@@ -26,6 +26,7 @@ BUSY = re.compile(  # the sentences of `Busy`, which all say when to come back
 )
 WRONG = re.compile("went wrong|does not work|cannot save|restart", re.IGNORECASE)
 THINKING_S = 20.0  # seconds between an answer and the next question, at most; people read
+LAST_ANSWERS_S = 300.0  # for what was asked before the end
 LAG_S = 0.05  # what the event loop may be late, at the 99th percentile
 MORE = 1.1  # times the memory of the first third that the last third may have
 ENGINE = "memory = 1.06"  # gigabytes: so that the caches are full soon, and what grows on is a leak
@@ -74,9 +75,9 @@ async def soak(
     async with Site(folder, platforms, dice, ENGINE) as site:
         await site.start()
         await site.until_ready()
-        diary = Diary()
+        diary, over = Diary(), asyncio.Event()
         people = [
-            asyncio.create_task(_converse(platforms[number % len(platforms)], site, number, dice, diary, seconds))
+            asyncio.create_task(_converse(platforms[number % len(platforms)], site, number, dice, diary, seconds, over))
             for number in range(conversations)
         ]
         await asyncio.sleep(warm_up_s)
@@ -93,19 +94,25 @@ async def soak(
                     flush=True,
                 )
         diary.lags = _shares(before, await _lags(site))
+        over.set()
+        await asyncio.wait(people, timeout=LAST_ANSWERS_S)
         for person in people:
             person.cancel()
         await asyncio.gather(*people, return_exceptions=True)
     return diary
 
 
-async def _converse(platform: str, site: Site, number: int, dice: random.Random, diary: Diary, seconds: float) -> None:
-    """About one picture after the other, each with a follow-up, until cancelled."""
+async def _converse(
+    platform: str, site: Site, number: int, dice: random.Random, diary: Diary, seconds: float, over: asyncio.Event
+) -> None:
+    """About one picture after the other, each with a follow-up, until it is `over`."""
     pause_s = min(THINKING_S, seconds / 3)
-    while True:
+    while not over.is_set():
         someone, talk = talker(platform, site, number), dice.choice(talks())
         for index, question in enumerate(talk.questions):
             await asyncio.sleep(dice.uniform(0, pause_s))
+            if over.is_set():
+                break
             diary.questions[platform] += 1
             try:
                 words = await someone.ask(question, None if index else talk.pictures[0])

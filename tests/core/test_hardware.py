@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import hardware as machine
+from core import hardware
 
 GB = 10**9
 NONE_V1 = "9223372036854771712"  # what cgroup v1 writes where there is no limit
@@ -18,7 +18,7 @@ V1 = Path("/sys/fs/cgroup/memory")
 
 MANY_THREADS = """
 import threading
-from core import machine
+from core import hardware
 from tests.heaps import heaps
 {first}
 together = threading.Barrier(16)
@@ -120,10 +120,10 @@ def test_a_group_has_no_more_than_it_and_its_parents_were_given(
     tmp_path: Path, case: tuple[str, dict[str, str]]
 ) -> None:
     root = tree(tmp_path, *case)
-    limit = machine.memory(root)
+    limit = hardware.memory(root)
     assert limit.bytes == GB
     assert limit.source.startswith(str(tmp_path / "sys"))
-    assert machine.cores(root) == 1
+    assert hardware.cores(root) == 1
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ def test_a_group_has_no_more_than_it_and_its_parents_were_given(
 )
 def test_without_limits_it_is_the_machines(tmp_path: Path, case: tuple[str, dict[str, str]]) -> None:
     root = tree(tmp_path / "limited", *case)
-    assert machine.memory(root) == machine.Limit(psutil.virtual_memory().total, "this machine's memory")
-    assert machine.cores(root) == machine.cores(tmp_path / "empty") >= 1
+    assert hardware.memory(root) == hardware.Limit(psutil.virtual_memory().total, "this machine's memory")
+    assert hardware.cores(root) == hardware.cores(tmp_path / "empty") >= 1
 
 
 def test_files_that_cannot_be_read_are_no_limit(tmp_path: Path) -> None:
     root = tree(tmp_path, "0::/a", {"a/memory.max": "many"})
     (root / "sys/fs/cgroup/a/memory.high").mkdir()
     (root / "sys/fs/cgroup/a/cpu.max").write_bytes(b"\xff\xfe")
-    assert machine.memory(root).bytes == psutil.virtual_memory().total
-    assert machine.cores(root) >= 1
+    assert hardware.memory(root).bytes == psutil.virtual_memory().total
+    assert hardware.cores(root) >= 1
 
 
-SAY = "from core import machine; print(machine.process_memory())"
+SAY = "from core import hardware; print(hardware.process_memory())"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not hold them")
@@ -183,7 +183,7 @@ def test_a_real_group_of_version_1_is_seen() -> None:
         pytest.skip("no group can be made here")
     try:
         (group / "memory.limit_in_bytes").write_text(str(400 << 20))
-        say = "from core import machine; print(machine.memory().bytes)"
+        say = "from core import hardware; print(hardware.memory().bytes)"
         enter = f'echo $$ > {group}/tasks && exec "$0" -c "{say}"'
         run = subprocess.run(["sh", "-c", enter, sys.executable], capture_output=True, text=True, check=True)
         assert int(run.stdout) == 400 << 20
@@ -198,4 +198,4 @@ def test_many_threads_share_few_heaps() -> None:
         command = [sys.executable, "-c", MANY_THREADS.format(first=first)]
         return int(subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=True).stdout)
 
-    assert after("machine.limit_heaps()") < machine.HEAPS < after("")
+    assert after("hardware.limit_heaps()") < hardware.HEAPS < after("")

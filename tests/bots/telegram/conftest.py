@@ -14,7 +14,7 @@ from starlette.routing import Router
 from bots import web
 from bots.conversing.health import Health
 from bots.conversing.services import Services
-from bots.telegram import worker as worker
+from bots.telegram import worker
 from bots.telegram.config import Config
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve

@@ -147,7 +147,7 @@ async def test_people_are_answered_in_their_language(running: BotApi) -> None:
 async def test_what_is_not_a_picture_gets_a_friendly_sentence(running: BotApi, ann: Chatting) -> None:
     size = {"file_id": "v", "file_unique_id": "v", "duration": 1}
     for message in (
-        ann.person.sends(translator=size),
+        ann.person.sends(voice=size),
         ann.person.sends(location={"latitude": 1.0, "longitude": 2.0}),
         ann.person.sends_file(b"PK", "archive.zip", "application/zip", "What is this?"),
     ):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.telegram import worker as worker
+from bots.telegram import worker
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversing import commands as orders
+from bots.conversing import commands
 from core.errors import BadImage, BadQuestion, Busy, NotDelivered, QuotaReached
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
@@ -89,7 +89,7 @@ async def test_below_a_failed_command_nothing_is_offered(
         raise RuntimeError("a bug")
 
     await ann.answer(ann.person.shows(photo(), "What is this?"))
-    monkeypatch.setattr(orders, "contact_sheet", broken)
+    monkeypatch.setattr(commands, "contact_sheet", broken)
     [failed] = await ann.answers(ann.person.says("/pictures"))
     assert failed["text"] == "Something went wrong on my side. Please try again."
     assert "reply_markup" not in failed

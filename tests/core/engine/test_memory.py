@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import hardware as machine
+from core import hardware
 from core.engine import Config
 from core.engine.cache import Cache
 from core.engine.engine import MOST, SHARE, budget
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[3]
 def test_everybodys_way_to_say_that_memory_is_missing_is_understood(take: Callable[[], object]) -> None:
     with pytest.raises(Exception) as raised:  # noqa: PT011 (each library has its own)
         take()
-    assert machine.is_out_of_memory(raised.value)
+    assert hardware.is_out_of_memory(raised.value)
     assert isinstance(explain(raised.value), OutOfMemory)
 
 
@@ -47,12 +47,12 @@ def test_everybodys_way_to_say_that_memory_is_missing_is_understood(take: Callab
     [ValueError("Cannot allocate memory"), RuntimeError("a bug"), OSError(errno.ENOSPC, "No space"), KeyError(12)],
 )
 def test_other_errors_are_not_taken_for_it(error: Exception) -> None:
-    assert not machine.is_out_of_memory(error)
+    assert not hardware.is_out_of_memory(error)
     assert explain(error) is error
 
 
 def test_the_budget_is_the_smallest_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "memory", lambda: machine.Limit(10_000, "the group"))
+    monkeypatch.setattr(hardware, "memory", lambda: hardware.Limit(10_000, "the group"))
     for own, asked, expected, source in (
         (None, None, SHARE * 10_000, "the group"),
         (None, 3e-6, 3_000, "`memory`"),
@@ -61,8 +61,8 @@ def test_the_budget_is_the_smallest_limit(monkeypatch: pytest.MonkeyPatch) -> No
         (2_000, None, 2_000, "ulimit"),
         (20_000, None, SHARE * 10_000, "the group"),
     ):
-        limit = None if own is None else machine.Limit(own, "ulimit")
-        monkeypatch.setattr(machine, "process_memory", lambda limit=limit: limit)
+        limit = None if own is None else hardware.Limit(own, "ulimit")
+        monkeypatch.setattr(hardware, "process_memory", lambda limit=limit: limit)
         found = budget(Config(memory=asked))
         assert found.bytes == expected
         assert source in found.source
@@ -228,7 +228,7 @@ READ = textwrap.dedent("""
     import numpy as np
     import psutil
 
-    from core import machine
+    from core import hardware
     from core.engine.disk import Disk
 
     folder, size, spare = Path(sys.argv[1]), 64_000_000, int(sys.argv[2])
@@ -241,7 +241,7 @@ READ = textwrap.dedent("""
     try:
         disk.read("rows-1")
     except BaseException as error:
-        print(isinstance(error, Exception) and machine.is_out_of_memory(error))
+        print(isinstance(error, Exception) and hardware.is_out_of_memory(error))
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     print(disk.read("rows-1")["values"].sum() == size)
 """)

@@ -57,6 +57,12 @@ def test_a_kernel_that_computes_something_else_is_not_used(tmp_path: Path, monke
     assert not list((tmp_path / "cache").glob("*.so"))
 
 
+@pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new process."""
+    monkeypatch.setattr(kernel, "_loaded", {})
+
+
 def test_a_built_library_is_used_where_it_is_there_and_needs_no_compiler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +93,7 @@ def test_on_another_system_the_sentence_says_where_int8_works(tmp_path: Path, mo
         load(tmp_path)
 
 
+@pytest.mark.usefixtures("unloaded")
 @pytest.mark.parametrize("spoil", ["written by others", "a link", "somebody else's"])
 def test_a_compiled_kernel_that_others_could_have_written_is_not_loaded(tmp_path: Path, spoil: str) -> None:
     cache = tmp_path / "cache"
@@ -109,11 +116,13 @@ def test_a_compiled_kernel_that_others_could_have_written_is_not_loaded(tmp_path
     assert (found.lstat().st_uid, stat.S_IMODE(found.lstat().st_mode)) == (ours, 0o600)
 
 
+@pytest.mark.usefixtures("unloaded")
 def test_nobody_else_may_put_a_kernel_into_the_folder(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         tmp_path.joinpath("open").mkdir(mode=0o777)
         load(tmp_path / "open")
+        kernel._loaded.clear()
         load(tmp_path / "new")
     finally:
         os.umask(before)
@@ -121,6 +130,7 @@ def test_nobody_else_may_put_a_kernel_into_the_folder(tmp_path: Path) -> None:
     assert tmp_path.joinpath("new").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.usefixtures("unloaded")
 def test_a_folder_of_somebody_else_who_lets_others_write_holds_no_kernel_of_ours(tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can give a folder away")

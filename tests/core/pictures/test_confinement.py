@@ -70,7 +70,7 @@ def test_each_measure_holds_without_the_other(tmp_path: Path, missing: str, kept
     file.write_text("words")
     script = f"""
 import json, sys
-from core import confinement, landlock, seccomp
+from core.pictures import confinement, landlock, seccomp
 from tests.core import jobs
 def missing(*_): raise OSError(38, "")
 {missing} = missing

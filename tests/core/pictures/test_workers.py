@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 OWNER = """
 import asyncio, sys
 import psutil
-from core import workers
+from core.pictures import workers
 if sys.argv[1] == "warm":
     asyncio.run(workers.warm())
     print(*[child.pid for child in psutil.Process().children() if child.cpu_times().user > 0.05], flush=True)
