@@ -90,7 +90,9 @@ async def open_services(
 
     with hold(settings["storage"].url):
         make_room = _room_maker(settings)
-        async with _open_store(settings) as store:  # before torch is imported: what cannot work is told at once
+        async with _open_store(
+            settings, alone=True
+        ) as store:  # before torch is imported: what cannot work is told at once
             from starlette.routing import Router
 
             engine = await start(settings)
@@ -141,10 +143,10 @@ async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator["Store"]:
+async def _open_store(settings: Settings, alone: bool = False) -> AsyncIterator["Store"]:
     from storage.store import Store
 
-    store = await Store.open(settings["storage"])
+    store = await Store.open(settings["storage"], alone=alone)
     try:
         yield store
     finally:

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, event, false, select
@@ -30,7 +30,7 @@ from storage.migrations import upgrade
 from storage.running import Running
 from storage.schema import metadata
 from storage.tidier import Tidier
-from storage.watch import Watch
+from storage.watch import Watch, new_mark
 from storage.write_queue import Priority, WriteQueue
 
 log = logging.getLogger(__name__)
@@ -67,13 +67,20 @@ class Database:
             self._line = None
 
     @staticmethod
-    async def open(url: str) -> "Database":
-        """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made."""
+    async def open(url: str, alone: bool = False) -> "Database":
+        """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made.
+
+        `alone`: no other process opens it so; then a copy that is written over its file is noticed.
+        """
         file, engine, running = file_of(url), _engine(url), Running()
+        mark = new_mark() if file and alone else None
         try:
             if file is not None:
                 keep_private(file)
             await running.complete(_bring_up_to_date(engine))
+            if mark is not None:
+                await running.complete(_mark(engine, mark))
+            watch = Watch(file, mark) if file else None
         except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
             await engine.dispose()
             if type(error) in (DatabaseError, UnicodeDecodeError):
@@ -93,7 +100,7 @@ class Database:
             await running.wait()
             await engine.dispose()
             raise
-        database = Database(engine, Watch(file) if file else None)
+        database = Database(engine, watch)
         if database._tidier is not None:
             database._tidier.try_later()  # a run that was killed may have left something in the log
         return database
@@ -104,6 +111,8 @@ class Database:
         await self._notes.close()
         await self._running.wait()
         await self._engine.dispose()
+        if self._watch is not None:
+            self._watch.close()
 
     async def read(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
@@ -161,7 +170,11 @@ class Database:
     def _check_files(self) -> None:
         """Raises `StoreDown`."""
         if self._watch is not None and (gone := self._watch.gone()):
-            log.error("%s was removed or replaced: put it back, or start the service again", gone)
+            log.error(
+                "%s was removed or replaced: put it back, or start the service again. A copy is put in its place only "
+                "while the service is stopped, and the files whose names end in -wal and -shm are removed with it",
+                gone,
+            )
             raise _down("its file was removed or replaced while the service runs")
 
     def _turn(self, priority: Priority) -> AbstractAsyncContextManager[None]:
@@ -188,6 +201,14 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
         await connection.run_sync(upgrade)
         for table in metadata.sorted_tables:
             await connection.execute(select(table).where(false()))  # it is there, with all its columns
+
+
+async def _mark(engine: AsyncEngine, mark: int) -> None:
+    """In the header of the file itself, at once. A full disk is no reason not to start."""
+    with suppress(OperationalError):
+        async with engine.execution_options(begin="").connect() as connection:
+            await connection.exec_driver_sql(f"PRAGMA application_id = {mark}")
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 async def _examine(connection: AsyncConnection) -> None:

@@ -74,9 +74,9 @@ class Store:
         self._reading = asyncio.Semaphore(PIECES_AT_ONCE)
 
     @classmethod
-    async def open(cls, config: Config, clock: Clock | None = None) -> Self:
-        """Makes the database or brings it up to date. Raises `OperatorError`."""
-        store = cls(await Database.open(config.url), config, clock or Clock())
+    async def open(cls, config: Config, clock: Clock | None = None, alone: bool = False) -> Self:
+        """Makes the database or brings it up to date; `alone` as in `Database.open`. Raises `OperatorError`."""
+        store = cls(await Database.open(config.url, alone), config, clock or Clock())
         try:
             await store._database.read(store._clock.start)
         except BaseException:

@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,84 @@ async def test_what_is_written_after_its_file_is_gone_is_not_acknowledged(
             moved.rename(f"{path}{end}")
     second = await ask(store, "t:1", "and now", key="k3")
     assert (await store.load("t:1")).turns == (first, second)
+
+
+def copied_over(path: Path) -> None:
+    shutil.copyfile(path.with_name("before.db"), path)
+
+
+def other_database(path: Path) -> None:
+    other = path.with_name("other.db")
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    shutil.copyfile(other, path)
+
+
+def emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def foreign(path: Path) -> None:
+    path.write_bytes(b"no database" * 10_000)
+
+
+@pytest.mark.parametrize("happen", [copied_over, other_database, emptied, foreign])
+async def test_what_is_written_after_its_file_was_overwritten_in_place_is_not_acknowledged(
+    path: Path, happen: Callable[[Path], None]
+) -> None:
+    config = Config(url=f"sqlite+aiosqlite:///{path}")
+    store = await Store.open(config, alone=True)
+    await ask(store, "t:1", "?", image("cat"), key="k1")
+    await store.close()
+    shutil.copyfile(path, path.with_name("before.db"))
+    store = await Store.open(config, alone=True)
+    await ask(store, "t:1", "and this?", image("dog"), key="k2")
+    inode = os.stat(path).st_ino
+    happen(path)
+    assert os.stat(path).st_ino == inode
+    for work in (
+        ask(store, "t:1", "lost", key="k3"),
+        store.put("t", "u1", "t:1", "lost"),
+        store.load("t:1"),
+        store.check(),
+    ):
+        with pytest.raises(StoreDown):
+            await work
+    await store.close()
+
+
+async def test_what_sqlite_itself_writes_over_it_is_no_alarm(path: Path) -> None:
+    """Growing, shrinking and emptying the log; and commands that only look, in between."""
+    config = Config(url=f"sqlite+aiosqlite:///{path}")
+    store = await Store.open(config, alone=True)
+    for number in range(3):
+        photo = replace(image("cat"), id=f"cat {number}", data=bytes(3_000_000))
+        await ask(store, f"t:{number}", "?", photo, key=f"k{number}")
+        other = await Store.open(config)
+        await other.forget(f"t:{number}")
+        await other.close()
+        await store.forget(f"t:{number}")
+        await ask(store, "t:9", "?", key=f"and {number}")
+    assert len((await store.load("t:9")).turns) == 3
+    await store.close()
+
+
+async def test_a_reader_that_keeps_the_log_busy_at_the_start_is_no_alarm(path: Path) -> None:
+    config = Config(url=f"sqlite+aiosqlite:///{path}")
+    await (await Store.open(config)).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        await (await Store.open(config, alone=True)).close()
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM turns").fetchall()
+        store = await Store.open(config, alone=True)
+        await ask(store, "t:1", "?", key="k1")
+    await store._database.tidy()
+    await ask(store, "t:1", "?", key="k2")
+    assert len((await store.load("t:1")).turns) == 2
+    emptied(path)
+    with pytest.raises(StoreDown):
+        await store.load("t:1")
+    await store.close()
 
 
 async def test_a_log_that_is_removed_is_noticed_by_the_next_write(store: Store, path: Path) -> None:

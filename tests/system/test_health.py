@@ -2,6 +2,8 @@
 
 import os
 import resource
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +46,24 @@ def test_a_database_that_is_removed_while_the_service_runs_loses_no_acknowledged
         assert len(service.conversations()) == 2
     with host.start() as service:
         assert len(service.conversations()) == 2
+
+
+def test_a_copy_that_is_written_over_the_database_while_the_service_runs_is_noticed(host: Host) -> None:
+    database, copy = host.folder / "answers.db", host.folder / "copy.db"
+    with host.start() as service:
+        assert service.ask(KEY + "-1").status_code == 200
+        service.end()
+    shutil.copyfile(database, copy)
+    with host.start() as service:
+        assert service.ask(KEY + "-2", name="chart").status_code == 200
+        shutil.copyfile(copy, database)
+        assert service.ask(KEY + "-lost", name="product").status_code == 503
+        assert service.client.get("/readyz").status_code == 503
+        assert "removed or replaced" in service.client.get("/readyz").text
+        service.end()
+    shutil.copyfile(copy, database)  # now that it is stopped
+    for end in ("-wal", "-shm"):
+        Path(f"{database}{end}").unlink(missing_ok=True)
+    with host.start() as service:
+        assert len(service.conversations()) == 1
+        assert service.ask(KEY + "-lost", name="product").status_code == 200
