@@ -24,7 +24,7 @@ cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 def storm(
     kills: Annotated[int, typer.Option(help="How often the service is killed.")] = 1000,
     conversations: Annotated[int, typer.Option(help="0: half as many as kills.")] = 0,
-    platforms: Annotated[str, typer.Option(help="Which doors people ask at.")] = "telegram,slack,web",
+    platforms: Annotated[str, typer.Option(help="Which platforms people ask on.")] = "telegram,slack,web",
     faults: Annotated[float, typer.Option(help="Share of the platforms' calls that fail.")] = 0.2,
     storms: Annotated[float, typer.Option(help="Share of the lives with bad weather.")] = 0.3,
     noise: Annotated[float, typer.Option(help="Malformed events for each conversation.")] = 1.0,
@@ -58,8 +58,8 @@ def storm(
 
 @cli.command()
 def hostile(
-    files: Annotated[int, typer.Option(help="At each door.")] = 500,
-    platforms: Annotated[str, typer.Option(help="Which doors they are sent to.")] = ",".join(PLATFORMS),
+    files: Annotated[int, typer.Option(help="On each platform.")] = 500,
+    platforms: Annotated[str, typer.Option(help="Which platforms they are sent to.")] = ",".join(PLATFORMS),
 ) -> None:
     """Send damaged and hostile files through every platform of the real service."""
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def hostile(
 
 @cli.command()
 def soak(
-    conversations: Annotated[int, typer.Option(help="At the same time, at all doors together.")] = 60,
+    conversations: Annotated[int, typer.Option(help="At the same time, on all platforms together.")] = 60,
     minutes: Annotated[float, typer.Option(help="How long, after the warm-up.")] = 10.0,
     warm_up: Annotated[float, typer.Option(help="Minutes until caches and workers are there.")] = 1.0,
     weather: Annotated[

@@ -40,7 +40,7 @@ class Findings:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        lines = ["| door | hostile files | answered |", "|---|---|---|"]
+        lines = ["| platform | hostile files | answered |", "|---|---|---|"]
         lines += [
             f"| {platform} | {count} | {self.answered[platform]} |" for platform, count in sorted(self.sent.items())
         ]

@@ -34,7 +34,7 @@ class Ledger:
         return not (self.lost or self.deleted or self.troubles or any(not true for _, true in self.looks))
 
     def __str__(self) -> str:
-        lines = [f"Seed {self.seed}.", "", "| door | questions | answered | lost |", "|---|---|---|---|"]
+        lines = [f"Seed {self.seed}.", "", "| platform | questions | answered | lost |", "|---|---|---|---|"]
         for platform, count in sorted(self.asked.items()):
             lines.append(f"| {platform} | {count} | {self.answered[platform]} | {count - self.answered[platform]} |")
         lines += ["", "| weather | times | looks at /readyz | of these true |", "|---|---|---|---|"]

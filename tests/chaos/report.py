@@ -62,7 +62,7 @@ class Report:
     def __str__(self) -> str:
         together = sum(self.counts.values(), Counter())
         rows = [*sorted(self.counts.items()), ("together", together)]
-        lines = [f"| door | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+        lines = [f"| platform | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
         lines += [
             f"| {platform} | {' | '.join(str(counts[column]) for column in COLUMNS)} |" for platform, counts in rows
         ]

@@ -56,7 +56,7 @@ class Diary:
 
     def __str__(self) -> str:
         first, last = (size / 2**20 for size in self.thirds)
-        lines = ["| door | questions | answered | busy | errors |", "|---|---|---|---|---|"]
+        lines = ["| platform | questions | answered | busy | errors |", "|---|---|---|---|---|"]
         for platform, count in sorted(self.questions.items()):
             errors = sum(error.startswith(f"{platform}:") for error in self.errors)
             lines.append(f"| {platform} | {count} | {self.answered[platform]} | {self.busy[platform]} | {errors} |")
