@@ -49,11 +49,14 @@ async def serve(settings: Settings) -> None:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
         await workers.warm()
         tasks = [
+            asyncio.create_task(_run_adapters(settings, services)),
             asyncio.create_task(keep_expiring(services.store, services.health)),
             asyncio.create_task(keep_watching(services)),
         ]
         try:
-            await _run_adapters(settings, services)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()

@@ -11,6 +11,7 @@
     ├── Busy                the line is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
     │   ├── OutOfMemory     ... because memory ran out
+    │   ├── EngineEnded     ... because the model's thread is over: the service starts again
     │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
     ├── EngineMissing       the service runs without a model; whoever runs it has to install one
     ├── NotAllowed          who may use this, and how to get in
@@ -76,6 +77,10 @@ class Busy(BotError):
 
 class QuotaReached(Busy):
     retryable = False  # not before `retry_after`
+
+
+class EngineEnded(Busy):
+    pass
 
 
 class OutOfMemory(Busy):

@@ -5,7 +5,7 @@ from queue import Empty, SimpleQueue
 
 from core.conversation import Image
 from core.engine.request import Forget, KeepOnly, Request
-from core.errors import Busy
+from core.errors import EngineEnded
 
 Message = Request | Image | Forget | KeepOnly
 
@@ -42,5 +42,5 @@ class Inbox:
                     message.send(restarting())
 
 
-def restarting() -> Busy:
-    return Busy("The service is about to restart. Please ask again in a minute.", retry_after=60.0)
+def restarting() -> EngineEnded:
+    return EngineEnded("The service is about to restart. Please ask again in a minute.", retry_after=60.0)

@@ -92,6 +92,35 @@ def test_a_damaged_database_is_a_sentence_and_no_traceback(tmp_path: Path, words
     assert "Traceback" not in done.stdout + done.stderr
 
 
+DYING = """
+from core.engine.worker import Worker
+
+class Panic(BaseException):
+    pass
+
+def die(self):
+    raise Panic
+
+Worker._receive = die
+from bots.__main__ import cli
+cli()
+"""
+
+
+def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[bots.web]\nport = 0\n[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/answers.db"\n'
+        f'[core.engine]\nmodel = "demo"\ncache = "{tmp_path}/cache"\n',
+        "utf-8",
+    )
+    command = [sys.executable, "-c", DYING, "run", "--config", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2
+    assert "The model ended unexpectedly" in done.stderr.splitlines()[-1]
+    assert "Panic" in done.stderr
+
+
 def test_ctrl_c_while_the_model_is_loaded_is_no_crash(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(
