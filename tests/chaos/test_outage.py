@@ -31,6 +31,6 @@ async def test_the_threads_of_the_service_share_few_heaps(tmp_path: Path) -> Non
         await site.start()
         await site.until_ready()
         try:
-            assert heaps(site.life.pid) < HEAPS
+            assert heaps(site.life.pid) <= HEAPS  # an arena that grows has several
         except PermissionError:
             pytest.skip("only root may look into the service")
