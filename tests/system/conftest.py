@@ -24,6 +24,9 @@ threads = 1
 cache = "{folder}/cache"
 [storage]
 url = "sqlite+aiosqlite:///{folder}/answers.db"
+[core.quota]
+questions_per_minute = 0  # a quick machine answers more
+pictures_per_minute = 0
 [bots.web]
 port = {port}
 """

@@ -94,4 +94,3 @@ def test_the_cache_gives_way_when_others_fill_the_disk_meanwhile(small: Host) ->
         assert ask(service, 10) == 200
         left = sum(path.stat().st_size for path in (small.folder / "cache").rglob("*.safetensors"))
         assert left < kept
-        assert "of the cache gave way" in service.log
