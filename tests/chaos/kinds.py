@@ -167,15 +167,15 @@ async def sends_bytes(me: OnSlack, talk: Talk) -> None:
 
 
 async def goes_on_in_private(me: OnSlack, talk: Talk) -> None:
-    """A picture, and what is asked about it in the next messages, each a thread of its own for Slack."""
+    """A picture, and what is asked about it in the next messages: threads of their own, and one conversation."""
     left = await me.ask("", talk.pictures)
     me.wants(left, own)
     await me.answered(left)
     first = await me.ask_anew(talk.questions[0])
-    me.wants(first, exactly(me.truth(talk)[0]), model=True)
+    me.wants(first, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
     await me.answered(first)
     second = await me.ask_anew(talk.questions[1])
-    me.wants(second, exactly(me.truth(talk)[1], me.truth(talk.turned)[0]), model=True)
+    me.wants(second, exactly(me.truth(talk)[1], me.truth(talk.turned)[0]), Turn(talk.questions[1:2]))
 
 
 async def is_refused(me: OnSlack, talk: Talk) -> None:
