@@ -93,9 +93,8 @@ async def open_services(
 
     with hold(settings["storage"].url):
         make_room = _room_maker(settings)
-        async with _open_store(
-            settings, alone=True
-        ) as store:  # before torch is imported: what cannot work is told at once
+        # Before torch is imported: what cannot work is told at once.
+        async with _open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
             engine = await start(settings)

@@ -55,16 +55,16 @@ class Database:
         self.make_room: Callable[[], bool] = lambda: False  # for a write that met a full disk; whether it may work now
         self._watch = watch
         self._running = Running()
-        self._notes = GroupCommit(lambda work: self._write(Priority.URGENT, work))
-        self._line: WriteQueue | None
+        self._group_commit = GroupCommit(lambda work: self._write(Priority.URGENT, work))
+        self._queue: WriteQueue | None
         self._tidier: Tidier | None = None
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
-            self._line = WriteQueue()  # SQLite lets writers poll for their turn; in line, each is served at once
-            self._tidier = Tidier(engine, self._line, BUSY_TIMEOUT)
+            self._queue = WriteQueue()  # SQLite lets writers poll for their turn; in line, each is served at once
+            self._tidier = Tidier(engine, self._queue, BUSY_TIMEOUT)
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
-            self._line = None
+            self._queue = None
 
     @staticmethod
     async def open(url: str, alone: bool = False) -> "Database":
@@ -108,7 +108,7 @@ class Database:
     async def close(self) -> None:
         if self._tidier is not None:
             await self._tidier.close()
-        await self._notes.close()
+        await self._group_commit.close()
         await self._running.wait()
         await self._engine.dispose()
         if self._watch is not None:
@@ -134,7 +134,7 @@ class Database:
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
         """As `write`, but before all that waits to be written, and together with other notes."""
-        result: Result = await self._notes.add(lambda connection: work(connection, *args, **kwargs))
+        result: Result = await self._group_commit.add(lambda connection: work(connection, *args, **kwargs))
         return result
 
     async def _read(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
@@ -178,7 +178,7 @@ class Database:
             raise _down("its file was removed or replaced while the service runs")
 
     def _turn(self, priority: Priority) -> AbstractAsyncContextManager[None]:
-        return self._line.turn(priority) if self._line else nullcontext()
+        return self._queue.turn(priority) if self._queue else nullcontext()
 
 
 def _engine(url: str) -> AsyncEngine:

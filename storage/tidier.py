@@ -28,9 +28,9 @@ ERRORS = (DBAPIError, PoolTimeout, OSError, sqlite3.Error)  # a script's errors 
 class Tidier:
     """Takes its turns in the line of those who write. Made and used in one event loop; `close` it in the end."""
 
-    def __init__(self, engine: AsyncEngine, line: WriteQueue, busy_timeout_ms: int) -> None:
+    def __init__(self, engine: AsyncEngine, queue: WriteQueue, busy_timeout_ms: int) -> None:
         self._engine = engine
-        self._line = line
+        self._queue = queue
         self._busy_timeout_ms = busy_timeout_ms
         self._again: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -74,7 +74,7 @@ class Tidier:
         before = None
         while (left := (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar()) and left != before:
             before = left
-            async with self._line.turn(Priority.ORDINARY):
+            async with self._queue.turn(Priority.ORDINARY):
                 raw: Any = await connection.get_raw_connection()
                 # A page is freed with each step of the statement; only a script is stepped to its end.
                 await raw.driver_connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
@@ -82,7 +82,7 @@ class Tidier:
     async def _empty_log(self, connection: AsyncConnection, patiences_ms: Sequence[int]) -> bool:
         """Readers must be through with it."""
         for patience in patiences_ms:
-            async with self._line.turn(Priority.ORDINARY):
+            async with self._queue.turn(Priority.ORDINARY):
                 await connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
                 try:
                     busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()

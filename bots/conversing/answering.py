@@ -148,8 +148,8 @@ class _Response:
     async def _saved_turn(self) -> Turn | None:
         """The turn that was just answered; tells what else of it can be had."""
         turn = await self.services.assistant.history.answered(self.request.key)
-        if self.request.action is not None:
-            self.request.action(actions(turn, self.services.images.image_tokens))
+        if self.request.offer is not None:
+            self.request.offer(actions(turn, self.services.images.image_tokens))
         return turn
 
     async def _pictures(self) -> tuple[Picture, ...]:

@@ -23,7 +23,7 @@ from core.i18n import Translator
 class Sheet(Draft[Any], Protocol):
     """A draft that can have buttons."""
 
-    def action(self, actions: tuple[AnswerAction, ...]) -> None:
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         """The finished answer gets a button for each."""
         ...
 
@@ -116,7 +116,7 @@ class Dispatcher:
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
             async with draft_of(message) as draft:
-                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, action=draft.action)
+                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
                 events: AsyncGenerator[Event | File]
                 if refusal is not None:
                     events = _only(says(refusal))

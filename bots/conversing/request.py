@@ -49,9 +49,7 @@ class Request:
     stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
     display: DisplayOptions = field(default=DisplayOptions())
-    action: Callable[[tuple[AnswerAction, ...]], None] | None = (
-        None  # told what else of the answer can be had, before it ends
-    )
+    offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # told what else can be had, before the answer ends
     admins: frozenset[str] = frozenset()
 
     @property

@@ -88,7 +88,7 @@ class SlackDraft:
     def interval(self) -> float:
         return max(self._interval, self._slack.budget.interval(self))
 
-    def action(self, actions: tuple[AnswerAction, ...]) -> None:
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         """The finished answer gets a button for each."""
         self._actions, self._answered = actions, True
 

@@ -35,8 +35,8 @@ def _check_thread(services: Services) -> None:
         services.check_model()
     except EngineEnded as error:
         raise OperatorError(
-            "The model ended unexpectedly; the log says why. The service ends too, so that it can be started again: "
-            "what was asked is answered then."
+            "The model ended unexpectedly; the log says why. The service ends too, so that it can be started again; "
+            "questions that had not begun are answered then."
         ) from error
     except BotError:
         pass  # told by `look`

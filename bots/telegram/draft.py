@@ -82,7 +82,7 @@ class TelegramDraft:
     def scarce(self) -> bool:
         return self._sender.scarce
 
-    def action(self, actions: tuple[AnswerAction, ...]) -> None:
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         """The finished answer gets a button for each."""
         self._actions = actions
 

@@ -23,18 +23,18 @@ MOST_ATTEMPTS = 20  # at one of them, while the chat has more important writes
 WRITTEN_DOWN_SECONDS = 2.0  # in which another answer's message is on disk once it was posted
 
 
-async def sweep(bot: Bot, rate_limit: RateLimit, shelf: Store, place: Place, sent: str) -> None:
+async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, sent: str) -> None:
     """Take away what was posted for an answer before `sent` and is not known. A courtesy: failing is fine."""
     chat_id, last = ids_of(sent)
     sender = Sender(rate_limit, place, first=False)
     try:
         for message_id in range(place.question + 1, min(last, place.question + 1 + MOST_LOOKED_AT)):
-            if await shelf.is_sent("telegram", f"{chat_id}:{message_id}"):
+            if await store.is_sent("telegram", f"{chat_id}:{message_id}"):
                 continue
             if not await _is_ours(bot, sender, chat_id, message_id):
                 continue
             await asyncio.sleep(WRITTEN_DOWN_SECONDS)
-            if not await shelf.is_sent("telegram", f"{chat_id}:{message_id}"):
+            if not await store.is_sent("telegram", f"{chat_id}:{message_id}"):
                 log.info("a message whose posting was never confirmed is taken away")
                 await _patiently(sender, lambda at=message_id: bot.delete_message(chat_id, at))  # type: ignore[misc]
     except (Later, Refused, TelegramError) as error:
