@@ -13,6 +13,7 @@ from bots.slack.access import Declined, Outage
 from bots.slack.api import SlackApi, patiently, retry_after
 from bots.slack.events import SlackFile
 from core.errors import BadImage, NotDelivered
+from core.pictures.file_types import is_web_page
 from core.pictures.images import Config, check_size
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Files:
         if file.is_external or file.mode == "external" or not self._is_slacks(url):
             raise _not_slacks(file)
         data = await self._insist(file, url)
-        if _is_page(data):
+        if is_web_page(data):
             raise await self._why_a_page(file)
         return data
 
@@ -57,7 +58,7 @@ class Files:
             except Later as later:
                 await asyncio.sleep(max(later.seconds, backoff.next_pause()))
                 continue
-            page = _is_page(data)
+            page = is_web_page(data)
             if not page and len(data) >= (file.size or 0):
                 return data
             log.info("Slack handed over %s, trying again", "a web page" if page else "a part of a file")
@@ -132,10 +133,6 @@ class Files:
             return True
         host = parts.hostname or ""
         return parts.scheme == "https" and (host in ("slack.com", "slack-files.com") or host.endswith(".slack.com"))
-
-
-def _is_page(data: bytes) -> bool:
-    return data[:512].lstrip().lower().startswith((b"<!doctype html", PAGE))
 
 
 def _deleted(file: SlackFile) -> BadImage:

@@ -13,6 +13,7 @@ from bots.conversing.request import Attachment
 from bots.telegram.message import SentFile
 from bots.telegram.transport import understood, wait_of
 from core.errors import NotDelivered, TooLarge
+from core.pictures.file_types import is_web_page
 from core.pictures.images import Config as ImagesConfig
 from core.pictures.images import check_size
 
@@ -93,6 +94,5 @@ async def _get(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes | None:
     if announced:
         check_size(announced, images)
     data = bytes(await found.download_as_bytearray())
-    is_page = data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
-    whole = len(data) == announced or (len(data) >= (announced or 1) and not is_page)
+    whole = len(data) == announced or (len(data) >= (announced or 1) and not is_web_page(data))
     return data if whole else None

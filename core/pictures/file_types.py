@@ -53,6 +53,11 @@ def refuse_others(data: bytes) -> None:
         raise refusals.text()
 
 
+def is_web_page(data: bytes) -> bool:
+    """Return whether the bytes begin as HTML: a platform may give its login page in place of a file."""
+    return data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
 def _refuse_pages(start: bytes) -> None:
     words = start.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").replace(b"\0", b"").lower()
     if (b"<svg" in words and words.startswith((b"<svg", b"<?xml", b"<!"))) or b"<svg" in _unpacked(start):
