@@ -113,6 +113,7 @@ class Database:
         await self._engine.dispose()
         if self._watch is not None:
             self._watch.close()
+            self._watch = None
 
     async def read(
         self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs

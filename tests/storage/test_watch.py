@@ -104,6 +104,14 @@ async def test_what_is_written_after_its_file_was_overwritten_in_place_is_not_ac
     await store.close()
 
 
+async def test_closing_it_twice_closes_nobody_elses_file(path: Path) -> None:
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"), alone=True)
+    await store.close()
+    with path.open("rb") as handle:  # has the number of the one that was closed
+        await store.close()
+        assert handle.read(6) == b"SQLite"
+
+
 async def test_what_sqlite_itself_writes_over_it_is_no_alarm(path: Path) -> None:
     """Growing, shrinking and emptying the log; and commands that only look, in between."""
     config = Config(url=f"sqlite+aiosqlite:///{path}")

@@ -84,10 +84,11 @@ async def test_slack_is_recognised_by_its_signature_only(scene: Scene) -> None:
 
 async def test_when_the_disk_fails_slack_is_not_told_that_the_message_arrived(scene: Scene) -> None:
     async with scene.bot():
-        await scene.store.close()
+        file = scene.store._database.file
+        assert file
+        away = file.rename(file.with_name("elsewhere.db"))
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
-        broken, scene.store._database._engine = scene.store._database._engine, None  # type: ignore[assignment]
         while not scene.slack.retries:
             await asyncio.sleep(0.02)
-        scene.store._database._engine = broken
+        away.rename(file)
         assert (await scene.answer(asked, DM)).startswith("Answer to")
