@@ -48,14 +48,18 @@ async def serve(settings: Settings) -> None:
     async with open_services(settings, start_engine_if_installed) as services:
         gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
         await workers.warm()
-        tasks = [
+        working = [
             asyncio.create_task(_run_adapters(settings, services)),
+            asyncio.create_task(_end_with_the_model(services)),
+        ]
+        tasks = [
+            *working,
             asyncio.create_task(keep_expiring(services.store, services.health)),
             asyncio.create_task(keep_watching(services)),
         ]
         try:
-            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in ended:
+            done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
                 task.result()
         finally:
             for task in tasks:
@@ -103,7 +107,9 @@ async def open_services(
                 store.make_room_with(make_room)
                 assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
-                yield Services(assistant, store, settings["core.images"], engine.figures, engine.check, guests)
+                yield Services(
+                    assistant, store, settings["core.images"], engine.figures, engine.check, guests, engine.ended
+                )
             finally:
                 await engine.close()
 
@@ -153,6 +159,14 @@ async def _open_store(settings: Settings, alone: bool = False) -> AsyncIterator[
         yield store
     finally:
         await store.close()
+
+
+async def _end_with_the_model(services: Services) -> None:
+    """Raises `OperatorError` when the model's thread has ended: only another process can answer then."""
+    await services.model_ended()
+    raise OperatorError(
+        "The model has ended unexpectedly; the log says why. Start the service again: what was asked is answered then."
+    )
 
 
 async def _run_adapters(settings: Settings, services: Services) -> None:

@@ -11,8 +11,9 @@
     ├── Busy                the line is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
     │   ├── OutOfMemory     ... because memory ran out
-    │   ├── EngineEnded     ... because the model's thread is over: the service starts again
-    │   └── StoreDown       nothing can be read or written now; what was written down before is tried again by itself
+    │   └── Interrupted     nothing can be answered now; what was written down before is tried again by itself
+    │       ├── StoreDown   ... because nothing can be read or written
+    │       └── EngineEnded ... before the service is started again
     ├── EngineMissing       the service runs without a model; whoever runs it has to install one
     ├── NotAllowed          who may use this, and how to get in
     ├── NotFound            no such conversation or picture
@@ -79,15 +80,19 @@ class QuotaReached(Busy):
     retryable = False  # not before `retry_after`
 
 
-class EngineEnded(Busy):
-    pass
-
-
 class OutOfMemory(Busy):
     pass
 
 
-class StoreDown(Busy):
+class Interrupted(Busy):
+    pass
+
+
+class EngineEnded(Interrupted):
+    pass
+
+
+class StoreDown(Interrupted):
     """`reason` is for the operator."""
 
     def __init__(self, sentence: str, retry_after: float = 30.0, reason: str = "", **values: Any) -> None:

@@ -15,7 +15,7 @@ from itertools import count, takewhile
 from typing import Protocol
 
 from core import trace
-from core.errors import StoreDown
+from core.errors import Interrupted, StoreDown
 
 log = logging.getLogger(__name__)
 SETTLE_S = 60.0  # an album is not held longer than that while its platform cannot be reached
@@ -241,8 +241,8 @@ class Inbox:
                 if not lane.revised or (task and task.cancelling()):
                     raise
                 lane.revised, pause = False, 0
-            except StoreDown as error:  # however long that lasts: nobody has been answered, and nothing is lost
-                log.warning("message %s waits for the database, %d s more: %s", batch[0].key, pause, error)
+            except Interrupted as error:  # however long that lasts: nobody has been answered, and nothing is lost
+                log.warning("message %s has to wait, %d s more: %s", batch[0].key, pause, error)
             except Exception as error:
                 failures += 1
                 told = trace.without_words(error)

@@ -1,5 +1,6 @@
 """Stands in for the engine where torch is not installed: everything works but answering, and that says why."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection
 
 from core.conversation import Conversation, Event, Image, Piece
@@ -27,6 +28,10 @@ class MissingEngine:
     def check(self) -> None:
         """Raise `EngineMissing`."""
         raise EngineMissing("There is no model on this server yet. The log of the server says what to install.")
+
+    async def ended(self) -> None:
+        """Never return: there is nothing that could end."""
+        await asyncio.Event().wait()
 
     def figures(self) -> None:
         """Return no figures."""

@@ -16,7 +16,7 @@ from bots.conversing.services import Services
 from core.answers.receipt import made_room
 from core.answers.transcription import goes_on
 from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
-from core.errors import BadImage, BotError, Busy, NoPicture, NotFound, StoreDown
+from core.errors import BadImage, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
 from core.pictures.documents import open_document
 from core.pictures.images import make_image
@@ -79,7 +79,7 @@ class _Response:
                 ) as events:
                     async for event in events:
                         yield event
-            except StoreDown:
+            except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
                 await self._keep_for_later(pictures)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bots.conversing.draft import Draft, File, Later, Part
 from bots.conversing.messages import Delivery
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
-from core.errors import BotError, StoreDown
+from core.errors import BotError, Interrupted
 from core.i18n import Translator
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class _Progress:
     files: list[File] = field(default_factory=list)
     answer: Answer | None = None
     refused: bool = False  # the answer is a sentence of the bot's own, said instead of one
-    down: StoreDown | None = None
+    down: Interrupted | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -39,8 +39,8 @@ async def reply(
     """Show `events` until their answer stands on the platform, whole; returns the answer.
 
     `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each
-    time it changes. Errors of the events become their sentence, but for `StoreDown`, which is raised: the same question
-    can be answered later. Raises `Refused` when nobody can read it any more.
+    time it changes. Errors of the events become their sentence, but for `Interrupted`, which is raised: the same
+    question can be answered later. Raises `Refused` when nobody can read it any more.
     """
     progress = _Progress()
     progress.changed.set()  # something stands there at once, before the first event
@@ -104,7 +104,7 @@ async def _read(events: AsyncGenerator[Event | File], progress: _Progress, trans
                 progress.changed.set()
         if progress.answer is None:
             raise RuntimeError("the events ended without an answer")
-    except StoreDown as error:
+    except Interrupted as error:
         progress.down = error
         progress.complete.set()
         progress.changed.set()

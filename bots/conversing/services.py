@@ -1,7 +1,7 @@
 """What all platforms share: one assistant, one store, one record of what works."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 EXPORTS_AT_ONCE = 2  # for chats, whose platforms want a file whole: each is all pictures of a conversation in memory
 
 
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`figures` are the engine's numbers of now, `check_model` raises why it answers nothing. `guests` holds routes
+    """`figures` are the engine's numbers of now, `check_model` raises why it answers nothing, and
+    `model_ended` returns when it never will again. `guests` holds routes
     that the web adapter carries for others; there is none without the web. Each platform reports to `health`."""
 
     assistant: Assistant
@@ -27,5 +32,6 @@ class Services:
     figures: Callable[[], object] = lambda: None
     check_model: Callable[[], None] = lambda: None
     guests: "Router | None" = None
+    model_ended: Callable[[], Awaitable[None]] = _never
     health: Health = field(default_factory=Health)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))

@@ -6,7 +6,7 @@ import logging
 from bots.conversing.readiness import Readiness
 from bots.conversing.services import Services
 from bots.tasks.announcer import Announcer
-from core.errors import BotError, EngineEnded, OperatorError
+from core.errors import BotError
 
 log = logging.getLogger(__name__)
 WATCH_EVERY_SECONDS = 30.0
@@ -17,29 +17,16 @@ SENTENCES = {
 
 
 async def keep_watching(services: Services) -> None:
-    """Work until cancelled. Raises `OperatorError` when the model's thread has ended: only a new start mends that."""
+    """Work until cancelled."""
     readiness = Readiness(services.store, services.assistant.stats, services.check_model)
     announcer = Announcer(services.health)
     while True:
-        _check_thread(services)
         try:
             await look(services, readiness)
             await announcer.step()
         except Exception:  # a bug: the next look may go well
             log.exception("the service could not be looked at")
         await asyncio.sleep(WATCH_EVERY_SECONDS)
-
-
-def _check_thread(services: Services) -> None:
-    try:
-        services.check_model()
-    except EngineEnded as error:
-        raise OperatorError(
-            "The model ended unexpectedly; the log says why. The service ends too, so that it can be started again; "
-            "questions that had not begun are answered then."
-        ) from error
-    except BotError:
-        pass  # told by `look`
 
 
 async def look(services: Services, readiness: Readiness) -> None:

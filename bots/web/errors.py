@@ -15,12 +15,12 @@ from core.errors import (
     BotError,
     Busy,
     EngineMissing,
+    Interrupted,
     NoRoom,
     NotAllowed,
     NotFound,
     OperatorError,
     OutOfMemory,
-    StoreDown,
     TooLarge,
 )
 from core.i18n import LANGUAGES, Translator
@@ -41,7 +41,7 @@ STATUS: tuple[tuple[type[BotError], int], ...] = (  # the first that fits
     (BadImage, 415),
     (NoRoom, 507),
     (BadQuestion, 400),
-    (StoreDown, 503),
+    (Interrupted, 503),
     (OutOfMemory, 503),
     (Busy, 429),
     (NotAllowed, 403),

@@ -19,7 +19,7 @@ from bots.web.message import Asked
 from core import asker, trace
 from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Event, Image, Picture, Piece, Question, Turn
-from core.errors import BadQuestion, BotError, Busy, NotFound, StoreDown
+from core.errors import BadQuestion, BotError, Busy, Interrupted, NotFound
 from core.inbox import Inbox, Message, TakenBack
 from core.pictures.images import Config as ImagesConfig
 from core.pictures.images import make_image
@@ -234,7 +234,7 @@ class Receiver:
                         self.assistant.stop(broadcast.conversation_id)
                     if not (anew and isinstance(event, Piece)):
                         broadcast.publish(event)
-        except StoreDown:
+        except Interrupted:
             raise
         except BotError as error:  # whoever sends it again, with the same key too, asks anew
             await self.store.take_back(message, asked.brought)

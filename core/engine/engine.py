@@ -41,15 +41,17 @@ LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mist
 class Engine:
     """Implements `core.assistant.Engine` and `storage.store.Computed`. Make one with `start`; `close` it in the end."""
 
-    def __init__(self, worker: Worker, thread: threading.Thread) -> None:
+    def __init__(self, worker: Worker, thread: threading.Thread, ended: asyncio.Event) -> None:
         self._worker = worker
         self._thread = thread
+        self._ended = ended
 
     @classmethod
     async def start(cls, config: Config) -> "Engine":
         """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[Worker] = loop.create_future()
+        ended = asyncio.Event()
 
         def live() -> None:
             _step_back()
@@ -59,11 +61,17 @@ class Engine:
                 loop.call_soon_threadsafe(_settle, ready, error)
                 return
             loop.call_soon_threadsafe(_settle, ready, worker)
-            worker.run()
+            try:
+                worker.run()
+            except BaseException:
+                log.critical("the model's thread has ended", exc_info=True)
+            finally:
+                with suppress(RuntimeError):  # the loop is closed
+                    loop.call_soon_threadsafe(ended.set)
 
         thread = threading.Thread(target=live, name="model", daemon=True)
         thread.start()
-        return cls(await ready, thread)
+        return cls(await ready, thread, ended)
 
     async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
         """Answer the open last turn. Raises `BotError`; closing the generator frees the model before its next step."""
@@ -94,6 +102,10 @@ class Engine:
     def check(self) -> None:
         """Raise `Busy` while no question can be answered: its thread has ended, or finds no memory."""
         self._worker.check()
+
+    async def ended(self) -> None:
+        """Return when its thread has ended, and nothing will be answered any more."""
+        await self._ended.wait()
 
     def figures(self) -> EngineStats:
         return self._worker.figures()

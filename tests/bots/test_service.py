@@ -117,7 +117,7 @@ def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: 
     command = [sys.executable, "-c", DYING, "run", "--config", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 2
-    assert "The model ended unexpectedly" in done.stderr.splitlines()[-1]
+    assert "The model has ended unexpectedly" in done.stderr.splitlines()[-1]
     assert "Panic" in done.stderr
 
 

@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Host
+from tests.system.conftest import ROOT, START_SECONDS, Host
 
 KEY = "a-key-that-nobody-guesses"
+BROKEN = """
+import threading
+run = threading.Thread.run
+def broken(thread):
+    if thread.name == "model":
+        from core.engine.worker import Worker
+        def _take(worker, request):
+            raise SystemExit
+        Worker._take = _take
+    run(thread)
+threading.Thread.run = broken
+"""
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -67,3 +79,21 @@ def test_a_copy_that_is_written_over_the_database_while_the_service_runs_is_noti
     with host.start() as service:
         assert len(service.conversations()) == 1
         assert service.ask(KEY + "-lost", name="product").status_code == 200
+
+
+def test_a_service_whose_model_dies_ends_and_the_next_one_answers_what_was_kept(host: Host) -> None:
+    """The fault is put into a real process: the first question meets it in the model's thread."""
+    fault = host.folder / "fault"
+    fault.mkdir()
+    (fault / "sitecustomize.py").write_text(BROKEN, "utf-8")
+    with host.start({"PYTHONPATH": f"{fault}{os.pathsep}{ROOT}"}) as service:
+        refused = service.ask(KEY)
+        assert refused.status_code == 503
+        assert "is kept and will be answered" in refused.text
+        assert service.process.wait(START_SECONDS) == 2
+        assert "the model's thread has ended" in service.log
+        assert service.log.splitlines()[-1].startswith("The model has ended unexpectedly")
+    with host.start() as service:
+        service.until(lambda: service.conversations())
+        assert service.ask(KEY).status_code == 200
+        assert len(service.conversations()) == 1
