@@ -245,7 +245,7 @@ class Store:
         while left.person > 0 or left.all > 0:
             whose, wanted = (person, left.person) if left.person > 0 else (None, left.all)
             if not await self._database.write(allowance.drop_originals, wanted, whose):
-                raise _no_room(whose)
+                raise _no_room(whose, bool(images))
             left = await self._database.read(allowance.excess, person, images, self._allowance)
 
     async def add_pictures(
@@ -426,10 +426,12 @@ async def _forget_old(connection: AsyncConnection, conversation_id: str, moment:
     return image_ids
 
 
-def _no_room(person: str | None) -> NoRoom:
+def _no_room(person: str | None, of_pictures: bool) -> NoRoom:
     if person is None:
-        log.error("the database has reached its limit, so new pictures are refused: raise limit in [storage]")
-        return NoRoom("This server has no room for more pictures. Please tell whoever runs it.")
+        log.error("the database has reached its limit, so nothing new is kept: raise limit in [storage]")
+        if of_pictures:
+            return NoRoom("This server has no room for more pictures. Please tell whoever runs it.")
+        return NoRoom("This server has no room for more questions. Please tell whoever runs it.")
     return NoRoom(
         "Your pictures have used up all the room that you have here. Please delete some that you no longer need."
     )

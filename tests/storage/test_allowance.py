@@ -87,6 +87,15 @@ async def test_a_picture_for_which_no_room_can_be_made_is_refused_and_text_is_no
     await ask(small, machine, "ann", "a:2", large[2])
 
 
+async def test_a_question_without_a_picture_that_finds_no_room_is_not_told_of_pictures(
+    path: Path, machine: Machine
+) -> None:
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", limit=0.0001), machine.clock())
+    with pytest.raises(NoRoom, match="no room for more questions"):
+        await store.make_room("ann", [])
+    await store.close()
+
+
 async def test_what_a_waiting_question_is_about_is_left_to_it(small: Store, machine: Machine) -> None:
     first, second, third = [photo(f"{number}") for number in range(3)]
     await ask(small, machine, "ann", "a:1", first)

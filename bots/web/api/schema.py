@@ -137,7 +137,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A parameter is not what it should be"},
     429: {"model": Problem, "description": "Too much to do right now; Retry-After says when to come back"},
     503: {"model": Problem, "description": "The service cannot answer right now"},
-    507: {"model": Problem, "description": "There is no room for more pictures"},
+    507: {"model": Problem, "description": "There is no room for more"},
 }
 EVENT_STREAM = {
     "schema": {
