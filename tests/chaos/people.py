@@ -166,6 +166,10 @@ class Person(ABC):
         """The platform's ids of what stands in their conversation, as they have to stand in the store."""
         return []
 
+    def shown_again(self) -> int:
+        """How many of these may be unknown to the store: a platform does not say what it took before a kill."""
+        return sum(max(0, min(len(asked.found), asked.wish.most) - asked.wish.least) for asked in self.asked())
+
     def leftovers(self) -> list[float]:
         """When the bot posted what never became an answer, by the monotonic clock."""
         return []

@@ -58,7 +58,9 @@ def left_in_database(path: Path, person: Person) -> list[str]:
         sent = "SELECT sent FROM messages JOIN deliveries ON message_id = messages.id WHERE conversation_id = ?"
         recorded = {id for (id,) in database.execute(sent, here)}
     if not person.forgot:
-        found += [f"nobody wrote down that {id} is an answer" for id in person.shown() if id not in recorded]
+        unknown = [id for id in person.shown() if id not in recorded]
+        if len(unknown) > person.shown_again():
+            found += [f"nobody wrote down that {id} is an answer" for id in unknown]
     return found
 
 

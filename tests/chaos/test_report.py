@@ -26,6 +26,7 @@ class Reader(Person):
         super().__init__(1, "asks twice", Book(images={b"one": "1" * 64, b"two": "2" * 64}), random.Random(1))
         self.stands: dict[str, list[str]] = {}
         self.besides: list[str] = []
+        self.ids = ["7:1"]
         self.done = True
 
     async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
@@ -46,7 +47,7 @@ class Reader(Person):
         return [*super().everything(), *self.besides]
 
     def shown(self) -> list[str]:
-        return ["7:1"]
+        return self.ids
 
     @property
     def conversation(self) -> str:
@@ -148,3 +149,17 @@ def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:
     assert next(step for step in aimed if step) == "INSERT messages"
     assert set(aimed) == {"INSERT messages", "INSERT turns", None}, "where it never comes, others are tried"
     assert points.all({"sendMessage"}) >= {"before sendMessage", "after sendMessage", "after INSERT turns"}
+
+
+def test_where_an_answer_may_be_shown_again_the_store_knows_the_last_one(reader: Reader, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.executescript(
+            """CREATE TABLE messages (id, key, conversation_id, finished); CREATE TABLE deliveries (message_id, sent);
+            INSERT INTO messages VALUES (1, 'k', 'telegram:7:0', 1.0); INSERT INTO deliveries VALUES (1, '7:2')"""
+        )
+    reader.ids, reader.stands["first"] = ["7:1", "7:2"], [ANSWER, ANSWER]
+    assert left_in_database(tmp_path / "answers.db", reader) == ["nobody wrote down that 7:1 is an answer"]
+    reader.wants("first", exactly(ANSWER), most=4)
+    assert left_in_database(tmp_path / "answers.db", reader) == []
+    reader.ids = ["7:0", "7:1", "7:2"]
+    assert len(left_in_database(tmp_path / "answers.db", reader)) == 2
