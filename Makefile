@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system wheel lock-check pin-image system system-packages check audit format bench chaos hostile soak attacks demo-eval clean
+.PHONY: run test test-system test-training wheel lock-check pin-image system system-packages training-fonts check audit format bench chaos hostile soak attacks demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -21,6 +21,10 @@ system-packages:
 	@dpkg-query -W $(SYSTEM_PACKAGES) >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null; } \
 	|| echo "Not all of $(SYSTEM_PACKAGES) could be installed (as root, by apt-get, from the network): tests that need them are skipped or fail."
+
+# Only a change of training/ needs these; they draw with 43 packages of fonts.
+test-training: .venv/dev.stamp training-fonts
+	$(BIN)/python -m pytest -m training tests/training $(ARGS)
 
 # Wheels with the kernel inside, for both processors, in dist/.
 wheel: .venv/build.stamp
@@ -62,8 +66,16 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The browser tests need a Chromium, the training's tests its fonts; without them they say that they were skipped.
-SYSTEM := chromium fonts-arphic-gbsn00lp fonts-arphic-ukai fonts-arphic-uming fonts-b612 fonts-cabin fonts-cantarell \
+# The browser tests need a Chromium and one font with Chinese characters; without them they say that they were skipped.
+SYSTEM := chromium fonts-wqy-microhei
+system:
+	@{ command -v chromium && fc-list :lang=zh | grep -q .; } >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM) >/dev/null; } \
+	|| echo "Not all of $(SYSTEM) could be installed (as root, by apt-get, from the network): tests that need them will be skipped."
+
+# What the training draws with (training/fonts.toml); without these its tests say that they were skipped.
+FONTS := fonts-arphic-gbsn00lp fonts-arphic-ukai fonts-arphic-uming fonts-b612 fonts-cabin fonts-cantarell \
   fonts-clear-sans fonts-crosextra-caladea fonts-crosextra-carlito fonts-dejavu-core fonts-dosis fonts-droid-fallback \
   fonts-freefont-ttf fonts-go fonts-hack fonts-horai-umefont fonts-inter fonts-ipafont-gothic fonts-junction \
   fonts-karla fonts-lato fonts-liberation2 fonts-lxgw-wenkai fonts-manrope fonts-morisawa-bizud-gothic \
@@ -77,14 +89,14 @@ TEX := texlive-lang-chinese
 # Three makers' Chinese faces that Debian does not have.
 PACKS := @ibm/plex-sans-sc@1.1.0 harmonyos-sans@1.0.0 @expo-google-fonts/zcool-kuaile@0.4.2 \
   @expo-google-fonts/zcool-qingke-huangyou@0.4.1 @expo-google-fonts/zcool-xiaowei@0.4.1
-system:
-	@{ command -v chromium && ls $(FACES:%=/usr/share/fonts/%); } >/dev/null 2>&1 \
+training-fonts:
+	@ls $(FACES:%=/usr/share/fonts/%) >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM) >/dev/null \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(FONTS) >/dev/null \
 	     && cd $$(mktemp -d) && apt-get download -qq -o APT::Sandbox::User=root $(TEX) && mkdir -p /usr/share/fonts/opentype \
 	     && dpkg-deb --fsys-tarfile $(TEX)_*.deb \
 	      | tar -xC /usr/share/fonts/opentype --strip-components=8 --wildcards '*/fandol/*.otf' && rm $(TEX)_*.deb; } \
-	|| echo "Not all of $(SYSTEM), and the Fandol fonts of $(TEX), could be installed (as root, by apt-get, from the network): tests that need them will be skipped."
+	|| echo "Not all of $(FONTS), and the Fandol fonts of $(TEX), could be installed (as root, by apt-get, from the network): tests that need them will be skipped."
 	@[ -e /usr/share/fonts/npm ] \
 	|| { [ "$$(id -u)" = 0 ] && command -v npm >/dev/null && cd $$(mktemp -d) && npm pack --silent $(PACKS) >/dev/null \
 	     && for pack in *.tgz; do tar -xf $$pack && rm $$pack; done && $(PYTHON) -m zipfile -e package/*.zip package \
@@ -92,7 +104,7 @@ system:
 	     && mv npm /usr/share/fonts/ && rm -r package; } \
 	|| echo "The fonts of $(PACKS) could not be installed (as root, by npm, from the network): tests that need them will be skipped."
 
-demo-eval: .venv/dev.stamp system
+demo-eval: .venv/dev.stamp training-fonts
 	$(BIN)/python -m training.evaluate $(ARGS)
 
 # Speed and memory of the engine; ARGS="FOLDER --against URL" measures beside another server. Needs a quiet machine.

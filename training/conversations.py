@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from training import charts, fonts, invoices, notices, photographs, products, shapes, words
 from training.pictures import Picture
-from training.subject import Exchange, Piece, Result, Subject
+from training.samples import PHRASES, QA, Computed, Sample, ask, say
 
-Draw = Callable[[random.Random, int, int, fonts.Shelf, words.Lexicon], Subject]
+Draw = Callable[[random.Random, int, int, fonts.FontSet, words.Lexicon], Sample]
 DRAW: dict[str, Draw] = {
     "notice": notices.draw,
     "invoice": invoices.draw,
@@ -19,31 +19,8 @@ DRAW: dict[str, Draw] = {
 }
 NUMBERED = ("invoice", "product", "chart value", "chart highest", "chart lowest", "shape count", "shape colour")
 # Boxes and tables are long answers, half of them brackets and bars.
-SELDOM = {"where": 0.6, "table": 0.4}
-# What two pictures are compared by: the field, what is asked, and which of the two is looked for.
-COMPARED = {
-    "invoice": (
-        "total",
-        (
-            ("Which picture has the higher total?", "哪张图的合计金额更高?"),
-            ("Which invoice is higher?", "哪张发票金额更高?"),
-        ),
-    ),
-    "product": (
-        "price",
-        (
-            ("Which picture has the higher price?", "哪张图的价格更高?"),
-            ("Which product is more expensive?", "哪个产品更贵?"),
-        ),
-    ),
-    "chart": (
-        "highest",
-        (
-            ("Which picture has the higher maximum?", "哪张图的最高值更高?"),
-            ("Which chart has the higher highest value?", "哪个图的最高值更高?"),
-        ),
-    ),
-}
+RARE = {"where": 0.6, "table": 0.4}
+COMPARED_FIELD = {"invoice": "total", "product": "price", "chart": "highest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,99 +28,87 @@ class Turn:
     """A question, the pictures that came with it, and the answer."""
 
     pictures: tuple[Picture, ...]
-    exchange: Exchange
+    qa: QA
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where pictures are drawn: their size, the fonts and the words."""
+class Drawing:
+    """How pictures are drawn: their size, the fonts and the words."""
 
     width: int
     height: int
-    shelf: fonts.Shelf
+    faces: fonts.FontSet
     lexicon: words.Lexicon
 
-    def draw(self, rng: random.Random, kind: str) -> Subject:
-        return DRAW[kind](rng, self.width, self.height, self.shelf, self.lexicon)
+    def draw(self, rng: random.Random, kind: str) -> Sample:
+        return DRAW[kind](rng, self.width, self.height, self.faces, self.lexicon)
 
 
-def about_one(rng: random.Random, desk: Desk, kind: str) -> list[Turn]:
-    subject = desk.draw(rng, kind)
+def about_one(rng: random.Random, drawing: Drawing, kind: str) -> list[Turn]:
+    sample = drawing.draw(rng, kind)
     count = rng.randint(1, 2) if kind == "photograph" else rng.randint(3, 7)  # refusals are long, and all the same
-    return [Turn((subject.picture,) if i == 0 else (), e) for i, e in enumerate(some(rng, subject, count))]
+    return turns((sample.picture,), pick(rng, sample, count))
 
 
-def one_after_the_other(rng: random.Random, desk: Desk, kinds: tuple[str, str]) -> list[Turn]:
-    """A question that names no picture means the newest one."""
-    first, second = (desk.draw(rng, kind) for kind in kinds)
-    turns = [Turn((first.picture,) if i == 0 else (), e) for i, e in enumerate(some(rng, first, rng.randint(1, 2)))]
-    for index, exchange in enumerate(some(rng, second, rng.randint(1, 3))):
-        turns.append(Turn((second.picture,) if index == 0 else (), exchange))
+def one_after_the_other(rng: random.Random, drawing: Drawing, kinds: tuple[str, str]) -> list[Turn]:
+    """Return a conversation with a second picture. A question that names no picture means the newest one."""
+    first, second = (drawing.draw(rng, kind) for kind in kinds)
+    held = turns((first.picture,), pick(rng, first, rng.randint(1, 2)))
+    held += turns((second.picture,), pick(rng, second, rng.randint(1, 3)))
     if rng.random() < 0.6:
-        numbered = [e for e in some(rng, first, 20) if e.kind in NUMBERED]
-        turns += [Turn((), about(rng, e, 1)) for e in numbered[:1]]
-    return turns
+        numbered = [qa for qa in pick(rng, first, 20) if qa.kind in NUMBERED]
+        held += [Turn((), about_picture(rng, qa, 1)) for qa in numbered[:1]]
+    return held
 
 
-def side_by_side(rng: random.Random, desk: Desk, kind: str) -> list[Turn]:
-    pair = [desk.draw(rng, kind), desk.draw(rng, kind)]
-    exchanges = []
-    chinese = rng.random() < 0.5
-    compared = comparison(rng, kind, pair, chinese)
-    if compared:
-        exchanges.append(compared)
+def side_by_side(rng: random.Random, drawing: Drawing, kind: str) -> list[Turn]:
+    pair = drawing.draw(rng, kind), drawing.draw(rng, kind)
+    compared = comparison(rng, kind, pair, chinese=rng.random() < 0.5)
+    asked = [compared] if compared else []
     for number in rng.sample((1, 2), 2):
-        numbered = [e for e in some(rng, pair[number - 1], 20) if e.kind in NUMBERED]
-        exchanges += [about(rng, e, number) for e in numbered[: rng.randint(1, 2)]]
+        numbered = [qa for qa in pick(rng, pair[number - 1], 20) if qa.kind in NUMBERED]
+        asked += [about_picture(rng, qa, number) for qa in numbered[: rng.randint(1, 2)]]
     if rng.random() < 0.5:
-        rng.shuffle(exchanges)
-    pictures = tuple(subject.picture for subject in pair)
-    return [Turn(pictures if i == 0 else (), e) for i, e in enumerate(exchanges)]
+        rng.shuffle(asked)
+    return turns((pair[0].picture, pair[1].picture), asked)
 
 
-def some(rng: random.Random, subject: Subject, count: int) -> list[Exchange]:
-    """Up to `count` exchanges in one language, now and then the other."""
+def turns(pictures: tuple[Picture, ...], asked: list[QA]) -> list[Turn]:
+    return [Turn(pictures if index == 0 else (), qa) for index, qa in enumerate(asked)]
+
+
+def pick(rng: random.Random, sample: Sample, count: int) -> list[QA]:
+    """Return up to `count` questions in one language, now and then in the other."""
     chinese = rng.random() < 0.5
-    order = list(range(len(subject.exchanges(chinese))))
+    order = list(range(len(sample.questions(chinese))))
     rng.shuffle(order)
-    order = [i for i in order if rng.random() < SELDOM.get(subject.exchanges(chinese)[i].kind, 1.0)] or order
+    order = [i for i in order if rng.random() < RARE.get(sample.questions(chinese)[i].kind, 1.0)] or order
     picked = []
     for index in order[:count]:
-        language = chinese if rng.random() < 0.9 else not chinese
-        exchanges = subject.exchanges(language)
-        picked.append(exchanges[min(index, len(exchanges) - 1)])
+        questions = sample.questions(chinese if rng.random() < 0.9 else not chinese)
+        picked.append(questions[min(index, len(questions) - 1)])
     return picked
 
 
-def about(rng: random.Random, exchange: Exchange, number: int) -> Exchange:
-    """The same question with the picture named."""
-    question = exchange.question
-    if any("\u4e00" <= character <= "\u9fff" for character in question) or question.endswith("\uff1f"):
-        question = rng.choice(("图{}中{}", "第{}张图中{}", "图{}的{}")).format(number, question)
+def about_picture(rng: random.Random, qa: QA, number: int) -> QA:
+    """Return the same question with the number of the picture in it."""
+    if any("\u4e00" <= character <= "\u9fff" for character in qa.question) or qa.question.endswith("\uff1f"):
+        question = rng.choice(PHRASES["numbered"]["ask_zh"]).format(number=number, question=qa.question)
     else:
-        mark = question[-1] if question[-1] in "?." else ""
-        question = f"{question.removesuffix(mark)} in picture {number}{mark}"
-    return Exchange(exchange.kind, question, exchange.answer)
+        mark = qa.question[-1] if qa.question[-1] in "?." else ""
+        question = f"{qa.question.removesuffix(mark)} in picture {number}{mark}"
+    return QA(qa.kind, question, qa.answer)
 
 
-def comparison(rng: random.Random, kind: str, pair: list[Subject], chinese: bool) -> Exchange | None:
-    if kind not in COMPARED:
+def comparison(rng: random.Random, kind: str, pair: tuple[Sample, Sample], chinese: bool) -> QA | None:
+    one, other = (sample.fields.get(COMPARED_FIELD.get(kind, "")) for sample in pair)
+    if one is None or other is None:
         return None
-    name, wordings = COMPARED[kind]
-    spans = [subject.fields.get(name) for subject in pair]
-    one, two = spans
-    if one is None or two is None:
-        return None
-    left, right = number(one.text), number(two.text)
+    left, right = number(one.text), number(other.text)
     if left is None or right is None or left == right:
         return None
-    winner = Result("1" if left > right else "2")
-    question = rng.choice(wordings)[chinese]
-    # The figures come first, so that the verdict can be read off what is already written.
-    answer: tuple[Piece, ...] = ("Picture 1: ", one, "; picture 2: ", two, "; picture ", winner, " is higher.")
-    if chinese:
-        answer = ("图1\uff1a", one, "\uff1b图2\uff1a", two, "\uff1b图", winner, "更高。")
-    return Exchange("two pictures", question, answer)
+    winner = Computed("1" if left > right else "2")
+    return QA("two pictures", ask(rng, f"compare {kind}", chinese), say("compared", chinese, one, other, winner))
 
 
 def number(text: str) -> float | None:

@@ -3,77 +3,32 @@
 import random
 from dataclasses import dataclass
 
-from training import fonts, notices, words
-from training.pictures import Picture, Span, canvas, ink_and_paper, magnified
-from training.subject import TABLE, TABLE_ZH, Exchange, Piece, Spot, Subject, joined, table
+from training import fonts, words
+from training.pictures import Picture, Span, canvas, ink_and_paper, random_zoom
+from training.samples import QA, BoundingBox, Piece, Sample, ask, joined, say, table, wide
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of an invoice: how it is printed, asked for and answered."""
 
-    labels: tuple[str, ...]
-    labels_zh: tuple[str, ...]
     name: str
     name_zh: str
-    asked: tuple[str, ...] = ()  # whole questions beside those made from the name
-    asked_zh: tuple[str, ...] = ()
+    labels: list[str]
+    labels_zh: list[str]
+    asked: list[str]  # whole questions, apart from those made from the name
+    asked_zh: list[str]
 
 
-FIELDS = {
-    "number": Field(
-        ("Invoice No.", "Invoice Number", "No.", "Invoice #"), ("发票号码", "票据号码", "编号", "发票号"),
-        "invoice number", "发票号码", ("Which number does the invoice have?", "What is the invoice no.?"),
-        ("发票号码是多少?", "发票号是多少?", "编号是多少?"),
-    ),
-    "date": Field(
-        ("Date", "Invoice Date", "Issued"), ("开票日期", "日期", "开具日期"), "date", "开票日期",
-        ("When was it issued?", "What is the invoice date?"), ("什么时候开的票?", "开票日期是哪天?", "日期是什么?"),
-    ),
-    "buyer": Field(
-        ("Buyer", "Bill To", "Customer"), ("购方名称", "购买方", "购方", "客户"), "buyer", "购买方",
-        ("Who is the buyer?", "Who is the customer?", "Who bought it?"),
-        ("购买方是谁?", "购方名称是什么?", "客户是谁?"),
-    ),
-    "seller": Field(
-        ("Seller", "From", "Vendor"), ("销方名称", "销售方", "销方", "卖方"), "seller", "销售方",
-        ("Who is the seller?", "Who is the vendor?", "Who issued the invoice?"),
-        ("销售方是谁?", "销方名称是什么?", "卖方是谁?"),
-    ),
-    "total": Field(
-        ("Total", "Amount Due", "Grand Total"), ("合计金额", "金额合计", "价税合计", "总金额", "合计"),
-        "total", "合计金额",
-        ("How much is the total?", "How much is it?", "What is the total amount?", "What's the amount due?"),
-        ("合计多少钱?", "总金额是多少?", "合计金额是多少?", "一共多少钱?", "价税合计是多少?"),
-    ),
-    "rate": Field(
-        ("Tax Rate", "VAT Rate", "VAT"), ("税率",), "tax rate", "税率",
-        ("How high is the tax rate?", "What is the VAT rate?"),
-        ("税率是多少?",),
-    ),
-}  # fmt: skip
-FORM = ("Show the fields as a table.", "Make a table of the invoice.")
-FORM_ZH = ("用表格列出各项", "把发票做成表格")
-ASK = (
-    "What is the {}?",
-    "What is the {}?",
-    "What's the {}?",
-    "Tell me the {}.",
-    "{}?",
-    "Give me the {}.",
-    "What is the {} on this invoice?",
-    "What is the {} of the invoice?",
-)
-ASK_ZH = ("{}是什么?", "{}是多少?", "{}是多少?", "请告诉我{}。", "{}?", "这张发票的{}是什么?", "图中的{}是多少?", "{}")
+FIELDS = {key: Field(**field) for key, field in words.WORDS["invoice_fields"].items()}
 
 
-def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexicon: words.Lexicon) -> Subject:
+def draw(rng: random.Random, width: int, height: int, faces: fonts.FontSet, lexicon: words.Lexicon) -> Sample:
     chinese = rng.random() < 0.5
     ink, paper = ink_and_paper(rng)
     picture = canvas(rng, width, height, paper)
-    face = shelf.pick(rng, chinese)
-    size = rng.randint(18, 20) if width < 300 else int(rng.randint(18, 23) * magnified(rng, width))
-    colon = "\uff1a" if chinese and rng.random() < 0.7 else ":"
+    face = faces.pick(rng, chinese)
+    size = rng.randint(18, 20) if width < 300 else int(rng.randint(18, 23) * random_zoom(rng, width))
     left, y = rng.uniform(5, 14), rng.uniform(4, 10)
     lines: list[list[Piece]] = []
     pitch = size * rng.uniform(1.25, 1.5)
@@ -82,11 +37,8 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
         title = rng.choice(("发票", "增值税发票", "电子发票") if chinese else ("INVOICE", "Invoice", "TAX INVOICE"))
         heading = size + rng.randint(0, 4)
         x = left if rng.random() < 0.4 else (width - picture.measure(title, face, heading)) / 2
-        colour = (
-            (rng.randint(120, 200), rng.randint(0, 60), rng.randint(0, 60))
-            if sum(paper) > 600 and rng.random() < 0.3
-            else ink
-        )
+        red = (rng.randint(120, 200), rng.randint(0, 60), rng.randint(0, 60))
+        colour = red if sum(paper) > 600 and rng.random() < 0.3 else ink
         lines.append([picture.write(x, y, title, face, heading, colour)])
         y += heading * 1.4
         if rng.random() < 0.5:
@@ -99,33 +51,29 @@ def draw(rng: random.Random, width: int, height: int, shelf: fonts.Shelf, lexico
     order = [name for name in order if name in chosen]
 
     def label_of(name: str) -> str:
-        """One that leaves room for the value: the shortest, where no other does."""
+        """Return a label that leaves room for the value: the shortest, where no other does."""
         known = FIELDS[name].labels_zh if chinese else FIELDS[name].labels
         short = [label for label in known if picture.measure(label, face, size) < width * 0.55]
         return rng.choice(short or [min(known, key=len)]) + colon
 
-    labels = {name: label_of(name) for name in order}
+    colon = "\uff1a" if chinese and rng.random() < 0.7 else ":"
+    texts = {name: label_of(name) for name in order}
     gap = size * rng.uniform(0.15, 0.5)
-    table = rng.random() < 0.4
-    column = max(picture.measure(label, face, size) for label in labels.values())
-    found: dict[str, Span] = {}
-    labelled: dict[str, Span] = {}
+    aligned = rng.random() < 0.4
+    column = max(picture.measure(text, face, size) for text in texts.values())
+    values: dict[str, Span] = {}
+    labels: dict[str, Span] = {}
     for name in order:
-        label = picture.write(left, y, labels[name], face, size, ink)
-        labelled[name] = label
-        x = left + column + gap if table else label.box[2] + gap
-        text = value(name, rng, chinese, lexicon)
-        for _ in range(20):
-            if picture.measure(text, face, size) < width - x - 2:
-                break
-            text = value(name, rng, chinese, lexicon)
-        while len(text) > 1 and picture.measure(text, face, size) > width - x - 2:
-            text = text[:-1].rstrip()
-        found[name] = picture.write(x, y, text, face, size, ink)
-        lines.append([label, "" if labels[name].endswith("\uff1a") else " ", found[name]])
+        label = labels[name] = picture.write(left, y, texts[name], face, size, ink)
+        x = left + column + gap if aligned else label.box[2] + gap
+        room = width - x - 2
+        text = picture.fitting(lambda name=name: value(name, rng, chinese, lexicon), face, size, room)  # type: ignore[misc]
+        values[name] = picture.write(x, y, text, face, size, ink)
+        lines.append([label, "" if colon == "\uff1a" else " ", values[name]])
         y += pitch
     picture.finish(rng)
-    return Subject(picture, *questions(rng, picture, found, labelled, joined(lines)), found)
+    english, chinese_ = (questions(rng, zh, picture, values, labels, joined(lines)) for zh in (False, True))
+    return Sample(picture, english, chinese_, values)
 
 
 def value(name: str, rng: random.Random, chinese: bool, lexicon: words.Lexicon) -> str:
@@ -136,54 +84,48 @@ def value(name: str, rng: random.Random, chinese: bool, lexicon: words.Lexicon) 
         year, month, day = rng.randint(2015, 2030), rng.randint(1, 12), rng.randint(1, 28)
         if chinese and rng.random() < 0.5:
             return f"{year}年{month}月{day}日"
-        return rng.choice((f"{year}-{month:02}-{day:02}", f"{year}/{month:02}/{day:02}", f"{year}.{month:02}.{day:02}"))
+        mark = rng.choice("-/.")
+        return f"{year}{mark}{month:02}{mark}{day:02}"
     if name in ("buyer", "seller"):
         return lexicon.company(rng, chinese)
     if name == "total":
-        return (rng.choice("¥¥¥￥") if chinese else rng.choice("$$€£¥")) + words.amount(rng)
+        return rng.choice("¥¥¥￥" if chinese else "$$€£¥") + words.amount(rng)
     return f"{rng.choice((1, 3, 5, 6, 7, 9, 10, 13, 16, 17, 19, 20, rng.randint(1, 25)))}%"
 
 
 def questions(
     rng: random.Random,
+    chinese: bool,
     picture: Picture,
-    found: dict[str, Span],
-    labelled: dict[str, Span],
-    all_text: tuple[Piece, ...],
-) -> tuple[list[Exchange], list[Exchange]]:
-    english = [Exchange("invoice text", rng.choice(notices.READ), all_text)]
-    chinese = [Exchange("invoice text", rng.choice(notices.READ_ZH), all_text)]
-    for name, span in found.items():
-        english.append(Exchange("invoice", asked(rng, name), (f"The {FIELDS[name].name} is ", span, ".")))
-        chinese.append(Exchange("invoice", asked_zh(rng, name), (f"{FIELDS[name].name_zh}是", span, "。")))
-    rows = [(labelled[name].without_last(), found[name]) for name in found]
-    english.append(Exchange("table", rng.choice((*TABLE, *FORM)), table(("Field", "Value"), rows)))
-    chinese.append(Exchange("table", rng.choice((*TABLE_ZH, *FORM_ZH)), table(("项目", "内容"), rows)))
-    name = rng.choice(list(found))
-    known = FIELDS[name]
-    box = Spot(picture, found[name].box, known.name)
-    english.append(Exchange("where", f"Where is the {known.name}?", (box,)))
-    box = Spot(picture, found[name].box, known.name_zh)
-    chinese.append(Exchange("where", f"{known.name_zh}在哪里?", (box,)))
-    missing = [name for name in FIELDS if name not in found]
+    values: dict[str, Span],
+    labels: dict[str, Span],
+    text: tuple[Piece, ...],
+) -> list[QA]:
+    def called(name: str) -> str:
+        return FIELDS[name].name_zh if chinese else FIELDS[name].name
+
+    found = [QA("invoice text", ask(rng, "read", chinese), text)]
+    for name, span in values.items():
+        answer = (f"{called(name)}是", span, "。") if chinese else (f"The {called(name)} is ", span, ".")
+        found.append(QA("invoice", asked(rng, name, chinese), answer))
+    rows = [(labels[name].without_last(), values[name]) for name in values]
+    head = ("项目", "内容") if chinese else ("Field", "Value")
+    found.append(QA("table", ask(rng, "invoice table", chinese), table(head, rows)))
+    name = rng.choice(list(values))
+    box = BoundingBox(picture, values[name].box, called(name))
+    found.append(QA("where", ask(rng, "where", chinese, name=called(name)), (box,)))
+    missing = [name for name in FIELDS if name not in values]
     for name in rng.sample(missing, min(3, len(missing))):
-        english.append(Exchange("missing", asked(rng, name), (f"I see no {FIELDS[name].name} in the picture.",)))
-        chinese.append(Exchange("missing", asked_zh(rng, name), (f"图中没有{FIELDS[name].name_zh}。",)))
-    return english, chinese
+        found.append(QA("missing", asked(rng, name, chinese), say("missing", chinese, called(name))))
+    return found
 
 
-def asked(rng: random.Random, name: str) -> str:
-    known = FIELDS[name]
-    if known.asked and rng.random() < 0.4:
-        return rng.choice(known.asked)
-    question = rng.choice(ASK).format(known.name)
-    return question[0].upper() + question[1:]
-
-
-def asked_zh(rng: random.Random, name: str) -> str:
-    known = FIELDS[name]
-    if rng.random() < 0.5:
-        question = rng.choice(known.asked_zh)
-    else:
-        question = rng.choice(ASK_ZH).format(rng.choice((known.name_zh, known.name_zh, *known.labels_zh)))
-    return question.replace("?", "\uff1f") if rng.random() < 0.5 else question
+def asked(rng: random.Random, name: str, chinese: bool) -> str:
+    field = FIELDS[name]
+    if chinese:
+        if rng.random() < 0.5:
+            return wide(rng, rng.choice(field.asked_zh))
+        return ask(rng, "invoice field", True, name=rng.choice((field.name_zh, field.name_zh, *field.labels_zh)))
+    if rng.random() < 0.4:
+        return rng.choice(field.asked)
+    return ask(rng, "invoice field", False, name=field.name)

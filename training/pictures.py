@@ -1,11 +1,10 @@
-"""A picture being drawn, which remembers where every character stands; it knows nothing of what the text means."""
+"""A picture that is being drawn. It knows where every character stands, and not what the text means."""
 
 import dataclasses
 import functools
 import io
-import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +21,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 class Glyph:
     """A drawn character and the centre of the cell it stands in, in pixels.
 
-    A sign that stands for something drawn says itself in which `cell` of the token there it is to be read.
+    A character that stands for a drawn object says in which `cell` of the token it is to be read.
     """
 
     character: str
@@ -41,7 +40,7 @@ class Span:
     first: int  # index of its first glyph; spaces have none
 
     def without_last(self) -> "Span":
-        """The same without its last character, a colon say."""
+        """Return the span without its last character, a colon for example."""
         return dataclasses.replace(self, text=self.text[:-1])
 
 
@@ -49,9 +48,9 @@ class Span:
 class Picture:
     """An RGB canvas with the glyphs drawn on it.
 
-    Coordinates are those of the finished picture. It is drawn `scale` times as large, and `stretch` times wider than
-    that, and resized at the end: screenshots and photos reach a model resized, seldom pixel by pixel. Stretched and
-    with strokes a little fatter, a few fonts look like many.
+    Coordinates are those of the finished picture. The canvas is `scale` times as large, and `stretch` times wider than
+    that, and is resized at the end: screenshots and photos reach a model resized, seldom pixel by pixel. Stretched and
+    with bolder strokes, a few fonts look like many.
     """
 
     width: int
@@ -68,15 +67,15 @@ class Picture:
 
     @property
     def across(self) -> float:
-        """Pixels of the canvas for one of the finished picture, from left to right."""
+        """Return the pixels of the canvas for one pixel of the finished picture, from left to right."""
         return self.scale * self.stretch
 
     def write(self, x: float, y: float, text: str, face: fonts.Face, size: float, colour: Colour) -> Span:
-        """Sets one line, `size` pixels high, with its top left corner at (x, y)."""
+        """Write one line, `size` pixels high, with its top left corner at (x, y)."""
         pixels = round(size * self.scale)
         font = fonts.load(face, pixels)
         ascent, descent = font.getmetrics()
-        # Fonts differ wildly in ascent; the em box keeps lines where the layout put them.
+        # Fonts differ much in ascent; the em box keeps lines where the layout put them.
         top = y * self.scale - (ascent + descent - pixels) / 2
         pen = ImageDraw.Draw(self.image)
         along, baseline, fat = x * self.across, top + ascent, self.stroke * self.scale
@@ -96,6 +95,19 @@ class Picture:
         pixels = round(size * self.scale)
         return sum(advance(face, pixels, character) for character in text) / self.across
 
+    def cut(self, text: str, face: fonts.Face, size: float, room: float) -> str:
+        """Return as much of the text as fits."""
+        while len(text) > 1 and self.measure(text, face, size) > room:
+            text = text[:-1].rstrip()
+        return text
+
+    def fitting(self, make: Callable[[], str], face: fonts.Face, size: float, room: float) -> str:
+        """Make texts until one is short enough; cut the last of twenty."""
+        for _ in range(20):
+            if self.measure(text := make(), face, size) < room:
+                break
+        return self.cut(text, face, size, room)
+
     def rectangle(self, box: Box, fill: Colour | None, outline: Colour | None = None, radius: float = 0) -> None:
         pen = ImageDraw.Draw(self.image)
         pen.rounded_rectangle(self._on_canvas(box), radius * self.scale, fill, outline)
@@ -107,27 +119,14 @@ class Picture:
         ImageDraw.Draw(self.image).polygon([(x * self.across, y * self.scale) for x, y in corners], fill)
 
     def line(self, start: Point, end: Point, colour: Colour, width: float = 1) -> None:
-        ends = [(x * self.across, y * self.scale) for x, y in (start, end)]
-        ImageDraw.Draw(self.image).line(ends, colour, max(1, round(width * self.scale)))
+        ImageDraw.Draw(self.image).line(self._on_canvas((*start, *end)), colour, max(1, round(width * self.scale)))
 
     def _on_canvas(self, box: Box) -> Box:
         left, top, right, bottom = box
         return left * self.across, top * self.scale, right * self.across, bottom * self.scale
 
-    def tilt(self, degrees: float) -> None:
-        """Turns it about its middle, the glyphs with it; boxes that were given out before stay where they were."""
-        self.image = self.image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=self.paper)
-        across, up = self.across / self.scale, math.radians(degrees)
-        middle = self.width / 2, self.height / 2
-        moved = []
-        for glyph in self.glyphs:
-            x, y = (glyph.x - middle[0]) * across, glyph.y - middle[1]
-            x, y = x * math.cos(up) + y * math.sin(up), y * math.cos(up) - x * math.sin(up)
-            moved.append(dataclasses.replace(glyph, x=middle[0] + x / across, y=middle[1] + y))
-        self.glyphs[:] = moved
-
     def finish(self, rng: random.Random) -> "Picture":
-        """Brings it to its size, and does to it what cameras and messengers do; mild, and mostly nothing."""
+        """Resize it to its size, and now and then blur it, compress it or add noise, as cameras and messengers do."""
         if self.image.size != (self.width, self.height):
             self.image = self.image.resize((self.width, self.height), Image.Resampling.BICUBIC)
         if rng.random() < 0.15:
@@ -146,25 +145,25 @@ class Picture:
 
 @functools.lru_cache(maxsize=1_000_000)
 def advance(face: fonts.Face, size: int, character: str) -> float:
-    """Pixels from one character to the next, without kerning: asking for that pixel costs half the drawing."""
+    """Return the pixels from one character to the next, without kerning, which would cost half the drawing time."""
     return sum(fonts.load(own, size).getlength(run) for own, run in fonts.runs(face, character))
 
 
 def canvas(rng: random.Random, width: int, height: int, paper: Colour) -> Picture:
-    """An empty picture that is drawn a little larger or smaller, wider, narrower or fatter than it will be."""
+    """Return an empty picture that is drawn a little larger or smaller, wider, narrower or bolder than it will be."""
     scale = rng.uniform(0.75, 1.35) if rng.random() < 0.35 else 1.0
     stretch = rng.uniform(0.85, 1.15) if rng.random() < 0.5 else 1.0
     stroke = rng.uniform(0.1, 0.5) if rng.random() < 0.25 else 0.0
     return Picture(width, height, paper, scale, stretch, stroke)
 
 
-def magnified(rng: random.Random, width: int) -> float:
-    """How much larger than in most pictures the print is: screenshots are zoomed into, photos taken from nearby."""
+def random_zoom(rng: random.Random, width: int) -> float:
+    """Return how much larger than usual the print is: people zoom into screenshots, and take photos from nearby."""
     return rng.uniform(1.1, width / 200) if width >= 300 and rng.random() < 0.25 else 1.0
 
 
 def ink_and_paper(rng: random.Random) -> tuple[Colour, Colour]:
-    """A text colour and a background that it is legible on; mostly dark on light."""
+    """Return a text colour and a background on which it is legible; mostly dark on light."""
     if rng.random() < 0.5:
         return (rng.randint(0, 40),) * 3, (rng.randint(245, 255),) * 3
     pale = (rng.randint(215, 255), rng.randint(215, 255), rng.randint(215, 255))

@@ -1,135 +1,122 @@
-"""The three sample pictures of the web page with true questions and answers. Run: python -m training.samples
+"""A training sample: a picture with questions about it and their true answers.
 
-They look like what the model has learned, and were never in its training.
+An answer is made of pieces. A piece that was read off the picture says where, so that attention can be supervised.
 """
 
-import json
+import random
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from training import fonts
-from training.pictures import Colour, Picture
-from training.tokenizer import DEMO
+from training.pictures import Box, Picture, Span
 
-DIRECTORY = DEMO / "samples"
-PLAIN, BOLD = fonts.CHINESE[0], fonts.CHINESE[1]
-WHITE: Colour = (255, 255, 255)
-INK: Colour = (30, 32, 40)
-
-ANSWERS = {
-    "invoice.png": (
-        ("What is the total?", "The total is ¥8,600.00."),
-        ("What is the invoice number?", "The invoice number is NO.20260118."),
-        ("What is the date?", "The date is 2026年1月18日."),
-        ("Who is the buyer?", "The buyer is 北京明达科技有限公司."),
-        ("Who is the seller?", "The seller is 上海恒信软件有限公司."),
-        ("What is the tax rate?", "The tax rate is 13%."),
-        ("Where is the total?", '```json\n[{"bbox_2d": [330, 730, 580, 810], "label": "total"}]\n```'),
-        ("合计金额在哪里？", '```json\n[{"bbox_2d": [330, 730, 580, 810], "label": "合计金额"}]\n```'),
-        ("合计金额是多少？", "合计金额是¥8,600.00。"),
-        ("发票号码是多少？", "发票号码是NO.20260118。"),
-        ("开票日期是哪天？", "开票日期是2026年1月18日。"),
-        ("购买方是谁？", "购买方是北京明达科技有限公司。"),
-        ("销售方是谁？", "销售方是上海恒信软件有限公司。"),
-        ("税率是多少？", "税率是13%。"),
-        (
-            "提取图中的所有文字",
-            "增值税发票\n发票号码：NO.20260118\n开票日期：2026年1月18日\n购方名称：北京明达科技有限公司\n"
-            "销方名称：上海恒信软件有限公司\n合计金额：¥8,600.00\n税率：13%",
-        ),
-    ),
-    "product.png": (
-        ("What is the name of the product?", "The product is Nova Headphones Pro 7."),
-        ("What is the price?", "The price is $129.00."),
-        (
-            "What are the selling points?",
-            "- Noise cancelling\n- 40 hours of music\n- Bluetooth 5.3\n- Folds flat",
-        ),
-        ("产品名称是什么？", "产品名称是Nova Headphones Pro 7。"),
-        ("价格是多少？", "价格是$129.00。"),
-        ("主要卖点有哪些？", "- Noise cancelling\n- 40 hours of music\n- Bluetooth 5.3\n- Folds flat"),
-    ),
-    "chart.png": (
-        ("Which quarter is the highest?", "The highest is 120, at Q4."),
-        ("Which quarter is the lowest?", "The lowest is 70, at Q2."),
-        ("What is the value of Q3?", "Q3 is 95."),
-        (
-            "How much higher is the highest than the lowest?",
-            "The highest is 120, at Q4; the lowest is 70, at Q2; the difference is 120 - 70 = 50.",
-        ),
-        ("Where is the bar of Q4?", '```json\n[{"bbox_2d": [780, 260, 910, 870], "label": "Q4"}]\n```'),
-        (
-            "Show the values as a table.",
-            "| Quarter | Value |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |",
-        ),
-        ("哪个季度收入最高？", "最高为120，是Q4。"),
-        ("哪个季度收入最低？", "最低为70，是Q2。"),
-        ("Q1是多少？", "Q1是85。"),
-        ("哪个季度收入最高?比最低季度高出多少?", "最高为120，是Q4；最低为70，是Q2；相差120-70=50。"),
-        ("Q4的柱子在哪里？", '```json\n[{"bbox_2d": [780, 260, 910, 870], "label": "Q4"}]\n```'),
-        ("用表格列出数值", "| 季度 | 数值 |\n|---|---|\n| Q1 | 85 |\n| Q2 | 70 |\n| Q3 | 95 |\n| Q4 | 120 |"),
-    ),
-}
+PHRASES: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text("utf-8"))
 
 
-def invoice() -> Picture:
-    picture = Picture(384, 256, WHITE)
-    red = (168, 40, 40)
-    title = "增值税发票"
-    picture.write((384 - picture.measure(title, BOLD, 25)) / 2, 8, title, BOLD, 25, red)
-    picture.line((14, 42), (370, 42), red, 2)
-    rows = (
-        ("发票号码：", "NO.20260118"),
-        ("开票日期：", "2026年1月18日"),
-        ("购方名称：", "北京明达科技有限公司"),
-        ("销方名称：", "上海恒信软件有限公司"),
-        ("合计金额：", "¥8,600.00"),
-        ("税率：", "13%"),
-    )
-    for index, (label, value) in enumerate(rows):
-        y = 54 + index * 33
-        left = picture.write(14, y, label, PLAIN, 21, INK).box[2]
-        picture.write(left + 6, y, value, PLAIN, 21, INK)
-    return picture
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundingBox:
+    """Where something is, in Qwen3-VL's grounding format: thousandths of the picture's width and height.
+
+    Rounded to hundredths: a token of 16 pixels does not show more, and what cannot be seen is only learned by heart.
+    """
+
+    picture: Picture
+    box: Box
+    label: str
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        left, top, right, bottom = self.box
+        across, down = 1000 / self.picture.width, 1000 / self.picture.height
+        one, two, three, four = (
+            min(1000, max(0, 10 * round(v / 10))) for v in (left * across, top * down, right * across, bottom * down)
+        )
+        return one, two, three, four
+
+    @property
+    def text(self) -> str:
+        return f'```json\n[{{"bbox_2d": {list(self.corners)}, "label": "{self.label}"}}]\n```'
 
 
-def product() -> Picture:
-    face = fonts.LATIN[3]
-    picture = Picture(384, 256, WHITE)
-    picture.write(14, 12, "Nova Headphones Pro 7", face, 25, INK)
-    picture.write(14, 50, "$129.00", face, 25, (200, 30, 45))
-    for index, point in enumerate(("Noise cancelling", "40 hours of music", "Bluetooth 5.3", "Folds flat")):
-        picture.write(14, 100 + index * 34, f"• {point}", face, 20, INK)
-    picture.rectangle((256, 84, 370, 240), (228, 236, 247), radius=14)
-    dark, light = (52, 73, 110), (120, 150, 200)
-    picture.ellipse((274, 106, 352, 196), dark)
-    picture.ellipse((284, 116, 342, 206), (228, 236, 247))
-    for left in (266, 336):
-        picture.rectangle((left, 150, left + 24, 204), light, radius=10)
-    return picture
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectName:
+    """A word for something that is drawn around a point of the picture."""
+
+    picture: Picture
+    x: float
+    y: float
+    text: str
 
 
-def chart() -> Picture:
-    picture = Picture(384, 256, WHITE)
-    title = "收入(万元)"
-    picture.write((384 - picture.measure(title, BOLD, 20)) / 2, 8, title, BOLD, 20, INK)
-    floor, pitch = 222.0, 88
-    picture.line((14, floor), (370, floor), INK)
-    for index, value in enumerate((85, 70, 95, 120)):
-        middle = 60 + index * pitch
-        top = floor - value * 1.3
-        picture.rectangle((middle - 26, top, middle + 26, floor), (66, 133, 244))
-        for text, y in ((str(value), top - 23), (f"Q{index + 1}", floor + 5)):
-            picture.write(middle - picture.measure(text, PLAIN, 20) / 2, y, text, PLAIN, 20, INK)
-    return picture
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A number or a verdict that the picture does not show: it follows from what the answer has quoted before."""
+
+    text: str
 
 
-def save(directory: Path = DIRECTORY) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, draw in (("invoice.png", invoice), ("product.png", product), ("chart.png", chart)):
-        draw().image.save(directory / name, optimize=True)
-    listed = {name: [{"question": q, "answer": a} for q, a in pairs] for name, pairs in ANSWERS.items()}
-    (directory / "samples.json").write_text(json.dumps(listed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+Piece = str | Span | BoundingBox | ObjectName | Computed
 
 
-if __name__ == "__main__":
-    save()
+@dataclass(frozen=True, slots=True)
+class QA:
+    """A question and its true answer."""
+
+    kind: str  # what the evaluation counts it under
+    question: str
+    answer: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(piece if isinstance(piece, str) else piece.text for piece in self.answer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A finished picture with everything that can be asked about it, in each language."""
+
+    picture: Picture
+    english: Sequence[QA]
+    chinese: Sequence[QA]
+    fields: dict[str, Span] = field(default_factory=dict)  # for questions about two pictures
+
+    def questions(self, chinese: bool) -> Sequence[QA]:
+        return self.chinese if chinese else self.english
+
+
+def ask(rng: random.Random, phrase: str, chinese: bool, **names: object) -> str:
+    """Return one of the wordings of a question in phrases.toml."""
+    question = rng.choice(PHRASES[phrase]["ask_zh" if chinese else "ask"]).format(**names)
+    if chinese:
+        return wide(rng, question)
+    return str(question[0].upper() + question[1:])
+
+
+def wide(rng: random.Random, question: str) -> str:
+    """Return the question with the Chinese question mark, which half of the people type."""
+    return question.replace("?", "\uff1f") if rng.random() < 0.5 else question
+
+
+def say(phrase: str, chinese: bool, *pieces: Piece) -> tuple[Piece, ...]:
+    """Return the answer in phrases.toml with pieces in the places of its braces."""
+    texts = PHRASES[phrase]["say_zh" if chinese else "say"].split("{}")
+    answer: list[Piece] = [texts[0]]
+    for piece, text in zip(pieces, texts[1:], strict=True):
+        answer += [piece, text]
+    return tuple(piece for piece in answer if piece)
+
+
+def joined(lines: Sequence[Sequence[Piece]]) -> tuple[Piece, ...]:
+    """Put lines of pieces one under the other."""
+    pieces: list[Piece] = []
+    for line in lines:
+        pieces.extend(("\n", *line) if pieces else line)
+    return tuple(pieces)
+
+
+def table(head: tuple[str, str], rows: Sequence[tuple[Piece, Piece]]) -> tuple[Piece, ...]:
+    """Return a Markdown table of two columns."""
+    lines = [["| ", one, " | ", other, " |"] for one, other in (head, *rows)]
+    return joined([lines[0], ["|---|---|"], *lines[1:]])

@@ -1,9 +1,10 @@
-"""Makes the demo model's tokenizer: bytes, and one token for each frequent Chinese character.
+"""The demo model's tokenizer: bytes, and one token for each frequent Chinese character.
 
 Byte-level like Qwen's, so every Unicode text survives. English stays one token per letter: the model copies what it
 sees letter by letter, and a vocabulary of words would have to be learned glyph by glyph all over.
 """
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -19,30 +20,16 @@ PUNCTUATION = (
     "\uff05\u2103\u221a\u2022\u25cf\u3010\u3011\u300c\u300d"
 )
 SPECIAL = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|object_ref_start|>",
-    "<|object_ref_end|>",
-    "<|box_start|>",
-    "<|box_end|>",
-    "<|quad_start|>",
-    "<|quad_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|vision_pad|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-    "<tool_call>",
-    "</tool_call>",
-    "<tool_response>",
-    "</tool_response>",
-)
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
+    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
+    "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>",
+)  # fmt: skip
 VOCABULARY = 2048  # rounded up, so that characters can be added without changing the shape of the embedding
 
 
+@functools.cache
 def characters() -> str:
-    """The characters that are one token each, most frequent first (counted in the word list of the jieba package)."""
+    """Return the characters that are one token each, most frequent first (by the word list of the jieba package)."""
     return CHARACTERS.read_text(encoding="utf-8").replace("\n", "")
 
 
@@ -67,7 +54,7 @@ def make() -> Tokenizer:
     return tokenizer
 
 
-def save(directory: Path = DEMO) -> None:
+def save(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     make().save(str(directory / "tokenizer.json"))
     settings: dict[str, Any] = {
@@ -88,7 +75,3 @@ def save(directory: Path = DEMO) -> None:
 def load(directory: Path = DEMO) -> PreTrainedTokenizerBase:
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(directory)
     return tokenizer
-
-
-if __name__ == "__main__":
-    save()

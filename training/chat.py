@@ -1,4 +1,4 @@
-"""Asks the model: many conversations at once, greedily, through transformers' own `generate`."""
+"""Ask a model about many conversations at once, greedily, with transformers' own `generate`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 
 @dataclass(slots=True)
-class Talk:
+class Chat:
     """A conversation so far, in the form that chat templates take."""
 
     messages: list[dict[str, object]] = field(default_factory=list)
@@ -22,11 +22,11 @@ class Talk:
         self.images += images
         self.messages.append({"role": "user", "content": [*content, {"type": "text", "text": question}]})
 
-    def hear(self, answer: str) -> None:
+    def answered(self, answer: str) -> None:
         self.messages.append({"role": "assistant", "content": answer})
 
 
-class Reader:
+class ChatModel:
     def __init__(self, directory: Path) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(directory, padding_side="left")
@@ -34,29 +34,27 @@ class Reader:
         model = Qwen3VLForConditionalGeneration.from_pretrained(directory, dtype=torch.float32)
         self.model = model.to(self.device).eval()
 
-    def answers(self, talks: Sequence[Talk], at_once: int = 16, new_tokens: int = 360) -> list[str]:
-        """One answer to the last question of each; the same numbers of images at once need not have the same sizes."""
-        # Conversations of like length together waste least on padding.
-        order = sorted(
-            range(len(talks)), key=lambda i: (len(talks[i].images), sum(im.width * im.height for im in talks[i].images))
-        )
-        found = [""] * len(talks)
+    def answers(self, chats: Sequence[Chat], at_once: int = 16, new_tokens: int = 360) -> list[str]:
+        """Return an answer to the last question of each chat."""
+        # Conversations of about one length together waste least on padding.
+        order = sorted(range(len(chats)), key=lambda i: sum(im.width * im.height for im in chats[i].images))
+        found = [""] * len(chats)
         for start in range(0, len(order), at_once):
             chosen = order[start : start + at_once]
-            for index, text in zip(chosen, self.generate([talks[i] for i in chosen], new_tokens), strict=True):
+            for index, text in zip(chosen, self.generate([chats[i] for i in chosen], new_tokens), strict=True):
                 found[index] = text
         return found
 
     @torch.no_grad()
-    def generate(self, talks: Sequence[Talk], new_tokens: int) -> list[str]:
-        images = [image for talk in talks for image in talk.images]
+    def generate(self, chats: Sequence[Chat], new_tokens: int) -> list[str]:
+        images = [image for chat in chats for image in chat.images]
         pictures = self.processor(images, return_tensors="pt")
         merged = self.processor.merge_size**2  # patches to a token
         grids = iter(pictures["image_grid_thw"].tolist())
         prompts = []
-        for talk in talks:
+        for chat in chats:
             text = self.tokenizer.apply_chat_template(
-                talk.messages, tokenize=False, add_generation_prompt=True, add_vision_id=True
+                chat.messages, tokenize=False, add_generation_prompt=True, add_vision_id=True
             )
             head, *rest = text.split("<|image_pad|>")
             for part in rest:

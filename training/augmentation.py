@@ -1,7 +1,7 @@
-"""What makes a few typefaces look like many: print is warped and made fatter or thinner, anew whenever it is shown.
+"""Augmentation: print is warped and made bolder or thinner whenever it is shown, as if by many faces.
 
-Done to tensors, so that a GPU can do it: of the drawing it took two fifths. The tower named 98 % of the Chinese print
-in faces that it had learned, and 86 % in one that to people looks all but the same; warped, the same faces taught more.
+It works on tensors, so that a GPU can do it: it took two fifths of the drawing time. The tower named 98 % of the
+Chinese print in faces that it had learned, and 86 % in one that people can hardly tell from them.
 """
 
 import random
@@ -10,35 +10,35 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-WARPED = 0.6  # share of the pictures
-SHIFTED = 0.5
-FATTER = 0.4
+WARPED_SHARE = 0.6
+SHIFTED_SHARE = 0.5
+BOLDER_SHARE = 0.4
 
 
-def distorted(pixels: Tensor, rng: random.Random) -> Tensor:
-    """(pictures, height, width, 3) bytes -> the same, on the same device."""
+def augment(pixels: Tensor, rng: random.Random) -> Tensor:
+    """Return other pictures of the same things: (pictures, height, width, 3) bytes, on the same device."""
     count = len(pixels)
     generator = torch.Generator(pixels.device).manual_seed(rng.getrandbits(32))
 
     def some(low: float, high: float, share: float) -> Tensor:
-        """For each picture a number between the two, or nought."""
+        """Return for each picture a number between the two, or 0."""
         drawn, chosen = torch.rand((2, count, 1, 1, 1), generator=generator, device=pixels.device).unbind()
         return (low + (high - low) * drawn) * (chosen < share)
 
     x = pixels.permute(0, 3, 1, 2).float()
     around = functional.pad(x, (1, 1, 1, 1), mode="replicate")
     light, dark = functional.max_pool2d(around, 3, 1), -functional.max_pool2d(-around, 3, 1)
-    weight = some(-0.45, 0.45, FATTER)
+    weight = some(-0.45, 0.45, BOLDER_SHARE)
     x = x + weight.clamp(min=0) * (light - x) + (-weight).clamp(min=0) * (dark - x)
-    x = warped(x, some(0.02, 0.1, WARPED), some(0.3, 1.7, SHIFTED), rng.uniform(7, 20), generator)
+    x = warp(x, some(0.02, 0.1, WARPED_SHARE), some(0.3, 1.7, SHIFTED_SHARE), rng.uniform(7, 20), generator)
     return x.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def warped(x: Tensor, strength: Tensor, shift: Tensor, pitch: float, generator: torch.Generator) -> Tensor:
-    """Moves points that are `pitch` pixels apart by about `strength` of that, and what is between them smoothly along.
+def warp(x: Tensor, strength: Tensor, shift: Tensor, pitch: float, generator: torch.Generator) -> Tensor:
+    """Move points that are `pitch` pixels apart by about `strength` of that, and smoothly what is between them.
 
-    By about `shift` pixels, rows and columns of them move as a whole: strokes stay straight and stand elsewhere between
-    the others, as they do from face to face. `x` (pictures, 3, height, width); `strength`, `shift` (pictures, 1, 1, 1).
+    Whole rows and columns of points also move by about `shift` pixels: strokes stay straight and stand elsewhere, as
+    they do from face to face. `x` (pictures, 3, height, width); `strength`, `shift` (pictures, 1, 1, 1).
     """
     count, _, height, width = x.shape
     rows, columns = round(height / pitch) + 1, round(width / pitch) + 1

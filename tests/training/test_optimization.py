@@ -1,11 +1,11 @@
-"""The arithmetic of a step of training: what is shown anew, and how matrices learn."""
+"""The arithmetic of a step of training: augmentation, and how matrices learn."""
 
 import random
 
 import pytest
 import torch
 
-from training.distortions import distorted
+from training.augmentation import augment
 from training.muon import Muon, orthogonal
 
 
@@ -17,38 +17,36 @@ def page() -> torch.Tensor:
     return pixels
 
 
-def test_a_picture_that_is_shown_anew_is_another_one_with_the_same_things_in_the_same_places() -> None:
+def test_an_augmented_picture_is_another_one_with_the_same_things_in_the_same_places() -> None:
     pixels = page()
-    first, again, other = (distorted(pixels, random.Random(seed)) for seed in (1, 1, 2))
+    first, again, other = (augment(pixels, random.Random(seed)) for seed in (1, 1, 2))
     assert first.shape == pixels.shape and first.dtype == torch.uint8
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     for seed in range(20):
-        ink = 255 - distorted(pixels, random.Random(seed)).float().mean(-1)  # (2, rows, columns)
+        ink = 255 - augment(pixels, random.Random(seed)).float().mean(-1)  # (2, rows, columns)
         assert ink[:, 12:32].mean() > 20 and ink[:, 52:71].mean() > 15
         assert ink[:, :12].max() < 60 and ink[:, 36:48].max() < 60 and ink[:, 80:].max() < 60
 
 
 def test_print_becomes_fatter_and_thinner() -> None:
     pixels = page()
-    ink = [(255 - distorted(pixels, random.Random(seed)).float()).sum((1, 2, 3)) for seed in range(20)]
+    ink = [(255 - augment(pixels, random.Random(seed)).float()).sum((1, 2, 3)) for seed in range(20)]
     drawn = (255 - pixels.float()).sum((1, 2, 3))
     share = torch.stack(ink) / drawn
     assert share.min() < 0.85 and share.max() > 1.15
     assert 0.85 < share.median() < 1.15
 
 
-@pytest.mark.parametrize("shape", [(3, 24, 40), (2, 40, 24)])
-def test_steps_of_matrices_are_near_orthogonal_and_turn_as_the_gradient_does(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24)])
+def test_steps_of_matrices_are_near_orthogonal_and_turn_as_the_gradient_does(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    gradients = torch.randn(shape)
-    steps = orthogonal(gradients)
-    values = torch.linalg.svdvals(steps)
+    gradient = torch.randn(shape)
+    step = orthogonal(gradient)
+    values = torch.linalg.svdvals(step)
     assert values.min() > 0.5 and values.max() < 1.5
-    for step, gradient in zip(steps, gradients, strict=True):
-        u, _, v = torch.linalg.svd(gradient, full_matrices=False)
-        assert torch.nn.functional.cosine_similarity(step.flatten(), (u @ v).flatten(), dim=0) > 0.95
-        assert torch.allclose(step, orthogonal(gradient[None])[0], atol=1e-5)
+    u, _, v = torch.linalg.svd(gradient, full_matrices=False)
+    assert torch.nn.functional.cosine_similarity(step.flatten(), (u @ v).flatten(), dim=0) > 0.95
 
 
 def test_muon_goes_downhill_whatever_the_shapes_are() -> None:
