@@ -160,7 +160,7 @@ class Worker:
             command, text = command_of(plain(asked.text, self._slack.bot))
             return _Task(message, asked, _place_of(asked), command, text)
         place = written.place
-        if isinstance(written, Lost):
+        if isinstance(written, Lost) or (isinstance(written, Clicked) and await self._is_forged(message, written)):
             return _Task(message, Message.at(place), place, LOST, "")
         asked = await self._threads.question(place)
         text = place.told or plain(asked.text, self._slack.bot)
@@ -170,6 +170,10 @@ class Worker:
             message = replace(message, sent=await self._threads.answer(place, written.key))
             await self._services.store.record_sent(message.id, message.sent)  # it carries another key from now on
         return _Task(message, asked, place, written.command, text, written.about, written.key)
+
+    async def _is_forged(self, message: inbox.Message, clicked: Clicked) -> bool:
+        """Whether a button names an answer of another conversation, which none of ours ever did."""
+        return await self._services.store.conversation_of(clicked.key) not in (None, message.conversation_id)
 
     async def _answer(self, task: _Task) -> None:
         message, place = task.message, task.place
