@@ -111,6 +111,27 @@ async def test_a_question_below_a_picture_that_cannot_be_looked_at_is_told_why(
     assert not scene.engine.asked
 
 
+@pytest.mark.parametrize("transport", ["socket", "http"])
+@pytest.mark.parametrize("channel", [DM, "C0GENERAL"])
+async def test_a_question_below_a_picture_that_the_bot_has_no_scope_for_says_whom_to_tell(
+    scene: Scene, channel: str, transport: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.conversing.backoff.FIRST_PAUSE_SECONDS", 0.01)
+    async with scene.bot() if transport == "socket" else scene.bot_over_http():
+        await scene.finished(scene.slack.says("help", channel=DM), channel=DM)  # it was let in with all scopes
+        root = scene.slack.says("look", (scene.slack.upload(png()),), channel, deliver=False)
+        scene.slack.workspace.scopes.remove("files:read")
+        for count in (1, 2):
+            scene.slack.says(f"{ME} what is the total?", thread=root, channel=channel)
+            answer = said((await scene.finished(root, count, channel))[-1])
+            assert answer == "Slack does not let me read photo.png. Whoever runs me finds in my log what to do."
+        assert "files:read" in caplog.text
+        assert not scene.engine.asked
+        scene.slack.workspace.scopes.append("files:read")
+        scene.slack.says(f"{ME} and now?", thread=root, channel=channel)
+        assert said((await scene.finished(root, 3, channel))[-1]).startswith("Answer to 'and now?' about [1]")
+
+
 async def test_one_bad_picture_of_two_is_named(scene: Scene) -> None:
     async with scene.bot(receipt=True):
         files = (scene.slack.upload(b"nothing", "bad.png"), scene.slack.upload(png(), "good.png"))
