@@ -111,8 +111,9 @@ class Scene:
         async with asyncio.timeout(self.patience_s):
             while True:
                 await self.slack.settled()
+                waiting = await self.store.unfinished("slack")
                 found = self.slack.workspace.answers(channel, thread)
-                done = not await self.store.unfinished("slack") and not (patient and "…" in map(said, found))
+                done = not waiting and not (patient and "…" in map(said, found))
                 if done and len(found) >= count:
                     return found
                 await asyncio.sleep(0.01)

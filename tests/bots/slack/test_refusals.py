@@ -7,6 +7,7 @@ import pytest
 
 from tests.bots.slack.conftest import LONG, Scene, png, says
 from tests.bots.slack.server import Fault
+from tests.bots.slack.test_malformed import TRANSPORTS, bot
 from tests.bots.slack.workspace import BOT, Json, buttons, said
 
 ME, DM = f"<@{BOT}>", "D0ANN"
@@ -22,10 +23,11 @@ def is_last(method: str, args: Json) -> bool:
     return method == "chat.stopStream" or (method == "chat.update" and not stops)
 
 
+@TRANSPORTS
 @pytest.mark.parametrize("streaming", ["native", "edit"])
 @pytest.mark.parametrize("word", LAST_WORDS)
 async def test_one_refusal_of_the_last_write_is_not_the_end_of_the_answer(
-    scene: Scene, word: str, streaming: str
+    scene: Scene, transport: str, word: str, streaming: str
 ) -> None:
     left = [1]
 
@@ -36,7 +38,7 @@ async def test_one_refusal_of_the_last_write_is_not_the_end_of_the_answer(
         return word
 
     scene.slack.workspace.denies = denies
-    async with scene.bot(streaming=streaming):
+    async with bot(scene, transport, streaming=streaming):
         asked = scene.ask()
         assert [said(message) for message in await scene.finished(asked)] == [WHOLE]
     assert not left[0]
@@ -44,29 +46,31 @@ async def test_one_refusal_of_the_last_write_is_not_the_end_of_the_answer(
     assert turn and turn.answer and turn.answer.text == WHOLE
 
 
+@TRANSPORTS
 @pytest.mark.parametrize("word", LAST_WORDS)
-async def test_a_growing_text_that_is_refused_is_passed_over(scene: Scene, word: str) -> None:
+async def test_a_growing_text_that_is_refused_is_passed_over(scene: Scene, transport: str, word: str) -> None:
     workspace = scene.slack.workspace
     workspace.denies = lambda method, args: (
         word if method in ("chat.update", "chat.appendStream") and not is_last(method, args) else None
     )
     scene.engine.pause = 0.02
-    async with scene.bot():
+    async with bot(scene, transport):
         asked = scene.ask()
         assert [said(message) for message in await scene.finished(asked)] == [WHOLE]
     assert workspace.refusals.total() > 1
 
 
+@TRANSPORTS
 @pytest.mark.parametrize("deletable", [True, False])
 @pytest.mark.parametrize("word", UNEDITABLE)
 async def test_where_no_message_can_be_edited_the_answer_comes_as_one_new_message(
-    scene: Scene, word: str, deletable: bool
+    scene: Scene, transport: str, word: str, deletable: bool
 ) -> None:
     refused = {"chat.update": word} | ({} if deletable else {"chat.delete": "cant_delete_message"})
     scene.slack.workspace.denies = lambda method, args: refused.get(method)
     scene.engine.pause = 0.02
     for _ in range(2):  # a restart changes nothing
-        async with scene.bot(streaming="edit"):
+        async with bot(scene, transport, streaming="edit"):
             asked = scene.ask()
             messages = [message for message in await scene.finished(asked, patient=False) if said(message) != "…"]
             assert [said(message) for message in messages] == [WHOLE]
@@ -77,15 +81,17 @@ async def test_where_no_message_can_be_edited_the_answer_comes_as_one_new_messag
     assert scene.slack.workspace.calls["chat.update"] <= 2 * 2
 
 
-async def test_an_answer_of_several_messages_comes_whole_where_none_can_be_edited(scene: Scene) -> None:
+@TRANSPORTS
+async def test_an_answer_of_several_messages_comes_whole_where_none_can_be_edited(scene: Scene, transport: str) -> None:
     scene.engine.script = says(LONG)
     scene.slack.workspace.denies = lambda method, _: "edit_window_closed" if method == "chat.update" else None
-    async with scene.bot(streaming="edit"):
+    async with bot(scene, transport, streaming="edit"):
         asked = scene.ask()
         assert " ".join(said(message) for message in await scene.finished(asked)).split() == LONG.split()
 
 
-async def test_a_new_message_whose_reply_is_lost_stands_there_once(scene: Scene) -> None:
+@TRANSPORTS
+async def test_a_new_message_whose_reply_is_lost_stands_there_once(scene: Scene, transport: str) -> None:
     calls: Counter[str] = Counter()
 
     def fault(method: str) -> Fault | None:
@@ -94,16 +100,17 @@ async def test_a_new_message_whose_reply_is_lost_stands_there_once(scene: Scene)
 
     scene.slack.fault = fault
     scene.slack.workspace.denies = lambda method, _: "edit_window_closed" if method == "chat.update" else None
-    async with scene.bot(streaming="edit"):
+    async with bot(scene, transport, streaming="edit"):
         asked = scene.ask()
         assert [said(message) for message in await scene.finished(asked)] == [WHOLE]
 
 
-async def test_stop_helps_where_no_message_can_be_edited(scene: Scene) -> None:
+@TRANSPORTS
+async def test_stop_helps_where_no_message_can_be_edited(scene: Scene, transport: str) -> None:
     scene.slack.workspace.denies = lambda method, _: "edit_window_closed" if method == "chat.update" else None
     scene.engine.script = says("word " * 200)
     scene.engine.pause = 0.05
-    async with scene.bot(streaming="edit"):
+    async with bot(scene, transport, streaming="edit"):
         asked = scene.ask()
         while not scene.engine.running or not scene.slack.workspace.calls["chat.update"]:
             await asyncio.sleep(0.01)
@@ -113,15 +120,16 @@ async def test_stop_helps_where_no_message_can_be_edited(scene: Scene) -> None:
     assert scene.engine.cancelled == 1
 
 
+@TRANSPORTS
 @pytest.mark.parametrize("failing", ["upload", "files.getUploadURLExternal", "files.completeUploadExternal"])
 async def test_a_file_that_cannot_be_uploaded_is_given_up_and_the_thread_goes_on(
-    scene: Scene, failing: str, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, transport: str, failing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "bots.conversing.messages.PATIENCE_SECONDS", 0.0
     )  # minutes; what is left is that it was tried often
     scene.slack.fault = lambda method: Fault("before") if method == failing else None
-    async with scene.bot():
+    async with bot(scene, transport):
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
         await scene.finished(asked, channel=DM)
         scene.slack.says("export", channel=DM, thread=asked)
