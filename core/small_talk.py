@@ -7,12 +7,14 @@ from itertools import groupby
 _THANKS = "thanks thank thankyou thanx thanku thx thnx tnx tks ty tysm tyvm cheers appreciated appreciate".split()
 _LAUGHTER = re.compile(r"a?(?:ha)+h?|(?:he){2,}h?|heh|(?:hi){2,}|(?:ho){2,}|(?:lo)+l|lmf?ao|rofl|xd")  # squeezed
 _BESIDE = (  # what may stand beside them without making them a question
-    "you u ya so very much a lot lots ton tons bunch million many again all everybody everyone guys bot mate man my "
-    "friend dear indeed really for that this it the your is s was help helping answer answers explanation reading info "
-    "quick i and oh ah ok okay great good nice cool perfect awesome super wow yes no well done got"
+    "you u ya so very much a lot lots ton tons bunch million many again all everybody everyone guys bot mate man bro "
+    "buddy pal sir my friend dear indeed really for that this it the your is s was time help helps helped helpful "
+    "helping useful works worked now answer answers explanation reading info quick i "
+    "and oh ah ok okay great good nice cool perfect awesome super wow yes no well done got"
 ).split()
 _CHINESE = re.compile(
-    "(?:[谢謝哈呵嘻嘿你您啦了啊呀哦噢喽咯哟呢嘛我们們真太很的好棒赞讚嗯亲懂]|感谢|感謝|多谢|多謝|辛苦|笑死|大家|各位|非常|十分|万分|萬分|帮助|幫助|帮忙|幫忙"
+    "(?:[谢謝哈呵嘻嘿你您啦了啊呀哦噢喽咯哟呢嘛我们們真太很的好棒赞讚嗯亲懂]|感谢|感謝|多谢|多謝|辛苦|笑死|大家|各位"
+    "|有帮助|有幫助|有用|非常|十分|万分|萬分|帮助|幫助|帮忙|幫忙"
     "|回答|解答|明白|知道|收到|不用|机器人|機器人|老师|老師)+"
 )
 _CHINESE_CORE = re.compile("[谢謝哈]|辛苦|笑死|呵呵|嘻嘻|嘿嘿")

@@ -9,7 +9,10 @@ _ENGLISH = re.compile(
     r"\b(?:transcri(?:be|bing|ption)|ocr|verbatim)\b"
     r"|\b(?:word|letter|character|line) (?:by|for) (?:word|letter|character|line)\b"
     r"|\b(?:extract|read|copy|recogni[sz]e|get|give|return|output|type|write|show|print|capture|retrieve|pull)\b"
-    r"[^.?!;\n]{0,40}\b(?:texts?|words|wording|writing|written|print|lettering|characters|says?)\b"
+    r"[^.?!;]{0,40}\b(?:texts?|words|every word|wording|writing|written|print|lettering|characters|says?)\b"
+    r"|\b(?:text|word) (?:extraction|recognition)\b"
+    r"|\bread (?:it|this|that|them|these|everything|all)(?: of it)?(?: out)?(?: a?loud)?(?: to me)?(?:,? please)?\W*$"
+    r"|\bcopy (?:it|this|that|everything)(?: out)?(?:,? please)?\W*$"
     r"|\bwhat (?:does|do) (?:it|this|that|they|these) say,? (?:exactly|literally|precisely)"
     r"|\bwhat(?:'s| is) (?:written|printed)\b",
     re.IGNORECASE,
@@ -17,13 +20,16 @@ _ENGLISH = re.compile(
 _CHINESE = re.compile(
     "(?:提取|识别|識別|读取|讀取|读出|讀出|读一下|读|念出|念一下|抄写|抄錄|抄录|抄下|摘录|转写|轉寫|转录|输出|輸出|打出|列出|写出|寫出|给出|显示|获取)"
     "[^，。？！；\n]{0,12}(?:文字|文本|文案|(?<![数數])字|原文|全文|内容|內容)"
-    "|(?:文字|文本)(?:提取|识别|識別)|逐字|逐行|一字不[差漏]|写[了着的是]*(?:什么|啥)字?|寫[了著的是]*什麼|看清小字"
+    "|(?:文字|文本)(?:提取|识别|識別|扫描|掃描)|[转轉扫掃][^，。？！；\n]{0,6}(?:文字|文本)|全文(?:输出|輸出)"
+    "|(?:文字|文本|(?<![数數])字|原文|全文|内容|內容)[^，。？！；\n]{0,6}(?:[打写寫读讀念抄输輸列]|提取|识别|識別)[一]?[出下]"
+    r"|(?:文字|文本)(?:都|全部)?(?:是|有)(?:什么|什麼|啥)|[读讀念](?:出来|出來|给我听|給我聽)\W*$"
+    "|逐字|逐行|一字不[差漏]|写[了着的是]*(?:什么|啥)字?|寫[了著的是]*什麼|看清小字"
 )
 _MORE = re.compile(  # what a transcription alone does not answer
     r"\b(?:translat\w*|summar\w*|explain\w*|describe\w*|compare\w*|convert\w*|answer|tell|calculate|sum|total|count"
     r"|where|who|why|which|how|in (?:english|chinese)"
     r"|(?:as|into|in|to|a|an) (?:a |an )?(?:markdown|table|csv|json|yaml|xml|html|latex|list|bullets?)\b)"
-    "|翻译|翻譯|总结|總結|概括|解释|解釋|描述|比较|比較|转换|轉換|转成|轉成|表格|格式|多少|哪|谁|誰|为什么|告诉|合计|计算|列表|回答|意思|用[英中]",
+    "|翻译|翻譯|总结|總結|概括|解释|解釋|描述|比较|比較|转换|轉換|[转轉]成(?!文字|文本)|表格|格式|多少|哪|谁|誰|为什么|告诉|合计|计算|列表|回答|意思|用[英中]",
     re.IGNORECASE,
 )
 _GO_ON = re.compile(

@@ -14,7 +14,9 @@ from core.answers.transcription import as_markdown, asks_for_text
         "图片里写了什么？|上面写的是什么|Please extract the text from this image|Copy the text exactly|"
         "Give me the full text|write down everything that is written here|输出全文|把图片上的字逐字写出来|"
         "What is written here?|Extract the text verbatim|提取内容|return only the text|Read out all words|"
-        "what's written on the sign"
+        "what's written on the sign|Extract\nall text|extract every word|text extraction|Read it out loud, please|"
+        "read this|read it to me|Read everything|copy this out|把图里的字打出来|图片上的文字是什么|帮我把图片转成文字|"
+        "转文字|扫描文字|全文输出|读出来|念给我听|图中的文字有什么|文字全部抄下来"
     ).split("|"),
 )
 def test_the_text_itself_is_asked_for(question: str) -> None:
@@ -29,7 +31,8 @@ def test_the_text_itself_is_asked_for(question: str) -> None:
         "read the text and tell me the total|提取数字|What does it say about prices|How many words are there|"
         "Summarize the text|Extract the text into JSON|提取文字，整理成表格|Which quarter is the highest?|"
         "Show me where the words are|这段文字是什么意思|go on|List the items|What are the selling points?|"
-        "Got a reading?|用表格列出文字"
+        "Got a reading?|用表格列出文字|Read this and say which is cheaper|read it backwards|copy this style|"
+        "这个字是谁写的|文字转成语音的按钮在哪|转账金额|这些内容是什么意思|扫描日期是哪天"
     ).split("|"),
 )
 def test_more_or_something_else_is_asked_for(question: str) -> None:
