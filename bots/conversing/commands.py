@@ -1,20 +1,103 @@
-"""What the commands do, /new and /pictures for example, and the buttons that give out files."""
+"""What people can order with a word, /new for example: one table, from which menus, help and what is understood follow.
 
-from collections.abc import AsyncGenerator
+A new command is a row of `COMMANDS` with its function, and its sentences in `core/locale`.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from bots.conversing.actions import AnswerAction, file_of
-from bots.conversing.administration import ORDERS, administer
+from bots.conversing.administration import block, stats, unblock
 from bots.conversing.draft import File
-from bots.conversing.request import Request
+from bots.conversing.platform import Platform
+from bots.conversing.request import EVERYTHING, Reply, Request
 from bots.conversing.services import Services
 from core.answers.transcript import archive
-from core.assistant import Assistant
 from core.conversation import Answer, Conversation, Ending, Event
-from core.errors import NotFound
+from core.errors import NotAllowed, NotFound
 from core.i18n import Translator
 from core.pictures.contact_sheet import contact_sheet
+from core.pictures.note import Note
 
 MOST_DIGITS = 6  # of a picture's number; databases refuse larger ones in their own ways
+
+
+class Takes(Enum):
+    """What may follow a command that is a plain word: with anything else behind it, it is a question."""
+
+    NOTHING = auto()
+    NUMBER = auto()
+    PERSON = auto()
+    EVERYTHING = auto()  # a second word that says so
+
+    def fits(self, words: str, platform: Platform) -> bool:
+        match self:
+            case Takes.NUMBER:
+                return words.isdecimal()
+            case Takes.PERSON:
+                mention = words.startswith("@") and " " not in words
+                return mention or platform.person_id.fullmatch(words.upper()) is not None
+            case Takes.EVERYTHING:
+                return words in EVERYTHING
+            case Takes.NOTHING:
+                return False
+
+    def example(self, platform: Platform) -> str:
+        return {Takes.NUMBER: "2", Takes.PERSON: platform.person}.get(self, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`name` is English, and what is written down; `also` are other plain words for it. `menu` says in menus and help
+    what it does. Without `run` the model answers it, in `bots.conversing.answering`.
+
+    What is `about_conversation` means nothing in a message that begins one. What `needs_files` is there only where
+    files can be shown.
+    """
+
+    name: str
+    chinese: str
+    menu: Note
+    run: "Callable[[Request, Services, Translator], Awaitable[Reply]] | None"
+    takes: Takes = Takes.NOTHING
+    also: tuple[str, ...] = ()
+    for_admins: bool = False
+    about_conversation: bool = False
+    needs_files: bool = False
+
+    def spelled(self, platform: Platform, translator: Translator) -> str:
+        """Return it as people write it there, with an example of what has to follow."""
+        word = self.chinese if translator.language == "zh" and not platform.prefix else self.name
+        return f"{platform.prefix}{word} {self.takes.example(platform)}".rstrip()
+
+    def described(self, platform: Platform, translator: Translator) -> str:
+        """Return what a menu says about it; where something has to follow, with an example."""
+        text = translator.explain(self.menu)
+        return f"{text} – {self.spelled(platform, translator)}" if self.takes.example(platform) else text
+
+
+def allowed(*, admin: bool, files: bool = True) -> list[Command]:
+    """Return what an admin or somebody else may order, where files can be shown or not."""
+    rows = COMMANDS.values()
+    return [row for row in rows if (admin or not row.for_admins) and (files or not row.needs_files)]
+
+
+def command_in(text: str, platform: Platform) -> tuple[str | None, str]:
+    """Return the command that a whole message of plain words is, and what follows it; else None and the text."""
+    word, _, rest = text.lower().rstrip(" .!。！").partition(" ")
+    rest = rest.strip()
+    for command in COMMANDS.values():
+        if word in (command.name, command.chinese, *command.also):
+            return (command.name, rest) if not rest or command.takes.fits(rest, platform) else (None, text)
+    return None, text
+
+
+def asks_model(command: str | None) -> bool:
+    """Return whether the model answers it, if there are words for it."""
+    if command in COMMANDS:
+        return COMMANDS[command].run is None
+    return command is None or command == AnswerAction.SMALL_PRINT
 
 
 def says(sentence: str) -> Answer:
@@ -23,68 +106,91 @@ def says(sentence: str) -> Answer:
 
 async def obey(request: Request, services: Services, translator: Translator) -> AsyncGenerator[Event | File]:
     """Raises `NotFound` and `NotAllowed`. An unknown command gets the help."""
-    assistant = services.assistant
-    match request.command:
-        case "new":
-            await assistant.begin(request.conversation_id)
-            yield says(translator.say("This is a new conversation. Send a picture and ask about it."))
-        case "forget" if not request.forgets:
-            command = f"{request.slash}forget all"
-            yield says(
-                translator.say(
-                    "Others take part in this conversation. If you want to delete it for everybody, with all its "
-                    "pictures, tell me “{command}”.",
-                    command=command,
-                )
-            )
-        case "forget":  # which the dispatcher has done: that comes before everything that waits, and before any word
-            yield says(translator.say("Forgotten: this conversation and its pictures are deleted."))
-        case "pictures":
-            conversation = await assistant.history.load(request.conversation_id)
-            if request.display.files and conversation.pictures:
-                yield File("pictures.png", await contact_sheet(conversation.pictures))
-            yield says(_list(conversation, translator))
-        case "remove":
-            yield says(await _remove(request, assistant, translator))
-        case "export" if request.display.files:
-            conversation = await services.store.outline(request.conversation_id)
-            if not conversation.turns and not conversation.waiting:
-                raise NotFound("There is nothing in this conversation yet.")
-            async with services.exports:
-                packed = [piece async for piece in archive(conversation, services.store.picture_data, translator)]
-                yield File("conversation.zip", b"".join(packed))
-            yield says("")
-        case AnswerAction.CSV | AnswerAction.TEXT if request.display.files:
-            yield await _file(request, services)
-            yield says("")
-        case command if command in ORDERS:
-            yield says(await administer(request, services, translator))
-        case "stop":
-            yield says(translator.say("Nothing is being written just now."))
-        case _:
-            yield says(request.help)
+    reply = await _carry_out(request, services, translator)
+    for file in reply.files:
+        yield file
+    yield says(reply.text)
 
 
-async def _file(request: Request, services: Services) -> File:
-    adapter = request.conversation_id.split(":")[0]
-    turn = await services.store.turn_of_sent(adapter, request.about or "", request.conversation_id)
+async def _carry_out(request: Request, services: Services, translator: Translator) -> Reply:
+    if request.command in (AnswerAction.CSV, AnswerAction.TEXT) and request.display.files:
+        return await _file(request, services)
+    command = COMMANDS.get(request.command or "")
+    if command is None or command.run is None or (command.needs_files and not request.display.files):
+        return await _help(request, services, translator)
+    if command.for_admins and request.user not in request.admins:
+        raise NotAllowed("Only this bot's admins may do that.")
+    return await command.run(request, services, translator)
+
+
+async def _help(request: Request, _: Services, translator: Translator) -> Reply:
+    """Everything that this person may order here."""
+    lines = [
+        f"{command.spelled(request.platform, translator)} – {translator.explain(command.menu)}"
+        for command in allowed(admin=request.user in request.admins, files=request.display.files)
+    ]
+    return Reply("\n".join([translator.explain(request.platform.introduction), "", *lines]))
+
+
+async def _new(request: Request, services: Services, translator: Translator) -> Reply:
+    await services.assistant.begin(request.conversation_id)
+    return Reply(translator.say("This is a new conversation. Send a picture and ask about it."))
+
+
+async def _forget(request: Request, _: Services, translator: Translator) -> Reply:
+    if request.forgets:  # the dispatcher has done it: that comes before everything that waits, and before any word
+        return Reply(translator.say("Forgotten: this conversation and its pictures are deleted."))
+    return Reply(
+        translator.say(
+            "Others take part in this conversation. If you want to delete it for everybody, with all its pictures, "
+            "tell me “{command}”.",
+            command=f"{request.platform.prefix}forget all",
+        )
+    )
+
+
+async def _stop(_: Request, __: Services, translator: Translator) -> Reply:
+    """Nothing is written any more; what is, the dispatcher stops at once."""
+    return Reply(translator.say("Nothing is being written just now."))
+
+
+async def _pictures(request: Request, services: Services, translator: Translator) -> Reply:
+    conversation = await services.assistant.history.load(request.conversation_id)
+    if not conversation.pictures:
+        return Reply(translator.say("There are no pictures in this conversation yet."))
+    listed = _list(conversation, translator)
+    if not request.display.files:
+        return Reply(listed)
+    return Reply(listed, (File("pictures.png", await contact_sheet(conversation.pictures)),))
+
+
+async def _remove(request: Request, services: Services, translator: Translator) -> Reply:
+    number = request.text.strip()
+    if not number.isdecimal() or len(number) > MOST_DIGITS:
+        prefix = request.platform.prefix
+        return Reply(translator.say("Say which picture: {slash}remove 2, for example.", slash=prefix))
+    await services.assistant.remove_picture(request.conversation_id, int(number))
+    return Reply(translator.say("Picture {number} is removed.", number=int(number)))
+
+
+async def _export(request: Request, services: Services, translator: Translator) -> Reply:
+    conversation = await services.store.outline(request.conversation_id)
+    if not conversation.turns and not conversation.waiting:
+        raise NotFound("There is nothing in this conversation yet.")
+    async with services.exports:
+        packed = [piece async for piece in archive(conversation, services.store.picture_data, translator)]
+        return Reply(files=(File("conversation.zip", b"".join(packed)),))
+
+
+async def _file(request: Request, services: Services) -> Reply:
+    turn = await services.store.turn_of_sent(request.platform.name, request.about or "", request.conversation_id)
     file = file_of(turn, AnswerAction(request.command or "")) if turn else None
     if file is None:
         raise NotFound("I do not remember that answer any more. Please send the picture again.")
-    return file
-
-
-async def _remove(request: Request, assistant: Assistant, translator: Translator) -> str:
-    number = request.text.strip()
-    if not number.isdecimal() or len(number) > MOST_DIGITS:
-        return translator.say("Say which picture: {slash}remove 2, for example.", slash=request.slash)
-    await assistant.remove_picture(request.conversation_id, int(number))
-    return translator.say("Picture {number} is removed.", number=int(number))
+    return Reply(files=(file,))
 
 
 def _list(conversation: Conversation, translator: Translator) -> str:
-    if not conversation.pictures:
-        return translator.say("There are no pictures in this conversation yet.")
     waiting = {picture.number for picture in conversation.waiting}
     lines = []
     for picture in conversation.pictures:
@@ -92,3 +198,33 @@ def _list(conversation: Conversation, translator: Translator) -> str:
         line = translator.say("Picture {number}: {width} × {height}", number=picture.number, width=width, height=height)
         lines.append(f"{line} {translator.say('(waits for a question)')}" if picture.number in waiting else line)
     return "\n".join(lines)
+
+
+_ROWS = (
+    Command("help", "帮助", Note("What I can do"), _help, also=("hi", "hello", "你好")),
+    Command("new", "新对话", Note("Begin a new conversation"), _new),
+    Command("pictures", "图片", Note("List this conversation's pictures"), _pictures, about_conversation=True),
+    Command("remove", "移除", Note("Remove a picture"), _remove, Takes.NUMBER, about_conversation=True),
+    Command("stop", "停止", Note("Stop the answer"), _stop, about_conversation=True),
+    Command("retry", "重试", Note("Answer the last question again"), None, about_conversation=True),
+    Command(
+        "export",
+        "导出",
+        Note("Get this conversation as a file"),
+        _export,
+        about_conversation=True,
+        needs_files=True,
+    ),
+    Command(
+        "forget",
+        "忘记",
+        Note("Delete this conversation and its pictures"),
+        _forget,
+        Takes.EVERYTHING,
+        about_conversation=True,
+    ),
+    Command("stats", "统计", Note("How the service is doing"), stats, for_admins=True),
+    Command("block", "屏蔽", Note("Stop answering somebody"), block, Takes.PERSON, for_admins=True),
+    Command("unblock", "解除屏蔽", Note("Answer somebody again"), unblock, Takes.PERSON, for_admins=True),
+)
+COMMANDS = {command.name: command for command in _ROWS}

@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bots.conversing.actions import AnswerAction, DisplayOptions
+from bots.conversing.draft import File
+from bots.conversing.platform import Platform
 from core.conversation import Image
 from core.small_talk import is_small_talk
-
-COMMANDS = frozenset(
-    {"start", "help", "new", "pictures", "remove", "export", "forget", "stop", "retry", "stats", "block", "unblock"}
-)
 
 EVERYTHING = frozenset({"all", "everything", "全部", "所有"})  # what makes an order to forget one for everybody
 
@@ -26,8 +24,7 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class Request:
     """`files` are downloaded when their turn has come. `about` is the platform's id of the bot's message that this one
-    replies to. `person` is who asks, for the quotas: platform and id. `admins` are ids alone. `help` is what /help
-    says.
+    replies to. `person` is who asks, for the quotas: platform and id. `admins` are ids alone.
 
     Others can write in a `shared` conversation, and somebody else began one that is `anothers`. `quiet` leaves thanks
     and laughter alone: among people, and in threads. `notes` are sentences about what stands beside the files and is
@@ -36,12 +33,12 @@ class Request:
 
     conversation_id: str
     key: str
+    platform: Platform
     person: str
     text: str = ""
     command: str | None = None
     files: tuple[Attachment, ...] = ()
     about: str | None = None
-    help: str = ""
     quiet: bool = False
     shared: bool = False
     anothers: bool = False
@@ -67,18 +64,17 @@ class Request:
         return self.person if self.shared else None
 
     @property
-    def platform(self) -> str:
-        return self.person.partition(":")[0]
-
-    @property
-    def slash(self) -> str:
-        """What stands before a command: Slack's slash commands do not work in threads."""
-        return "/" if self.platform == "telegram" else ""
-
-    @property
     def user(self) -> str:
         """The platform's id of who asks."""
         return self.person.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command says, and the files that come before it."""
+
+    text: str = ""
+    files: tuple[File, ...] = ()
 
 
 def forgets(command: str | None, text: str, anothers: bool) -> bool:

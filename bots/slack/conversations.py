@@ -6,12 +6,13 @@ a picture goes on with the conversation about the last one, and so does everythi
 
 from collections import OrderedDict
 
+from bots.conversing.commands import command_in
 from bots.conversing.store import Store
-from bots.slack.message import Message, command_of
+from bots.slack.message import Message
+from bots.slack.platform import SLACK
 from bots.slack.text import plain
 
 MOST_CHANNELS = 2000  # direct messages that are kept in mind
-IN_THREADS = ("forget", "pictures", "remove", "stop", "export")  # what a message that begins one cannot mean
 
 
 class Conversations:
@@ -27,7 +28,7 @@ class Conversations:
         if not (message.direct and message.top_level):
             return await self.of_thread(message.channel, message.thread)
         own = message.conversation(self._team)
-        command, _ = command_of(plain(message.text, self._bot))
+        command, _ = command_in(plain(message.text, self._bot), SLACK)
         if message.files or command == "new":
             self.note(message.channel, own)
             return own

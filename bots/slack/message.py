@@ -3,27 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from bots.conversing.request import EVERYTHING
 from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
 from bots.slack.place import Place
 from core.i18n import Translator
 from core.pictures.refusals import by_name
-
-# Slash commands do not work in threads, so these are plain words.
-_COMMANDS = {
-    "help": ("help", "hi", "hello", "帮助", "你好"),
-    "new": ("new", "新对话"),
-    "pictures": ("pictures", "图片"),
-    "remove": ("remove", "移除"),
-    "export": ("export", "导出"),
-    "forget": ("forget", "忘记"),
-    "stop": ("stop", "停止"),
-    "stats": ("stats", "统计"),
-    "block": ("block", "屏蔽"),
-    "unblock": ("unblock", "解除屏蔽"),
-}
-
-_SOMEBODY = re.compile(r"@\S+|[uw][a-z0-9]*[0-9][a-z0-9]*")  # a mention, or an id as the bot's sentences write it
 
 _ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
 
@@ -105,25 +88,6 @@ def mentions(text: str, bot: str) -> bool:
 def addresses_somebody(text: str) -> bool:
     """Whether a person, a group or everybody is mentioned."""
     return bool(_ADDRESSED.search(text))
-
-
-def command_of(text: str) -> tuple[str | None, str]:
-    """The command that a whole message is, and what follows it; else None and the text."""
-    word, _, rest = text.lower().rstrip(" .!。！").partition(" ")
-    rest = rest.strip()
-    for command, words in _COMMANDS.items():
-        if word in words and (not rest or _belongs(command, rest)):
-            return command, rest
-    return None, text
-
-
-def _belongs(command: str, rest: str) -> bool:
-    """Whether that may follow the command: else the words are a question that happens to begin like it."""
-    if command == "forget":
-        return rest in EVERYTHING
-    if command in ("block", "unblock"):
-        return bool(_SOMEBODY.fullmatch(rest))
-    return command == "remove" and rest.isdecimal()
 
 
 def pictures(files: Sequence[SlackFile]) -> list[SlackFile]:

@@ -17,6 +17,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from bots.conversing.actions import AnswerAction
+from bots.conversing.commands import command_in
 from bots.conversing.draft import Later, Refused
 from bots.conversing.services import Services
 from bots.slack.api import SlackApi
@@ -34,8 +35,9 @@ from bots.slack.events import (
     Submission,
     Value,
 )
-from bots.slack.message import Message, addresses_somebody, command_of
+from bots.slack.message import Message, addresses_somebody
 from bots.slack.place import Place
+from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
 from bots.slack.written import Asked, Clicked, Lost, Removed, Typed
@@ -116,7 +118,7 @@ class Receiver:
             return
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
-        stops = command_of(plain(message.text, self._slack.bot))[0] == "stop"
+        stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
         if (
             stops
             and await self._worker.may(message)

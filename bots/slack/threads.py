@@ -7,12 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bots.conversing.commands import command_in
 from bots.conversing.request import forgets
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of
-from bots.slack.message import Message, command_of, mentions
+from bots.slack.message import Message, mentions
 from bots.slack.place import Place
+from bots.slack.platform import SLACK
 from bots.slack.signature import key_of
 from bots.slack.text import plain
 from core.errors import BotError
@@ -54,7 +56,7 @@ class Threads:
         text = message.get("text") or ""
         anothers = not asked.direct and message.get("user") != root.get("user")
         to_bot = asked.direct or mentions(text, self._slack.bot)
-        return to_bot and forgets(*command_of(plain(text, self._slack.bot)), anothers)
+        return to_bot and forgets(*command_in(plain(text, self._slack.bot), SLACK), anothers)
 
     async def is_anothers(self, asked: Message) -> bool:
         """Whether somebody else began the thread; also where that cannot be seen."""

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bots.conversing.actions import AnswerAction, DisplayOptions
 from bots.conversing.answering import got, respond
-from bots.conversing.commands import says
+from bots.conversing.commands import COMMANDS, asks_model, command_in, says
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import File, Refused
 from bots.conversing.request import Attachment, Request, forgets
@@ -19,14 +19,15 @@ from bots.conversing.strangers import Strangers, line
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Pressed
 from bots.slack.config import Config
-from bots.slack.conversations import IN_THREADS, Conversations
+from bots.slack.conversations import Conversations
 from bots.slack.draft import SlackDraft
 from bots.slack.events import SlackFile, fields
 from bots.slack.files import Files
 from bots.slack.finder import Finder, Found
-from bots.slack.message import Message, command_of, no_picture, pictures
+from bots.slack.message import Message, no_picture, pictures
 from bots.slack.people import People
 from bots.slack.place import Place
+from bots.slack.platform import SLACK
 from bots.slack.questions import Questions
 from bots.slack.status import Abilities
 from bots.slack.text import plain
@@ -38,7 +39,6 @@ from core.errors import BotError
 from core.i18n import Translator
 
 log = logging.getLogger(__name__)
-ASKING = (None, "retry", AnswerAction.SMALL_PRINT)  # what the model answers
 LOST = "lost"  # a button that carries what nothing can be made of
 NOT_THERE = ("not_in_channel", "channel_not_found")
 THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
@@ -62,6 +62,18 @@ class _Task:
     def links(self) -> bool:
         """Whether somebody gave an address."""
         return "http://" in self.asked.text or "https://" in self.asked.text
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether the model answers: a picture alone is kept for the question to come."""
+        typed = self.command is not None and self.about is None
+        return asks_model(self.command) and bool(self.text or typed)
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether it is about what a conversation holds, and begins one."""
+        about = self.command in COMMANDS and COMMANDS[self.command].about_conversation
+        return about and self.asked.top_level and self.about is None
 
 
 class Worker:
@@ -120,7 +132,7 @@ class Worker:
         if not isinstance(written, Asked):
             return False
         asked = written.message
-        command, text = command_of(plain(asked.text, self._slack.bot))
+        command, text = command_in(plain(asked.text, self._slack.bot), SLACK)
         if command != "forget" or not await self.may(asked):
             return False
         return forgets(command, text, await self._threads.is_anothers(asked))
@@ -157,7 +169,7 @@ class Worker:
     async def _task(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> _Task:
         if isinstance(written, Asked):
             asked = written.message
-            command, text = command_of(plain(asked.text, self._slack.bot))
+            command, text = command_in(plain(asked.text, self._slack.bot), SLACK)
             return _Task(message, asked, _place_of(asked), command, text)
         place = written.place
         if isinstance(written, Lost) or (isinstance(written, Clicked) and await self._is_forged(message, written)):
@@ -186,12 +198,12 @@ class Worker:
         request = Request(
             message.conversation_id,
             message.key,
+            SLACK,
             f"slack:{place.team}:{place.user}",
             task.text,
             task.command,
             tuple(self._attachment(file) for file in task.asked.files),
             about=task.about,
-            help=_help(translator),
             quiet=not (place.direct and task.asked.top_level),
             shared=not place.direct,
             anothers=task.command == "forget" and await self._threads.is_anothers(task.asked),
@@ -214,7 +226,7 @@ class Worker:
 
     async def _events(self, task: _Task, translator: Translator, request: Request) -> AsyncGenerator[Event | File]:
         conversation_id = request.conversation_id
-        if task.command in IN_THREADS and task.asked.top_level:
+        if task.is_misplaced:
             yield says(
                 translator.say(
                     "This works only in a thread with a picture: each thread is a conversation of its own. "
@@ -224,7 +236,8 @@ class Worker:
             )
             return
         found = Found()
-        if task.command in (None, "retry") and not await self._services.assistant.history.answered(request.key):
+        asks = task.command is None or (task.command == "retry" and task.about)
+        if asks and not await self._services.assistant.history.answered(request.key):
             if task.about:
                 found.own = tuple(pictures(task.asked.files))
             else:
@@ -273,7 +286,7 @@ class Worker:
             self._config.interval,
             message.sent,
             resumed=message.id in self._resumed,
-            model=task.command in ASKING and bool(task.text),
+            model=task.asks_model,
             keeps=keeps,
             stopped=partial(self.dispatcher.stop, message.conversation_id),
             pressed=closer,
@@ -303,12 +316,3 @@ class Worker:
 
 def _place_of(asked: Message) -> Place:
     return Place(asked.channel, asked.thread, asked.ts, asked.user, asked.team)
-
-
-def _help(translator: Translator) -> str:
-    return translator.say(
-        "Send me a picture with your question. In a channel, mention me in the same message, or below a picture. Then "
-        "ask more in the thread. These words alone are orders: *new* begins a new conversation, *pictures* shows its "
-        "pictures, *remove 2* removes picture 2, *stop* ends an answer, *export* gives you the conversation as a file, "
-        "and *forget* deletes it with its pictures."
-    )

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
 from bots.conversing.actions import AnswerAction
-from bots.conversing.request import COMMANDS
+from bots.conversing.commands import COMMANDS, Takes
 from bots.telegram.buttons import ORDERS, RETRY
 from bots.telegram.files import NOT_HANDED_OVER, NOT_WHOLE
 from bots.telegram.message import (
@@ -110,7 +110,8 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if main.external_reply:
         files = [*files_of(main.external_reply), *files]
     command, words = _order(main, me, bool(files))
-    if command in ("block", "unblock") and not words and replied and (somebody := asker_of(replied)):
+    names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
+    if names_somebody and not words and replied and (somebody := asker_of(replied)):
         words = str(somebody.id)
     more = [_beside(main, message, me) for message in messages if message is not main]
     text = "\n\n".join(filter(None, [words, *more]))
@@ -169,7 +170,7 @@ def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
     if command is None:
         return None, words
     rest = "".join(words.split(maxsplit=1)[1:])
-    if command in QUESTIONS or (command in ("start", "help") and shows):
+    if command in QUESTIONS or (command == "help" and shows):
         return None, rest
     if command in COMMANDS:
         return command, rest

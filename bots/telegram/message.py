@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from telegram import Document, ExternalReplyInfo, Message, MessageEntity, MessageReactionUpdated, PhotoSize, User
 
-from bots.conversing.request import COMMANDS
+from bots.conversing.commands import COMMANDS
 from core.conversation import storable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
@@ -20,6 +20,7 @@ NOT_PICTURES = (  # fields of a message, and how we call what stands there; see 
     "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "
     "video video_note voice"
 ).split()
+START = "start"  # what Telegram sends when somebody opens the chat
 Id = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
 _ID = TypeAdapter[int](Id)
@@ -112,7 +113,7 @@ def command_of(message: Message) -> tuple[str | None, str]:
     for entity, words in _entities(message, [MessageEntity.BOT_COMMAND]).items():
         if entity.offset == 0:
             command, _, addressee = words.removeprefix("/").lower().partition("@")
-            return command, addressee
+            return ("help" if command == START else command), addressee
     return None, ""
 
 

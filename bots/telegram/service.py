@@ -11,9 +11,11 @@ from starlette.routing import Router
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bots.conversing.commands import allowed
 from bots.conversing.services import Services
 from bots.telegram.config import Config
 from bots.telegram.outage import Outage
+from bots.telegram.platform import TELEGRAM
 from bots.telegram.polling import insist, poll
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.receiver import Receiver
@@ -102,23 +104,12 @@ async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
     their own chats with the bot. A courtesy: failing is fine."""
     for language in (None, *LANGUAGES[1:]):
         translator = Translator(language)
-        commands = [
-            BotCommand("help", translator.say("What I can do")),
-            BotCommand("new", translator.say("Begin a new conversation")),
-            BotCommand("pictures", translator.say("List this conversation's pictures")),
-            BotCommand("remove", translator.say("Remove a picture: /remove 2")),
-            BotCommand("stop", translator.say("Stop the answer")),
-            BotCommand("retry", translator.say("Answer the last question again")),
-            BotCommand("export", translator.say("Get this conversation as a file")),
-            BotCommand("forget", translator.say("Delete this conversation and its pictures")),
-        ]
-        theirs = [
-            BotCommand("stats", translator.say("How the service is doing")),
-            BotCommand("block", translator.say("Stop answering somebody: /block 12345")),
-            BotCommand("unblock", translator.say("Answer somebody again: /unblock 12345")),
-        ]
+        everybodys, admins_own = (
+            [BotCommand(command.name, command.described(TELEGRAM, translator)) for command in allowed(admin=admin)]
+            for admin in (False, True)
+        )
         with suppress(TelegramError):
-            await bot.set_my_commands(commands, language_code=language)
+            await bot.set_my_commands(everybodys, language_code=language)
         for admin in admins:
             with suppress(TelegramError):
-                await bot.set_my_commands([*commands, *theirs], BotCommandScopeChat(admin), language)
+                await bot.set_my_commands(admins_own, BotCommandScopeChat(admin), language)

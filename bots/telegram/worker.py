@@ -15,6 +15,7 @@ from telegram.error import TelegramError
 
 from bots.conversing import strangers
 from bots.conversing.actions import AnswerAction, DisplayOptions
+from bots.conversing.commands import asks_model
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Later, NotWritable, Refused
 from bots.conversing.request import Request, forgets
@@ -29,6 +30,7 @@ from bots.telegram.kinds import called
 from bots.telegram.leftovers import sweep
 from bots.telegram.message import Asker, conversation_of
 from bots.telegram.place import Place, ids_of
+from bots.telegram.platform import TELEGRAM
 from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.sender import Sender
 from bots.telegram.transport import understood
@@ -143,6 +145,7 @@ class Worker:
         request = Request(
             message.conversation_id,
             message.key,
+            TELEGRAM,
             f"telegram:{asker.id}",
             inquiry.text,
             inquiry.command,
@@ -150,7 +153,6 @@ class Worker:
                 self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._services.images, self._undelivered
             ),
             inquiry.about,
-            _help(translator),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
             anothers=_is_group(inquiry),
@@ -207,7 +209,7 @@ class Worker:
             self._config.interval,
             typing,
             first=not message.sent,
-            stoppable=inquiry.command in (None, RETRY, AnswerAction.SMALL_PRINT) or _begins_with_a_question(inquiry),
+            stoppable=asks_model(inquiry.command) or _begins_with_a_question(inquiry),
             preview=self._config.draft_preview,
             again=_again(inquiry),
             lost=message.resumed and not message.sent,
@@ -239,17 +241,3 @@ def _again(inquiry: Inquiry) -> str:
     if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about:
         return f"{AnswerAction.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
     return RETRY
-
-
-def _help(translator: Translator) -> str:
-    return translator.say(
-        "Send me a picture with your question, or reply to a picture and ask about it. "
-        "Then you can simply ask more.\n\n"
-        "You can send several pictures at once. I number them, so that you can say: compare pictures 1 and 2. "
-        "Small print stays sharper in a picture that is sent as a file than in a photo. PDF files work too.\n\n"
-        "In a group, mention me or reply to me.\n\n"
-        "/new begins a new conversation\n/pictures lists this conversation's pictures\n/remove 2 removes picture 2\n"
-        "/stop stops an answer\n/retry answers the last question again\n"
-        "/export gives you the conversation as a file\n"
-        "/forget deletes this conversation and its pictures"
-    )

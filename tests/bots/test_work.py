@@ -8,6 +8,7 @@ import pytest
 from bots.conversing.answering import respond
 from bots.conversing.request import Attachment, Request
 from bots.conversing.services import Services
+from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
 from core.conversation import Answer
 from core.i18n import Translator
@@ -31,7 +32,7 @@ async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, tex
         return b"no picture" if fetched == 1 else photo()
 
     async def send(key: str) -> str:
-        request = Request("chat:1:0", key, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
+        request = Request("chat:1:0", key, TELEGRAM, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
         async with aclosing(respond(request, services, Translator("en"))) as events:
             return [event.text async for event in events if isinstance(event, Answer)][-1]
 

@@ -1,0 +1,18 @@
+"""How people order things on Slack, and what they are called there."""
+
+import re
+
+from bots.conversing.platform import Platform
+from core.pictures.note import Note
+
+SLACK = Platform(  # slash commands do not work in threads, so commands are plain words
+    "slack",
+    Note(
+        "Send me a picture with your question. In a channel, mention me in the same message, or below a picture. Then "
+        "ask more in the thread. These words alone are orders:"
+    ),
+    prefix="",
+    person_id=re.compile(r"(?=.{2,30}$)[UW][A-Z0-9]*[0-9][A-Z0-9]*"),
+    person="U123ABC45",
+    whom=Note("Say who, by id or by a real mention: block U123ABC45."),
+)

@@ -1,0 +1,131 @@
+"""What follows from a row of the table of commands, whichever platform it is ordered on."""
+
+from pathlib import Path
+
+import pytest
+
+from bots.conversing.actions import DisplayOptions
+from bots.conversing.commands import COMMANDS, Command, Takes, allowed, asks_model, command_in, obey
+from bots.conversing.platform import Platform
+from bots.conversing.request import Request
+from bots.conversing.services import Services
+from bots.slack.platform import SLACK
+from bots.telegram.platform import TELEGRAM
+from core.assistant import Assistant
+from core.conversation import Answer
+from core.i18n import LANGUAGES, Translator
+from storage.store import Config as StoreConfig
+from storage.store import Store
+from tests.fakes import ScriptedEngine
+
+PLATFORMS = [TELEGRAM, SLACK]
+ROWS = list(COMMANDS.values())
+
+
+def id_of(value: object) -> str:
+    return value.name if isinstance(value, Command | Platform) else str(value)
+
+
+async def told(folder: Path, request: Request, language: str = "en") -> str:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+    try:
+        services = Services(Assistant(ScriptedEngine(), store), store)
+        events = [event async for event in obey(request, services, Translator(language))]
+    finally:
+        await store.close()
+    return next(event.text for event in events if isinstance(event, Answer))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=id_of)
+def test_a_row_says_in_every_language_what_it_does(row: Command) -> None:
+    said = [Translator(language).explain(row.menu) for language in LANGUAGES]
+    assert all(said)
+    assert len(set(said)) == len(LANGUAGES)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=id_of)
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_help_has_a_line_for_each_command_that_one_may_order(
+    tmp_path: Path, platform: Platform, language: str
+) -> None:
+    person, voice = f"{platform.name}:7", Translator(language)
+    request = Request("chat", "1", platform, person, command="help", display=DisplayOptions(files=True))
+    lines = (await told(tmp_path, request, language)).splitlines()
+    own = [line for line in lines if " – " in line]
+    assert lines[0] in voice.explain(platform.introduction)
+    assert len(own) == len(allowed(admin=False)) < len(ROWS)
+    admins = Request("chat", "1", platform, person, command="help", display=request.display, admins=frozenset({"7"}))
+    lines = (await told(tmp_path, admins, language)).splitlines()
+    for row in ROWS:
+        assert f"{row.spelled(platform, voice)} – {voice.explain(row.menu)}" in lines
+
+
+async def test_what_a_platform_cannot_show_is_not_offered(tmp_path: Path) -> None:
+    request = Request("chat", "1", TELEGRAM, "telegram:7", command="help")
+    assert "/export" not in await told(tmp_path, request)
+    assert await told(tmp_path, Request("chat", "2", TELEGRAM, "telegram:7", command="export")) == await told(
+        tmp_path, request
+    )
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.for_admins], ids=id_of)
+async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: Command) -> None:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'answers.db'}"))
+    try:
+        services = Services(Assistant(ScriptedEngine(), store), store)
+        request = Request("chat", "1", TELEGRAM, "telegram:7", "12345", row.name, admins=frozenset({"8"}))
+        with pytest.raises(Exception, match="Only this bot's admins may do that"):
+            _ = [event async for event in obey(request, services, Translator("en"))]
+        assert not await store.is_blocked("12345")
+    finally:
+        await store.close()
+
+
+def test_no_two_rows_share_a_word() -> None:
+    words = [word for row in ROWS for word in (row.name, row.chinese, *row.also)]
+    assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=id_of)
+def test_plain_words_are_understood_as_they_are_spelled_in_every_language(row: Command) -> None:
+    for language in LANGUAGES:
+        written = row.spelled(SLACK, Translator(language))
+        command, rest = command_in(f"{written.capitalize()}.", SLACK)
+        assert command == row.name
+        assert rest == row.takes.example(SLACK).lower()
+        assert command_in(f"{written} of this, please", SLACK) == (None, f"{written} of this, please")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("forget all", "forget"),
+        ("忘记 全部", "forget"),
+        ("forget it", None),
+        ("remove 12", "remove"),
+        ("remove the noise", None),
+        ("block @eve", "block"),
+        ("block @eve and tell me the total", None),
+        ("block letters?", None),
+        ("new U123", None),
+        ("hello!", "help"),
+        ("newest one", None),
+        ("", None),
+    ],
+)
+def test_words_that_only_begin_like_a_command_are_a_question(text: str, command: str | None) -> None:
+    assert command_in(text, SLACK)[0] == command
+
+
+def test_only_what_the_model_answers_can_be_stopped() -> None:
+    assert asks_model(None) and asks_model("retry") and asks_model("smallprint")
+    assert not any(asks_model(row.name) for row in ROWS if row.run is not None)
+    assert not asks_model("csv")
+
+
+def test_each_example_is_what_may_follow() -> None:
+    for platform in PLATFORMS:
+        for takes in Takes:
+            example = takes.example(platform)
+            assert not example or takes.fits(example.lower(), platform)
+            assert not takes.fits("some other words", platform)
