@@ -17,23 +17,18 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from core.errors import OperatorError
 
-OWNERS = {  # table -> the module whose Config checks it
+PLATFORMS = {  # [bots.NAME] -> its package, with `Config`, `run`, `examine` and the `PACKAGES` that its extra installs
+    "web": "bots.web",
+    "telegram": "bots.telegram",
+    "slack": "bots.slack",
+}
+PARTS = {  # every other table -> the module whose Config checks it
     "core.engine": "core.engine",
     "core.images": "core.pictures.images",
     "core.assistant": "core.sampling",
     "core.quota": "core.quota",
     "storage": "storage.store",
     "bots.log": "bots.log",
-    "bots.web": "bots.web",
-    "bots.telegram": "bots.telegram",
-    "bots.slack": "bots.slack",
-}
-ADAPTERS = ("bots.web", "bots.telegram", "bots.slack")
-EXTRAS = {"bots.telegram": "telegram", "bots.slack": "slack"}  # what to install for a table
-PACKAGES = {  # that each optional part imports
-    "cpu": ("accelerate", "safetensors", "tokenizers", "torch", "transformers"),
-    "telegram": ("telegram", "telegramify_markdown"),
-    "slack": ("aiohttp", "slack_bolt", "slack_sdk"),
 }
 WITHOUT_A_FILE: dict[str, dict[str, Any]] = {"core.engine": {"model": "demo"}, "bots.web": {}}
 PREFIX = "PA_"
@@ -53,7 +48,7 @@ class Settings:
 
     @property
     def adapters(self) -> tuple[str, ...]:
-        return tuple(table for table in ADAPTERS if table in self.tables)
+        return tuple(table for table in _platform_tables() if table in self.tables)
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -61,7 +56,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
     for name, key, value in _from_environment(environment):
         tables.setdefault(name, {})[key] = value
-    wanted = [name for name in OWNERS if name in tables or name not in ADAPTERS]
+    wanted = [name for name in owners() if name in tables or name in PARTS]
     settings = Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted})
     for name in settings.adapters:
         if "bots.web" not in wanted and (reason := getattr(settings[name], "needs_web", "")):
@@ -71,19 +66,34 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     return settings
 
 
+def owners() -> dict[str, str]:
+    """Return every table that a config may have, with the module whose Config checks it."""
+    return PARTS | _platform_tables()
+
+
 def owner(table: str) -> type[BaseModel]:
     """Return the Config that checks a table. Raises `OperatorError` when its platform's packages are not installed."""
-    if table in EXTRAS and not all(importlib.util.find_spec(package) for package in PACKAGES[EXTRAS[table]]):
-        how = how_to_install(EXTRAS[table])
+    module = importlib.import_module(owners()[table])
+    if not all(importlib.util.find_spec(package) for package in getattr(module, "PACKAGES", ())):
+        how = how_to_install(table.rpartition(".")[2])
         raise OperatorError("[{table}] needs packages that are not installed: {how}", table=table, how=how)
-    config: type[BaseModel] = importlib.import_module(OWNERS[table]).Config
+    config: type[BaseModel] = module.Config
     return config
+
+
+def platform(table: str) -> Any:
+    """Return the package of the platform that a table enables."""
+    return importlib.import_module(_platform_tables()[table])
 
 
 def how_to_install(extra: str) -> str:
     """Return the command that installs an optional part: in a checkout from it, else as the wheel was installed."""
     checkout = (Path(__file__).parents[1] / "pyproject.toml").is_file()
     return f"pip install '{'.' if checkout else 'picture-answers'}[{extra}]'"
+
+
+def _platform_tables() -> dict[str, str]:
+    return {f"bots.{name}": package for name, package in PLATFORMS.items()}
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
@@ -105,12 +115,12 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         if not isinstance(content, dict):
             tables[part] = content
     for name, table in tables.items():
-        if name not in OWNERS or not isinstance(table, dict):
+        if name not in owners() or not isinstance(table, dict):
             raise OperatorError(
                 "{path}: there is no table [{name}]; known are: {known}.",
                 path=str(path),
                 name=name,
-                known=", ".join(f"[{known}]" for known in OWNERS),
+                known=", ".join(f"[{known}]" for known in owners()),
             )
     return tables
 
@@ -118,7 +128,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
     found = []
     for variable, text in sorted(environment.items()):
-        for name in OWNERS:
+        for name in owners():
             start = f"{PREFIX}{name.replace('.', '_').upper()}_"
             if variable.startswith(start):
                 key = variable.removeprefix(start).lower()

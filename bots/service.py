@@ -6,7 +6,6 @@ the others alone. Ctrl-C and SIGTERM end everything cleanly; unanswered question
 
 import asyncio
 import gc
-import importlib
 import importlib.util
 import logging
 import signal
@@ -15,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bots.config import PACKAGES, Settings, how_to_install
+from bots.config import PLATFORMS, Settings, how_to_install, platform
 from bots.conversing.services import Services
 from bots.log import set_up
 from bots.tasks.expiry import keep_expiring
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 log = logging.getLogger(__name__)
+ENGINE_PACKAGES = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")  # of the extra "cpu"
 NO_ENGINE = "The model needs packages that are not installed: {how}"
 PAUSES_S = (1, 2, 5, 10, 30, 60)
 
@@ -40,7 +40,8 @@ PAUSES_S = (1, 2, 5, 10, 30, 60)
 async def serve(settings: Settings) -> None:
     """Work until interrupted. Raises `OperatorError` when nothing can work."""
     if not settings.adapters:
-        raise OperatorError("The config enables nothing: add a table [bots.web], [bots.telegram] or [bots.slack].")
+        tables = ", ".join(f"[bots.{name}]" for name in PLATFORMS)
+        raise OperatorError("The config enables nothing: add one of the tables {tables}.", tables=tables)
     set_up(settings["bots.log"])
     _end_on_signals()
     hardware.limit_heaps()  # before the database's threads and the model's begin
@@ -85,7 +86,7 @@ async def start_engine_if_installed(settings: Settings) -> "Engine | MissingEngi
 
 
 def _has_engine() -> bool:
-    return all(importlib.util.find_spec(package) for package in PACKAGES["cpu"])
+    return all(importlib.util.find_spec(package) for package in ENGINE_PACKAGES)
 
 
 @asynccontextmanager
@@ -181,22 +182,22 @@ async def _keep_running(
 ) -> OperatorError:
     """Returns only what the operator has to mend."""
     failures = 0
-    platform = name.rpartition(".")[2]
+    label = name.rpartition(".")[2]
     while True:
         began = asyncio.get_running_loop().time()
-        services.health.starts(platform)
+        services.health.starts(label)
         try:
-            await importlib.import_module(name).run(settings[name], services)
+            await platform(name).run(settings[name], services)
             log.warning("%s ended", name)
         except OperatorError as error:
-            services.health.down(platform, str(error))
+            services.health.down(label, str(error))
             return error
         except BotError as error:
             log.error("%s is started again: %s", name, error)
-            services.health.failed(platform, str(error))
+            services.health.failed(label, str(error))
         except Exception:
             log.exception("%s failed and is started again", name)
-            services.health.failed(platform, "It failed and is started again; the log says why.")
+            services.health.failed(label, "It failed and is started again; the log says why.")
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0
         await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bots.config import PACKAGES
+from bots.config import PLATFORMS, platform
+from bots.service import ENGINE_PACKAGES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -79,8 +80,11 @@ def test_what_is_declared_is_used() -> None:
     assert not set().union(declared(), *map(declared, parts)) - used
 
 
-@pytest.mark.parametrize("part", PACKAGES)
+OPTIONAL = {"cpu": ENGINE_PACKAGES} | {name: platform(f"bots.{name}").PACKAGES for name in PLATFORMS}
+
+
+@pytest.mark.parametrize("part", [part for part, packages in OPTIONAL.items() if packages])
 def test_a_part_counts_as_installed_when_all_that_it_declares_can_be_imported(part: str) -> None:
-    found = set().union(*(distributions()[module] for module in PACKAGES[part]))
+    found = set().union(*(distributions()[module] for module in OPTIONAL[part]))
     optional = {"huggingface-hub"}  # for fetching a model, which says itself when it is missing
     assert found == declared(part) - optional

@@ -1,7 +1,6 @@
 """Says what is missing before the first user notices. Works offline; makes the database if it is new."""
 
 import asyncio
-import importlib
 import os
 import shutil
 import time
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from bots.config import Settings, load
+from bots.config import Settings, load, platform
 from bots.conversing.check_result import CheckResult, Level
-from bots.web.listen import listen
 from core import hardware
 from core.errors import BotError
 
@@ -34,12 +32,9 @@ async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
     checks: list[Callable[[Settings], Awaitable[CheckResult]]] = [_clock, _database, _disk, _model, _memory, _processor]
     for check in checks:
         yield await check(settings)
-    if "bots.web" in settings.adapters:
-        yield await _web(settings)
-    for table in ("bots.telegram", "bots.slack"):
-        if table in settings.adapters:
-            async for finding in _platform(table, settings):
-                yield finding
+    for table in settings.adapters:
+        async for finding in _platform(table, settings):
+            yield finding
 
 
 async def _clock(settings: Settings) -> CheckResult:
@@ -134,34 +129,17 @@ async def _processor(settings: Settings) -> CheckResult:
     return CheckResult("processor", Level.OK, text)
 
 
-async def _web(settings: Settings) -> CheckResult:
-    config = settings["bots.web"]
-    try:
-        listen(config).close()
-    except BotError as error:
-        return CheckResult("web", Level.WRONG, f"{error} Is the service running already?")
-    if config.token is None and not config.loopback:
-        return CheckResult(
-            "web", Level.NOTE, f"everybody who reaches {config.host}:{config.port} may use it: set token"
-        )
-    return CheckResult("web", Level.OK, f"http://{config.host}:{config.port} is free")
-
-
 async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:
     """What an adapter finds out by asking its platform who it is."""
     name = table.removeprefix("bots.")
     config = settings[table]
-    if not (config.allow or config.admins):
+    if not (getattr(config, "allow", True) or config.admins):
         yield CheckResult(
             name, Level.NOTE, "allow is empty, so nobody is answered: send it a message, it tells you your id"
         )
-    if getattr(config, "signing_secret", None) and "bots.web" not in settings.adapters:
-        yield CheckResult(
-            name, Level.WRONG, "signing_secret needs the web page: add a table [bots.web], or use app_token"
-        )
     try:
         async with asyncio.timeout(PLATFORM_WAIT_S):
-            for finding in await importlib.import_module(table).examine(config):
+            for finding in await platform(table).examine(config):
                 yield finding
     except BotError as error:
         yield CheckResult(name, Level.WRONG, str(error))

@@ -4,7 +4,8 @@ from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
 from bots.telegram.config import Config
 
-__all__ = ["Config", "examine", "run"]
+__all__ = ["PACKAGES", "Config", "examine", "run"]
+PACKAGES = ("telegram", "telegramify_markdown")  # what its extra installs
 
 
 async def run(config: Config, services: Services) -> None:

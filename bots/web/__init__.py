@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
 from bots.web.config import Config
 
-__all__ = ["Config", "run"]
+__all__ = ["PACKAGES", "Config", "examine", "run"]
+PACKAGES = ()  # more than everybody has
 
 
 async def run(config: Config, services: Services, ready: Callable[[str], None] | None = None) -> None:
@@ -17,3 +19,10 @@ async def run(config: Config, services: Services, ready: Callable[[str], None] |
     from bots.web.server import serve  # FastAPI takes half a second to import, which `--help` must not pay
 
     await serve(config, services, ready)
+
+
+async def examine(config: Config) -> list[CheckResult]:
+    """What the doctor finds. Raises `OperatorError` when the port cannot be had."""
+    from bots.web.checkup import examine
+
+    return await examine(config)

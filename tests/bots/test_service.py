@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.config import Settings, load
+from bots.config import PLATFORMS, Settings, load
 from bots.conversing.services import Services
 from bots.service import _keep_running, _run_adapters, open_services
 from core.assistant import Assistant
@@ -172,12 +172,12 @@ async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_se
 
 
 async def test_an_adapter_that_fails_is_started_again_until_its_operator_has_to_mend_something(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.ERROR)
     services, store = await house_in(tmp_path)
-    name = clumsy.__name__
-    config = clumsy.Config()
+    monkeypatch.setitem(PLATFORMS, "clumsy", clumsy.__name__)
+    config, name = clumsy.Config(), "bots.clumsy"
     try:
         reason = await _keep_running(name, Settings({name: config}), services, pauses_s=(0, 0.001))
     finally:

@@ -1,0 +1,18 @@
+"""What the doctor looks at of the web page."""
+
+from bots.conversing.check_result import CheckResult, Level
+from bots.web.config import Config
+from bots.web.listen import listen
+from core.errors import OperatorError
+
+
+async def examine(config: Config) -> list[CheckResult]:
+    """Raises `OperatorError` when the port cannot be had."""
+    try:
+        listen(config).close()
+    except OperatorError as error:
+        raise OperatorError("{reason} Is the service running already?", reason=str(error)) from error
+    if config.token is None and not config.loopback:
+        text = f"everybody who reaches {config.host}:{config.port} may use it: set token"
+        return [CheckResult("web", Level.NOTE, text)]
+    return [CheckResult("web", Level.OK, f"http://{config.host}:{config.port} is free")]

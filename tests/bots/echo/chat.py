@@ -1,0 +1,135 @@
+"""Lines of JSON in, lines of JSON out: who says what about which picture, and what the bot says then."""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bots.conversing.actions import AnswerAction
+from bots.conversing.commands import command_in
+from bots.conversing.dispatcher import Dispatcher
+from bots.conversing.draft import File
+from bots.conversing.platform import Platform
+from bots.conversing.request import Attachment, Request, forgets
+from bots.conversing.services import Services
+from core import inbox
+from core.conversation import Answer
+from core.errors import OperatorError
+from core.i18n import Translator
+from core.pictures.note import Note
+
+ECHO = Platform(
+    "echo", Note("Send a picture with your question."), "!", re.compile("[A-Z]+"), "EVE", Note("Say who, by name.")
+)
+
+
+async def serve(socket: str, admins: frozenset[str], services: Services) -> None:
+    chat = Chat(services, admins)
+    try:
+        server = await asyncio.start_unix_server(chat.meet, socket)
+    except OSError as error:
+        raise OperatorError("The socket cannot be made: {reason}.", reason=str(error)) from error
+    async with server:
+        await chat.dispatcher.inbox.resume()
+        services.health.worked("echo")
+        try:
+            await server.serve_forever()
+        finally:
+            await chat.close()
+
+
+class Chat:
+    """One conversation for everybody who connects."""
+
+    def __init__(self, services: Services, admins: frozenset[str]) -> None:
+        self.dispatcher = Dispatcher(services, "echo", self._work, self._forgets, admins)
+        self._people: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+        self._keys = count(1)
+
+    def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._people[writer] = asyncio.create_task(self._listen(reader, writer))
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            async for line in reader:
+                await self.dispatcher.inbox.receive(f"echo:{next(self._keys)}", "echo:chat", line.decode())
+        writer.close()
+
+    async def close(self) -> None:
+        await self.dispatcher.inbox.close()
+        for writer in self._people:
+            writer.close()
+        await asyncio.gather(*self._people.values())
+
+    def say(self, **line: Any) -> None:
+        for writer in self._people:
+            writer.write(json.dumps(line).encode() + b"\n")
+
+    async def _forgets(self, payload: str) -> bool:
+        command, words = command_in(json.loads(payload)["text"].removeprefix(ECHO.prefix), ECHO)
+        return forgets(command, words, False)
+
+    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+        [message] = batch
+        said = json.loads(message.payload)
+        command, text = None, said["text"]
+        if text.startswith(ECHO.prefix):
+            command, _, text = text.removeprefix(ECHO.prefix).partition(" ")
+        picture = Path(said.get("picture", ""))
+
+        async def read() -> bytes:
+            return await asyncio.to_thread(picture.read_bytes)
+
+        files = (Attachment(read, picture.name),) if picture.name else ()
+        request = Request(message.conversation_id, message.key, ECHO, f"echo:{said['who']}", text, command, files)
+        await self.dispatcher.answer(message, request, Translator("en"), lambda _: Line(self))
+
+
+class Line:
+    """A draft of one message: it is said when it is whole, as nothing can be edited here."""
+
+    keeps = scarce = False
+    interval = 0.01
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._buttons: tuple[AnswerAction, ...] = ()
+
+    async def __aenter__(self) -> "Line":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
+        self._buttons = actions
+
+    def split(self, text: str) -> list[str]:
+        return [text]
+
+    async def status(self, sentence: str) -> bool:
+        return True
+
+    async def preview(self, text: str) -> bool:
+        return True
+
+    async def post(self, part: str | None = None) -> str:
+        return "1"
+
+    async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
+        if answer is not None:
+            self._chat.say(text=part)
+
+    async def send(self, content: str | File, answer: Answer, last: bool) -> str:
+        await self.edit("1", content if isinstance(content, str) else content.name, answer, last)
+        return "1"
+
+    async def attach(self, sent: str, file: File) -> None:
+        self._chat.say(file=file.name)
+
+    async def remove(self, sent: str) -> None:
+        pass
