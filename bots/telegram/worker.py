@@ -37,6 +37,7 @@ from bots.telegram.transport import understood
 from core import inbox, trace
 from core.answers.receipt import not_looked_at
 from core.i18n import Translator
+from core.pictures.refusals import by_name
 
 log = logging.getLogger(__name__)
 TELLING_ATTEMPTS = 5
@@ -189,6 +190,9 @@ class Worker:
 
     def _refusal(self, inquiry: Inquiry, translator: Translator) -> str | None:
         if inquiry.is_strange:
+            for other in inquiry.others:  # a file's name, or a kind such as `video`
+                if (known := by_name(other, other)) is not None:
+                    return translator.explain(known)
             return translator.say("I can only look at pictures and PDF files. Send me one and ask about it.")
         if inquiry.undelivered and not inquiry.files:  # since a restart nobody knows which
             return translator.say(FORGOTTEN)

@@ -12,6 +12,7 @@ from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
 
 VIDEO = {"file_id": "v", "file_unique_id": "v", "width": 10, "height": 10, "duration": 1}
+NOTE = {"file_id": "n", "file_unique_id": "n", "length": 10, "duration": 1}
 RICH = {"blocks": [{"type": "paragraph", "text": "What is this?"}]}
 CHECKLIST = {"title": "To do", "tasks": [{"id": 1, "text": "milk"}]}
 ONLY_PICTURES = "I can only look at pictures"
@@ -20,8 +21,8 @@ CHANNEL_BOT: Json = {"id": 136817688, "is_bot": True, "first_name": "Channel", "
 
 @pytest.mark.parametrize(
     "content",
-    [{"rich_message": RICH}, {"checklist": CHECKLIST}, {"video": VIDEO}, {"dice": {"emoji": "🎲", "value": 1}}],
-    ids=["rich message", "checklist", "video", "dice"],
+    [{"rich_message": RICH}, {"checklist": CHECKLIST}, {"video_note": NOTE}, {"dice": {"emoji": "🎲", "value": 1}}],
+    ids=["rich message", "checklist", "video note", "dice"],
 )
 async def test_what_shows_no_picture_gets_a_sentence(running: BotApi, ann: Chatting, content: dict[str, Any]) -> None:
     assert (await ann.answer(ann.person.sends(**content))).startswith(ONLY_PICTURES)
@@ -29,6 +30,23 @@ async def test_what_shows_no_picture_gets_a_sentence(running: BotApi, ann: Chatt
     [answer] = await team.answers(team.person.shows(photo(), "@picture_bot one"))
     reply = team.person.sends(**content, reply_to_message=answer)
     assert (await team.answer(reply)).startswith(ONLY_PICTURES)
+
+
+async def test_what_is_no_picture_is_called_what_it_is(reached: BotApi, ann: Chatting) -> None:
+    kinds = {
+        "letter.docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a Word file"),
+        "ACCOUNTS.XLSX": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "an Excel file"),
+        "slides.ppt": ("application/vnd.ms-powerpoint", "a PowerPoint file"),
+        "notes.txt": ("text/plain", "a text file"),
+        "a.b.zip": ("application/zip", "an archive"),
+        "unknown.bin2": ("application/x-unknown", None),
+    }
+    for name, (kind, called) in kinds.items():
+        answer = await ann.answer(ann.person.sends_file(b"PK", name, kind, "What does it say?"))
+        assert answer.startswith(f"This is {called}" if called else ONLY_PICTURES), name
+    assert (await ann.answer(ann.person.sends(video=VIDEO))).startswith("This is a video.")
+    letter = ann.person.sends_file(b"PK", "信.docx", kinds["letter.docx"][0], "写了什么？")
+    assert "Word" in await ann.answer(letter)
 
 
 async def test_what_stands_beside_a_picture_is_named_in_the_receipt(
