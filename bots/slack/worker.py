@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 LOST = "lost"  # a button that carries what nothing can be made of
 NOT_THERE = ("not_in_channel", "channel_not_found")
 THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
+BESIDE_PICTURES = ("help", "new")  # with a picture of their own they are a greeting, or begin with that picture
 REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
 
 
@@ -236,6 +237,11 @@ class Worker:
             )
             return
         found = Found()
+        if task.command in BESIDE_PICTURES:
+            _, own = await self._threads.files(task.asked, acquainted=True)
+            found.own = tuple(pictures(own))
+            if found.own:
+                request = replace(request, command=None if task.command == "help" else task.command)
         asks = task.command is None or (task.command == "retry" and task.about)
         if asks and not await self._services.assistant.history.answered(request.key):
             if task.about:

@@ -163,6 +163,29 @@ async def test_a_mention_below_a_stub_of_a_deleted_picture_is_told_so(scene: Sce
         assert await scene.answer(root) == "A file was deleted in Slack before I could look at it."
 
 
+# A picture beside an order
+
+
+@pytest.mark.parametrize("transport", ["socket", "http"])
+@pytest.mark.parametrize("channel", [DM, "C0GENERAL"])
+async def test_a_picture_that_comes_with_a_greeting_or_new_waits_for_its_question(
+    scene: Scene, channel: str, transport: str
+) -> None:
+    async with scene.bot() if transport == "socket" else scene.bot_over_http():
+        for words in ("new", "新对话", "hi", "Hello!", "help", "你好"):
+            asked = scene.slack.says(f"{ME} {words}", (scene.slack.upload(png()),), channel)
+            answer = await scene.answer(asked, channel)
+            assert answer in ("Got picture 1. What would you like to know?", "收到图片 1。您想知道什么？"), words
+        scene.slack.says(f"{ME} is it red?", channel=channel, thread=asked)
+        assert said((await scene.finished(asked, 2, channel))[1]) == "Answer to 'is it red?' about [1] after 0 turns."
+        scene.slack.says(f"{ME} new", (scene.slack.upload(png("blue")),), channel, thread=asked)
+        assert (said((await scene.finished(asked, 3, channel))[2])).startswith("Got picture 1.")
+        scene.slack.says(f"{ME} and now?", channel=channel, thread=asked)
+        assert said((await scene.finished(asked, 4, channel))[3]) == "Answer to 'and now?' about [1] after 0 turns."
+        scene.slack.says(f"{ME} hello", channel=channel, thread=asked)
+        assert said((await scene.finished(asked, 5, channel))[4]).startswith("Send me a picture")
+
+
 # What counts as a picture, and whose
 
 
