@@ -16,10 +16,10 @@ from core.conversation import Answer, Ending, Figures, Looking, Piece, Question,
 from core.errors import BadImage, BadQuestion, BotError, OperatorError
 from core.i18n import Translator
 from core.pictures.documents import Document, open_document
+from core.pictures.file_types import SUFFIXES
 from core.pictures.images import Config as ImagesConfig
 
 ID = "terminal:1"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
 
 
 async def converse(settings: Settings, words: list[str], chat: bool) -> None:

@@ -14,8 +14,8 @@ from telegram import Document, ExternalReplyInfo, Message, MessageEntity, Messag
 
 from bots.conversing.commands import COMMANDS
 from core.conversation import storable
+from core.pictures.file_types import SUFFIXES
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".pdf")
 NOT_PICTURES = (  # fields of a message, and how we call what stands there; see `bots.telegram.kinds`
     "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "
     "video video_note voice"

@@ -18,6 +18,7 @@ from bots.web.errors import voice_of
 from bots.web.page.api_docs import endpoints
 from core.errors import BotError, NotFound, TooLarge
 from core.i18n import Translator
+from core.pictures.file_types import SUFFIXES
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 SAMPLES = Path(core.__file__).parent / "demo" / "samples"
@@ -26,7 +27,7 @@ SCENES = {  # sample -> what it is, and a first question about it
     "chart": (BotError("A bar chart"), BotError("Which quarter is the highest?")),
     "product": (BotError("A product page"), BotError("What are the selling points?")),
 }
-ACCEPT = "image/*,.heic,.heif,.avif,.tif,.tiff,application/pdf"
+ACCEPT = ",".join(("image/*", "application/pdf", *SUFFIXES))  # some systems know no type for the newer ones
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # what the page's modules say
 LOGIN_BYTES = 4096
 

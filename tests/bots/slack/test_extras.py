@@ -84,7 +84,7 @@ async def test_a_long_answer_can_be_had_as_a_file(scene: Scene) -> None:
     text = "A sentence that goes on. " * 200
     scene.engine.script = lambda _: text.strip()
     async with scene.bot():
-        asked = scene.slack.says("read it", (scene.slack.upload(png()),), channel=DM)
+        asked = scene.slack.says("tell me about it", (scene.slack.upload(png()),), channel=DM)
         await scene.finished(asked, 2, DM)
         [file] = (await press(scene, "text", asked))[-1]["files"]
         assert (file["name"], file["data"].decode().strip()) == ("answer.md", text.strip())
