@@ -9,6 +9,7 @@ from core.conversation import Ending
 from core.i18n import Translator
 
 STOP, RETRY = "stop", "retry"
+UNDELIVERED = "undelivered"  # behind RETRY: Telegram did not hand over what was asked about
 FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
 ORDERS = frozenset({RETRY, *AnswerAction})  # what is written down when it is pressed; Stop is seen to at once
 

@@ -37,8 +37,8 @@ TYPING_S = 4.0  # Telegram shows it for five seconds
 class TelegramDraft:
     """A `bots.conversing.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer
     was posted before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning.
-    `again` is what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that was
-    posted after one that may be lost."""
+    `again` tells what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that
+    was posted after one that may be lost."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class TelegramDraft:
         first: bool = True,
         stoppable: bool = True,
         preview: bool = False,
-        again: str = RETRY,
+        again: Callable[[], str] = lambda: RETRY,
         lost: bool = False,
         found: Callable[[str], None] = lambda sent: None,
     ) -> None:
@@ -231,7 +231,7 @@ class TelegramDraft:
         if answer is None:
             return while_growing(self._translator) if self._stoppable else None
         ending = answer.ending if self._stoppable else Ending.DONE  # a command is not asked again by a button
-        return below(self._actions, ending, self._again, self._translator)
+        return below(self._actions, ending, self._again(), self._translator)
 
     async def _paced(self, growing: Awaitable[Result]) -> Result:
         """While a growing text has to wait, the chat shows that the bot is at work."""

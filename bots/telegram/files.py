@@ -37,6 +37,9 @@ class Undelivered:
         if len(self._files) > MOST_UNDELIVERED:
             self._files.popitem(last=False)
 
+    def has(self, chat_id: int, question: int) -> bool:
+        return (chat_id, question) in self._files
+
     def take(self, chat_id: int, question: int) -> tuple[SentFile, ...]:
         """Return a question's files, once; none when nothing is known of it."""
         return self._files.pop((chat_id, question), ())

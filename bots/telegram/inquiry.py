@@ -12,8 +12,7 @@ from telegram import CallbackQuery, Message, Update, User
 
 from bots.conversing.actions import AnswerAction
 from bots.conversing.commands import COMMANDS, Takes
-from bots.telegram.buttons import ORDERS, RETRY
-from bots.telegram.files import NOT_HANDED_OVER, NOT_WHOLE
+from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
     Asker,
     Id,
@@ -33,12 +32,11 @@ from bots.telegram.message import (
 from bots.telegram.place import sent_id
 from core import inbox
 from core.conversation import storable
-from core.i18n import LANGUAGES, Translator
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
 TOGETHER_SECONDS = 2  # a forward that comes so soon after its sender's words belongs to them
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{AnswerAction.SMALL_PRINT}:\d{{1,18}}")
+_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|{AnswerAction.SMALL_PRINT}:\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +189,10 @@ def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
     question = query.message.reply_to_message or query.message
     own = question.from_user is not None and question.from_user.id == me.id  # what was asked is gone
     asked = Inquiry(press.chat_id, question.message_id, press.asker) if own else inquiry_of([question], me)
-    command, _, answer = press.data.partition(":")  # a refusal's button names the answer it is about
-    about = f"{press.chat_id}:{answer or press.message_id}"
-    undelivered = press.text in {
-        Translator(code).explain(why) for why in (NOT_HANDED_OVER, NOT_WHOLE) for code in LANGUAGES
-    }
+    command, _, more = press.data.partition(":")
+    undelivered = more == UNDELIVERED
+    answer = press.message_id if undelivered else more or press.message_id  # a refusal's button may name its answer
+    about = f"{press.chat_id}:{answer}"
     return replace(
         asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY, undelivered=undelivered
     )

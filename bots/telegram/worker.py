@@ -21,7 +21,7 @@ from bots.conversing.draft import Later, NotWritable, Refused
 from bots.conversing.request import Request, forgets
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers
-from bots.telegram.buttons import FORGOTTEN, RETRY
+from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import Undelivered, attachments
@@ -215,10 +215,18 @@ class Worker:
             first=not message.sent,
             stoppable=asks_model(inquiry.command) or _begins_with_a_question(inquiry),
             preview=self._config.draft_preview,
-            again=_again(inquiry),
+            again=partial(self._again, inquiry),
             lost=message.resumed and not message.sent,
             found=lambda sent: self._later(sweep(self._bot, self._rate_limit, self._services.store, place, sent)),
         )
+
+    def _again(self, inquiry: Inquiry) -> str:
+        """What a button sends that asks the same once more."""
+        if self._undelivered.has(inquiry.chat_id, inquiry.message_id):
+            return f"{RETRY}:{UNDELIVERED}"
+        if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about:
+            return f"{AnswerAction.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
+        return RETRY
 
 
 def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:
@@ -238,10 +246,3 @@ def _notes(inquiry: Inquiry, translator: Translator) -> tuple[str, ...]:
     """What stands beside a picture and is not looked at."""
     names = list(dict.fromkeys(called(kind, translator) for kind in inquiry.others))
     return (not_looked_at(names, translator),) if names else ()
-
-
-def _again(inquiry: Inquiry) -> str:
-    """What a button sends that asks the same once more."""
-    if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about:
-        return f"{AnswerAction.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
-    return RETRY

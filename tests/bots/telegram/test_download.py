@@ -84,6 +84,21 @@ async def test_the_button_brings_a_replied_picture_or_an_album_or_says_that_it_c
         await until(lambda: chat.by_bot()[-1]["text"] == forgotten)
 
 
+async def test_an_answer_in_the_words_of_a_lost_file_is_an_answer(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
+) -> None:
+    """What a button is about is told by the button, and not by what the message above it says."""
+    button = {"inline_keyboard": [[{"text": "Try again", "callback_data": "retry"}]]}
+    async with service(telegram, tmp_path, engine):
+        await ann.answer(ann.person.shows(photo(), "What is it?"))
+        engine.script = lambda _: NOT_WHOLE
+        [answer] = await ann.answers(ann.person.says("What does it say?"))
+        assert answer["text"] == NOT_WHOLE
+        engine.script = lambda _: "Another answer."
+        ann.person.presses({**answer, "reply_markup": button})
+        await until(lambda: ann.chat.by_bot()[-1]["text"] == "Another answer.")
+
+
 async def test_a_file_of_the_persons_own_is_read_whatever_it_begins_with(running: BotApi, ann: Chatting) -> None:
     """A web page that somebody saved as a picture: it came as it was sent."""
     question = ann.person.sends_file(b"<!DOCTYPE html><html></html>", "scan.png", "image/png", "What is this?")
