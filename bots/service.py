@@ -55,7 +55,7 @@ async def serve(settings: Settings) -> None:
         ]
         tasks = [
             *working,
-            asyncio.create_task(keep_expiring(services.store, services.health)),
+            asyncio.create_task(keep_expiring(services.store.expiry, services.health)),
             asyncio.create_task(keep_watching(services)),
         ]
         try:
@@ -140,10 +140,10 @@ async def rated_turns(settings: Settings) -> list[Turn]:
 async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
     """Forget what is old, by the clock as it is, when the operator said `yes`; returns what was or would be done."""
     async with _open_store(settings) as store:
-        conversations, questions = await store.expirable()
+        conversations, questions = await store.expiry.expirable()
         if yes:
-            return f"{await store.expire_now(unanswered)} conversations expired."
-        doubt = store.doubt
+            return f"{await store.expiry.expire_now(unanswered)} conversations expired."
+        doubt = store.expiry.doubt
     days, kept = settings["storage"].expire_days, "" if unanswered else "; they are kept"
     return (
         f"{doubt} Older than {days:g} days by the clock of this machine: {conversations} conversations would be "

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image
 from core.pseudonym import pseudonym
-from storage.schema import conversations, images, messages, pictures, turn_pictures
+from storage.messages import ASKING
+from storage.schema import conversations, images, pictures, turn_pictures
 
 STEP_BYTES = 64_000_000  # that are dropped in one transaction
 TURN_BYTES = 100_000  # about, that a turn takes beside its pictures
@@ -69,13 +70,12 @@ async def drop_originals(connection: AsyncConnection, wanted: int, person: str |
 
     None of a conversation in which a question waits: it may be about the small print.
     """
-    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
     theirs: ColumnElement[bool] = true() if person is None else pictures.c.person == pseudonym(person)
     query = (
         select(images.c.id, func.length(images.c.original).label("bytes"))
         .join(pictures, pictures.c.image_id == images.c.id)
         .join(conversations, conversations.c.id == pictures.c.conversation_id)
-        .where(images.c.original.is_not(None), conversations.c.id.not_in(asking), theirs)
+        .where(images.c.original.is_not(None), conversations.c.id.not_in(ASKING), theirs)
         .group_by(images.c.id)
         .order_by(func.max(conversations.c.updated), images.c.id)
     )

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import (
@@ -22,17 +22,24 @@ from core.conversation import (
 )
 from core.errors import BadQuestion
 from storage import pictures
-from storage.schema import conversations, deliveries, messages, turn_pictures, turns
+from storage.messages import ASKING, keys_of_sent
+from storage.schema import conversations, is_in, messages, turn_pictures, turns
 
 TITLE_LENGTH = 80  # characters
+SUMMARIES = 200  # conversations that are listed at a time
 _FIGURES = {field.name for field in fields(Figures)}
 _ENDINGS = {ending.value for ending in Ending}
 
 
-async def load(
-    connection: AsyncConnection, conversation_id: str, columns: Sequence[Column[Any]] = pictures.SHOWN
-) -> Conversation:
-    """The current chapter. Its images come without `original`: whole photos would be read for every question."""
+async def load(connection: AsyncConnection, conversation_id: str) -> Conversation:
+    """Return the conversation since it was last begun anew.
+
+    Its images come without `original`: whole photos would be read for every question; `pictures.image` has it.
+    """
+    return await _load(connection, conversation_id, pictures.SHOWN)
+
+
+async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequence[Column[Any]]) -> Conversation:
     row = await _row(connection, conversation_id)
     if row is None:
         return Conversation(conversation_id)
@@ -45,35 +52,30 @@ async def load(
     )
 
 
+async def outline(connection: AsyncConnection, conversation_id: str) -> Conversation:
+    """As `load`, with the data of its images left out, for who shows only numbers and words."""
+    return await _load(connection, conversation_id, pictures.FACTS)
+
+
 async def answered(connection: AsyncConnection, key: str) -> Turn | None:
+    """Return the turn that was saved under `key`, if any."""
     return await _one_turn(connection, turns.c.key == key)
 
 
 async def turn_of_sent(
     connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None = None
 ) -> Turn | None:
-    same = (
-        select(messages.c.id)
-        .join(deliveries)
-        .where(deliveries.c.sent == sent, messages.c.adapter == adapter, messages.c.key == turns.c.key)
-    )
-    if conversation_id is not None:
-        same = same.where(messages.c.conversation_id == conversation_id)
-    return await _one_turn(connection, exists(same))
+    """Return the turn whose answer stands in the platform's message `sent`; see `messages.keys_of_sent`."""
+    return await _one_turn(connection, turns.c.key.in_(keys_of_sent(adapter, sent, conversation_id)))
 
 
 async def last_key(connection: AsyncConnection, conversation_id: str) -> str | None:
-    query = (
-        select(turns.c.key)
-        .join(conversations, conversations.c.id == turns.c.conversation_id)
-        .where(conversations.c.id == conversation_id, turns.c.chapter == conversations.c.chapter, ~turns.c.replaced)
-        .order_by(turns.c.position.desc())
-        .limit(1)
-    )
-    return (await connection.execute(query)).scalar()
+    """Return the key of the last turn."""
+    return next(reversed(await keys(connection, conversation_id)), None)
 
 
 async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
+    """Return the keys of the turns that `load` gives, in the same order."""
     query = (
         select(turns.c.key)
         .join(conversations, conversations.c.id == turns.c.conversation_id)
@@ -84,7 +86,7 @@ async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
 
 
 async def save(
-    connection: AsyncConnection, conversation_id: str, turn: Turn, key: str, replaces: str | None, now: float
+    connection: AsyncConnection, now: float, conversation_id: str, turn: Turn, key: str, replaces: str | None
 ) -> None:
     if turn.answer is None:
         raise ValueError("an open turn cannot be saved")
@@ -120,7 +122,7 @@ async def save(
 
 
 async def add_pictures(
-    connection: AsyncConnection, conversation_id: str, images: Iterable[Image], now: float, first: int | None = None
+    connection: AsyncConnection, now: float, conversation_id: str, images: Iterable[Image], first: int | None = None
 ) -> list[int]:
     row = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
     numbers, next_number = [], row.next_number
@@ -161,12 +163,13 @@ async def take_back(connection: AsyncConnection, conversation_id: str, numbers: 
 
 
 async def withdraw_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
-    """As `remove_picture`."""
+    """It does not wait for the next question any more; one that no turn shows is removed. As `remove_picture`."""
     row = await _locked(connection, conversation_id)
     return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)
 
 
-async def begin(connection: AsyncConnection, conversation_id: str, now: float) -> None:
+async def begin(connection: AsyncConnection, now: float, conversation_id: str) -> None:
+    """Begin anew: what was said stays on disk until it expires, but is no longer part of the conversation."""
     values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": now}
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
 
@@ -211,11 +214,21 @@ async def answered_since(connection: AsyncConnection, moment: float) -> int:
 
 
 async def summaries(
-    connection: AsyncConnection, prefix: str, limit: int, after: str, untitled: Collection[str]
+    connection: AsyncConnection,
+    place: str = "",
+    after: str = "",
+    untitled: Collection[str] = (),
+    limit: int = SUMMARIES,
 ) -> SummaryPage:
-    """As `storage.Store.conversations`. Of those in which nothing was asked yet only the `untitled`."""
-    here, updated = conversations.c.id.startswith(prefix, autoescape=True), conversations.c.updated
-    query = select(conversations).where(here, or_(conversations.c.title != "", conversations.c.id.in_(untitled)))
+    """Return those of a place in which something was asked, newest first; see `schema.is_in`.
+
+    `after` is where the page before said that the next one begins. `untitled` are ids of some in which the first
+    answer is being written.
+    """
+    updated = conversations.c.updated
+    query = select(conversations).where(
+        is_in(place), or_(conversations.c.title != "", conversations.c.id.in_(untitled))
+    )
     if after:
         moment, conversation_id = _position_of(after)
         query = query.where(or_(updated < moment, and_(updated == moment, conversations.c.id > conversation_id)))
@@ -234,11 +247,22 @@ def _position_of(after: str) -> tuple[float, str]:
 
 
 async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
+    """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""
     result = await connection.execute(update(turns).where(turns.c.key == key).values(rating=rating or None))
     return result.rowcount > 0
 
 
+async def rate_sent(
+    connection: AsyncConnection, adapter: str, sent: str, rating: int, conversation_id: str | None = None
+) -> bool:
+    """As `rate`, for the turn whose answer stands in the platform's message `sent`; see `messages.keys_of_sent`."""
+    query = keys_of_sent(adapter, sent, conversation_id).order_by(messages.c.id.desc()).limit(1)
+    key = (await connection.execute(query)).scalar()
+    return key is not None and await rate(connection, key, rating)
+
+
 async def rated(connection: AsyncConnection) -> list[Turn]:
+    """Return every rated turn, oldest first."""
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
     shown = await pictures.of_turns(connection, [row.id for row in rows])
     return [_turn(row, shown.get(row.id, ())) for row in rows]
@@ -290,8 +314,7 @@ def _date(seconds: float) -> datetime:
 
 
 def _older(moment: float) -> ColumnElement[bool]:
-    asking = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
-    return and_(conversations.c.updated < moment, conversations.c.id.not_in(asking))
+    return and_(conversations.c.updated < moment, conversations.c.id.not_in(ASKING))
 
 
 def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:

@@ -14,17 +14,15 @@ from sqlalchemy import Connection, event, false, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
-    DBAPIError,
-    IntegrityError,
     NoSuchModuleError,
     OperationalError,
     SQLAlchemyError,
 )
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from core.errors import OperatorError, StoreDown
+from core.errors import OperatorError
 from storage.address import file_of, keep_private, not_an_address, parse
+from storage.failures import UNAVAILABLE, down, has_collided, is_full, reason_of
 from storage.group_commit import GroupCommit
 from storage.migrations import upgrade
 from storage.running import Running
@@ -40,12 +38,9 @@ EXAMINE_SECONDS = 5.0  # that a start looks at the file at most
 STEPS = 10_000  # of SQLite's machine between two looks at the clock
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
 ATTEMPTS = 6  # at a write that collides with another one
-DEADLOCKS = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
-# A server that cannot be reached is an OSError, which nobody wraps; SQLite's messages may quote what is damaged.
-UNAVAILABLE = (DBAPIError, PoolTimeout, OSError, UnicodeDecodeError)
-FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 P = ParamSpec("P")
 Result = TypeVar("Result")
+Work = Callable[Concatenate[AsyncConnection, P], Awaitable[Result]]
 
 
 class Database:
@@ -88,13 +83,13 @@ class Database:
                     "The database {file} is damaged: {reason}. Put a copy in its place that was kept, or see what "
                     "`sqlite3 {file} .recover` can save. Where there is no file, a new one is made.",
                     file=str(file),
-                    reason=_reason(error),
+                    reason=reason_of(error),
                 ) from error
             raise OperatorError(
                 "The database {url} cannot be opened: {reason}. Check the setting url in [storage], the folder's "
                 "permissions and the free disk space.",
                 url=engine.url.render_as_string(hide_password=True),
-                reason=_reason(error),
+                reason=reason_of(error),
             ) from error
         except BaseException:
             await running.wait()
@@ -115,15 +110,11 @@ class Database:
             self._watch.close()
             self._watch = None
 
-    async def read(
-        self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
-    ) -> Result:
+    async def read(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Run `work` on one consistent state of the database. Raises `StoreDown` when it does not answer."""
         return await self._running.complete(self._read(lambda connection: work(connection, *args, **kwargs)))
 
-    async def write(
-        self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
-    ) -> Result:
+    async def write(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Run `work` in one transaction: all of it is on disk when this returns, or nothing of it.
 
         Raises `StoreDown` when the database is locked for long, read-only or full.
@@ -131,10 +122,8 @@ class Database:
         writing = self._write(Priority.ORDINARY, lambda connection: work(connection, *args, **kwargs))
         return await self._running.complete(writing)
 
-    async def note(
-        self, work: Callable[Concatenate[AsyncConnection, P], Awaitable[Result]], *args: P.args, **kwargs: P.kwargs
-    ) -> Result:
-        """As `write`, but before all that waits to be written, and together with other notes."""
+    async def write_urgent(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+        """As `write`, but before all that waits to be written, and together with others that are urgent."""
         result: Result = await self._group_commit.add(lambda connection: work(connection, *args, **kwargs))
         return result
 
@@ -144,7 +133,7 @@ class Database:
             async with self._reader.begin() as connection:
                 return await work(connection)
         except UNAVAILABLE as error:
-            raise _unavailable(error) from error
+            raise down(reason_of(error)) from error
 
     async def _write(self, priority: Priority, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         for attempt in range(ATTEMPTS):
@@ -156,11 +145,11 @@ class Database:
                 return result
             except UNAVAILABLE as error:
                 if attempt == ATTEMPTS - 1:
-                    raise _unavailable(error) from error
-                if _collided(error):
+                    raise down(reason_of(error)) from error
+                if has_collided(error):
                     await asyncio.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
-                elif not (_is_full(error) and await asyncio.to_thread(self.make_room)):
-                    raise _unavailable(error) from error
+                elif not (is_full(error) and await asyncio.to_thread(self.make_room)):
+                    raise down(reason_of(error)) from error
         raise AssertionError("unreachable")
 
     async def tidy(self) -> None:
@@ -176,7 +165,7 @@ class Database:
                 "while the service is stopped, and the files whose names end in -wal and -shm are removed with it",
                 gone,
             )
-            raise _down("its file was removed or replaced while the service runs")
+            raise down("its file was removed or replaced while the service runs")
 
     def _turn(self, priority: Priority) -> AbstractAsyncContextManager[None]:
         return self._queue.turn(priority) if self._queue else nullcontext()
@@ -258,31 +247,3 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later could not be given the lock any more: writers ask for it at once.
     if begin := connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"):
         connection.exec_driver_sql(begin)
-
-
-def _collided(error: BaseException) -> bool:
-    """Another process wrote the same row since `work` looked: the next attempt will see it."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    return isinstance(error, IntegrityError) or getattr(cause, "sqlstate", "") in DEADLOCKS
-
-
-def _is_full(error: BaseException) -> bool:
-    """A file that cannot grow is an I/O error where the disk's quota is used up, or SQLite's index cannot grow."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    return getattr(cause, "sqlite_errorcode", 0) in FULL
-
-
-def _unavailable(error: BaseException) -> StoreDown:
-    return _down(_reason(error))
-
-
-def _down(reason: str) -> StoreDown:
-    log.error("the database does not work: %s", reason)
-    return StoreDown(
-        "I cannot save anything at the moment, so I cannot answer. Please try again in a minute.", 60.0, reason
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The driver's own words; SQLAlchemy's would add the statement and its values, which are people's words."""
-    return str(error.orig if isinstance(error, DBAPIError) and error.orig else error).strip().rstrip(".")

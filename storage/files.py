@@ -6,10 +6,12 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import pictures
-from storage.schema import conversations, files, messages
+from storage.messages import ASKING
+from storage.schema import conversations, files
 
 
 async def remember(connection: AsyncConnection, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
+    """`file` is the platform's id of it with the platform's name in front; it became these images."""
     here = (files.c.file == file, files.c.conversation_id == conversation_id)
     known = set((await connection.execute(select(files.c.image_id).where(*here))).scalars())
     for image_id in dict.fromkeys(image_ids):
@@ -19,14 +21,17 @@ async def remember(connection: AsyncConnection, file: str, conversation_id: str,
 
 
 async def known(connection: AsyncConnection, conversation_id: str) -> set[str]:
+    """Return the files whose images the conversation has, or had."""
     return set(
         (await connection.execute(select(files.c.file).where(files.c.conversation_id == conversation_id))).scalars()
     )
 
 
 async def remove(connection: AsyncConnection, file: str) -> Collection[str] | None:
-    """Its images from every conversation that has them from it; None when there are none, else as
-    `pictures.drop_unused`."""
+    """Remove its images from the conversations that it was sent to: its sender deleted it on the platform.
+
+    Return None when there are none, else as `pictures.drop_unused`.
+    """
     rows = (await connection.execute(select(files).where(files.c.file == file))).all()
     if not rows:
         return None
@@ -43,8 +48,7 @@ async def forget(connection: AsyncConnection, conversation_id: str) -> None:
 
 async def drop_unused(connection: AsyncConnection) -> None:
     """Those that belong to no conversation: their question was refused."""
-    asked = select(messages.c.conversation_id).where(messages.c.finished.is_(None))
-    kept = or_(files.c.conversation_id.in_(select(conversations.c.id)), files.c.conversation_id.in_(asked))
+    kept = or_(files.c.conversation_id.in_(select(conversations.c.id)), files.c.conversation_id.in_(ASKING))
     await connection.execute(delete(files).where(~kept))
 
 

@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import Message
 from storage.schema import deliveries, messages
 
+ASKING = select(messages.c.conversation_id).where(messages.c.finished.is_(None))  # where a question waits
+
 
 async def put(
     connection: AsyncConnection,
+    now: float,
     adapter: str,
     key: str,
     conversation_id: str,
     payload: str,
-    group: str | None,
-    now: float,
+    group: str | None = None,
 ) -> Message | None:
+    """Write a message down; None when its key was seen before."""
     if await is_known(connection, key):
         return None
     values = {"adapter": adapter, "key": key, "conversation_id": conversation_id, "payload": payload, "album": group}
@@ -27,6 +30,7 @@ async def put(
 
 
 async def conversation_of(connection: AsyncConnection, key: str) -> str | None:
+    """Return the conversation that a message was put into, also when it is finished."""
     query = select(messages.c.conversation_id).where(messages.c.key == key)
     found: str | None = (await connection.execute(query)).scalar()
     return found
@@ -37,6 +41,7 @@ async def is_known(connection: AsyncConnection, key: str) -> bool:
 
 
 async def unfinished(connection: AsyncConnection, adapter: str) -> list[Message]:
+    """Return what is not finished yet, oldest first."""
     query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
     return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
 
@@ -51,11 +56,13 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
 
 
 async def rewrite(connection: AsyncConnection, message_id: int, payload: str) -> None:
+    """Give a message that is not finished another payload."""
     where = messages.c.id == message_id, messages.c.finished.is_(None)
     await connection.execute(update(messages).where(*where).values(payload=payload))
 
 
-async def finish(connection: AsyncConnection, message_ids: Sequence[int], now: float) -> None:
+async def finish(connection: AsyncConnection, now: float, message_ids: Sequence[int]) -> None:
+    """Drop the payloads; the keys are kept so that a re-delivery is known."""
     where = messages.c.id.in_(message_ids)
     await connection.execute(update(messages).where(where).values(finished=now, payload=None))
 
@@ -65,7 +72,7 @@ async def take_back(connection: AsyncConnection, message_id: int) -> None:
     await connection.execute(delete(messages).where(messages.c.id == message_id))
 
 
-async def forget(connection: AsyncConnection, conversation_id: str, key: str | None, now: float) -> tuple[str, ...]:
+async def forget(connection: AsyncConnection, now: float, conversation_id: str, key: str | None) -> tuple[str, ...]:
     """Whatever was written down for the conversation is dropped and will not be taken up by another start.
 
     Where a message `key` asks for it, all before that one, which takes over what was sent for them: what came later
@@ -83,15 +90,22 @@ async def forget(connection: AsyncConnection, conversation_id: str, key: str | N
             sent += await _sent(connection, dropped)
             await record_sent(connection, dropped, ())
         await record_sent(connection, order, sent)
-    await finish(connection, list(found.values()), now)
+    await finish(connection, now, list(found.values()))
     return sent
 
 
-async def key_of_sent(connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None) -> str | None:
+def keys_of_sent(adapter: str, sent: str, conversation_id: str | None = None) -> Select[Any]:
+    """The keys of the messages whose answer stands in the platform's message `sent`.
+
+    Give the conversation where the platform's message ids are not unique beyond a chat.
+    """
     query = select(messages.c.key).join(deliveries).where(deliveries.c.sent == sent, messages.c.adapter == adapter)
-    if conversation_id is not None:
-        query = query.where(messages.c.conversation_id == conversation_id)
-    return (await connection.execute(query.order_by(messages.c.id.desc()).limit(1))).scalar()
+    return query if conversation_id is None else query.where(messages.c.conversation_id == conversation_id)
+
+
+async def is_sent(connection: AsyncConnection, adapter: str, sent: str) -> bool:
+    """Whether the platform's message `sent` is known to carry (a part of) an answer."""
+    return (await connection.execute(keys_of_sent(adapter, sent).limit(1))).first() is not None
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:

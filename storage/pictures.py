@@ -11,19 +11,23 @@ from sqlalchemy import Column, ColumnElement, LargeBinary, and_, delete, exists,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image, Picture
-from storage.schema import conversations, images, pictures, turn_pictures
+from core.errors import NotFound
+from storage.schema import conversations, images, is_in, pictures, turn_pictures
 
 FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
 SHOWN = (*FACTS, images.c.data)  # what the model sees; what was sent is read for one picture at a time only
 
 
-async def image(connection: AsyncConnection, image_id: str) -> Image | None:
+async def image(connection: AsyncConnection, image_id: str) -> Image:
+    """Return an image with the bytes that were sent, where they were kept. Raises `NotFound`."""
     row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
-    return None if row is None else _image(row, row.original)
+    if row is None:
+        raise _gone()
+    return _image(row, row.original)
 
 
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
-    """A picture of the current chapter, without what was sent."""
+    """Return one picture of a conversation, without what was sent; the others are not read for it."""
     row = (await connection.execute(_numbered(conversation_id, number, *SHOWN))).first()
     return None if row is None else _image(row)
 
@@ -35,19 +39,22 @@ async def size(connection: AsyncConnection, conversation_id: str, number: int) -
     return None if row is None else (row[0], row[1])
 
 
-async def piece(connection: AsyncConnection, image_id: str, start: int, length: int) -> bytes | None:
-    """Return a part of an image's data; None when the image is not here any more."""
+async def piece(connection: AsyncConnection, image_id: str, start: int, length: int) -> bytes:
+    """Return a part of an image's data. Raises `NotFound`."""
     part = func.substr(images.c.data, start + 1, length, type_=LargeBinary)
     found: bytes | None = (await connection.execute(select(part).where(images.c.id == image_id))).scalar()
+    if found is None:
+        raise _gone()
     return found
 
 
-async def last_pictured(connection: AsyncConnection, prefix: str) -> str | None:
+async def last_pictured(connection: AsyncConnection, place: str) -> str | None:
+    """Return, of a place's conversations, the one with pictures that changed last; see `schema.is_in`."""
     query = (
         select(conversations.c.id)
         .join(pictures)
         .where(
-            conversations.c.id.startswith(prefix, autoescape=True),
+            is_in(place),
             pictures.c.chapter == conversations.c.chapter,
             pictures.c.image_id.is_not(None),
         )
@@ -198,7 +205,7 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
 
 
 async def every_id(connection: AsyncConnection) -> list[str]:
-    """Of the images."""
+    """Return the ids of all stored images."""
     return list((await connection.execute(select(images.c.id))).scalars())
 
 
@@ -276,6 +283,10 @@ def _numbered(conversation_id: str, number: int, *columns: Any) -> Any:
         .where(conversations.c.id == conversation_id, pictures.c.chapter == conversations.c.chapter)
         .where(pictures.c.number == number)
     )
+
+
+def _gone() -> NotFound:
+    return NotFound("This picture is not here any more.")
 
 
 def _image(row: Any, original: bytes | None = None) -> Image:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Answer, Ending, Image, Picture, Turn
 from core.inbox import Message
 from core.pseudonym import pseudonym
-from storage import conversations, messages, pictures
+from storage import conversations, files, messages, pictures
 
 PROBE_BYTES = 8192  # more than a page
 Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
@@ -19,20 +19,21 @@ Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its
 
 async def put(
     connection: AsyncConnection,
+    now: float,
     adapter: str,
     key: str,
     conversation_id: str,
     images: Sequence[Image],
     payload: Payload,
     person: str,
-    now: float,
 ) -> Message | None:
+    """As `messages.put`, with pictures of its own; `payload` is told their numbers, and which of these are new."""
     if await messages.is_known(connection, key):
         return None
     first = await conversations.next_number(connection, conversation_id)
-    numbers = await add_pictures(connection, conversation_id, images, person, now) if images else []
+    numbers = await add_pictures(connection, now, conversation_id, images, person) if images else []
     written = payload(numbers, [number for number in numbers if number >= first])
-    return await messages.put(connection, adapter, key, conversation_id, written, None, now)
+    return await messages.put(connection, now, adapter, key, conversation_id, written)
 
 
 async def take_back(connection: AsyncConnection, message: Message, numbers: Sequence[int]) -> Collection[str]:
@@ -43,40 +44,60 @@ async def take_back(connection: AsyncConnection, message: Message, numbers: Sequ
 
 async def save(
     connection: AsyncConnection,
+    now: float,
     conversation_id: str,
     turn: Turn,
     key: str,
-    replaces: str | None,
-    person: str | None,
-    now: float,
+    replaces: str | None = None,
+    person: str | None = None,
 ) -> None:
-    await conversations.save(connection, conversation_id, turn, key, replaces, now)
+    """Write down a finished turn; `replaces` is the key of a turn it takes the place of."""
+    await conversations.save(connection, now, conversation_id, turn, key, replaces)
     await _belong(connection, conversation_id, [picture.image for picture in turn.pictures], person)
 
 
 async def add_pictures(
     connection: AsyncConnection,
+    now: float,
     conversation_id: str,
     images: Sequence[Image],
-    person: str | None,
-    now: float,
+    person: str | None = None,
     first: int | None = None,
 ) -> list[int]:
-    numbers = await conversations.add_pictures(connection, conversation_id, images, now, first)
+    """Keep pictures that wait for their question, all or none; return their numbers."""
+    numbers = await conversations.add_pictures(connection, now, conversation_id, images, first)
     await _belong(connection, conversation_id, images, person)
     return numbers
 
 
+async def forget(
+    connection: AsyncConnection, now: float, conversation_id: str, key: str | None = None
+) -> tuple[tuple[str, ...], Collection[str]]:
+    """Return what `messages.forget` and `conversations.forget` do."""
+    image_ids = await conversations.forget(connection, conversation_id)
+    await files.forget(connection, conversation_id)
+    return await messages.forget(connection, now, conversation_id, key), image_ids
+
+
+async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
+    """As `conversations.move`, with its messages and files."""
+    if not await conversations.move(connection, conversation_id, new_id):
+        return False
+    await messages.move(connection, conversation_id, new_id)
+    await files.move(connection, conversation_id, new_id)
+    return True
+
+
 async def try_out(connection: AsyncConnection, now: float) -> None:
-    """Write a question with a picture and its answer, and take all of it back.
+    """Write a question with a picture and its answer, and take all of it back: fails when nothing can be written now.
 
     A statement that changes no row never reaches the disk, not even a full one.
     """
     name = f"check:{secrets.token_hex(8)}"  # replicas may check at the same time
     image = Image(name, bytes(PROBE_BYTES), 1, 1, (1, 1))
-    message = await put(connection, "check", name, name, [image], lambda numbers, new: str(numbers), name, now)
+    message = await put(connection, now, "check", name, name, [image], lambda numbers, new: str(numbers), name)
     turn = Turn("?", (Picture(1, image),), Answer("!", Ending.DONE))
-    await save(connection, name, turn, name, None, name, now)
+    await save(connection, now, name, turn, name, person=name)
     await conversations.forget(connection, name)
     if message is not None:
         await messages.take_back(connection, message.id)

@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 metadata = MetaData(
@@ -142,3 +144,12 @@ clock = Table(
     Column("wall", Float, nullable=False),
     Column("doubted_from", Float),
 )
+
+
+def is_in(place: str) -> ColumnElement[bool]:
+    """Whether a conversation belongs to a platform ("web") or to a place there ("slack:T1:D1"); "" is everywhere.
+
+    The one place where a conversation's id is not opaque: no column says where it belongs, but every platform begins
+    the ids that it makes with that, up to a colon.
+    """
+    return conversations.c.id.startswith(f"{place}:", autoescape=True) if place else true()

@@ -6,13 +6,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.schema import ended_sessions
 
 
-async def end(connection: AsyncConnection, session: str, until: float, now: float) -> None:
-    """Also drop those that nobody could use any more."""
+async def end(connection: AsyncConnection, now: float, session: str, until: float) -> None:
+    """Remember that a session was ended, at least until that moment in seconds since 1970.
+
+    Drop those that nobody could use any more.
+    """
     await connection.execute(delete(ended_sessions).where(ended_sessions.c.until < now))
     if not await is_ended(connection, session):
         await connection.execute(insert(ended_sessions).values(session=session, until=until))
 
 
 async def is_ended(connection: AsyncConnection, session: str) -> bool:
+    """Whether a session was ended before its time."""
     query = select(ended_sessions.c.session).where(ended_sessions.c.session == session)
     return (await connection.execute(query)).first() is not None

@@ -11,10 +11,9 @@ from contextlib import suppress
 from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from storage.failures import UNAVAILABLE, reason_of
 from storage.write_queue import Priority, WriteQueue
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,7 @@ PAGES = 500  # of 4 KiB, given back to the disk at a time
 PATIENCES_MS = (*[0] * 20, 1000)  # with which readers are waited for, one attempt after the other: writers wait, too
 ATTEMPT_PAUSE_SECONDS = 0.05
 AGAIN_SECONDS = (1, 2, 5, 10, 30, 60)  # before the next attempts; the last one again and again
-ERRORS = (DBAPIError, PoolTimeout, OSError, sqlite3.Error)  # a script's errors come as the driver raises them
+ERRORS = (*UNAVAILABLE, sqlite3.Error)  # a script's errors come as the driver raises them
 
 
 class Tidier:
@@ -67,7 +66,7 @@ class Tidier:
                     await self._shrink(connection)
                 return await self._empty_log(connection, PATIENCES_MS if shrink else PATIENCES_MS[-1:])
         except ERRORS as error:
-            log.warning("the database could not be tidied: %s", _reason(error))
+            log.warning("the database could not be tidied: %s", reason_of(error))
             return False
 
     async def _shrink(self, connection: AsyncConnection) -> None:
@@ -92,7 +91,3 @@ class Tidier:
                 return True
             await asyncio.sleep(ATTEMPT_PAUSE_SECONDS)
         return False
-
-
-def _reason(error: BaseException) -> str:
-    return str(error.orig if isinstance(error, DBAPIError) and error.orig else error)

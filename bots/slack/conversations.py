@@ -49,6 +49,6 @@ class Conversations:
 
     async def _last_of(self, channel: str) -> str | None:
         known = self._last.get(channel)
-        if known is None and (known := await self._store.last_pictured(f"slack:{self._team}:{channel}:")):
+        if known is None and (known := await self._store.last_pictured(f"slack:{self._team}:{channel}")):
             self.note(channel, known)
         return known

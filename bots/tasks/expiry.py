@@ -7,7 +7,7 @@ import asyncio
 import logging
 
 from bots.conversing.health import Health
-from bots.conversing.store import Store
+from bots.conversing.store import Expiry
 from core.errors import BotError
 
 log = logging.getLogger(__name__)
@@ -15,25 +15,25 @@ EXPIRE_EVERY_SECONDS = 3600.0
 LOOK_EVERY_SECONDS = 60.0
 
 
-async def keep_expiring(store: Store, health: Health) -> None:
+async def keep_expiring(expiry: Expiry, health: Health) -> None:
     """Until cancelled."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
-        if store.clock_jumped() or loop.time() >= due:
+        if expiry.clock_jumped() or loop.time() >= due:
             due = loop.time() + EXPIRE_EVERY_SECONDS
-            await _expire(store, health)
+            await _expire(expiry, health)
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-async def _expire(store: Store, health: Health) -> None:
+async def _expire(expiry: Expiry, health: Health) -> None:
     try:
-        removed = await store.expire()
+        removed = await expiry.expire()
     except BotError as error:
         log.warning("nothing could expire: %s", error)
     except Exception:  # a bug: the next time may go well
         log.exception("nothing could expire")
     else:
-        health.tell("clock", store.doubt)
+        health.tell("clock", expiry.doubt)
         if removed:
             log.info("%s conversations expired", removed)

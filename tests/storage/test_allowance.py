@@ -67,7 +67,7 @@ async def test_together_they_keep_to_the_limit_too(small: Store, machine: Machin
     left = await kept(small, *photos)
     assert left == sorted(left)
     assert 2 <= sum(left) <= 4
-    await small._database.tidy()
+    await small.database.tidy()
     assert os.stat(path).st_size < 5 * MB
 
 

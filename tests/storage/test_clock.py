@@ -24,7 +24,7 @@ def start(path: Path, machine: Machine) -> Start:
     async def started() -> AsyncIterator[Store]:
         store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
         try:
-            await store.expire()
+            await store.expiry.expire()
             yield store
         finally:
             await store.close()
@@ -33,7 +33,7 @@ def start(path: Path, machine: Machine) -> Start:
 
 
 async def known(store: Store) -> list[str]:
-    return sorted(summary.id for summary in (await store.conversations()).summaries)
+    return sorted(summary.id for summary in (await store.summaries()).summaries)
 
 
 @pytest.mark.parametrize("days", [8, 40, 400, 4000])
@@ -44,9 +44,9 @@ async def test_a_start_with_the_clock_ahead_removes_nothing_for_a_day(
         await ask(store, "t:1", "?", image("cat"), key="k1")
     machine.moves_its_clock(days * DAY)
     async with start() as store:
-        assert f"{days}.0 days later than it should be" in store.doubt
+        assert f"{days}.0 days later than it should be" in store.expiry.doubt
         machine.passes(DAY - HOUR)
-        assert await store.expire() == 0
+        assert await store.expiry.expire() == 0
         assert await known(store) == ["t:1"]
 
 
@@ -58,16 +58,16 @@ async def test_a_clock_that_says_the_same_for_a_day_is_believed(start: Start, ma
         async with start() as store:
             await ask(store, "t:2", "new", key=f"new at {machine.wall_time}")
             machine.passes(0.4 * DAY)
-            assert await store.expire() == 0
+            assert await store.expiry.expire() == 0
     async with start() as store:
         machine.passes(0.3 * DAY)
-        assert await store.expire() == 1
+        assert await store.expiry.expire() == 1
         assert await known(store) == ["t:2"]
-        assert not store.doubt
+        assert not store.expiry.doubt
         machine.passes(25 * DAY)
-        assert await store.expire() == 0
+        assert await store.expiry.expire() == 0
         machine.passes(6 * DAY)
-        assert await store.expire() == 1
+        assert await store.expiry.expire() == 1
 
 
 async def test_a_clock_that_says_something_else_each_day_is_not_believed(start: Start, machine: Machine) -> None:
@@ -75,15 +75,15 @@ async def test_a_clock_that_says_something_else_each_day_is_not_believed(start: 
         await ask(store, "t:1", "?", key="k1")
         for _ in range(3):
             machine.moves_its_clock(40 * DAY)
-            assert await store.expire() == 0
+            assert await store.expiry.expire() == 0
             machine.passes(0.9 * DAY)
-            assert await store.expire() == 0
+            assert await store.expiry.expire() == 0
     for _ in range(3):
         machine.moves_its_clock(40 * DAY)
         async with start() as store:
             machine.passes(0.9 * DAY)
-            assert await store.expire() == 0
-            assert store.doubt
+            assert await store.expiry.expire() == 0
+            assert store.expiry.doubt
 
 
 async def test_what_was_said_with_the_clock_behind_is_there_when_it_is_right_again(
@@ -93,17 +93,17 @@ async def test_what_was_said_with_the_clock_behind_is_there_when_it_is_right_aga
         await ask(store, "t:1", "?", key="k1")
     machine.moves_its_clock(-400 * DAY)
     async with start() as store:
-        assert "Nothing expires until it is right" in store.doubt
+        assert "Nothing expires until it is right" in store.expiry.doubt
         await ask(store, "t:2", "?", key="k2")
         await store.put("telegram", "u1", "t:3", "asked, and the service was killed")
         machine.passes(3 * DAY)
-        assert await store.expire() == 0
+        assert await store.expiry.expire() == 0
     machine.moves_its_clock(400 * DAY)
     for _ in range(2):
         async with start() as store:
             assert await known(store) == ["t:1", "t:2"]
             assert [message.key for message in await store.unfinished("telegram")] == ["u1"]
-            assert not store.doubt
+            assert not store.expiry.doubt
             machine.passes(2 * DAY)
 
 
@@ -114,18 +114,18 @@ async def test_a_clock_that_jumps_while_the_service_runs_removes_nothing(
     async with start() as store:
         await ask(store, "t:1", "?", key="k1")
         machine.passes(29 * DAY)
-        assert not store.clock_jumped()
+        assert not store.expiry.clock_jumped()
         machine.moves_its_clock(days * DAY)
-        assert store.clock_jumped()
+        assert store.expiry.clock_jumped()
         await ask(store, "t:2", "?", key="k2")
-        assert await store.expire() == 0
-        assert store.doubt
+        assert await store.expiry.expire() == 0
+        assert store.expiry.doubt
         machine.moves_its_clock(-days * DAY)
-        assert store.clock_jumped()
-        assert await store.expire() == 0
-        assert not store.doubt
+        assert store.expiry.clock_jumped()
+        assert await store.expiry.expire() == 0
+        assert not store.expiry.doubt
         machine.passes(2 * DAY)
-        assert await store.expire() == 1
+        assert await store.expiry.expire() == 1
         assert await known(store) == ["t:2"]
 
 
@@ -140,10 +140,10 @@ async def test_what_was_dated_into_the_future_is_kept_no_longer_than_the_rest(st
         await store.finish([message.id])
     machine.moves_its_clock(-400 * DAY)
     async with start() as store:
-        for summary in (await store.conversations()).summaries:
+        for summary in (await store.summaries()).summaries:
             assert summary.updated.timestamp() <= machine.wall_time + 1
         machine.passes(31 * DAY)
-        assert await store.expire() == 2
+        assert await store.expiry.expire() == 2
         assert await store.put("telegram", "u1", "t:1", "?") is not None
 
 
@@ -153,24 +153,24 @@ async def test_the_operators_word_makes_the_clock_right_in_both_directions(start
         await store.put("telegram", "u1", "t:9", "never answered")
     machine.moves_its_clock(40 * DAY)
     async with start() as running, start() as store:
-        assert await store.expirable() == (1, 1)
-        assert await store.expire_now() == 1
+        assert await store.expiry.expirable() == (1, 1)
+        assert await store.expiry.expire_now() == 1
         assert await store.unfinished("telegram")
-        assert await running.expire() == 0
-        assert not running.doubt
+        assert await running.expiry.expire() == 0
+        assert not running.expiry.doubt
         await ask(running, "t:2", "?", key="k2")
     machine.moves_its_clock(-40 * DAY)
     async with start() as running, start() as store:
-        assert running.doubt
-        assert await store.expire_now(unanswered=True) == 0
-        assert await running.expire() == 0
-        assert not running.doubt
+        assert running.expiry.doubt
+        assert await store.expiry.expire_now(unanswered=True) == 0
+        assert await running.expiry.expire() == 0
+        assert not running.expiry.doubt
         assert await known(running) == ["t:2"]
-        assert (await running.conversations()).summaries[0].updated.timestamp() <= machine.wall_time + 1
+        assert (await running.summaries()).summaries[0].updated.timestamp() <= machine.wall_time + 1
         assert await running.unfinished("telegram")
         machine.passes(31 * DAY)
-        assert await store.expirable() == (1, 1)
-        assert await store.expire_now(unanswered=True) == 1
+        assert await store.expiry.expirable() == (1, 1)
+        assert await store.expiry.expire_now(unanswered=True) == 1
         assert not await running.unfinished("telegram")
 
 
@@ -184,7 +184,7 @@ async def test_what_a_database_of_an_earlier_version_holds_tells_the_time(
     old.close()
     machine.moves_its_clock(40 * DAY)
     async with start() as store:
-        assert store.doubt
+        assert store.expiry.doubt
         assert await known(store) == ["t:1"]
 
 
@@ -195,11 +195,11 @@ async def test_the_answers_of_today_are_counted_by_the_time_that_is_certain(star
     async with start() as store:
         assert await store.answered_today() == 0
         machine.moves_its_clock(400 * DAY)
-        await store.expire()
+        await store.expiry.expire()
         await ask(store, "t:1", "?", key="k2")
         assert await store.answered_today() == 1
         machine.moves_its_clock(-800 * DAY)
-        await store.expire()
+        await store.expiry.expire()
         assert await store.answered_today() == 1
 
 

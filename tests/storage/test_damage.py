@@ -44,11 +44,11 @@ async def read_everything(path: Path) -> None:
     try:
         works: list[Callable[[], Awaitable[object]]] = [
             store.check,
-            store.conversations,
+            store.summaries,
             lambda: store.unfinished("web"),
             store.rated,
             store.answered_today,
-            store.expire,
+            store.expiry.expire,
             lambda: store.is_blocked("1"),
             *(lambda number=number: store.load(f"web:{number}") for number in range(7)),
             lambda: store.answered("k1"),
@@ -115,7 +115,7 @@ async def test_a_large_file_does_not_keep_the_start_waiting(
     path = Path(shutil.copy(whole, tmp_path / "answers.db"))
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
     monkeypatch.setattr(time, "monotonic", lambda: float("inf"))  # nothing later is stopped by it
-    assert len((await store.conversations()).summaries) == 7
+    assert len((await store.summaries()).summaries) == 7
     await store.close()
 
 
@@ -157,7 +157,7 @@ async def test_a_value_that_is_damaged_hides_nothing_else(whole: Path, tmp_path:
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
     assert len(await store.unfinished("web")) == 30
     assert len(await store.rated()) == 30
-    assert len((await store.conversations()).summaries) == 7
+    assert len((await store.summaries()).summaries) == 7
     turns = (await store.load("web:1")).turns
     assert len(turns) == 5
     assert all(turn.answer and turn.answer.figures.total_s >= 0 for turn in turns)

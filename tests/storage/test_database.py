@@ -330,7 +330,7 @@ async def test_a_write_that_meets_a_full_disk_is_tried_again_when_something_gave
         def prepare(connection: Connection) -> None:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
-        event.listen(store._database._engine.sync_engine, "begin", prepare)
+        event.listen(store.database._engine.sync_engine, "begin", prepare)
 
     def make_room() -> bool:
         raised.append(1)

@@ -66,10 +66,10 @@ async def test_a_conversation_does_not_expire_while_a_question_waits_in_it(store
     await ask(store, "t:1", "?", image("cat"), key="k1")
     message = await put(store, "u1", "t:1")
     machine.passes(31 * DAY)
-    assert await store.expire() == 0
+    assert await store.expiry.expire() == 0
     assert [message.key for message in await store.unfinished("telegram")] == ["u1"]
     await store.finish([message.id])
-    assert await store.expire() == 1
+    assert await store.expiry.expire() == 1
     assert await store.put("telegram", "u1", "t:1", "again") is not None
 
 
@@ -99,7 +99,7 @@ async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Stor
 async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store, machine: Machine) -> None:
     message = await put(store, "u1")
     machine.passes(31 * DAY)
-    await store.expire_now(unanswered=True)
+    await store.expiry.expire_now(unanswered=True)
     await store.record_sent(message.id, ["100"])
     await store.finish([message.id])
     assert await store.put("telegram", "u1", "t:1", "again") is not None
@@ -147,7 +147,7 @@ async def test_files_of_a_question_that_was_refused_are_not_remembered_for_ever(
         await store.remember_file("telegram:F", conversation_id, [image("cat").id])
     await ask(store, "t:1", "?", image("cat"), key="k1")
     await put(store, "u2", "t:2")
-    await store.expire()
+    await store.expiry.expire()
     assert [bool(await store.known_files(it)) for it in ("t:1", "t:2", "t:3")] == [True, True, False]
 
 

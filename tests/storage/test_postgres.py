@@ -90,7 +90,7 @@ async def store(server: str) -> AsyncIterator[Store]:
                 raise
             await asyncio.sleep(0.05)
     yield store
-    for summary in (await store.conversations()).summaries:
+    for summary in (await store.summaries()).summaries:
         await store.forget(summary.id)
     await store.close()
 
@@ -111,7 +111,7 @@ async def test_conversations_live_as_on_sqlite(store: Store) -> None:
     assert (await store.load("t:1")).next_number == 3
     await store.begin("t:1")
     assert await store.load("t:1") == Conversation("t:1")
-    assert [summary.id for summary in (await store.conversations("t:")).summaries] == ["t:1"]
+    assert [summary.id for summary in (await store.summaries("t")).summaries] == ["t:1"]
     assert await store.rate("k3", 1)
     assert [turn.rating for turn in await store.rated()] == [1]
 
@@ -134,10 +134,10 @@ async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
     machine = Machine()
     replica = await Store.open(Config(url=server), machine.clock())
     machine.passes(31 * DAY)
-    assert await replica.expire() == 1
+    assert await replica.expiry.expire() == 1
     await replica.close()
     assert await store.put("telegram", "u1", "t:1", "after it expired") is not None
-    await store.expire_now()  # and the time is the database's again
+    await store.expiry.expire_now()  # and the time is the database's again
 
 
 async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, server: str) -> None:
@@ -145,10 +145,10 @@ async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, se
     wrong = Clock()
     wrong._here = lambda: time.time() + 400 * DAY
     replica = await Store.open(Config(url=server), wrong)
-    assert (await replica.expire(), replica.doubt) == (0, "")
+    assert (await replica.expiry.expire(), replica.expiry.doubt) == (0, "")
     await ask(replica, "t:2", "?", DOG, key="u2")
     await replica.close()
-    for summary in (await store.conversations()).summaries:
+    for summary in (await store.summaries()).summaries:
         assert abs(summary.updated.timestamp() - time.time()) < DAY
 
 

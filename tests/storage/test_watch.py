@@ -137,7 +137,7 @@ async def test_a_reader_that_keeps_the_log_busy_at_the_start_is_no_alarm(path: P
         reader.execute("SELECT count(*) FROM turns").fetchall()
         store = await Store.open(config, alone=True)
         await ask(store, "t:1", "?", key="k1")
-    await store._database.tidy()
+    await store.database.tidy()
     await ask(store, "t:1", "?", key="k2")
     assert len((await store.load("t:1")).turns) == 2
     emptied(path)
@@ -166,7 +166,7 @@ async def test_a_file_that_goes_while_it_is_written_is_noticed_before_anybody_is
 
 async def test_a_log_that_sqlite_makes_anew_itself_is_no_alarm(store: Store, path: Path) -> None:
     await ask(store, "t:1", "?", image("cat"), key="k1")
-    await store._database._engine.dispose()  # the last connection removes the log, the next one makes another
+    await store.database._engine.dispose()  # the last connection removes the log, the next one makes another
     assert "answers.db-wal" not in os.listdir(path.parent)
     other = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
     await ask(other, "t:1", "?", key="k2")

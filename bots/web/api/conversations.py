@@ -125,7 +125,7 @@ async def conversations(
 ) -> Summaries:
     """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
     asking = receiver.asking()
-    page = await receiver.store.conversations("web:", after, asking.keys())
+    page = await receiver.store.summaries("web", after, asking.keys())
     views = [
         SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
         for known in page.summaries

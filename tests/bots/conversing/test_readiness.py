@@ -43,7 +43,7 @@ async def test_a_full_disk_is_the_reason_and_leaves_nothing_of_the_check(path: P
     with files_up_to(0):
         assert "disk" in (await ready(store))["database"]
     assert await ready(store) == {}
-    assert (await store.conversations()).summaries == ()
+    assert (await store.summaries()).summaries == ()
     assert await store.unfinished("check") == []
     await store.close()
 

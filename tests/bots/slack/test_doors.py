@@ -84,7 +84,7 @@ async def test_slack_is_recognised_by_its_signature_only(scene: Scene) -> None:
 
 async def test_when_the_disk_fails_slack_is_not_told_that_the_message_arrived(scene: Scene) -> None:
     async with scene.bot():
-        file = scene.store._database.file
+        file = scene.store.database.file
         assert file
         away = file.rename(file.with_name("elsewhere.db"))
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)

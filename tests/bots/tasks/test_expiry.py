@@ -32,8 +32,8 @@ async def test_expiry_goes_on_after_a_bug(tmp_path: Path, monkeypatch: pytest.Mo
             enough.set()
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(store, "expire", expire)
-    task = asyncio.create_task(keep_expiring(store, Health()))
+    monkeypatch.setattr(store.expiry, "expire", expire)
+    task = asyncio.create_task(keep_expiring(store.expiry, Health()))
     await asyncio.wait_for(enough.wait(), 10)
     task.cancel()
     await store.close()
@@ -46,14 +46,14 @@ async def test_a_jump_of_the_clock_is_noticed_within_a_minute_and_told(
     monkeypatch.setattr(expiry, "LOOK_EVERY_SECONDS", 0.001)
     machine, health = Machine(), Health()
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"), machine.clock())
-    task = asyncio.create_task(keep_expiring(store, health))
+    task = asyncio.create_task(keep_expiring(store.expiry, health))
     try:
         await ask(store, "web:1", "?", key="k1")
         machine.moves_its_clock(400 * DAY)
         await until(lambda: "400.0 days later than it should be" in health.notices.get("clock", ""))
         machine.moves_its_clock(-400 * DAY)
         await until(lambda: not health.notices)
-        assert [summary.id for summary in (await store.conversations()).summaries] == ["web:1"]
+        assert [summary.id for summary in (await store.summaries()).summaries] == ["web:1"]
     finally:
         task.cancel()
         await store.close()
@@ -81,12 +81,12 @@ def _database_of_long_ago(folder: Path) -> Callable[[], list[str]]:
         store = await Store.open(config, machine.clock())
         await ask(store, "web:1", "?", key="k1")
         await store.put("telegram", "u1", "telegram:1", "never answered")
-        await store.expire()
+        await store.expiry.expire()
         await store.close()
 
     async def read() -> list[str]:
         store = await Store.open(config)
-        found = [summary.id for summary in (await store.conversations()).summaries]
+        found = [summary.id for summary in (await store.summaries()).summaries]
         found += [message.key for message in await store.unfinished("telegram")]
         await store.close()
         return found

@@ -101,7 +101,7 @@ def statements(web: Web) -> Iterator[list[str]]:
     def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         heard.append(statement)
 
-    engine = web.store._database._engine.sync_engine
+    engine = web.store.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", hear)
     yield heard
     event.remove(engine, "before_cursor_execute", hear)

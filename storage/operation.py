@@ -1,0 +1,110 @@
+"""Makes a store's methods of functions that work on a connection, so that an operation is declared where it is written.
+
+`load = reading(conversations.load)` in a class is a method with the function's own arguments, result and docstring, but
+for the connection. Every one raises `StoreDown` when the database fails.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.clock import Clock
+from storage.database import Database, Work
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+DatedWork = Callable[Concatenate[AsyncConnection, float, P], Awaitable[Result]]  # told what time it is
+
+
+class Computed(Protocol):
+    """What was computed of conversations and pictures: it must not outlive them."""
+
+    def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
+        """The conversation is gone, if it is one, and no conversation shows these images any more."""
+        ...
+
+    def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
+        """There is nothing else."""
+        ...
+
+
+class Opened:
+    """An open database, and what its operations need beside it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+        self.computed: Computed | None = None
+
+    async def removed(self, image_ids: Collection[str], conversation_id: str | None = None) -> None:
+        """Leave no trace of images that no conversation shows any more, and of a conversation that is gone."""
+        self.forget_computed(image_ids, conversation_id)
+        await self.database.tidy()
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    def forget_computed(self, image_ids: Collection[str], conversation_id: str | None = None) -> None:
+        if self.computed:
+            self.computed.forget(conversation_id, image_ids)
+
+
+Method = Callable[Concatenate[Opened, P], Coroutine[Any, Any, Result]]
+
+
+def reading(work: Work[P, Result]) -> Method[P, Result]:
+    """Make a method that reads one consistent state of the database."""
+
+    @wraps(work)
+    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await opened.database.read(work, *args, **kwargs)
+
+    return method
+
+
+def writing(work: Work[P, Result]) -> Method[P, Result]:
+    """Make a method that writes in one transaction: all of it is on disk when it returns, or nothing of it."""
+
+    @wraps(work)
+    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await opened.database.write(work, *args, **kwargs)
+
+    return method
+
+
+def writing_dated(work: DatedWork[P, Result]) -> Method[P, Result]:
+    """As `writing`, for work that dates what it writes."""
+
+    @wraps(work)
+    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await opened.database.write(work, opened.clock.now(), *args, **kwargs)
+
+    return method
+
+
+def writing_urgent(work: DatedWork[P, Result]) -> Method[P, Result]:
+    """As `writing_dated`, but before all that waits to be written, and together with others that are urgent."""
+
+    @wraps(work)
+    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await opened.database.write_urgent(work, opened.clock.now(), *args, **kwargs)
+
+    return method
+
+
+def removing(work: Work[P, Collection[str] | None]) -> Method[P, bool]:
+    """As `writing`, for work that returns the ids of images that no conversation shows any more.
+
+    The method returns False where there was nothing to remove: then the work returned None.
+    """
+
+    @wraps(work)
+    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+        image_ids = await opened.database.write(work, *args, **kwargs)
+        if image_ids is not None:
+            await opened.removed(image_ids)
+        return image_ids is not None
+
+    return method
