@@ -9,8 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from core import trace
+from core.latest import Latest
 
 MINUTE_SECONDS = 60.0
+MOST_LINES = 1000  # that are kept in mind: libraries put addresses and names into some of theirs
 OURS = ("bots", "core", "storage")
 
 
@@ -64,7 +66,7 @@ class OnceAMinute(logging.Filter):
         super().__init__()
         self._loggers = [logging.getLogger(name) for name in loggers]
         self._clock = clock
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when, and how many were left out since
+        self._said: Latest[tuple[str, str], tuple[float, int]] = Latest(MOST_LINES)  # when, and how many were left out
 
     def __enter__(self) -> "OnceAMinute":
         for logger in self._loggers:

@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 from core.i18n import Translator
+from core.latest import Latest
 
 log = logging.getLogger(__name__)
 BETWEEN_LINES_S = 3600
@@ -18,7 +18,7 @@ class Strangers:
     def __init__(self, platform: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._platform = platform
         self._clock = clock
-        self._told: OrderedDict[str, float] = OrderedDict()  # when, by chat; the latest last
+        self._told: Latest[str, float] = Latest(MOST_CHATS)  # when, by chat
 
     def is_due(self, person: str, chat: str) -> bool:
         """Whether the line is to be said now. Then it counts as said, and the operator finds the ids in the log."""
@@ -26,9 +26,6 @@ class Strangers:
         if now - self._told.get(chat, float("-inf")) < BETWEEN_LINES_S:
             return False
         self._told[chat] = now
-        self._told.move_to_end(chat)
-        while len(self._told) > MOST_CHATS:
-            self._told.popitem(last=False)
         platform = self._platform
         log.info(
             "a stranger asked: platform=%s person=%s chat=%s; allow in [bots.%s]", platform, person, chat, platform

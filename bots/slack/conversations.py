@@ -4,13 +4,12 @@ In a direct message every message at the top begins a thread, while people simpl
 a picture goes on with the conversation about the last one, and so does everything in the thread that it begins.
 """
 
-from collections import OrderedDict
-
 from bots.conversing.commands import command_in
 from bots.conversing.store import Store
 from bots.slack.message import Message
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
+from core.latest import Latest
 
 MOST_CHANNELS = 2000  # direct messages that are kept in mind
 
@@ -22,7 +21,7 @@ class Conversations:
         self._store = store
         self._team = team
         self._bot = bot
-        self._last: OrderedDict[str, str] = OrderedDict()  # by channel, what people go on with; the latest last
+        self._last: Latest[str, str] = Latest(MOST_CHANNELS)  # by channel, what people go on with
 
     async def of(self, message: Message) -> str:
         if not (message.direct and message.top_level):
@@ -43,9 +42,6 @@ class Conversations:
     def note(self, channel: str, conversation_id: str) -> None:
         """What is written in the channel from now on goes on with that."""
         self._last[channel] = conversation_id
-        self._last.move_to_end(channel)
-        while len(self._last) > MOST_CHANNELS:
-            self._last.popitem(last=False)
 
     async def _last_of(self, channel: str) -> str | None:
         known = self._last.get(channel)

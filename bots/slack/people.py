@@ -1,7 +1,6 @@
 """What Slack says about each person: the language they have set, and whether they are a bot."""
 
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,6 +8,7 @@ from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from core.errors import BotError
 from core.i18n import Translator
+from core.latest import Latest
 
 log = logging.getLogger(__name__)
 KEPT = 2_000  # people who are kept in mind
@@ -25,7 +25,7 @@ class People:
 
     def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
-        self._known: OrderedDict[str, _Person] = OrderedDict()
+        self._known: Latest[str, _Person] = Latest(KEPT)
 
     def known_voice(self, user: str) -> Translator:
         """As far as it was asked before."""
@@ -49,6 +49,4 @@ class People:
                 log.info("a person cannot be looked up: %s", error)
                 return None
             self._known[user] = _Person(str(answer.get("locale") or "en"), bool(answer.get("is_bot")))
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
         return self._known[user]

@@ -35,8 +35,9 @@ class Questions:
         return any(message.key == key for message in await self._store.unfinished("slack"))
 
     async def edit(self, key: str) -> None:
-        if await self.waits(key):
-            self._edited.add(key)
+        """Note that a question has new words, until it is answered or forgotten."""
+        waiting = {message.key for message in await self._store.unfinished("slack")}
+        self._edited = (self._edited | {key}) & waiting
 
     def expect_deletion(self, key: str) -> None:
         """At a start, before anything is answered."""
@@ -69,6 +70,7 @@ class Questions:
         except asyncio.CancelledError:
             own = asyncio.current_task()
             if message.key not in self._deleted or (own and own.cancelling()):
+                self._deleted.discard(message.key)  # its conversation is forgotten, or the service ends
                 raise
         finally:
             self._working.pop(message.key, None)

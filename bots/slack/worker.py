@@ -37,8 +37,10 @@ from core import inbox
 from core.conversation import Ending, Event, Image
 from core.errors import BotError
 from core.i18n import Translator
+from core.latest import Latest
 
 log = logging.getLogger(__name__)
+MOST_DELETED = 1000  # files that are kept in mind
 LOST = "lost"  # a button that carries what nothing can be made of
 NOT_THERE = ("not_in_channel", "channel_not_found")
 THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
@@ -92,7 +94,7 @@ class Worker:
         self._strangers = Strangers("slack")
         self._abilities = Abilities(streams=config.streaming == "native")
         self._resumed: set[int] = set()
-        self._deleted: set[str] = set()  # files that went away while this process runs
+        self._deleted: Latest[str, None] = Latest(MOST_DELETED)  # files that went away while they were asked about
 
     async def resume(self) -> None:
         """Take up what the last run left; what it had begun to post may not be written down."""
@@ -221,7 +223,7 @@ class Worker:
             log.warning("an answer could not be delivered: %s", refused)
             if str(refused) not in THREAD_GONE:
                 await self._tell(place, str(refused), translator)
-        for file_id in task.images.keys() & self._deleted:  # its picture was saved with the answer after that
+        for file_id in task.images.keys() & self._deleted.keys():  # its picture was saved with the answer after that
             await self._services.store.remember_file(f"slack:{file_id}", message.conversation_id, task.images[file_id])
             await self._services.store.remove_file(f"slack:{file_id}")
 
@@ -303,7 +305,7 @@ class Worker:
 
     async def _remove(self, file_ids: Sequence[str]) -> None:
         for file_id in file_ids:
-            self._deleted.add(file_id)
+            self._deleted[file_id] = None
             if await self._services.store.remove_file(f"slack:{file_id}"):
                 log.info("a picture that was deleted in Slack is removed")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 
@@ -13,6 +12,7 @@ from bots.conversing.request import Attachment
 from bots.telegram.message import SentFile
 from bots.telegram.transport import understood, wait_of
 from core.errors import NotDelivered, TooLarge
+from core.latest import Latest
 from core.pictures.file_types import is_web_page
 from core.pictures.images import Config as ImagesConfig
 from core.pictures.images import check_size
@@ -30,12 +30,10 @@ class Undelivered:
     what it replied to, nor the rest of its album."""
 
     def __init__(self) -> None:
-        self._files: OrderedDict[tuple[int, int], tuple[SentFile, ...]] = OrderedDict()
+        self._files: Latest[tuple[int, int], tuple[SentFile, ...]] = Latest(MOST_UNDELIVERED)
 
     def note(self, chat_id: int, question: int, files: Iterable[SentFile]) -> None:
         self._files[chat_id, question] = tuple(files)
-        if len(self._files) > MOST_UNDELIVERED:
-            self._files.popitem(last=False)
 
     def has(self, chat_id: int, question: int) -> bool:
         return (chat_id, question) in self._files

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bots.log import Config, OnceAMinute, set_up
+from bots.log import MOST_LINES, Config, OnceAMinute, set_up
 from core import trace
 
 
@@ -76,6 +76,15 @@ def test_a_line_that_comes_again_and_again_is_written_once_a_minute(caplog: pyte
         *("Refused: 60.0 (2 more like this before)", *["Failed. (2 more like this before)"] * 2),
         "Refused: afterwards",
     ]
+
+
+def test_lines_that_are_all_different_are_not_kept_in_mind_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("somebody.noisy")
+    with OnceAMinute("somebody.noisy", clock=lambda: 0.0) as once:
+        for number in range(3 * MOST_LINES):
+            log.warning(f"Exception in callback <Handle {number}>")
+        assert len(once._said) == MOST_LINES
+    assert len(caplog.records) == 3 * MOST_LINES
 
 
 def _raised(words: str) -> Exception:

@@ -1,9 +1,11 @@
 """Questions that are edited or deleted in Slack before their answers are whole."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
+from bots.slack.questions import Questions
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.workspace import BOT, said
 
@@ -103,3 +105,14 @@ async def test_a_question_that_is_edited_while_the_bot_is_down_counts_as_it_stan
     async with scene.bot():
         assert await scene.answer(first, DM) == "About one."
         assert await scene.answer(second, DM) == "About two."
+
+
+async def test_an_edit_is_kept_in_mind_only_while_its_question_waits(scene: Scene) -> None:
+    questions = Questions(cast(Any, None), scene.store, cast(Any, None))
+    waiting = [await scene.store.put("slack", f"k{number}", f"slack:T0TEAM:D0ANN:{number}", "?") for number in range(3)]
+    for number in range(4):  # nobody waits for the last one
+        await questions.edit(f"k{number}")
+    assert questions._edited == {"k0", "k1", "k2"}
+    await scene.store.finish([message.id for message in waiting[:2] if message])  # forgotten, say
+    await questions.edit("k2")
+    assert questions._edited == {"k2"}
