@@ -1,9 +1,9 @@
 """Takes turns: history -> engine -> history, one at a time per conversation. Knows no platform, model or database."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.conversation import (
@@ -16,6 +16,7 @@ from core.conversation import (
     Piece,
     Question,
     Removed,
+    Tell,
     Turn,
     storable,
 )
@@ -34,8 +35,8 @@ TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
 class Engine(Protocol):
     """What answers: `core.engine.Engine`, or the tests' scripted one."""
 
-    def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
-        """Answer the open last turn. Ends with one `Answer`; raises `BotError`; closing it frees the model."""
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        """Answer the open last turn. Raises `BotError`; cancelling it frees the model."""
         ...
 
     async def look(self, image: Image) -> None:
@@ -90,6 +91,15 @@ class History(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What the engine is asked, how, and the key of the turn that is replaced."""
+
+    conversation: Conversation
+    sampling: Sampling
+    replaces: str | None = None
+
+
 class Assistant:
     def __init__(
         self, engine: Engine, history: History, sampling: Sampling = Sampling(), quota: Quota | None = None
@@ -102,38 +112,50 @@ class Assistant:
         self._turns = Turns()
 
     async def ask(
-        self, conversation_id: str, question: Question, key: str, person: str | None = None
-    ) -> AsyncGenerator[Event]:
+        self,
+        conversation_id: str,
+        question: Question,
+        key: str,
+        person: str | None = None,
+        tell: Tell = lambda event: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Answer:
         """Answer and save the turn once under `key`; a key that was answered before gets the same answer again.
 
-        `person` is who asks, for the quotas; by default the conversation is.
+        `person` is who asks, for the quotas; by default the conversation is. `is_stopped` says whether it was stopped
+        before it began.
 
-        Saved as done, length, stopped (by `stop`) or failed. Closing the iterator instead (shutdown) frees the model
-        and saves nothing: the question is still open and will be asked again. Raises `BotError` with a sentence for the
-        person. Iterate inside `contextlib.aclosing`.
+        Saved as done, length, stopped (by `stop`) or failed. Cancelling it instead (shutdown, or nobody waits) frees
+        the model and saves nothing: the question is still open and may be asked again. Raises `BotError` with a
+        sentence for the person.
         """
         if len(question.text) > TEXT_LIMIT:
             raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
         person = person or conversation_id
 
-        async def begin() -> tuple[Conversation, Sampling, str | None]:
+        async def begin() -> _Begun:
             conversation = await self.history.load(conversation_id)
             conversation = conversation.ask(replace(question, text=storable(question.text)))
             _check_answerable(conversation)
             images = (*question.images, *(picture.image for picture in question.closer))
             await self.history.make_room(person, images)
             self._quota.count_question(person, key, [image.id for image in images])
-            return conversation, self._sampling, None
+            return _Begun(conversation, self._sampling)
 
-        async with aclosing(self._once(conversation_id, key, person, begin)) as events:
-            async for event in events:
-                yield event
+        return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
-    async def retry(self, conversation_id: str, key: str, person: str | None = None) -> AsyncGenerator[Event]:
-        """Answer the last question again, drawn differently; the new answer takes the old one's place."""
+    async def retry(
+        self,
+        conversation_id: str,
+        key: str,
+        person: str | None = None,
+        tell: Tell = lambda event: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Answer the last question again, drawn differently; the new answer takes the old one's place. As `ask`."""
         person = person or conversation_id
 
-        async def begin() -> tuple[Conversation, Sampling, str | None]:
+        async def begin() -> _Begun:
             conversation = await self.history.load(conversation_id)
             old_key = await self.history.last_key(conversation_id)
             if not conversation.turns or old_key is None:
@@ -142,11 +164,9 @@ class Assistant:
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
-            return replace(conversation, turns=(*conversation.turns[:-1], open_turn)), drawn, old_key
+            return _Begun(replace(conversation, turns=(*conversation.turns[:-1], open_turn)), drawn, old_key)
 
-        async with aclosing(self._once(conversation_id, key, person, begin)) as events:
-            async for event in events:
-                yield event
+        return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None
@@ -199,11 +219,13 @@ class Assistant:
         conversation_id: str,
         key: str,
         person: str,
-        begin: Callable[[], Awaitable[tuple[Conversation, Sampling, str | None]]],
-    ) -> AsyncGenerator[Event]:
+        begin: Callable[[], Awaitable[_Begun]],
+        tell: Tell,
+        is_stopped: Callable[[], bool],
+    ) -> Answer:
         """The answer saved under `key`, which is no new question and needs no quota; else a new one.
 
-        `begin` counts the question and says what the engine is asked, how, and the key of the turn that is replaced.
+        `begin` counts the question.
         """
         answer = await self._saved(key)
         if answer is None:
@@ -211,13 +233,9 @@ class Assistant:
                 async with self._turns.take(conversation_id):
                     answer = await self._saved(key)  # by the same request, sent twice at once
                     if answer is None:
-                        conversation, sampling, replaces = await begin()
-                        async with aclosing(self._write(conversation, key, sampling, replaces, person)) as events:
-                            async for event in events:
-                                yield event
-                        return
-        yield Piece(answer.text)
-        yield answer
+                        return await self._write(await begin(), key, person, tell, is_stopped)
+        tell(Piece(answer.text))
+        return answer
 
     @contextmanager
     def _noting_failures(self) -> Iterator[None]:
@@ -237,41 +255,39 @@ class Assistant:
         turn = await self.history.answered(key)
         return turn.answer if turn else None
 
-    async def _write(
-        self, conversation: Conversation, key: str, sampling: Sampling, replaces: str | None, person: str
-    ) -> AsyncGenerator[Event]:
-        self.stats.asked(conversation.id)
-        surplus = conversation.surplus
-        conversation = conversation.without(surplus)
+    async def _write(self, begun: _Begun, key: str, person: str, tell: Tell, is_stopped: Callable[[], bool]) -> Answer:
+        self.stats.asked(begun.conversation.id)
+        surplus = begun.conversation.surplus
+        conversation = begun.conversation.without(surplus)
         turn = conversation.turns[-1]
-        text = ""
-        answer: Answer | None = None
+        pieces: list[str] = []
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Piece):
+                pieces.append(event.text)
+            tell(event)
+
         try:
-            answering = self._engine.answer(conversation, sampling)
-            async with aclosing(self._turns.until_stopped(conversation.id, answering)) as events:
-                async for event in events:
-                    if isinstance(event, Answer):
-                        answer = event
-                        break
-                    if isinstance(event, Piece):
-                        text += event.text
-                    yield event
-            answer = answer or Answer(text, Ending.STOPPED)
+            answer = None
+            if not is_stopped():
+                writing = self._engine.answer(conversation, begun.sampling, hear)
+                answer = await self._turns.until_stopped(conversation.id, writing)
+            answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
             self.stats.refused(conversation.id)
             raise  # before it began (busy, too long): nothing to remember
         except Exception:
-            failed = Answer(text, Ending.FAILED)
+            failed = Answer("".join(pieces), Ending.FAILED)
             self.stats.answered(conversation.id, failed)
-            await self.history.save(conversation.id, replace(turn, answer=failed), key, replaces, person)
+            await self.history.save(conversation.id, replace(turn, answer=failed), key, begun.replaces, person)
             raise
-        await self.history.save(conversation.id, replace(turn, answer=answer), key, replaces, person)
+        await self.history.save(conversation.id, replace(turn, answer=answer), key, begun.replaces, person)
         self.stats.answered(conversation.id, answer)
         log.info("answered: %s, %s", answer.ending, answer.figures)
         if surplus:
             await self._remove(conversation.id, surplus)
-            yield Removed(surplus)
-        yield answer
+            tell(Removed(surplus))
+        return answer
 
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -1,7 +1,7 @@
 """The nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -241,4 +241,5 @@ class Removed:
     numbers: tuple[int, ...]
 
 
-Event = Waiting | Looking | Piece | Removed | Answer  # a stream of events ends with its one Answer
+Event = Waiting | Looking | Piece | Removed  # what is told while an answer is written
+Tell = Callable[[Event], None]  # never blocks

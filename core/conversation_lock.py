@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
-from core.conversation import Event
+from core.conversation import Answer
 
 
 class Turns:
     def __init__(self) -> None:
         self._locks: dict[str, asyncio.Lock] = {}
         self._users: Counter[str] = Counter()  # of a lock, so that the last one out removes it
-        self._stops: dict[str, asyncio.Event] = {}  # of the running answer of a conversation
+        self._running: dict[str, asyncio.Task[Answer]] = {}  # what the engine writes for a conversation
 
     @asynccontextmanager
     async def take(self, conversation_id: str) -> AsyncIterator[None]:
@@ -28,29 +29,16 @@ class Turns:
 
     def stop(self, conversation_id: str) -> bool:
         """Whether there was anything to stop."""
-        stop = self._stops.get(conversation_id)
-        if stop is None:
-            return False
-        stop.set()
-        return True
+        running = self._running.get(conversation_id)
+        return running is not None and running.cancel()
 
-    async def until_stopped(self, conversation_id: str, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-        """The events of the running answer until somebody stops it; their source is closed either way."""
-        stop = self._stops[conversation_id] = asyncio.Event()
-        stopped = asyncio.ensure_future(stop.wait())
+    async def until_stopped(self, conversation_id: str, writing: Coroutine[Any, Any, Answer]) -> Answer | None:
+        """The answer, or None when somebody stopped it. Cancelling this ends the writing, too."""
+        task = self._running[conversation_id] = asyncio.create_task(writing)
         try:
-            async with aclosing(events):
-                while True:
-                    step = asyncio.ensure_future(anext(events, None))
-                    try:
-                        await asyncio.wait({step, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                    finally:
-                        if not step.done():
-                            step.cancel()
-                            await asyncio.gather(step, return_exceptions=True)
-                    if step.cancelled() or (event := step.result()) is None:
-                        return
-                    yield event
+            await asyncio.wait({task})
         finally:
-            stopped.cancel()
-            del self._stops[conversation_id]
+            del self._running[conversation_id]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return None if task.cancelled() else task.result()

@@ -1,9 +1,10 @@
 """Stands in for the engine where torch is not installed: everything works but answering, and that says why."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
+from typing import NoReturn
 
-from core.conversation import Conversation, Event, Image, Piece
+from core.conversation import Answer, Conversation, Image, Tell
 from core.errors import EngineMissing
 from core.sampling import Sampling
 
@@ -11,10 +12,9 @@ from core.sampling import Sampling
 class MissingEngine:
     """Implements `core.assistant.Engine` and what else the service asks of an engine."""
 
-    async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         """Raise `EngineMissing`."""
         self.check()
-        yield Piece("")  # makes it a generator
 
     async def look(self, image: Image) -> None:
         """Do nothing."""
@@ -25,7 +25,7 @@ class MissingEngine:
     def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
         """Do nothing: nothing was computed."""
 
-    def check(self) -> None:
+    def check(self) -> NoReturn:
         """Raise `EngineMissing`."""
         raise EngineMissing("There is no model on this server yet. The log of the server says what to install.")
 

@@ -2,13 +2,12 @@
 
 import io
 import re
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image as PilImage
 
-from core.conversation import Answer, Conversation, Image, Picture, Question
+from core.conversation import Conversation, Image, Picture, Question
 from core.engine.engine import Engine
 from core.pictures.images import Config, make_image
 from core.sampling import Sampling
@@ -36,12 +35,10 @@ async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Pict
         files = [data for data in pictures if not isinstance(data, Picture)]
         images = tuple([data if isinstance(data, Image) else await make_image(data, Config()) for data in files])
         conversation = conversation.ask(Question(text, images, closer=closer))
-        async with aclosing(engine.answer(conversation, Sampling())) as events:
-            async for event in events:
-                if isinstance(event, Answer):
-                    answers.append(event.text)
-                    answered = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=event))
-                    conversation = replace(conversation, turns=answered)
+        answer = await engine.answer(conversation, Sampling(), lambda event: None)
+        answers.append(answer.text)
+        answered = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=answer))
+        conversation = replace(conversation, turns=answered)
     return answers
 
 

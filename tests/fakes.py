@@ -2,12 +2,12 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import Image as PilImage
 
-from core.conversation import Answer, Conversation, Ending, Event, Image, Looking, Picture, Piece, Turn, Waiting
+from core.conversation import Answer, Conversation, Ending, Image, Looking, Picture, Piece, Tell, Turn, Waiting
 from core.inbox import Message
 from core.pseudonym import pseudonym
 from core.sampling import Sampling
@@ -39,7 +39,7 @@ class ScriptedEngine:
     running: int = 0
     cancelled: int = 0
 
-    async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         self.asked.append(conversation)
         self.samplings.append(sampling)
         script = self.script(conversation)
@@ -48,20 +48,20 @@ class ScriptedEngine:
         self.running += 1
         text = ""
         try:
-            yield Waiting(1, 2.0)
+            tell(Waiting(1, 2.0))
             new = [
                 picture.image.id for picture in conversation.turns[-1].pictures if picture.image.id not in self.looked
             ]
             for index, image_id in enumerate(new, 1):
-                yield Looking(index, len(new))
+                tell(Looking(index, len(new)))
                 self.looked.append(image_id)
             for word in script.split(" "):
                 await asyncio.sleep(self.pause)
                 piece = f" {word}" if text else word
                 text += piece
-                yield Piece(piece)
-            yield Answer(text, Ending.DONE)
-        except (GeneratorExit, asyncio.CancelledError):
+                tell(Piece(piece))
+            return Answer(text, Ending.DONE)
+        except asyncio.CancelledError:
             self.cancelled += 1
             raise
         finally:

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.console import Console
 from bots.config import Settings
 from bots.service import open_services
 from core.assistant import Assistant
-from core.conversation import Answer, Ending, Figures, Looking, Piece, Question, Waiting
+from core.conversation import Ending, Event, Figures, Looking, Piece, Question, Waiting
 from core.errors import BadImage, BadQuestion, BotError, OperatorError
 from core.i18n import Translator
 from core.pictures.documents import Document, open_document
@@ -81,22 +81,23 @@ async def _answer(assistant: Assistant, console: Console, question: Question, ke
     status = console.status("…")
     status.start()
     translator = _translator(question.text)
+
+    def show(event: Event) -> None:
+        match event:
+            case Waiting():
+                status.update(translator.say("One moment …"))
+            case Looking(picture, of):
+                status.update(translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of))
+            case Piece(text):
+                status.stop()
+                sys.stdout.write(text)
+                sys.stdout.flush()
+
     try:
-        async with aclosing(assistant.ask(ID, question, key)) as events:
-            async for event in events:
-                match event:
-                    case Waiting():
-                        status.update(translator.say("One moment …"))
-                    case Looking(picture, of):
-                        status.update(translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of))
-                    case Piece(text):
-                        status.stop()
-                        sys.stdout.write(text)
-                        sys.stdout.flush()
-                    case Answer(_, ending, figures):
-                        sys.stdout.write("\n")
-                        sys.stdout.flush()
-                        console.print(_timing(figures, ending), style="dim")
+        answer = await assistant.ask(ID, question, key, tell=show)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        console.print(_timing(answer.figures, answer.ending), style="dim")
     finally:
         status.stop()
 

@@ -1,12 +1,11 @@
 """What goes with an answer: drawn boxes, the receipt, and what else of it can be had. The same on every platform."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bots.conversing.draft import File
+from bots.conversing.draft import Ask, File, Tell
 from core.answers.boxes import Marked, find_boxes, mark, visible
 from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
@@ -49,45 +48,54 @@ class DisplayOptions:
 
 
 async def shown(
-    events: AsyncGenerator[Event],
+    ask: Ask,
     turn_of: Callable[[], Awaitable[Turn | None]],
     pictures_of: Callable[[], Awaitable[Sequence[Picture]]],
     questions: Sequence[str],
     display: DisplayOptions,
     notes: Sequence[str],
     translator: Translator,
-) -> AsyncGenerator[Event | File]:
-    """An answer's events as people see them, in Markdown. Grounding is drawn on its picture where files can be shown.
+    tell: Tell,
+) -> Answer:
+    """Tell an answer's events, and return it, as people see them: in Markdown. Grounding is drawn on its picture where
+    files can be shown.
 
     `turn_of` gives the finished turn, `pictures_of` all pictures of its conversation; `questions` are the
     conversation's, up to this one, and `notes` are sentences about what was left out.
     """
     raw = told = ""
+
+    def grown(now: str) -> str:
+        nonlocal told
+        if not now.startswith(told):
+            return ""
+        piece, told = now[len(told) :], now
+        return piece
+
+    def show(event: Event | File) -> None:
+        nonlocal raw, notes
+        match event:
+            case Piece(text):
+                raw += text
+                if piece := grown(as_markdown(visible(raw), questions, growing=True)):
+                    tell(Piece(piece))
+            case Removed(numbers):
+                notes = [*notes, made_room(numbers, translator)]
+            case _:
+                tell(event)
+
     try:
-        async with aclosing(events):
-            async for event in events:
-                match event:
-                    case Piece(text):
-                        raw += text
-                        now = as_markdown(visible(raw), questions, growing=True)
-                        if now.startswith(told) and now != told:
-                            yield Piece(now[len(told) :])
-                            told = now
-                    case Removed(numbers):
-                        notes = [*notes, made_room(numbers, translator)]
-                    case Answer():
-                        turn = await turn_of()
-                        if display.files and turn is not None and find_boxes(event.text).boxes:
-                            for marked in await _marked(turn, await pictures_of()):
-                                caption = translator.say("Picture {number}", number=marked.number)
-                                yield File(f"picture-{marked.number}.png", marked.png, caption)
-                        yield replace(event, text=_words(event, turn, questions, display, notes, translator))
-                    case _:
-                        yield event
+        answer = await ask(show)
+        turn = await turn_of()
+        if display.files and turn is not None and find_boxes(answer.text).boxes:
+            for marked in await _marked(turn, await pictures_of()):
+                caption = translator.say("Picture {number}", number=marked.number)
+                tell(File(f"picture-{marked.number}.png", marked.png, caption))
     except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
-        if (now := as_markdown(visible(raw), questions)).startswith(told) and now != told:
-            yield Piece(now[len(told) :])
+        if piece := grown(as_markdown(visible(raw), questions)):
+            tell(Piece(piece))
         raise
+    return replace(answer, text=_words(answer, turn, questions, display, notes, translator))
 
 
 def actions(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[AnswerAction, ...]:

@@ -1,21 +1,21 @@
-"""What happens to a request, on every chat platform: it becomes the events of an answer.
+"""What happens to a request, on every chat platform: it becomes an answer, whose events are told.
 
 The bot's own sentences are answers too, so that whatever is said goes through the one loop in
 `bots.conversing.delivery`. Everything here may be done again after a crash without anybody noticing.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER, MOST_TOKENS, AnswerAction, actions, shown
 from bots.conversing.commands import obey, says
-from bots.conversing.draft import File
+from bots.conversing.draft import Ask, Tell
 from bots.conversing.request import Request
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
 from core.answers.transcription import goes_on
-from core.conversation import Answer, Ending, Event, Image, Picture, Question, Turn
+from core.conversation import Answer, Ending, Image, Picture, Question, Turn
 from core.errors import BadImage, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
 from core.pictures.documents import open_document
@@ -23,21 +23,17 @@ from core.pictures.images import make_image
 from core.small_talk import is_small_talk
 
 
-async def respond(request: Request, services: Services, translator: Translator) -> AsyncGenerator[Event | File]:
+async def respond(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
     """Answer a request. Raises `BotError` where asking the same again may help; what it would not is only said."""
-    response = _Response(request, services, translator, list(request.notes))
+    response = _Response(request, services, translator, tell, list(request.notes))
     try:
-        async with aclosing(response.events()) as events:
-            async for event in events:
-                if request.stopped():
-                    services.assistant.stop(request.conversation_id)
-                yield event
+        return await response.answer()
     except NoPicture:
-        yield says(" ".join(response.notes) or translator.explain(_no_picture()))
+        return says(" ".join(response.notes) or translator.explain(_no_picture()))
     except BotError as error:
         if error.retryable:
             raise
-        yield says(translator.explain(error))
+        return says(translator.explain(error))
 
 
 @dataclass(slots=True)
@@ -45,22 +41,23 @@ class _Response:
     request: Request
     services: Services
     translator: Translator
+    tell: Tell
     notes: list[str]  # what was left out
 
-    def events(self) -> AsyncGenerator[Event | File]:
+    async def answer(self) -> Answer:
         match self.request.command:
             case None:
-                return self._ask()
+                return await self._ask()
             case "new" if self.request.text or self.request.files:
-                return self._begin_with_a_question()
+                return await self._begin_with_a_question()
             case "retry":
-                return self._again()
+                return await self._again()
             case AnswerAction.SMALL_PRINT:
-                return self._closer()
+                return await self._closer()
             case _:
-                return obey(self.request, self.services, self.translator)
+                return await obey(self.request, self.services, self.translator, self.tell)
 
-    async def _ask(self) -> AsyncGenerator[Event | File]:
+    async def _ask(self) -> Answer:
         request = self.request
         pictures: list[Image] = []
         answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
@@ -71,49 +68,41 @@ class _Response:
             pictures += [picture.image for picture in turn.pictures]
         if request.stopped():
             await self._keep_for_later(pictures)
-            yield Answer("", Ending.STOPPED)
-        elif asks or (request.text and not pictures):
+            return Answer("", Ending.STOPPED)
+        if asks or (request.text and not pictures):
             try:
-                async with aclosing(
-                    await self._answer(Question(request.text, tuple(pictures), person=request.asker))
-                ) as events:
-                    async for event in events:
-                        yield event
+                return await self._answer(Question(request.text, tuple(pictures), person=request.asker))
             except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
                 await self._keep_for_later(pictures)
                 raise
-        elif pictures:
-            yield says(" ".join([await self._keep(pictures), *self.notes]))
-        else:
-            raise _no_picture()
+        if pictures:
+            return says(" ".join([await self._keep(pictures), *self.notes]))
+        raise _no_picture()
 
-    async def _begin_with_a_question(self) -> AsyncGenerator[Event | File]:
+    async def _begin_with_a_question(self) -> Answer:
         """A new conversation, and what it begins with. Done again it begins anew only what nobody has been told."""
         if not await self.services.assistant.history.answered(self.request.key):
             await self.services.assistant.begin(self.request.conversation_id)
-        async with aclosing(self._ask()) as events:
-            async for event in events:
-                yield event
+        return await self._ask()
 
-    async def _again(self) -> AsyncGenerator[Event | File]:
+    async def _again(self) -> Answer:
         """Answer once more: the last question, or the one whose answer stands in `about`."""
         request = self.request
         turn = await self._turn_about()
         turns = (await self.services.assistant.history.load(request.conversation_id)).turns
         if request.about is None or (turn is not None and turns and turn == turns[-1]):
-            again = self.services.assistant.retry(request.conversation_id, request.key, request.person)
-            events = self._shown(again, [asked.text for asked in turns])
-        elif turn is not None:
-            events = await self._answer(Question(turn.text, tuple(it.image for it in turn.pictures), alone=True))
-        else:  # it was never answered, so what was asked is asked again
-            events = self._ask()
-        async with aclosing(events):
-            async for event in events:
-                yield event
+            retry = self.services.assistant.retry
+            return await self._shown(
+                lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped),
+                [asked.text for asked in turns],
+            )
+        if turn is not None:
+            return await self._answer(Question(turn.text, tuple(it.image for it in turn.pictures), alone=True))
+        return await self._ask()  # it was never answered, so what was asked is asked again
 
-    async def _closer(self) -> AsyncGenerator[Event | File]:
+    async def _closer(self) -> Answer:
         """Ask once more about the same pictures, less shrunk."""
         turn = await self._turn_about()
         if turn is None:
@@ -128,21 +117,29 @@ class _Response:
             )
         images = [await make_image(image.original, sharper) if image.original else image for image in kept]
         pictures = [replace(picture, image=image) for picture, image in zip(turn.pictures, images, strict=True)]
-        async with aclosing(await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))) as events:
-            async for event in events:
-                yield event
+        return await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))
 
-    async def _answer(self, question: Question) -> AsyncGenerator[Event | File]:
+    async def _answer(self, question: Question) -> Answer:
         request, questions = self.request, [question.text]
         if goes_on(question.text):  # then what it is depends on what came before
             turns = (await self.services.assistant.history.load(request.conversation_id)).turns
             questions = [*(turn.text for turn in turns), question.text]
-        events = self.services.assistant.ask(request.conversation_id, question, request.key, request.person)
-        return self._shown(events, questions)
+        ask = self.services.assistant.ask
+        return await self._shown(
+            lambda tell: ask(request.conversation_id, question, request.key, request.person, tell, request.stopped),
+            questions,
+        )
 
-    def _shown(self, events: AsyncGenerator[Event], questions: Sequence[str]) -> AsyncGenerator[Event | File]:
-        return shown(
-            events, self._saved_turn, self._pictures, questions, self.request.display, self.notes, self.translator
+    async def _shown(self, ask: Ask, questions: Sequence[str]) -> Answer:
+        return await shown(
+            ask,
+            self._saved_turn,
+            self._pictures,
+            questions,
+            self.request.display,
+            self.notes,
+            self.translator,
+            self.tell,
         )
 
     async def _saved_turn(self) -> Turn | None:

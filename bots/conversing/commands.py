@@ -3,18 +3,18 @@
 A new command is a row of `COMMANDS` with its function, and its sentences in `core/locale`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from bots.conversing.actions import AnswerAction, file_of
 from bots.conversing.administration import block, stats, unblock
-from bots.conversing.draft import File
+from bots.conversing.draft import File, Tell
 from bots.conversing.platform import Platform
 from bots.conversing.request import EVERYTHING, Reply, Request
 from bots.conversing.services import Services
 from core.answers.transcript import archive
-from core.conversation import Answer, Conversation, Ending, Event
+from core.conversation import Answer, Conversation, Ending
 from core.errors import NotAllowed, NotFound
 from core.i18n import Translator
 from core.pictures.contact_sheet import contact_sheet
@@ -104,12 +104,12 @@ def says(sentence: str) -> Answer:
     return Answer(sentence, Ending.DONE)
 
 
-async def obey(request: Request, services: Services, translator: Translator) -> AsyncGenerator[Event | File]:
+async def obey(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
     """Raises `NotFound` and `NotAllowed`. An unknown command gets the help."""
     reply = await _carry_out(request, services, translator)
     for file in reply.files:
-        yield file
-    yield says(reply.text)
+        tell(file)
+    return says(reply.text)
 
 
 async def _carry_out(request: Request, services: Services, translator: Translator) -> Reply:

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Generic
 
-from bots.conversing.draft import Draft, File, Later, Part
+from bots.conversing.draft import Ask, Draft, File, Later, Part
 from bots.conversing.messages import Delivery
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, Interrupted
@@ -15,112 +15,112 @@ from core.i18n import Translator
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What the reader has learned so far and the writer has to show."""
-
-    text: str = ""
-    status: str = ""
-    files: list[File] = field(default_factory=list)
-    answer: Answer | None = None
-    refused: bool = False  # the answer is a sentence of the bot's own, said instead of one
-    down: Interrupted | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-async def reply(
-    events: AsyncGenerator[Event | File],
-    draft: Draft[Part],
-    translator: Translator,
-    sent: Sequence[str],
-    record: Callable[[Sequence[str]], Awaitable[None]],
-) -> Answer:
-    """Show `events` until their answer stands on the platform, whole; returns the answer.
+class StreamedReply(Generic[Part]):
+    """An answer on its way to its messages. `tell` hears how it grows; `write` has it asked for and shows it.
 
     `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each
-    time it changes. Errors of the events become their sentence, but for `Interrupted`, which is raised: the same
-    question can be answered later. Raises `Refused` when nobody can read it any more.
+    time it changes. `begun` says whether there is anything of the answer.
     """
-    progress = _Progress()
-    progress.changed.set()  # something stands there at once, before the first event
-    reader = asyncio.create_task(_read(events, progress, translator))
-    delivery = Delivery(draft, list(sent), record, translator)
-    try:
-        while True:
-            await progress.changed.wait()
-            progress.changed.clear()
-            if progress.down is not None:
-                raise progress.down
-            answer = progress.answer
-            if draft.keeps and progress.refused:
-                progress.refused, delivery = False, Delivery(draft, [], record, translator)
-            try:
-                if not await _aside(draft, progress):
-                    text = progress.text if answer else progress.text or progress.status
-                    await delivery.show(text, answer, progress.files if answer else ())
-            except Later as later:
-                # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
-                # forbids that too says Later again.
-                await _nap(later.seconds, None if answer else progress.complete)
-                progress.changed.set()
-                continue
-            if answer is not None:
-                return answer
-            await _nap(draft.interval, progress.complete)
-    finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
 
+    def __init__(
+        self,
+        draft: Draft[Part],
+        translator: Translator,
+        sent: Sequence[str],
+        record: Callable[[Sequence[str]], Awaitable[None]],
+    ) -> None:
+        self.begun = False
+        self._draft = draft
+        self._translator = translator
+        self._record = record
+        self._delivery = Delivery(draft, list(sent), record, translator)
+        self._text = ""
+        self._status = ""
+        self._files: list[File] = []
+        self._answer: Answer | None = None
+        self._refused = False  # the answer is a sentence of the bot's own, said instead of one
+        self._down: Interrupted | None = None
+        self._changed = asyncio.Event()
+        self._complete = asyncio.Event()
 
-async def _aside(draft: Draft[Part], progress: _Progress) -> bool:
-    """Whether the platform showed it in a place of its own, so that no message is needed yet."""
-    if progress.answer is not None:
-        return False
-    return await (draft.preview(progress.text) if progress.text else draft.status(progress.status))
+    def tell(self, event: Event | File) -> None:
+        match event:
+            case Piece(text):
+                self._text += text
+                self.begun = True
+            case Waiting(place, seconds):
+                self._status = _place(self._translator, place, seconds)
+            case Looking(picture, of):
+                self._status = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
+            case File():
+                self._files.append(event)
+                self.begun = True
+        self._changed.set()
 
+    async def write(self, ask: Ask) -> Answer:
+        """Ask, and return the answer once it stands on the platform, whole.
 
-async def _read(events: AsyncGenerator[Event | File], progress: _Progress, translator: Translator) -> None:
-    try:
-        async with aclosing(events):
-            async for event in events:
-                match event:
-                    case Piece(text):
-                        progress.text += text
-                    case Waiting(place, seconds):
-                        progress.status = _place(translator, place, seconds)
-                    case Looking(picture, of):
-                        progress.status = translator.say(
-                            "Looking at picture {picture} of {of} …", picture=picture, of=of
-                        )
-                    case File():
-                        progress.files.append(event)
-                    case Answer():
-                        only_files = progress.files and not event.text
-                        progress.refused = bool(event.text) and not progress.text and not progress.files
-                        progress.text = "" if only_files else event.text + _note(translator, event)
-                        progress.answer = event
-                        progress.complete.set()
-                progress.changed.set()
-        if progress.answer is None:
-            raise RuntimeError("the events ended without an answer")
-    except Interrupted as error:
-        progress.down = error
-        progress.complete.set()
-        progress.changed.set()
-    except BotError as error:
-        _fail(progress, translator.explain(error))
-    except Exception:
-        log.exception("an answer failed")
-        _fail(progress, translator.say("Something went wrong on my side. Please try again."))
+        Errors become their sentence, but for `Interrupted`, which is raised: the same question can be answered later.
+        Raises `Refused` when nobody can read it any more.
+        """
+        self._changed.set()  # something stands there at once, before the first event
+        asking = asyncio.create_task(self._ask(ask))
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                if self._down is not None:
+                    raise self._down
+                answer = self._answer
+                try:
+                    await self._show(answer)
+                except Later as later:
+                    # While the text grows the pause ends with the answer, which is tried at once; a draft whose
+                    # platform forbids that too says Later again.
+                    await _nap(later.seconds, None if answer else self._complete)
+                    self._changed.set()
+                    continue
+                if answer is not None:
+                    return answer
+                await _nap(self._draft.interval, self._complete)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
+    async def _show(self, answer: Answer | None) -> None:
+        if answer is not None:
+            if self._draft.keeps and self._refused:
+                self._refused, self._delivery = False, Delivery(self._draft, [], self._record, self._translator)
+            await self._delivery.show(self._text, answer, self._files)
+        elif not await self._aside():
+            await self._delivery.show(self._text or self._status, None, ())
 
-def _fail(progress: _Progress, sentence: str) -> None:
-    progress.refused = not progress.text
-    progress.text = f"{progress.text}\n\n{sentence}" if progress.text else sentence
-    progress.answer = Answer(progress.text, Ending.FAILED)
-    progress.complete.set()
-    progress.changed.set()
+    async def _aside(self) -> bool:
+        """Whether the platform showed it in a place of its own, so that no message is needed yet."""
+        return await (self._draft.preview(self._text) if self._text else self._draft.status(self._status))
+
+    async def _ask(self, ask: Ask) -> None:
+        try:
+            answer = await ask(self.tell)
+            self.begun = True
+            self._refused = bool(answer.text) and not self._text and not self._files
+            only_files = self._files and not answer.text
+            self._text = "" if only_files else answer.text + _note(self._translator, answer)
+            self._answer = answer
+        except Interrupted as error:
+            self._down = error
+        except BotError as error:
+            self._fail(self._translator.explain(error))
+        except Exception:
+            log.exception("an answer failed")
+            self._fail(self._translator.say("Something went wrong on my side. Please try again."))
+        self._complete.set()
+        self._changed.set()
+
+    def _fail(self, sentence: str) -> None:
+        self._refused = not self._text
+        self._text = f"{self._text}\n\n{sentence}" if self._text else sentence
+        self._answer = Answer(self._text, Ending.FAILED)
 
 
 def _place(translator: Translator, place: int, seconds: float | None) -> str:

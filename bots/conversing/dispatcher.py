@@ -3,20 +3,20 @@
 Knows no platform: an adapter reads its messages into requests and brings the drafts.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from bots.conversing.actions import AnswerAction
 from bots.conversing.answering import respond
 from bots.conversing.commands import says
-from bots.conversing.delivery import reply
-from bots.conversing.draft import Draft, File
+from bots.conversing.delivery import StreamedReply
+from bots.conversing.draft import Draft, Tell
 from bots.conversing.request import Request
 from bots.conversing.services import Services
 from core import asker, inbox
-from core.conversation import Answer, Event, Piece
+from core.conversation import Answer
 from core.i18n import Translator
 
 
@@ -32,7 +32,7 @@ class Sheet(Draft[Any], Protocol):
 class _Running:
     message: inbox.Message  # with what was posted for it so far
     stopped: bool = False
-    begun: bool = False  # there are words of the answer
+    reply: StreamedReply[Any] | None = None
 
 
 class Dispatcher:
@@ -86,7 +86,7 @@ class Dispatcher:
 
         def may_restart() -> bool:
             running = self._running.get(conversation_id)
-            return running is not None and not running.begun and not running.stopped
+            return running is not None and not running.stopped and not (running.reply and running.reply.begun)
 
         return await self.inbox.revise(conversation_id, is_same, payload, may_restart)
 
@@ -96,7 +96,7 @@ class Dispatcher:
         request: Request,
         translator: Translator,
         draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[Sheet]],
-        events_of: Callable[[Request], AsyncGenerator[Event | File]] | None = None,
+        ask: Callable[[Request, Tell], Awaitable[Answer]] | None = None,
         refusal: str | None = None,
     ) -> None:
         """Work off a message; a `refusal` is said instead. Who is blocked gets silence, and so do thanks in a group.
@@ -117,13 +117,16 @@ class Dispatcher:
                 message = running.message = await self._forget(message)
             async with draft_of(message) as draft:
                 request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
-                events: AsyncGenerator[Event | File]
-                if refusal is not None:
-                    events = _only(says(refusal))
-                else:
-                    events = events_of(request) if events_of else respond(request, self._services, translator)
-                events = _watched(events, running)
-                await reply(events, draft, translator, message.sent, record)
+
+                async def answer(tell: Tell) -> Answer:
+                    if refusal is not None:
+                        return says(refusal)
+                    if ask is not None:
+                        return await ask(request, tell)
+                    return await respond(request, self._services, translator, tell)
+
+                running.reply = StreamedReply(draft, translator, message.sent, record)
+                await running.reply.write(answer)
         finally:
             del self._running[message.conversation_id]
 
@@ -131,14 +134,3 @@ class Dispatcher:
         """Before anything is said about it. What was half written for questions given up becomes the confirmation, so
         that nothing of it stays in the chat; that is written down, and a crash changes nothing about it."""
         return replace(message, sent=await self._services.assistant.forget(message.conversation_id, message.key))
-
-
-async def _watched(events: AsyncGenerator[Event | File], running: _Running) -> AsyncGenerator[Event | File]:
-    async with aclosing(events):
-        async for event in events:
-            running.begun = running.begun or isinstance(event, Piece | File | Answer)
-            yield event
-
-
-async def _only(answer: Answer) -> AsyncGenerator[Event | File]:
-    yield answer

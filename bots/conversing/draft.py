@@ -1,9 +1,10 @@
 """A message being written on some platform, as the reply loop sees it, and what can go wrong with one."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from core.conversation import Answer
+from core.conversation import Answer, Event
 
 Part = TypeVar("Part")
 
@@ -34,7 +35,7 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Something to take along with an answer. Comes among the events, before their `Answer`; its text may be empty."""
+    """Something to take along with an answer, told among its events; the answer's text may be empty."""
 
     name: str
     data: bytes = field(repr=False)
@@ -43,6 +44,10 @@ class File:
     @property
     def is_picture(self) -> bool:
         return self.name.endswith(".png")
+
+
+Tell = Callable[[Event | File], None]  # never blocks
+Ask = Callable[[Tell], Awaitable[Answer]]  # tells the events of an answer and returns it
 
 
 class Draft(Protocol[Part]):

@@ -1,8 +1,8 @@
 """Works off what the listeners wrote down: finds the pictures, has the question answered in its thread."""
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,7 +12,7 @@ from bots.conversing.actions import AnswerAction, DisplayOptions
 from bots.conversing.answering import got, respond
 from bots.conversing.commands import COMMANDS, asks_model, command_in, says
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import File, Refused
+from bots.conversing.draft import Refused, Tell
 from bots.conversing.request import Attachment, Request, forgets
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, line
@@ -34,7 +34,7 @@ from bots.slack.text import plain
 from bots.slack.threads import Threads
 from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
 from core import inbox
-from core.conversation import Ending, Event, Image
+from core.conversation import Answer, Ending, Image
 from core.errors import BotError
 from core.i18n import Translator
 from core.latest import Latest
@@ -216,9 +216,9 @@ class Worker:
         if refusal is None and task.command == LOST:
             refusal = translator.say("I do not remember that answer any more. Please send the picture again.")
         keeps = message.id not in self._resumed and await self._is_answer(task)
-        draft, events = partial(self._draft, task, translator, keeps), partial(self._events, task, translator)
+        draft, ask = partial(self._draft, task, translator, keeps), partial(self._ask, task, translator)
         try:
-            await self.dispatcher.answer(message, request, translator, draft, events, refusal)
+            await self.dispatcher.answer(message, request, translator, draft, ask, refusal)
         except Refused as refused:
             log.warning("an answer could not be delivered: %s", refused)
             if str(refused) not in THREAD_GONE:
@@ -227,17 +227,16 @@ class Worker:
             await self._services.store.remember_file(f"slack:{file_id}", message.conversation_id, task.images[file_id])
             await self._services.store.remove_file(f"slack:{file_id}")
 
-    async def _events(self, task: _Task, translator: Translator, request: Request) -> AsyncGenerator[Event | File]:
+    async def _ask(self, task: _Task, translator: Translator, request: Request, tell: Tell) -> Answer:
         conversation_id = request.conversation_id
         if task.is_misplaced:
-            yield says(
+            return says(
                 translator.say(
                     "This works only in a thread with a picture: each thread is a conversation of its own. "
                     'Say "{command}" in the thread of the picture.',
                     command=task.command,
                 )
             )
-            return
         found = Found()
         if task.command in BESIDE_PICTURES:
             _, own = await self._threads.files(task.asked, acquainted=True)
@@ -252,11 +251,9 @@ class Worker:
                 found = await self._finder.find(task.asked, request, translator)
             task.images.update(found.images)
             if task.asked.files and not found.own:
-                yield says(no_picture(task.asked.files, translator))
-                return
+                return says(no_picture(task.asked.files, translator))
             if found.numbers and not found.own and not task.text:
-                yield says(" ".join([got(found.numbers, translator), *found.notes]))
-                return
+                return says(" ".join([got(found.numbers, translator), *found.notes]))
             if not (found.own or found.numbers) and task.links and not await self._has_pictures(conversation_id):
                 found.notes.append(translator.say("I fetch nothing from addresses. Please upload the picture itself."))
 
@@ -267,9 +264,7 @@ class Worker:
 
         files = tuple(self._attachment(file) for file in found.own)
         request = replace(request, files=files, notes=(*request.notes, *found.notes), made=made)
-        async with aclosing(respond(request, self._services, translator)) as events:
-            async for event in events:
-                yield event
+        return await respond(request, self._services, translator, tell)
 
     async def _has_pictures(self, conversation_id: str) -> bool:
         return bool((await self._services.store.load(conversation_id)).pictures)

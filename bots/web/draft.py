@@ -1,14 +1,17 @@
 """One answer being written, and everybody who reads it: whoever comes late gets the text so far first."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
-from core.conversation import Answer, Event, Piece
-from core.errors import BotError
+from core.conversation import Answer, Event, Piece, Removed
 
 
 class Broadcast:
-    """`text` and `numbers` are of its question, for a page that opens the conversation meanwhile."""
+    """`text` and `numbers` are of its question, for a page that opens the conversation meanwhile.
+
+    A reader has no buffer of its own, only its place among the `events`: of these there are as many as an answer has.
+    """
 
     def __init__(self, conversation_id: str, text: str = "", numbers: tuple[int, ...] = ()) -> None:
         self.conversation_id = conversation_id
@@ -17,41 +20,53 @@ class Broadcast:
         self.notes: Sequence[str] = ()  # what was left out of its pictures
         self.attempts = 0  # that failed
         self.stopped = False  # before it began
-        self._events: list[Event] = []
-        self._error: BotError | None = None
+        self.events: list[Event] = []
+        self._answer: Answer | None = None
+        self._error: Exception | None = None
         self._changed = asyncio.Event()
 
     @property
     def over(self) -> bool:
-        return self._error is not None or bool(self._events and isinstance(self._events[-1], Answer))
+        return self._answer is not None or self._error is not None
 
-    def publish(self, event: Event) -> None:
-        self._events.append(event)
+    @property
+    def removed(self) -> tuple[int, ...]:
+        """The pictures that had to make room."""
+        return next((event.numbers for event in self.events if isinstance(event, Removed)), ())
+
+    @property
+    def so_far(self) -> list[Event]:
+        """What somebody who comes now has to know: the text, and where in the line it is."""
+        text = "".join(event.text for event in self.events if isinstance(event, Piece))
+        return [*([Piece(text)] if text else ()), *(it for it in self.events[-1:] if not isinstance(it, Piece))]
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
         self._wake()
 
-    def fail(self, error: BotError) -> None:
+    def finish(self, answer: Answer) -> None:
+        self._answer = answer
+        self._wake()
+
+    def fail(self, error: Exception) -> None:
         self._error = error
         self._wake()
 
-    async def listen(self) -> AsyncGenerator[Event]:
-        """The events, ending with the answer. Raises the error the answer ended with."""
-        so_far = "".join(event.text for event in self._events if isinstance(event, Piece))
-        heard = len(self._events)
-        if so_far:
-            yield Piece(so_far)
-        if heard and not isinstance(self._events[heard - 1], Piece):
-            yield self._events[heard - 1]  # the answer, or where in the line it is
-        while True:
-            changed = self._changed
-            while heard < len(self._events):
-                heard += 1
-                yield self._events[heard - 1]
-            if self._error is not None:
-                raise self._error
-            if self.over:
-                return
-            if changed is self._changed:
-                await changed.wait()
+    async def changes(self, heard: int, seconds: float | None = None) -> bool:
+        """Wait for more than the first `heard` events, or the end; False when neither came in so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while len(self.events) == heard and not self.over:
+                    await self._changed.wait()
+        return len(self.events) > heard or self.over
+
+    async def answer(self) -> Answer:
+        """Wait for the answer. Raises the error that came instead."""
+        while not self.over:
+            await self._changed.wait()
+        if self._answer is None:
+            raise self._error or RuntimeError("an answer ended without one")
+        return self._answer
 
     def _wake(self) -> None:
         self._changed.set()

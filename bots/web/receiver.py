@@ -7,8 +7,8 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER, MOST_TOKENS
@@ -18,7 +18,7 @@ from bots.web.errors import Restarting
 from bots.web.message import Asked
 from core import asker, trace
 from core.assistant import Assistant
-from core.conversation import Answer, Conversation, Event, Image, Picture, Piece, Question, Turn
+from core.conversation import Answer, Conversation, Image, Picture, Question, Tell, Turn
 from core.errors import BadQuestion, BotError, Busy, Interrupted, NotFound
 from core.inbox import Inbox, Message, TakenBack
 from core.pictures.images import Config as ImagesConfig
@@ -37,12 +37,16 @@ class AnswerGone(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An answer being written: `key` is what its turn is saved under; `notes` say what was left out of its pictures."""
+    """An answer being written: `key` is what its turn is saved under; `task` writes one that is nobody else's."""
 
-    conversation_id: str
     key: str
-    events: AsyncGenerator[Event]
-    notes: Sequence[str] = ()
+    broadcast: Broadcast
+    task: asyncio.Task[None] | None = None
+
+    def hang_up(self) -> None:
+        """Its reader is gone: what only they would have read is not written on."""
+        if self.task is not None:
+            self.task.cancel()
 
 
 class Receiver:
@@ -131,7 +135,7 @@ class Receiver:
         broadcast = await self._known(conversation_id, key)
         if broadcast is None:
             return None
-        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen(), broadcast.notes)
+        return Writing(PREFIX + key, broadcast)
 
     async def take(
         self,
@@ -142,23 +146,26 @@ class Receiver:
         notes: Sequence[str] = (),
     ) -> Writing:
         """A question and the answer to it. With a key it is on disk before this returns, its `images` too; without one
-        closing the events stops it and nothing is kept."""
+        hanging up stops it and nothing is kept."""
         if key is None:
             name = PREFIX + secrets.token_hex(16)
-            return Writing(conversation_id, name, self._events(conversation_id, name, asked, images), notes)
+            broadcast = _broadcast(conversation_id, asked)
+            broadcast.notes = notes
+            return Writing(name, broadcast, asyncio.create_task(self._answer_once(name, asked, images, broadcast)))
         if (writing := await self.resume(conversation_id, key)) is not None:
             return writing
         broadcast = await self._submitted(conversation_id, asked, key, images)
         broadcast.notes = notes
-        return Writing(broadcast.conversation_id, PREFIX + key, broadcast.listen(), notes)
+        return Writing(PREFIX + key, broadcast)
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
         """The conversation, and which of its turns, from 1, came of it; 0 when it was deleted meanwhile."""
-        known = await self.store.outline(writing.conversation_id)
-        keys = await self.store.keys(writing.conversation_id)
+        conversation_id = writing.broadcast.conversation_id
+        known = await self.store.outline(conversation_id)
+        keys = await self.store.keys(conversation_id)
         if writing.key in keys[: len(known.turns)]:
             return known, keys.index(writing.key) + 1
-        return Conversation(writing.conversation_id, (Turn("", (), answer),)), 0
+        return Conversation(conversation_id, (Turn("", (), answer),)), 0
 
     async def _known(self, conversation_id: str, key: str) -> Broadcast | None:
         if (found := self.find(key)) is not None:
@@ -167,7 +174,7 @@ class Receiver:
         if turn is None or turn.answer is None:
             return None
         broadcast = Broadcast(conversation_id)
-        broadcast.publish(turn.answer)
+        broadcast.finish(turn.answer)
         return broadcast
 
     async def _submitted(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
@@ -228,12 +235,7 @@ class Receiver:
         name = message.key
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
         try:
-            async with aclosing(self._events(broadcast.conversation_id, name, asked)) as events:
-                async for event in events:
-                    if broadcast.stopped:
-                        self.assistant.stop(broadcast.conversation_id)
-                    if not (anew and isinstance(event, Piece)):
-                        broadcast.publish(event)
+            broadcast.finish(await self._ask(name, asked, broadcast, (lambda event: None) if anew else broadcast.tell))
         except Interrupted:
             raise
         except BotError as error:  # whoever sends it again, with the same key too, asks anew
@@ -247,29 +249,43 @@ class Receiver:
             log.exception("an answer failed")
             broadcast.fail(BotError("Something went wrong on my side. Please try again."))
 
-    async def _events(
-        self, conversation_id: str, key: str, asked: Asked, images: Sequence[Image] = ()
-    ) -> AsyncGenerator[Event]:
+    async def _answer_once(self, key: str, asked: Asked, images: Sequence[Image], broadcast: Broadcast) -> None:
+        try:
+            broadcast.finish(await self._ask(key, asked, broadcast, broadcast.tell, images))
+        except Exception as error:
+            broadcast.fail(error)
+
+    async def _ask(
+        self, key: str, asked: Asked, broadcast: Broadcast, tell: Tell, images: Sequence[Image] = ()
+    ) -> Answer:
+        conversation_id = broadcast.conversation_id
+        try:
+            return await self._asked(conversation_id, key, asked, images, tell, lambda: broadcast.stopped)
+        finally:  # nothing holds the conversation's lock any more
+            if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
+                await self.assistant.forget(conversation_id)
+
+    async def _asked(
+        self,
+        conversation_id: str,
+        key: str,
+        asked: Asked,
+        images: Sequence[Image],
+        tell: Tell,
+        is_stopped: Callable[[], bool],
+    ) -> Answer:
         if not images:
             await self.conversation(conversation_id)
         if asked.again:
-            events = self.assistant.retry(conversation_id, key, asked.person)
+            return await self.assistant.retry(conversation_id, key, asked.person, tell, is_stopped)
+        chosen = await self._chosen(conversation_id, asked.pictures)
+        if asked.closer:
+            self.assistant.check_question(asked.person)
+            closer = [replace(picture, image=await self._sharper(picture.image)) for picture in chosen]
+            question = Question(asked.query, alone=True, closer=tuple(closer))
         else:
-            chosen = await self._chosen(conversation_id, asked.pictures)
-            if asked.closer:
-                self.assistant.check_question(asked.person)
-                closer = [replace(picture, image=await self._sharper(picture.image)) for picture in chosen]
-                question = Question(asked.query, alone=True, closer=tuple(closer))
-            else:
-                question = Question(asked.query, (*(picture.image for picture in chosen), *images))
-            events = self.assistant.ask(conversation_id, question, key, asked.person)
-        try:
-            async with aclosing(events):
-                async for event in events:
-                    yield event
-        finally:  # the events are closed by now: they held the conversation's lock
-            if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
-                await self.assistant.forget(conversation_id)
+            question = Question(asked.query, (*(picture.image for picture in chosen), *images))
+        return await self.assistant.ask(conversation_id, question, key, asked.person, tell, is_stopped)
 
     async def _chosen(self, conversation_id: str, numbers: Sequence[int]) -> list[Picture]:
         """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.benchmark.memory import forget_peak, peak_memory
 from core.benchmark.scene import begin, make_picture
 from core.benchmark.target import Writing
-from core.conversation import Answer, Piece, Waiting
+from core.conversation import Event, Waiting
 from core.engine.config import Config
 from core.engine.engine import Engine, budget
 from core.sampling import Sampling
@@ -55,12 +55,15 @@ async def crowd(config: Config, conversations: int, seconds: float, tokens: int)
 async def _visit(engine: Engine, number: int, wait: float, tokens: int) -> Visit:
     await asyncio.sleep(wait)
     conversation = begin(f"crowd:{number}", make_picture(time.time_ns()))
-    told, writing = None, Writing()
-    async for event in engine.answer(conversation, Sampling(max_new_tokens=tokens)):
+    told: float | None = None
+    writing = Writing()
+
+    def tell(event: Event) -> None:
+        nonlocal told
         if isinstance(event, Waiting) and told is None and event.seconds is not None:
             told = time.monotonic() - writing.asked + event.seconds
-        elif isinstance(event, Piece):
-            writing.add(event.text)
-        elif isinstance(event, Answer):
-            writing.end(event.figures.answer_tokens)
+        writing.tell(event)
+
+    answer = await engine.answer(conversation, Sampling(max_new_tokens=tokens), tell)
+    writing.end(answer.figures.answer_tokens)
     return Visit(told, writing)

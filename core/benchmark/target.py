@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from core.benchmark.memory import forget_peak, peak_memory
-from core.conversation import Answer, Conversation, Piece
+from core.conversation import Conversation, Event, Piece
 from core.engine.config import Config
 from core.engine.engine import Engine
 from core.sampling import Sampling
@@ -38,6 +38,10 @@ class Writing:
     tokens: int = 0
     asked: float = field(default_factory=time.monotonic)
     times: list[float] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Piece):
+            self.add(event.text)
 
     def add(self, text: str) -> None:
         self.text += text
@@ -119,9 +123,6 @@ class Ours:
     async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
         if self._engine is None:
             raise RuntimeError("not started")
-        async for event in self._engine.answer(conversation, Sampling(max_new_tokens=tokens)):
-            if isinstance(event, Piece):
-                writing.add(event.text)
-            elif isinstance(event, Answer):
-                writing.end(event.figures.answer_tokens)
+        answer = await self._engine.answer(conversation, Sampling(max_new_tokens=tokens), writing.tell)
+        writing.end(answer.figures.answer_tokens)
         return writing

@@ -7,13 +7,13 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 from contextlib import suppress
 
 import psutil
 
 from core import asker, hardware, trace
-from core.conversation import Answer, Conversation, Event, Image
+from core.conversation import Answer, Conversation, Image, Tell
 from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
@@ -73,17 +73,13 @@ class Engine:
         thread.start()
         return cls(await ready, thread, ended)
 
-    async def answer(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Event]:
-        """Answer the open last turn. Raises `BotError`; closing the generator frees the model before its next step."""
-        channel = EventChannel()
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        """Answer the open last turn. Raises `BotError`; cancelling it frees the model before its next step."""
+        channel = EventChannel(tell)
         request = Request(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
         self._worker.put(request)
         try:
-            while True:
-                event = await channel.receive()
-                yield event
-                if isinstance(event, Answer):
-                    return
+            return await channel.answer
         finally:
             request.closed.set()
 

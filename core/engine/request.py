@@ -7,29 +7,37 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.conversation import Conversation, Event
+from core.conversation import Answer, Conversation, Event, Tell
 from core.sampling import Sampling
 
-Sent = Event | BaseException
+Sent = Event | Answer | BaseException
 
 
 class EventChannel:
-    """Carries events from the model thread to the coroutine that reads them."""
+    """Carries a question's events from the model's thread to the event loop, where they are told, and its `answer`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell) -> None:
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Sent] = asyncio.Queue()
+        self._tell = tell
+        self.answer: asyncio.Future[Answer] = self._loop.create_future()
 
     def send(self, event: Sent) -> None:
         """From any thread."""
         with suppress(RuntimeError):  # a loop that has ended reads nothing any more
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+            self._loop.call_soon_threadsafe(self._receive, event)
 
-    async def receive(self) -> Event:
-        event = await self._events.get()
-        if isinstance(event, BaseException):
-            raise event
-        return event
+    def _receive(self, event: Sent) -> None:
+        if self.answer.done():  # nobody waits for it any more
+            return
+        if isinstance(event, Answer):
+            self.answer.set_result(event)
+        elif isinstance(event, BaseException):
+            self.answer.set_exception(event)
+        else:
+            try:
+                self._tell(event)
+            except Exception as error:  # a bug of whoever listens ends this question and no other
+                self.answer.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,5 @@
 """Limits stand before the work they limit: no file is fetched or opened for whoever may not ask now."""
 
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from bots.conversing.request import Attachment, Request
 from bots.conversing.services import Services
 from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
-from core.conversation import Answer
 from core.i18n import Translator
 from core.quota import Config as QuotaConfig
 from core.quota import Quota
@@ -33,8 +31,7 @@ async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, tex
 
     async def send(key: str) -> str:
         request = Request("chat:1:0", key, TELEGRAM, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
-        async with aclosing(respond(request, services, Translator("en"))) as events:
-            return [event.text async for event in events if isinstance(event, Answer)][-1]
+        return (await respond(request, services, Translator("en"), lambda event: None)).text
 
     try:
         said = [await send(key) for key in ("first", "second", "third")]

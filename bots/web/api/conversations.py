@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from bots.web.access.address import person_of
-from bots.web.api.listener import answer_of
+from bots.web.api.listener import while_wanted
 from bots.web.api.schema import (
     ADD_FORM,
     ANSWERED,
@@ -25,7 +24,7 @@ from bots.web.api.schema import (
     SummaryView,
     form,
 )
-from bots.web.api.sse import Stream
+from bots.web.api.sse import EventStream, Stream
 from bots.web.api.upload import open_files, read_form
 from bots.web.api.view import Viewer, picture_view
 from bots.web.errors import voice_for, voice_of
@@ -235,9 +234,11 @@ async def answer_response(
     """Return the whole answer to the last of the conversation's questions, or its events as they come."""
     viewer = viewer_of(request)
     if stream:
-        body = Stream(request.app.state.receiver, writing, viewer, html, questions, writing.notes).events()
-        return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    async with aclosing(writing.events):
-        answer, removed = await answer_of(writing.events, request)
-    analysis = viewer.analysis(writing.conversation_id, answer, viewer.notes(writing.notes, removed))
+        return EventStream(Stream(request.app.state.receiver, writing, viewer, html, questions))
+    broadcast = writing.broadcast
+    try:
+        answer = await while_wanted(request, broadcast.answer())
+    finally:
+        writing.hang_up()
+    analysis = viewer.analysis(broadcast.conversation_id, answer, viewer.notes(broadcast.notes, broadcast.removed))
     return Response(analysis.model_dump_json(), media_type="application/json")

@@ -1,13 +1,12 @@
 """What goes with an answer, without a platform."""
 
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import pytest
 
 from bots.conversing.actions import AnswerAction, DisplayOptions, file_of, shown
 from bots.conversing.answering import got
-from bots.conversing.draft import File
+from bots.conversing.draft import File, Tell
 from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
 from core.i18n import Translator
 
@@ -18,9 +17,9 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
     broken = Picture(1, Image("id", b"no picture", 64, 48, original_size=(64, 48)))
     answer = Answer(f"Here it is: {BOXES}", Ending.DONE)
 
-    async def events() -> AsyncGenerator[Event]:
-        yield Piece(answer.text)
-        yield answer
+    async def ask(tell: Tell) -> Answer:
+        tell(Piece(answer.text))
+        return answer
 
     async def turn() -> Turn:
         return Turn("where is the cat?", (broken,), answer)
@@ -29,18 +28,16 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
         return (broken,)
 
     seen: list[Event | File] = []
-    async for event in shown(
-        events(), turn, pictures, (), DisplayOptions(files=True, receipt=False), (), Translator("en")
-    ):
-        seen.append(event)
-    assert seen[-1] == Answer("Here it is:", Ending.DONE)
+    display = DisplayOptions(files=True, receipt=False)
+    told = await shown(ask, turn, pictures, (), display, (), Translator("en"), seen.append)
+    assert told == Answer("Here it is:", Ending.DONE)
     assert not any(isinstance(event, File) for event in seen)
 
 
 @pytest.mark.parametrize(("asked", "shows"), [("Read text", "```\n- 320 and\n```"), ("What is it?", "- 320 and")])
 async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked: str, shows: str) -> None:
-    async def events() -> AsyncGenerator[Event]:
-        yield Piece("- 320 and")
+    async def ask(tell: Tell) -> Answer:
+        tell(Piece("- 320 and"))
         raise RuntimeError("a bug of the model")
 
     async def nothing() -> None:
@@ -51,8 +48,7 @@ async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked
 
     seen: list[Event | File] = []
     with suppress(RuntimeError):
-        async for event in shown(events(), nothing, none, [asked], DisplayOptions(), (), Translator("en")):
-            seen.append(event)
+        await shown(ask, nothing, none, [asked], DisplayOptions(), (), Translator("en"), seen.append)
     assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows
 
 

@@ -12,7 +12,6 @@ from bots.conversing.services import Services
 from bots.slack.platform import SLACK
 from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
-from core.conversation import Answer
 from core.i18n import LANGUAGES, Translator
 from storage.store import Config as StoreConfig
 from storage.store import Store
@@ -30,10 +29,9 @@ async def told(folder: Path, request: Request, language: str = "en") -> str:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
     try:
         services = Services(Assistant(ScriptedEngine(), store), store)
-        events = [event async for event in obey(request, services, Translator(language))]
+        return (await obey(request, services, Translator(language), lambda event: None)).text
     finally:
         await store.close()
-    return next(event.text for event in events if isinstance(event, Answer))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=id_of)
@@ -75,7 +73,7 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
         services = Services(Assistant(ScriptedEngine(), store), store)
         request = Request("chat", "1", TELEGRAM, "telegram:7", "12345", row.name, admins=frozenset({"8"}))
         with pytest.raises(Exception, match="Only this bot's admins may do that"):
-            _ = [event async for event in obey(request, services, Translator("en"))]
+            await obey(request, services, Translator("en"), lambda event: None)
         assert not await store.is_blocked("12345")
     finally:
         await store.close()

@@ -1,16 +1,16 @@
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
 
-from bots.conversing.delivery import reply
 from bots.conversing.draft import Failed, File, Gone, Later, Refused
 from bots.conversing.messages import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
 from core.i18n import Translator
+from tests.telling import Told, reply
 from tests.virtual import run
 
 
@@ -84,7 +84,7 @@ class Record:
         self.sent = list(sent)
 
 
-async def stream(*events: Event | File | Exception, pause: float = 0.0) -> AsyncGenerator[Event | File]:
+async def stream(*events: Event | File | Answer | Exception, pause: float = 0.0) -> Told:
     for event in events:
         await asyncio.sleep(pause)
         if isinstance(event, Exception):
@@ -92,7 +92,7 @@ async def stream(*events: Event | File | Exception, pause: float = 0.0) -> Async
         yield event
 
 
-def words(text: str) -> list[Event]:
+def words(text: str) -> list[Event | Answer]:
     return [*(Piece(letter) for letter in text), Answer(text, Ending.DONE)]
 
 
@@ -150,7 +150,7 @@ async def test_a_message_that_somebody_deleted_is_replaced() -> None:
 async def test_a_chat_that_is_gone_ends_the_work_and_frees_the_model() -> None:
     closed = asyncio.Event()
 
-    async def endless() -> AsyncGenerator[Event | File]:
+    async def endless() -> Told:
         try:
             while True:
                 await asyncio.sleep(0.001)

@@ -5,7 +5,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,17 +15,16 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.conversing.delivery import reply
-from bots.conversing.draft import File
 from bots.conversing.health import Health
 from bots.slack.api import SlackApi
 from bots.slack.draft import SlackDraft
 from bots.slack.place import Place
 from bots.slack.status import Abilities
-from core.conversation import Answer, Ending, Event, Piece
+from core.conversation import Answer, Ending, Piece
 from core.i18n import Translator
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT_TOKEN, Json, Refusal, Workspace, said
+from tests.telling import Told, reply
 
 CHANNEL = "C0GENERAL"
 WRITES = ("chat.postMessage", "chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
@@ -103,7 +102,7 @@ class Client:
         return call
 
 
-async def computed(words: int, pause: float) -> AsyncGenerator[Event | File]:
+async def computed(words: int, pause: float) -> Told:
     """What a stub engine computes."""
     text = ""
     for number in range(words):

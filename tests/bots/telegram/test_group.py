@@ -5,7 +5,7 @@ Real `reply`, real drafts, real pace; the far side is a network of 50 to 150 ms 
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from types import SimpleNamespace
@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from bots.conversing.delivery import reply
-from bots.conversing.draft import File
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.place import Place
 from bots.telegram.rate_limit import RateLimit
-from core.conversation import Answer, Ending, Event, Piece, Waiting
+from core.conversation import Answer, Ending, Piece, Waiting
 from core.i18n import Translator
+from tests.telling import Told, reply
 from tests.virtual import run
 
 
@@ -55,7 +54,7 @@ class Network:
         return await self._travel("grow" if reply_markup else "final", text)
 
 
-async def events(network: Network, seconds: float, ended: list[float]) -> AsyncGenerator[Event | File]:
+async def events(network: Network, seconds: float, ended: list[float]) -> Told:
     """An answer of so many seconds, a piece each 0.12 s, that waits in line before."""
     for place in (2, 1):
         yield Waiting(place, 2.0)

@@ -4,15 +4,15 @@ import asyncio
 import os
 import sys
 import threading
-from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import UnidentifiedImageError
 
 from core import trace
-from core.conversation import Ending, Looking, Piece, Waiting
+from core.conversation import Ending, Looking, Waiting
 from core.engine import Config
 from core.engine.engine import Engine
 from core.errors import BadQuestion, Busy, ModelMissing, OperatorError
@@ -20,6 +20,7 @@ from core.sampling import Sampling
 from tests.core.engine.conftest import Start
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image, make_model, read
+from tests.writing import hang_up, writing
 
 GREEDY = Sampling(max_new_tokens=12)
 
@@ -78,9 +79,8 @@ async def test_a_forgotten_conversation_leaves_no_file(start: Start, tmp_path: P
     async with start(cache=tmp_path / "cache") as engine:
         await read(engine, gone, GREEDY)
         answer, _ = await read(engine, stays, GREEDY)
-        events = engine.answer(gone, Sampling(max_new_tokens=200))
-        await anext(events)
-        await events.aclose()  # given up in the middle, and forgotten at once
+        answering = await writing(partial(engine.answer, gone, Sampling(max_new_tokens=200)), object)
+        await hang_up(answering)  # given up in the middle, and forgotten at once
         engine.forget("t:gone", [gone.turns[0].pictures[0].image.id])
         again, _ = await read(engine, stays, GREEDY)
     assert again.figures.reused_tokens == answer.figures.prompt_tokens - 1
@@ -153,11 +153,9 @@ async def test_one_picture_for_two_askers_is_looked_at_once(start: Start) -> Non
 
 async def test_closing_stops_the_model_and_frees_its_memory(start: Start) -> None:
     async with start() as engine:
-        async with aclosing(engine.answer(ask("Write.", make_image(1)), Sampling(max_new_tokens=4000))) as events:
-            async for event in events:
-                if isinstance(event, Piece):
-                    break
-            assert engine.figures().running == 1
+        answering = await writing(partial(engine.answer, ask("Write.", make_image(1)), Sampling(max_new_tokens=4000)))
+        assert engine.figures().running == 1
+        await hang_up(answering)
         written = engine.figures().tokens_written
         while engine.figures().running:
             await asyncio.sleep(0.001)

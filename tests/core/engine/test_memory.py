@@ -105,6 +105,8 @@ def test_when_nothing_helps_it_is_said(caplog: pytest.LogCaptureFixture) -> None
 STARVE = textwrap.dedent("""
     import asyncio, json, resource, sys
     from dataclasses import replace
+    from functools import partial
+    from functools import partial
     from pathlib import Path
 
     import psutil
@@ -113,6 +115,7 @@ STARVE = textwrap.dedent("""
     from core.engine.engine import Engine
     from core.sampling import Sampling
     from tests.core.engine.tiny import ask, make_image, read
+    from tests.writing import hang_up, writing
 
     SMALL, LARGE = Sampling(max_new_tokens=8), Sampling(max_new_tokens=8000)  # rows of 1 KB: LARGE takes 8 MB at once
 
@@ -121,15 +124,15 @@ STARVE = textwrap.dedent("""
         resource.setrlimit(resource.RLIMIT_AS, (used + size, resource.RLIM_INFINITY))
 
     async def outcome(engine, question, sampling):
-        events = engine.answer(question, sampling)
+        answering = await writing(partial(engine.answer, question, sampling))
         try:
-            async for event in events:
-                if getattr(event, "text", None):
-                    return "answered"
+            if not answering.done():
+                return "answered"
+            return "answered" if (await answering).text else "nothing"
         except Exception as error:
             return type(error).__name__
         finally:
-            await events.aclose()
+            await hang_up(answering)
             while engine.figures().running:
                 await asyncio.sleep(0.01)
 

@@ -75,8 +75,7 @@ def ask(text: str, *images: Image, after: Conversation | None = None, answer: An
 
 async def read(engine: Engine, conversation: Conversation, sampling: Sampling) -> tuple[Answer, list[Event]]:
     """The answer and all events before it."""
-    events = [event async for event in engine.answer(conversation, sampling)]
-    answer = events.pop()
-    assert isinstance(answer, Answer)
+    events: list[Event] = []
+    answer = await engine.answer(conversation, sampling, events.append)
     assert answer.text == "".join(event.text for event in events if isinstance(event, Piece))
     return answer, events

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -318,8 +319,11 @@ async def test_a_request_whose_headers_stand_still_or_trickle_is_given_up(tmp_pa
             reader, writer = await asyncio.open_connection(url.host, url.port)
             writer.write(first)
             trickle = asyncio.create_task(_trickle(writer))
+            answered = b""
             async with asyncio.timeout(10):
-                answered = await reader.read()
+                with suppress(ConnectionResetError):  # what trickles on after the end is met with a reset
+                    while part := await reader.read(1000):
+                        answered += part
             trickle.cancel()
             writer.close()
             assert answered.count(b"HTTP/1.1 200") == first.count(b"\r\n\r\n")
@@ -347,9 +351,7 @@ async def test_no_path_leads_out_of_what_is_served(web: Web) -> None:
 
 async def test_conversations_of_other_platforms_cannot_be_reached(web: Web) -> None:
     conversation = "telegram:42:7"
-    events = web.assistant.ask(conversation, Question("?", (image(),)), "telegram:update:1")
-    async for _ in events:
-        pass
+    await web.assistant.ask(conversation, Question("?", (image(),)), "telegram:update:1")
     address = f"/api/v1/conversations/{conversation}"
     for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/stop"), ("POST", "/retry"), ("GET", "/export")]:
         assert (await web.client.request(method, address + path)).status_code == 404

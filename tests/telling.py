@@ -1,0 +1,36 @@
+"""Answers whose events a test writes as a generator."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from bots.conversing.delivery import StreamedReply
+from bots.conversing.draft import Ask, Draft, File, Tell
+from core.conversation import Answer, Event
+from core.i18n import Translator
+
+Told = AsyncGenerator[Event | File | Answer]
+
+
+def told(events: Told) -> Ask:
+    """Tell the events, up to the answer that they end with."""
+
+    async def ask(tell: Tell) -> Answer:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Answer):
+                    return event
+                tell(event)
+        raise AssertionError("the events ended without an answer")
+
+    return ask
+
+
+async def reply(
+    events: Told,
+    draft: Draft[Any],
+    translator: Translator,
+    sent: Sequence[str],
+    record: Callable[[Sequence[str]], Awaitable[None]],
+) -> Answer:
+    return await StreamedReply(draft, translator, sent, record).write(told(events))

@@ -1,0 +1,29 @@
+"""Answers that are given up while they are being written."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from core.conversation import Answer, Event, Piece
+
+
+async def writing(
+    ask: Callable[[Callable[[Event], None]], Coroutine[Any, Any, Answer]], enough: type[object] = Piece
+) -> "asyncio.Task[Answer]":
+    """An answer that has begun: an event of that kind was told. Cancelling the task is hanging up."""
+    heard = asyncio.Event()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, enough):
+            heard.set()
+
+    task = asyncio.create_task(ask(tell))
+    waiting = asyncio.create_task(heard.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return task
+
+
+async def hang_up(task: "asyncio.Task[Answer]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
