@@ -9,15 +9,17 @@ FROM ${BASE} AS build
 # PyTorch's own CPU wheels: the registry's Linux build brings gigabytes of CUDA.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /source
-COPY requirements.lock .
-RUN python -m venv /opt/tools && /opt/tools/bin/pip install --no-cache-dir -c requirements.lock build setuptools ziglang
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --index-url "${TORCH_INDEX}" torch==2.13.0
+COPY requirements*.lock ./
+RUN python -m venv /opt/tools \
+ && /opt/tools/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.lock
+RUN python -m venv /opt/venv \
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --index-url "${TORCH_INDEX}" -r requirements-torch.lock \
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml setup.py README.md LICENSE config.example.toml ./
 COPY bots bots
 COPY core core
 COPY storage storage
-RUN /opt/tools/bin/python -m build --wheel --no-isolation \
- && /opt/venv/bin/pip install --no-cache-dir -c requirements.lock "$(ls dist/*.whl)[all,modelscope]"
+RUN /opt/tools/bin/python -m build --wheel --no-isolation && /opt/venv/bin/pip install --no-cache-dir --no-deps dist/*.whl
 
 FROM ${BASE}
 RUN useradd --create-home --uid 1000 bots && install -d -o bots -g bots /data

@@ -1,10 +1,10 @@
 # The commands of the README. `make run` and `make test` set up what they need in .venv.
 PYTHON ?= python3
-TORCH ?= torch==2.13.0
+TORCH ?= $(shell cat requirements-torch.lock)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system test-training wheel lock-check pin-image system system-packages training-fonts check audit format bench chaos hostile soak attacks demo-eval clean
+.PHONY: run test test-system test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format bench chaos hostile soak attacks demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -33,12 +33,25 @@ wheel: .venv/build.stamp
 	done
 	rm -rf build
 
+# Renews the locks, and keeps what is pinned as far as pyproject.toml allows: remove a line, or give ARGS="--upgrade".
+# uv does not read pip's settings, so it is told the index and the certificates that pip uses.
+PIP_SETTING = $(BIN)/pip config list | sed -n "s/^[a-z:]*\.$(1)='\(.*\)'$$/\1/p" | head -1
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --constraint requirements-torch.lock --no-emit-package torch --no-emit-package pip
+lock: .venv/dev.stamp
+	index=$$($(call PIP_SETTING,index-url)); [ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
+	certificates=$$($(call PIP_SETTING,cert)); [ -z "$$certificates" ] || export SSL_CERT_FILE="$$certificates"; \
+	$(COMPILE) pyproject.toml --extra all --extra modelscope -o requirements.lock $(ARGS) \
+	&& for group in dev build; do \
+	  $(COMPILE) --group $$group --constraint requirements.lock -o requirements-$$group.lock $(ARGS) || exit 1; \
+	done
+
 # Every pinned package has a wheel for each Python that is promised; torch comes from an index of its own.
+LOCKS := requirements.lock requirements-dev.lock requirements-build.lock
 lock-check: .venv/dev.stamp
-	grep -v "^torch==" requirements.lock >.venv/lock.txt
 	for version in 3.11 3.12 3.13 3.14; do \
 	  $(BIN)/pip install -q --dry-run --ignore-installed --no-deps --target .venv/none --python-version $$version \
-	    --only-binary :all: -r .venv/lock.txt && echo "Python $$version: every package has a wheel" || exit 1; \
+	    --only-binary :all: $(LOCKS:%=-r %) && echo "Python $$version: every package has a wheel" || exit 1; \
 	done
 
 # Pins the image that ours stands on to what its tag names today; needs Docker.
@@ -55,8 +68,8 @@ check: .venv/dev.stamp audit
 # Being offline is no failure, and is said.
 AUDIT_ALLOW ?=
 audit: .venv/dev.stamp
-	@$(BIN)/pip-audit --progress-spinner off --disable-pip --no-deps $(AUDIT_ALLOW) -r requirements.lock >.venv/audit.txt 2>&1; \
-	skipped=$$(grep -c "could not be audited" .venv/audit.txt); pinned=$$(grep -c "==" requirements.lock); \
+	@$(BIN)/pip-audit --progress-spinner off --disable-pip --no-deps $(AUDIT_ALLOW) -r requirements-torch.lock $(LOCKS:%=-r %) >.venv/audit.txt 2>&1; \
+	skipped=$$(grep -c "could not be audited" .venv/audit.txt); pinned=$$(cat requirements-torch.lock $(LOCKS) | grep -o "^[^ ]*==[^ ]*" | sort -u | wc -l); \
 	if grep -A99 "^Found [0-9]* known vulnerabilit" .venv/audit.txt; then exit 1; \
 	elif ! grep -q "^No known vulnerabilit" .venv/audit.txt || [ "$$((2 * skipped))" -ge "$$pinned" ]; \
 	then echo "pip-audit: NOT DONE, the advisories cannot be reached from here (.venv/audit.txt says more)"; \
@@ -130,7 +143,7 @@ clean:
 
 # A CPU wheel of torch that lies locally is taken; else PyTorch's own CPU index, which spares gigabytes of CUDA; at last
 # the ordinary index. What was taken is said.
-.venv/torch.stamp:
+.venv/torch.stamp: requirements-torch.lock
 	$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --no-index --no-deps "$(TORCH)" 2>/dev/null && echo "$(TORCH): a local wheel" \
 	|| { $(BIN)/pip install -q --no-deps --index-url $(TORCH_INDEX) "$(TORCH)" && echo "$(TORCH): from PyTorch's CPU index"; } \
@@ -138,14 +151,17 @@ clean:
 	     $(BIN)/pip install -q "$(TORCH)"; }
 	touch $@
 
+# The locks are installed with their hashes, and the project itself without asking for anything else.
+INSTALL := $(BIN)/pip install -q --no-deps --require-hashes -r
 .venv/run.stamp: .venv/torch.stamp pyproject.toml requirements.lock
-	$(BIN)/pip install -q -c requirements.lock -e ".[cpu,telegram,slack]"
+	$(INSTALL) requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/dev.stamp: .venv/run.stamp
-	$(BIN)/pip install -q -c requirements.lock -e ".[dev]"
+.venv/dev.stamp: .venv/run.stamp requirements-dev.lock
+	$(INSTALL) requirements-dev.lock
 	touch $@
 
-.venv/build.stamp: .venv/dev.stamp
-	$(BIN)/pip install -q -c requirements.lock -e ".[build]"
+.venv/build.stamp: .venv/dev.stamp requirements-build.lock
+	$(INSTALL) requirements-build.lock
 	touch $@

@@ -76,7 +76,7 @@ def test_what_is_imported_is_declared_where_it_is_used() -> None:
 def test_what_is_declared_is_used() -> None:
     files = [file for folder in ("bots", "core", "storage") for file in (ROOT / folder).rglob("*.py")]
     used = set().union(*map(imported, files)) | NAMED_ONLY
-    parts = [part for part in PROJECT["optional-dependencies"] if part not in ("dev", "build", "all")]
+    parts = [part for part in PROJECT["optional-dependencies"] if part != "all"]
     assert not set().union(declared(), *map(declared, parts)) - used
 
 
@@ -88,3 +88,23 @@ def test_a_part_counts_as_installed_when_all_that_it_declares_can_be_imported(pa
     found = set().union(*(distributions()[module] for module in OPTIONAL[part]))
     optional = {"huggingface-hub"}  # for fetching a model, which says itself when it is missing
     assert found == declared(part) - optional
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"])
+def test_a_lock_pins_everything_with_hashes_and_names_no_index(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8")
+    pins = re.split(r"(?m)^(?=[a-z0-9])", text)[1:]
+    assert pins and all(re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}\n", pin, re.DOTALL) for pin in pins)
+    assert "://" not in text and "--index" not in text
+
+
+def test_what_is_declared_is_locked() -> None:
+    def locked(file: str) -> set[str]:
+        return set(re.findall(r"(?m)^([a-z0-9.-]+)==", (ROOT / file).read_text("utf-8")))
+
+    runtime = locked("requirements.lock") | {"torch", "picture-answers"}
+    parts = [part for part in PROJECT["optional-dependencies"] if part != "all"]
+    assert not set().union(declared(), *map(declared, parts)) - runtime
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    for name, group in groups.items():
+        assert not {name_of(requirement) for requirement in group} - locked(f"requirements-{name}.lock")

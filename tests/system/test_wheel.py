@@ -1,5 +1,6 @@
 """The wheel in an empty environment: no checkout, no compiler, no network, only what it brings and a local index."""
 
+import hashlib
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ SAMPLE = ROOT / "core" / "demo" / "samples" / "invoice.png"
 LOCK = ROOT / "requirements.lock"
 ARCHES = {"x86_64": "kernel_avx2.so", "aarch64": "kernel_neon.so"}
 MOST_MEGABYTES = 45
-TORCH = "torch==2.13.0"
+TORCH = (ROOT / "requirements-torch.lock").read_text("utf-8").strip()
 
 
 def call(*command: object, **keywords: object) -> subprocess.CompletedProcess[str]:
@@ -48,22 +49,21 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def index(wheels: dict[str, Path]) -> Path:
+def index() -> Path:
     """A folder with every package that the wheel needs, kept between runs."""
-    folder = ROOT / ".venv" / "wheelhouse"
-    pip = [sys.executable, "-m", "pip", "download", "-q", "-d", folder, "--find-links", folder, "-c", LOCK]
-    own = f"{wheels[platform.machine()]}[cpu]"
-    torch = [*pip, "--no-deps", TORCH]
-    if subprocess.run([*map(str, torch), "--no-index"], capture_output=True).returncode:
-        call(*torch, "--index-url", "https://download.pytorch.org/whl/cpu")
-    call(*pip, own)
+    pinned = hashlib.sha256(LOCK.read_bytes() + TORCH.encode()).hexdigest()[:16]  # one lock's packages in a folder
+    folder = ROOT / ".venv" / f"wheelhouse-{pinned}"
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "--find-links", folder]
+    if subprocess.run([*map(str, pip), TORCH, "--no-index"], capture_output=True).returncode:
+        call(*pip, TORCH, "--index-url", "https://download.pytorch.org/whl/cpu")
+    call(*pip, "--require-hashes", "-r", LOCK)
     return folder
 
 
 def install(folder: Path, index: Path, what: str) -> Path:
     """Make an empty environment with the wheel in it; returns its command."""
     call(sys.executable, "-m", "venv", folder)
-    call(folder / "bin" / "pip", "install", "-q", "--no-index", "--find-links", index, "-c", LOCK, what)
+    call(folder / "bin" / "pip", "install", "-q", "--no-index", "--find-links", index, what)
     return folder / "bin" / "picture-answers"
 
 
