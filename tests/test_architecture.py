@@ -1,4 +1,4 @@
-"""Who may know whom. Reads the imports of every file, so that the directions stay as the README's map draws them."""
+"""Who may know whom. Reads the imports of every file, and keeps the directions as docs/architecture.md draws them."""
 
 import ast
 from pathlib import Path
