@@ -4,7 +4,7 @@ TORCH ?= $(shell cat requirements-torch.lock)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format bench chaos hostile soak attacks demo-eval clean
+.PHONY: run test test-system test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos hostile soak attacks demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -75,7 +75,11 @@ audit: .venv/dev.stamp
 	then echo "pip-audit: NOT DONE, the advisories cannot be reached from here (.venv/audit.txt says more)"; \
 	else echo "pip-audit: no known holes in $$((pinned - skipped)) packages; $$skipped could not be looked up from here"; fi
 
-format: .venv/dev.stamp
+# Puts each translation under the files that say it.
+locale: .venv/dev.stamp
+	$(BIN)/python -m tests.core.sentences
+
+format: .venv/dev.stamp locale
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -1,48 +1,17 @@
-import ast
-import re
 from pathlib import Path
 
 import pytest
 
-from core.errors import BadImage, BotError
+from core.errors import BadImage
 from core.i18n import FOLDER, Translator, _catalogue, language_of
+from tests.core.sentences import in_order, sentences
 
 ROOT = Path(__file__).parents[2]
 
 
-def sentences() -> dict[str, str]:
-    """Every literal that the code says to a person -> the file that says it."""
-    speakers = {"say", "Note", "BotError"} | _subclasses(BotError)
-    paths = [*ROOT.glob("bots/**/*.py"), *ROOT.glob("core/**/*.py"), *ROOT.glob("storage/**/*.py")]
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in paths}
-    for tree in trees.values():  # errors of an adapter's own
-        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-        speakers |= {node.name for node in classes if any(_name(base) in speakers for base in node.bases)}
-    speakers -= {"OperatorError", "ModelMissing"}  # operators read English
-    found = {}
-    for path, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name(node.func) in speakers and node.args:
-                first = node.args[0]
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found[first.value] = str(path.relative_to(ROOT))
-    for path in [*ROOT.glob("bots/web/**/*.html"), *ROOT.glob("bots/web/**/*.js")]:
-        for sentence in re.findall(r'\bsay\("((?:[^"\\]|\\.)*)"', path.read_text("utf-8")):
-            found[sentence] = str(path.relative_to(ROOT))
-    return found
-
-
-def _subclasses(error: type[BotError]) -> set[str]:
-    return {name for sub in error.__subclasses__() for name in {sub.__name__} | _subclasses(sub)}
-
-
-def _name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
 def test_every_sentence_has_its_chinese() -> None:
     catalogue = _catalogue("zh")
-    missing = {sentence: path for sentence, path in sentences().items() if sentence not in catalogue}
+    missing = {sentence: files for sentence, files in sentences().items() if sentence not in catalogue}
     assert not missing
 
 
@@ -56,6 +25,11 @@ def test_every_translation_is_still_said_and_keeps_its_values() -> None:
 
 def _fields(text: str) -> set[str]:
     return {part.split("}")[0] for part in text.split("{")[1:]}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.po")), ids=lambda path: path.stem)
+def test_a_catalogue_is_in_order(path: Path) -> None:
+    assert path.read_text("utf-8") == in_order(path), "run `make locale`"
 
 
 def test_unknown_languages_get_english() -> None:
