@@ -10,9 +10,11 @@ from core.conversation import Image
 from core.i18n import Translator
 from core.pictures import workers
 from core.pictures.file_types import is_pdf
-from core.pictures.images import ORIGINAL_LIMIT, Config, check_size, decode, read_notes
+from core.pictures.images import ORIGINAL_LIMIT, Config, check_size, decode_file, read_notes
+from core.pictures.jpeg import takes_long
 from core.pictures.note import Note
 from core.pictures.page_ranges import page_ranges
+from core.pictures.spool import spool
 from core.pictures.tiff import has_pages
 
 SECONDS = 40.0  # for all pages of one document
@@ -70,13 +72,16 @@ async def open_document(data: bytes, question: str = "", config: Config = Config
         "limit": config.page_limit,
         "image_tokens": config.image_tokens,
     }
-    if is_pdf(data):
-        return _document(await workers.run("core.pictures.pages:pdf_pages", data, options, SECONDS))
-    if has_pages(data):
-        options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)
-        return _document(await workers.run("core.pictures.pages:tiff_pages", data, options, SECONDS))
-    image, notes = await decode(data, config)
-    return Document((image,), notes=notes)
+    pdf, pages, slow = is_pdf(data), has_pages(data), takes_long(data)
+    with spool(data) as file:
+        del data  # it waits on disk for its turn
+        if pdf:
+            return _document(await workers.run("core.pictures.pages:pdf_pages", file, options, SECONDS))
+        if pages:
+            options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)
+            return _document(await workers.run("core.pictures.pages:tiff_pages", file, options, SECONDS))
+        image, notes = await decode_file(file, slow, config)
+        return Document((image,), notes=notes)
 
 
 def _document(parts: list[workers.Part]) -> Document:

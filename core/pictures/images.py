@@ -3,14 +3,16 @@
 The decoding itself is `core.pictures.decoder`, in a process that may be killed.
 """
 
-from typing import Any
+from typing import IO, Any
 
 from pydantic import BaseModel, Field
 
 from core.conversation import Image
 from core.errors import BadImage, TooLarge
 from core.pictures import workers
+from core.pictures.jpeg import takes_long
 from core.pictures.note import Note
+from core.pictures.spool import contents, size, spool
 
 MIB = 1 << 20  # bytes
 ORIGINAL_LIMIT = 8 * MIB  # a larger file is not kept for "Read the small print"
@@ -49,11 +51,17 @@ async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[N
     beside the event loop, in at most `worker.MEMORY` bytes and `workers.SECONDS`.
     """
     check_size(len(data), config)
+    with spool(data) as file:
+        return await decode_file(file, takes_long(data), config)
+
+
+async def decode_file(file: IO[bytes], slow: bool, config: Config) -> tuple[Image, tuple[Note, ...]]:
+    """As `decode`, for a file whose size was checked; `slow` as in `workers.run`."""
     options = {"pixel_limit": int(config.pixel_limit_mp * 1e6), "image_tokens": config.image_tokens}
-    [(made, png)] = await workers.run("core.pictures.decoder:picture", data, options)
+    [(made, png)] = await workers.run("core.pictures.decoder:picture", file, options, slow=slow)
     width, height, (sent_width, sent_height) = made["width"], made["height"], made["original_size"]
     lost_a_lot = sent_width * sent_height > LOST_A_LOT * width * height
-    original = data if lost_a_lot and len(data) <= ORIGINAL_LIMIT else None
+    original = contents(file) if lost_a_lot and size(file) <= ORIGINAL_LIMIT else None
     return Image(made["id"], png, width, height, (sent_width, sent_height), original), read_notes(made)
 
 

@@ -1,16 +1,31 @@
 """What the scans of a JPEG file say, before a pixel is decoded (ITU-T T.81)."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
 
-PROGRESSIVE, SCAN = 0xC2, 0xDA  # markers: start of such a frame, start of a scan
-ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # no segment follows; 0x00 is a byte of the scan itself
+PROGRESSIVE, SCAN, END = 0xC2, 0xDA, 0xD9  # markers: start of such a frame, start of a scan, end of the picture
+MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")  # that a segment follows; 0xFF 0x00 is a byte of a scan
 LAST_FREQUENCY = 63
+USUAL_SCANS = 30  # an encoder that tries hard makes a dozen
 
 
-def coefficient_bytes(image: Image.Image) -> int:
+def takes_long(data: bytes) -> bool:
+    """Return whether decoding goes over the picture unusually often, as each scan of a progressive JPEG does.
+
+    Only the first picture of the file counts, and nothing in the metadata before it, a thumbnail for example.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return False
+    first = next((at for marker, at, _ in _segments(data) if marker == SCAN), len(data))
+    end = data.find(bytes([0xFF, END]), first)
+    return 1 + data.count(bytes([0xFF, SCAN]), first, end if end > 0 else len(data)) > USUAL_SCANS
+
+
+def coefficient_bytes(image: "Image.Image") -> int:
     """What libjpeg keeps of a picture that was opened, at whatever scale it is decoded: all of a progressive one."""
     opened: Any = image
     if not image.info.get("progressive"):
@@ -22,13 +37,13 @@ def coefficient_bytes(image: Image.Image) -> int:
 
 
 def is_progressive(data: bytes) -> bool:
-    return any(marker == PROGRESSIVE for marker, _ in _segments(data))
+    return any(marker == PROGRESSIVE for marker, *_ in _segments(data))
 
 
 def has_all_frequencies(data: bytes) -> bool:
     """Whether one scan of the brightness that goes to the finest detail is whole: then print can be read."""
     first, found = None, False
-    for marker, segment in _segments(data):
+    for marker, _, segment in _segments(data):
         if marker != SCAN or len(segment) < 6:
             continue
         if found:
@@ -39,13 +54,10 @@ def has_all_frequencies(data: bytes) -> bool:
     return False
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield each segment's marker, where its content begins, and that content."""
     at = 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
-        marker = data[at + 1]
-        if marker in ALONE or marker == 0xFF:
-            at += 1 if marker == 0xFF else 2
-            continue
-        size = int.from_bytes(data[at + 2 : at + 4], "big")
-        yield marker, data[at + 4 : at + 2 + size]
-        at += 2 + size
+    while (found := MARKER.search(data, at)) and (marker := found[1][0]) != END:
+        begin = found.end() + 2
+        at = found.end() + int.from_bytes(data[found.end() : begin], "big")
+        yield marker, begin, data[begin:at]

@@ -15,11 +15,13 @@ import time
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from core import asker
 from core.errors import BadImage, Busy, TooLarge
 from core.pictures.decoding_queue import QUICK_SECONDS, DecodingQueue, Job, too_many
+from core.pictures.spool import contents, size
 from core.pictures.worker import Died, Part, Worker
 
 __all__ = ["Part", "end", "run", "warm"]
@@ -42,22 +44,26 @@ class _Verdict(Enum):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Job(Job):
-    call: tuple[str, bytes, dict[str, Any], float]  # what `Worker.run` gets
+    call: tuple[str, IO[bytes], dict[str, Any], float]  # what `Worker.run` gets, but for the file in the bytes' place
     future: "Future[list[Part]]"
     worker: Worker | None = None
     verdict: _Verdict | None = None
     again: bool = False  # its worker was ended from outside
 
 
-async def run(job: str, data: bytes, options: dict[str, Any], seconds: float = SECONDS) -> list[Part]:
+async def run(
+    job: str, data: bytes | IO[bytes], options: dict[str, Any], seconds: float = SECONDS, slow: bool = False
+) -> list[Part]:
     """Call `job` ("package.module:function") with the bytes and the options in a worker, for `asker.current()`.
 
+    One that is known to be `slow` leaves the quick workers to others.
     Raises the `BotError` that the job raised; `TooLarge` when it ran out of memory, `BadImage` when it took too long or
     broke its worker, `Busy` when too many wait or workers are ended from outside. Cancelling it drops the job.
     """
     who, now, future = asker.current(), time.monotonic(), Future[list[Part]]()
-    call = (job, data, options, seconds)
-    _pool.put(_Job(who.person, len(data), min(who.arrived, now), now, call=call, future=future))
+    file = BytesIO(data) if isinstance(data, bytes) else data
+    call = (job, file, options, seconds)
+    _pool.put(_Job(who.person, size(file), min(who.arrived, now), now, slow, call=call, future=future))
     return await asyncio.wrap_future(future)
 
 
@@ -159,7 +165,8 @@ class _Pool:
     def _do(self, job: _Job, worker: Worker) -> None:
         outcome: list[Part] | BaseException | None
         try:
-            outcome = worker.run(*job.call)
+            name, file, options, seconds = job.call
+            outcome = worker.run(name, contents(file), options, seconds)
         except MemoryError:
             outcome = TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
         except Died as died:
