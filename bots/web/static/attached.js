@@ -125,13 +125,13 @@ export class Attached {
     picture.item.querySelector(".remove").setAttribute("aria-label", say("Remove picture {number}", { number }));
   }
 
-  async #remove(picture) {
+  #remove(picture) {
     const index = this.pictures.indexOf(picture);
     this.#drop(picture);
     const next = this.list.children[Math.min(index, this.list.children.length - 1)];
     (next?.querySelector(".remove") ?? document.getElementById("question")).focus();
     picture.unwanted = true; // also for an upload that is on its way
-    if (picture.number !== null) await this.#erase([picture]);
+    if (picture.number !== null) this.queue = this.queue.then(() => this.#erase([picture])); // before a question is sent
   }
 
   // On the server, where an earlier question keeps its picture.

@@ -1,11 +1,12 @@
 """The page, as a person uses it in a real browser."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from core.errors import BadQuestion, Busy
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
@@ -67,6 +68,20 @@ async def test_several_pictures_are_numbered_and_can_be_taken_away_by_keyboard(
         await expect(page.locator("#viewer")).to_be_visible()
         await page.keyboard.press("Escape")
         await expect(page.locator("#viewer")).to_be_hidden()
+
+
+async def test_a_question_waits_until_a_picture_is_taken_away_on_the_server(browser: Browser, tmp_path: Path) -> None:
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await route.continue_()
+
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await choose(page, "red", "green")
+        await expect(page.locator("#attached .number")).to_have_text(["1", "2"])
+        await page.route("**/waiting/*", late)
+        await page.get_by_role("button", name="Remove picture 1").press("Enter")
+        await ask(page, "Which one?")
+        await expect(page.locator(".answered .prose")).to_have_text("Answer to 'Which one?' about [2] after 0 turns.")
 
 
 async def test_a_picture_attached_again_and_taken_off_stays_with_its_first_question(
