@@ -149,9 +149,10 @@ async def test_what_is_not_a_picture_gets_a_friendly_sentence(running: BotApi, a
     for message in (
         ann.person.sends(voice=size),
         ann.person.sends(location={"latitude": 1.0, "longitude": 2.0}),
-        ann.person.sends_file(b"PK", "archive.zip", "application/zip", "What is this?"),
     ):
         assert (await ann.answer(message)).startswith("I can only look at pictures")
+    archive = ann.person.sends_file(b"PK", "archive.zip", "application/zip", "What is this?")
+    assert (await ann.answer(archive)).startswith("This is an archive")
     joined = ann.person.sends(new_chat_title="Hello")
     await ann.answer(ann.person.says("/help"))
     assert not ann.chat.answers_to(joined["message_id"])
