@@ -6,6 +6,7 @@ Each update is read alone. One that cannot be read is skipped for good and named
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 
 from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
@@ -90,6 +91,8 @@ class Receiver:
         asker = asker_of(message)
         if asker is None or not says_something(message):
             return None
+        if not isinstance(message.date, datetime):  # PTB takes whatever stands there
+            raise ValueError
         group = message.media_group_id  # an album's caption may stand on another picture
         if group is not None and (not isinstance(group, str) or len(group) > LONGEST_GROUP):
             raise ValueError

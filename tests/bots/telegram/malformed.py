@@ -37,6 +37,7 @@ MET: dict[str, Json] = {
         }
     },
     "a message without a date": {"message": {"message_id": 13, "chat": PRIVATE, "text": WORDS}},
+    "a message whose date is null": {"message": {**SENT, "message_id": 14, "text": WORDS, "date": None}},
     "a photo size without file_id": {
         "message": {**SENT, "message_id": 14, "caption": WORDS, "photo": [{"width": 10, "height": 10}]}
     },
