@@ -122,7 +122,7 @@ class _Response:
     async def _answer(self, question: Question) -> Answer:
         request, questions = self.request, [question.text]
         if goes_on(question.text):  # then what it is depends on what came before
-            turns = (await self.services.assistant.history.load(request.conversation_id)).turns
+            turns = (await self.services.assistant.history.outline(request.conversation_id)).turns
             questions = [*(turn.text for turn in turns), question.text]
         ask = self.services.assistant.ask
         return await self._shown(

@@ -20,7 +20,7 @@ from core.conversation import Answer
 from core.i18n import Translator
 
 
-class Sheet(Draft[Any], Protocol):
+class AnswerDraft(Draft[Any], Protocol):
     """A draft that can have buttons."""
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
@@ -95,7 +95,7 @@ class Dispatcher:
         message: inbox.Message,
         request: Request,
         translator: Translator,
-        draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[Sheet]],
+        draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[AnswerDraft]],
         ask: Callable[[Request, Tell], Awaitable[Answer]] | None = None,
         refusal: str | None = None,
     ) -> None:

@@ -267,7 +267,7 @@ class Worker:
         return await respond(request, self._services, translator, tell)
 
     async def _has_pictures(self, conversation_id: str) -> bool:
-        return bool((await self._services.store.load(conversation_id)).pictures)
+        return bool((await self._services.store.outline(conversation_id)).pictures)
 
     async def _is_answer(self, task: _Task) -> bool:
         """Whether what is to be written over is an answer, and no failure or refusal."""

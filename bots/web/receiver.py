@@ -18,7 +18,7 @@ from bots.web.errors import Restarting
 from bots.web.message import Asked
 from core import asker, trace
 from core.assistant import Assistant
-from core.conversation import Answer, Conversation, Image, Picture, Question, Tell, Turn
+from core.conversation import Answer, Conversation, Event, Image, Picture, Piece, Question, Tell, Turn
 from core.errors import BadQuestion, BotError, Busy, Interrupted, NotFound
 from core.inbox import Inbox, Message, TakenBack
 from core.pictures.images import Config as ImagesConfig
@@ -211,9 +211,7 @@ class Receiver:
             trace.begin(name)
             asker.begin(asked.person, message.arrived)
             broadcast = self._broadcasts.get(name)
-            if (
-                broadcast is None or broadcast.over
-            ):  # its readers were told that this may take long; others may have come
+            if broadcast is None or broadcast.over:  # its readers were told that this may take long; others may come
                 broadcast = self._broadcasts[name] = _broadcast(message.conversation_id, asked)
             try:
                 await self._answer(message, asked, broadcast)
@@ -234,8 +232,13 @@ class Receiver:
         """Raises only when nothing can be written down, and `TakenBack`: all else is told to the readers."""
         name = message.key
         anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
+
+        def tell(event: Event) -> None:
+            if not (anew and isinstance(event, Piece)):
+                broadcast.tell(event)
+
         try:
-            broadcast.finish(await self._ask(name, asked, broadcast, (lambda event: None) if anew else broadcast.tell))
+            broadcast.finish(await self._ask(name, asked, broadcast, tell))
         except Interrupted:
             raise
         except BotError as error:  # whoever sends it again, with the same key too, asks anew

@@ -2,27 +2,27 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL import Image
 
 PROGRESSIVE, SCAN, END = 0xC2, 0xDA, 0xD9  # markers: start of such a frame, start of a scan, end of the picture
-MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")  # that a segment follows; 0xFF 0x00 is a byte of a scan
+MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")  # that a segment follows; 0xFF 0x00 is a byte of a scan
 LAST_FREQUENCY = 63
 USUAL_SCANS = 30  # an encoder that tries hard makes a dozen
+USUAL_SEGMENTS = 1000  # metadata may take a few hundred
 
 
 def takes_long(data: bytes) -> bool:
     """Return whether decoding goes over the picture unusually often, as each scan of a progressive JPEG does.
 
-    Only the first picture of the file counts, and nothing in the metadata before it, a thumbnail for example.
+    Only the first picture of the file counts, and nothing in its metadata, a thumbnail for example.
     """
-    if not data.startswith(b"\xff\xd8"):
-        return False
-    first = next((at for marker, at, _ in _segments(data) if marker == SCAN), len(data))
-    end = data.find(bytes([0xFF, END]), first)
-    return 1 + data.count(bytes([0xFF, SCAN]), first, end if end > 0 else len(data)) > USUAL_SCANS
+    markers = [marker for marker, _ in islice(_segments(data), USUAL_SEGMENTS + 1)]
+    unusual = len(markers) > USUAL_SEGMENTS or markers.count(SCAN) > USUAL_SCANS
+    return unusual and data.startswith(b"\xff\xd8")
 
 
 def coefficient_bytes(image: "Image.Image") -> int:
@@ -37,13 +37,13 @@ def coefficient_bytes(image: "Image.Image") -> int:
 
 
 def is_progressive(data: bytes) -> bool:
-    return any(marker == PROGRESSIVE for marker, *_ in _segments(data))
+    return any(marker == PROGRESSIVE for marker, _ in _segments(data))
 
 
 def has_all_frequencies(data: bytes) -> bool:
     """Whether one scan of the brightness that goes to the finest detail is whole: then print can be read."""
     first, found = None, False
-    for marker, _, segment in _segments(data):
+    for marker, segment in _segments(data):
         if marker != SCAN or len(segment) < 6:
             continue
         if found:
@@ -54,10 +54,10 @@ def has_all_frequencies(data: bytes) -> bool:
     return False
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield each segment's marker, where its content begins, and that content."""
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the marker and the content of each segment of the first picture."""
     at = 2
     while (found := MARKER.search(data, at)) and (marker := found[1][0]) != END:
         begin = found.end() + 2
         at = found.end() + int.from_bytes(data[found.end() : begin], "big")
-        yield marker, begin, data[begin:at]
+        yield marker, data[begin:at]

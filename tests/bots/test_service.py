@@ -91,6 +91,17 @@ def test_a_damaged_database_is_a_sentence_and_no_traceback(tmp_path: Path, words
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def web_config(folder: Path) -> Path:
+    """A service with a page on any port and the demo model."""
+    path = folder / "config.toml"
+    path.write_text(
+        f'[bots.web]\nport = 0\n[storage]\nurl = "sqlite+aiosqlite:///{folder}/answers.db"\n'
+        f'[core.engine]\nmodel = "demo"\ncache = "{folder}/cache"\n',
+        "utf-8",
+    )
+    return path
+
+
 DYING = """
 from core.engine.worker import Worker
 
@@ -107,12 +118,7 @@ cli()
 
 
 def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: Path) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text(
-        f'[bots.web]\nport = 0\n[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/answers.db"\n'
-        f'[core.engine]\nmodel = "demo"\ncache = "{tmp_path}/cache"\n',
-        "utf-8",
-    )
+    path = web_config(tmp_path)
     command = [sys.executable, "-c", DYING, "run", "--config", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 2
@@ -121,12 +127,7 @@ def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: 
 
 
 def test_ctrl_c_while_the_model_is_loaded_is_no_crash(tmp_path: Path) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text(
-        f'[bots.web]\nport = 0\n[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/answers.db"\n'
-        f'[core.engine]\nmodel = "demo"\ncache = "{tmp_path}/cache"\n',
-        "utf-8",
-    )
+    path = web_config(tmp_path)
     command = [sys.executable, "-m", "bots", "run", "--config", str(path)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as service:
         assert service.stderr

@@ -42,9 +42,9 @@ class Stream:
         broadcast = self.writing.broadcast
         yield _event("conversation", {"conversation": broadcast.conversation_id})
         try:
+            heard = len(broadcast.events)  # before anything is sent: more may come meanwhile
             for part in self._told(broadcast.so_far):
                 yield part
-            heard = len(broadcast.events)
             while not broadcast.over or len(broadcast.events) > heard:
                 if not await broadcast.changes(heard, HEARTBEAT_S):
                     yield b": still here\n\n"

@@ -17,6 +17,10 @@ def test_a_jpeg_that_says_the_same_scan_over_and_over_takes_long() -> None:
     assert takes_long(with_metadata(endless_jpeg(3000), b"\xff\xd9" * 9))
 
 
+def test_one_that_is_nothing_but_empty_segments_is_not_read_to_its_end() -> None:
+    assert takes_long(b"\xff\xd8" + b"\xff\xc4\x00\x00" * 2_000_000)
+
+
 @pytest.mark.parametrize("progressive", [True, False])
 @pytest.mark.parametrize("quality", [5, 75, 100])
 def test_no_usual_file_does(progressive: bool, quality: int) -> None:
