@@ -40,11 +40,12 @@ class Watch:
         """Return the file that is not the one that is open any more, if there is one."""
         if _identity(self.path) != self._identity or self._overwritten():
             return self.path
+        now = {path: _identity(path) for path in self._beside}
         for path, known in self._beside.items():
-            if (now := _identity(path)) != known:
-                if known is not None and _is_open(known):
-                    return path
-                self._beside[path] = now  # SQLite makes these anew itself
+            # SQLite makes these anew itself, and the file system may give one's number to the other.
+            if known is not None and known not in now.values() and _is_open(known):
+                return path
+        self._beside = now
         return None
 
     def close(self) -> None:

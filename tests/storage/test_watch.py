@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.errors import StoreDown
 from storage.database import Database
 from storage.store import Config, Store
+from storage.watch import Watch
 from tests.storage.things import ask, image
 
 
@@ -173,3 +174,18 @@ async def test_a_log_that_sqlite_makes_anew_itself_is_no_alarm(store: Store, pat
     await ask(store, "t:1", "?", key="k3")
     assert len((await store.load("t:1")).turns) == 3
     await other.close()
+
+
+async def test_a_log_that_gets_the_number_of_the_file_beside_it_is_no_alarm(store: Store, path: Path) -> None:
+    """A file system gives the numbers of removed files to new ones, in any order."""
+    await ask(store, "t:1", "?", image("cat"), key="k1")
+    watch = Watch(path)
+    assert watch.gone() is None
+    log, index, other = Path(f"{path}-wal"), Path(f"{path}-shm"), path.with_name("other")
+    log.rename(other)
+    index.rename(log)
+    other.rename(index)
+    assert watch.gone() is None
+    index.rename(other)
+    assert watch.gone() == index
+    watch.close()
