@@ -176,16 +176,20 @@ async def test_a_log_that_sqlite_makes_anew_itself_is_no_alarm(store: Store, pat
     await other.close()
 
 
+def swap(first: Path, second: Path) -> None:
+    other = first.with_name("other")
+    first.rename(other)
+    second.rename(first)
+    other.rename(second)
+
+
 async def test_a_log_that_gets_the_number_of_the_file_beside_it_is_no_alarm(store: Store, path: Path) -> None:
     """A file system gives the numbers of removed files to new ones, in any order."""
     await ask(store, "t:1", "?", image("cat"), key="k1")
     watch = Watch(path)
     assert watch.gone() is None
-    log, index, other = Path(f"{path}-wal"), Path(f"{path}-shm"), path.with_name("other")
-    log.rename(other)
-    index.rename(log)
-    other.rename(index)
+    swap(Path(f"{path}-wal"), Path(f"{path}-shm"))
     assert watch.gone() is None
-    index.rename(other)
-    assert watch.gone() == index
+    remove_the_log(path)
+    assert watch.gone() == Path(f"{path}-wal")
     watch.close()
