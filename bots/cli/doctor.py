@@ -92,7 +92,7 @@ def judge_room(folder: Path, free: float, caches: float) -> CheckResult:
 async def _model(settings: Settings) -> CheckResult:
     name = settings["core.engine"].model
     try:
-        size = _weights(name)
+        size = await asyncio.to_thread(_check_model, name)
     except BotError as error:
         return CheckResult("model", Level.WRONG, str(error))
     return CheckResult("model", Level.OK, f"{name} is complete, {size / 1e9:.2f} GB")
@@ -145,6 +145,15 @@ async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult
         yield CheckResult(name, Level.WRONG, str(error))
     except TimeoutError:
         yield CheckResult(name, Level.NOTE, "the platform could not be reached, so its tokens are not checked")
+
+
+def _check_model(name: str) -> int:
+    """Bytes of the weights of a model that the engine can compute. Raises `OperatorError` with what is wrong."""
+    from core.model.checkpoint import Checkpoint
+    from core.model.compatibility import make_model
+
+    make_model(Checkpoint.find(name))
+    return _weights(name)
 
 
 def _weights(name: str) -> int:

@@ -152,7 +152,7 @@ def _load(config: Config) -> Worker:
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
         tokenizer = Tokenizer(checkpoint.folder)
-        kept = Disk(config.cache / COMPUTED, model.identity, disk) if disk else None
+        kept = Disk(config.cache / COMPUTED, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error
     limit = _room(config, model)

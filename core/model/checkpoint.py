@@ -1,7 +1,6 @@
-"""A model's files on disk: where they are, which revision they are, and their tensors one at a time."""
+"""A model's files on disk: where they are, and their tensors one at a time."""
 
 import errno
-import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -13,11 +12,11 @@ from huggingface_hub.errors import HFValidationError
 
 from core import hardware
 from core.errors import ModelMissing, OperatorError
-from core.model.tensor_file import TensorFile
+from core.model import kind
+from core.model.tensor_file import ForeignTensor, Place, TensorFile
 
 DEMO = Path(__file__).parent.parent / "demo"
 LEAST_SHARE = 4  # int8 weights take a quarter of a checkpoint in float32, which is the largest
-SAMPLE = 1 << 20  # bytes of each end of a weights file that go into the revision
 
 
 class Checkpoint:
@@ -26,12 +25,18 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files = _weight_files(folder)
-        if self.read_json("config.json").get("model_type") != "qwen3_vl":
-            raise OperatorError("{folder} is not a Qwen3-VL model: its config.json says otherwise.", folder=str(folder))
-        self.revision = self._revision()
+        if objection := kind.objection(self.read_json("config.json")):
+            raise refusal(folder, "config.json", objection)
         self._tensors: dict[str, TensorFile] = {}  # by name: the file that holds it
-        for file in map(TensorFile, self.files):
-            self._tensors |= dict.fromkeys(file.names, file)
+        try:
+            for file in map(TensorFile, self.files):
+                if doubled := next((name for name in file.names if name in self._tensors), None):
+                    other = self._tensors[doubled].path.name
+                    raise refusal(folder, file.path.name, f"{doubled} is in {other} as well")
+                self._tensors |= dict.fromkeys(file.names, file)
+        except ForeignTensor as error:
+            file_name, _, reason = str(error).partition(": ")
+            raise refusal(folder, file_name, f"{reason}, and this engine reads F32, F16 and BF16") from error
 
     @classmethod
     def find(cls, name: str) -> "Checkpoint":
@@ -45,7 +50,7 @@ class Checkpoint:
                 _check_size(folder)
                 return cls(folder)
         except (ValueError, TypeError, LookupError, AttributeError) as error:  # a download that broke off, or not JSON
-            raise _damaged(folder, error) from error
+            raise damaged(folder, error) from error
         except OSError as error:
             raise OperatorError(
                 "The model in {folder} cannot be opened ({reason}). Choose a smaller one, or add memory.",
@@ -70,7 +75,7 @@ class Checkpoint:
         try:
             return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
         except (ValueError, TypeError) as error:
-            raise _damaged(self.folder, f"{name}: {error}") from error
+            raise damaged(self.folder, f"{name}: {error}") from error
 
     @property
     def names(self) -> Collection[str]:
@@ -79,25 +84,36 @@ class Checkpoint:
     def tensor(self, name: str) -> torch.Tensor:
         """Return a tensor in the checkpoint's own type, mapped: for reading only."""
         if name not in self._tensors:
-            raise _damaged(self.folder, f"it has no {name}")
+            raise damaged(self.folder, f"it has no {name}")
         return self._tensors[name].map(name)
 
-    def _revision(self) -> str:
-        """Changes with the weights, without reading gigabytes: configuration, sizes and both ends of each file."""
-        digest = hashlib.sha256()
-        for name in ("config.json", "tokenizer.json", "preprocessor_config.json"):
-            path = self.folder / name
-            digest.update(path.read_bytes() if path.is_file() else b"-")
+    def place(self, name: str) -> tuple[str, Place]:
+        """Return the name of a tensor's file, and what its header says of it."""
+        file = self._tensors[name]
+        return file.path.name, file.places[name]
+
+    def layout(self) -> list[tuple[Path, list[Place]]]:
+        """Return each weights file with its tensors in the order in which they lie there."""
+        files = {id(file): file for file in self._tensors.values()}
+        return [(file.path, sorted(file.places.values(), key=lambda place: place.start)) for file in files.values()]
+
+    def stamps(self) -> list[list[str | int]]:
+        """Return what changes when somebody writes to a weights file: size, times and inode."""
+        found: list[list[str | int]] = []
         for file in self.files:
-            size = file.stat().st_size
-            with file.open("rb") as opened:
-                digest.update(f"{file.name} {size}".encode() + opened.read(SAMPLE))
-                opened.seek(max(0, size - SAMPLE))
-                digest.update(opened.read())
-        return digest.hexdigest()[:16]
+            seen = file.stat()
+            found.append([file.name, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino])
+        return found
 
 
-def _damaged(folder: Path, reason: object) -> ModelMissing:
+def refusal(folder: Path, file: str, reason: str) -> OperatorError:
+    """What to say of a whole model of which the engine would compute something else."""
+    return OperatorError(
+        "The model in {folder} cannot be used: {file}: {reason}.", folder=str(folder), file=file, reason=reason
+    )
+
+
+def damaged(folder: Path, reason: object) -> ModelMissing:
     return ModelMissing(
         "The model in {folder} is damaged ({reason}). Fetch it again; what is whole is not downloaded twice.",
         folder=str(folder),

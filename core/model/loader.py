@@ -4,18 +4,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Qwen3VLForConditionalGeneration
 
 from core.model.checkpoint import Checkpoint
 from core.model.kv import take_pages
 from core.model.layers import MLP, Attention, Layer, Norm
 from core.model.quantize import LinearFactory
-
-
-def make_empty(config: Any) -> Any:
-    """transformers' model without weights."""
-    with torch.device("meta"):
-        return Qwen3VLForConditionalGeneration(config)
 
 
 class Embedding(nn.Module):

@@ -1,6 +1,5 @@
 """transformers' Qwen3-VL with its layers swapped: weights from files, rows of many conversations in one forward."""
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import Qwen3VLConfig
 
 from core import cache_folder, hardware
 from core.model.checkpoint import Checkpoint
+from core.model.compatibility import end_tokens, make_model
+from core.model.identity import identify
 from core.model.kernel import Kernel, Unavailable, load
 from core.model.kv import KV
 from core.model.layers import Rotation
-from core.model.loader import Loader, make_empty
+from core.model.loader import Loader
 from core.model.pack import RaggedBatch, Segment
 from core.model.precision import Precision
 from core.model.quantize import LinearFactory, has_fbgemm
@@ -49,23 +49,25 @@ class Model:
     ) -> None:
         if has_fbgemm():
             torch.backends.quantized.engine = "fbgemm"
-        empty = make_empty(Qwen3VLConfig(**checkpoint.read_json("config.json")))
+        empty = make_model(checkpoint)
         self.text_config = empty.config.text_config
         count = sum(parameter.numel() for parameter in empty.parameters())
         self.precision, self._kernel = choose(precision, count, cache)
         # A small model's products end before a second core has noticed that there is work.
         threads = threads or (1 if count < SMALL else hardware.cores())
         self.dtype = torch.float32 if self.precision is Precision.FLOAT32 else torch.float16
-        self.identity = f"{checkpoint.revision}-{self.precision}"
         torch.set_num_threads(threads)
-        folder = None
-        if cache and self._kernel:
+        folder = self.identity = None  # of what is kept on disk
+        if cache:
+            known = identify(checkpoint, cache_folder.make(cache / "models", below=cache))
+            self.identity = f"{known}-{self.precision}"
+        if cache and self.identity and self._kernel:
             folder = cache_folder.make(cache / "weights" / self.identity, below=cache)
         theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder)).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))
-        self.ends = _end_tokens(checkpoint)
+        self.ends = end_tokens(checkpoint)
 
     def make_kv(self, capacity: int) -> KV:
         text = self.text_config
@@ -137,10 +139,3 @@ def _load_kernel(cache: Path | None) -> Kernel:
             log.info("trying a temporary folder: %s", reason)
     with TemporaryDirectory() as temporary:
         return load(Path(temporary))
-
-
-def _end_tokens(checkpoint: Checkpoint) -> frozenset[int]:
-    ends = checkpoint.read_json("generation_config.json").get("eos_token_id", [])
-    tokens = {ends} if isinstance(ends, int) else set(ends)
-    added = json.loads((checkpoint.folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
-    return frozenset(tokens | {t["id"] for t in added if t["content"] in ("<|im_end|>", "<|endoftext|>")})

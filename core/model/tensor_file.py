@@ -11,6 +11,7 @@ import mmap
 import os
 import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,11 +26,30 @@ TYPES = {
 }  # fmt: skip
 
 
+class ForeignTensor(ValueError):
+    """A type of numbers that the engine does not compute with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor's bytes lie in its file, as the header says. `kind` is its type in safetensors' words."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    start: int
+    stop: int
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return TYPES[self.kind]
+
+
 class TensorFile:
     """Raises `ValueError` for what is no whole safetensors file, and `OSError` for what cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         with _open(path) as file:
             size = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(8), "little")
@@ -38,23 +58,22 @@ class TensorFile:
             header = _parse(file.read(length))
         metadata = header.pop("__metadata__", None)
         self.metadata: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
-        self._begin = 8 + length
-        self._tensors = {str(name): _Place(entry) for name, entry in header.items()}
-        if self._begin + max((place.stop for place in self._tensors.values()), default=0) != size:
+        self.places = {name: _place(path, name, entry, 8 + length) for name, entry in header.items()}
+        if max((place.stop for place in self.places.values()), default=8 + length) != size:
             raise ValueError(f"{path.name} is cut off, or longer than it says")
 
     @property
     def names(self) -> list[str]:
-        return list(self._tensors)
+        return list(self.places)
 
     def map(self, name: str, fetch: bool = False) -> Tensor:
         """Return a tensor for reading only. With `fetch`, all of it is in memory then."""
-        place = self._tensors[name]
-        first = self._begin + place.start
+        place = self.places[name]
+        first = place.start
         page = first - first % mmap.ALLOCATIONGRANULARITY
         if place.stop == place.start:
             return torch.empty(place.shape, dtype=place.dtype)
-        with _open(self._path) as file:
+        with _open(self.path) as file:
             pages = mmap.mmap(
                 file.fileno(), first - page + place.stop - place.start, access=mmap.ACCESS_READ, offset=page
             )
@@ -66,19 +85,21 @@ class TensorFile:
         return flat.view(place.shape)
 
 
-class _Place:
-    """Where a tensor's bytes lie, as the header says."""
-
-    def __init__(self, entry: Any) -> None:
-        try:
-            self.dtype, self.shape = TYPES[entry["dtype"]], [int(size) for size in entry["shape"]]
-            self.start, self.stop = (int(offset) for offset in entry["data_offsets"])
-        except (KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"a tensor that is unknown or half described: {error}") from error
-        if min(self.shape, default=0) < 0 or self.start < 0:
-            raise ValueError("a tensor of negative size")
-        if self.stop - self.start != math.prod(self.shape) * self.dtype.itemsize:
-            raise ValueError("a tensor whose size is not what its shape says")
+def _place(path: Path, name: str, entry: Any, begin: int) -> Place:
+    """The tensors of the file `begin` there."""
+    try:
+        kind, shape = entry["dtype"], tuple(int(size) for size in entry["shape"])
+        start, stop = (int(offset) for offset in entry["data_offsets"])
+        known = TYPES.get(kind)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{path.name}: {name} is half described: {error}") from error
+    if known is None:
+        raise ForeignTensor(f"{path.name}: {name} has numbers of the type {kind}")
+    if min(shape, default=0) < 0 or start < 0:
+        raise ValueError(f"{path.name}: {name} has a negative size")
+    if stop - start != math.prod(shape) * known.itemsize:
+        raise ValueError(f"{path.name}: {name} has another size than its shape says")
+    return Place(name, kind, shape, begin + start, begin + stop)
 
 
 def _parse(header: bytes) -> dict[str, Any]:

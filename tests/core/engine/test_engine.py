@@ -85,7 +85,7 @@ async def test_a_forgotten_conversation_leaves_no_file(start: Start, tmp_path: P
         again, _ = await read(engine, stays, GREEDY)
     assert again.figures.reused_tokens == answer.figures.prompt_tokens - 1
     # Rows are named after their conversation first; the last answer's may end sooner, and then stand beside the others.
-    names = {path.stem for path in (tmp_path / "cache").rglob("*") if path.suffix}
+    names = {path.stem for path in (tmp_path / "cache" / "computed").rglob("*") if path.suffix}
     left = {name.rpartition("-")[0] if name.startswith("rows-") else name for name in names}
     assert sorted(name.partition("-")[0] for name in left) == ["picture", "rows"]
 

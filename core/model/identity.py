@@ -1,0 +1,88 @@
+"""Who a model is: a hash over its configuration, its tokenizer and every byte of its tensors.
+
+Gigabytes are read for it once. From then on it is remembered with the size, the times and the inode of each file.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from core import cache_folder
+from core.model.checkpoint import Checkpoint, damaged
+
+log = logging.getLogger(__name__)
+CONFIGURATION = ("config.json", "tokenizer.json", "preprocessor_config.json")  # what changes the results, too
+CHUNK_BYTES = 1 << 22
+LENGTH = 32  # hexadecimal digits
+FORMAT = 1  # raise it when the same tensors shall be another model
+
+
+def identify(checkpoint: Checkpoint, folder: Path) -> str:
+    """Return the model's identity; `folder` is for what was read. Raises `ModelMissing` for what cannot be read."""
+    digest = hashlib.sha256(f"{FORMAT} {_weights(checkpoint, folder)}".encode())
+    for name in CONFIGURATION:
+        path = checkpoint.folder / name
+        digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"-").digest())
+    return digest.hexdigest()[:LENGTH]
+
+
+def _weights(checkpoint: Checkpoint, folder: Path) -> str:
+    """The hash over all tensors, from memory where no file has changed."""
+    key = hashlib.sha256(str(checkpoint.folder.resolve()).encode()).hexdigest()[:LENGTH]
+    note, seen = folder / f"{key}.json", checkpoint.stamps()
+    known = _read(note)
+    if known.get("files") == seen and known.get("format") == FORMAT and isinstance(known.get("weights"), str):
+        return str(known["weights"])
+    log.info("reading %s once, to know it again", checkpoint.folder)
+    try:
+        weights = _hash(checkpoint)
+    except OSError as error:
+        raise damaged(checkpoint.folder, error) from error
+    if checkpoint.stamps() == seen:  # nobody wrote while it was read
+        _write(note, {"format": FORMAT, "files": seen, "weights": weights})
+    return weights
+
+
+def _hash(checkpoint: Checkpoint) -> str:
+    """In the order of names: how the tensors are spread over files does not matter."""
+    tensors = {}
+    for path, places in checkpoint.layout():
+        with path.open("rb") as file:
+            for place in places:  # as they lie on the disk
+                digest = hashlib.sha256(f"{place.name} {place.kind} {place.shape} ".encode())
+                file.seek(place.start)
+                left = place.stop - place.start
+                while left > 0:
+                    part = file.read(min(left, CHUNK_BYTES))
+                    if not part:
+                        raise OSError(f"{path.name} became shorter while it was read")
+                    digest.update(part)
+                    left -= len(part)
+                tensors[place.name] = digest.digest()
+    return hashlib.sha256(b"".join(tensors[name] for name in sorted(tensors))).hexdigest()
+
+
+def _read(note: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(note.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _write(note: Path, known: dict[str, Any]) -> None:
+    """Whole or not at all. What cannot be kept is computed again."""
+    try:
+        note.parent.mkdir(mode=cache_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=note.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(known, file)
+            cache_folder.replace(Path(name), note)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("the model is read again at the next start: %s", error)
