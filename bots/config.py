@@ -4,6 +4,8 @@ Everything is checked before anything slow starts, so a typo costs a second. Eac
 environment variable (`PA_BOTS_WEB_PORT=8080` is `port` in `[bots.web]`): a container needs no file.
 """
 
+import codecs
+import difflib
 import importlib
 import importlib.util
 import os
@@ -11,10 +13,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from bots.environment import is_secret, settings_of
 from core.errors import OperatorError
 
 PLATFORMS = {  # [bots.NAME] -> its package, with `Config`, `run`, `examine` and the `PACKAGES` that its extra installs
@@ -31,7 +34,7 @@ PARTS = {  # every other table -> the module whose Config checks it
     "bots.log": "bots.log",
 }
 WITHOUT_A_FILE: dict[str, dict[str, Any]] = {"core.engine": {"model": "demo"}, "bots.web": {}}
-PREFIX = "PA_"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Settings:
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from a file, or without one: the web page with the demo model. Raises `OperatorError`."""
     tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
-    for name, key, value in _from_environment(environment):
+    for name, key, value in settings_of(environment, _configs()):
         tables.setdefault(name, {})[key] = value
     wanted = [name for name in owners() if name in tables or name in PARTS]
     settings = Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted})
@@ -81,6 +84,11 @@ def owner(table: str) -> type[BaseModel]:
     return config
 
 
+def _configs() -> dict[str, type[BaseModel]]:
+    """Return what checks each table, also of platforms whose packages are not installed."""
+    return {table: importlib.import_module(module).Config for table, module in owners().items()}
+
+
 def platform(table: str) -> Any:
     """Return the package of the platform that a table enables."""
     return importlib.import_module(_platform_tables()[table])
@@ -98,7 +106,7 @@ def _platform_tables() -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(_text(path.read_bytes()))
     except FileNotFoundError:
         raise OperatorError(
             "There is no config file {path}. Copy config.example.toml and edit it.", path=str(path)
@@ -125,34 +133,14 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
-    found = []
-    for variable, text in sorted(environment.items()):
-        for name in owners():
-            start = f"{PREFIX}{name.replace('.', '_').upper()}_"
-            if variable.startswith(start):
-                key = variable.removeprefix(start).lower()
-                found.append((name, key, _value(name, key, text)))
-    return found
-
-
-def _value(name: str, key: str, text: str) -> Any:
-    """What the text would be in TOML, so that numbers and lists work; anything else is a string, and so is a token."""
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return text if _is_secret(name, key) and not isinstance(value, str) else value
-
-
-def _is_secret(name: str, key: str) -> bool:
-    field = owner(name).model_fields.get(key)
-    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
+def _text(data: bytes) -> str:
+    """Editors and shells of Windows put a mark in front, or write two bytes a character."""
+    return data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
 
 
 def _check(name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> BaseModel:
     config = owner(name)
-    values = {key: _secret(name, key, value, environment) for key, value in table.items()}
+    values = {key: _given(name, key, value, environment) for key, value in table.items()}
     try:
         return config.model_validate(values)
     except ValidationError as error:
@@ -160,24 +148,35 @@ def _check(name: str, table: Mapping[str, Any], environment: Mapping[str, str]) 
         raise OperatorError("[{table}] {reasons}", table=name, reasons=reasons) from None
 
 
-def _secret(table: str, key: str, value: Any, environment: Mapping[str, str]) -> Any:
-    if not isinstance(value, str) or not value.startswith("env:"):
+def _given(table: str, key: str, value: Any, environment: Mapping[str, str]) -> Any:
+    """Return a setting's value, which a variable may hold. Files and shells leave line feeds around secrets."""
+    if isinstance(value, str) and value.startswith("env:"):
+        value = _variable(table, key, value.removeprefix("env:"), environment)
+    if not isinstance(value, str) or not is_secret(owner(table), key):
         return value
-    variable = value.removeprefix("env:")
-    if variable not in environment:
-        raise OperatorError(
-            "[{table}] {key} is to come from the environment variable {variable}, which is not set.",
-            table=table,
-            key=key,
-            variable=variable,
-        )
-    return environment[variable]
+    if len(value.strip().splitlines()) > 1:
+        raise OperatorError("[{table}] {key} cannot be right: there is a line break in it.", table=table, key=key)
+    return value.strip()
+
+
+def _variable(table: str, key: str, variable: str, environment: Mapping[str, str]) -> str:
+    if text := environment.get(variable, "").strip():
+        return text
+    raise OperatorError(
+        "[{table}] {key} is to come from the environment variable {variable}, which is {state}.",
+        table=table,
+        key=key,
+        variable=variable,
+        state="empty" if variable in environment else "not set",
+    )
 
 
 def _reason(detail: Any, config: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key} is not a setting; known are: {', '.join(config.model_fields)}"
+        near = difflib.get_close_matches(key, config.model_fields, n=1)
+        meant = f". Did you mean {near[0]}?" if near else ""
+        return f"{key} is not a setting; known are: {', '.join(config.model_fields)}{meant}"
     if detail["type"] == "missing":
         return f"{key} is missing"
     sentence: str = detail["msg"].removeprefix("Value error, ")

@@ -1,9 +1,11 @@
 """The settings of [bots.slack]."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+
+from bots.conversing.allow_list import EVERYBODY, NAMED, ONE_OR_MORE
 
 _ID = re.compile(r"[TECGDUW][A-Z0-9]+")
 
@@ -20,10 +22,10 @@ class Config(BaseModel, extra="forbid", frozen=True):
         None,
         description="Instead of app_token: Slack sends to /slack/events of [bots.web], whose hosts must name yours.",
     )
-    allow: tuple[str, ...] = Field(
+    allow: Annotated[tuple[str, ...], ONE_OR_MORE] = Field(
         (), description='Who is answered: ids of people (U…), channels (C…) and workspaces (T…); "*" is everybody.'
     )
-    admins: tuple[str, ...] = Field(
+    admins: Annotated[tuple[str, ...], ONE_OR_MORE, NAMED] = Field(
         (), description="Ids of people (U…) who may always ask, see stats and block others."
     )
     threads: Literal["mention", "follow"] = Field(
@@ -43,7 +45,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     @classmethod
     def _check_ids(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         for entry in ids:
-            if entry != "*" and not _ID.fullmatch(entry):
+            if entry != EVERYBODY and not _ID.fullmatch(entry):
                 raise ValueError(f"{entry} is no id of Slack's: a person's begins with U, a channel's with C; or \"*\"")
         return ids
 
@@ -63,4 +65,4 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return "signing_secret needs the web page" if self.signing_secret else ""
 
     def allows(self, user: str, channel: str, team: str) -> bool:
-        return not {"*", user, channel, team}.isdisjoint((*self.allow, *self.admins))
+        return not {EVERYBODY, user, channel, team}.isdisjoint((*self.allow, *self.admins))

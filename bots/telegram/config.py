@@ -2,20 +2,24 @@
 
 import json
 import re
-from typing import Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
-Everyone = Literal["*"]
+from bots.conversing.allow_list import EVERYBODY, NAMED, ONE_OR_MORE
+
+Everybody = Literal["*"]
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
+    FORMER: ClassVar = ("host", "port")  # went to [bots.web]
+
     token: SecretStr = Field(description="From @BotFather.")
-    allow: tuple[int, ...] | Everyone = Field(
+    allow: Annotated[tuple[int | Everybody, ...], ONE_OR_MORE] = Field(
         default=(),
         description='Ids of users and chats that may ask; "*" means everybody. The bot tells strangers their id.',
     )
-    admins: tuple[int, ...] = Field(
+    admins: Annotated[tuple[int, ...], ONE_OR_MORE, NAMED] = Field(
         default=(), description="Ids of users who may always ask, see /stats and /block others."
     )
     mode: Literal["polling", "webhook"] = Field(
@@ -39,15 +43,17 @@ class Config(BaseModel, extra="forbid", frozen=True):
     receipt: bool = Field(default=True, description="One small line under an answer: which pictures, which size.")
     timeout: float = Field(default=20, gt=0, description="Seconds to wait for Telegram before trying again.")
 
-    @field_validator("allow", mode="before")
+    @field_validator("token")
     @classmethod
-    def _star_in_a_list(cls, value: object) -> object:
-        return "*" if value in (["*"], ("*",)) else value
+    def _like_telegrams(cls, token: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", token.get_secret_value()):
+            raise ValueError("a bot's token is a number, a colon and letters; @BotFather shows it")
+        return token
 
     @model_validator(mode="before")
     @classmethod
     def _served_by_the_page(cls, values: object) -> object:
-        if isinstance(values, dict) and (old := [name for name in ("host", "port") if name in values]):
+        if isinstance(values, dict) and (old := [name for name in cls.FORMER if name in values]):
             raise ValueError(
                 f"{' and '.join(old)} went to [bots.web], whose server takes Telegram's updates too: write there "
                 f"{' and '.join(f'{name} = {json.dumps(values[name])}' for name in old)}, and take it out here"
@@ -70,4 +76,4 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return self
 
     def allows(self, user_id: int, chat_id: int) -> bool:
-        return self.allow == "*" or not {user_id, chat_id}.isdisjoint({*self.allow, *self.admins})
+        return not {EVERYBODY, user_id, chat_id}.isdisjoint({*self.allow, *self.admins})

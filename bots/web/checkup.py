@@ -12,7 +12,6 @@ async def examine(config: Config) -> list[CheckResult]:
         listen(config).close()
     except OperatorError as error:
         raise OperatorError("{reason} Is the service running already?", reason=str(error)) from error
-    if config.token is None and not config.loopback:
-        text = f"everybody who reaches {config.host}:{config.port} may use it: set token"
-        return [CheckResult("web", Level.NOTE, text)]
+    if config.open_to:
+        return [CheckResult("web", Level.NOTE if config.loopback else Level.WRONG, config.open_to)]
     return [CheckResult("web", Level.OK, f"http://{config.host}:{config.port} is free")]

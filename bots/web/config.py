@@ -50,6 +50,18 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return self.upload_mb * MEGABYTE
 
     @property
+    def open_to(self) -> str:
+        """Say that others can use the page without a token, and what to do; empty when they cannot."""
+        if self.token is not None:
+            return ""
+        mend = "set token in [bots.web]; `openssl rand -hex 16` makes one"
+        if not self.loopback:
+            return f"OPEN TO EVERYBODY who reaches {self.host}:{self.port}, with all conversations: {mend}"
+        if self.hosts or self.trusted_proxies:
+            return f"open to everybody whom your proxy lets in, with all conversations: {mend}"
+        return ""
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine can connect."""
         try:

@@ -58,6 +58,8 @@ async def serve(config: Config, services: Services, ready: Callable[[str], None]
             services.health.worked("web")
             address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
             log.info("the page is at %s", address)
+            if config.open_to:
+                log.log(logging.WARNING if config.loopback else logging.ERROR, "the page is %s", config.open_to)
             if ready is not None:
                 ready(address)
             await connections.serve(listener)

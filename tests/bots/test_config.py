@@ -79,6 +79,124 @@ def test_a_token_of_digits_is_a_token() -> None:
     assert load(None, {"PA_BOTS_WEB_TOKEN": "20261126"})["bots.web"].token == SecretStr("20261126")
 
 
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("PA_WEB_TOKEN", "PA_BOTS_WEB_TOKEN"),
+        ("PA_BOTS_WEB_TOKNE", "PA_BOTS_WEB_TOKEN"),
+        ("PA_MODEL", "PA_CORE_ENGINE_MODEL"),
+        ("PA_TELEGRAM_TOKEN", "PA_BOTS_TELEGRAM_TOKEN"),
+        ("PA_BOTS_SLACK_SIGNINGSECRET", "PA_BOTS_SLACK_SIGNING_SECRET"),
+        ("PA_STORAGE_LIMITS", "PA_STORAGE_LIMIT"),
+        ("PA_CONFIG_FILE", "PA_CONFIG"),
+        ("PA_bots_web_port", "PA_BOTS_WEB_PORT"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_name(variable: str, nearest: str) -> None:
+    with pytest.raises(OperatorError, match=rf"no setting {variable}\. Did you mean {nearest}\?"):
+        load(None, {variable: "a-token-for-the-page"})
+
+
+def test_a_variable_that_is_refused_does_not_show_its_value() -> None:
+    with pytest.raises(OperatorError) as caught:
+        load(None, {"PA_WEB_TOKEN": "hunter-22"})
+    assert "hunter" not in str(caught.value)
+
+
+def test_the_name_of_the_config_and_other_programs_variables_are_no_settings() -> None:
+    load(None, {"PA_CONFIG": "/etc/config.toml", "PAGER": "less", "PATH": "/bin"})
+
+
+def test_every_setting_of_the_example_is_a_variable_too() -> None:
+    for table in owners():
+        for key in owner(table).model_fields:
+            variable = f"PA_{table.replace('.', '_')}_{key}".upper()
+            told = ""
+            try:
+                load(None, {variable: "[[1]]"})
+            except OperatorError as error:
+                told = str(error)
+            assert "There is no setting" not in told
+
+
+def test_a_setting_that_is_misspelt_in_the_file_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"tokn is not a setting; known are: .*\. Did you mean token\?"):
+        written(tmp_path, '[bots.web]\ntokn = "hunter-22"\n')
+
+
+@pytest.mark.parametrize("line_feed", ["\n", "\r\n", " \n\n"])
+def test_line_feeds_around_a_secret_are_stripped_wherever_it_comes_from(tmp_path: Path, line_feed: str) -> None:
+    given = f"hunter-22{line_feed}"
+    text = '[bots.web]\ntoken = "env:PAGE_TOKEN"\n[storage]\nurl = "env:ADDRESS"\n'
+    settings = written(tmp_path, text, {"PAGE_TOKEN": given, "ADDRESS": f"sqlite+aiosqlite:///x.db{line_feed}"})
+    assert settings["bots.web"].token == SecretStr("hunter-22")
+    assert settings["storage"].url == "sqlite+aiosqlite:///x.db"
+    assert load(None, {"PA_BOTS_WEB_TOKEN": given})["bots.web"].token == SecretStr("hunter-22")
+    escaped = given.encode("unicode_escape").decode()
+    assert written(tmp_path, f'[bots.web]\ntoken = "{escaped}"\n')["bots.web"].token == SecretStr("hunter-22")
+
+
+def test_a_secret_with_a_line_break_inside_or_none_at_all_is_refused(tmp_path: Path) -> None:
+    text = '[bots.web]\ntoken = "env:PAGE_TOKEN"\n'
+    with pytest.raises(OperatorError, match=r"\[bots.web\] token cannot be right: there is a line break in it"):
+        written(tmp_path, text, {"PAGE_TOKEN": "hunter-22\nhunter-23"})
+    with pytest.raises(OperatorError, match="PAGE_TOKEN, which is empty"):
+        written(tmp_path, text, {"PAGE_TOKEN": "\n"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_config_that_a_windows_editor_saved_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes("# 设置\r\n[bots.web]\r\nport = 8080\r\n".encode(encoding))
+    assert load(path, {})["bots.web"].port == 8080
+
+
+def test_a_config_in_another_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes("# 设置\n[bots.web]\n".encode("gb18030"))
+    with pytest.raises(OperatorError, match="cannot be read"):
+        load(path, {})
+
+
+TABLES = {
+    "bots.telegram": ('token = "1:a"\n', "7", (7,), (7, -100)),
+    "bots.slack": ('bot_token = "xoxb-1"\napp_token = "xapp-1"\n', '"U7"', ("U7",), ("U7", "C100")),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_allow_is_written_the_same_way_for_every_platform(tmp_path: Path, table: str) -> None:
+    secrets, one, alone, two = TABLES[table]
+    nobody, somebody = (1, 1) if table == "bots.telegram" else ("U1", "C1"), alone[0]
+
+    def allowed(text: str) -> tuple[object, ...]:
+        config = written(tmp_path, f"[{table}]\n{secrets}allow = {text}\n")[table]
+        team = () if table == "bots.telegram" else ("T1",)
+        assert config.allows(*nobody, *team) == ("*" in config.allow)
+        assert config.allows(somebody, nobody[1], *team)
+        return tuple(config.allow)
+
+    assert allowed('"*"') == allowed('["*"]') == ("*",)
+    assert allowed(f'["*", {one}]') == ("*", *alone)
+    assert allowed(one) == allowed(f"[{one}]") == alone
+    variable = f"PA_{table.replace('.', '_').upper()}_ALLOW"
+    for text, ids in (("*", ("*",)), (one.strip('"'), alone), (", ".join(map(str, two)), two)):
+        assert written(tmp_path, f"[{table}]\n{secrets}", {variable: text})[table].allow == ids
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_nobody_is_an_admin_without_being_named(tmp_path: Path, table: str) -> None:
+    for admins in ('"*"', '["*"]'):
+        with pytest.raises(OperatorError, match="admins"):
+            written(tmp_path, f"[{table}]\n{TABLES[table][0]}admins = {admins}\n")
+
+
+@pytest.mark.parametrize("token", ["", "12345", "123:a b", "bot123:abc"])
+def test_what_cannot_be_a_telegram_token_is_refused_before_anything_starts(tmp_path: Path, token: str) -> None:
+    with pytest.raises(OperatorError, match="@BotFather shows it"):
+        written(tmp_path, f'[bots.telegram]\ntoken = "{token}"\n')
+
+
 def test_the_example_loads_and_names_every_setting_with_its_default() -> None:
     """Commented-out tables and keys count: `# key = value` is how an optional one is shown."""
     text = EXAMPLE.read_text("utf-8")

@@ -1,14 +1,23 @@
+import io
 import json
 import shutil
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
+from PIL import ImageFont
 
 import core
-from bots.cli.doctor import examine, judge_clock, judge_memory, judge_room
+from bots.cli.doctor import examine
+from bots.cli.machine import judge_clock, judge_memory, judge_room
 from bots.conversing.check_result import CheckResult, Level
+from core.engine.disk import FORMAT
+from core.model.checkpoint import Checkpoint
+from core.model.identity import identify
+from core.pictures import fonts
 from tests.bots.telegram.server import TOKEN, BotApi
 
 DEMO = Path(core.__file__).parent / "demo"
@@ -37,7 +46,7 @@ def config(folder: Path, more: str = "", model: str = "demo") -> str:
 async def test_a_good_config_is_found_good(tmp_path: Path) -> None:
     found = await findings(tmp_path, config(tmp_path, "[bots.web]\nport = 0\n"))
     assert {finding.what for finding in found.values() if finding.level is Level.WRONG} == set()
-    assert list(found) == ["config", "clock", "database", "disk", "model", "memory", "processor", "web"]
+    assert list(found) == ["config", "clock", "database", "disk", "model", "memory", "processor", "fonts", "web"]
 
 
 async def test_a_bad_config_is_the_only_thing_told(tmp_path: Path) -> None:
@@ -78,10 +87,20 @@ async def test_a_page_on_ipv6_is_tried_there(tmp_path: Path) -> None:
     assert "family" not in found["web"].text  # whether this machine has IPv6 or not, the question is put in it
 
 
-async def test_a_page_that_is_open_to_everybody_is_noted(tmp_path: Path) -> None:
+async def test_a_page_that_is_open_to_everybody_is_told_loudly(tmp_path: Path) -> None:
     found = await findings(tmp_path, config(tmp_path, '[bots.web]\nhost = "0.0.0.0"\nport = 0\n'))
-    assert found["web"].level is Level.NOTE
+    assert found["web"].level is Level.WRONG
+    assert "OPEN TO EVERYBODY" in found["web"].text
     assert "set token" in found["web"].text
+
+
+async def test_a_page_that_a_proxy_brings_to_others_is_noted_unless_it_has_a_token(tmp_path: Path) -> None:
+    for setting in ('hosts = ["bot.example.org"]', 'trusted_proxies = ["10.0.0.1"]'):
+        found = await findings(tmp_path, config(tmp_path, f"[bots.web]\nport = 0\n{setting}\n"))
+        assert found["web"].level is Level.NOTE, setting
+        assert "set token" in found["web"].text
+        found = await findings(tmp_path, config(tmp_path, f'[bots.web]\nport = 0\n{setting}\ntoken = "long-enough"\n'))
+        assert found["web"].level is Level.OK, setting
 
 
 async def test_platforms_that_cannot_be_reached_are_noted_and_so_is_an_empty_allow(tmp_path: Path) -> None:
@@ -141,10 +160,92 @@ def test_a_wrong_clock_a_full_disk_and_too_little_memory_are_told_with_what_to_d
     assert judge_clock(1e9).level is Level.WRONG
     assert "timedatectl" in judge_clock(1e9).text
     assert judge_clock(1.9e9).level is Level.OK
-    full, tight, roomy = (judge_room(Path("/data"), free, caches=20e9) for free in (1e9, 10e9, 100e9))
+    assert judge_clock(4e9).level is Level.WRONG
+    full, tight, roomy = (judge_room(Path("/data"), free, may_grow=20e9) for free in (1e9, 10e9, 100e9))
     assert (full.level, tight.level, roomy.level) == (Level.WRONG, Level.NOTE, Level.OK)
     assert "make room" in full.text
     assert "cache_limit" in tight.text
+
+
+async def test_a_clock_that_the_database_doubts_is_told(tmp_path: Path) -> None:
+    text = config(tmp_path)
+    assert (await findings(tmp_path, text))["clock"].level is Level.OK
+    with sqlite3.connect(tmp_path / "db.sqlite") as database:  # as if it had been a year later once
+        database.execute("DELETE FROM clock")
+        year = 365 * 86_400
+        database.execute(
+            "INSERT INTO clock (id, seen, wall) SELECT 1, now, now FROM (SELECT unixepoch() + ? AS now)", [year]
+        )
+    database.close()
+    found = await findings(tmp_path, text)
+    assert found["clock"].level is Level.WRONG
+    assert "Nothing expires until it is right" in found["clock"].text
+
+
+async def test_the_databases_disk_is_looked_at_as_well_as_the_caches(tmp_path: Path) -> None:
+    text = config(tmp_path).replace("db.sqlite", "database/db.sqlite")
+    path = tmp_path / "config.toml"
+    path.write_text(text, "utf-8")
+    folders = [finding.text for finding in [each async for each in examine(path)] if finding.what == "disk"]
+    assert any(f"in {tmp_path}/database" in folder for folder in folders), folders
+    assert len(folders) == 2
+
+
+async def test_a_missing_cjk_font_is_told_with_what_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await findings(tmp_path, config(tmp_path)))["fonts"].level is Level.OK
+    monkeypatch.setattr(fonts, "PATH", tmp_path / "none.ttf")
+    found = await findings(tmp_path, config(tmp_path))
+    assert found["fonts"].level is Level.WRONG
+    assert "Chinese vanishes" in found["fonts"].text
+    (tmp_path / "none.ttf").write_bytes(b"not a font")
+    assert (await findings(tmp_path, config(tmp_path)))["fonts"].level is Level.WRONG
+
+
+async def test_a_font_without_chinese_is_told_by_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pillows_own = ImageFont.load_default(20)
+    assert isinstance(pillows_own, ImageFont.FreeTypeFont) and isinstance(pillows_own.path, io.BytesIO)
+    monkeypatch.setattr(fonts, "PATH", tmp_path / "latin.ttf")
+    fonts.PATH.write_bytes(pillows_own.path.getvalue())
+    found = await findings(tmp_path, config(tmp_path))
+    assert found["fonts"].level is Level.WRONG
+    assert "发票" in found["fonts"].text
+
+
+async def test_what_would_be_fetched_is_told_with_its_size_and_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    name = "Qwen/Qwen3-VL-2B-Instruct"
+    found = await findings(tmp_path, config(tmp_path, model=name))
+    assert "about 4.3 GB of *.json, *.safetensors" in found["fetch"].text
+    assert f"into {tmp_path}/hub" in found["fetch"].text
+    blobs = tmp_path / "hub" / "models--Qwen--Qwen3-VL-2B-Instruct" / "blobs"
+    blobs.mkdir(parents=True)
+    with (blobs / "half").open("wb") as file:
+        file.truncate(2_000_000_000)  # takes no room
+    found = await findings(tmp_path, config(tmp_path, model=name))
+    assert "about 2.3 GB of" in found["fetch"].text
+    assert "2.0 GB of it lie already" in found["fetch"].text
+    assert "fetch" not in await findings(tmp_path, config(tmp_path, model=str(tmp_path / "nowhere")))
+
+
+async def test_what_other_models_left_in_the_cache_is_told_with_its_size(tmp_path: Path) -> None:
+    revision = identify(Checkpoint.find("demo"), tmp_path)
+    kept = [f"computed/{revision}-float32-{FORMAT}", f"weights/{revision}-int8"]
+    stale = ["computed/0123456789abcdef-int8-5", f"computed/{revision}-float32-1", "weights/0123456789abcdef-int8"]
+    for name in (*kept, *stale):
+        folder = tmp_path / "cache" / name
+        folder.mkdir(parents=True)
+        with (folder / "x.safetensors").open("wb") as file:
+            file.truncate(1_000_000_000)
+    found = await findings(tmp_path, config(tmp_path))
+    assert found["caches"].level is Level.NOTE
+    assert "3.00 GB" in found["caches"].text
+    assert all(f"{tmp_path}/cache/{name}" in found["caches"].text for name in stale)
+    assert not any(f"{tmp_path}/cache/{name}" in found["caches"].text for name in kept)
+    for name in stale:
+        shutil.rmtree(tmp_path / "cache" / name)
+    assert "caches" not in await findings(tmp_path, config(tmp_path))
 
 
 async def test_a_machine_without_a_compiler_is_noted_with_what_to_install(

@@ -2,6 +2,9 @@
 
 import logging
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.bots.web.conftest import Web, service
 from tests.fakes import ScriptedEngine
@@ -42,3 +45,22 @@ async def test_a_platform_that_is_down_is_seen_everywhere_and_does_not_make_the_
         assert 'platform_up{platform="telegram"} 0.0' in metrics
         assert 'platform_up{platform="web"} 1.0' in metrics
         assert "<td>down for 0 min: Telegram does not accept the token.</td>" in (await web.client.get("/admin")).text
+
+
+@pytest.mark.parametrize(
+    ("settings", "level"),
+    [
+        ({"host": "0.0.0.0"}, logging.ERROR),
+        ({"hosts": ["bot.example.org"]}, logging.WARNING),
+        ({"host": "0.0.0.0", "token": "long-enough"}, None),
+        ({}, None),
+    ],
+)
+async def test_a_page_that_others_can_open_without_a_token_is_told_at_every_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], level: int | None
+) -> None:
+    for _ in range(2):
+        caplog.clear()
+        async with service(tmp_path, **settings):
+            told = [record.levelno for record in caplog.records if "set token in [bots.web]" in record.getMessage()]
+        assert told == ([] if level is None else [level])

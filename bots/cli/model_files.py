@@ -1,0 +1,86 @@
+"""What the doctor looks at of the model: its files, what would be fetched, and what others left in the cache."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bots.cli.fetch_model import PATTERNS
+from bots.config import Settings
+from bots.conversing.check_result import CheckResult, Level
+from core.engine import Config
+from core.errors import BotError, ModelMissing
+
+if TYPE_CHECKING:
+    from core.model.checkpoint import Checkpoint
+
+WEIGHTS_BYTES = {  # that the hubs have of the models that people choose
+    "Qwen/Qwen3-VL-2B-Instruct": 4_255_000_000,
+    "Qwen/Qwen3-VL-4B-Instruct": 8_876_000_000,
+    "Qwen/Qwen3-VL-8B-Instruct": 17_534_000_000,
+}
+WEIGHTS, MODELS = "weights", "models"  # folders of the cache, beside what is computed
+
+
+async def model(settings: Settings) -> list[CheckResult]:
+    return await asyncio.to_thread(_examine, settings["core.engine"])
+
+
+def _examine(config: Config) -> list[CheckResult]:
+    from core.model.checkpoint import Checkpoint
+    from core.model.compatibility import make_model
+
+    try:
+        checkpoint = Checkpoint.find(config.model)
+        make_model(checkpoint)
+    except ModelMissing as error:
+        return [CheckResult("model", Level.WRONG, str(error)), *_would_be_fetched(config.model)]
+    except BotError as error:
+        return [CheckResult("model", Level.WRONG, str(error))]
+    size = sum(file.stat().st_size for file in checkpoint.files)
+    found = CheckResult("model", Level.OK, f"{config.model} is complete, {size / 1e9:.2f} GB")
+    return [found, *_stale(config.cache, checkpoint)]
+
+
+def _would_be_fetched(name: str) -> Iterator[CheckResult]:
+    """Of a hub's model: what, how much, from where, into which folder, and whether there is room."""
+    from huggingface_hub import constants
+
+    if name.count("/") != 1 or Path(name).expanduser().is_absolute():
+        return
+    folder = Path(constants.HF_HUB_CACHE)
+    there = folder / f"models--{name.replace('/', '--')}" / "blobs"
+    kept = sum(file.stat().st_size for file in there.iterdir() if file.is_file()) if there.is_dir() else 0
+    whole = WEIGHTS_BYTES.get(name)
+    size = f"about {max(0, whole - kept) / 1e9:.1f} GB" if whole else "an unknown size"
+    text = f"{size} of {', '.join(PATTERNS)} from {constants.ENDPOINT} into {folder}"
+    if kept:
+        text += f", where {kept / 1e9:.1f} GB of it lie already"
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    enough = not whole or whole - kept < free
+    yield CheckResult("fetch", Level.NOTE if enough else Level.WRONG, f"{text}; {free / 1e9:.1f} GB are free")
+
+
+def _stale(cache: Path, checkpoint: "Checkpoint") -> Iterator[CheckResult]:
+    """Folders that another model, or another version of the product, computed: nothing reads them any more."""
+    from core.engine.disk import FORMAT
+    from core.engine.room import COMPUTED
+    from core.model.identity import identify
+
+    folders = [path for kind in (COMPUTED, WEIGHTS) for path in sorted((cache / kind).glob("*")) if path.is_dir()]
+    own = identify(checkpoint, cache / MODELS) if folders else ""
+
+    def is_read(folder: Path) -> bool:
+        return folder.name.startswith(f"{own}-") and (
+            folder.parent.name != COMPUTED or folder.name.endswith(f"-{FORMAT}")
+        )
+
+    stale = [folder for folder in folders if not (folder.is_symlink() or is_read(folder))]
+    size = sum(file.lstat().st_size for folder in stale for file in folder.rglob("*") if file.is_file())
+    if size:
+        names = " ".join(map(str, stale))
+        text = f"{size / 1e9:.2f} GB were computed for another model or version and are no longer read: rm -r {names}"
+        yield CheckResult("caches", Level.NOTE, text)
