@@ -163,8 +163,8 @@ class Assistant:
             _check_answerable(conversation)
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
-            drawn = self._sampling.model_copy(update={"temperature": max(self._sampling.temperature, 0.7)})
-            return _Begun(replace(conversation, turns=(*conversation.turns[:-1], open_turn)), drawn, old_key)
+            turns = (*conversation.turns[:-1], open_turn)
+            return _Begun(replace(conversation, turns=turns), self._sampling.anew(), old_key)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 

@@ -40,6 +40,7 @@ class Image:
 class Ending(StrEnum):
     DONE = "done"
     LENGTH = "length"  # the answer limit was reached
+    REPEATED = "repeated"  # the model went round in circles; the text is what was good
     STOPPED = "stopped"
     FAILED = "failed"
 

@@ -2,13 +2,42 @@
 
 from pydantic import BaseModel, Field
 
+FREE = 0.7  # the least temperature of an answer that is to be another one
+
 
 class Sampling(BaseModel, extra="forbid", frozen=True):
-    """Temperature 0 is greedy: the same question gets the same answer."""
+    """None is what the model's makers say. With the same seed, the same question gets the same answer.
 
-    temperature: float = Field(0.0, ge=0, le=2, description="0: the same question gets the same answer; higher: freer.")
-    top_p: float = Field(0.8, gt=0, le=1, description="Of the likeliest tokens, the share that is drawn from.")
+    A temperature of 0 is greedy. The penalties are as transformers (repetition) and vLLM (presence) define them.
+    """
+
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="0: always the likeliest word; higher: freer. By default as the model's makers say.",
+    )
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="Of the likeliest tokens, the share that is drawn from; 1: all."
+    )
+    top_k: int | None = Field(None, ge=0, description="How many of the likeliest tokens are drawn from; 0: all.")
+    presence_penalty: float | None = Field(
+        None, ge=-2, le=2, description="Against tokens that the answer has already; 0: none."
+    )
+    repetition_penalty: float | None = Field(
+        None, gt=0, le=2, description="Against tokens that the conversation has already; 1: none."
+    )
+    seed: int | None = Field(0, ge=0, lt=2**63, description="The same seed gives the same question the same answer.")
     max_new_tokens: int = Field(512, ge=1, le=8192, description="Longest answer, in tokens.")
+
+    def completed(self, model: "Sampling") -> "Sampling":
+        """Return this with the model's own values for what is None."""
+        own = {key: value for key, value in self if value is not None or key == "seed"}
+        return model.model_copy(update=own)
+
+    def anew(self) -> "Sampling":
+        """Return what gives the same question another answer."""
+        return self.model_copy(update={"seed": None, "temperature": max(self.temperature or 0.0, FREE)})
 
 
 Config = Sampling

@@ -138,6 +138,8 @@ def _note(translator: Translator, answer: Answer) -> str:
         note = translator.say("(stopped)")
     elif answer.ending is Ending.LENGTH:
         note = translator.say("(This is as long as one answer can be. Say “go on” for the rest.)")
+    elif answer.ending is Ending.REPEATED:
+        note = translator.say("(I began to repeat myself, so I stopped. Please ask in other words.)")
     elif not answer.text.strip():
         note = translator.say("(No answer came. Please ask in other words.)")
     else:

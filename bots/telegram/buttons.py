@@ -23,7 +23,7 @@ def below(
 ) -> InlineKeyboardMarkup | None:
     """What else of a finished answer can be had; `again` is what "Try again" below a refusal sends."""
     buttons = [(action.label(translator), action.value) for action in actions]
-    if ending in (Ending.FAILED, Ending.STOPPED):
+    if ending in (Ending.FAILED, Ending.STOPPED, Ending.REPEATED):
         buttons.append((translator.say("Try again"), again if ending is Ending.FAILED else RETRY))
     return _keyboard(buttons) if buttons else None
 

@@ -17,6 +17,7 @@ from core.conversation import Answer, Conversation, Image, Tell
 from core.engine.cache import Cache
 from core.engine.config import Config
 from core.engine.disk import Disk
+from core.engine.generation import read_sampling
 from core.engine.request import EventChannel, Forget, KeepOnly, Request
 from core.engine.room import COMPUTED
 from core.engine.stats import EngineStats
@@ -151,13 +152,13 @@ def _load(config: Config) -> Worker:
         shutil.rmtree(config.cache / COMPUTED, ignore_errors=True)
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
-        tokenizer = Tokenizer(checkpoint.folder)
+        tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
         kept = Disk(config.cache / COMPUTED, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error
     limit = _room(config, model)
     log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
-    return Worker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting)
+    return Worker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting, sampling)
 
 
 def _explain(error: Exception, config: Config) -> Exception:

@@ -8,11 +8,13 @@ import torch
 
 from core.conversation import Answer, Ending, Figures, Piece
 from core.engine.prompt import Ints, Prompt
+from core.engine.repetition import Repetition
 from core.engine.request import Request
 from core.engine.scheduler import Job
 from core.engine.tokenizer import Detokenizer
 from core.model.kv import KV
 from core.model.model import ForwardInput
+from core.sampling import Sampling
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -20,7 +22,9 @@ class Sequence(Job):
     prompt: Prompt
     request: Request
     detokenizer: Detokenizer
+    sampling: Sampling
     generator: torch.Generator
+    repetition: Repetition
     clock: Callable[[], float]
     kv: KV | None = None
     reused: int = 0  # rows of the prompt that were taken from the cache

@@ -11,19 +11,22 @@ from torch import Tensor
 
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
+from core.engine.generation import GREEDY
 from core.engine.image_encoder import ImageEncoder
 from core.engine.inbox import Inbox, Message, restarting
 from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.model_runner import ModelRunner
 from core.engine.prompt import Prompter
+from core.engine.repetition import Repetition
 from core.engine.request import Forget, KeepOnly, Request
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
-from core.engine.tokenizer import Detokenizer, Tokenizer
+from core.engine.tokenizer import UNFINISHED, Detokenizer, Tokenizer
 from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
 from core.model.model import Model
+from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
 TELL = 2.0  # seconds between two estimates for the same place
@@ -34,13 +37,24 @@ GLANCE = 0.1  # seconds of looking ahead before the next glance into the inbox
 class Worker:
     """Everything here happens in the thread that calls `run`, except `put` and `figures`."""
 
-    def __init__(self, model: Model, tokenizer: Tokenizer, cache: Cache, limit: int, context: int, line: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        cache: Cache,
+        limit: int,
+        context: int,
+        line: int,
+        sampling: Sampling = GREEDY,
+    ) -> None:
+        """`sampling` is the model's own."""
         self._totals = EngineStats()
         self._model = model
         self._tokenizer = tokenizer
         self._cache = cache
         self._prompter = Prompter(tokenizer, model.vision.grid, context)
         self._scheduler: Scheduler[Sequence] = Scheduler(limit)
+        self._sampling = sampling
         self._line = line
         self._context = context
         self._inbox = Inbox()
@@ -123,15 +137,21 @@ class Worker:
         if size > self._scheduler.limit:
             raise BadQuestion("This conversation has become too long for me. Please begin a new one.")
         now = self._clock()
+        sampling = request.sampling.completed(self._sampling)
         generator = torch.Generator()
-        generator.seed()
+        if sampling.seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(sampling.seed)
         sequence = Sequence(
             bytes=size,
             arrived=min(now, request.arrived),
             answer_tokens=tokens,
             prompt=prompt,
             detokenizer=Detokenizer(self._tokenizer),
+            sampling=sampling,
             generator=generator,
+            repetition=Repetition(self._tokenizer.decode),
             request=request,
             clock=self._clock,
             since=now,
@@ -188,7 +208,7 @@ class Worker:
         """Raises what `outcome` is, or why it makes no token."""
         if isinstance(outcome, Exception):
             raise outcome
-        token = self._memory.attempt(lambda: draw(outcome, sequence.request.sampling, sequence.generator))
+        token = self._memory.attempt(lambda: self._draw(sequence, outcome))
         if token in self._model.ends:
             self._finish(sequence, Ending.DONE)
             return
@@ -196,11 +216,20 @@ class Worker:
         sequence.written += 1
         self._totals.tokens_written += 1
         sequence.say(sequence.detokenizer.add(token))
-        if sequence.written >= sequence.answer_tokens:
+        if (good := sequence.repetition.add(token)) is not None:
+            self._finish(sequence, Ending.REPEATED, self._tokenizer.decode(sequence.answer_ids[:good]))
+        elif sequence.written >= sequence.answer_tokens:
             self._finish(sequence, Ending.LENGTH)
 
-    def _finish(self, sequence: Sequence, ending: Ending) -> None:
+    def _draw(self, sequence: Sequence, logits: Tensor) -> int:
+        prompt = torch.from_numpy(sequence.prompt.ids)
+        return draw(logits, sequence.sampling, sequence.generator, prompt, sequence.answer_ids)
+
+    def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
+        """`good` is what is left of the text, where not all of it is."""
         sequence.say(sequence.detokenizer.finish())
+        if good is not None:
+            sequence.text = good.rstrip(UNFINISHED)
         sequence.close_stage("decode_s")
         self._totals.answers += 1
         self._starved = None

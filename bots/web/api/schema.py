@@ -54,7 +54,7 @@ class Analysis(BaseModel):
 
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     conversation: str = Field(examples=[EXAMPLE_ID])
-    ending: str = Field(description="done, length, stopped or failed", examples=["done"])
+    ending: str = Field(description="done, length, repeated, stopped or failed", examples=["done"])
     figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
     boxes: list[BoxView] = Field(description="Where things are that the answer points at.", examples=[[]])
     notes: list[str] = Field(description="What was left out, or had to make room.", examples=[[]])
@@ -66,7 +66,7 @@ class AnswerView(BaseModel):
 
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     html: str = Field(examples=["<p>The total is <strong>1,284.50 EUR</strong>.</p>"])
-    ending: str = Field(description="done, length, stopped or failed", examples=["done"])
+    ending: str = Field(description="done, length, repeated, stopped or failed", examples=["done"])
     figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
     boxes: list[BoxView] = Field(examples=[[]])
     receipt: str = Field(examples=["Looked at picture 1 (1024×768, shrunk from 4000×3000) · 12 s"])

@@ -169,6 +169,7 @@ function download(address, name, label) {
 function noteOf(answer) {
   if (answer.ending === "stopped") return say("(stopped)");
   if (answer.ending === "length") return say("(This is as long as one answer can be. Say “go on” for the rest.)");
+  if (answer.ending === "repeated") return say("(I began to repeat myself, so I stopped. Please ask in other words.)");
   if (answer.ending === "failed") return say("Something went wrong on my side. Please try again.");
   return answer.text.trim() ? "" : say("(No answer came. Please ask in other words.)");
 }

@@ -215,6 +215,10 @@ async def test_a_placeholder_that_cannot_be_written_down_is_taken_away_again() -
     ("answer", "shown"),
     [
         (Answer("ab", Ending.STOPPED), "ab\n\n(stopped)"),
+        (
+            Answer("ab", Ending.REPEATED),
+            "ab\n\n(I began to repeat myself, so I stopped. Please ask in other words.)",
+        ),
         (Answer("", Ending.STOPPED), "(stopped)"),
         (Answer(" ", Ending.DONE), "(No answer came. Please ask in other words.)"),
         (Answer("", Ending.FAILED), "Something went wrong on my side. Please try again."),

@@ -231,7 +231,9 @@ def test_the_kernels_attention_to_no_numbers_is_none_and_other_rows_stay(kernel:
 def test_a_temperature_that_is_almost_zero_is_zero() -> None:
     logits = torch.randn(50)
     for temperature in (1e-300, 1e-40, 1e-6):
-        assert draw(logits, Sampling(temperature=temperature), torch.Generator()) == int(logits.argmax())
+        assert draw(logits, Sampling(temperature=temperature), torch.Generator(), torch.tensor([0]), []) == int(
+            logits.argmax()
+        )
 
 
 # The following break the engine from within, where no input is known that does.
