@@ -9,6 +9,7 @@ from typing import Protocol
 from core.conversation import (
     MOST_PICTURES,
     Answer,
+    Begun,
     Conversation,
     Ending,
     Event,
@@ -56,7 +57,11 @@ class History(Protocol):
         ...
 
     async def answered(self, key: str) -> Turn | None:
-        """The turn that was saved under `key`, if any."""
+        """The turn that was saved under `key`, if any, as in an outline."""
+        ...
+
+    async def picture(self, image_id: str) -> Image:
+        """With its data. Raises `NotFound`."""
         ...
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
@@ -135,9 +140,10 @@ class Assistant:
 
         async def begin() -> _Begun:
             conversation = await self.history.load(conversation_id)
-            conversation = conversation.ask(replace(question, text=storable(question.text)))
+            whole = await self._with_data(question, conversation)
+            conversation = conversation.ask(replace(whole, text=storable(question.text)))
             _check_answerable(conversation)
-            images = (*question.images, *(picture.image for picture in question.closer))
+            images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
             self._quota.count_question(person, key, [image.id for image in images])
             return _Begun(conversation, self._sampling)
@@ -234,8 +240,20 @@ class Assistant:
                     answer = await self._saved(key)  # by the same request, sent twice at once
                     if answer is None:
                         return await self._write(await begin(), key, person, tell, is_stopped)
+        tell(Begun(await self.history.load(conversation_id)))
         tell(Piece(answer.text))
         return answer
+
+    async def _with_data(self, question: Question, conversation: Conversation) -> Question:
+        """The question with its pictures' data, where it names them by an outline's. Raises `NotFound`."""
+        known = conversation.images
+
+        async def whole(image: Image) -> Image:
+            return image if image.data else known.get(image.id) or await self.history.picture(image.id)
+
+        images = [await whole(image) for image in question.images]
+        closer = [replace(picture, image=await whole(picture.image)) for picture in question.closer]
+        return replace(question, images=tuple(images), closer=tuple(closer))
 
     @contextmanager
     def _noting_failures(self) -> Iterator[None]:
@@ -261,6 +279,7 @@ class Assistant:
         conversation = begun.conversation.without(surplus)
         turn = conversation.turns[-1]
         pieces: list[str] = []
+        tell(Begun(conversation))
 
         def hear(event: Event) -> None:
             if isinstance(event, Piece):

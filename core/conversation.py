@@ -22,7 +22,7 @@ class Image:
     `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and
     encoded once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent;
     `original` keeps the sent bytes only when shrinking cost detail that somebody may want back. In an outline of a
-    conversation `data` is empty.
+    conversation `data` is empty; a question may name its pictures by such images.
     """
 
     id: str
@@ -119,6 +119,22 @@ class Conversation:
         """Every picture of the conversation once, by number; of one that was looked at closer, the first."""
         known = {p.number: p for p in (*self.waiting, *reversed(self._shown))}
         return tuple(known[number] for number in sorted(known))
+
+    @property
+    def images(self) -> dict[str, Image]:
+        """Every image of the conversation, by its id."""
+        return {picture.image.id: picture.image for picture in (*self._shown, *self.waiting)}
+
+    @property
+    def questions(self) -> list[str]:
+        """The words of every question, the oldest first."""
+        return [turn.text for turn in self.turns]
+
+    def whole(self, turn: Turn) -> Turn:
+        """Return a turn of an outline with its pictures' data, as far as this conversation has them."""
+        images = self.images
+        pictures = [replace(picture, image=images.get(picture.image.id, picture.image)) for picture in turn.pictures]
+        return replace(turn, pictures=tuple(pictures))
 
     @property
     def _shown(self) -> tuple[Picture, ...]:
@@ -242,5 +258,13 @@ class Removed:
     numbers: tuple[int, ...]
 
 
-Event = Waiting | Looking | Piece | Removed  # what is told while an answer is written
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the model is asked, the open question last: whoever needs the pictures or the words before it has them here,
+    and loads nothing again."""
+
+    conversation: Conversation
+
+
+Event = Begun | Waiting | Looking | Piece | Removed  # what is told while an answer is written
 Tell = Callable[[Event], None]  # never blocks

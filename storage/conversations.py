@@ -58,14 +58,17 @@ async def outline(connection: AsyncConnection, conversation_id: str) -> Conversa
 
 
 async def answered(connection: AsyncConnection, key: str) -> Turn | None:
-    """Return the turn that was saved under `key`, if any."""
+    """Return the turn that was saved under `key`, if any, as in an `outline`."""
     return await _one_turn(connection, turns.c.key == key)
 
 
 async def turn_of_sent(
     connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None = None
 ) -> Turn | None:
-    """Return the turn whose answer stands in the platform's message `sent`; see `messages.keys_of_sent`."""
+    """Return the turn whose answer stands in the platform's message `sent`, as in an `outline`.
+
+    See `messages.keys_of_sent`.
+    """
     return await _one_turn(connection, turns.c.key.in_(keys_of_sent(adapter, sent, conversation_id)))
 
 
@@ -264,7 +267,7 @@ async def rate_sent(
 async def rated(connection: AsyncConnection) -> list[Turn]:
     """Return every rated turn, oldest first."""
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows])
+    shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.SHOWN)
     return [_turn(row, shown.get(row.id, ())) for row in rows]
 
 
@@ -303,7 +306,7 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     row = (await connection.execute(select(turns).where(where).order_by(turns.c.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return _turn(row, (await pictures.of_turns(connection, [row.id])).get(row.id, ()))
+    return _turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS)).get(row.id, ()))
 
 
 def _date(seconds: float) -> datetime:

@@ -26,6 +26,15 @@ async def image(connection: AsyncConnection, image_id: str) -> Image:
     return _image(row, row.original)
 
 
+async def original(connection: AsyncConnection, image_id: str) -> bytes | None:
+    """Return the bytes that were sent, where they were kept. Raises `NotFound`."""
+    row = (await connection.execute(select(images.c.original).where(images.c.id == image_id))).first()
+    if row is None:
+        raise _gone()
+    sent: bytes | None = row.original
+    return sent
+
+
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
     """Return one picture of a conversation, without what was sent; the others are not read for it."""
     row = (await connection.execute(_numbered(conversation_id, number, *SHOWN))).first()
@@ -119,7 +128,7 @@ async def asked(connection: AsyncConnection, picture_ids: Collection[int]) -> No
 
 
 async def waiting(
-    connection: AsyncConnection, conversation_id: str, chapter: int, columns: Sequence[Column[Any]] = SHOWN
+    connection: AsyncConnection, conversation_id: str, chapter: int, columns: Sequence[Column[Any]]
 ) -> tuple[Picture, ...]:
     query = (
         select(pictures.c.number, pictures.c.person, *columns)
@@ -131,7 +140,7 @@ async def waiting(
 
 
 async def of_turns(
-    connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]] = SHOWN
+    connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]]
 ) -> dict[int, tuple[Picture, ...]]:
     """By turn, in the order they were shown; removed ones are left out. An image used often is read once."""
     query = (

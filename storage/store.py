@@ -115,6 +115,7 @@ class Store(Opened):
     # Pictures, and the platform's files that they came in
 
     picture = reading(pictures.image)
+    original = reading(pictures.original)
     numbered_picture = reading(pictures.numbered)
     picture_size = reading(pictures.size)
     add_pictures = writing_dated(questions.add_pictures)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image as PilImage
 
 from core.conversation import Answer, Conversation, Ending, Image, Looking, Picture, Piece, Tell, Turn, Waiting
+from core.errors import NotFound
 from core.inbox import Message
 from core.pseudonym import pseudonym
 from core.sampling import Sampling
@@ -87,6 +88,12 @@ class MemoryHistory:
 
     async def answered(self, key: str) -> Turn | None:
         return self.turns.get(key)
+
+    async def picture(self, image_id: str) -> Image:
+        for conversation in self.conversations.values():
+            if image_id in conversation.images:
+                return conversation.images[image_id]
+        raise NotFound("This picture is not here any more.")
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None: ...
 

@@ -11,7 +11,7 @@ from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
 from core.answers.tables import csv_file, find_tables
 from core.answers.transcription import as_markdown
-from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Removed, Turn
+from core.conversation import Answer, Begun, Conversation, Ending, Event, Image, Picture, Piece, Removed, Turn
 from core.errors import BotError
 from core.i18n import Translator
 from core.pictures.images import LOST_A_LOT
@@ -50,8 +50,6 @@ class DisplayOptions:
 async def shown(
     ask: Ask,
     turn_of: Callable[[], Awaitable[Turn | None]],
-    pictures_of: Callable[[], Awaitable[Sequence[Picture]]],
-    questions: Sequence[str],
     display: DisplayOptions,
     notes: Sequence[str],
     translator: Translator,
@@ -60,10 +58,10 @@ async def shown(
     """Tell an answer's events, and return it, as people see them: in Markdown. Grounding is drawn on its picture where
     files can be shown.
 
-    `turn_of` gives the finished turn, `pictures_of` all pictures of its conversation; `questions` are the
-    conversation's, up to this one, and `notes` are sentences about what was left out.
+    `turn_of` gives the finished turn, and `notes` are sentences about what was left out.
     """
     raw = told = ""
+    asked = Conversation("")  # up to this question
 
     def grown(now: str) -> str:
         nonlocal told
@@ -73,11 +71,13 @@ async def shown(
         return piece
 
     def show(event: Event | File) -> None:
-        nonlocal raw, notes
+        nonlocal raw, notes, asked
         match event:
+            case Begun(conversation):
+                asked = conversation
             case Piece(text):
                 raw += text
-                if piece := grown(as_markdown(visible(raw), questions, growing=True)):
+                if piece := grown(as_markdown(visible(raw), asked.questions, growing=True)):
                     tell(Piece(piece))
             case Removed(numbers):
                 notes = [*notes, made_room(numbers, translator)]
@@ -88,14 +88,14 @@ async def shown(
         answer = await ask(show)
         turn = await turn_of()
         if display.files and turn is not None and find_boxes(answer.text).boxes:
-            for marked in await _marked(turn, await pictures_of()):
+            for marked in await _marked(asked.whole(turn), asked.pictures):
                 caption = translator.say("Picture {number}", number=marked.number)
                 tell(File(f"picture-{marked.number}.png", marked.png, caption))
     except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
-        if piece := grown(as_markdown(visible(raw), questions)):
+        if piece := grown(as_markdown(visible(raw), asked.questions)):
             tell(Piece(piece))
         raise
-    return replace(answer, text=_words(answer, turn, questions, display, notes, translator))
+    return replace(answer, text=_words(answer, turn, asked.questions, display, notes, translator))
 
 
 def actions(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[AnswerAction, ...]:

@@ -14,8 +14,7 @@ from bots.conversing.draft import Ask, Tell
 from bots.conversing.request import Request
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
-from core.answers.transcription import goes_on
-from core.conversation import Answer, Ending, Image, Picture, Question, Turn
+from core.conversation import Answer, Ending, Image, Question, Turn
 from core.errors import BadImage, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
 from core.pictures.documents import open_document
@@ -91,16 +90,17 @@ class _Response:
         """Answer once more: the last question, or the one whose answer stands in `about`."""
         request = self.request
         turn = await self._turn_about()
-        turns = (await self.services.assistant.history.load(request.conversation_id)).turns
-        if request.about is None or (turn is not None and turns and turn == turns[-1]):
+        if request.about is None or (turn is not None and await self._is_last(turn)):
             retry = self.services.assistant.retry
             return await self._shown(
-                lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped),
-                [asked.text for asked in turns],
+                lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped)
             )
         if turn is not None:
             return await self._answer(Question(turn.text, tuple(it.image for it in turn.pictures), alone=True))
         return await self._ask()  # it was never answered, so what was asked is asked again
+
+    async def _is_last(self, turn: Turn) -> bool:
+        return (await self.services.store.outline(self.request.conversation_id)).turns[-1:] == (turn,)
 
     async def _closer(self) -> Answer:
         """Ask once more about the same pictures, less shrunk."""
@@ -110,37 +110,25 @@ class _Response:
         tokens = min(MOST_TOKENS, CLOSER * self.services.images.image_tokens)
         sharper = self.services.images.model_copy(update={"image_tokens": tokens})
         self.services.assistant.check_question(self.request.person)
-        kept = [await self.services.store.picture(picture.image.id) for picture in turn.pictures]
-        if not any(image.original for image in kept):
+        sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
+        if not any(sent):
             raise NotFound(
                 "Your picture was too large to keep in its full size. Please send only the part with the small print."
             )
-        images = [await make_image(image.original, sharper) if image.original else image for image in kept]
-        pictures = [replace(picture, image=image) for picture, image in zip(turn.pictures, images, strict=True)]
+        pictures = [
+            replace(picture, image=await make_image(original, sharper)) if original else picture
+            for picture, original in zip(turn.pictures, sent, strict=True)
+        ]
         return await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))
 
     async def _answer(self, question: Question) -> Answer:
-        request, questions = self.request, [question.text]
-        if goes_on(question.text):  # then what it is depends on what came before
-            turns = (await self.services.assistant.history.outline(request.conversation_id)).turns
-            questions = [*(turn.text for turn in turns), question.text]
-        ask = self.services.assistant.ask
+        request, ask = self.request, self.services.assistant.ask
         return await self._shown(
-            lambda tell: ask(request.conversation_id, question, request.key, request.person, tell, request.stopped),
-            questions,
+            lambda tell: ask(request.conversation_id, question, request.key, request.person, tell, request.stopped)
         )
 
-    async def _shown(self, ask: Ask, questions: Sequence[str]) -> Answer:
-        return await shown(
-            ask,
-            self._saved_turn,
-            self._pictures,
-            questions,
-            self.request.display,
-            self.notes,
-            self.translator,
-            self.tell,
-        )
+    async def _shown(self, ask: Ask) -> Answer:
+        return await shown(ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell)
 
     async def _saved_turn(self) -> Turn | None:
         """The turn that was just answered; tells what else of it can be had."""
@@ -148,9 +136,6 @@ class _Response:
         if self.request.offer is not None:
             self.request.offer(actions(turn, self.services.images.image_tokens))
         return turn
-
-    async def _pictures(self) -> tuple[Picture, ...]:
-        return (await self.services.assistant.history.load(self.request.conversation_id)).pictures
 
     async def _turn_about(self) -> Turn | None:
         if self.request.about is None:

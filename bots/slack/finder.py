@@ -77,7 +77,7 @@ class Finder:
         left, first = new[:-THREAD_PICTURES], None
         if left:
             older += left
-            first = (await self._services.store.load(request.conversation_id)).next_number + len(left)
+            first = (await self._services.store.outline(request.conversation_id)).next_number + len(left)
         await self._take(new[-THREAD_PICTURES:], first, request, found, translator)
 
     async def _take(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from core.conversation import Answer, Event, Piece, Removed
+from core.conversation import Answer, Begun, Event, Piece, Removed
 
 
 class Broadcast:
@@ -41,8 +41,9 @@ class Broadcast:
         return [*([Piece(text)] if text else ()), *(it for it in self.events[-1:] if not isinstance(it, Piece))]
 
     def tell(self, event: Event) -> None:
-        self.events.append(event)
-        self._wake()
+        if not isinstance(event, Begun):  # readers need no pictures, and the events are kept for a while
+            self.events.append(event)
+            self._wake()
 
     def finish(self, answer: Answer) -> None:
         self._answer = answer

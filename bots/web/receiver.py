@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -57,7 +58,8 @@ class Receiver:
         self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
         self._broadcasts: dict[str, Broadcast] = {}
         self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by key, while they are written down
-        self._forgotten: set[str] = set()
+        self._asking: Counter[str] = Counter()  # questions that are being answered, by conversation
+        self._forgotten: set[str] = set()  # conversations that a question which is being answered must not bring back
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
@@ -93,7 +95,7 @@ class Receiver:
 
     async def forget(self, conversation_id: str) -> None:
         self._forgotten.add(conversation_id)
-        await self.assistant.forget(conversation_id)
+        await self._forget(conversation_id)
 
     def new_id(self, key: str | None = None) -> str:
         """An id nobody can guess; the same one for the same key, so that a question sent twice stays one."""
@@ -222,7 +224,9 @@ class Receiver:
                 if broadcast.attempts > len(PAUSES_S):
                     broadcast.fail(Restarting("I cannot save answers at the moment. Your question is kept."))
                 raise
-            asyncio.get_running_loop().call_later(KEPT_S, self._drop, name, broadcast)
+            finally:
+                if broadcast.over:
+                    asyncio.get_running_loop().call_later(KEPT_S, self._drop, name, broadcast)
 
     def _drop(self, name: str, broadcast: Broadcast) -> None:
         if self._broadcasts.get(name) is broadcast:
@@ -262,11 +266,19 @@ class Receiver:
         self, key: str, asked: Asked, broadcast: Broadcast, tell: Tell, images: Sequence[Image] = ()
     ) -> Answer:
         conversation_id = broadcast.conversation_id
+        self._asking[conversation_id] += 1
         try:
             return await self._asked(conversation_id, key, asked, images, tell, lambda: broadcast.stopped)
         finally:  # nothing holds the conversation's lock any more
-            if conversation_id in self._forgotten:  # a question that waited meanwhile must not bring it back
-                await self.assistant.forget(conversation_id)
+            self._asking -= Counter([conversation_id])
+            if conversation_id in self._forgotten:
+                await self._forget(conversation_id)
+
+    async def _forget(self, conversation_id: str) -> None:
+        """Once nobody asks there any more nothing can bring it back: then it is as unknown as any other."""
+        await self.assistant.forget(conversation_id)
+        if not self._asking[conversation_id]:
+            self._forgotten.discard(conversation_id)
 
     async def _asked(
         self,
@@ -277,11 +289,10 @@ class Receiver:
         tell: Tell,
         is_stopped: Callable[[], bool],
     ) -> Answer:
-        if not images:
-            await self.conversation(conversation_id)
+        known = Conversation(conversation_id) if images else await self.conversation(conversation_id)
         if asked.again:
             return await self.assistant.retry(conversation_id, key, asked.person, tell, is_stopped)
-        chosen = await self._chosen(conversation_id, asked.pictures)
+        chosen = _chosen(known, asked.pictures)
         if asked.closer:
             self.assistant.check_question(asked.person)
             closer = [replace(picture, image=await self._sharper(picture.image)) for picture in chosen]
@@ -290,22 +301,21 @@ class Receiver:
             question = Question(asked.query, (*(picture.image for picture in chosen), *images))
         return await self.assistant.ask(conversation_id, question, key, asked.person, tell, is_stopped)
 
-    async def _chosen(self, conversation_id: str, numbers: Sequence[int]) -> list[Picture]:
-        """The pictures with these numbers. Raises `BadQuestion` for a number that the conversation does not have."""
-        found = []
-        for number in numbers:
-            image = await self.store.numbered_picture(conversation_id, number)
-            if image is None:
-                raise BadQuestion("There is no picture {number} in this conversation.", number=number)
-            found.append(Picture(number, image))
-        return found
-
     async def _sharper(self, image: Image) -> Image:
         """The picture less shrunk, if what was sent is still there."""
-        kept = await self.store.picture(image.id)
+        original = await self.store.original(image.id)
         tokens = min(MOST_TOKENS, CLOSER * self._images.image_tokens)
         closer = self._images.model_copy(update={"image_tokens": tokens})
-        return await make_image(kept.original, closer) if kept.original else kept
+        return await make_image(original, closer) if original else image
+
+
+def _chosen(known: Conversation, numbers: Sequence[int]) -> list[Picture]:
+    """Raises `BadQuestion` for a number that the conversation does not have."""
+    pictures = {picture.number: picture for picture in known.pictures}
+    for number in numbers:
+        if number not in pictures:
+            raise BadQuestion("There is no picture {number} in this conversation.", number=number)
+    return [pictures[number] for number in numbers]
 
 
 def _broadcast(conversation_id: str, asked: Asked) -> Broadcast:

@@ -11,7 +11,7 @@ from core.pseudonym import pseudonym
 from storage.clock import DAY
 from storage.store import Config, Store
 from tests.storage.machine import Machine
-from tests.storage.things import answer_turn, ask, image, numbers
+from tests.storage.things import answer_turn, ask, image, numbers, outlined
 
 CAT, DOG, BIRD = image("cat"), image("dog"), image("bird")
 
@@ -44,7 +44,7 @@ async def test_a_turn_is_saved_once_per_key(store: Store) -> None:
     turn = await ask(store, "web:1", "What is it?", CAT, key="k1")
     await ask(store, "web:1", "something else", DOG, key="k1", answer="no")
     assert (await store.load("web:1")).turns == (turn,)
-    assert await store.answered("k1") == turn
+    assert await store.answered("k1") == outlined(turn)
 
 
 async def test_text_that_no_database_takes_is_saved_without_it(store: Store) -> None:
@@ -120,7 +120,7 @@ async def test_a_closer_look_keeps_the_number_and_what_was_seen_then(store: Stor
     assert conversation.turns == (first, closer)
     assert conversation.pictures == (Picture(1, CAT), Picture(2, DOG))
     assert conversation.next_number == 3
-    assert await store.answered("k2") == closer
+    assert await store.answered("k2") == outlined(closer)
     assert (await store.numbered_picture("t:1", 1)) == CAT
     later = await ask(store, "t:1", "And this?", SHARP, CAT, BIRD, key="k3")
     assert [(picture.number, picture.image) for picture in later.pictures] == [(1, SHARP), (3, BIRD)]
@@ -194,6 +194,7 @@ async def test_the_sent_file_comes_with_the_picture_but_not_with_every_question(
     assert (await store.picture(CAT.id)).original is None
     await ask(store, "t:1", "?", large, key="k2")
     assert await store.picture(CAT.id) == large
+    assert await store.original(CAT.id) == large.original
     assert (await store.load("t:1")).pictures[0].image == CAT
 
 
@@ -204,7 +205,7 @@ async def test_a_retried_turn_takes_the_place_of_the_old_one(store: Store) -> No
     new = replace(old, answer=Answer("better", Ending.DONE))
     await store.save("t:1", new, "k4", replaces="k2")
     assert (await store.load("t:1")).turns[1:] == (new, last)
-    assert await store.answered("k2") == old
+    assert await store.answered("k2") == outlined(old)
     assert await store.last_key("t:1") == "k3"
 
 

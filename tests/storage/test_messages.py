@@ -8,7 +8,7 @@ from core.inbox import Message
 from storage.clock import DAY
 from storage.store import Config, Store
 from tests.storage.machine import Machine
-from tests.storage.things import ask, image
+from tests.storage.things import ask, image, outlined
 
 
 async def put(store: Store, key: str, conversation_id: str = "t:1", group: str | None = None) -> Message:
@@ -80,9 +80,9 @@ async def test_the_turn_of_a_sent_message_is_found_by_the_platforms_id(store: St
     await store.finish([message.id])
     turn = await ask(store, "t:1", "?", image("cat"), key="u1")
     other = await ask(store, "t:2", "?", key="u2")
-    assert await store.turn_of_sent("telegram", "101") == turn
-    assert await store.turn_of_sent("telegram", "100", "t:1") == turn
-    assert await store.turn_of_sent("telegram", "100", "t:2") == other
+    assert await store.turn_of_sent("telegram", "101") == outlined(turn)
+    assert await store.turn_of_sent("telegram", "100", "t:1") == outlined(turn)
+    assert await store.turn_of_sent("telegram", "100", "t:2") == outlined(other)
     assert await store.turn_of_sent("telegram", "999") is None
     assert await store.turn_of_sent("slack", "101") is None
 

@@ -21,7 +21,7 @@ from storage.clock import DAY, Clock
 from storage.store import Config, Store
 from tests.ports import free_port
 from tests.storage.machine import Machine
-from tests.storage.things import ask, image, numbers
+from tests.storage.things import ask, image, numbers, outlined
 
 pytest.importorskip("asyncpg", reason="asyncpg is not installed: the store was not tested on PostgreSQL")
 if not shutil.which("initdb") or not shutil.which("postgres"):
@@ -105,7 +105,7 @@ async def test_conversations_live_as_on_sqlite(store: Store) -> None:
     await store.save("t:1", better, "k3", replaces="k2")
     assert (await store.load("t:1")).turns[1] == better
     assert await store.last_key("t:1") == "k3"
-    assert await store.answered("k2") == second
+    assert await store.answered("k2") == outlined(second)
     assert await store.picture(CAT.id) == CAT
     assert await store.remove_picture("t:1", 1)
     assert (await store.load("t:1")).next_number == 3
@@ -129,7 +129,7 @@ async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
     [unfinished] = await store.unfinished("telegram")
     assert (unfinished.payload, unfinished.sent) == ("payload", ("100", "101"))
     turn = await ask(store, "t:1", "?", DOG, key="u1")
-    assert await store.turn_of_sent("telegram", "101", "t:1") == turn
+    assert await store.turn_of_sent("telegram", "101", "t:1") == outlined(turn)
     await store.finish([message.id])
     assert await store.unfinished("telegram") == []
     machine = Machine()

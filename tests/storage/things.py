@@ -25,5 +25,12 @@ async def answer_turn(store: Store, asked: Conversation, key: str, answer: str =
     return turn
 
 
+def outlined(turn: Turn) -> Turn:
+    """Without its images' data."""
+    images = [replace(picture.image, data=b"", original=None) for picture in turn.pictures]
+    pictures = [replace(picture, image=image) for picture, image in zip(turn.pictures, images, strict=True)]
+    return replace(turn, pictures=tuple(pictures))
+
+
 def numbers(turn: Turn) -> list[int]:
     return [picture.number for picture in turn.pictures]

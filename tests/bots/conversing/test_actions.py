@@ -7,7 +7,7 @@ import pytest
 from bots.conversing.actions import AnswerAction, DisplayOptions, file_of, shown
 from bots.conversing.answering import got
 from bots.conversing.draft import File, Tell
-from core.conversation import Answer, Ending, Event, Image, Picture, Piece, Turn
+from core.conversation import Answer, Begun, Conversation, Ending, Event, Image, Picture, Piece, Turn
 from core.i18n import Translator
 
 BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]'
@@ -18,18 +18,16 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
     answer = Answer(f"Here it is: {BOXES}", Ending.DONE)
 
     async def ask(tell: Tell) -> Answer:
+        tell(Begun(Conversation("t:1", (Turn("where is the cat?", (broken,)),))))
         tell(Piece(answer.text))
         return answer
 
     async def turn() -> Turn:
         return Turn("where is the cat?", (broken,), answer)
 
-    async def pictures() -> tuple[Picture, ...]:
-        return (broken,)
-
     seen: list[Event | File] = []
     display = DisplayOptions(files=True, receipt=False)
-    told = await shown(ask, turn, pictures, (), display, (), Translator("en"), seen.append)
+    told = await shown(ask, turn, display, (), Translator("en"), seen.append)
     assert told == Answer("Here it is:", Ending.DONE)
     assert not any(isinstance(event, File) for event in seen)
 
@@ -37,18 +35,16 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
 @pytest.mark.parametrize(("asked", "shows"), [("Read text", "```\n- 320 and\n```"), ("What is it?", "- 320 and")])
 async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked: str, shows: str) -> None:
     async def ask(tell: Tell) -> Answer:
+        tell(Begun(Conversation("t:1", (Turn(asked),))))
         tell(Piece("- 320 and"))
         raise RuntimeError("a bug of the model")
 
     async def nothing() -> None:
         return None
 
-    async def none() -> tuple[Picture, ...]:
-        return ()
-
     seen: list[Event | File] = []
     with suppress(RuntimeError):
-        await shown(ask, nothing, none, [asked], DisplayOptions(), (), Translator("en"), seen.append)
+        await shown(ask, nothing, DisplayOptions(), (), Translator("en"), seen.append)
     assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows
 
 

@@ -9,7 +9,6 @@ import httpx
 import pypdfium2
 import pytest
 
-from core.conversation import Image
 from storage.store import Config as StoreConfig
 from tests.bots.web.conftest import KEY, Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
@@ -109,14 +108,14 @@ async def test_a_closer_look_can_be_stopped_while_its_pictures_are_made(
         files = {"image": photo("white", (2400, 2400))}
         first = await web.client.post("/api/v1/analyze", data={"query": "Read"}, files=files)
         address, _ = await turn_of(web, first)
-        kept = web.store.picture
+        kept = web.store.original
 
-        async def slowly(image_id: str) -> Image:
+        async def slowly(image_id: str) -> bytes | None:
             looking.set()
             await gate.wait()
             return await kept(image_id)
 
-        monkeypatch.setattr(web.store, "picture", slowly)
+        monkeypatch.setattr(web.store, "original", slowly)
         asking = asyncio.create_task(web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY}))
         await looking.wait()
         stopped = await web.client.post(f"/api/v1/conversations/{first.json()['conversation']}/stop")
