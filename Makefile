@@ -17,10 +17,18 @@ test-system: .venv/dev.stamp .venv/build.stamp system-packages
 	$(BIN)/python -m pytest -m system -rs tests/system $(ARGS)
 
 SYSTEM_PACKAGES := clang faketime qemu-user
+# Unpacked and not installed: Debian would start them as services.
+UNPACKED := prometheus
+UNPACKED_FILES := usr/bin/promtool
 system-packages:
 	@dpkg-query -W $(SYSTEM_PACKAGES) >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null; } \
 	|| echo "Not all of $(SYSTEM_PACKAGES) could be installed (as root, by apt-get, from the network): tests that need them are skipped or fail."
+	@ls $(UNPACKED_FILES:%=.venv/debian/%) >/dev/null 2>&1 \
+	|| { { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && mkdir -p .venv/debian && cd .venv/debian \
+	     && apt-get download -qq -o APT::Sandbox::User=root $(UNPACKED) \
+	     && for package in *.deb; do dpkg -x $$package . && rm $$package; done; } \
+	|| echo "Not all of $(UNPACKED) could be unpacked (by apt-get, from the network): tests that need them are skipped."
 
 # Only a change of training/ needs these; they draw with 43 packages of fonts.
 test-training: .venv/dev.stamp training-fonts

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from core import asker
 from core.conversation import (
     MOST_PICTURES,
     Answer,
@@ -22,11 +23,13 @@ from core.conversation import (
     storable,
 )
 from core.conversation_lock import Turns
+from core.durations import Stopwatch
 from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
 from core.quota import Quota
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
-from core.stats import Stats
+from core.stats import Stats, platform_of
+from core.trace import log_event
 
 log = logging.getLogger(__name__)
 
@@ -235,11 +238,13 @@ class Assistant:
         """
         answer = await self._saved(key)
         if answer is None:
+            arrived = asker.current().arrived
             with self._quota.admit(person), self._noting_failures():
                 async with self._turns.take(conversation_id):
                     answer = await self._saved(key)  # by the same request, sent twice at once
                     if answer is None:
-                        return await self._write(await begin(), key, person, tell, is_stopped)
+                        watch = Stopwatch(arrived)
+                        return await self._write(await begin(), key, person, tell, is_stopped, watch)
         tell(Begun(await self.history.load(conversation_id)))
         tell(Piece(answer.text))
         return answer
@@ -273,7 +278,15 @@ class Assistant:
         turn = await self.history.answered(key)
         return turn.answer if turn else None
 
-    async def _write(self, begun: _Begun, key: str, person: str, tell: Tell, is_stopped: Callable[[], bool]) -> Answer:
+    async def _write(
+        self,
+        begun: _Begun,
+        key: str,
+        person: str,
+        tell: Tell,
+        is_stopped: Callable[[], bool],
+        watch: Stopwatch,
+    ) -> Answer:
         self.stats.asked(begun.conversation.id)
         surplus = begun.conversation.surplus
         conversation = begun.conversation.without(surplus)
@@ -283,6 +296,7 @@ class Assistant:
 
         def hear(event: Event) -> None:
             if isinstance(event, Piece):
+                watch.saw_token()
                 pieces.append(event.text)
             tell(event)
 
@@ -297,16 +311,33 @@ class Assistant:
             raise  # before it began (busy, too long): nothing to remember
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
-            self.stats.answered(conversation.id, failed)
+            self._note(conversation.id, failed, watch)
             await self.history.save(conversation.id, replace(turn, answer=failed), key, begun.replaces, person)
             raise
         await self.history.save(conversation.id, replace(turn, answer=answer), key, begun.replaces, person)
-        self.stats.answered(conversation.id, answer)
-        log.info("answered: %s, %s", answer.ending, answer.figures)
+        self._note(conversation.id, answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)
             tell(Removed(surplus))
         return answer
+
+    def _note(self, conversation_id: str, answer: Answer, watch: Stopwatch) -> None:
+        """Count the answer, and say in the log how it went."""
+        figures, durations = answer.figures, watch.durations(answer.figures.queue_s)
+        self.stats.answered(conversation_id, answer, durations)
+        log_event(
+            log,
+            "answered",
+            platform=platform_of(conversation_id),
+            ending=answer.ending.value,
+            **{f"{name}_ms": round(1000 * seconds) for name, seconds in durations.items()},
+            image_ms=round(1000 * figures.image_s),
+            prefill_ms=round(1000 * figures.prefill_s),
+            decode_ms=round(1000 * figures.decode_s),
+            tokens_computed=figures.prompt_tokens - figures.reused_tokens,
+            tokens_reused=figures.reused_tokens,
+            tokens_written=figures.answer_tokens,
+        )
 
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:

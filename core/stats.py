@@ -2,10 +2,12 @@
 content."""
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.conversation import Answer, Ending, Figures
+from core.durations import Histogram
 
 KEPT = 100
 
@@ -33,26 +35,31 @@ class Stats:
     started: float = field(default_factory=time.monotonic)
     questions: Counter[str] = field(default_factory=Counter)  # by platform
     endings: Counter[tuple[str, str]] = field(default_factory=Counter)  # by platform and ending, refused ones too
+    durations: defaultdict[tuple[str, str], Histogram] = field(default_factory=lambda: defaultdict(Histogram))
     latest: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
     streak: Streak | None = None  # until a question is answered
 
     def asked(self, conversation_id: str) -> None:
-        self.questions[_platform(conversation_id)] += 1
+        self.questions[platform_of(conversation_id)] += 1
 
     def refused(self, conversation_id: str) -> None:
-        self.endings[_platform(conversation_id), "refused"] += 1
+        self.endings[platform_of(conversation_id), "refused"] += 1
 
     def failed(self, part: str, reason: str) -> None:
         count = self.streak.count if self.streak else 0
         self.streak = Streak(part, reason, count + 1, time.monotonic())
 
-    def answered(self, conversation_id: str, answer: Answer) -> None:
-        platform = _platform(conversation_id)
+    def answered(self, conversation_id: str, answer: Answer, durations: Mapping[str, float]) -> None:
+        """Count an answer; `durations` are its seconds by what they are of (`core.durations.Stopwatch`)."""
+        platform = platform_of(conversation_id)
         if answer.ending is not Ending.FAILED:
             self.streak = None
         self.endings[platform, answer.ending.value] += 1
+        for name, seconds in durations.items():
+            self.durations[name, platform].observe(seconds)
         self.latest.append(Entry(platform, answer.ending, answer.figures, time.time()))
 
 
-def _platform(conversation_id: str) -> str:
+def platform_of(conversation_id: str) -> str:
+    """Return where the conversation is: telegram, slack, web or terminal."""
     return conversation_id.partition(":")[0]

@@ -4,6 +4,7 @@ The model's thread, which works on many at once, finds it in `core.engine.reques
 """
 
 import hashlib
+import logging
 import traceback
 from contextvars import ContextVar
 
@@ -13,6 +14,12 @@ current: ContextVar[str] = ContextVar("current", default="-")
 def begin(key: str) -> None:
     """From here on this task, and what it starts, works on the message `key`. The id says nothing about the person."""
     current.set(hashlib.sha256(key.encode()).hexdigest()[:8])
+
+
+def log_event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: str | int) -> None:
+    """Log one event with named fields: `name key=value …` as a plain line, and real fields in JSON."""
+    text = " ".join([name, *(f"{key}={value}" for key, value in fields.items())])
+    log.log(level, "%s", text, extra={"event": name, "fields": fields}, stacklevel=2)
 
 
 def without_words(error: BaseException) -> str:

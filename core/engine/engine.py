@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 
 import psutil
 
@@ -42,8 +43,9 @@ LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mist
 class Engine:
     """Implements `core.assistant.Engine` and `storage.store.Computed`. Make one with `start`; `close` it in the end."""
 
-    def __init__(self, worker: Worker, thread: threading.Thread, ended: asyncio.Event) -> None:
+    def __init__(self, worker: Worker, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
         self._worker = worker
+        self._model = model  # as the config names it
         self._thread = thread
         self._ended = ended
 
@@ -72,7 +74,7 @@ class Engine:
 
         thread = threading.Thread(target=live, name="model", daemon=True)
         thread.start()
-        return cls(await ready, thread, ended)
+        return cls(await ready, thread, ended, config.model)
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         """Answer the open last turn. Raises `BotError`; cancelling it frees the model before its next step."""
@@ -105,7 +107,7 @@ class Engine:
         await self._ended.wait()
 
     def figures(self) -> EngineStats:
-        return self._worker.figures()
+        return replace(self._worker.figures(), model=self._model)
 
     async def close(self) -> None:
         """Answers that are still being written end with `Busy`."""

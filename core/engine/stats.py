@@ -21,3 +21,6 @@ class EngineStats:
     kv_bytes: int = 0
     cache_bytes: int = 0
     longest_step_s: float = 0.0  # what somebody who reads along waited for a token, at worst
+    model: str = ""  # as the config names it
+    precision: str = ""
+    kernel: str = ""  # what multiplies weights, and the processor's instructions

@@ -48,7 +48,7 @@ class Worker:
         sampling: Sampling = GREEDY,
     ) -> None:
         """`sampling` is the model's own."""
-        self._totals = EngineStats()
+        self._totals = EngineStats(precision=model.precision.value, kernel=model.kernel)
         self._model = model
         self._tokenizer = tokenizer
         self._cache = cache
@@ -74,8 +74,14 @@ class Worker:
 
     def figures(self) -> EngineStats:
         """From any thread."""
-        scheduler, now = self._scheduler, {"kv_bytes": self._scheduler.used, "cache_bytes": self._cache.used}
-        return replace(self._totals, running=len(scheduler.running), waiting=len(scheduler.line), **now)
+        scheduler = self._scheduler
+        return replace(
+            self._totals,
+            running=len(scheduler.running),
+            waiting=len(scheduler.line),
+            kv_bytes=scheduler.used,
+            cache_bytes=self._cache.used,
+        )
 
     def check(self) -> None:
         """Raise `Busy` while no question can be answered. From any thread."""

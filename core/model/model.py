@@ -14,7 +14,7 @@ from core import cache_folder, hardware
 from core.model.checkpoint import Checkpoint
 from core.model.compatibility import end_tokens, make_model
 from core.model.identity import identify
-from core.model.kernel import Kernel, Unavailable, load
+from core.model.kernel import Kernel, Unavailable, instructions, load
 from core.model.kv import KV
 from core.model.layers import Rotation
 from core.model.loader import Loader
@@ -68,6 +68,11 @@ class Model:
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))
         self.ends = end_tokens(checkpoint)
+
+    @property
+    def kernel(self) -> str:
+        """What multiplies weights, with the processor's best instructions: int8-AVX512, torch-AVX2 and so on."""
+        return f"{'int8' if self._kernel else 'torch'}-{instructions()}"
 
     def make_kv(self, capacity: int) -> KV:
         text = self.text_config

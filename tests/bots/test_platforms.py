@@ -108,7 +108,7 @@ async def test_the_health_of_a_new_platform_is_shown(tmp_path: Path) -> None:
     settings = written(tmp_path, f'[bots.echo]\nsocket = "{socket}"\n')
     async with running(tmp_path, settings) as (_, address), Person.connected(socket), httpx.AsyncClient() as client:
         assert (await client.get(f"{address}/readyz")).text == "ok\n"
-        assert 'platform_up{platform="echo"} 1.0' in (await client.get(f"{address}/metrics")).text
+        assert 'picture_answers_platform_up{platform="echo"} 1.0' in (await client.get(f"{address}/metrics")).text
     (tmp_path / "again").mkdir()
     nowhere = written(tmp_path, f'[bots.echo]\nsocket = "{tmp_path}/no/folder"\n')
     async with running(tmp_path / "again", nowhere) as (services, address), httpx.AsyncClient() as client:
@@ -117,7 +117,7 @@ async def test_the_health_of_a_new_platform_is_shown(tmp_path: Path) -> None:
         ready = await client.get(f"{address}/readyz")
         assert ready.status_code == 200  # the page answers all the same
         assert "echo is down: The socket cannot be made" in ready.text
-        assert 'platform_up{platform="echo"} 0.0' in (await client.get(f"{address}/metrics")).text
+        assert 'picture_answers_platform_up{platform="echo"} 0.0' in (await client.get(f"{address}/metrics")).text
 
 
 @pytest.mark.usefixtures("registered")

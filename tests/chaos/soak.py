@@ -132,7 +132,7 @@ async def _lags(site: Site) -> dict[float, float]:
     """Upper bound in seconds -> looks at the event loop with at most that lag, since the start."""
     async with httpx.AsyncClient(base_url=site.url, timeout=60, trust_env=False) as client:
         text = (await client.get("/metrics")).text
-    found = re.findall(r'event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text)
+    found = re.findall(r'picture_answers_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text)
     return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
 
 

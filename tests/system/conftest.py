@@ -32,6 +32,14 @@ port = {port}
 """
 
 
+def debian(path: str) -> str:
+    """A program of a Debian package that `make system-packages` unpacked."""
+    program = ROOT / ".venv" / "debian" / path
+    if not program.is_file():
+        pytest.skip(f"{program} is not there: make system-packages")
+    return str(program)
+
+
 @dataclass
 class Service:
     """One process of it; `log` is what it said so far."""

@@ -1,20 +1,41 @@
-"""What the operator's machines can see at /metrics: requests, answers by platform, the engine's numbers, memory,
-lag."""
+"""What the operator's machines can see at /metrics, in Prometheus' own words: docs/operate.md lists what to watch."""
 
 import asyncio
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.web.operations.status import Operation
 
+PREFIX = "picture_answers"
 BEAT_S = 0.02  # between two looks at the event loop
 LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
 ABOUT = ("clock", "database", "disk", "limit", "model")
-Family = CounterMetricFamily | GaugeMetricFamily
+DURATIONS = {
+    "first_token": ("time_to_first_token", "From all of a question being here to the first word of its answer"),
+    "queue_wait": ("queue_wait", "From all of a question being here to the model's beginning with it"),
+    "answer": ("answer_duration", "From all of a question being here to its answer's end, however that ended"),
+}
+ENGINE = {  # a number of the engine -> its name without the prefix, and what it is
+    "running": ("running_answers", "Answers that the model is writing now"),
+    "waiting": ("waiting_questions", "Questions in the model's line now; `waiting` in [core.engine] is the most"),
+    "answers": ("engine_answers_total", "Answers that the model has written to the end"),
+    "image_s": ("engine_image_seconds_total", "Time spent on looking at pictures"),
+    "prefill_s": ("engine_prefill_seconds_total", "Time spent on reading questions and their history"),
+    "decode_s": ("engine_decode_seconds_total", "Time spent on writing answers"),
+    "pictures_computed": ("engine_pictures_computed_total", "Pictures that the model looked at"),
+    "pictures_reused": ("engine_pictures_reused_total", "Pictures that were in the cache"),
+    "tokens_computed": ("engine_tokens_computed_total", "Tokens that were computed, of questions and answers"),
+    "tokens_reused": ("engine_tokens_reused_total", "Tokens of questions that were in the cache"),
+    "tokens_written": ("engine_tokens_written_total", "Tokens of answers"),
+    "kv_bytes": ("engine_kv_bytes", "Memory of the conversations that are being answered now"),
+    "cache_bytes": ("engine_cache_bytes", "Memory of what is kept for the next question"),
+    "longest_step_s": ("engine_longest_step_seconds", "The longest that a reader waited for one token since the start"),
+}
 
 
 class Metrics:
@@ -23,13 +44,14 @@ class Metrics:
     def __init__(self, operation: Operation) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "web_requests", "HTTP requests answered, by route and status", ["route", "status"], registry=self.registry
-        )
+            "http_requests", "HTTP requests answered, by route and status; 4xx are refusals", ["route", "status"],
+            namespace=PREFIX, registry=self.registry,
+        )  # fmt: skip
         self.lag = Histogram(
             "event_loop_lag_seconds", "How late the event loop comes to what is due", buckets=LAGS_S,
-            registry=self.registry,
+            namespace=PREFIX, registry=self.registry,
         )  # fmt: skip
-        ProcessCollector(registry=self.registry)
+        ProcessCollector(namespace=PREFIX, registry=self.registry)
         self.registry.register(_Service(operation))
 
     async def feel_pulse(self) -> None:
@@ -65,35 +87,66 @@ class Counting:
 
 
 class _Service(Collector):
-    """What the assistant counted, and every number of the engine under its own name."""
+    """What the assistant counted, what works, and the engine's numbers."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily(PREFIX, "Which version and model answer here", self._operation.about())
+        yield from self._answers()
+        yield from self._durations()
+        yield from self._health()
+        for name, value in self._operation.engine().items():
+            if name in ENGINE:
+                full, what = f"{PREFIX}_{ENGINE[name][0]}", ENGINE[name][1]
+                family = CounterMetricFamily if full.endswith("_total") else GaugeMetricFamily
+                yield family(full, what, value)
+
+    def _answers(self) -> Iterator[Metric]:
         stats = self._operation.stats
-        questions = CounterMetricFamily("questions", "Questions asked, by platform", labels=["platform"])
-        for platform, count in stats.questions.items():
+        questions = CounterMetricFamily(
+            f"{PREFIX}_questions", "Questions that were asked, by platform", labels=["platform"]
+        )
+        for platform, count in list(stats.questions.items()):
             questions.add_metric([platform], count)
         answers = CounterMetricFamily(
-            "answers", "Answers, by platform and how they ended", labels=["platform", "ending"]
+            f"{PREFIX}_answers",
+            "Answers by platform and how they ended: done, length, stopped, failed, refused",
+            labels=["platform", "ending"],
         )
-        for (platform, ending), count in stats.endings.items():
+        for (platform, ending), count in list(stats.endings.items()):
             answers.add_metric([platform, ending], count)
         yield questions
         yield answers
-        platform_up = GaugeMetricFamily(
-            "platform_up", "Whether a platform works (1) or is down (0)", labels=["platform"]
+
+    def _durations(self) -> Iterator[Metric]:
+        found = sorted(self._operation.stats.durations.items())
+        for kind, (name, what) in DURATIONS.items():
+            family = HistogramMetricFamily(f"{PREFIX}_{name}_seconds", f"{what}, by platform", labels=["platform"])
+            for (of, platform), histogram in found:
+                if of == kind:
+                    family.add_metric([platform], list(histogram.buckets()), histogram.total_s)
+            yield family
+
+    def _health(self) -> Iterator[Metric]:
+        health = self._operation.health
+        up = GaugeMetricFamily(
+            f"{PREFIX}_platform_up", "Whether a platform works (1) or is down (0)", labels=["platform"]
         )
-        for name, state in self._operation.health.platforms.items():
-            platform_up.add_metric([name], float(state.up))
-        yield platform_up
-        trouble = GaugeMetricFamily("trouble", "What the operator should look at (1), by what it is", labels=["about"])
+        for name, state in health.platforms.items():
+            up.add_metric([name], float(state.up))
+        yield up
+        trouble = GaugeMetricFamily(
+            f"{PREFIX}_trouble",
+            "What the operator should look at (1), by what it is; /admin says why",
+            labels=["about"],
+        )
         for about in ABOUT:
-            trouble.add_metric([about], float(about in self._operation.health.notices))
+            trouble.add_metric([about], float(about in health.notices))
         yield trouble
         yield GaugeMetricFamily(
-            "troubles_recent", "Warnings and errors kept for /admin", len(self._operation.troubles.latest)
+            f"{PREFIX}_recent_warnings",
+            "Warnings and errors of the log that /admin shows, 30 at most",
+            len(self._operation.troubles.latest),
         )
-        for name, value in self._operation.engine().items():
-            yield GaugeMetricFamily(f"engine_{name}", name.replace("_", " "), value)

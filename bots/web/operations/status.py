@@ -1,5 +1,6 @@
 """What the operator may see of the running service: numbers, states and recent troubles. No questions, no pictures."""
 
+import importlib.metadata
 import logging
 import time
 from collections import deque
@@ -64,6 +65,12 @@ class Operation:
             return {}
         values = {part.name: getattr(figures, part.name) for part in fields(figures)}
         return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+    def about(self) -> dict[str, str]:
+        """Which version and model answer here: version, model, precision, kernel."""
+        figures = self.figures() if self.figures else None
+        engine = {name: str(getattr(figures, name, "")) for name in ("model", "precision", "kernel")}
+        return {"version": importlib.metadata.version("picture-answers"), **engine}
 
     @property
     def up_s(self) -> float:

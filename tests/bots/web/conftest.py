@@ -74,6 +74,7 @@ async def service(
     quota: Quota = UNLIMITED,
     storage: StoreConfig = StoreConfig(),
     kind: type[Store] = Store,
+    figures: Callable[[], object] = lambda: None,
     **settings: Any,
 ) -> AsyncIterator[Web]:
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
@@ -82,7 +83,7 @@ async def service(
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = Config.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    services = Services(assistant, store)
+    services = Services(assistant, store, figures=figures)
     task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]
     try:

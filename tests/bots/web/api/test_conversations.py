@@ -156,7 +156,7 @@ async def test_probes_tell_alive_and_ready_and_metrics_count(web: Web) -> None:
     assert (await web.client.get("/readyz")).text == "ok\n"
     await web.begin()
     metrics = (await web.client.get("/metrics")).text
-    assert 'web_requests_total{route="/api/v1/analyze",status="200"} 1.0' in metrics
+    assert 'picture_answers_http_requests_total{route="/api/v1/analyze",status="200"} 1.0' in metrics
     assert "process_resident_memory_bytes" in metrics
 
 

@@ -1,11 +1,19 @@
 """What the operator can see, at /admin and at /metrics."""
 
+import importlib.metadata
+import json
 import logging
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
+from bots.web.operations.metrics import ENGINE
+from core.durations import Histogram
+from core.engine.stats import EngineStats
 from tests.bots.web.conftest import Web, service
 from tests.fakes import ScriptedEngine
 
@@ -31,8 +39,8 @@ async def test_metrics_count_questions_and_answers_by_door(tmp_path: Path) -> No
     async with service(tmp_path, ScriptedEngine()) as web:
         await web.ask("What?", "red")
         metrics = (await web.client.get("/metrics")).text
-        assert 'questions_total{platform="web"} 1.0' in metrics
-        assert 'answers_total{ending="done",platform="web"} 1.0' in metrics
+        assert 'picture_answers_questions_total{platform="web"} 1.0' in metrics
+        assert 'picture_answers_answers_total{ending="done",platform="web"} 1.0' in metrics
 
 
 async def test_a_platform_that_is_down_is_seen_everywhere_and_does_not_make_the_service_unready(tmp_path: Path) -> None:
@@ -42,8 +50,8 @@ async def test_a_platform_that_is_down_is_seen_everywhere_and_does_not_make_the_
         assert ready.status_code == 200
         assert ready.text == "ok\ntelegram is down: Telegram does not accept the token.\n"
         metrics = (await web.client.get("/metrics")).text
-        assert 'platform_up{platform="telegram"} 0.0' in metrics
-        assert 'platform_up{platform="web"} 1.0' in metrics
+        assert 'picture_answers_platform_up{platform="telegram"} 0.0' in metrics
+        assert 'picture_answers_platform_up{platform="web"} 1.0' in metrics
         assert "<td>down for 0 min: Telegram does not accept the token.</td>" in (await web.client.get("/admin")).text
 
 
@@ -64,3 +72,55 @@ async def test_a_page_that_others_can_open_without_a_token_is_told_at_every_star
         async with service(tmp_path, **settings):
             told = [record.levelno for record in caplog.records if "set token in [bots.web]" in record.getMessage()]
         assert told == ([] if level is None else [level])
+
+
+MONITORING = Path(__file__).parents[4] / "docs" / "monitoring"
+NAME = re.compile(r"\bpicture_answers_[a-z_]+")
+
+
+def exported(text: str) -> set[str]:
+    return {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+async def test_every_number_of_a_question_is_exported_as_prometheus_wants_it(tmp_path: Path) -> None:
+    figures = EngineStats(running=1, model="demo", precision="int8", kernel="int8-AVX2", decode_s=2.5)
+    async with service(tmp_path, ScriptedEngine(), figures=lambda: figures) as web:
+        await web.ask("What?", "red")
+        await web.ask("And what?", "red")
+        text = (await web.client.get("/metrics")).text
+    assert {name.startswith("picture_answers_") for name in exported(text)} == {True}
+    for name in ("time_to_first_token", "queue_wait", "answer_duration"):
+        assert f'picture_answers_{name}_seconds_bucket{{le="+Inf",platform="web"}} 2.0' in text
+        assert f'picture_answers_{name}_seconds_count{{platform="web"}} 2.0' in text
+    version = importlib.metadata.version("picture-answers")
+    labels = f'kernel="int8-AVX2",model="demo",precision="int8",version="{version}"'
+    assert f"picture_answers_info{{{labels}}} 1.0" in text
+    assert "picture_answers_engine_decode_seconds_total 2.5" in text
+    assert "picture_answers_running_answers 1.0" in text
+    kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", text))
+    assert all(name.endswith("_total") for name, kind in kinds.items() if kind == "counter")
+    helps = dict(re.findall(r"# HELP (\S+) (.+)", text))
+    assert helps.keys() == kinds.keys()
+    assert {field.name for field in fields(EngineStats)} - {"model", "precision", "kernel"} == set(ENGINE)
+
+
+async def test_the_dashboard_and_the_alerts_name_only_what_is_exported(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(), figures=EngineStats) as web:
+        await web.ask("What?", "red")
+        known = exported((await web.client.get("/metrics")).text)
+    dashboard = json.loads((MONITORING / "grafana.json").read_text("utf-8"))
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    alerts = yaml.safe_load((MONITORING / "alerts.yml").read_text("utf-8"))
+    rules = [rule for group in alerts["groups"] for rule in group["rules"]]
+    assert len(rules) == 5
+    for text in [*asked, *(rule["expr"] for rule in rules)]:
+        assert set(NAME.findall(text)) <= known, text
+
+
+def test_a_duration_is_counted_in_every_bucket_that_it_is_not_above() -> None:
+    histogram = Histogram()
+    for seconds in (0.25, 0.3, 700.0):
+        histogram.observe(seconds)
+    counts = dict(histogram.buckets())
+    assert (counts["0.25"], counts["0.5"], counts["600.0"], counts["+Inf"]) == (1, 2, 2, 3)
+    assert histogram.total_s == pytest.approx(700.55)
