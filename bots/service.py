@@ -117,13 +117,13 @@ async def open_services(
 
 def _room_maker(settings: Settings) -> Callable[[], bool]:
     """What lets the cache give way to the database; it does so at once where the disk is too full to open it."""
-    from core.engine.room import COMPUTED, give_way, is_scarce
+    from core.engine.room import COMPUTED_FOLDER, give_way, is_scarce
     from storage.address import file_of
 
     database = file_of(settings["storage"].url)
     if database is None:
         return lambda: False
-    make_room = partial(give_way, settings["core.engine"].cache / COMPUTED, database.parent)
+    make_room = partial(give_way, settings["core.engine"].cache / COMPUTED_FOLDER, database.parent)
     if is_scarce(database.parent):
         make_room()
     return make_room

@@ -1,6 +1,6 @@
-"""Answers questions about pictures with a Qwen3-VL checkpoint on the CPU. Importing this package imports no torch.
+"""Answer questions about pictures with a Qwen3-VL checkpoint on the CPU. Importing this package imports no torch.
 
-`core.engine.engine.Engine` is the way in; NOTES.md tells what was measured and what did not help.
+Begin with `core.engine.engine.Engine`. NOTES.md tells what was measured and what did not help.
 """
 
 from core.engine.config import Config

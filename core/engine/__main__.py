@@ -1,4 +1,4 @@
-"""`python -m core.engine bench`, `crowd` and `compare`: the commands of `core.benchmark`."""
+"""Run the commands of `core.benchmark`: `python -m core.engine bench`, `crowd` and `compare`."""
 
 from core.benchmark.commands import main
 

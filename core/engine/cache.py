@@ -1,8 +1,9 @@
-"""What was computed before: image features by picture, keys and values by the rows they were computed from.
+"""Cache what was computed: image features by picture, keys and values by the rows they were computed from.
 
-In memory up to a byte limit, least recently used going first, and on disk (`core.engine.disk`). Rows are found by token
-ids and image ids, never by text: the worst case is a shorter prefix. They may serve another conversation that begins
-alike, but belong to the one that they were computed for, and go when it is forgotten.
+The cache keeps them in memory up to a byte limit, dropping the least recently used first, and on disk
+(`core.engine.disk`). Rows are found by token ids and image ids, never by text: at worst a shorter prefix is found.
+Another conversation that begins alike may use them too. They belong to the conversation they were computed for, and go
+when it is forgotten.
 """
 
 import hashlib
@@ -21,13 +22,14 @@ from core.engine.disk import Arrays, Disk, Gone
 from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV, take_pages
 
-HOUR = 3600.0  # seconds
-WORTH = 64  # rows for which a file is read that has mostly others: every prompt begins with the same few
+UNSTORED_QUESTION_SECONDS = 3600.0  # the question of a younger file may not be stored yet
+# A file that has mostly other rows is read only for so many: all prompts begin with the same few.
+LEAST_GAIN_ROWS = 64
 
 
 @dataclass(slots=True)
 class Entry:
-    """`rows` is what a conversation's keys and values were computed from; a picture has none."""
+    """One cached item. `rows` tells what a conversation's keys and values were computed from; a picture has none."""
 
     arrays: Arrays
     rows: Ints | None
@@ -38,22 +40,25 @@ class Entry:
 
 
 class Cache:
-    """`limit` is in bytes of memory. Belongs to the model thread; files are written by a thread of its own."""
+    """The prefix cache and image cache, for the model thread only. `limit` is in bytes of memory."""
 
     def __init__(self, limit: int, disk: Disk | None) -> None:
         self.limit = limit
         self.used = 0
-        self._most = sys.maxsize  # that the limit may ever be: less, once memory was missing
+        self._most = sys.maxsize  # the largest allowed limit; falls once memory was missing
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # least recently used first
         self._disk = disk
 
     def picture(self, image_id: str) -> Tensor | None:
-        """(1 + deepstack, image tokens, hidden), if this picture was looked at before."""
+        """Return the picture's features (1 + deepstack, image tokens, hidden), or None if they are not cached."""
         entry = self._get(f"picture-{image_id}")
         return torch.from_numpy(entry.arrays["features"]) if entry else None
 
     def has_picture(self, image_id: str) -> bool:
-        """Without reading it; what is damaged is found out by `picture`."""
+        """Return whether a picture's features are cached, without reading them.
+
+        `picture` finds out whether they are damaged.
+        """
         name = f"picture-{image_id}"
         return name in self._entries or (self._disk is not None and self._disk.has(name))
 
@@ -61,12 +66,12 @@ class Cache:
         self._put(f"picture-{image_id}", Entry({"features": features.numpy()}, None))
 
     def resume(self, rows: Ints, kv: KV) -> int:
-        """Copy the longest known beginning of `rows` into the empty `kv`; returns its length.
+        """Copy the longest cached prefix of `rows` into the empty `kv` and return its length.
 
-        The last row is never taken: its logits begin the answer.
+        The last row is never taken, because the answer begins with its logits.
         """
         entry = None
-        while entry is None:  # a file that is gone or damaged is not found twice
+        while entry is None:  # a missing or damaged file is not found a second time
             length, name = self._longest(rows[:-1])
             if not length:
                 return 0
@@ -76,11 +81,11 @@ class Cache:
         return length
 
     def reusable(self, rows: Ints) -> int:
-        """What `resume` would return, if all files are whole."""
+        """Return what `resume` would return if all files are undamaged."""
         return self._longest(rows[:-1])[0]
 
     def keep(self, conversation_id: str, rows: Ints, kv: KV) -> None:
-        """Remember `kv`, computed from `rows`; what it continues is dropped."""
+        """Cache `kv`, computed from `rows`. Drops cached prefixes that it extends."""
         length = len(rows)
         name = _prefix(conversation_id) + _digest(rows.tobytes())
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
@@ -88,12 +93,12 @@ class Cache:
             if old is not None and each != name and _common(old, rows) == len(old):
                 self._drop(each)
         computed = kv.rows[:, :, :length]
-        self._shrink(self.limit - 2 * computed.nbytes)  # while it is copied it is there twice
+        self._shrink(self.limit - 2 * computed.nbytes)  # two copies exist while it is copied
         kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
         self._put(name, Entry({"kv": kept, "rows": rows}, rows))
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
-        """Drop all that was computed for this conversation or from these pictures, from memory and disk."""
+        """Drop all that was computed for this conversation or from these pictures, in memory and on disk."""
         own = None if conversation_id is None else _prefix(conversation_id)
         pictures, shown = _marks(image_ids)
 
@@ -105,10 +110,10 @@ class Cache:
         self._forget(gone, math.inf)
 
     def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
-        """Drop what belongs to anything else. Files of the last hour stay: their question may not be written down yet.
+        """Drop what belongs to any other conversation or picture, except files of the last hour.
 
-        So goes what nobody could name when it was forgotten: what was computed for a question that was never answered,
-        by a process that was killed, or by an earlier version.
+        This removes what `forget` could not name: results for a question that was never answered, from a process that
+        was killed, or from an earlier version. The question of a recent file may not be stored yet.
         """
         known = {_prefix(conversation_id) for conversation_id in conversation_ids}
         pictures, shown = _marks(image_ids)
@@ -118,15 +123,15 @@ class Cache:
                 return name not in pictures
             return name[: -len(_digest(b""))] not in known or not shown.issuperset(_shown(rows))
 
-        self._forget(gone, time.time() - HOUR)
+        self._forget(gone, time.time() - UNSTORED_QUESTION_SECONDS)
 
     def resize(self, limit: int) -> None:
-        """Drop from memory until `limit` holds; it goes on to hold."""
+        """Set `limit`, and drop entries from memory until it holds."""
         self.limit = min(limit, self._most)
         self._shrink(self.limit)
 
     def give_way(self, share: float) -> None:
-        """Keep only a share of what is in memory. It will never be more than half of it again."""
+        """Keep only a share of what is in memory, and never again more than half of it."""
         self._most = min(self._most, self.used // 2)
         self._shrink(int(share * self.used))
         self.limit = min(self.limit, self._most)
@@ -148,7 +153,7 @@ class Cache:
                 best = max(best, (_common(entry.rows, rows), name))
         for name, kept in (self._disk.rows.copy() if self._disk else {}).items():
             length = _common(kept, rows)
-            if length > best[0] and (2 * length >= len(kept) or length - best[0] >= WORTH):
+            if length > best[0] and (2 * length >= len(kept) or length - best[0] >= LEAST_GAIN_ROWS):
                 best = (length, name)
         return best
 
@@ -170,7 +175,7 @@ class Cache:
 
     def _remember(self, name: str, entry: Entry) -> None:
         self._leave(name)
-        if entry.bytes <= self.limit:  # else all the others would go for it, and it, too
+        if entry.bytes <= self.limit:  # a larger one would push out all others, and then itself
             self._entries[name] = entry
             self.used += entry.bytes
             self._shrink(self.limit)
@@ -191,7 +196,7 @@ class Cache:
 
 
 def _prefix(conversation_id: str) -> str:
-    """What the names of a conversation's rows begin with."""
+    """Return how the names of a conversation's rows begin."""
     return f"rows-{_digest(conversation_id.encode())}-"
 
 
@@ -200,18 +205,18 @@ def _digest(content: bytes) -> str:
 
 
 def _marks(image_ids: Collection[str]) -> tuple[set[str], set[int]]:
-    """What these pictures' features are called, and the first key of their rows."""
+    """Return the names of these pictures' features, and the first key of each picture's rows."""
     return {f"picture-{each}" for each in image_ids}, {int(picture_keys(each, 1)[0]) for each in image_ids}
 
 
 def _shown(rows: Ints) -> list[int]:
-    """The first key of each picture among the rows: token ids stand between two pictures."""
+    """Return the first key of each picture among the rows. Token ids always separate two pictures."""
     begins = (rows < 0) & np.append(True, rows[:-1] >= 0)
     return [int(key) for key in rows[begins]]
 
 
 def _common(a: Ints, b: Ints) -> int:
-    """How many rows they begin with in common."""
+    """Return how many rows both begin with in common."""
     length = min(len(a), len(b))
     differing = np.flatnonzero(a[:length] != b[:length])
     return int(differing[0]) if len(differing) else length

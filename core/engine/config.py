@@ -1,4 +1,4 @@
-"""The table [core.engine] of the config file. Imports no torch."""
+"""Define the table [core.engine] of the config file. Imports no torch."""
 
 from pathlib import Path
 
@@ -26,5 +26,5 @@ class Config(BaseModel, extra="forbid", frozen=True):
     waiting: int = Field(32, description="Questions that may wait in line; one more is told to come back.", ge=1)
     cache: Path = Field(Path("data/cache"), description="Where computed pictures and conversations are kept.")
     cache_limit: float = Field(
-        20.0, description="Gigabytes for those, beside int8 weights; 0 keeps nothing on disk.", ge=0
+        20.0, description="Gigabytes for those, without the int8 weights; 0 keeps nothing on disk.", ge=0
     )

@@ -1,6 +1,7 @@
-"""The part of the cache that outlives a restart: files in a folder up to a byte limit, least recently used going first.
+"""Keep the part of the cache that survives a restart: files in a folder, up to a byte limit.
 
-Damaged and foreign files are removed, and what they held is computed again. Links, pipes and folders are foreign, too.
+The least recently used files go first. Damaged and foreign files, links, pipes and folders are removed, and their
+content is computed again.
 """
 
 import logging
@@ -26,23 +27,23 @@ from core.model.tensor_file import TensorFile
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
-Gone = Callable[[str, Ints | None], bool]  # whether what has this name, and these rows, is to go
-LINE_BYTES = 256_000_000  # that may wait to be written
-HEADER_BYTES = 1024  # about, of a file
-FORMAT = 5  # of the files; raise it when their names or arrays change
+Gone = Callable[[str, Ints | None], bool]  # whether to remove the entry of this name, with these rows
+QUEUED_WRITE_BYTES = 256_000_000  # most bytes that may wait to be written
+FILE_HEADER_BYTES = 1024  # roughly
+FILE_FORMAT = 5  # raise it when names or arrays of the files change
 
 
 class Disk:
-    """Files of one model identity below `folder`; `limit` bytes hold for all identities together."""
+    """The cache files of one model identity below `folder`. `limit` bytes hold for all identities together."""
 
     def __init__(self, folder: Path, identity: str, limit: int) -> None:
         self._root = folder
-        self._folder = cache_folder.make(folder / f"{identity}-{FORMAT}", below=folder.parent)
+        self._folder = cache_folder.make(folder / f"{identity}-{FILE_FORMAT}", below=folder.parent)
         self._identity = identity
         self._limit = limit
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cache")
         self._line: list[tuple[Future[None], int]] = []
-        self.rows: dict[str, Ints] = {}  # of the conversations on disk; the writer's thread changes it too
+        self.rows: dict[str, Ints] = {}  # conversations on disk; the writer's thread changes it too
         for path in self._folder.glob("rows-*.safetensors"):
             rows = self._rows_of(path)
             if rows is not None:
@@ -56,7 +57,7 @@ class Disk:
         return True
 
     def read(self, name: str) -> Arrays | None:
-        """Return what was written, whole; what is not is not found again."""
+        """Return what was written, or None if it is not there undamaged. A damaged file is removed."""
         path = self._path(name)
         try:
             _check(path)
@@ -64,8 +65,8 @@ class Disk:
             arrays = {key: _array(file, key) for key in file.names}
             if file.metadata.get("seal") != self._seal(arrays):
                 raise ValueError("its content changed")
-            with suppress(OSError):  # a disk that can only be read
-                os.utime(path)  # the least recently used go first
+            with suppress(OSError):  # the disk may be read-only
+                os.utime(path)  # marks it as recently used
         except FileNotFoundError:
             self.rows.pop(name, None)
             return None
@@ -78,11 +79,11 @@ class Disk:
         return arrays
 
     def write(self, name: str, arrays: Arrays) -> None:
-        """Later, in the writer's thread; not at all while a slow disk keeps much more waiting than memory is for."""
+        """Write the arrays later, in the writer's thread. Drops them when a slow disk has too much waiting already."""
         size = sum(array.nbytes for array in arrays.values())
         self._line = [(future, waiting) for future, waiting in self._line if not future.done()]
-        if self._line and size + sum(waiting for _, waiting in self._line) > LINE_BYTES:
-            log.warning("%s is not kept on disk, which is too slow", name)
+        if self._line and size + sum(waiting for _, waiting in self._line) > QUEUED_WRITE_BYTES:
+            log.warning("%s is not kept: the disk is too slow", name)
             return
         self._line.append((self._writer.submit(self._write, name, arrays), size))
 
@@ -91,7 +92,7 @@ class Disk:
         self._writer.submit(self._unlink, self._path(name))
 
     def forget(self, gone: Gone, before: float) -> None:
-        """Remove what `gone` says, of all models, and was last used `before`, in seconds since 1970."""
+        """Remove files of all models that `gone` selects and that were last used before `before`, a Unix time."""
         self._writer.submit(self._forget, gone, before)
 
     def close(self) -> None:
@@ -101,24 +102,24 @@ class Disk:
         return self._folder / f"{name}.safetensors"
 
     def _rows_of(self, path: Path) -> Ints | None:
-        """Without reading the rest; the seal is checked when it is used."""
+        """Return a file's rows without reading the rest. The seal is checked when the file is used."""
         try:
             _check(path)
             rows: Ints = _array(TensorFile(path), "rows")
             if rows.ndim != 1 or rows.dtype != np.int64:
-                raise ValueError("its rows are none")
+                raise ValueError("it has no valid rows")
             return rows
-        except Exception as error:  # whatever it is, it is not ours
+        except Exception as error:  # any error means that the file is not ours
             if not hardware.is_out_of_memory(error):
                 log.warning("%s is removed from the cache: %s", path.name, error)
                 self._unlink(path)
             return None
 
     def _write(self, name: str, arrays: Arrays) -> None:
-        """Whole or not at all, in the writer's thread. A full disk costs a computation later, not an answer now."""
+        """Write all arrays or nothing, in the writer's thread. A full disk costs a computation later, no answer now."""
         try:
-            cache_folder.make(self._folder, below=self._root.parent)  # somebody may have emptied the cache
-            if not self._make_room(HEADER_BYTES + sum(array.nbytes for array in arrays.values())):
+            cache_folder.make(self._folder, below=self._root.parent)  # an operator may have emptied the cache
+            if not self._make_room(FILE_HEADER_BYTES + sum(array.nbytes for array in arrays.values())):
                 return
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".safetensors.tmp")
             os.close(handle)
@@ -133,7 +134,10 @@ class Disk:
             log.warning("%s was not kept on disk: %s", name, error)
 
     def _make_room(self, size: int) -> bool:
-        """For a file of so many bytes: within the limit, and without touching what is to stay free on the disk."""
+        """Make room for a file of `size` bytes, within the limit and above the disk's reserve.
+
+        Return whether the file fits.
+        """
         if size > self._limit:
             return False
         kept = reserve(self._root)
@@ -143,8 +147,8 @@ class Disk:
         return free(self._root) - size >= kept
 
     def _forget(self, gone: Gone, before: float) -> None:
-        """In the writer's thread, behind what is still to be written."""
-        for path in list(self._root.rglob("*.safetensors*")):  # with what a process that was killed left half written
+        """Remove what `gone` selects, in the writer's thread, after all that is still to be written."""
+        for path in list(self._root.rglob("*.safetensors*")):  # including unfinished files of a killed process
             try:
                 if path.lstat().st_mtime >= before:
                     continue
@@ -154,10 +158,10 @@ class Disk:
             except FileNotFoundError:
                 continue
             except Exception as error:
-                log.warning("%s is to be removed and cannot be: %s", path, error)
+                log.warning("%s cannot be removed: %s", path, error)
 
     def _unlink(self, path: Path) -> None:
-        """Whatever it is. What cannot be removed is told, and stays."""
+        """Remove a path of any kind. Logs what cannot be removed."""
         try:
             cache_folder.remove(path)
         except OSError as error:
@@ -169,8 +173,8 @@ class Disk:
             self.rows.pop(path.stem, None)
 
     def _seal(self, arrays: Arrays) -> str:
-        """Of content, shapes and the model they belong to."""
-        seal = zlib.crc32(f"{FORMAT} {self._identity}".encode())
+        """Return a checksum of content, shapes and model identity."""
+        seal = zlib.crc32(f"{FILE_FORMAT} {self._identity}".encode())
         for key in sorted(arrays):
             array = np.ascontiguousarray(arrays[key])
             seal = zlib.crc32(f"{key}{array.shape}{array.dtype}".encode(), seal)
@@ -179,12 +183,15 @@ class Disk:
 
 
 def _check(path: Path) -> None:
-    """Raise `ValueError` for what is no regular file (a link leads elsewhere, a pipe never ends), or `OSError`."""
+    """Raise `ValueError` if the path is no regular file (a link leads elsewhere, a pipe never ends), or `OSError`."""
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise ValueError("it is no file")
+        raise ValueError("it is not a regular file")
 
 
 def _array(file: TensorFile, name: str) -> npt.NDArray[Any]:
-    """Return a copy: the file may go or change. `safetensors` panics where no memory is left, which ends a thread."""
+    """Return a copy of a tensor: the file may go or change.
+
+    `safetensors` itself panics when no memory is left, which would end the thread.
+    """
     found: npt.NDArray[Any] = file.map(name, fetch=True).numpy().copy()
     return found

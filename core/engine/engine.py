@@ -1,4 +1,4 @@
-"""The engine's face: coroutines outside, one model thread inside."""
+"""Offer the engine to the rest of the service: coroutines outside, one model thread inside."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from core.engine.config import Config
 from core.engine.disk import Disk
 from core.engine.generation import read_sampling
 from core.engine.request import EventChannel, Forget, KeepOnly, Request
-from core.engine.room import COMPUTED
+from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
 from core.engine.worker import Worker
@@ -31,17 +31,21 @@ from core.model.model import Model
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
-SHARE = 0.6  # of the machine's memory, or of what its control group may have, where the operator sets nothing
-MOST = 0.9  # of the same, whatever the operator sets: the system, decoders and the cache's files need some, too
-RESERVE = 400_000_000  # bytes for activations and everything else
-NICENESS = 5  # of the model's threads: their weight beside the event loop becomes a third
-SWITCH_S = 0.0005  # how long a thread may keep Python's lock while another waits for it; 5 ms unless told
-SETTING = "`memory` in [core.engine]"
-LEAST_ROWS = 1024  # a memory budget that holds fewer tokens than that is a mistake
+# Shares of the machine's memory, or of its control group's. The system, decoders and cached files need the rest.
+DEFAULT_MEMORY_SHARE = 0.6
+LARGEST_MEMORY_SHARE = 0.9
+ACTIVATION_BYTES = 400_000_000  # for activations and everything else
+MODEL_NICENESS = 5  # gives the model's threads a third of the event loop's weight
+LOCK_SWITCH_SECONDS = 0.0005  # how long a thread may hold Python's lock while another waits; 5 ms by default
+MEMORY_SETTING = "`memory` in [core.engine]"
+LEAST_BUDGET_TOKENS = 1024  # a memory budget for fewer tokens is a mistake
 
 
 class Engine:
-    """Implements `core.assistant.Engine` and `storage.store.Computed`. Make one with `start`; `close` it in the end."""
+    """Answers questions with the model. Make one with `start`, and `close` it in the end.
+
+    Implements `core.assistant.Engine` and `storage.store.Computed`.
+    """
 
     def __init__(self, worker: Worker, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
         self._worker = worker
@@ -69,7 +73,7 @@ class Engine:
             except BaseException:
                 log.critical("the model's thread has ended", exc_info=True)
             finally:
-                with suppress(RuntimeError):  # the loop is closed
+                with suppress(RuntimeError):  # the event loop may be closed
                     loop.call_soon_threadsafe(ended.set)
 
         thread = threading.Thread(target=live, name="model", daemon=True)
@@ -77,7 +81,7 @@ class Engine:
         return cls(await ready, thread, ended, config.model)
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
-        """Answer the open last turn. Raises `BotError`; cancelling it frees the model before its next step."""
+        """Answer the open last turn. Raises `BotError`. Cancelling it frees the model before its next step."""
         channel = EventChannel(tell)
         request = Request(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
         self._worker.put(request)
@@ -87,59 +91,62 @@ class Engine:
             request.closed.set()
 
     async def look(self, image: Image) -> None:
-        """Have a picture looked at when nothing else is to do. Returns at once."""
+        """Encode a picture when nothing else is to do. Returns at once."""
         self._worker.put(image)
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
-        """Drop what was computed for a conversation that is gone and from images that nobody shows. From any thread."""
+        """Drop what was computed for a removed conversation and for pictures that are no longer shown. Thread-safe."""
         self._worker.put(Forget(conversation_id, image_ids))
 
     def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
-        """Drop what was computed of anything else. From any thread."""
+        """Drop what was computed for any other conversation or picture. Thread-safe."""
         self._worker.put(KeepOnly(conversation_ids, image_ids))
 
     def check(self) -> None:
-        """Raise `Busy` while no question can be answered: its thread has ended, or finds no memory."""
+        """Raise `Busy` while no question can be answered: the thread has ended, or finds no memory."""
         self._worker.check()
 
     async def ended(self) -> None:
-        """Return when its thread has ended, and nothing will be answered any more."""
+        """Wait until the thread has ended and nothing will be answered any more."""
         await self._ended.wait()
 
     def figures(self) -> EngineStats:
         return replace(self._worker.figures(), model=self._model)
 
     async def close(self) -> None:
-        """Answers that are still being written end with `Busy`."""
+        """End the thread. Answers still being written end with `Busy`."""
         self._worker.put(None)
         await asyncio.to_thread(self._thread.join)
 
 
 def _step_back() -> None:
-    """The event loop goes first: platforms are to be told at once that their messages arrived, and writing one down
-    takes a dozen hops between threads, each of which waits for Python's lock and for a core.
+    """Let the event loop run before the model's threads.
 
-    On Linux a thread has its own niceness, and OpenMP's threads inherit their maker's.
+    Platforms must be told at once that their messages arrived. Storing a message takes a dozen switches between
+    threads, and each of them waits for Python's lock and for a core. On Linux a thread has its own niceness, and
+    OpenMP's threads inherit that of the thread that made them.
     """
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(LOCK_SWITCH_SECONDS)
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS  # the process may have one already
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + MODEL_NICENESS  # the process may be nice already
         os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
 
 
 def budget(config: Config) -> Limit:
-    """Return the bytes that model and conversations may take: the smallest limit there is."""
+    """Return the bytes that model and conversations may take: the smallest limit that applies."""
     shared, own = hardware.memory(), hardware.process_memory()
     if config.memory:
-        limits = [Limit(int(config.memory * 1e9), SETTING), Limit(int(MOST * shared.bytes), shared.source)]
+        most = Limit(int(LARGEST_MEMORY_SHARE * shared.bytes), shared.source)
+        limits = [Limit(int(config.memory * 1e9), MEMORY_SETTING), most]
     else:
-        limits = [Limit(int(SHARE * shared.bytes), f"{SETTING} ({SHARE:.0%} of {shared.source} by default)")]
+        source = f"{MEMORY_SETTING} ({DEFAULT_MEMORY_SHARE:.0%} of {shared.source} by default)"
+        limits = [Limit(int(DEFAULT_MEMORY_SHARE * shared.bytes), source)]
     return min([*limits, own] if own else limits)
 
 
 def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> None:
-    with suppress(asyncio.InvalidStateError):  # nobody waits any more
+    with suppress(asyncio.InvalidStateError):  # the caller stopped waiting
         if isinstance(outcome, Exception):
             ready.set_exception(outcome)
         else:
@@ -151,11 +158,11 @@ def _load(config: Config) -> Worker:
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit * 1e9)
     if not disk:
-        shutil.rmtree(config.cache / COMPUTED, ignore_errors=True)
+        shutil.rmtree(config.cache / COMPUTED_FOLDER, ignore_errors=True)
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
         tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
-        kept = Disk(config.cache / COMPUTED, model.identity, disk) if model.identity else None
+        kept = Disk(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error
     limit = _room(config, model)
@@ -164,7 +171,7 @@ def _load(config: Config) -> Worker:
 
 
 def _explain(error: Exception, config: Config) -> Exception:
-    """What kept the model from being loaded, to the person who runs the service."""
+    """Turn the error that kept the model from being loaded into one for the operator."""
     if hardware.is_out_of_memory(error):
         return OperatorError(
             "There is too little memory to load the model ({reason}). "
@@ -182,12 +189,12 @@ def _explain(error: Exception, config: Config) -> Exception:
 
 
 def _room(config: Config, model: Model) -> int:
-    """Return the bytes that conversations may take: the budget without what the process has already."""
-    hardware.trim_heap()  # what making int8 weights needed is free again
+    """Return the bytes that conversations may take: the budget minus what the process uses already."""
+    hardware.trim_heap()  # returns what making int8 weights needed
     allowed = budget(config)
-    taken = psutil.Process().memory_info().rss + RESERVE
+    taken = psutil.Process().memory_info().rss + ACTIVATION_BYTES
     room = int(allowed.bytes - taken)
-    if room < LEAST_ROWS * model.row_bytes:
+    if room < LEAST_BUDGET_TOKENS * model.row_bytes:
         raise OperatorError(
             "The model alone takes {taken:.1f} GB, which leaves too little of the {budget:.1f} GB allowed. "
             "Raise {limit}, or choose precision int8 or a smaller model.",

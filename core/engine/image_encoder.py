@@ -1,4 +1,4 @@
-"""Pictures: looked at once for whoever needs them, a slice at a time; their features while a request needs them."""
+"""Encode pictures once for all who need them, a slice at a time, and hold features while a request needs them."""
 
 import time
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from core.engine.cache import Cache
 from core.engine.sampler import check
 from core.model.vision import Vision
 
-AHEAD = 16  # pictures that may wait to be looked at before anybody asks
+LOOK_AHEAD_PICTURES = 16  # that may wait to be encoded before a question comes
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class _Sight:
 
 
 class ImageEncoder:
-    """Belongs to the model thread. Features are (1 + deepstack, image tokens, hidden) of `dtype`."""
+    """Encodes pictures in the model thread. Features are (1 + deepstack, image tokens, hidden) of `dtype`."""
 
     def __init__(self, vision: Vision, cache: Cache, dtype: torch.dtype) -> None:
         self._vision = vision
@@ -37,20 +37,23 @@ class ImageEncoder:
         return len(self._open)
 
     def look_ahead(self, image: Image) -> None:
-        """Open it for later, unless there are too many or it is known; `next` finds it in order."""
-        if len(self._open) < AHEAD and self._cache.picture(image.id) is None:
+        """Begin a picture that `next` then returns in order, unless it is known or too many are waiting."""
+        if len(self._open) < LOOK_AHEAD_PICTURES and self._cache.picture(image.id) is None:
             self._begin(image)
 
     def next(self) -> Image | None:
         return next((sight.image for sight in self._open.values()), None)
 
     def left(self, image: Image) -> int:
-        """Patches that are still to be looked at."""
+        """Return how many patches of a picture are still to be encoded."""
         sight = self._open.get(image.id)
         return sight.patches if sight else self._patches(image)
 
     def look(self, image: Image, seconds: float) -> bool:
-        """Go on for about so long; True once it is done. Raises what decoding it raises; it is closed then."""
+        """Encode for about `seconds`, and return True once the picture is finished.
+
+        When decoding raises an error, the picture is dropped and the error passed on.
+        """
         sight, begin, slices = self._begin(image), time.monotonic(), 0
         try:
             with torch.inference_mode():
@@ -73,13 +76,16 @@ class ImageEncoder:
         self._open.pop(name, None)
 
     def known(self, name: str) -> bool:
-        """Whether its features are there; they stay until `keep` is called without it."""
+        """Return whether the picture's features are in memory, reading them from the cache if need be.
+
+        They stay until `keep` is called without this picture.
+        """
         if name not in self._features and (found := self._cache.picture(name)) is not None:
             self._features[name] = found
         return name in self._features
 
     def expects(self, name: str) -> bool:
-        """Whether `known` will likely say so; reads nothing."""
+        """Return whether `known` will probably return True, without reading anything."""
         return name in self._features or self._cache.has_picture(name)
 
     def features(self, name: str) -> Tensor:

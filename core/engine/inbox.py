@@ -1,4 +1,4 @@
-"""What waits for the model thread. Once that has ended, whoever asks is told so: nobody waits for ever."""
+"""Queue messages for the model thread. Once the thread has ended, every request gets an error instead of waiting."""
 
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -11,20 +11,20 @@ Message = Request | Image | Forget | KeepOnly
 
 
 class Inbox:
-    """`put` may be called from any thread; the rest by the model thread."""
+    """The model thread's queue. `put` may be called from any thread, the rest by the model thread."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Message | None] = SimpleQueue()
         self.closed = False
 
     def put(self, message: Message | None) -> None:
-        """None: it is time to finish."""
+        """Queue a message; None tells the thread to finish."""
         self._queue.put(message)
         if self.closed:
             self._refuse()
 
     def get(self, block: bool) -> Message | None:
-        """Raises `queue.Empty`, unless it is to wait."""
+        """Return the next message. Without `block`, raises `queue.Empty` when there is none."""
         return self._queue.get(block=block)
 
     @property

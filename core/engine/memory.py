@@ -1,5 +1,7 @@
-"""Keys and values of running conversations and the cache, under one limit. When the system has no memory left all the
-same, the cache gives way and the work is done again."""
+"""Share one memory limit between running conversations' keys and values and the cache.
+
+If the system runs out of memory nevertheless, the cache gives way and the work is done again.
+"""
 
 import logging
 from collections.abc import Callable
@@ -13,12 +15,12 @@ from core.errors import OutOfMemory
 from core.model.model import Model
 
 log = logging.getLogger(__name__)
-SHARES = (0.5, 0.0)  # of the cache, that stay when the work is done again for the first and for the second time
+CACHE_SHARES_KEPT = (0.5, 0.0)  # before the first and the second repetition
 T = TypeVar("T")
 
 
 class Memory:
-    """Belongs to the model thread. `closing` is what follows an answer whatever is asked next."""
+    """The memory of the model thread. `closing` are the tokens that follow every answer."""
 
     def __init__(self, model: Model, cache: Cache, scheduler: Scheduler[Sequence], closing: list[int]) -> None:
         self._model = model
@@ -27,15 +29,18 @@ class Memory:
         self._closing = closing
 
     def attempt(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, which must do nothing by halves. Raises `OutOfMemory` when nothing helped."""
-        for share in SHARES:
+        """Return the result of `work`, freeing memory and repeating it when none was left.
+
+        `work` must do all or nothing. Raises `OutOfMemory` when nothing helped.
+        """
+        for share in CACHE_SHARES_KEPT:
             try:
                 return work()
             except Exception as error:
                 if not hardware.is_out_of_memory(error):
                     raise
                 log.warning("no memory is left, so the cache gives way: %s", error)
-            self._cache.give_way(share)  # only here the error is gone, and what its traceback held
+            self._cache.give_way(share)  # outside `except`, so that what the traceback held is free
             hardware.trim_heap()
         try:
             return work()
@@ -43,20 +48,21 @@ class Memory:
             raise explain(error) from error
 
     def open(self, sequence: Sequence) -> None:
-        """Give an admitted sequence room for its keys and values, with those of its rows that are known."""
+        """Allocate an admitted sequence's keys and values, and fill in the rows that are cached."""
         self._share()
         kv = self.attempt(lambda: self._model.make_kv(sequence.bytes // self._model.row_bytes))
         try:
             sequence.reused = self.attempt(lambda: self._cache.resume(sequence.prompt.keys, kv))
-        except Exception as error:  # what is known only saves time
+        except Exception as error:  # the cache only saves time
             log.warning("what was computed before cannot be used", exc_info=error, extra=sequence.about)
             kv.length = 0
         sequence.kv = kv
 
     def keep(self, sequence: Sequence, closing: bool = False) -> None:
-        """Remember what was computed for the next question, and with `closing` compute the first rows of that, too.
+        """Cache what was computed, for the next question. With `closing`, compute that question's first rows too.
 
-        What cannot be kept costs a computation later, not an answer now; what is no number would spoil every later one.
+        Failing to cache costs a computation later, not this answer. Values that are not finite are never cached,
+        because they would spoil every later answer.
         """
         kv = sequence.computed
         self._share()
@@ -72,12 +78,12 @@ class Memory:
             sequence.kv = None
 
     def _share(self) -> None:
-        """The cache has what running conversations do not need."""
+        """Give the cache the memory that running conversations do not need."""
         self._cache.resize(self._scheduler.limit - self._scheduler.used)
 
 
 def explain(error: Exception) -> Exception:
-    """What a person is told instead, if memory is what was missing."""
+    """Return `OutOfMemory` for a person if memory was what was missing, and the error itself otherwise."""
     return out_of_memory() if hardware.is_out_of_memory(error) else error
 
 

@@ -1,4 +1,4 @@
-"""Runs the model for a step and measures how fast it is."""
+"""Run the model for a step, and measure its speed."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
 from core.model.model import ForwardInput, Model
 
-ENOUGH_ROWS, ENOUGH_PATCHES = 8, 64  # fewer say nothing about speed
+LEAST_MEASURED_ROWS, LEAST_MEASURED_PATCHES = 8, 64  # fewer say nothing about speed
 
 
 class ModelRunner:
@@ -33,14 +33,14 @@ class ModelRunner:
         self._clock = clock
 
     def forward(self, step: Step[Sequence]) -> Iterator[tuple[Sequence, Tensor | Exception]]:
-        """One row for everybody who decodes and a chunk for those who prefill; logits where a token comes next.
+        """Compute a step: one row for each answer, a chunk for each prompt. Yield logits where a token comes next.
 
-        Who cannot be computed gets an error instead, and the others what they would have got.
+        A sequence that cannot be computed gets an error instead. The others get their results all the same.
         """
         return self._forward([*((sequence, 0) for sequence in step.decode), *step.prefill])
 
     def _forward(self, work: list[tuple[Sequence, int]]) -> Iterator[tuple[Sequence, Tensor | Exception]]:
-        """`work` is whose rows and how many of its prompt; 0: the next of its answer."""
+        """Compute pairs of a sequence and how many rows of its prompt; 0 means the next row of its answer."""
         begin, logits = self._clock(), None
         try:
             logits = self._memory.attempt(lambda: self._model.forward([self._pass(*each) for each in work]))
@@ -48,7 +48,8 @@ class ModelRunner:
             if len(work) == 1:
                 yield work[0][0], error
                 return
-        if logits is None:  # somebody's fault, or too much at once; the error is gone, and what its traceback held
+        # One sequence is at fault, or it was too much at once. Outside `except`, what the traceback held is free.
+        if logits is None:
             for each in work:
                 yield from self._forward([each])
             return
@@ -68,22 +69,22 @@ class ModelRunner:
         return sequence.prefill_pass(rows, self._image_encoder.features) if rows else sequence.decode_pass()
 
     def look(self, image: Image, seconds: float) -> bool:
-        """Go on looking at a picture; True once its features are known."""
+        """Continue encoding a picture, and return True once its features are known."""
         begin, before = self._clock(), self._image_encoder.left(image)
         done = self._memory.attempt(lambda: self._image_encoder.look(image, seconds))
         elapsed, looked = self._clock() - begin, before - (0 if done else self._image_encoder.left(image))
         self._totals.image_s += elapsed
         self._totals.pictures_computed += done
-        if looked > ENOUGH_PATCHES:
+        if looked > LEAST_MEASURED_PATCHES:
             self._speeds.measure("patch", elapsed / looked)
         return done
 
     def _measure(self, seconds: float, decoded: int, rows: int) -> None:
-        """A step that does both counts as an average decoding step and the rest."""
+        """Record the speed of a step. In a mixed step, decoding counts as an average step and prefill as the rest."""
         decode_s = seconds if not rows else min(self._speeds.token or 0.0, seconds / 2) if decoded else 0.0
         if not rows:
             self._speeds.measure("token", seconds)
-        elif rows >= ENOUGH_ROWS:
+        elif rows >= LEAST_MEASURED_ROWS:
             self._speeds.measure("row", (seconds - decode_s) / rows)
         self._totals.decode_s += decode_s
         self._totals.prefill_s += seconds - decode_s

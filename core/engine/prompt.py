@@ -1,4 +1,4 @@
-"""A conversation as the model sees it: token ids, pictures in place, and 3-D positions (M-RoPE). Pure numpy."""
+"""Write a conversation as the model sees it: token ids, pictures in place, and 3-D positions (M-RoPE). Pure numpy."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Grid = Callable[[int, int], tuple[int, int]]  # pixels (width, height) to image 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a picture's rows stand in a prompt. `height` and `width` are in image tokens."""
+    """The rows of a picture in a prompt. `height` and `width` are in image tokens."""
 
     image: Image
     start: int
@@ -32,7 +32,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Prompt:
-    """`ids` (rows,) has the image pad in a picture's rows; `keys` (rows,) names each row's content."""
+    """A prompt's token ids (rows,), with the image pad in a picture's rows; `keys` (rows,) names each row's content."""
 
     ids: Ints
     keys: Ints
@@ -41,12 +41,12 @@ class Prompt:
 
     @cached_property
     def next_position(self) -> int:
-        """Where the answer begins: after the largest position, not after the number of rows."""
+        """The position where the answer begins: after the largest position, not after the number of rows."""
         return int(self.positions.max()) + 1
 
     @cached_property
     def images(self) -> dict[str, Image]:
-        """Its pictures, each once, by id."""
+        """The prompt's pictures by id."""
         return {span.image.id: span.image for span in self.spans}
 
 
@@ -64,16 +64,16 @@ class Prompter:
 
     @property
     def closing(self) -> list[int]:
-        """What follows an answer whatever is asked next (pictures and odd first characters apart)."""
+        """The tokens that follow every answer, except before pictures and unusual first characters."""
         special, encode = self._special, self._tokenizer.encode
         return [special["im_end"], *encode("\n"), special["im_start"], *encode("user\n")]
 
     def write(self, conversation: Conversation, answer_tokens: int) -> Prompt:
-        """The prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
+        """Write the prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
 
-        The oldest turns go first when there is no room, half the budget at a time: dropping one turn per question
-        would make every prompt begin anew, and nothing computed before could be used again. The pictures seen last
-        stay: the oldest turn that is left shows them, so that no answer is invented without any picture.
+        When there is no room, the oldest turns go, half the budget at a time. If one turn went per question, every
+        prompt would begin differently and nothing in the cache could be used. The pictures seen last stay: the oldest
+        turn that is left shows them, so that no answer is invented without a picture.
         """
         room = self._limit - answer_tokens
         turns = [self._turn(turn) for turn in conversation.turns]
@@ -94,7 +94,7 @@ class Prompter:
         return _join(turns[first:])
 
     def _show_again(self, conversation: Conversation, turns: list["_Rows"], first: int, room: int) -> int:
-        """Puts the pictures that were seen last into the first turn that then has room; returns which that is."""
+        """Put the pictures seen last into the first turn that then has room, and return that turn's index."""
         seen = next((turn.pictures for turn in reversed(conversation.turns[:first]) if turn.pictures), ())
         while seen:
             turns[first] = self._turn(replace(conversation.turns[first], pictures=seen))
@@ -155,7 +155,7 @@ class _Rows:
 
 
 def picture_keys(image_id: str, rows: int) -> Ints:
-    """Numbers for a picture's rows that no token id and no other picture's row has: negative, from its sha256."""
+    """Return keys for a picture's rows, negative and from its sha256, so that no other row has the same."""
     digest = hashlib.sha256(image_id.encode()).digest()
     start = int.from_bytes(digest[:8], "big") >> 2
     return -1 - start - np.arange(rows, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What goes to the model thread, and the way a question's events come back."""
+"""Define the messages to the model thread, and the channel that carries a question's events back."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ Sent = Event | Answer | BaseException
 
 
 class EventChannel:
-    """Carries a question's events from the model's thread to the event loop, where they are told, and its `answer`."""
+    """Carries a question's events from the model thread to the event loop. `answer` is the final answer."""
 
     def __init__(self, tell: Tell) -> None:
         self._loop = asyncio.get_running_loop()
@@ -22,12 +22,12 @@ class EventChannel:
         self.answer: asyncio.Future[Answer] = self._loop.create_future()
 
     def send(self, event: Sent) -> None:
-        """From any thread."""
-        with suppress(RuntimeError):  # a loop that has ended reads nothing any more
+        """Send an event. Thread-safe."""
+        with suppress(RuntimeError):  # the event loop may have ended
             self._loop.call_soon_threadsafe(self._receive, event)
 
     def _receive(self, event: Sent) -> None:
-        if self.answer.done():  # nobody waits for it any more
+        if self.answer.done():  # the caller stopped waiting
             return
         if isinstance(event, Answer):
             self.answer.set_result(event)
@@ -36,14 +36,17 @@ class EventChannel:
         else:
             try:
                 self._tell(event)
-            except Exception as error:  # a bug of whoever listens ends this question and no other
+            except Exception as error:  # a bug in the listener ends only this question
                 self.answer.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """`closed` is noticed before the next step; `trace` is the question's id in the log (`core.trace`); its place in
-    line is that of when it `arrived` (`core.asker`)."""
+    """A question for the model thread.
+
+    It ends before the next step once `closed` is set. `trace` is its id in the log (`core.trace`). `arrived` decides
+    its place in the queue (`core.asker`).
+    """
 
     conversation: Conversation
     sampling: Sampling
@@ -55,7 +58,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """A conversation that is gone, or none, and images that no conversation shows any more."""
+    """Tells the model thread to forget a removed conversation, if one is given, and pictures no longer shown."""
 
     conversation_id: str | None
     image_ids: Collection[str]
@@ -63,7 +66,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class KeepOnly:
-    """All the conversations and images that there are."""
+    """Tells the model thread all conversations and pictures that exist."""
 
     conversation_ids: Collection[str]
     image_ids: Collection[str]

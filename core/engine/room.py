@@ -1,6 +1,6 @@
-"""Room on the disk: the cache never takes the last of it, and gives way when something else needs it.
+"""Keep room on the disk: the cache leaves a reserve free, and gives way when something else needs space.
 
-What is computed can be computed again; what people said and sent cannot. Knows no model, and imports no torch.
+Computed files can be computed again; people's words and pictures cannot. This module imports no torch.
 """
 
 import logging
@@ -11,17 +11,17 @@ from core import cache_folder
 from core.disk_space import free, reserve
 
 log = logging.getLogger(__name__)
-COMPUTED = "computed"  # the folder in the cache for pictures and conversations
-PATTERN = "*.safetensors*"  # with what a process that was killed left half written
+COMPUTED_FOLDER = "computed"  # in the cache, for pictures and conversations
+CACHE_FILES = "*.safetensors*"  # including unfinished files of a killed process
 
 
 def is_scarce(folder: Path) -> bool:
-    """Whether less than the reserve is free."""
+    """Return whether less than the reserve is free."""
     return free(folder) < reserve(folder)
 
 
 def drop_oldest(computed: Path, size: int) -> dict[Path, int]:
-    """Remove the files of the cache that were not used for longest; returns them with their bytes, `size` in all."""
+    """Remove the cache files that were unused for longest, `size` bytes in all. Return them with their sizes."""
     dropped: dict[Path, int] = {}
     for _, bytes_, path in sorted(files(computed)):
         if sum(dropped.values()) >= size:
@@ -33,9 +33,9 @@ def drop_oldest(computed: Path, size: int) -> dict[Path, int]:
 
 
 def files(computed: Path) -> list[tuple[float, int, Path]]:
-    """Return when each file of the cache was last used, its size, and the file."""
+    """Return for each cache file when it was last used, its size, and its path."""
     found = []
-    for path in computed.rglob(PATTERN):
+    for path in computed.rglob(CACHE_FILES):
         with suppress(OSError):  # removed meanwhile
             status = path.lstat()
             found.append((status.st_mtime, status.st_size, path))
@@ -43,9 +43,9 @@ def files(computed: Path) -> list[tuple[float, int, Path]]:
 
 
 def give_way(computed: Path, folder: Path) -> bool:
-    """Make room for a write into `folder` for which the disk was too full; says whether anything went.
+    """Make room for a write into `folder` that found the disk full. Return whether a file was removed.
 
-    The reserve is made free again, and twice of what is free already: the next call goes on where that did not help.
+    It restores the reserve, or frees as much as is free already, so that repeated calls free more and more.
     """
     with suppress(OSError):
         if computed.stat().st_dev == folder.stat().st_dev:

@@ -1,7 +1,8 @@
-"""Who computes next. Pure policy: imports no torch, knows no tensors and reads no clock.
+"""Decide which requests are computed next. Pure policy: imports no torch, knows no tensors and reads no clock.
 
-Every step decodes one token for each running answer; what is left of the step's seconds goes to newcomers: looking at
-pictures and prefill, a slice at a time, so that nobody who is reading along waits long for the next token.
+This is continuous batching with chunked prefill. Every step decodes one token for each running answer. The rest of the
+step's seconds goes to new requests, which encode pictures and prefill a slice at a time, so that a reader never waits
+long for the next token.
 """
 
 import math
@@ -9,22 +10,23 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-PAUSE = 0.6  # seconds a step may take while somebody reads along
-ALONE = 1.0  # seconds a step may take while nobody does: cancelling and newcomers wait for it
-ROWS = 512  # most rows of prefill in one step; activations stay small
-FIRST_ROWS = 32  # before any speed is known
-NOTHING = 1e-9  # seconds or tokens; what rounding leaves
-AGEING = 0.5  # a second of waiting counts like so many seconds less work: short questions first, nobody starves
+DECODING_STEP_SECONDS = 0.6  # longest step while an answer is being read
+PREFILL_STEP_SECONDS = 1.0  # longest step otherwise; cancelling and new requests wait for it
+STEP_PREFILL_ROWS = 512  # most rows of prefill in one step, so that activations stay small
+UNMEASURED_PREFILL_ROWS = 32  # before any speed is known
+ROUNDING_ERROR = 1e-9  # seconds or tokens
+# A second of waiting counts like so many seconds less work: short questions go first, and none starves.
+AGEING_SECONDS_PER_SECOND = 0.5
 
 
 @dataclass(slots=True, eq=False)
 class Job:
     """What the scheduler knows about a request. The model thread keeps the numbers up to date."""
 
-    bytes: int  # that it may need until its answer is complete
+    bytes: int  # most that it may need until its answer is complete
     arrived: float
     answer_tokens: int  # at most
-    patches: int = 0  # still to be looked at
+    patches: int = 0  # still to be encoded
     rows: int = 0  # still to be prefilled
     written: int = 0  # tokens of the answer
     begun: bool = False  # something was computed for it
@@ -35,7 +37,7 @@ J = TypeVar("J", bound=Job)
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[J]):
-    """`look` may take `seconds`; `prefill` says how many rows of whom."""
+    """What to compute next: who decodes, who prefills how many rows, and whose picture is encoded for `seconds`."""
 
     decode: tuple[J, ...]
     prefill: tuple[tuple[J, int], ...]
@@ -45,7 +47,7 @@ class Step(Generic[J]):
 
 @dataclass(slots=True)
 class Speeds:
-    """Measured seconds, as moving averages; None until measured."""
+    """Measured seconds as moving averages; None until measured."""
 
     patch: float | None = None
     row: float | None = None
@@ -57,7 +59,7 @@ class Speeds:
         setattr(self, name, value if known is None else 0.8 * known + 0.2 * value)
 
     def newcomer(self, job: Job) -> float:
-        """Seconds until its first token if it were alone."""
+        """Return the seconds until the job's first token if it were alone."""
         return job.patches * (self.patch or 0.0) + job.rows * (self.row or 0.0)
 
     @property
@@ -67,7 +69,7 @@ class Speeds:
 
 @dataclass(slots=True)
 class Scheduler(Generic[J]):
-    """`limit` is in bytes. `line` waits for admission in order; `running` was admitted."""
+    """Schedules jobs. `limit` is in bytes; `line` waits for admission in order; `running` is admitted."""
 
     limit: int
     speeds: Speeds = field(default_factory=Speeds)
@@ -79,7 +81,7 @@ class Scheduler(Generic[J]):
         return sum(job.bytes for job in self.running)
 
     def add(self, job: J) -> None:
-        """Behind all who arrived before it, however long it took until what it asks about was looked through."""
+        """Queue a job by its arrival, however long preparing it took."""
         later = (place for place, other in enumerate(self.line) if other.arrived > job.arrived)
         self.line.insert(next(later, len(self.line)), job)
 
@@ -87,7 +89,7 @@ class Scheduler(Generic[J]):
         (self.running if job in self.running else self.line).remove(job)
 
     def admit(self) -> list[J]:
-        """Everybody at the head of the line whose bytes fit. Strictly in order: nobody is overtaken forever."""
+        """Admit jobs from the head of the queue while their bytes fit. The order is strict, so that none starves."""
         admitted = []
         used = self.used
         while self.line and used + self.line[0].bytes <= self.limit:
@@ -98,24 +100,32 @@ class Scheduler(Generic[J]):
         return admitted
 
     def next_step(self, now: float) -> Step[J] | None:
-        """None when there is nothing to do."""
+        """Return the next step, or None when there is nothing to do."""
         decode = tuple(job for job in self.running if not job.patches and not job.rows)
         newcomers = self._newcomers(now)
         if not decode and not newcomers:
             return None
-        seconds = (PAUSE if decode else ALONE) - (self.speeds.token or 0.0 if decode else 0.0)
-        seconds = max(seconds, PAUSE / 4)  # newcomers get on, however slow decoding is
+        seconds = (DECODING_STEP_SECONDS if decode else PREFILL_STEP_SECONDS) - (
+            self.speeds.token or 0.0 if decode else 0.0
+        )
+        seconds = max(seconds, DECODING_STEP_SECONDS / 4)  # new requests always progress, however slow decoding is
         if newcomers and newcomers[0].patches:
             return Step(decode, (), newcomers[0], seconds)
         return Step(decode, self._share(newcomers, seconds), None, seconds)
 
     def _newcomers(self, now: float) -> list[J]:
         found = [job for job in self.running if job.patches or job.rows]
-        return sorted(found, key=lambda job: self.speeds.newcomer(job) - AGEING * (now - job.arrived))
+        return sorted(
+            found, key=lambda job: self.speeds.newcomer(job) - AGEING_SECONDS_PER_SECOND * (now - job.arrived)
+        )
 
     def _share(self, newcomers: list[J], seconds: float) -> tuple[tuple[J, int], ...]:
-        """Rows for those who need no more looking, first come first."""
-        left = FIRST_ROWS if self.speeds.row is None else max(8, min(ROWS, int(seconds / self.speeds.row)))
+        """Divide the step's rows among jobs that need no more encoding, first come first served."""
+        left = (
+            UNMEASURED_PREFILL_ROWS
+            if self.speeds.row is None
+            else max(8, min(STEP_PREFILL_ROWS, int(seconds / self.speeds.row)))
+        )
         shares = []
         for job in newcomers:
             if not job.patches and left > 0:
@@ -125,7 +135,7 @@ class Scheduler(Generic[J]):
         return tuple(shares)
 
     def places(self, now: float) -> list[tuple[J, int, float | None]]:
-        """(job, place, seconds until its first token) of everybody for whom nothing was computed yet."""
+        """Return (job, place, seconds until its first token) for all jobs without a first result."""
         waiting = [job for job in (*self._newcomers(now), *self.line) if not job.begun]
         if not waiting or not self.speeds.known:
             return [(job, place, None) for place, job in enumerate(waiting, 1)]
@@ -134,10 +144,14 @@ class Scheduler(Generic[J]):
         return [(job, place, seconds.get(job)) for place, job in enumerate(waiting, 1)]
 
     def _first_tokens(self, now: float) -> dict[J, float]:
-        """Seconds until the first token of everybody who has none yet, by playing the coming steps: the cheapest
-        newcomer first, age counting, slower while somebody reads along; the line as bytes become free."""
+        """Estimate the seconds until each job's first token by simulating the coming steps.
+
+        The cheapest job goes first, where waiting counts as a discount. Jobs are slower while answers are being
+        written, and queued jobs join as bytes become free.
+        """
         token = self.speeds.token or 0.0
-        share = max(PAUSE - token, PAUSE / 4)  # of a step in which somebody decodes
+        # Seconds of a decoding step that are left for prefill.
+        share = max(DECODING_STEP_SECONDS - token, DECODING_STEP_SECONDS / 4)
         cost = {job: self.speeds.newcomer(job) for job in self.running if job.patches or job.rows}
         tokens = {job: self._tokens(job) for job in self.running if job not in cost}
         line, free = deque(self.line), self.limit - self.used
@@ -148,26 +162,30 @@ class Scheduler(Generic[J]):
                 admitted = line.popleft()
                 free -= admitted.bytes
                 cost[admitted] = self.speeds.newcomer(admitted)
-            job = min(cost, key=lambda each: cost[each] - AGEING * (now + elapsed - each.arrived), default=None)
+            job = min(
+                cost,
+                key=lambda each: cost[each] - AGEING_SECONDS_PER_SECOND * (now + elapsed - each.arrived),
+                default=None,
+            )
             slow = (token + share) / share if tokens else 1.0
             per_token = (token + share) if job else token
-            soonest = min(tokens.values(), default=math.inf) * per_token  # an answer ends, and frees its bytes
+            soonest = min(tokens.values(), default=math.inf) * per_token  # until an answer ends and frees its bytes
             spent = min(soonest, math.inf if job is None else cost[job] * slow)
             if spent == math.inf:
-                break  # nobody is left who could make room
+                break  # no running job is left that could free bytes
             elapsed += spent
             tokens = {each: left - (spent / per_token if per_token else left) for each, left in tokens.items()}
-            for each in [each for each, left in tokens.items() if left <= NOTHING]:
+            for each in [each for each, left in tokens.items() if left <= ROUNDING_ERROR]:
                 free += each.bytes
                 del tokens[each]
             if job is not None:
                 cost[job] -= spent / slow
-                if cost[job] <= NOTHING:
+                if cost[job] <= ROUNDING_ERROR:
                     del cost[job]
                     found[job] = elapsed
                     tokens[job] = self._tokens(job)
         return found
 
     def _tokens(self, job: J) -> float:
-        """Until the likely end of its answer."""
+        """Estimate how many tokens are left of the job's answer."""
         return max(1.0, min(job.answer_tokens, self.speeds.answer) - job.written)

@@ -1,4 +1,4 @@
-"""A request inside the engine: its prompt, its answer so far, and where its time went."""
+"""Hold a request inside the engine: its prompt, its answer so far, and where its time went."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,29 +28,29 @@ class Sequence(Job):
     clock: Callable[[], float]
     kv: KV | None = None
     reused: int = 0  # rows of the prompt that were taken from the cache
-    missing: list[str] = field(default_factory=list)  # ids of pictures still to be looked at
+    missing: list[str] = field(default_factory=list)  # ids of pictures still to be encoded
     new_pictures: int = 0
-    looking: int = 0  # at which of them
+    looking: int = 0  # number of the picture being encoded
     answer_ids: list[int] = field(default_factory=list)
     text: str = ""
     figures: Figures = field(default_factory=Figures)
-    since: float = 0.0  # the beginning of the stage that `figures` counts next
-    told: tuple[int, float | None, float] | None = None  # place, seconds and when it was said
+    since: float = 0.0  # when the current stage began
+    told: tuple[int, float | None, float] | None = None  # place, seconds, and when they were sent
 
     def close_stage(self, name: str) -> None:
-        """Book the time since the last stage ended under `name`, a field of `Figures`."""
+        """Add the time since the last stage ended to the field `name` of `Figures`."""
         now = self.clock()
         self.figures = replace(self.figures, **{name: getattr(self.figures, name) + now - self.since})
         self.since = now
 
     @property
     def about(self) -> dict[str, str]:
-        """For a line of the log."""
+        """The fields that name this question in a log line."""
         return {"question": self.request.trace}
 
     @property
     def computed(self) -> KV:
-        """Its keys and values, from admission on."""
+        """The keys and values, from admission on."""
         if self.kv is None:
             raise RuntimeError("not admitted")
         return self.kv
@@ -61,7 +61,10 @@ class Sequence(Job):
         return ForwardInput(self.computed, ids, np.full((3, 1), position), [], True)
 
     def prefill_pass(self, rows: int, features: Callable[[str], torch.Tensor]) -> ForwardInput:
-        """The next `rows` of the prompt; `features` of a picture are (1 + deepstack, image tokens, hidden)."""
+        """Return the input for the next `rows` of the prompt.
+
+        `features` returns a picture's features, (1 + deepstack, image tokens, hidden).
+        """
         kv, prompt = self.computed, self.prompt
         first, stop = kv.length, kv.length + rows
         parts = []
@@ -73,14 +76,20 @@ class Sequence(Job):
         return ForwardInput(kv, prompt.ids[first:stop], prompt.positions[:, first:stop], parts, stop == len(prompt.ids))
 
     def closing_pass(self, closing: list[int]) -> ForwardInput:
-        """What follows an answer whatever is asked next, and the answer's last token, which nothing needed so far."""
+        """Return the input for the tokens that follow every answer, and for the answer's last token.
+
+        No logits were needed after that token, so it was not computed yet.
+        """
         kv = self.computed
         ids = self.rows_with(closing)[kv.length :]
         position = self.prompt.next_position + kv.length - len(self.prompt.ids)
         return ForwardInput(kv, ids, np.tile(np.arange(position, position + len(ids)), (3, 1)), [], False)
 
     def rows_with(self, following: list[int]) -> Ints:
-        """What its rows hold: prompt, answer, and what follows. The last token of an answer may not be computed yet."""
+        """Return the keys of all rows: prompt, answer, and `following`.
+
+        The answer's last token may not be computed yet.
+        """
         return np.concatenate([self.prompt.keys, np.array([*self.answer_ids, *following], np.int64)])
 
     def say(self, text: str) -> None:

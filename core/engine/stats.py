@@ -1,11 +1,11 @@
-"""Plain numbers for metrics."""
+"""Hold plain numbers for metrics."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class EngineStats:
-    """Since the start; `running`, `waiting` and the bytes are of now."""
+    """Sums since the start. `running`, `waiting` and the bytes are current values."""
 
     running: int = 0
     waiting: int = 0

@@ -1,19 +1,19 @@
-"""Text to token ids and back. What a person typed never becomes a special token."""
+"""Turn text into token ids and back. What a person typed never becomes a special token."""
 
 from pathlib import Path
 
 from tokenizers import Tokenizer as Encoder
 
-UNFINISHED = "\ufffd"  # how a decoder shows the first bytes of a character whose rest has not come yet
+UNFINISHED_CHARACTER = "\ufffd"  # how a decoder shows the first bytes of a character
 
 
 class Tokenizer:
     def __init__(self, folder: Path) -> None:
         self._encoder = Encoder.from_file(str(folder / "tokenizer.json"))
-        self._encoder.encode_special_tokens = True  # so "<|im_end|>" in a question is only text
+        self._encoder.encode_special_tokens = True  # "<|im_end|>" in a question is only text
 
     def special(self, name: str) -> int:
-        """The id of a special token such as `<|im_end|>`."""
+        """Return the id of a special token such as `<|im_end|>`."""
         token = self._encoder.token_to_id(name)
         if token is None:
             raise ValueError(f"the tokenizer has no {name}")
@@ -27,7 +27,7 @@ class Tokenizer:
 
 
 class Detokenizer:
-    """The text of a growing answer, never half a character."""
+    """Turns tokens into the text of a growing answer, never half a character."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -36,18 +36,19 @@ class Detokenizer:
         self._shown = 0  # tokens whose text was returned
 
     def add(self, token: int) -> str:
-        """The text that became certain with `token`; empty in the middle of a character."""
+        """Return the text that became certain with `token`, or "" in the middle of a character."""
         self._ids.append(token)
-        return self._advance(final=len(self._ids) - self._shown > 8)  # no character is that long: it is broken bytes
+        # No character has more tokens: these are broken bytes.
+        return self._advance(final=len(self._ids) - self._shown > 8)
 
     def finish(self) -> str:
-        """What is left, broken bytes as U+FFFD."""
+        """Return the rest, with broken bytes as U+FFFD."""
         return self._advance(final=True)
 
     def _advance(self, final: bool) -> str:
         shown = self._tokenizer.decode(self._ids[self._start : self._shown])
         text = self._tokenizer.decode(self._ids[self._start :])
-        if len(text) <= len(shown) or (text.endswith(UNFINISHED) and not final):
+        if len(text) <= len(shown) or (text.endswith(UNFINISHED_CHARACTER) and not final):
             return ""
         self._start, self._shown = self._shown, len(self._ids)
         return text[len(shown) :]

@@ -1,4 +1,4 @@
-"""The model thread: takes requests in, has one step after the other computed, sends events out."""
+"""Run the model thread: take requests, compute one step after the other, and send events."""
 
 import logging
 import time
@@ -29,13 +29,13 @@ from core.model.model import Model
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
-TELL = 2.0  # seconds between two estimates for the same place
-STARVED_SECONDS = 60.0  # after a question that found no memory, until the next may be expected to find some
-GLANCE = 0.1  # seconds of looking ahead before the next glance into the inbox
+ESTIMATE_SECONDS = 2.0  # between two estimates for the same place
+STARVED_SECONDS = 60.0  # after a question found no memory, until the next may find some
+LOOK_AHEAD_SECONDS = 0.1  # of encoding before the inbox is read again
 
 
 class Worker:
-    """Everything here happens in the thread that calls `run`, except `put` and `figures`."""
+    """The model thread's work. Only `put`, `figures` and `check` may be called from other threads."""
 
     def __init__(
         self,
@@ -58,18 +58,17 @@ class Worker:
         self._line = line
         self._context = context
         self._inbox = Inbox()
-        self._sequences: list[Sequence] = []  # running and in line
+        self._sequences: list[Sequence] = []  # running and queued
         self._image_encoder = ImageEncoder(model.vision, cache, model.dtype)
         self._clock = time.monotonic
-        self._starved: float | None = (
-            None  # when the last question failed for want of memory, if none was answered since
-        )
+        # When the last question failed for lack of memory, if none was answered since.
+        self._starved: float | None = None
         self._memory = Memory(model, cache, self._scheduler, self._prompter.closing)
         speeds = self._scheduler.speeds
         self._model_runner = ModelRunner(model, self._image_encoder, self._memory, speeds, self._totals, self._clock)
 
     def put(self, message: Message | None) -> None:
-        """A picture is looked at when nothing else is to do; None: finish. From any thread."""
+        """Queue a message: a request, a picture to encode when idle, or None to finish. Thread-safe."""
         self._inbox.put(message)
 
     def figures(self) -> EngineStats:
@@ -84,14 +83,14 @@ class Worker:
         )
 
     def check(self) -> None:
-        """Raise `Busy` while no question can be answered. From any thread."""
+        """Raise `Busy` while no question can be answered. Thread-safe."""
         if self._inbox.closed:
             raise restarting()
         if self._starved is not None and self._clock() - self._starved < STARVED_SECONDS:
             raise out_of_memory()
 
     def run(self) -> None:
-        """Until `put(None)`. Whatever goes wrong with a question, the next ones are answered."""
+        """Work until `put(None)`. An error in one question never stops the next."""
         try:
             while self._receive():
                 try:
@@ -99,7 +98,7 @@ class Worker:
                     self._admit()
                     self._advance()
                     self._tell()
-                except Exception as error:  # a bug that is nobody's in particular
+                except Exception as error:  # a bug that belongs to no single question
                     self._fail(self._sequences, error)
         finally:
             self._inbox.close()
@@ -108,7 +107,7 @@ class Worker:
             self._cache.close()
 
     def _receive(self) -> bool:
-        """Take everything in; wait for something when there is nothing to do. False when it is time to finish."""
+        """Take all waiting messages, and wait for one when idle. Return False when it is time to finish."""
         idle = not (self._sequences or self._image_encoder)
         while True:
             try:
@@ -130,11 +129,11 @@ class Worker:
             except Exception as error:
                 if isinstance(message, Request):
                     message.send(explain(error))
-                else:  # nobody waits for it
-                    log.warning("%s cannot be taken in", type(message).__name__.lower(), exc_info=error)
+                else:  # no caller waits for a reply
+                    log.warning("%s failed", type(message).__name__.lower(), exc_info=error)
 
     def _take(self, request: Request) -> None:
-        """Into the line. Raises `Busy` or `BadQuestion`."""
+        """Queue a request for admission. Raises `Busy` or `BadQuestion`."""
         if sum(not sequence.begun for sequence in self._sequences) >= self._line:
             raise Busy("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)
         tokens = min(request.sampling.max_new_tokens, self._context // 2)
@@ -184,7 +183,7 @@ class Worker:
         sequence.close_stage("queue_s")
 
     def _plan(self, sequence: Sequence, reused: int, known: Callable[[str], bool]) -> None:
-        """What is left to compute behind its first `reused` rows, with pictures that are not `known`."""
+        """Set what is left to compute: rows after the first `reused`, and pictures that are not `known`."""
         prompt = sequence.prompt
         sequence.rows = len(prompt.ids) - reused
         needed = dict.fromkeys(span.image.id for span in prompt.spans if span.stop > reused)
@@ -196,7 +195,7 @@ class Worker:
         step = self._scheduler.next_step(begin)
         if step is None:
             if (image := self._image_encoder.next()) is not None:
-                self._look(image, GLANCE)
+                self._look(image, LOOK_AHEAD_SECONDS)
             return
         if step.decode or step.prefill:
             for sequence, outcome in self._model_runner.forward(step):
@@ -211,7 +210,7 @@ class Worker:
             self._totals.longest_step_s = max(self._totals.longest_step_s, self._clock() - begin)
 
     def _next_token(self, sequence: Sequence, outcome: Tensor | Exception) -> None:
-        """Raises what `outcome` is, or why it makes no token."""
+        """Add the next token to an answer. Raises `outcome` if it is an error, or why no token can be drawn."""
         if isinstance(outcome, Exception):
             raise outcome
         token = self._memory.attempt(lambda: self._draw(sequence, outcome))
@@ -245,7 +244,7 @@ class Worker:
         self._memory.keep(sequence, closing=not self._sequences and self._inbox.empty)
 
     def _announce(self, sequence: Sequence) -> None:
-        """Tell which picture is looked at, when another one begins."""
+        """Tell the person which picture is being encoded whenever another one begins."""
         number = sequence.new_pictures - len(sequence.missing) + 1
         if sequence.looking != number:
             sequence.looking = number
@@ -253,7 +252,7 @@ class Worker:
             sequence.request.send(Looking(number, sequence.new_pictures))
 
     def _look(self, image: Image, seconds: float) -> None:
-        """A picture that cannot be looked at fails those who asked about it, nobody else."""
+        """Encode a picture for a while. If that fails, only the questions about this picture fail."""
         waiting = [sequence for sequence in self._sequences if image.id in sequence.missing]
         try:
             done = self._model_runner.look(image, seconds)
@@ -279,12 +278,12 @@ class Worker:
             self._leave(sequence.missing)
 
     def _forget(self, gone: Forget) -> None:
-        self._drop_closed()  # an answer that was given up leaves something behind, too
+        self._drop_closed()  # a cancelled answer leaves cached rows, too
         self._leave(gone.image_ids)
         self._cache.forget(gone.conversation_id, gone.image_ids)
 
     def _leave(self, names: Iterable[str]) -> None:
-        """Look no further at these pictures, unless somebody asks about them."""
+        """Stop encoding these pictures, unless a question needs them."""
         needed = {name for each in self._sequences for name in each.missing}
         for name in set(names) - needed:
             self._image_encoder.close(name)
@@ -292,35 +291,35 @@ class Worker:
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
         error = explain(error)
         traceback = None if isinstance(error, BotError) else error
-        log.error("cannot be answered: %s", error, exc_info=traceback, extra=_about(sequences))
+        log.error("a question cannot be answered: %s", error, exc_info=traceback, extra=_about(sequences))
         if isinstance(error, OutOfMemory):
             self._starved = self._clock()
         for sequence in list(sequences):
             self._remove(sequence)
-            if isinstance(error, Unanswerable):  # what was taken from the cache may be to blame
+            if isinstance(error, Unanswerable):  # cached rows may be to blame
                 self._cache.forget(sequence.request.conversation.id, list(sequence.prompt.images))
             sequence.request.send(error)
 
     def _remove(self, sequence: Sequence) -> None:
-        """Give its memory back."""
+        """Remove a sequence, and free its memory."""
         if sequence in self._sequences:
             self._scheduler.remove(sequence)
             self._sequences.remove(sequence)
             self._release()
 
     def _release(self) -> None:
-        """The features of pictures that nobody asks about; the cache has them."""
+        """Free features of pictures that no question needs; the cache has them."""
         self._image_encoder.keep({name for each in self._sequences for name in each.prompt.images})
 
     def _tell(self) -> None:
-        """Places and estimates to those who wait, when they changed."""
+        """Tell those who wait their place and estimate when these changed."""
         now = self._clock()
         for sequence, place, seconds in self._scheduler.places(now):
-            if sequence.told is None or sequence.told[0] != place or now - sequence.told[2] > TELL:
+            if sequence.told is None or sequence.told[0] != place or now - sequence.told[2] > ESTIMATE_SECONDS:
                 sequence.told = (place, seconds, now)
                 sequence.request.send(Waiting(place, seconds))
 
 
 def _about(sequences: Iterable[Sequence]) -> dict[str, str]:
-    """For a line of the log: the ids of its questions."""
+    """Return the fields that name these questions in a log line."""
     return {"question": ",".join(each.request.trace for each in sequences) or "-"}

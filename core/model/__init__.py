@@ -1,4 +1,4 @@
-"""Qwen3-VL on the CPU: a checkpoint's weights in one precision, and the rows of many conversations in one forward.
+"""Run Qwen3-VL on the CPU, with weights in one precision and rows of many conversations in one forward pass.
 
-Knows keys and values and pictures, but no requests, no text and no caches of results: those are `core.engine`'s.
+This package handles keys, values and pictures. Requests, text and caches of results belong to `core.engine`.
 """

@@ -1,4 +1,4 @@
-"""A model's files on disk: where they are, and their tensors one at a time."""
+"""Find a model's files on disk, and read their tensors one at a time."""
 
 import errno
 import json
@@ -16,7 +16,8 @@ from core.model import kind
 from core.model.tensor_file import ForeignTensor, Place, TensorFile
 
 DEMO = Path(__file__).parent.parent / "demo"
-LEAST_SHARE = 4  # int8 weights take a quarter of a checkpoint in float32, which is the largest
+# The largest checkpoint is in float32; int8 weights take a quarter of it.
+LARGEST_CHECKPOINT_PER_INT8 = 4
 
 
 class Checkpoint:
@@ -40,7 +41,10 @@ class Checkpoint:
 
     @classmethod
     def find(cls, name: str) -> "Checkpoint":
-        """`name` is "demo", a folder, or a Hugging Face name in the local cache. Raises `ModelMissing`."""
+        """Return the checkpoint called `name`: "demo", a folder, or a Hugging Face name in the local cache.
+
+        Raises `ModelMissing`.
+        """
         folder = DEMO if name == "demo" else Path(name).expanduser()
         if not folder.is_dir():
             folder = _cached_folder(name) or folder
@@ -98,7 +102,7 @@ class Checkpoint:
         return [(file.path, sorted(file.places.values(), key=lambda place: place.start)) for file in files.values()]
 
     def stamps(self) -> list[list[str | int]]:
-        """Return what changes when somebody writes to a weights file: size, times and inode."""
+        """Return values that change whenever a weights file is written: size, times and inode."""
         found: list[list[str | int]] = []
         for file in self.files:
             seen = file.stat()
@@ -107,7 +111,7 @@ class Checkpoint:
 
 
 def refusal(folder: Path, file: str, reason: str) -> OperatorError:
-    """What to say of a whole model of which the engine would compute something else."""
+    """Return the error for a complete model that the engine would compute wrongly."""
     return OperatorError(
         "The model in {folder} cannot be used: {file}: {reason}.", folder=str(folder), file=file, reason=reason
     )
@@ -122,7 +126,7 @@ def damaged(folder: Path, reason: object) -> ModelMissing:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors files; none when the index names one that is not there."""
+    """Return the safetensors files, or none when the index names one that is missing."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
@@ -134,7 +138,7 @@ def _weight_files(folder: Path) -> list[Path]:
 def _check_size(folder: Path) -> None:
     """Raise `OSError` when not even int8 weights could fit into memory."""
     size, memory = sum(file.stat().st_size for file in _weight_files(folder)), hardware.memory()
-    if size > LEAST_SHARE * memory.bytes:
+    if size > LARGEST_CHECKPOINT_PER_INT8 * memory.bytes:
         raise OSError(errno.ENOMEM, f"{size / 1e9:.0f} GB of weights, {memory.bytes / 1e9:.0f} GB of memory")
 
 

@@ -1,5 +1,7 @@
-"""Whether the engine computes what a checkpoint means. All of it is told from headers and small files, before a weight
-is read: a tensor that is missing, left over or of another shape, a tokenizer of another model, a Thinking model."""
+"""Check that the engine computes what a checkpoint means, from headers and small files, before a weight is read.
+
+It refuses missing, unknown or misshapen tensors, another model's tokenizer, and Thinking models.
+"""
 
 import logging
 import math
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 FLOATS = ("F32", "F16", "BF16")
 HEAD, EMBEDDING = "lm_head.weight", "model.language_model.embed_tokens.weight"
 SPECIAL = ("im_start", "im_end", "vision_start", "vision_end", "image_pad")
-WRITTEN = "Total 总金额: 1,234.50 (20 %)\n"  # a tokenizer gives it back as it is
+ROUND_TRIP_TEXT = "Total 总金额: 1,234.50 (20 %)\n"  # a good tokenizer returns it unchanged
 THINKS = "<think>"
 TEMPLATES = (("chat_template.jinja", None), ("chat_template.json", "chat_template"),
              ("tokenizer_config.json", "chat_template"))  # fmt: skip
@@ -27,7 +29,7 @@ def make_model(checkpoint: Checkpoint) -> Any:
     """Return transformers' model without weights that this checkpoint fills exactly. Raises `OperatorError`."""
     try:
         return _make_model(checkpoint)
-    except (ValueError, TypeError, LookupError, AttributeError) as error:  # settings of other types than they have
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # settings of wrong types
         raise damaged(checkpoint.folder, error) from error
 
 
@@ -37,7 +39,7 @@ def _make_model(checkpoint: Checkpoint) -> Any:
     try:
         with torch.device("meta"):
             empty = Qwen3VLForConditionalGeneration(Qwen3VLConfig(**config))
-    except Exception as error:  # whatever transformers makes of numbers that do not fit together
+    except Exception as error:  # transformers raises nearly anything for inconsistent numbers
         refuse(checkpoint, "config.json", f"it describes no model ({str(error).strip().splitlines()[0]})")
     _check_config(checkpoint, empty.config)
     _check_tensors(checkpoint, empty)
@@ -64,7 +66,7 @@ def refuse(checkpoint: Checkpoint, file: str, reason: str) -> NoReturn:
 
 
 def _check_depth(checkpoint: Checkpoint, config: dict[str, Any]) -> None:
-    """Before a module is made for each layer: every layer has tensors of its own."""
+    """Check the number of layers before modules are made for them: every layer has tensors of its own."""
     layers = (config["text_config"].get("num_hidden_layers", 1), config["vision_config"].get("depth", 1))
     if not all(type(count) is int and 0 < count <= len(checkpoint.names) for count in layers):
         refuse(checkpoint, "config.json", f"it describes {layers[0]} and {layers[1]} layers")
@@ -129,8 +131,8 @@ def _check_tokenizer(checkpoint: Checkpoint, config: Any) -> None:
             checkpoint, file,
             f"<|image_pad|> is {encoder.token_to_id('<|image_pad|>')}, and config.json says {config.image_token_id}",
         )  # fmt: skip
-    encoded = encoder.encode(WRITTEN, add_special_tokens=False).ids
-    if encoder.decode(encoded, skip_special_tokens=True) != WRITTEN:
+    encoded = encoder.encode(ROUND_TRIP_TEXT, add_special_tokens=False).ids
+    if encoder.decode(encoded, skip_special_tokens=True) != ROUND_TRIP_TEXT:
         refuse(checkpoint, file, "it does not give text back as it was")
 
 
@@ -165,7 +167,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_template(checkpoint: Checkpoint) -> None:
-    """A Thinking model begins each answer with its thoughts, and answers badly without them."""
+    """Refuse a Thinking model. It begins each answer with its thoughts, and answers badly without them."""
     for file, key in TEMPLATES:
         path = checkpoint.folder / file
         template = path.read_text("utf-8", "replace") if key is None and path.is_file() else None

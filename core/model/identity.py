@@ -1,6 +1,6 @@
-"""Who a model is: a hash over its configuration, its tokenizer and every byte of its tensors.
+"""Identify a model by a hash over its configuration, its tokenizer and every byte of its tensors.
 
-Gigabytes are read for it once. From then on it is remembered with the size, the times and the inode of each file.
+All gigabytes are read once for it. Then the hash is remembered with the size, times and inode of each file.
 """
 
 import hashlib
@@ -15,44 +15,44 @@ from core import cache_folder
 from core.model.checkpoint import Checkpoint, damaged
 
 log = logging.getLogger(__name__)
-CONFIGURATION = ("config.json", "tokenizer.json", "preprocessor_config.json")  # what changes the results, too
+CONFIGURATION = ("config.json", "tokenizer.json", "preprocessor_config.json")  # files that change the results, too
 CHUNK_BYTES = 1 << 22
-LENGTH = 32  # hexadecimal digits
-FORMAT = 1  # raise it when the same tensors shall be another model
+IDENTITY_DIGITS = 32  # hexadecimal
+IDENTITY_FORMAT = 1  # raise it when the same tensors must get another identity
 
 
 def identify(checkpoint: Checkpoint, folder: Path) -> str:
-    """Return the model's identity; `folder` is for what was read. Raises `ModelMissing` for what cannot be read."""
-    digest = hashlib.sha256(f"{FORMAT} {_weights(checkpoint, folder)}".encode())
+    """Return the model's identity. `folder` keeps remembered hashes. Raises `ModelMissing` if a file cannot be read."""
+    digest = hashlib.sha256(f"{IDENTITY_FORMAT} {_weights(checkpoint, folder)}".encode())
     for name in CONFIGURATION:
         path = checkpoint.folder / name
         digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"-").digest())
-    return digest.hexdigest()[:LENGTH]
+    return digest.hexdigest()[:IDENTITY_DIGITS]
 
 
 def _weights(checkpoint: Checkpoint, folder: Path) -> str:
-    """The hash over all tensors, from memory where no file has changed."""
-    key = hashlib.sha256(str(checkpoint.folder.resolve()).encode()).hexdigest()[:LENGTH]
+    """Return the hash over all tensors, remembered unless a file has changed."""
+    key = hashlib.sha256(str(checkpoint.folder.resolve()).encode()).hexdigest()[:IDENTITY_DIGITS]
     note, seen = folder / f"{key}.json", checkpoint.stamps()
     known = _read(note)
-    if known.get("files") == seen and known.get("format") == FORMAT and isinstance(known.get("weights"), str):
+    if known.get("files") == seen and known.get("format") == IDENTITY_FORMAT and isinstance(known.get("weights"), str):
         return str(known["weights"])
-    log.info("reading %s once, to know it again", checkpoint.folder)
+    log.info("reading %s once to identify it", checkpoint.folder)
     try:
         weights = _hash(checkpoint)
     except OSError as error:
         raise damaged(checkpoint.folder, error) from error
-    if checkpoint.stamps() == seen:  # nobody wrote while it was read
-        _write(note, {"format": FORMAT, "files": seen, "weights": weights})
+    if checkpoint.stamps() == seen:  # no file was written while it was read
+        _write(note, {"format": IDENTITY_FORMAT, "files": seen, "weights": weights})
     return weights
 
 
 def _hash(checkpoint: Checkpoint) -> str:
-    """In the order of names: how the tensors are spread over files does not matter."""
+    """Hash the tensors in the order of their names, so that it does not matter how files divide them."""
     tensors = {}
     for path, places in checkpoint.layout():
         with path.open("rb") as file:
-            for place in places:  # as they lie on the disk
+            for place in places:  # in their order on the disk
                 digest = hashlib.sha256(f"{place.name} {place.kind} {place.shape} ".encode())
                 file.seek(place.start)
                 left = place.stop - place.start
@@ -74,7 +74,7 @@ def _read(note: Path) -> dict[str, Any]:
 
 
 def _write(note: Path, known: dict[str, Any]) -> None:
-    """Whole or not at all. What cannot be kept is computed again."""
+    """Remember a hash, as a whole or not at all. Otherwise it is computed again."""
     try:
         note.parent.mkdir(mode=cache_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=note.parent)

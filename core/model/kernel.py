@@ -1,7 +1,7 @@
-"""The product's own matrix product and attention, native/*.c, called through ctypes.
+"""Multiply matrices and compute attention with the product's own C code, native/*.c, called through ctypes.
 
-A wheel brings them built, one library for each instruction set. Where none of those fits, as in a checkout, they are
-compiled once and loaded from the cache folder. Whichever it is, it must agree with torch before it is used.
+A wheel contains a compiled library for each instruction set. Where none of them fits, as in a checkout, the code is
+compiled once and loaded from the cache folder. A library is used only after its results agreed with torch's.
 """
 
 import ctypes
@@ -26,8 +26,8 @@ from core import cache_folder
 log = logging.getLogger(__name__)
 NATIVE = Path(__file__).parent / "native"
 SOURCES = sorted(NATIVE.glob("*.[ch]"))
-WIDTH = 16  # channels of a panel, as in the source; the inner dimension must be a multiple of it too
-TOGETHER = 2  # queries that attend at once, as in the source
+PANEL_CHANNELS = 16  # WIDTH in the source; the inner dimension must be a multiple of it too
+QUERIES_AT_ONCE = 2  # TOGETHER in the source
 FLAGS = ["-O2", "-fPIC", "-shared"]
 TUNING = {"x86_64": "-march=native", "aarch64": "-mcpu=native"}
 NEEDED_FEATURES = {  # of the processor, as /proc/cpuinfo names them
@@ -37,11 +37,11 @@ NEEDED_FEATURES = {  # of the processor, as /proc/cpuinfo names them
 BUILT = {"x86_64": "kernel_avx2.so", "aarch64": "kernel_neon.so"}  # in a wheel; see setup.py
 WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 P, N = ctypes.c_void_p, ctypes.c_int64
-_loaded: dict[str, "Kernel"] = {}  # by what they were made of: once per process, wherever they lie
+_loaded: dict[str, "Kernel"] = {}  # by `_key`: a library is loaded once per process, whatever its folder
 
 
 class Unavailable(Exception):
-    """Says why int8 weights cannot be multiplied here, and what to install."""
+    """Says why int8 weights cannot be multiplied on this machine, and what to install."""
 
 
 class Kernel:
@@ -71,22 +71,23 @@ class Kernel:
         return y
 
     def attend(self, queries: Tensor, seen: Tensor, longest: int, layer: int, kv_heads: int) -> Tensor:
-        """Let queries (rows, heads, dim) attend to what they see; returns the same shape.
+        """Let queries (rows, heads, dim) attend to the keys they see, and return the same shape.
 
-        `seen` (rows, 3) says where whose keys are, how many have room there, and how many are seen. Raises `ValueError`
-        when dim is no multiple of 8, the heads do not divide evenly, or a row sees more than there is.
+        Each row of `seen` (rows, 3) holds the address of its keys, how many keys have room there, and how many it sees.
+        Raises `ValueError` when dim is no multiple of 8, the heads do not divide evenly, or a row sees more keys than
+        exist.
         """
         queries = queries.contiguous()
         rows, heads, dim = queries.shape
         stride, threads = -(-longest // 8) * 8, torch.get_num_threads()
-        y, scores = torch.empty_like(queries), queries.new_empty(threads, TOGETHER, stride)
+        y, scores = torch.empty_like(queries), queries.new_empty(threads, QUERIES_AT_ONCE, stride)
         pointers = [tensor.data_ptr() for tensor in (queries, seen, y, scores)]
         if self._attend(*pointers, rows, heads, kv_heads, dim, layer, stride, threads):
             raise ValueError(f"the kernel cannot attend with {heads} heads of {dim} over {kv_heads} heads")
         return y
 
     def checksum(self, content: Tensor | bytes, seed: int = 0) -> int:
-        """Return the XXH64 of the bytes; with what that of others is as its seed, it is of both."""
+        """Return the XXH64 of `content`. Pass the checksum of earlier content as `seed` to cover both."""
         if isinstance(content, bytes):
             return int(self._checksum(content, len(content), seed))
         content = content.contiguous()
@@ -107,7 +108,7 @@ class Kernel:
         if not torch.allclose(product, x @ weights.float().T, atol=0.5) or not torch.allclose(
             attended[0], right, atol=1e-4
         ):
-            raise Unavailable("the compiled kernel computes something else than torch on this processor")
+            raise Unavailable("the compiled kernel and torch compute different results on this processor")
 
 
 def instructions() -> str:
@@ -143,29 +144,29 @@ def load(folder: Path) -> Kernel:
 
 
 def _find(folder: Path, key: str) -> Path | None:
-    """What an earlier start compiled, if it still is that, and ours: its code runs with all that we may do.
+    """Return the library that an earlier start compiled, if it is undamaged and belongs to us.
 
-    A damaged library could compute garbage, or crash.
+    Its code runs with all our rights. A damaged library could compute garbage, or crash.
     """
     for path in folder.glob(f"{key}-*.so"):
         if not _is_ours(path):
-            log.warning("%s is not ours, or others may write it: it is compiled anew", path)
+            log.warning("%s is not ours, or others may write it: compiling it again", path)
         elif path.stem == f"{key}-{_digest(path)}":
             return path
         else:
-            log.warning("%s is damaged and compiled anew", path.name)
+            log.warning("%s is damaged, compiling it again", path.name)
         cache_folder.remove(path)
     return None
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether it is a file that we own and nobody else may write."""
+    """Return whether this is a regular file that we own and that no other user may write."""
     found = path.lstat()
     return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & WRITTEN_BY_OTHERS
 
 
 def _keep_to_ourselves(folder: Path) -> None:
-    """Let nobody else put a file into the folder, or in the place of ours. Raises `Unavailable` and `OSError`."""
+    """Forbid other users to put files into the folder or to replace ours. Raises `Unavailable` and `OSError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_mode & WRITTEN_BY_OTHERS:
@@ -186,7 +187,7 @@ def _open(key: str, library: Path) -> Kernel:
 
 
 def _built() -> Path | None:
-    """The library that came with the wheel, where there is one. Raises `Unavailable` where no kernel can work."""
+    """Return the library that came with the wheel, if there is one. Raises `Unavailable` where no kernel can work."""
     machine = platform.machine()
     if sys.platform != "linux" or machine not in NEEDED_FEATURES:
         raise Unavailable(f"int8 weights need Linux on x86-64 or 64-bit ARM, and this is {sys.platform} on {machine}")
@@ -197,7 +198,7 @@ def _built() -> Path | None:
 
 
 def _find_compiler() -> list[str]:
-    """A C compiler's command. Raises `Unavailable`."""
+    """Return the command of a C compiler. Raises `Unavailable`."""
     for name in ("cc", "gcc", "clang"):
         if path := shutil.which(name):
             return [path]
@@ -215,7 +216,7 @@ def _compile(compiler: Sequence[str], folder: Path, key: str) -> Path:
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip()
             raise Unavailable(f"{compiler[0]} cannot compile core/model/native (libc6-dev must fit): {reason}")
-        made.chmod(0o600)  # whatever the umask; it is mapped, not executed
+        made.chmod(0o600)  # independent of the umask; a library is mapped, not executed
         return cache_folder.replace(made, folder / f"{key}-{_digest(made)}.so")
 
 
@@ -224,7 +225,7 @@ def _digest(path: Path) -> str:
 
 
 def _key(compiler: Sequence[str]) -> str:
-    """What a compiled library depends on: sources, compiler, flags, and the processor that it is tuned for."""
+    """Return a digest of all that a compiled library depends on: sources, compiler, flags and processor."""
     version = subprocess.run([*compiler, "--version"], capture_output=True, check=False).stdout
     sources = b"".join(source.read_bytes() for source in SOURCES)
     features = " ".join(sorted(_features())).encode()
@@ -232,7 +233,7 @@ def _key(compiler: Sequence[str]) -> str:
 
 
 def _features() -> frozenset[str]:
-    """The processor's instruction sets, as Linux names them."""
+    """Return the processor's instruction sets, as Linux names them."""
     for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
         name, _, words = line.partition(":")
         if name.strip() in ("flags", "Features"):

@@ -1,4 +1,7 @@
-"""What kind of model a config.json describes. This engine computes one kind; of any other it would compute garbage."""
+"""Tell what kind of model a config.json describes.
+
+This engine computes one kind, and would answer garbage for others.
+"""
 
 from typing import Any
 
@@ -8,7 +11,7 @@ ACTIVATION = "silu"  # of the language model's MLP, see `core.model.layers`
 
 
 def objection(config: dict[str, Any]) -> str | None:
-    """Return what keeps the engine from computing this model right, or None."""
+    """Return why the engine cannot compute this model correctly, or None."""
     kind = config.get("model_type")
     text, vision = config.get("text_config"), config.get("vision_config")
     if "moe" in str(kind) or (isinstance(text, dict) and text.get("num_experts")):

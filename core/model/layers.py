@@ -1,7 +1,7 @@
-"""Attention and MLP of the language model over packed rows: fused, and writing keys and values in place.
+"""Compute attention and MLP of the language model over packed rows, with fused products.
 
-They take the place of transformers' decoder layers. One call computes the rows of many conversations: a pack says
-which rows are whose. Every weight is read once for all of them.
+These layers replace transformers' decoder layers and write keys and values in place. One call computes the rows of many
+conversations, and a `RaggedBatch` says which rows belong to which. So every weight is read once for all of them.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from core.model.pack import RaggedBatch
 
 
 class Layer(nn.Module):
-    """One decoder layer over (rows, hidden): takes the place of transformers' module with the same arithmetic."""
+    """One decoder layer over (rows, hidden). It replaces transformers' module and computes the same."""
 
     def __init__(self, attention: "Attention", mlp: "MLP", before: "Norm", between: "Norm") -> None:
         super().__init__()
         self.attention, self.mlp, self.before, self.between = attention, mlp, before, between
 
     def forward(self, hidden: Tensor, rotation: "Rotation", pack: RaggedBatch, wanted: list[bool] | None) -> Tensor:
-        """With `wanted`, only the last rows of those segments are computed to the end."""
+        """Return the rows after this layer; with `wanted`, only the last row of each wanted segment."""
         queries, rows = self.attention.project(self.before(hidden), rotation)
         pack.write(self.attention.layer, rows)
         if wanted is not None:
@@ -33,19 +33,19 @@ class Layer(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Rotary embedding of the pack's positions, (rows, 1, dim) each; the sine's first half is negated."""
+    """Rotary embedding of the batch's positions, (rows, 1, dim) each. The first half of the sine is negated."""
 
     cos: Tensor
     sin: Tensor
 
     @classmethod
     def of(cls, cos: Tensor, sin: Tensor) -> "Rotation":
-        """From (rows, dim) as transformers computes them."""
+        """Make a rotation from the (rows, dim) that transformers computes."""
         half = sin.shape[-1] // 2
         return cls(cos[:, None], torch.cat([-sin[:, :half], sin[:, half:]], -1)[:, None])
 
     def turn(self, x: Tensor) -> Tensor:
-        """x: (rows, heads, dim)"""
+        """Return `x` (rows, heads, dim), rotated."""
         return (x * self.cos).addcmul_(x.roll(x.shape[-1] // 2, -1), self.sin)
 
 
@@ -62,7 +62,7 @@ class Attention(nn.Module):
         self.norm = Norm(norm, config.rms_norm_eps)
 
     def project(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
-        """(rows, hidden) -> queries (rows, heads, dim), keys and values (rows, 2 kv_heads, dim)"""
+        """Turn (rows, hidden) into queries (rows, heads, dim), and keys and values (rows, 2 kv_heads, dim)."""
         x = self.qkv(x).view(len(x), -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
         turning = x[:, : self.heads + self.kv_heads]
         turning.copy_(rotation.turn(self.norm(turning)))
@@ -81,7 +81,7 @@ class MLP(nn.Module):
 
 
 class Norm(nn.Module):
-    """RMSNorm: half the time of torch's for a few rows, where the number of operations counts."""
+    """RMSNorm in fewer operations: half the time of torch's for a few rows."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
         super().__init__()

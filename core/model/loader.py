@@ -1,4 +1,4 @@
-"""Fills transformers' model with a checkpoint's weights, its linear and decoder layers swapped for ours."""
+"""Fill transformers' model with a checkpoint's weights and replace its linear and decoder layers by ours."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from core.model.quantize import LinearFactory
 
 
 class Embedding(nn.Module):
-    """Token embeddings in the checkpoint's own type, mapped into memory: only the rows that are used are ever read."""
+    """Token embeddings in the checkpoint's own type, mapped into memory: only rows that are used are read from disk."""
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Embedding(nn.Module):
 
 
 class Loader:
-    """Builds the model around empty modules and fills them one by one: never more than one layer twice in memory."""
+    """Builds the model around empty modules and fills one at a time, so that at most one layer is in memory twice."""
 
     def __init__(self, checkpoint: Checkpoint, factory: LinearFactory) -> None:
         self._checkpoint = checkpoint
@@ -38,7 +38,7 @@ class Loader:
         return empty.eval()
 
     def _fill_text(self, empty: Any) -> None:
-        """The head has the same weights as the embeddings, unless the checkpoint brings its own."""
+        """Fill the language model. Its head shares the embeddings' weights unless the checkpoint has weights for it."""
         text, root = empty.model.language_model, "model.language_model"
         config = text.config
         layers = range(config.num_hidden_layers)
@@ -83,7 +83,10 @@ class Loader:
         return self._factory.linear(name, lambda: self._read(parts))
 
     def _read(self, parts: list[str]) -> tuple[Tensor, Tensor | None]:
-        """(out, in) in the checkpoint's own type, and (out,); a convolution over whole patches is a product too."""
+        """Return the joined weights (out, in) in the checkpoint's own type, and the joined biases (out,).
+
+        A convolution over whole patches is such a product too.
+        """
         weights = [self._checkpoint.tensor(f"{part}.weight").flatten(1) for part in parts]
         biases = [self._tensor(f"{part}.bias") for part in parts if f"{part}.bias" in self._checkpoint.names]
         return _stack(weights), _stack(biases) if biases else None

@@ -1,4 +1,4 @@
-"""transformers' Qwen3-VL with its layers swapped: weights from files, rows of many conversations in one forward."""
+"""Run transformers' Qwen3-VL with its layers replaced: rows of many conversations in one forward call."""
 
 import logging
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from core.model.quantize import LinearFactory, has_fbgemm
 from core.model.vision import Vision
 
 log = logging.getLogger(__name__)
-SMALL = 200_000_000  # parameters; below, float32 is fast enough and exact
+SMALL_MODEL_PARAMETERS = 200_000_000  # float32 is exact, and fast enough below this
 
 
 @dataclass(slots=True)
 class ForwardInput:
-    """Rows of one conversation in a forward call: they follow the rows that `kv` has.
+    """The rows that one conversation adds in a forward call. They follow the rows already in `kv`.
 
-    `features` are (first row within the pass, (1 + deepstack, rows, hidden)) of pictures.
+    `features` are the pictures' (first row within this input, (1 + deepstack, rows, hidden)).
     """
 
     kv: KV
@@ -42,7 +42,7 @@ class ForwardInput:
 
 
 class Model:
-    """Touched by one thread only. `dtype` is of everything that is kept: keys and values, image features."""
+    """The loaded model, for use by one thread only. `dtype` is the type of cached keys, values and image features."""
 
     def __init__(
         self, checkpoint: Checkpoint, precision: Precision, cache: Path | None, threads: int | None = None
@@ -54,7 +54,7 @@ class Model:
         count = sum(parameter.numel() for parameter in empty.parameters())
         self.precision, self._kernel = choose(precision, count, cache)
         # A small model's products end before a second core has noticed that there is work.
-        threads = threads or (1 if count < SMALL else hardware.cores())
+        threads = threads or (1 if count < SMALL_MODEL_PARAMETERS else hardware.cores())
         self.dtype = torch.float32 if self.precision is Precision.FLOAT32 else torch.float16
         torch.set_num_threads(threads)
         folder = self.identity = None  # of what is kept on disk
@@ -80,15 +80,15 @@ class Model:
 
     @property
     def row_bytes(self) -> int:
-        """Of one row of a running conversation's keys and values."""
+        """Return the bytes that one row of keys and values takes in a running conversation."""
         text = self.text_config
         return int(2 * self.dtype.itemsize * text.num_hidden_layers * text.num_key_value_heads * text.head_dim)
 
     @torch.inference_mode()
     def forward(self, passes: list[ForwardInput]) -> list[Tensor | None]:
-        """The logits (vocabulary,) of each pass's last row where they are wanted; every `kv` grows by its rows.
+        """Return the logits (vocabulary,) of each input's last row where they are wanted; every `kv` grows by its rows.
 
-        Whatever is raised, no `kv` has grown: the same passes may be tried again.
+        When this raises, no `kv` has grown, so the same inputs can be tried again.
         """
         text = self._text
         ids = torch.cat([torch.from_numpy(p.ids) for p in passes])  # (rows,)
@@ -117,8 +117,11 @@ class Model:
 
 
 def choose(precision: Precision, count: int, cache: Path | None) -> tuple[Precision, Kernel | None]:
-    """What `auto` means here, and what is possible: says why in the log. The kernel is int8's."""
-    if precision is Precision.AUTO and count < SMALL:
+    """Return the precision to use, and the kernel if it is int8.
+
+    Logs what `auto` chose, or why the wanted precision is impossible here.
+    """
+    if precision is Precision.AUTO and count < SMALL_MODEL_PARAMETERS:
         log.info("precision float32: the model is small")
         return Precision.FLOAT32, None
     if precision in (Precision.AUTO, Precision.INT8):
@@ -136,7 +139,7 @@ def choose(precision: Precision, count: int, cache: Path | None) -> tuple[Precis
 
 
 def _load_kernel(cache: Path | None) -> Kernel:
-    """From the cache folder, or from a temporary one where that is full or its files may not be executed."""
+    """Load the kernel from the cache folder, or from a temporary folder if the cache is full or mounted noexec."""
     if cache:
         try:
             return load(cache_folder.make(cache / "kernel", below=cache))

@@ -1,4 +1,4 @@
-"""The rows of one forward call, conversation after conversation: who sees what."""
+"""Pack the rows of one forward call, conversation after conversation, and know what each row sees."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Segment:
 
 
 class RaggedBatch:
-    """With a kernel, every row attends for itself; else torch attends for a whole segment."""
+    """The segments of one forward call. With a kernel each row attends alone; without one torch attends per segment."""
 
     def __init__(self, segments: list[Segment], kernel: Kernel | None) -> None:
         self._segments = segments
@@ -29,7 +29,7 @@ class RaggedBatch:
         self._seen = torch.tensor(seen, dtype=torch.long)  # (rows, 3), see native/attention.c
 
     def ends(self, wanted: list[bool]) -> tuple[list[int], "RaggedBatch"]:
-        """The last rows of the segments that are wanted, and a pack of these rows alone."""
+        """Return the indices of the wanted segments' last rows, and a batch of these rows alone."""
         rows, segments, first = [], [], 0
         for segment, want in zip(self._segments, wanted, strict=True):
             first += segment.rows
@@ -39,12 +39,12 @@ class RaggedBatch:
         return rows, RaggedBatch(segments, self._kernel)
 
     def write(self, layer: int, rows: Tensor) -> None:
-        """Keys and values (rows, 2 kv_heads, dim) go to their conversations."""
+        """Store the keys and values (rows, 2 kv_heads, dim) in their conversations."""
         for segment, own in zip(self._segments, torch.split(rows, [s.rows for s in self._segments]), strict=True):
             segment.kv.write(layer, own)
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
-        """(rows, heads, dim) -> (rows, heads * dim)"""
+        """Let queries (rows, heads, dim) attend, and return (rows, heads * dim)."""
         if not self._segments:
             return queries.flatten(1)
         if self._kernel:
@@ -55,11 +55,11 @@ class RaggedBatch:
 
 
 def _attend(layer: int, queries: Tensor, segment: Segment) -> Tensor:
-    """One segment's (rows, heads, dim) -> (rows, heads * dim)"""
+    """Let one segment's queries (rows, heads, dim) attend, and return (rows, heads * dim)."""
     rows, heads, dim = queries.shape
     length, kv_heads = segment.before + rows, segment.kv.heads
     keys, values = segment.kv.read(layer, length)
-    # The queries of all heads that share a key head stand under each other, so keys need not be repeated.
+    # Stack the queries of all heads that share a key head, so that keys need not be repeated.
     q = queries.view(rows, kv_heads, -1, dim).permute(1, 2, 0, 3).reshape(1, kv_heads, -1, dim)
     mask = torch.ones(rows, length, dtype=torch.bool).tril_(segment.before).repeat(heads // kv_heads, 1)
     y = nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask if rows > 1 else None)

@@ -1,4 +1,4 @@
-"""How the weights are kept; imports no torch."""
+"""Name the precisions of the weights. Imports no torch."""
 
 from enum import StrEnum
 

@@ -1,8 +1,8 @@
-"""Matrix products with float32, float16 or int8 weights. They are put into transformers' model from outside.
+"""Make linear layers with float32, float16 or int8 weights, which replace those of transformers' model.
 
-float16: FBGEMM multiplies float16 weights and sums in float32; on real weights the KL to float32 is 0.0000.
-int8: weights have one scale per output channel; activations are rounded to 13-16 bits, so that nothing is lost but the
-weights' own rounding.
+float16: FBGEMM multiplies float16 weights and adds up in float32; on real weights the KL divergence from float32 is
+0.0000. int8: weights have one scale per output channel. Activations are rounded to 13-16 bits, so that only the
+rounding of the weights loses precision.
 """
 
 import warnings
@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import OperatorError
-from core.model.kernel import WIDTH, Kernel
+from core.model.kernel import PANEL_CHANNELS, Kernel
 from core.model.kv import take_pages
 from core.model.precision import Precision
 from core.model.weight_cache import WeightCache
 
-PART = 1024  # channels quantized at once: a vocabulary of 150,000 in float32 would take more than a gigabyte
+CHANNELS_AT_ONCE = 1024  # a vocabulary of 150,000 quantized at once in float32 would take more than a gigabyte
 LARGEST_SUM = 2**31 - 1
 Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,)
 
 
 class Linear(nn.Module):
-    """(rows, in) -> (rows, out), float32 in and out."""
+    """Multiply (rows, in) to (rows, out) with float32 weights."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Float16Linear(nn.Module):
 
 
 class BFloat16Linear(nn.Module):
-    """Where FBGEMM is missing (processors that are not x86)."""
+    """Multiply with bfloat16 weights where FBGEMM is missing, on processors that are not x86."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class BFloat16Linear(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    """`weights` are as `quantize` makes them."""
+    """Multiply with int8 weights as `quantize` makes them."""
 
     def __init__(self, kernel: Kernel, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -72,27 +72,28 @@ class Int8Linear(nn.Module):
 
 
 def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
-    """(out, in) -> int8 panels (see native/linear.c), their scales, and the steps activations may be rounded to.
+    """Turn a weight (out, in) into int8 panels (see native/linear.c), scales, and rounding steps for activations.
 
-    A sum is largest when all activations of a row are: as many steps as fit with these weights never overflow.
-    Raises `OperatorError` for layers whose input is no multiple of 16.
+    A sum is largest when all activations of a row are largest, so the steps are as many as can never overflow with
+    these weights. Raises `OperatorError` for layers whose input is no multiple of 16.
     """
-    if weight.shape[1] % WIDTH:
+    if weight.shape[1] % PANEL_CHANNELS:
         raise OperatorError('This model has layers that int8 does not fit: set precision = "float16" in [core.engine].')
     channels, inner = weight.shape
-    padded = -(-channels // WIDTH) * WIDTH  # zeros fill the last panel
-    panels = take_pages((padded // WIDTH, inner // 2, WIDTH, 2), torch.int8)
+    padded = -(-channels // PANEL_CHANNELS) * PANEL_CHANNELS  # zeros fill the last panel
+    panels = take_pages((padded // PANEL_CHANNELS, inner // 2, PANEL_CHANNELS, 2), torch.int8)
     scale, heaviest = torch.zeros(padded), 1
-    room = take_pages((min(PART, padded), inner), torch.float32)  # nothing large in the heap, where it leaves holes
-    for first in range(0, channels, PART):
-        count = min(PART, channels - first)
+    # Nothing large goes to the heap, where it would leave holes.
+    room = take_pages((min(CHANNELS_AT_ONCE, padded), inner), torch.float32)
+    for first in range(0, channels, CHANNELS_AT_ONCE):
+        count = min(CHANNELS_AT_ONCE, channels - first)
         part = room[:count].copy_(weight[first : first + count])
         own = scale[first : first + count].copy_(torch.linalg.vector_norm(part, torch.inf, 1))
         part.div_(own.clamp_(min=1e-20).div_(127.0)[:, None]).round_()
-        whole = room[: -(-count // WIDTH) * WIDTH]
+        whole = room[: -(-count // PANEL_CHANNELS) * PANEL_CHANNELS]
         whole[count:] = 0.0
-        whole = whole.view(-1, WIDTH, inner // 2, 2).transpose(1, 2)  # (panels, in / 2, 16, 2)
-        panels[first // WIDTH :][: len(whole)] = whole
+        whole = whole.view(-1, PANEL_CHANNELS, inner // 2, 2).transpose(1, 2)  # (panels, in / 2, 16, 2)
+        panels[first // PANEL_CHANNELS :][: len(whole)] = whole
         heaviest = max(heaviest, int(part.abs_().sum(1).max()))  # whole numbers below 2^24: exact
     steps = float(min(2**15 - 1, LARGEST_SUM // heaviest))
     made = {"panels": panels, "scale": scale, "steps": torch.tensor(steps), "channels": torch.tensor(channels)}
@@ -100,7 +101,7 @@ def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
 
 
 class LinearFactory:
-    """Makes linear layers of one precision. int8 weights are kept in `folder`, if there is one."""
+    """Makes linear layers of one precision. Keeps int8 weights in `folder` if one is given."""
 
     def __init__(self, precision: Precision, kernel: Kernel | None, folder: Path | None) -> None:
         self._precision = precision
@@ -108,7 +109,7 @@ class LinearFactory:
         self._cache = WeightCache(folder, kernel) if kernel and folder else None
 
     def linear(self, name: str, read: Weights) -> nn.Module:
-        """`read` is called unless int8 weights are known already."""
+        """Return the layer called `name`. Calls `read` unless its int8 weights are in the cache."""
         if self._kernel is not None:
             made = self._cache.get(name, lambda: quantize(*read())) if self._cache else quantize(*read())
             return Int8Linear(self._kernel, made)

@@ -1,7 +1,7 @@
-"""A safetensors file whose tensors are mapped into memory one by one.
+"""Read a safetensors file and map its tensors into memory one by one.
 
-The library maps the whole file, twice, for each tensor: a checkpoint of 4 GB took 15 GB of address space, which
-`ulimit -v` counts. Pages of a mapping count as our memory, so a tensor's go as soon as it is gone.
+The library maps the whole file twice for each tensor: a checkpoint of 4 GB took 15 GB of address space, which `ulimit
+-v` counts. Mapped pages count as our memory, so each tensor has a mapping of its own that goes with it.
 """
 
 import errno
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-LONGEST_HEADER = 100_000_000  # bytes, as in the library
+LARGEST_HEADER_BYTES = 100_000_000  # as in the library
 POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14, which Python has no name for
 TYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
@@ -27,12 +27,12 @@ TYPES = {
 
 
 class ForeignTensor(ValueError):
-    """A type of numbers that the engine does not compute with."""
+    """Raised for a number type that the engine does not compute with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tensor's bytes lie in its file, as the header says. `kind` is its type in safetensors' words."""
+    """The position of a tensor's bytes in its file, from the header. `kind` is its type in safetensors' words."""
 
     name: str
     kind: str
@@ -46,15 +46,15 @@ class Place:
 
 
 class TensorFile:
-    """Raises `ValueError` for what is no whole safetensors file, and `OSError` for what cannot be read."""
+    """A safetensors file. Raises `ValueError` if it is not a whole one, and `OSError` if it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with _open(path) as file:
             size = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(8), "little")
-            if length > min(size - 8, LONGEST_HEADER):
-                raise ValueError(f"{path.name} is cut off or no safetensors file")
+            if length > min(size - 8, LARGEST_HEADER_BYTES):
+                raise ValueError(f"{path.name} is cut off, or not a safetensors file")
             header = _parse(file.read(length))
         metadata = header.pop("__metadata__", None)
         self.metadata: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
@@ -67,7 +67,7 @@ class TensorFile:
         return list(self.places)
 
     def map(self, name: str, fetch: bool = False) -> Tensor:
-        """Return a tensor for reading only. With `fetch`, all of it is in memory then."""
+        """Return a tensor for reading only. With `fetch`, read all of it into memory now."""
         place = self.places[name]
         first = place.start
         page = first - first % mmap.ALLOCATIONGRANULARITY
@@ -79,14 +79,14 @@ class TensorFile:
             )
         if fetch:
             read_now(pages)
-        with warnings.catch_warnings():  # that a tensor can be written to, and this memory cannot
+        with warnings.catch_warnings():  # torch warns that the tensor is writable and this memory is not
             warnings.simplefilter("ignore")
             flat = torch.frombuffer(pages, dtype=place.dtype, count=math.prod(place.shape), offset=first - page)
         return flat.view(place.shape)
 
 
 def _place(path: Path, name: str, entry: Any, begin: int) -> Place:
-    """The tensors of the file `begin` there."""
+    """Return a tensor's place. `begin` is where the file's tensor data begins."""
     try:
         kind, shape = entry["dtype"], tuple(int(size) for size in entry["shape"])
         start, stop = (int(offset) for offset in entry["data_offsets"])
@@ -113,16 +113,19 @@ def _parse(header: bytes) -> dict[str, Any]:
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open a regular file; a pipe in its place keeps nobody waiting."""
+    """Open a regular file. Refuses a pipe instead of waiting for it."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise ValueError(f"{path.name} is no file")
+        raise ValueError(f"{path.name} is not a file")
     return os.fdopen(handle, "rb")
 
 
 def read_now(pages: mmap.mmap) -> None:
-    """Raise `OSError` for what the disk cannot read; whoever touches such a page is ended."""
+    """Read all pages into memory now, or raise `OSError` if the disk cannot.
+
+    Without this, touching a page that the disk cannot read would end the process.
+    """
     try:
         pages.madvise(POPULATE_READ)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The vision encoder, a slice at a time, so that running answers go on while a picture is looked at."""
+"""Encode pictures a slice at a time, so that running answers continue meanwhile."""
 
 import io
 from collections.abc import Generator
@@ -13,8 +13,9 @@ from transformers.vision_utils import get_vision_interpolation_indices_and_weigh
 
 from core.errors import BadQuestion
 
-SLICE = 512  # patches; less than 0.1 s of a 2B model's encoder on two cores
-SCORES = 1 << 21  # of the patches of one slice with all others; torch is faster with more than 768 patches at once
+SLICE_PATCHES = 512  # less than 0.1 s of a 2B model's encoder on two cores
+# Attention scores of one slice's patches with all others: torch is faster with more than 768 patches at once.
+SLICE_SCORES = 1 << 21
 QWEN3_VL = {
     "size": {"shortest_edge": 65536, "longest_edge": 16777216},
     "patch_size": 16,
@@ -25,7 +26,7 @@ QWEN3_VL = {
 
 
 class Grid:
-    """Pixels to image tokens, as Qwen's image processor resizes."""
+    """Convert pixels to image tokens, resizing as Qwen's image processor does."""
 
     def __init__(self, unit: int, min_pixels: int, max_pixels: int) -> None:
         self.unit, self.min_pixels, self.max_pixels = unit, min_pixels, max_pixels
@@ -33,13 +34,13 @@ class Grid:
     def __call__(self, width: int, height: int) -> tuple[int, int]:
         try:
             pixels = smart_resize(height, width, self.unit, self.min_pixels, self.max_pixels)
-        except ValueError as error:  # longer than 200 times its width
+        except ValueError as error:  # more than 200 times as long as wide
             raise BadQuestion("A picture is too long and narrow for me to look at. Please send it in parts.") from error
         return pixels[0] // self.unit, pixels[1] // self.unit
 
 
 class Vision:
-    """`visual` is transformers' Qwen3VLVisionModel whose linear layers were swapped."""
+    """The vision encoder. `visual` is transformers' Qwen3VLVisionModel with its linear layers replaced."""
 
     def __init__(self, visual: Any, settings: dict[str, Any]) -> None:
         self._visual = visual
@@ -50,11 +51,14 @@ class Vision:
         self.grid = Grid(settings["patch_size"] * self.merge, size["shortest_edge"], size["longest_edge"])
 
     def look(self, data: bytes) -> Generator[int, None, Tensor]:
-        """Yields after each slice how many patches it was worth; returns (1 + deepstack, image tokens, hidden)."""
+        """Encode a picture, and yield after each slice how many patches it was worth.
+
+        Returns the features (1 + deepstack, image tokens, hidden).
+        """
         visual = self._visual
         with Pillow.open(io.BytesIO(data)) as picture:
             array = np.asarray(picture.convert("RGB"))  # (height, width, 3)
-        # Said, not guessed: the processor takes a picture 1, 3 or 4 pixels high for one whose channels come first.
+        # Name the format: the processor would take a picture 1, 3 or 4 pixels high for one whose channels come first.
         pixels = self._processor(images=[array], return_tensors="pt", input_data_format="channels_last")
         grid = pixels["image_grid_thw"]  # (1, 3)
         hidden = visual.patch_embed(pixels["pixel_values"])  # (patches, hidden)
@@ -71,7 +75,7 @@ class Vision:
         sin = torch.cat([-sin[:, :half], sin[:, half:]], -1)[:, None]
         cos = cos[:, None]  # (patches, 1, head_dim)
         features = []
-        share = len(hidden) / (2 * len(visual.blocks))  # of the work that one half of a block is
+        share = len(hidden) / (2 * len(visual.blocks))  # patches that one half of a block is worth
         due = 0.0
         for number, block in enumerate(visual.blocks):
             for part in (_attend(block, hidden, cos, sin), _transform(block, hidden)):
@@ -86,25 +90,24 @@ class Vision:
 
 
 def _attend(block: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> Generator[float, None, None]:
-    """Adds the block's attention to `hidden` (patches, hidden) in place; yields the finished share."""
+    """Add the block's attention to `hidden` (patches, hidden) in place, and yield the finished share."""
     attention = block.attn
     x = attention.qkv(block.norm1(hidden)).view(len(hidden), 3, attention.num_heads, -1)
     q, k, v = x.unbind(1)  # (patches, heads, head_dim) each
     q, k = (t * cos + t.roll(t.shape[-1] // 2, -1) * sin for t in (q, k))
     q, k, v = (t.transpose(0, 1)[None] for t in (q, k, v))  # (1, heads, patches, head_dim)
-    size = max(SLICE // 2, SCORES // len(hidden))
+    size = max(SLICE_PATCHES // 2, SLICE_SCORES // len(hidden))
     for first in range(0, len(hidden), size):
         own = slice(first, first + size)
-        y = nn.functional.scaled_dot_product_attention(q[:, :, own], k, v)[0].transpose(
-            0, 1
-        )  # (slice, heads, head_dim)
+        y = nn.functional.scaled_dot_product_attention(q[:, :, own], k, v)[0].transpose(0, 1)
+        # y is (slice, heads, head_dim)
         hidden[own] += attention.proj(y.reshape(len(y), -1))
         yield len(y) / len(hidden)
 
 
 def _transform(block: Any, hidden: Tensor) -> Generator[float, None, None]:
-    """Adds the block's MLP to `hidden` (patches, hidden) in place."""
-    for first in range(0, len(hidden), SLICE):
-        own = slice(first, first + SLICE)
+    """Add the block's MLP to `hidden` (patches, hidden) in place, and yield the finished share."""
+    for first in range(0, len(hidden), SLICE_PATCHES):
+        own = slice(first, first + SLICE_PATCHES)
         hidden[own] += block.mlp(block.norm2(hidden[own]))
         yield len(hidden[own]) / len(hidden)

@@ -1,6 +1,6 @@
-"""int8 weights in a folder: made once, then mapped from there, so that a second start takes seconds.
+"""Keep int8 weights in a folder: they are made once and mapped from there, so that a second start takes seconds.
 
-Each file carries a checksum, which is tested while its pages are fetched: damaged weights would answer garbage.
+Each file carries a checksum, which is checked while its pages are read: damaged weights would answer garbage.
 """
 
 import logging
@@ -21,25 +21,25 @@ from core.model.tensor_file import TensorFile
 
 log = logging.getLogger(__name__)
 UNFINISHED = ".tmp"
-HOUR_SECONDS = 3600.0  # an unfinished file that is younger may be another process's
-FORMAT = 3  # of the files; raise it when their tensors change
+UNFINISHED_FILE_SECONDS = 3600.0  # a younger unfinished file may be another process's
+FILE_FORMAT = 3  # raise it when the files' tensors change
 Tensors = dict[str, Tensor]
 
 
 class WeightCache:
-    """One file per layer in `folder`."""
+    """A cache of int8 weights with one file per layer in `folder`."""
 
     def __init__(self, folder: Path, kernel: Kernel) -> None:
         self._folder = folder
         self._kernel = kernel
         self._writable = True
-        for path in folder.glob(f"*{UNFINISHED}"):  # of processes that were killed: each as large as a layer
+        for path in folder.glob(f"*{UNFINISHED}"):  # left by killed processes, each as large as a layer
             with suppress(OSError):
-                if path.lstat().st_mtime < time.time() - HOUR_SECONDS:
+                if path.lstat().st_mtime < time.time() - UNFINISHED_FILE_SECONDS:
                     cache_folder.remove(path)
 
     def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
-        """Return the layer's tensors, mapped; `make` is called unless they lie there whole."""
+        """Return the layer's tensors, mapped. Calls `make` if no undamaged file has them."""
         path = self._folder / f"{name}.safetensors"
         if os.path.lexists(path):
             try:
@@ -47,7 +47,7 @@ class WeightCache:
             except (ValueError, OSError) as error:
                 if hardware.is_out_of_memory(error):
                     raise
-                log.warning("int8 weights are made anew: %s: %s", path.name, error)
+                log.warning("making int8 weights again: %s: %s", path.name, error)
         made = make()
         if not self._writable:
             return made
@@ -55,20 +55,20 @@ class WeightCache:
             self._write(path, made)
             return self._read(path)
         except (SafetensorError, ValueError, OSError) as error:  # a full disk
-            log.warning("int8 weights are not kept, so the next start takes as long as this one: %s", error)
+            log.warning("int8 weights cannot be kept, so the next start takes as long as this one: %s", error)
             self._writable = False
             return made
 
     def _read(self, path: Path) -> Tensors:
-        """Nothing is left to read then, and the pages are counted as memory."""
+        """Read all tensors of a file into memory now, so that its pages are counted as memory."""
         file = TensorFile(path)
         found = {name: file.map(name, fetch=True) for name in file.names}
         if file.metadata.get("seal") != self._seal(found):
-            raise ValueError("its content is damaged, or another version's")
+            raise ValueError("its content is damaged, or from another version")
         return found
 
     def _write(self, path: Path, tensors: Tensors) -> None:
-        """Whole or not at all: a crash leaves the old state."""
+        """Write all tensors or nothing: a crash leaves the old state."""
         handle, name = tempfile.mkstemp(dir=self._folder, suffix=UNFINISHED)
         os.close(handle)
         try:
@@ -79,7 +79,7 @@ class WeightCache:
 
     def _seal(self, tensors: Tensors) -> str:
         """Return a checksum of names, shapes and content."""
-        seal = FORMAT
+        seal = FILE_FORMAT
         for name in sorted(tensors):
             tensor = tensors[name]
             seal = self._kernel.checksum(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), seal)

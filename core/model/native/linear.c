@@ -2,7 +2,7 @@
  *
  * Each row of x is rounded to int16 with a scale of its own. Products of 16 and 8 bits are added up in 32 bits, exactly:
  * `steps`, the largest rounded value, is chosen with the weights so that no sum can overflow. A row's result therefore
- * never depends on the rows beside it.
+ * never depends on the other rows.
  *
  * Weights lie in panels of WIDTH channels: (panels, k / 2, WIDTH, 2). Rounded rows lie in blocks of at most ROWS:
  * (blocks, k / 2, rows of the block, 2), so that the inner loop reads both from front to back. k is a multiple of 16.
@@ -25,7 +25,7 @@ typedef struct {
     int16_t *rounded;
     float *row_scale; /* (rows,) */
     int64_t rows, k, channels, block, blocks, chunk;
-    int64_t next; /* piece of work that nobody has taken */
+    int64_t next; /* piece of work that is not taken yet */
     float steps;
 } Job;
 

@@ -17,7 +17,7 @@ import torch
 from core import hardware
 from core.engine import Config
 from core.engine.cache import Cache
-from core.engine.engine import MOST, SHARE, budget
+from core.engine.engine import DEFAULT_MEMORY_SHARE, LARGEST_MEMORY_SHARE, budget
 from core.engine.memory import Memory, explain
 from core.errors import OutOfMemory
 
@@ -54,12 +54,12 @@ def test_other_errors_are_not_taken_for_it(error: Exception) -> None:
 def test_the_budget_is_the_smallest_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "memory", lambda: hardware.Limit(10_000, "the group"))
     for own, asked, expected, source in (
-        (None, None, SHARE * 10_000, "the group"),
+        (None, None, DEFAULT_MEMORY_SHARE * 10_000, "the group"),
         (None, 3e-6, 3_000, "`memory`"),
-        (None, 1.0, MOST * 10_000, "the group"),
+        (None, 1.0, LARGEST_MEMORY_SHARE * 10_000, "the group"),
         (2_000, 3e-6, 2_000, "ulimit"),
         (2_000, None, 2_000, "ulimit"),
-        (20_000, None, SHARE * 10_000, "the group"),
+        (20_000, None, DEFAULT_MEMORY_SHARE * 10_000, "the group"),
     ):
         limit = None if own is None else hardware.Limit(own, "ulimit")
         monkeypatch.setattr(hardware, "process_memory", lambda limit=limit: limit)

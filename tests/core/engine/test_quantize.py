@@ -18,7 +18,7 @@ from core.model.kv import KV
 from core.model.model import Model
 from core.model.pack import RaggedBatch, Segment
 from core.model.precision import Precision
-from core.model.quantize import PART, BFloat16Linear, Float16Linear, Int8Linear, LinearFactory, quantize
+from core.model.quantize import CHANNELS_AT_ONCE, BFloat16Linear, Float16Linear, Int8Linear, LinearFactory, quantize
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image
 
@@ -68,7 +68,7 @@ def test_the_largest_sum_that_can_be_does_not_overflow(kernel: Kernel) -> None:
 
 
 def test_a_vocabulary_that_fills_no_panel_and_more_than_one_part(kernel: Kernel) -> None:
-    x, weight, bias, exact = case(2, out=PART + 100)
+    x, weight, bias, exact = case(2, out=CHANNELS_AT_ONCE + 100)
     assert error(Int8Linear(kernel, quantize(weight, bias))(x), exact) < 0.01
 
 

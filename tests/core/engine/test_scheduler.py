@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from core.engine.scheduler import FIRST_ROWS, PAUSE, Job, Scheduler, Speeds
+from core.engine.scheduler import DECODING_STEP_SECONDS, UNMEASURED_PREFILL_ROWS, Job, Scheduler, Speeds
 
 KNOWN = Speeds(patch=0.005, row=0.02, token=0.1, answer=50.0)
 
@@ -46,7 +46,7 @@ def test_a_long_prefill_is_cut_so_that_a_running_answer_does_not_wait() -> None:
     assert step is not None
     ((who, rows),) = step.prefill
     assert who is newcomer
-    assert rows * 0.02 + 0.1 <= PAUSE + 0.001
+    assert rows * 0.02 + 0.1 <= DECODING_STEP_SECONDS + 0.001
 
 
 def test_a_prefill_that_keeps_nobody_waiting_is_cut_less() -> None:
@@ -60,7 +60,7 @@ def test_a_prefill_that_keeps_nobody_waiting_is_cut_less() -> None:
 def test_before_any_speed_is_known_a_chunk_is_small() -> None:
     step = admitted(job(rows=10_000), speeds=Speeds()).next_step(0.0)
     assert step is not None
-    assert step.prefill[0][1] == FIRST_ROWS
+    assert step.prefill[0][1] == UNMEASURED_PREFILL_ROWS
 
 
 def test_newcomers_get_on_however_slow_decoding_is() -> None:
@@ -92,7 +92,7 @@ def test_looking_at_a_picture_leaves_decoding_going() -> None:
     assert step is not None
     assert step.decode == (writing,)
     assert step.look is looking
-    assert step.seconds <= PAUSE
+    assert step.seconds <= DECODING_STEP_SECONDS
 
 
 def test_admission_is_by_bytes_and_strictly_in_order() -> None:
@@ -123,7 +123,10 @@ def test_an_estimate_adds_up_the_work_ahead() -> None:
     scheduler = admitted(job(rows=100), job(rows=100))
     seconds = [estimate for _, _, estimate in scheduler.places(0.0)]
     assert KNOWN.token is not None
-    assert seconds == [2.0, pytest.approx(2.0 + 2.0 * PAUSE / (PAUSE - KNOWN.token))]  # the first one reads along then
+    assert seconds == [
+        2.0,
+        pytest.approx(2.0 + 2.0 * DECODING_STEP_SECONDS / (DECODING_STEP_SECONDS - KNOWN.token)),
+    ]  # the first one reads along then
 
 
 def test_an_estimate_waits_for_memory_that_running_answers_hold() -> None:

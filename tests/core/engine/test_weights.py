@@ -118,7 +118,7 @@ def test_damaged_weights_are_made_anew_with_a_line_in_the_log(
     harm(path)
     assert not caplog.records
     assert torch.equal(LinearFactory(Precision.INT8, kernel, tmp_path).linear(NAME, weights)(x), expected)
-    assert f"int8 weights are made anew: {NAME}.safetensors" in caplog.text
+    assert f"making int8 weights again: {NAME}.safetensors" in caplog.text
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert path.is_file() and not path.is_symlink()
     assert path.read_bytes() == whole
