@@ -14,7 +14,7 @@ from core.answers.transcription import as_markdown
 from core.conversation import Answer, Begun, Conversation, Ending, Event, Image, Picture, Piece, Removed, Turn
 from core.errors import BotError
 from core.i18n import Translator
-from core.pictures.images import LOST_A_LOT
+from core.pictures.images import KEPT_ORIGINAL_RATIO
 
 log = logging.getLogger(__name__)
 LONG = 3000  # characters of an answer that is handier as a file
@@ -148,7 +148,7 @@ def _words(
 
 def _lost_a_lot(image: Image) -> bool:
     width, height = image.original_size
-    return width * height > LOST_A_LOT * image.width * image.height
+    return width * height > KEPT_ORIGINAL_RATIO * image.width * image.height
 
 
 def _looked_closer(image: Image, image_tokens: int) -> bool:

@@ -1,4 +1,4 @@
-"""What any picture's colours are in sRGB: palettes, 16 bits, CMYK, colour profiles, and what transparency lies on."""
+"""Convert any picture's colours to sRGB: palettes, 16 bits, CMYK, colour profiles and transparency."""
 
 import io
 import math
@@ -10,12 +10,13 @@ from core.pictures.transparency import Transparency
 
 TRANSPARENT = {"RGBA", "RGBa", "LA", "La", "PA"}
 DEEP = {"I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
-WHITES = (255, 1023, 4095, 16383, 65535)  # of 8, 10, 12, 14 and 16 bits: cameras and scanners write fewer into sixteen
+# White in 8, 10, 12, 14 and 16 bits: cameras and scanners store fewer bits in sixteen.
+WHITES = (255, 1023, 4095, 16383, 65535)
 SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}  # Pillow's mode -> a profile's colour space
 
 
 class Colours:
-    """How one loaded image's colours become sRGB; found once, then applied to the whole of it or strip by strip."""
+    """How to convert one loaded image to sRGB. It is found once, then applied to the whole image or strip by strip."""
 
     def __init__(self, image: Image.Image) -> None:
         has_alpha = image.mode in TRANSPARENT or ("transparency" in image.info and image.mode not in DEEP)
@@ -29,7 +30,7 @@ class Colours:
         return self._transparency is not None and self._transparency.hides_all
 
     def rgb(self, part: Image.Image, top: int = 0) -> Image.Image:
-        """The whole picture, or a strip of it that begins with row `top`."""
+        """Return the whole picture in RGB, or a strip of it that begins with row `top`."""
         if part.mode in DEEP:
             scale = 255 / (self._white - self._black)
             deep = part if part.mode == "F" else part.convert("I").convert("F")
@@ -50,7 +51,7 @@ def _plain_mode(mode: str) -> str:
 
 
 def _levels(image: Image.Image) -> tuple[float, float]:
-    """The values that become black and white. A bare conversion would clip everything over 255 to white."""
+    """Return the values that become black and white. A plain conversion would clip everything over 255 to white."""
     known = image.convert("I") if image.mode == "I;16B" else image  # Pillow cannot measure this one
     low, high = (float(value) for value in cast("tuple[float, float]", known.getextrema()))
     if not math.isfinite(low) or not math.isfinite(high):
@@ -65,7 +66,10 @@ def _levels(image: Image.Image) -> tuple[float, float]:
 
 
 def _profile(image: Image.Image, mode: str) -> Any:
-    """The transform from the embedded profile to sRGB; None without a usable one. LAB has no other way to RGB."""
+    """Return the transform from the embedded profile to sRGB, or None without a usable one.
+
+    LAB can be converted to RGB in no other way.
+    """
     embedded = image.info.get("icc_profile")
     try:
         if mode == "LAB":

@@ -1,6 +1,7 @@
-"""What a process that touches hostile bytes gives up for ever, without root: its network, its files, other processes.
+"""Give up for ever, without root, what a process that reads hostile files does not need.
 
-Linux on x86-64 and 64-bit ARM; elsewhere, and where a system does not let it, what cannot be given up is told.
+That is its network, other files and other processes. This works on Linux on x86-64 and 64-bit ARM. What cannot be given
+up on a system is reported.
 """
 
 import ctypes
@@ -17,8 +18,8 @@ from core.pictures import landlock, seccomp
 SET_DUMPABLE, SET_NO_NEW_PRIVILEGES = 4, 38  # of prctl(2)
 CAPGET, CAPSET = {"x86_64": 125, "aarch64": 90}, {"x86_64": 126, "aarch64": 91}
 CAPABILITY_VERSION = 0x20080522
-READ_SEARCH = 1 << 2  # root may need it to reach our own code in somebody's home
-# Libraries that are loaded late, fonts, how many processors there are, and what the C library asks of itself.
+READ_SEARCH = 1 << 2  # root may need it to reach our own code in a home folder
+# Libraries that are loaded late, fonts, the number of processors, and what the C library reads about its own process.
 SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share", "/usr/local/share",
     "/dev/null", "/dev/urandom", "/sys/devices/system/cpu", "/proc/self",
@@ -26,13 +27,16 @@ SYSTEM = (
 
 
 def hide() -> None:
-    """Let no other process of this user look into this one's memory and environment, nor leave it in a core dump."""
+    """Forbid other processes of this user to read this one's memory and environment, and forbid core dumps."""
     if sys.platform == "linux":
         _control(SET_DUMPABLE, 0)
 
 
 def confine() -> list[str]:
-    """Give up what can be; returns what could not. Call it before anything else is loaded and any thread runs."""
+    """Give up all rights that can be given up, and return the names of those kept.
+
+    Call this before anything else is loaded and any thread runs.
+    """
     if sys.platform != "linux":
         return ["new privileges", "root's rights", "other files", "network and processes"]
     steps: dict[str, Callable[[], None]] = {
@@ -51,7 +55,10 @@ def confine() -> list[str]:
 
 
 def _importable() -> Iterator[Path]:
-    """What Python may still have to import. A folder on its path that is no part of it may hold a database, too."""
+    """Yield the paths from which Python may still import.
+
+    A folder on Python's path that does not belong to Python may hold a database too, so only its modules are yielded.
+    """
     yield Path(sysconfig.get_path("stdlib"))
     for folder in map(Path, sys.path):
         if any(prefix in folder.resolve().parents for prefix in map(Path, {sys.prefix, sys.base_prefix})):

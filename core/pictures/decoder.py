@@ -1,5 +1,7 @@
-"""Decodes pictures with Pillow, inside a worker (`core.pictures.worker`) where it may crash. Knows no limit but its
-options."""
+"""Decode pictures with Pillow.
+
+This runs inside a worker (`core.pictures.worker`), where it may crash. Its only limits are its options.
+"""
 
 import functools
 import hashlib
@@ -21,21 +23,21 @@ from core.pictures.jpeg import coefficient_bytes
 from core.pictures.note import Note
 from core.pictures.oblong import stretched
 from core.pictures.orientation import SIDEWAYS, UPRIGHT
-from core.pictures.png import UNPACKED_LIMIT, without_texts
+from core.pictures.png import UNPACKED_BYTES, without_texts
 from core.pictures.sizes import check_pixels, check_shape, fit, shrink
 from core.pictures.tiff import Inner, pages_of
 
-# Named, because Pillow knows some fifty more, and a small hostile file of a rare one costs hundreds of megabytes.
+# Pillow knows some fifty more, and a small hostile file of a rare format costs hundreds of megabytes.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-COEFFICIENTS_LIMIT = 700 << 20  # bytes, of the 1 GiB that a worker may take
-JPEG_FACTOR = 4  # times the pixels: a JPEG is decoded at half its size at no greater cost
+COEFFICIENT_BYTES = 700 << 20  # of the 1 GiB that a worker may take
+JPEG_PIXELS_FACTOR = 4  # a JPEG with so many times the pixels costs no more, as it is decoded at half its size
 
 Part = tuple[dict[str, Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`pixels` that may be decoded, `image_tokens` that may be kept."""
+    """The pixels that may be decoded, and the image tokens that may be kept."""
 
     pixels: int
     image_tokens: int
@@ -43,9 +45,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture as it is kept: `small` is upright, in RGB and within the budget; `sent` is its size before.
+    """A decoded picture: `small` is upright, in RGB and within the budget; `sent` is the original size.
 
-    `whole` is what was decoded, neither upright nor in RGB.
+    `whole` is the full picture, neither upright nor in RGB.
     """
 
     small: Image.Image
@@ -57,7 +59,7 @@ class Decoded:
 
 
 def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[Part]:
-    """A file's (first) picture as PNG with its id, its size, the size it was sent in, and what is to be said of it."""
+    """Decode a file's first picture, and return it as PNG with its id, its sizes and its notes."""
     with quiet():
         pages = pages_of(data)
         inner = pages[0].picture(open_picture) if pages else Inner(data)
@@ -66,14 +68,14 @@ def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[Part]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Pillow warns of odd files, and nobody listens."""
+    """Ignore Pillow's warnings about unusual files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def decode(inner: Inner, budget: Budget) -> Decoded:
-    """Open, decode, turn upright, convert to RGB, shrink to the budget."""
+    """Open a picture, decode it, turn it upright, convert it to RGB and shrink it to the budget."""
     try:
         return _Decoding(inner, budget).run()
     except (MemoryError, BotError):
@@ -83,18 +85,21 @@ def decode(inner: Inner, budget: Budget) -> Decoded:
 
 
 def finish(image: Image.Image, image_tokens: int) -> Decoded:
-    """A picture that was drawn here, upright and with square pixels."""
+    """Return a picture that we drew ourselves, which is upright and has square pixels."""
     colours = Colours(image)
     return Decoded(shrink(image, colours, *fit(*image.size, image_tokens)), image.size, image, colours)
 
 
 class _Decoding:
-    """Of one picture. What its header says is kept, as Pillow forgets some of it while it loads."""
+    """The decoding of one picture.
+
+    It remembers what the header says, because Pillow forgets some of it while loading.
+    """
 
     def __init__(self, inner: Inner, budget: Budget) -> None:
         self._inner = inner
         self._budget = budget
-        self._size = (0, 0)  # stored, but for pixels that are not square
+        self._size = (0, 0)  # with square pixels
         self._orientation: int | None = None
         self._is_animated = False
         self._notes = list(inner.notes)
@@ -132,8 +137,8 @@ class _Decoding:
         if image.format == "HEIF" and getattr(image, "n_frames", 1) > 1:
             self._notes = [Note("This file holds several pictures, and only one of them was looked at.")]
         if image.format in ("JPEG", "MPO"):
-            check_pixels(*image.size, JPEG_FACTOR * self._budget.pixels)
-            if coefficient_bytes(image) > COEFFICIENTS_LIMIT:
+            check_pixels(*image.size, JPEG_PIXELS_FACTOR * self._budget.pixels)
+            if coefficient_bytes(image) > COEFFICIENT_BYTES:
                 raise TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
             width, height = (2 * side for side in fit(*self._size, self._budget.image_tokens))
             if image.width * image.height > self._budget.pixels:
@@ -147,7 +152,7 @@ class _Decoding:
         check_pixels(width, height, self._budget.pixels)
 
     def _frame(self, image: Image.Image) -> tuple[Image.Image, bool]:
-        """As it is kept, and whether anything of it is to be seen; a GIF may grow from frame to frame."""
+        """Return the shrunk frame, and whether anything can be seen on it. A GIF may grow from frame to frame."""
         colours = Colours(image)
         self._size = stretched(image.size, image.info)
         return self._shrunk(image, colours), not colours.shows_nothing
@@ -170,10 +175,10 @@ class _Decoding:
 
 
 def open_picture(data: bytes) -> ImageFile.ImageFile:
-    """The file's header; not a pixel is decoded yet."""
+    """Read the file's header, without decoding a pixel."""
     refuse_others(data)
-    Image.MAX_IMAGE_PIXELS = None  # our own limit follows, and it refuses where Pillow's only warns
-    PngImagePlugin.MAX_TEXT_CHUNK = UNPACKED_LIMIT
+    Image.MAX_IMAGE_PIXELS = None  # our own limit follows, and refuses what Pillow only warns of
+    PngImagePlugin.MAX_TEXT_CHUNK = UNPACKED_BYTES
     _register_heif()
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
@@ -190,11 +195,11 @@ def open_picture(data: bytes) -> ImageFile.ImageFile:
 
 
 def encode(decoded: Decoded) -> Part:
-    """As it is kept; see `core.conversation.Image` for its id."""
+    """Return the picture as PNG with its description. See `core.conversation.Image` for its id."""
     image = decoded.small
     width, height = image.size
     identity = hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
-    image.info.clear()  # nothing of what the file said besides, such as a profile that is applied already
+    image.info.clear()  # drops the file's other data, such as a profile that is already applied
     png = io.BytesIO()
     image.save(png, "PNG", compress_level=3)  # a tenth larger than by default, in a third of the time
     notes = [[note.sentence, note.values] for note in decoded.notes]

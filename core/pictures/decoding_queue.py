@@ -1,9 +1,9 @@
-"""Whose file is decoded next. Pure policy: knows no process, thread or file, and is told the time.
+"""Decide whose file is decoded next. Pure policy: knows no process, thread or file, and is told the time.
 
-Fair between people, not between files: whoever had the decoders for the least of the last minutes comes first, and one
-whose files take long does not keep others waiting. A job that is still running after `QUICK_SECONDS` gives way to
-somebody else's that waits; it is done later, from its beginning, where only such jobs are done. So are all jobs of
-whoever has had many such.
+The queue is fair between people, not between files: the person who used the decoders least in the last minutes comes
+first. Slow files do not keep other people waiting. A job that still runs after `QUICK_SECONDS` gives way to another
+person's waiting job. It starts again later, on the worker for slow jobs. A person with many slow jobs gets only that
+worker.
 """
 
 from collections import deque
@@ -13,18 +13,18 @@ from typing import Generic, TypeVar
 
 from core.errors import Busy
 
-JOBS_PER_PERSON = 16  # in line
-LINE_BYTES = 256 << 20  # of the files in line, each of which counts at least
-JOB_BYTES = 4 << 20  # so much
+QUEUED_JOBS_PER_PERSON = 16
+QUEUED_FILE_BYTES = 256 << 20  # of all queued files
+LEAST_JOB_BYTES = 4 << 20  # a smaller file counts as so many bytes
 QUICK_SECONDS = 1.0  # a photo of twelve megapixels takes a tenth of that
-FREE_SECONDS = 5.0  # of decoding within the last minutes, before which everybody is served as they came
-MEMORY_SECONDS = 600.0  # for which decoding counts against a person's share
-WAIT_SECONDS = 60.0  # in line at most
+FREE_SECONDS = 5.0  # a person who used less in the last minutes is served by arrival
+SHARE_SECONDS = 600.0  # how long decoding counts against a person's share
+QUEUED_SECONDS = 60.0  # longest time in the queue
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """`person` is who asks, or nobody in particular; `slow` once it had to give way."""
+    """A file to decode. `person` is who asks, or "". `slow` is set once it had to give way."""
 
     person: str
     size: int  # bytes
@@ -35,7 +35,7 @@ class Job:
 
     @property
     def weight(self) -> int:
-        return max(self.size, JOB_BYTES)
+        return max(self.size, LEAST_JOB_BYTES)
 
 
 J = TypeVar("J", bound=Job)
@@ -43,22 +43,22 @@ J = TypeVar("J", bound=Job)
 
 @dataclass(slots=True)
 class DecodingQueue(Generic[J]):
-    """`waiting` is in no order; `running` has begun."""
+    """The jobs that wait, in no order, and the jobs that run."""
 
     waiting: list[J] = field(default_factory=list)
     running: list[J] = field(default_factory=list)
     _spent: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)  # when, and seconds of decoding
 
     def add(self, job: J) -> list[J]:
-        """Take a job in; returns those that had to leave for it. Raises `Busy`.
+        """Queue a job, and return the jobs that had to leave for it. Raises `Busy`.
 
-        When all places are taken, the person who holds the most gives one up.
+        When the queue is full, the person with the most waiting bytes loses the newest job.
         """
-        if job.person and sum(other.person == job.person for other in self.waiting) >= JOBS_PER_PERSON:
+        if job.person and sum(other.person == job.person for other in self.waiting) >= QUEUED_JOBS_PER_PERSON:
             raise too_many()
         left: list[J] = []
-        while sum(other.weight for other in (*self.waiting, job)) > LINE_BYTES:
-            newest = self._newest_of_whoever_has_the_most(job)
+        while sum(other.weight for other in (*self.waiting, job)) > QUEUED_FILE_BYTES:
+            newest = self._newest_of_the_largest_share(job)
             if newest is None:
                 self.waiting += left
                 raise too_many()
@@ -69,7 +69,7 @@ class DecodingQueue(Generic[J]):
         return left
 
     def next(self, slow: bool, now: float) -> J | None:
-        """Begin the next job of the quick ones or of the slow ones."""
+        """Begin the next slow or quick job, and return it."""
         job = self._first(slow, now)
         if job is not None:
             self.waiting.remove(job)
@@ -78,7 +78,7 @@ class DecodingQueue(Generic[J]):
         return job
 
     def gives_way(self, now: float) -> J | None:
-        """Return the running job that should be done later, when all quick workers are taken and somebody waits."""
+        """Return the running job to restart later, if another person's job waits and all quick workers are busy."""
         waits = self._first(False, now)
         quick = [job for job in self.running if not job.slow and now - job.began > QUICK_SECONDS]
         if waits is None or not quick:
@@ -86,33 +86,33 @@ class DecodingQueue(Generic[J]):
         return max(quick, key=lambda job: (self.spent(job.person, now), now - job.began))
 
     def ended(self, job: J, now: float) -> None:
-        """Note how long a job took, against its person's share."""
+        """Record how long a job took against its person's share."""
         self.running.remove(job)
         self._spent.setdefault(job.person, deque()).append((now, now - job.began))
         for person, times in list(self._spent.items()):
-            while times and times[0][0] < now - MEMORY_SECONDS:
+            while times and times[0][0] < now - SHARE_SECONDS:
                 times.popleft()
             if not times:
                 del self._spent[person]
 
     def overdue(self, now: float) -> list[J]:
-        """Take out and return those who waited too long."""
-        late = [job for job in self.waiting if now - job.queued > WAIT_SECONDS]
+        """Remove and return the jobs that waited too long."""
+        late = [job for job in self.waiting if now - job.queued > QUEUED_SECONDS]
         self.waiting = [job for job in self.waiting if job not in late]
         return late
 
     def spent(self, person: str, now: float) -> float:
-        """Seconds of decoding for this person within the last minutes."""
-        past = sum(seconds for when, seconds in self._spent.get(person, ()) if when >= now - MEMORY_SECONDS)
+        """Return the seconds of decoding for this person within the last minutes."""
+        past = sum(seconds for when, seconds in self._spent.get(person, ()) if when >= now - SHARE_SECONDS)
         return past + sum(now - job.began for job in self.running if job.person == person)
 
     def _spent_slowly(self, person: str, now: float) -> float:
-        """Seconds within the last minutes, without those of quick jobs: many photos are nothing bad."""
+        """Return the person's seconds without quick jobs, since many photos are nothing bad."""
         times = self._spent.get(person, ())
-        return sum(seconds for when, seconds in times if when >= now - MEMORY_SECONDS and seconds > QUICK_SECONDS)
+        return sum(seconds for when, seconds in times if when >= now - SHARE_SECONDS and seconds > QUICK_SECONDS)
 
     def _first(self, slow: bool, now: float) -> J | None:
-        """Somebody without a share of the decoders at this moment; who has spent little may have several at once."""
+        """Return the next job of a person with no running job. A person who used little may have several running."""
         busy = {job.person for job in self.running}
         spent = {job.person: self.spent(job.person, now) for job in self.waiting}
         found = [
@@ -122,8 +122,11 @@ class DecodingQueue(Generic[J]):
         ]
         return min(found, key=lambda job: (max(0.0, spent[job.person] - FREE_SECONDS), job.arrived), default=None)
 
-    def _newest_of_whoever_has_the_most(self, job: J) -> J | None:
-        """None when that is the newcomer, or would be."""
+    def _newest_of_the_largest_share(self, job: J) -> J | None:
+        """Return the newest job of the person with the most waiting bytes.
+
+        Return None if the newcomer's person has or would have the most.
+        """
         held = {other.person: _weight(self.waiting, other.person) for other in self.waiting}
         most = max(held, key=lambda person: held[person], default=job.person)
         if most == job.person or held[most] <= held.get(job.person, 0) + job.weight:

@@ -1,6 +1,6 @@
-"""Makes pictures of any file: a picture is one, a PDF or a TIFF with several pages becomes a picture per page.
+"""Make pictures of any file: a picture is one, and a PDF or a TIFF with several pages becomes a picture per page.
 
-The decoding itself is `core.pictures.pages`, in a process that may be killed.
+Decoding happens in `core.pictures.pages`, in a process that may be killed.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from core.conversation import Image
 from core.i18n import Translator
 from core.pictures import workers
 from core.pictures.file_types import is_pdf
-from core.pictures.images import ORIGINAL_LIMIT, Config, check_size, decode_file, read_notes
+from core.pictures.images import KEPT_ORIGINAL_BYTES, Config, check_size, decode_file, read_notes
 from core.pictures.jpeg import takes_long
 from core.pictures.note import Note
 from core.pictures.page_ranges import page_ranges
 from core.pictures.spool import spool
 from core.pictures.tiff import has_pages
 
-SECONDS = 40.0  # for all pages of one document
+DOCUMENT_SECONDS = 40.0  # for all pages
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`pages` are the numbers of the pages that `images` show, of `of` pages in all. A picture is one page of one."""
+    """The pictures of a file. `pages` are the page numbers of `images`, of `of` pages in all; a picture is one page."""
 
     images: tuple[Image, ...]
     pages: tuple[int, ...] = (1,)
@@ -30,7 +30,7 @@ class Document:
     notes: tuple[Note, ...] = ()
 
     def note(self, translator: Translator) -> str:
-        """What was left out and how to see it; empty when nothing was."""
+        """Return a sentence about what was left out and how to see it, or ""."""
         return " ".join(
             filter(None, [self._pages_left_out(translator), *(translator.explain(note) for note in self.notes)])
         )
@@ -55,16 +55,16 @@ class Document:
         )
 
     def _others(self) -> tuple[int, int]:
-        """The next one or two pages that were left out, after the last one or else from the beginning."""
+        """Return the first and last of one or two further pages to suggest as an example."""
         later = (page for page in range(self.pages[-1] + 1, self.of + 1) if page not in self.pages)
         first = next(later, 0) or next(page for page in range(1, self.of + 1) if page not in self.pages)
         return first, first + 1 if first < self.of and first + 1 not in self.pages else first
 
 
 async def open_document(data: bytes, question: str = "", config: Config = Config()) -> Document:
-    """The pages that the question speaks of, or the first ones; at most `config.page_limit`.
+    """Return the pages that the question names, or the first ones; at most `config.page_limit`.
 
-    Raises `BadImage` and `TooLarge` as `make_image` does, and for a page that does not exist.
+    Raises `BadImage` and `TooLarge` like `make_image`, and for a page that does not exist.
     """
     check_size(len(data), config)
     options = {
@@ -74,12 +74,12 @@ async def open_document(data: bytes, question: str = "", config: Config = Config
     }
     pdf, pages, slow = is_pdf(data), has_pages(data), takes_long(data)
     with spool(data) as file:
-        del data  # it waits on disk for its turn
+        del data  # the file on disk is enough while it waits
         if pdf:
-            return _document(await workers.run("core.pictures.pages:pdf_pages", file, options, SECONDS))
+            return _document(await workers.run("core.pictures.pages:pdf_pages", file, options, DOCUMENT_SECONDS))
         if pages:
             options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)
-            return _document(await workers.run("core.pictures.pages:tiff_pages", file, options, SECONDS))
+            return _document(await workers.run("core.pictures.pages:tiff_pages", file, options, DOCUMENT_SECONDS))
         image, notes = await decode_file(file, slow, config)
         return Document((image,), notes=notes)
 
@@ -91,7 +91,7 @@ def _document(parts: list[workers.Part]) -> Document:
         if "page" not in what:
             continue
         following = parts[index + 1] if index + 1 < len(parts) else ({}, b"")
-        keep = following[0].get("original") and len(following[1]) <= ORIGINAL_LIMIT
+        keep = following[0].get("original") and len(following[1]) <= KEPT_ORIGINAL_BYTES
         sent_width, sent_height = what["original_size"]
         original = following[1] if keep else None
         images.append(Image(what["id"], blob, what["width"], what["height"], (sent_width, sent_height), original))
@@ -102,7 +102,7 @@ def _document(parts: list[workers.Part]) -> Document:
 
 
 def _runs(pages: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of those that follow each other, as they stand."""
+    """Return the first and last page of each run of consecutive pages."""
     runs: list[tuple[int, int]] = []
     for page in pages:
         first = runs.pop()[0] if runs and runs[-1][1] == page - 1 else page

@@ -1,4 +1,4 @@
-"""Draws on pictures that were made safe before: boxes with labels, sheets of numbered pictures. Runs in a worker."""
+"""Draw on pictures that were decoded before: boxes with labels, and sheets of numbered pictures. Runs in a worker."""
 
 import functools
 import io
@@ -12,13 +12,13 @@ from core.pictures import fonts
 Part = tuple[dict[str, Any], bytes]
 
 COLOURS = ("#d62828", "#1d70b8", "#2a7f3f", "#b35900", "#7b2d8b", "#00707a")  # each readable under white letters
-TILE = 320  # pixels of a picture on a sheet
-COLUMNS = 4
-GAP = 16
+TILE_PIXELS = 320  # of a picture on a sheet
+SHEET_COLUMNS = 4
+TILE_GAP_PIXELS = 16
 
 
 def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
-    """`boxes` are left, top, right, bottom in thousandths, and a label."""
+    """Draw boxes on a picture: left, top, right and bottom in thousandths, and a label."""
     image = _opened(data)
     pen = ImageDraw.Draw(image)
     width = max(2, min(image.size) // 150)
@@ -30,27 +30,27 @@ def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
             corners = _around(corners[:2], 3 * width)
             pen.ellipse(corners, fill=colour, outline="white", width=width)
         else:
-            frame = _inside(_around(corners, width), image.size)  # around it: what it shows stays whole
-            pen.rectangle(_around(frame, width), outline="white", width=width)  # seen on any background
+            frame = _inside(_around(corners, width), image.size)  # around the object, so that all of it stays visible
+            pen.rectangle(_around(frame, width), outline="white", width=width)  # visible on any background
             pen.rectangle(frame, outline=colour, width=width)
         _write(pen, _drawable(label) or str(index + 1), corners, colour, size, image.size)
     return [({}, _png(image))]
 
 
 def sheet(data: bytes, sizes: Sequence[int], numbers: Sequence[int]) -> list[Part]:
-    """The pictures, whose files follow each other in `data`, side by side with their numbers."""
-    columns = min(COLUMNS, len(sizes))
+    """Draw the pictures, whose files follow each other in `data`, side by side with their numbers."""
+    columns = min(SHEET_COLUMNS, len(sizes))
     rows = -(-len(sizes) // columns)
-    step = TILE + GAP
-    board = Image.new("RGB", (columns * step + GAP, rows * step + GAP), "#f2f2f2")
+    step = TILE_PIXELS + TILE_GAP_PIXELS
+    board = Image.new("RGB", (columns * step + TILE_GAP_PIXELS, rows * step + TILE_GAP_PIXELS), "#f2f2f2")
     pen = ImageDraw.Draw(board)
     start = 0
     for index, (size, number) in enumerate(zip(sizes, numbers, strict=True)):
         tile = _opened(data[start : start + size])
         start += size
-        tile.thumbnail((TILE, TILE))
-        left, top = GAP + index % columns * step, GAP + index // columns * step
-        board.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+        tile.thumbnail((TILE_PIXELS, TILE_PIXELS))
+        left, top = TILE_GAP_PIXELS + index % columns * step, TILE_GAP_PIXELS + index // columns * step
+        board.paste(tile, (left + (TILE_PIXELS - tile.width) // 2, top + (TILE_PIXELS - tile.height) // 2))
         _write(pen, str(number), (left, top, left, top), "#222222", 40, board.size)
     return [({}, _png(board))]
 
@@ -90,7 +90,7 @@ def _write(
     size: int,
     within: tuple[int, int],
 ) -> None:
-    """On a plate above the corners' top left, or inside them where the picture ends."""
+    """Write text on a plate above the corners' top left, or inside where the picture ends."""
     font = _font(size)
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     width, height = right - left + size // 2, bottom - top + size // 3
@@ -101,7 +101,7 @@ def _write(
 
 
 def _drawable(label: str) -> str:
-    """The label without what the font has no sign for; nothing at all is written as the box's number."""
+    """Return the label without characters that the font lacks. A box whose label is empty shows its number."""
     font = _font(20)
     missing = bytes(font.getmask("\U0010ffff"))
     return "".join(sign for sign in label if sign.isspace() or bytes(font.getmask(sign)) != missing).strip()

@@ -1,4 +1,4 @@
-"""What a file is, by its bytes: its name proves nothing. What is no picture is called by its name."""
+"""Tell what a file is by its bytes, since its name proves nothing. Other files are refused by what they are."""
 
 import contextlib
 import re
@@ -12,33 +12,36 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 PICTURE = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 STILL = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1", b"miaf"}
 VIDEO = (b"\x1aE\xdf\xa3", b"FLV", b"OggS", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"0&\xb2u", b".RMF")
-QUICKTIME = {b"moov", b"mdat", b"wide"}  # boxes that older ones begin with
+QUICKTIME = {b"moov", b"mdat", b"wide"}  # first boxes of older files
 SOUND = (b"ID3", b"fLaC", b"#!AMR", b"MThd", b"#!SILK", b"\x02#!SILK", b"caff")
 MPEG_SOUND = tuple(bytes((0xFF, second)) for second in b"\xfb\xfa\xf3\xf2\xe3\xe2\xfd\xfc\xf1\xf9")  # frames' starts
 OGG_SOUND = (b"OpusHead", b"\x01vorbis", b"Speex", b"\x7fFLAC")
 ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb")  # Fuji, Olympus, Panasonic, Sigma
 TEXT = frozenset(range(0x20, 0x100)) | set(b"\t\n\r\f\x1b")
-BOXES = 1024  # bytes of a file type box that are looked at
+BRANDS_WITHIN_BYTES = 1024  # of a file type box
 PDF_HEADER = re.compile(rb"%PDF-\d\.\d")
-PDF_HEADER_WITHIN = 1024  # bytes; implementation note 13 in appendix H of the PDF reference, version 1.7
+PDF_HEADER_WITHIN_BYTES = 1024  # implementation note 13 in appendix H of the PDF reference, version 1.7
 
 
 def is_pdf(data: bytes) -> bool:
-    """Also behind a byte-order mark, a mail's head or a printer's commands, but not where a text speaks of PDF."""
+    """Return whether this is a PDF.
+
+    Its header may follow a byte-order mark, a mail's header or printer commands. A text about PDF is no PDF.
+    """
     if data.startswith(b"%PDF-"):
         return True
-    header = PDF_HEADER.search(data, 0, PDF_HEADER_WITHIN + 8)
+    header = PDF_HEADER.search(data, 0, PDF_HEADER_WITHIN_BYTES + 8)
     return header is not None and b" obj" in data and not claims_picture(data)
 
 
 def claims_picture(data: bytes) -> bool:
-    """It begins like a picture, so that what cannot be opened is damaged rather than something else."""
+    """Return whether it begins like a picture, so that a file that cannot be opened counts as a damaged picture."""
     return data.startswith(PICTURE) or _riff(data, b"WEBP") or bool(_brands(data) & STILL)
 
 
 def refuse_others(data: bytes) -> None:
-    """Raises `BadImage` for what certainly is something else; says nothing about whether the rest is a good picture."""
+    """Raise `BadImage` for what certainly is no picture. Any other file may still be a bad picture."""
     if claims_picture(data) and not data.startswith(b"BM"):  # two letters prove little
         return
     start = data[:1024]
@@ -55,7 +58,7 @@ def refuse_others(data: bytes) -> None:
 
 
 def is_web_page(data: bytes) -> bool:
-    """Return whether the bytes begin as HTML: a platform may give its login page in place of a file."""
+    """Return whether the bytes begin as HTML: a platform may send its login page instead of a file."""
     return data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
@@ -101,10 +104,10 @@ def _refuse_drawings(data: bytes) -> None:
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """What a file of boxes (ISO/IEC 14496-12) calls itself; empty for other files."""
+    """Return the brands that a file of boxes (ISO/IEC 14496-12) claims; none for other files."""
     if data[4:8] != b"ftyp":
         return set()
-    box = data[: min(int.from_bytes(data[:4], "big"), BOXES)]
+    box = data[: min(int.from_bytes(data[:4], "big"), BRANDS_WITHIN_BYTES)]
     return {data[8:12], *(box[at : at + 4] for at in range(16, len(box) - 3, 4))}
 
 
@@ -113,7 +116,7 @@ def _riff(start: bytes, kind: bytes) -> bool:
 
 
 def _unpacked(start: bytes) -> bytes:
-    """The beginning of what was compressed with gzip, as drawings are that call themselves svgz."""
+    """Return the beginning of a gzip file, unpacked: svgz drawings are such files."""
     if not start.startswith(b"\x1f\x8b"):
         return b""
     try:
@@ -123,7 +126,7 @@ def _unpacked(start: bytes) -> bytes:
 
 
 def _is_text(start: bytes) -> bool:
-    """In UTF-8, in UTF-16 with its mark, in China's GB 18030 or in a Western alphabet."""
+    """Return whether it is text in UTF-8, in UTF-16 with a byte-order mark, in GB 18030 or in a Western alphabet."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return all(sign.isprintable() or sign.isspace() for sign in _decoded(start, "utf-16") or "\0")
     letters = sum(0x20 <= byte < 0x7F for byte in start)
@@ -132,7 +135,7 @@ def _is_text(start: bytes) -> bool:
 
 
 def _decoded(start: bytes, encoding: str) -> str:
-    """Without the character that was cut at the end; empty when it is no such text."""
+    """Return the text without a character that is cut at the end, or "" if it is no such text."""
     for cut in range(4):
         with contextlib.suppress(UnicodeDecodeError):
             return start[: len(start) - cut].decode(encoding)

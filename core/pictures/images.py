@@ -1,6 +1,6 @@
-"""Makes any picture safe: whatever bytes somebody sent become an upright RGB `Image` of bounded size, or one sentence.
+"""Make any picture safe: any bytes become an upright RGB `Image` of bounded size, or an error with one sentence.
 
-The decoding itself is `core.pictures.decoder`, in a process that may be killed.
+Decoding happens in `core.pictures.decoder`, in a process that may be killed.
 """
 
 from typing import IO, Any
@@ -15,12 +15,15 @@ from core.pictures.note import Note
 from core.pictures.spool import contents, size, spool
 
 MIB = 1 << 20  # bytes
-ORIGINAL_LIMIT = 8 * MIB  # a larger file is not kept for "Read the small print"
-LOST_A_LOT = 2.0  # sent area : kept area, above which the sent file is kept
+KEPT_ORIGINAL_BYTES = 8 * MIB  # a larger file is not kept for "Read the small print"
+KEPT_ORIGINAL_RATIO = 2.0  # the original is kept if its area is more than so many times the shrunk one
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """An image token is 32x32 pixels of what the model sees, so 1,000 tokens are about one megapixel."""
+    """Limits of pictures.
+
+    An image token is 32x32 pixels of what the model sees; 1,000 tokens are about one megapixel.
+    """
 
     image_tokens: int = Field(
         default=1000,
@@ -39,16 +42,16 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 async def make_image(data: bytes, config: Config = Config()) -> Image:
-    """What is to be said of it is left out; else as `decode`."""
+    """Decode a picture as `decode` does, without its notes."""
     image, _ = await decode(data, config)
     return image
 
 
 async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[Note, ...]]:
-    """The picture, and what a person should know of it.
+    """Return the picture and what a person should know about it.
 
-    Raises `BadImage` or `TooLarge` with a sentence that says what is wrong and what would work. Decodes in a worker:
-    beside the event loop, in at most `worker.MEMORY` bytes and `workers.SECONDS`.
+    Decodes in a worker, in at most `worker.ADDRESS_SPACE_BYTES` and `workers.JOB_SECONDS`. Raises `BadImage` or
+    `TooLarge` with a sentence that says what is wrong and what would work.
     """
     check_size(len(data), config)
     with spool(data) as file:
@@ -56,22 +59,22 @@ async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[N
 
 
 async def decode_file(file: IO[bytes], slow: bool, config: Config) -> tuple[Image, tuple[Note, ...]]:
-    """As `decode`, for a file whose size was checked; `slow` as in `workers.run`."""
+    """Decode a file whose size was checked, as `decode` does; `slow` as in `workers.run`."""
     options = {"pixel_limit": int(config.pixel_limit_mp * 1e6), "image_tokens": config.image_tokens}
     [(made, png)] = await workers.run("core.pictures.decoder:picture", file, options, slow=slow)
     width, height, (sent_width, sent_height) = made["width"], made["height"], made["original_size"]
-    lost_a_lot = sent_width * sent_height > LOST_A_LOT * width * height
-    original = contents(file) if lost_a_lot and size(file) <= ORIGINAL_LIMIT else None
+    lost_a_lot = sent_width * sent_height > KEPT_ORIGINAL_RATIO * width * height
+    original = contents(file) if lost_a_lot and size(file) <= KEPT_ORIGINAL_BYTES else None
     return Image(made["id"], png, width, height, (sent_width, sent_height), original), read_notes(made)
 
 
 def read_notes(made: dict[str, Any]) -> tuple[Note, ...]:
-    """Of what a worker made."""
+    """Return the notes that a worker made."""
     return tuple(Note(sentence, **values) for sentence, values in made["notes"])
 
 
 def check_size(size: int, config: Config) -> None:
-    """For those who learn a file's size before they read it. Raises `TooLarge`, and `BadImage` for nothing at all."""
+    """Check a file's size before it is read. Raises `TooLarge`, or `BadImage` for an empty file."""
     if size == 0:
         raise BadImage("This file is empty. Please send the picture again.")
     if size > config.byte_limit_mib * MIB:

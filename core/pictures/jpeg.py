@@ -1,4 +1,4 @@
-"""What the scans of a JPEG file say, before a pixel is decoded (ITU-T T.81)."""
+"""Read what the scans of a JPEG file say, before a pixel is decoded (ITU-T T.81)."""
 
 import re
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL import Image
 
-PROGRESSIVE, SCAN, END = 0xC2, 0xDA, 0xD9  # markers: start of such a frame, start of a scan, end of the picture
-MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")  # that a segment follows; 0xFF 0x00 is a byte of a scan
+PROGRESSIVE, SCAN, END = 0xC2, 0xDA, 0xD9  # markers: start of a progressive frame, start of a scan, end of picture
+MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")  # a segment follows; 0xFF 0x00 is a byte of a scan
 LAST_FREQUENCY = 63
 USUAL_SCANS = 30  # an encoder that tries hard makes a dozen
 USUAL_SEGMENTS = 1000  # metadata may take a few hundred
 
 
 def takes_long(data: bytes) -> bool:
-    """Return whether decoding goes over the picture unusually often, as each scan of a progressive JPEG does.
+    """Return whether the file has so many scans that decoding takes unusually long.
 
-    Only the first picture of the file counts, and nothing in its metadata, a thumbnail for example.
+    Only the first picture of the file counts, not its metadata, such as a thumbnail.
     """
     markers = [marker for marker, _ in islice(_segments(data), USUAL_SEGMENTS + 1)]
     unusual = len(markers) > USUAL_SEGMENTS or markers.count(SCAN) > USUAL_SCANS
@@ -26,13 +26,15 @@ def takes_long(data: bytes) -> bool:
 
 
 def coefficient_bytes(image: "Image.Image") -> int:
-    """What libjpeg keeps of a picture that was opened, at whatever scale it is decoded: all of a progressive one."""
+    """Return the bytes of coefficients that libjpeg keeps while decoding at any scale.
+
+    It keeps all coefficients of a progressive picture.
+    """
     opened: Any = image
     if not image.info.get("progressive"):
         return 0
-    shares: list[int] = [
-        across * down for _, across, down, _ in opened.layer
-    ]  # 1 to 4 each way, of the component with most
+    # Sampling factors, 1 to 4 each way; the component with the most has all pixels.
+    shares: list[int] = [across * down for _, across, down, _ in opened.layer]
     return image.width * image.height * 2 * sum(shares) // max(shares)
 
 
@@ -41,7 +43,7 @@ def is_progressive(data: bytes) -> bool:
 
 
 def has_all_frequencies(data: bytes) -> bool:
-    """Whether one scan of the brightness that goes to the finest detail is whole: then print can be read."""
+    """Return whether a scan of the brightness up to the finest detail is complete, so that print can be read."""
     first, found = None, False
     for marker, segment in _segments(data):
         if marker != SCAN or len(segment) < 6:

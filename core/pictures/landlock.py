@@ -1,4 +1,7 @@
-"""Which files a process may read, by the kernel's Landlock (Linux 5.13 and later), without root; it may write none."""
+"""Restrict which files a process may read with the kernel's Landlock (Linux 5.13 and later), without root.
+
+The process may then write no file at all.
+"""
 
 import ctypes
 import os
@@ -10,15 +13,15 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the sam
 GET_VERSION = 1
 PATH_BENEATH = 1
 READ_FILE, READ_FOLDER = 1 << 2, 1 << 3
-FILE_RIGHTS = ((5, 16), (3, 15), (2, 14), (1, 13))  # from which version on there are how many of them
+FILE_RIGHTS = ((5, 16), (3, 15), (2, 14), (1, 13))  # (since version, number of rights)
 NET_VERSION, NET_RIGHTS = 4, 0b11  # to bind and to connect
-SCOPE_VERSION, SCOPES = 6, 0b11  # abstract sockets, and signals to processes that are not restricted as we are
+SCOPE_VERSION, SCOPES = 6, 0b11  # abstract sockets, and signals to processes outside this restriction
 
 
 def restrict_to(readable: Iterable[Path]) -> None:
-    """Let this thread, and those that it starts, read only what lies below these paths. Call it before others start.
+    """Let this thread, and threads that it starts later, read only what lies below these paths.
 
-    Raises `OSError` where the system cannot, or may not.
+    Call this before other threads start. Raises `OSError` where the system does not support or allow it.
     """
     version = _call(CREATE_RULESET, None, 0, GET_VERSION)
     rights = (1 << next(count for since, count in FILE_RIGHTS if version >= since)) - 1
@@ -39,7 +42,7 @@ def restrict_to(readable: Iterable[Path]) -> None:
 def _allow(ruleset: int, path: Path) -> None:
     try:
         found = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:  # then there is nothing to read
+    except OSError:  # it does not exist
         return
     try:
         rights = READ_FILE | READ_FOLDER if path.is_dir() else READ_FILE

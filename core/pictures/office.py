@@ -1,4 +1,4 @@
-"""Tells the files of office programs from each other and from archives, and what to send instead."""
+"""Tell the files of office programs from each other and from archives, and say what to send instead."""
 
 import io
 import re
@@ -6,13 +6,15 @@ import zipfile
 
 from core.pictures import refusals
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Word, Excel and PowerPoint wrote until 2007, and Outlook still does
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word, Excel and PowerPoint until 2007, and Outlook
 ZIP = b"PK\x03\x04"
-ENTRY = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)  # a zip's local header, up to its name; its length
+ENTRY = re.compile(
+    rb"PK\x03\x04.{22}(..)..", re.DOTALL
+)  # a zip's local header up to the name; the group is the name's length
 
 
 def refuse_office(data: bytes) -> None:
-    """Raises `BadImage` for a document of an office program."""
+    """Raise `BadImage` for a document of an office program."""
     if data.startswith(b"{\\rtf"):
         raise refusals.rich_text()
     if data.startswith(OLE):
@@ -53,7 +55,7 @@ def _refuse_zipped(data: bytes) -> None:
 
 
 def _names(data: bytes) -> list[str]:
-    """Of what a zip file holds; where its end is missing, of what can be found in it."""
+    """Return the names in a zip file. If its end is missing, return those that can be found."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             return file.namelist()

@@ -1,11 +1,11 @@
-"""Which way up a picture belongs: its EXIF says it, unless the decoder has turned it already."""
+"""Find out which way up a picture belongs: its EXIF says it, unless the decoder has turned it already."""
 
 import contextlib
 from typing import Any
 
 from PIL import AvifImagePlugin, ExifTags, Image
 
-UPRIGHT = {
+UPRIGHT = {  # EXIF orientation -> the operation that turns the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -13,21 +13,21 @@ UPRIGHT = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation -> what turns the picture upright
+}
 SIDEWAYS = {5, 6, 7, 8}
 
 
 def container_orientation(image: Image.Image) -> int | None:
-    """Of a HEIF or AVIF file that was opened and not loaded yet; None for others, which have EXIF only.
+    """Return the orientation of a HEIF or AVIF file that is not loaded yet, or None for other formats.
 
-    Both may say in their container how to turn the picture (`irot` and `imir`, ISO/IEC 23008-12), and then EXIF, which
-    says it once more, does not count. Some phones say it in EXIF only. 1 is upright.
+    Both can say in their container how to turn the picture (`irot` and `imir`, ISO/IEC 23008-12). Then EXIF, which
+    repeats it, does not count. Some phones say it only in EXIF. 1 is upright.
     """
     plugin: Any = image
-    if isinstance(image, AvifImagePlugin.AvifImageFile):  # turns nothing itself
+    if isinstance(image, AvifImagePlugin.AvifImageFile):  # Pillow does not turn it
         *_, exif, said, _ = plugin._decoder.get_info()
         return int(said) if said != 1 else _of_exif(exif)
-    if image.format == "HEIF":  # is turned as the container says
+    if image.format == "HEIF":  # pillow_heif turns it as the container says
         transformations = plugin._heif_file[image.tell()]._c_image.transformations
         turned = any(name in ("irot", "imir") for name, *_ in transformations)
         return 1 if turned else int(image.info.get("original_orientation") or 1)
@@ -35,7 +35,7 @@ def container_orientation(image: Image.Image) -> int | None:
 
 
 def exif_orientation(image: Image.Image) -> int:
-    """Asked after loading, because PNG may tell at its end. 1 is upright."""
+    """Return the EXIF orientation of a loaded image, since PNG may have it at the end. 1 is upright."""
     with contextlib.suppress(Exception):  # a broken EXIF block is no reason to refuse the picture
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1

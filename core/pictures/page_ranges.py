@@ -1,4 +1,4 @@
-"""Which pages of a document a question speaks of, in English and Chinese: "pages 2-4", "the last page", "第2到4页"."""
+"""Find which pages a question names, in English and Chinese: "pages 2-4", "the last page", "第2到4页"."""
 
 import re
 
@@ -25,8 +25,8 @@ _CHINESE_SOME = re.compile(rf"(?P<which>最后|前)\s*(?P<count>{_NUMBER})\s*页
 
 
 def page_ranges(text: str) -> list[Range]:
-    """In the order they are mentioned; empty when the text names no page."""
-    text = " ".join(text.split())  # a run of blanks costs its square, once per pattern that begins or ends with some
+    """Return the ranges in the order they are mentioned, or none when the text names no page."""
+    text = " ".join(text.split())  # a pattern takes the square of a run of blanks in time
     found: dict[int, list[Range]] = {}
     for pattern in (_ENGLISH, _CHINESE_BARE):
         for match in pattern.finditer(text):
@@ -60,7 +60,7 @@ def _from(which: str, number: str | None, count: int) -> Range:
 
 
 def _value(number: str) -> int:
-    """An Arabic or a Chinese number below a thousand."""
+    """Return the value of an Arabic or Chinese number below a thousand."""
     if number.isdecimal():
         return int(number)
     total, digit = 0, 0

@@ -1,4 +1,4 @@
-"""Turns a document's pages into pictures; runs inside a worker (`core.pictures.worker`) and may crash there."""
+"""Turn a document's pages into pictures. Runs inside a worker (`core.pictures.worker`), where it may crash."""
 
 import io
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from core.pictures.tiff import pages_of
 if TYPE_CHECKING:
     from core.pictures.page_ranges import Range
 
-DPI = 200  # of a page that somebody wants to read the small print of
-INCH = 72  # points; PDF's unit is the point
+PAGE_DPI = 200  # enough for small print
+POINTS_PER_INCH = 72  # PDF's unit is the point
 PAGE_PIXELS = 16_000_000  # a poster is rendered more coarsely
 
 Part = tuple[dict[str, Any], bytes]
 
 
 def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Part]:
-    """Each page's picture, and after it the page at `DPI` where that shows much more."""
+    """Return each page's picture, followed by the page at `PAGE_DPI` if that shows much more."""
     pypdfium2 = pdfium.load()
     try:
         document = pypdfium2.PdfDocument(data)
@@ -60,7 +60,7 @@ def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens:
 
 
 def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
-    """The first `limit` of the pages asked for, or of all; raises `BadImage` when none of them exists."""
+    """Return the first `limit` of the pages asked for, or of all pages. Raises `BadImage` when none of them exists."""
     pages: dict[int, None] = {}
     for first, last in ranges or [(1, of)]:
         first, last = (end + of + 1 if end < 0 else end for end in (first, last))
@@ -72,7 +72,7 @@ def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
 
 
 def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
-    """The page, and after it what the page was shrunk from where that shows much more."""
+    """Return the page, followed by the larger picture it was shrunk from if that shows much more."""
     made, png = encode(decoded)
     parts = [({"page": page, "of": of, **made}, png)]
     whole = decoded.whole
@@ -82,7 +82,10 @@ def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
         upright = upright if decoded.turn is None else upright.transpose(decoded.turn)
         upright.info.clear()
         width, height = decoded.sent
-        square = 100 * height / upright.height, 100 * width / upright.width  # as dots, so that it is stretched again
+        square = (
+            100 * height / upright.height,
+            100 * width / upright.width,
+        )  # as a resolution, so that it is stretched again
         upright.save(file, "PNG", compress_level=3, dpi=square)
         parts.append(({"original": True}, file.getvalue()))
     return parts
@@ -92,7 +95,7 @@ def _rendered(page: Any) -> Image.Image:
     width, height = page.get_size()  # points
     if not width > 0 or not height > 0:
         raise _damaged()
-    scale = min(DPI / INCH, (PAGE_PIXELS / (width * height)) ** 0.5)
+    scale = min(PAGE_DPI / POINTS_PER_INCH, (PAGE_PIXELS / (width * height)) ** 0.5)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     check_pixels(*size, 2 * PAGE_PIXELS)
     check_shape(*size)

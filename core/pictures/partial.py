@@ -1,7 +1,7 @@
-"""Decodes what there is of a picture whose file ends too early, and finds out what is missing.
+"""Decode what exists of a picture whose file ends too early, and find out what is missing.
 
-Decoders do not tell how far they came. So the rows that they did not reach are found by what they hold: the noise that
-was there before, or, where a decoder makes up what is missing, something else for each way to go on.
+Decoders do not tell how far they came. So missing rows are found by their content. Where a decoder leaves rows alone,
+they still hold the noise from before. Where a decoder makes up rows, they differ for different continuations.
 """
 
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from core.pictures import webp
 from core.pictures.jpeg import has_all_frequencies, is_progressive
 
 Open = Callable[[bytes], ImageFile.ImageFile]
-MOST_MISSING = 0.45  # of the rows; half of an interlaced picture's rows may be there without a whole picture
-STREAK = 4  # rows that a copy of the one above them may stand for
-FILLINGS = bytes(16), b"\x55" * 16, b"\x2d\xb4" * 8  # to go on with; zeros follow
-BLOCK = 16  # rows that JPEG and WebP write at once, or a divisor of that
-FILLED = 4096  # zeros behind it, in which a JPEG decoder loses what it knew
-MOST_FILLED = 1 << 20  # zeros for a WebP decoder, which must not come to an end; few bits of them make a pixel
-TAIL = 16  # pixels of a row's end that noise is known by
+LARGEST_MISSING_SHARE = 0.45  # of the rows; an interlaced picture may have half its rows and still not be whole
+STREAK_ROWS = 4  # so few missing rows may be a copy of the row above
+FILLINGS = bytes(16), b"\x55" * 16, b"\x2d\xb4" * 8  # different continuations, followed by zeros
+BLOCK_ROWS = 16  # that JPEG and WebP write at once, or a multiple of them
+JPEG_FILLING_ZEROS = 4096  # after which a JPEG decoder has forgotten the picture
+WEBP_FILLING_ZEROS = 1 << 20  # a WebP decoder must not reach the end, and few bits make a pixel
+TAIL_PIXELS = 16  # of a row's end that are compared with the noise
 END_OF_JPEG = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Which rows of a loaded picture are not the picture's, as (first, after last); or else its finest detail."""
+    """What is missing of a loaded picture: rows as (first, after last), or else its finest detail."""
 
     rows: tuple[tuple[int, int], ...] = ()
     detail: bool = False
@@ -38,13 +38,13 @@ class Missing:
 
 
 def load(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missing]:
-    """Raises what opening and loading raise; `BadImage` when too little of the picture is there."""
+    """Load a picture that may be cut off. Raises `BadImage` when too little of it exists, and what Pillow raises."""
     if webp.is_short(data):
         try:
             return _filled(data, open_picture)
         except (MemoryError, BotError):
             raise
-        except Exception as error:  # a lossless one often cannot be gone on with
+        except Exception as error:  # a lossless file often cannot be continued
             raise incomplete() from error
     image = open_picture(data)
     try:
@@ -61,9 +61,9 @@ def load(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missing]
 
 
 def blank(small: Image.Image, missing: Missing, height: int) -> None:
-    """Paint grey what is missing in a version of a picture with that height, where it is more than a streak."""
+    """Paint missing rows grey in a version of the picture, `height` rows before shrinking, except for thin streaks."""
     for first, end in missing.rows:
-        if end - first > STREAK:
+        if end - first > STREAK_ROWS:
             top, bottom = first * small.height // height, -(-end * small.height // height)
             small.paste("grey", (0, top, small.width, bottom))
 
@@ -73,12 +73,12 @@ def incomplete() -> BadImage:
 
 
 def _ended_early(error: Exception, image: ImageFile.ImageFile) -> bool:
-    """libtiff says nothing but that it failed."""
+    """Return whether a file ended too early. libtiff only says that it failed."""
     return "truncated" in str(error) or isinstance(error, EOFError) or image.format == "TIFF"
 
 
 def _filled(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missing]:
-    """For JPEG and WebP, whose decoders make up what is missing: what is the picture's is the same in both ways."""
+    """Load a JPEG or WebP twice with different continuations: the rows that agree belong to the picture."""
     rows = []
     for filling in FILLINGS:
         image = open_picture(_with(data, filling))
@@ -86,7 +86,7 @@ def _filled(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missi
         rows.append([hash(_row(image, at).tobytes()) for at in range(image.height)])
     first = next((at for at, row in enumerate(zip(*rows, strict=True)) if len(set(row)) > 1), image.height)
     if first == image.height or data.startswith(b"RIFF") or not is_progressive(data):
-        whole_blocks = first - first % BLOCK if first < image.height else first
+        whole_blocks = first - first % BLOCK_ROWS if first < image.height else first
         return _mended(image, list(range(whole_blocks, image.height)))
     if not has_all_frequencies(data):
         raise incomplete()
@@ -96,12 +96,12 @@ def _filled(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missi
 
 
 def _over_noise(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missing]:
-    """For other formats, whose decoders leave alone what they do not reach."""
+    """Load another format over noise: its decoder leaves rows alone that it does not reach."""
     image = open_picture(data)
     if image.format == "GIF":
         if image.tile[0].extents != (0, 0, *image.size):
             raise incomplete()
-        image._frame_transparency = None  # type: ignore[attr-defined]  # it would be laid over the noise
+        image._frame_transparency = None  # type: ignore[attr-defined]  # would be laid over the noise
     length = len(Image.new(image.mode, (image.width, 1)).tobytes())
     noise = Image.frombytes(image.mode, (image.width, 1), Random(1).randbytes(length))
     ground = Image.new(image.mode, image.size)
@@ -112,7 +112,7 @@ def _over_noise(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, M
     try:
         image.load()
     except OSError:
-        if image.format != "TIFF":  # libtiff leaves what it had
+        if image.format != "TIFF":  # libtiff keeps what it has decoded
             raise
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -125,14 +125,14 @@ def _row(image: Image.Image, at: int) -> Image.Image:
 
 
 def _tail(image: Image.Image, at: int) -> set[tuple[int, bytes]]:
-    """The end of a row, each colour for itself: rows, tiles and colours may come one after the other."""
-    end = image.crop((max(0, image.width - TAIL), at, image.width, at + 1))
+    """Return the end of a row for each colour, since rows, tiles and colours may be stored one after the other."""
+    end = image.crop((max(0, image.width - TAIL_PIXELS), at, image.width, at + 1))
     return {(number, band.tobytes()) for number, band in enumerate(end.split())}
 
 
 def _mended(image: ImageFile.ImageFile, rows: list[int]) -> tuple[ImageFile.ImageFile, Missing]:
-    """With each missing row like its nearest neighbour, so that it has nothing to say about the picture's colours."""
-    if len(rows) > MOST_MISSING * image.height:
+    """Fill each missing row from its nearest neighbour, so that it does not change the picture's colours."""
+    if len(rows) > LARGEST_MISSING_SHARE * image.height:
         raise incomplete()
     runs: list[tuple[int, int]] = []
     for at in rows:
@@ -147,5 +147,5 @@ def _mended(image: ImageFile.ImageFile, rows: list[int]) -> tuple[ImageFile.Imag
 
 def _with(data: bytes, filling: bytes) -> bytes:
     if data.startswith(b"RIFF"):
-        return webp.gone_on(data, filling, MOST_FILLED)
-    return data + filling + bytes(FILLED) + END_OF_JPEG
+        return webp.gone_on(data, filling, WEBP_FILLING_ZEROS)
+    return data + filling + bytes(JPEG_FILLING_ZEROS) + END_OF_JPEG

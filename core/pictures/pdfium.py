@@ -1,4 +1,4 @@
-"""PDFium with a font for what a document brings none for: without one, its Chinese would vanish without a word."""
+"""Load PDFium with a font for documents that bring none: without one, their Chinese would be missing silently."""
 
 import ctypes
 import functools
@@ -6,7 +6,7 @@ from typing import Any
 
 from core.pictures import fonts
 
-# Where PDFium itself looks on Linux (core/fxge/linux/fx_linux_impl.cpp); its own list is not used beside another.
+# Where PDFium itself looks on Linux (core/fxge/linux/fx_linux_impl.cpp); our list replaces its own.
 SYSTEM_FOLDERS: tuple[str, ...] = (
     "/usr/share/fonts",
     "/usr/share/X11/fonts/Type1",
@@ -14,12 +14,12 @@ SYSTEM_FOLDERS: tuple[str, ...] = (
     "/usr/local/share/fonts",
 )
 
-_kept: list[Any] = []  # PDFium goes on reading what it was configured with
+_kept: list[Any] = []  # PDFium keeps reading its configuration
 
 
 @functools.cache
 def load() -> Any:
-    """Return the module `pypdfium2`, which finds the system's fonts and ours from now on."""
+    """Return the module `pypdfium2`, set up to find the system's fonts and ours."""
     import pypdfium2
     from pypdfium2 import raw
 

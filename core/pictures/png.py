@@ -1,15 +1,18 @@
-"""Takes out of a PNG file what nobody reads: programs that make pictures write megabytes of text into it."""
+"""Remove unneeded text from a PNG file: some programs write megabytes of it."""
 
 import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-ORIENTING = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may say which way up the picture is
-UNPACKED_LIMIT = 4 << 20  # bytes of a text or a colour profile; larger ones are left out
+ORIENTING = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may contain the orientation
+UNPACKED_BYTES = 4 << 20  # a larger text or colour profile is left out
 
 
 def without_texts(data: bytes) -> bytes:
-    """The same file but for its texts and for what unpacks to more than `UNPACKED_LIMIT`; any other file as it is."""
+    """Return a PNG without its texts and without anything that unpacks to more than `UNPACKED_BYTES`.
+
+    Other files are returned unchanged.
+    """
     if not data.startswith(SIGNATURE):
         return data
     kept, at, since = [], len(SIGNATURE), 0
@@ -28,11 +31,11 @@ def _is_needed(kind: bytes, content: bytes) -> bool:
         return False
     _, _, rest = content.partition(b"\0")
     if kind == b"tEXt" or (kind == b"iTXt" and not rest.startswith(b"\1")):
-        return len(rest) <= UNPACKED_LIMIT
-    packed = rest[2:].split(b"\0", 2)[-1] if kind == b"iTXt" else rest[1:]  # behind its language and its title
+        return len(rest) <= UNPACKED_BYTES
+    packed = rest[2:].split(b"\0", 2)[-1] if kind == b"iTXt" else rest[1:]  # after its language and title
     unpacking = zlib.decompressobj()
     try:
-        unpacking.decompress(packed, UNPACKED_LIMIT)
+        unpacking.decompress(packed, UNPACKED_BYTES)
     except zlib.error:
         return False
     return not unpacking.unconsumed_tail

@@ -1,4 +1,4 @@
-"""What a file that is no picture is called, and what to send instead."""
+"""Name what a file is if it is no picture, and say what to send instead."""
 
 from collections.abc import Callable
 
@@ -126,7 +126,7 @@ BY_ENDING: dict[str, Callable[[], BadImage]] = {
 
 
 def by_name(name: str, media_type: str = "") -> BadImage | None:
-    """For a file that is not even fetched: what it is called. None for what these say nothing about."""
+    """Return the refusal for a file by its name alone, before it is fetched. None if the name says nothing."""
     ending = name.rpartition(".")[2].lower()
     if ending in BY_ENDING:
         return BY_ENDING[ending]()

@@ -1,7 +1,7 @@
-"""A filter of system calls for a process that has pipes and reads files: no network, no other process, no changes.
+"""Filter the system calls of a process that only uses pipes and reads files: no network, other process or change.
 
-What is refused fails with EPERM, as if a right were missing, so that a library that only tries goes on. The program is
-classic BPF (seccomp(2)); numbers are those of x86-64 and of 64-bit ARM.
+A refused call fails with EPERM, as if a right were missing, so that a library that only tries it continues. The program
+is classic BPF (seccomp(2)); numbers are those of x86-64 and 64-bit ARM.
 """
 
 import ctypes
@@ -16,10 +16,10 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_*
 
 # System calls by name, with their numbers on both.
 REFUSED = {
-    # Network, also by way of a ring; other processes' queues.
+    # Network, also through io_uring; other processes' queues.
     "socket": (41, 198), "socketpair": (53, 199), "io_uring_setup": (425, 425), "shmget": (29, 194),
     "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
-    # Other processes: their memory, their files, their pace; new ones.
+    # Other processes: their memory, files and priority, and new ones.
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "pidfd_open": (434, 434),
     "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424), "kcmp": (312, 272), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "setpriority": (141, 140), "ioprio_set": (251, 30),
@@ -35,18 +35,21 @@ REFUSED = {
     "lsetxattr": (189, 6), "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15),
     "fremovexattr": (199, 16), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
     "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "open_by_handle_at": (304, 265),
-    # Ways around this filter, and what the kernel has had many holes in.
+    # Ways around this filter, and parts of the kernel that had many holes.
     "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241),
     "userfaultfd": (323, 282), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
 }  # fmt: skip
-UNKNOWN = {"clone3": (435, 435), "openat2": (437, 437)}  # whose flags no filter sees: the C library has older ones
+UNKNOWN = {
+    "clone3": (435, 435),
+    "openat2": (437, 437),
+}  # no filter sees their flags; the C library uses older calls then
 ITSELF = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "prlimit64": (302, 261),
           "sched_setaffinity": (203, 122)}  # whose first argument must be this process, or zero  # fmt: skip
-OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}  # and which argument holds the flags
+OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}  # and the argument that holds the flags
 CLONE = (56, 220)
 CLONE_THREAD = 0x10000
 NEVER_OPENED_WITH = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-X32 = 0x40000000  # in numbers of another way to call the kernel of x86-64
+X32 = 0x40000000  # marks the numbers of the x32 interface of x86-64
 SECCOMP = (317, 277)
 SET_MODE_FILTER, FLAG_TSYNC = 1, 1
 
@@ -97,7 +100,7 @@ def program(machine: str, process: int) -> list[Instruction]:
 
 
 def install() -> None:
-    """From here on, for all threads and for ever. Raises `OSError` where the system cannot, or may not."""
+    """Filter all threads from now on, for ever. Raises `OSError` where the system does not support or allow it."""
     machine = platform.machine()
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no filter of system calls for {machine}")
@@ -115,7 +118,7 @@ def _return(verdict: Verdict) -> Instruction:
 
 
 def _where(number: int | None, then: list[Instruction]) -> list[Instruction]:
-    """`then` must return: what is loaded is another thing behind it."""
+    """Run `then` for this system call. It must return a verdict, because it loads other values."""
     return [] if number is None else [(Code.JUMP_IF_EQUAL, 0, len(then), number), *then]
 
 

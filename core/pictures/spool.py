@@ -1,4 +1,4 @@
-"""Keeps what was sent on disk while it waits for a decoder: a crowd of large files in line takes no memory."""
+"""Keep files on disk while they wait for a decoder, so that many large files take no memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
-MEMORY_BYTES = 256 << 10  # smaller files stay in memory
+IN_MEMORY_BYTES = 256 << 10  # smaller files stay in memory
 
 
 @contextmanager
 def spool(data: bytes) -> Iterator[IO[bytes]]:
-    """Open a file with these bytes that stands in no folder. Where the disk is full it is in memory."""
-    with SpooledTemporaryFile(max_size=MEMORY_BYTES) as on_disk:
+    """Open a temporary file with these bytes, without a name. It is in memory when the disk is full."""
+    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as on_disk:
         file: IO[bytes] = on_disk
         try:
             file.write(data)

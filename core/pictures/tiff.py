@@ -1,4 +1,4 @@
-"""Finds the pictures in a TIFF file, or in a camera's raw file, which is one: a small preview is not the picture."""
+"""Find the pictures in a TIFF file or in a camera's raw file, which is a TIFF. A small preview is not the picture."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WIDTH, HEIGHT, PHOTOMETRIC, ORIENTATION = 256, 257, 262, 274
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, SUB_IFDS = 254, 255, 330
-JPEG_START, JPEG_LENGTH = 513, 514  # of a whole JPEG file inside of it
-SMALLER, MASK, OLD_SMALLER = 1, 4, 2  # of what the subfile types say
-SENSOR = {32803, 34892}  # photometric interpretations of what a camera's sensor measured
+JPEG_START, JPEG_LENGTH = 513, 514  # of a whole JPEG file inside
+SMALLER, MASK, OLD_SMALLER = 1, 4, 2  # bits and values of the subfile types
+SENSOR = {32803, 34892}  # photometric interpretations of raw sensor data
 SIZES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}  # bytes of a value, by its type
 MOST_DIRECTORIES = 10_000
 MOST_ENTRIES = 1_000_000  # of all directories together
-MOST_VALUES = 16  # of one entry that are read
-SMALLER_BY = 4  # times the pixels that a picture has more than its preview
-LEGIBLE = 640  # pixels of a preview's longer side; in a smaller one nothing can be read
+MOST_ENTRY_VALUES = 16  # that are read of one entry
+PREVIEW_PIXELS_FACTOR = 4  # a picture has more than so many times the pixels of its preview
+LEGIBLE_SIDE_PIXELS = 640  # nothing can be read in a preview whose longer side is shorter
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One picture's description (TIFF 6.0, section 2). `orientation_at` is where its orientation stands, or 0."""
+    """One picture's description (TIFF 6.0, section 2). `orientation_at` is the offset of its orientation, or 0."""
 
     offset: int
     next: int
@@ -43,13 +43,13 @@ class Directory:
 
     @property
     def is_preview(self) -> bool:
-        """Also a mask. A photo's smaller version or which pixels count is no page of its own."""
+        """Whether this is a smaller version of a photo or a mask, not a page of its own."""
         return bool(self.first(SUBFILE_TYPE) & (SMALLER | MASK) or self.first(OLD_SUBFILE_TYPE) == OLD_SMALLER)
 
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """A picture inside of a file, as a file of its own. `orientation` and `notes` are what the outer one says of it."""
+    """A picture inside a file, as a file of its own. `orientation` and `notes` come from the outer file."""
 
     data: bytes
     orientation: int = 1
@@ -58,15 +58,15 @@ class Inner:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What shows one page or photo: a directory in the chain and those below it."""
+    """One page or photo: a directory in the chain and the directories below it."""
 
     tiff: "Tiff"
     directories: list[Directory]
 
     def picture(self, open_picture: Callable[[bytes], "Image.Image"]) -> Inner:
-        """The largest that can be opened. Raises `BadImage` where that is only a thumbnail, or nothing."""
+        """Return the largest picture that can be opened. Raises `BadImage` if that is only a thumbnail, or nothing."""
         failure, best, size = refusals.preview(), self.directories[0], (0, 0)
-        for directory in self.directories:  # a camera's JPEG is not described, so its size is not known before
+        for directory in self.directories:  # a camera's JPEG is not described, so it must be opened to know its size
             try:
                 width, height = open_picture(self._inner(directory).data).size
             except BadImage as error:
@@ -77,31 +77,31 @@ class Page:
         whole = max(directory.pixels for directory in self.directories)
         is_from_sensor = any(directory.first(PHOTOMETRIC) in SENSOR for directory in self.directories)
         is_preview = best.is_preview or is_from_sensor
-        if size > (0, 0) and (size[0] * size[1] * SMALLER_BY >= whole or not is_preview):
+        if size > (0, 0) and (size[0] * size[1] * PREVIEW_PIXELS_FACTOR >= whole or not is_preview):
             return self._inner(best)
-        if max(size) >= LEGIBLE:
+        if max(size) >= LEGIBLE_SIDE_PIXELS:
             note = Note("Only the preview in this file was looked at. For more detail, please send it as JPEG.")
             return replace(self._inner(best), notes=(note,))
         raise refusals.raw() if is_from_sensor else failure
 
     def _inner(self, directory: Directory) -> Inner:
-        """The orientation may be told of the page's preview only."""
+        """Return the directory as a file. Only the page's preview may tell the orientation."""
         told = next((o for d in (directory, *self.directories) if (o := d.first(ORIENTATION))), 1)
         return Inner(self.tiff.beginning_with(directory), told)
 
 
 def pages_of(data: bytes) -> list[Page]:
-    """Empty for other files, and for one in which nothing can be found."""
+    """Return the pages of a TIFF file. There are none in other files, or when nothing can be found."""
     return Tiff(data).pages if data.startswith(MAGIC) else []
 
 
 def has_pages(data: bytes) -> bool:
-    """Whether it is a TIFF with a second picture in its chain; reads a few bytes."""
+    """Return whether it is a TIFF with a second picture in its chain, by reading a few bytes."""
     return data.startswith(MAGIC) and Tiff(data).has_second
 
 
 class Tiff:
-    """A file that begins like one; what cannot be followed in it is not there."""
+    """A TIFF file by its first bytes. Parts of it that cannot be read are ignored."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -126,12 +126,12 @@ class Tiff:
         return [Page(self, page) for page in whole if page]
 
     def beginning_with(self, directory: Directory) -> bytes:
-        """The file as if this directory were its first one and upright, as Pillow would turn it too."""
+        """Return the file with this directory first and marked upright, because Pillow would turn it too."""
         start, length = directory.first(JPEG_START), directory.first(JPEG_LENGTH)
         if start and length:
             return self._data[start : start + length]
         data = bytearray(self._data)
-        word = self._layout[2]  # also where a file says its first directory's offset
+        word = self._layout[2]  # also the position of the first directory's offset
         data[word : 2 * word] = directory.offset.to_bytes(word, self._order)
         if at := directory.orientation_at:
             data[at : at + 2] = (1).to_bytes(2, self._order)
@@ -139,7 +139,7 @@ class Tiff:
 
     @property
     def _is_canon(self) -> bool:
-        """Canon's raw files have their previews in the chain, as if they were pages."""
+        """Whether it is a Canon raw file, which has its previews in the chain as if they were pages."""
         return self._data[8:10] == b"CR"
 
     def _follow(self, offset: int) -> Iterator[Directory]:
@@ -157,7 +157,7 @@ class Tiff:
         return [below for below in found if below is not None]
 
     def _read(self, offset: int) -> Directory | None:
-        """None where there is none. Of the tags, those of whole numbers."""
+        """Return the directory at this offset with its integer tags, or None if there is none."""
         counter, entry, word = self._layout
         count = self._number(offset, counter)
         start, end = offset + counter, offset + counter + count * entry
@@ -174,9 +174,9 @@ class Tiff:
             if width * values > word:
                 place = self._number(place, word)
             if width and values:
-                tags[tag] = tuple(self._number(place + n * width, width) for n in range(min(values, MOST_VALUES)))
+                tags[tag] = tuple(self._number(place + n * width, width) for n in range(min(values, MOST_ENTRY_VALUES)))
         return Directory(offset, self._number(end, word), tags, orientation_at)
 
     def _number(self, at: int, size: int) -> int:
-        """Zero beyond the end."""
+        """Return the integer at this offset, or 0 beyond the end."""
         return int.from_bytes(self._data[at : at + size], self._order)

@@ -1,23 +1,23 @@
-"""Chooses what a transparent picture is laid on: white print on white paper would be gone."""
+"""Choose a background for a transparent picture: white print on white would be invisible."""
 
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageFilter
 
 WHITE, BLACK = 255, 0
-SAMPLE = 1 << 20  # pixels that are looked at
-FAINT = 16  # of 255; where nothing is more opaque than that, the alpha channel is no picture's
-NEAR = 80  # of 255; print that differs less from its ground is hard to read
-SOME, MUCH = 0.02, 0.1  # shares of the outline that are lost on a ground
-PRINT = 0.15  # pixels of outline to one that is visible: print is thin
-AROUND = 4  # strokes' widths to each side of print that its ground goes, which is half a letter's height
+SAMPLE_PIXELS = 1 << 20
+FAINT_ALPHA = 16  # of 255; if nothing is more opaque, the alpha channel is a mistake
+LEGIBLE_CONTRAST = 80  # of 255; print that differs less from its background is hard to read
+SOME_LOST_SHARE, MUCH_LOST_SHARE = 0.02, 0.1  # of the outline, lost on a background
+PRINT_OUTLINE_SHARE = 0.15  # of the visible pixels; print is thin, so it has much outline
+GROUND_STROKES = 4  # stroke widths of background around print: half a letter's height
 
 
 @dataclass(frozen=True, slots=True)
 class Transparency:
-    """`ground` is a shade, or where print is light here and dark there, a small picture (L) of black and white.
+    """A background. `ground` is a shade or, where print is light here and dark there, a small black and white picture.
 
-    With `hides_all` the alpha channel counts for nothing.
+    With `hides_all` the alpha channel is ignored.
     """
 
     ground: int | Image.Image
@@ -30,7 +30,7 @@ class Transparency:
         alpha = sample.getchannel("A")
         _, most = alpha.getextrema()
         assert isinstance(most, int)
-        if most < FAINT:
+        if most < FAINT_ALPHA:
             return Transparency(WHITE, image.height, hides_all=True)
         visible = alpha.point(lambda value: 255 if value >= most / 2 else 0)
         outline = ImageChops.subtract(visible, visible.filter(ImageFilter.MinFilter(3)))
@@ -38,7 +38,7 @@ class Transparency:
         return Transparency(_ground(shades, visible, outline), image.height)
 
     def flattened(self, part: Image.Image, top: int) -> Image.Image:
-        """All columns of the picture, from row `top`, as RGB."""
+        """Return a strip of the picture, from row `top`, as RGB on the background."""
         part = part.convert("RGBA")
         if self.hides_all:
             return part.convert("RGB")
@@ -53,8 +53,8 @@ class Transparency:
 
 
 def _sample(image: Image.Image) -> Image.Image:
-    """Smaller, without a shade that is not in the picture."""
-    factor = (SAMPLE / (image.width * image.height)) ** 0.5
+    """Return a smaller image that has only shades of the picture."""
+    factor = (SAMPLE_PIXELS / (image.width * image.height)) ** 0.5
     if factor >= 1:
         return image
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
@@ -62,17 +62,20 @@ def _sample(image: Image.Image) -> Image.Image:
 
 
 def _ground(shades: Image.Image, visible: Image.Image, outline: Image.Image) -> int | Image.Image:
-    """White, unless some print would be lost on it."""
+    """Return white unless some print would be lost on it."""
     histogram = shades.histogram(outline)
     edge, area = sum(histogram), visible.histogram()[255]
-    lost_on_white, lost_on_black = sum(histogram[WHITE - NEAR :]), sum(histogram[: BLACK + NEAR])
-    if min(lost_on_white, lost_on_black) > MUCH * edge and edge > PRINT * area:
-        return _patches(shades, visible, round(AROUND * 2 * area / edge))
-    return WHITE if lost_on_white <= lost_on_black + SOME * edge else BLACK
+    lost_on_white, lost_on_black = (
+        sum(histogram[WHITE - LEGIBLE_CONTRAST :]),
+        sum(histogram[: BLACK + LEGIBLE_CONTRAST]),
+    )
+    if min(lost_on_white, lost_on_black) > MUCH_LOST_SHARE * edge and edge > PRINT_OUTLINE_SHARE * area:
+        return _patches(shades, visible, round(GROUND_STROKES * 2 * area / edge))
+    return WHITE if lost_on_white <= lost_on_black + SOME_LOST_SHARE * edge else BLACK
 
 
 def _patches(shades: Image.Image, visible: Image.Image, radius: int) -> Image.Image:
-    """Black around light print, white elsewhere."""
+    """Return black around light print, and white elsewhere."""
     blur = ImageFilter.BoxBlur(radius)
     light = ImageChops.multiply(shades, visible).filter(blur).point(lambda value: min(2 * value, 255))
     return ImageChops.subtract(light, visible.filter(blur)).point(lambda value: BLACK if value else WHITE)

@@ -1,17 +1,17 @@
-"""A WebP file that ends too early, as one that goes on: its decoder shows nothing of a file that is not whole."""
+"""Continue a WebP file that ends too early: its decoder shows nothing of an incomplete file."""
 
-CHUNKS = 12  # where they begin, behind what RIFF says
+CHUNKS_OFFSET = 12  # behind the RIFF header
 PICTURES = (b"VP8 ", b"VP8L")
 
 
 def is_short(data: bytes) -> bool:
-    """Whether it is a WebP file that ends before it says that it does."""
+    """Return whether it is a WebP file that ends before its own length."""
     return data.startswith(b"RIFF") and data[8:12] == b"WEBP" and len(data) < 8 + _size(data, 0)
 
 
 def gone_on(data: bytes, filling: bytes, length: int) -> bytes:
-    """With `filling` and zeros where its picture is cut; of other chunks, only the whole ones are left."""
-    at = CHUNKS
+    """Return the file with `filling` and zeros where its picture is cut, and only whole other chunks."""
+    at = CHUNKS_OFFSET
     while at + 8 <= len(data) and (end := at + 8 + _size(data, at)) <= len(data):
         at = end + end % 2
     whole = data[:at]
@@ -23,5 +23,5 @@ def gone_on(data: bytes, filling: bytes, length: int) -> bytes:
 
 
 def _size(data: bytes, at: int) -> int:
-    """Of the chunk that begins there."""
+    """Return the size of the chunk at this offset."""
     return int.from_bytes(data[at + 4 : at + 8], "little")

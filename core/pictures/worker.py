@@ -1,8 +1,8 @@
-"""A process that does one job after the other on what strangers send; both ends of its pipes.
+"""Run jobs on hostile files in a separate process; this module has both ends of its pipes.
 
-It is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its input and
-writes the result to its output. The kernel limits its memory and what else it may do (`core.pictures.confinement`); its
-owner, who may end it at any time, limits its time.
+The process is a warm Python without torch. It reads a job (a function's name, its options and some bytes) from its
+input, and writes the result to its output. The kernel limits its memory and its rights (`core.pictures.confinement`).
+Its owner limits its time, and may kill it at any time.
 """
 
 import contextlib
@@ -22,22 +22,22 @@ from typing import IO, Any
 from core.errors import BadImage, BotError, TooLarge
 from core.pictures import confinement
 
-MEMORY = 1 << 30  # bytes of address space
-JOBS = ("core.pictures.decoder", "core.pictures.pages", "core.pictures.drawing")  # imported before the first job comes
+ADDRESS_SPACE_BYTES = 1 << 30
+JOB_MODULES = ("core.pictures.decoder", "core.pictures.pages", "core.pictures.drawing")  # imported before any job
 SLOWEST_NICENESS = 19
-MAPPED_BYTES = 1 << 20  # of one piece of memory, from which on it is given back; without a number, glibc raises it
-EXIT_SECONDS = 2.0  # between the end of a process's output and its own
-ENDED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash looks like that
+MAPPED_BYTES = 1 << 20  # larger blocks are returned to the system at once; by default glibc raises this threshold
+EXIT_SECONDS = 2.0  # from the end of a process's output to its exit
+KILLED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash ends like this
 
-ENVIRONMENT = ("PYTHONHOME", "LD_LIBRARY_PATH")  # without which some Pythons do not start; a worker sees no more of it
+ENVIRONMENT = ("PYTHONHOME", "LD_LIBRARY_PATH")  # all that a worker sees; some Pythons do not start without them
 
-_kept: list[str] = []  # in a worker
+_kept: list[str] = []  # rights that this worker could not give up
 
 Part = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
 
 
 class Died(Exception):
-    """The process is gone, or writes nonsense. `outside`: somebody ended it; the job did not bring it down."""
+    """Raised when the process is gone or writes nonsense. `outside` means that it was killed, and not by its job."""
 
     def __init__(self, reason: str, outside: bool) -> None:
         super().__init__(reason)
@@ -45,10 +45,10 @@ class Died(Exception):
 
 
 class Worker:
-    """The owner's end. Not for several threads, but for `end` and `step_back`."""
+    """The owner's end of a worker. Only `end` and `step_back` may be called from other threads."""
 
     def __init__(self) -> None:
-        self.tired = False  # it stepped back, and no process can step forward again
+        self.tired = False  # its priority was lowered, and cannot be raised again
         self._process = subprocess.Popen(
             [sys.executable, "-m", "core.pictures.worker"],
             stdin=subprocess.PIPE,
@@ -56,7 +56,7 @@ class Worker:
             stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],
             env=_environment(),
-            start_new_session=True,  # Ctrl-C is its owner's business
+            start_new_session=True,  # Ctrl-C goes to its owner only
         )
 
     @property
@@ -64,7 +64,7 @@ class Worker:
         return self._process.poll() is None
 
     def run(self, job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Part]:
-        """Raises the `BotError` of the job, `MemoryError`, and `Died`."""
+        """Run a job, and return its parts. Raises the job's `BotError`, `MemoryError`, and `Died`."""
         try:
             assert self._process.stdin and self._process.stdout
             _write(self._process.stdin, {"job": job, "options": options, "seconds": seconds}, [data])
@@ -77,18 +77,18 @@ class Worker:
                 self._process.wait(EXIT_SECONDS if isinstance(error, EOFError | BrokenPipeError) else 0)
             ended = self._process.returncode
             self.close()
-            raise Died(repr(error), outside=ended in ENDED_FROM_OUTSIDE) from error
+            raise Died(repr(error), outside=ended in KILLED_FROM_OUTSIDE) from error
 
     def end(self) -> None:
-        """From any thread; `run` raises `Died`."""
+        """Kill the process, so that `run` raises `Died`. Thread-safe."""
         self._process.kill()
 
     def wait(self) -> None:
-        """Until it is gone."""
+        """Wait until the process is gone."""
         self._process.wait()
 
     def step_back(self) -> None:
-        """Let everything else on this machine go first."""
+        """Lower the process's priority below everything else on this machine."""
         self.tired = True
         with contextlib.suppress(ProcessLookupError):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, SLOWEST_NICENESS)
@@ -98,13 +98,16 @@ class Worker:
             self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # what was not sent to it any more
+            with contextlib.suppress(OSError):  # some bytes may still be unsent
                 assert pipe
                 pipe.close()
 
 
 def _environment() -> dict[str, str]:
-    """Each of malloc's arenas is address space, and so is the limit. What a picture took goes back when it is done."""
+    """Return the worker's environment, with malloc set to return memory after each picture.
+
+    Each of malloc's arenas takes address space, which is what the limit counts.
+    """
     path = os.pathsep.join(map(os.path.abspath, sys.path))
     needed = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     return needed | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(MAPPED_BYTES)}
@@ -121,8 +124,8 @@ def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:
     return list(zip(header["parts"], blobs, strict=True))
 
 
-# A message on a pipe: the header's length, the header as JSON, and the blobs whose sizes it tells. No pickle: a worker
-# has touched hostile bytes, and its owner does not trust it.
+# A message on a pipe is the header's length, the header as JSON, and the blobs whose sizes the header tells. It is not
+# a pickle, because a worker has read hostile bytes and its owner does not trust it.
 
 
 def _write(pipe: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes]) -> None:
@@ -146,22 +149,22 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
 
 
 def _serve() -> None:
-    """The worker's end: until the owner closes the pipe, or is gone."""
+    """Run jobs in the worker until the owner closes the pipe or is gone."""
     os.environ.clear()
     _kept.extend(confinement.confine())
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes to its pipe and to no file
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes only to its pipe
     pipe_in, pipe_out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is not part of the answer
-    for module in JOBS:
+    os.dup2(2, 1)  # what a library prints must not become part of the answer
+    for module in JOB_MODULES:
         importlib.import_module(module)
     while True:
         try:
             header, blobs = _read(pipe_in)
         except EOFError:
             return
-        signal.alarm(int(header["seconds"]) + 2)  # if the owner is gone, nobody else would end this
+        signal.alarm(int(header["seconds"]) + 2)  # ends the job if the owner is gone
         _write(pipe_out, *_answer(header, blobs[0]))
         signal.alarm(0)
 
@@ -180,7 +183,7 @@ def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[b
 
 
 def kept(data: bytes) -> list[Part]:
-    """A job that is done as soon as its worker is there: says what could not be taken from it."""
+    """Return which rights could not be given up. This job is done as soon as the worker is ready."""
     return [({"kept": _kept}, b"")]
 
 

@@ -1,8 +1,8 @@
-"""The processes that decode what strangers send, and the threads that hand them their jobs.
+"""Run the processes that decode strangers' files, and the threads that give them their jobs.
 
-A decoder that hangs, crashes or eats memory is ended and reported; who waits for which is
-`core.pictures.decoding_queue`'s business. Two quick workers do every job first. One slow worker does again, from the
-beginning and when nothing else is to do on this machine, what had to give way to others.
+A decoder that hangs, crashes or takes too much memory is killed and reported. `core.pictures.decoding_queue` decides
+the order. Two quick workers try every job first. One slow worker, with the lowest priority, repeats jobs that had to
+give way.
 """
 
 import asyncio
@@ -26,39 +26,39 @@ from core.pictures.worker import Died, Part, Worker
 
 __all__ = ["Part", "end", "run", "warm"]
 
-WORKERS = 2  # quick ones, that work at the same time
-SECONDS = 20.0  # of one job
-LOOK_SECONDS = 0.1  # between two looks at how long each job takes
-WARM_SECONDS = 60.0  # until a worker has started, at most
+QUICK_WORKERS = 2
+JOB_SECONDS = 20.0
+WATCH_SECONDS = 0.1  # between two checks of how long each job takes
+START_SECONDS = 60.0  # longest start of a worker
 
 log = logging.getLogger(__name__)
 
 
 class _Verdict(Enum):
-    """Why a job's worker was ended."""
+    """Why a job's worker was killed."""
 
     LATE = auto()
-    GONE = auto()  # nobody waits for it any more
+    GONE = auto()  # the caller cancelled it
     GIVES_WAY = auto()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Job(Job):
-    call: tuple[str, IO[bytes], dict[str, Any], float]  # what `Worker.run` gets, but for the file in the bytes' place
+    call: tuple[str, IO[bytes], dict[str, Any], float]  # the arguments of `Worker.run`, with a file for the bytes
     future: "Future[list[Part]]"
     worker: Worker | None = None
     verdict: _Verdict | None = None
-    again: bool = False  # its worker was ended from outside
+    again: bool = False  # its worker was killed from outside once
 
 
 async def run(
-    job: str, data: bytes | IO[bytes], options: dict[str, Any], seconds: float = SECONDS, slow: bool = False
+    job: str, data: bytes | IO[bytes], options: dict[str, Any], seconds: float = JOB_SECONDS, slow: bool = False
 ) -> list[Part]:
-    """Call `job` ("package.module:function") with the bytes and the options in a worker, for `asker.current()`.
+    """Run `job` ("package.module:function") with the bytes and options in a worker, for `asker.current()`.
 
-    One that is known to be `slow` leaves the quick workers to others.
-    Raises the `BotError` that the job raised; `TooLarge` when it ran out of memory, `BadImage` when it took too long or
-    broke its worker, `Busy` when too many wait or workers are ended from outside. Cancelling it drops the job.
+    A job known to be `slow` leaves the quick workers to others. Raises the `BotError` that the job raised, `TooLarge`
+    when it ran out of memory, `BadImage` when it took too long or crashed its worker, and `Busy` when too many wait or
+    workers are killed from outside. Cancelling it drops the job.
     """
     who, now, future = asker.current(), time.monotonic(), Future[list[Part]]()
     file = BytesIO(data) if isinstance(data, bytes) else data
@@ -68,23 +68,23 @@ async def run(
 
 
 async def warm() -> None:
-    """Start the workers and wait until they are there, so that nobody's first picture has to."""
+    """Start the workers and wait until they are ready, so that the first picture does not have to wait."""
     await asyncio.to_thread(_pool.start)
 
 
 def end() -> None:
-    """End every worker; the next job starts another."""
+    """Kill every worker. The next job starts another."""
     _pool.end()
 
 
 class _Pool:
-    """Threads and processes begin with the first job, or with `start`."""
+    """The threads and processes. They start with the first job, or with `start`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._line: DecodingQueue[_Job] = DecodingQueue()
         self._workers: set[Worker] = set()
-        self._spare: Worker | None = None  # takes the place of one that was ended, at once
+        self._spare: Worker | None = None  # replaces a killed worker at once
         self._ready = 0
         self._threads: list[threading.Thread] = []
         self._closing = False
@@ -100,8 +100,8 @@ class _Pool:
     def start(self) -> None:
         with self._changed:
             self._begin()
-            if not self._changed.wait_for(lambda: self._ready >= WORKERS, WARM_SECONDS):
-                log.warning("the workers that open pictures have not started yet")
+            if not self._changed.wait_for(lambda: self._ready >= QUICK_WORKERS, START_SECONDS):
+                log.warning("picture workers have not started yet")
 
     def end(self) -> None:
         for worker in list(self._workers):
@@ -118,7 +118,9 @@ class _Pool:
     def _begin(self) -> None:
         if self._threads:
             return
-        work = [threading.Thread(target=self._work, args=(index >= WORKERS,)) for index in range(WORKERS + 1)]
+        work = [
+            threading.Thread(target=self._work, args=(index >= QUICK_WORKERS,)) for index in range(QUICK_WORKERS + 1)
+        ]
         self._threads = [*work, threading.Thread(target=self._watch)]
         for thread in self._threads:
             thread.daemon = True
@@ -145,12 +147,12 @@ class _Pool:
 
     def _warm_up(self, worker: Worker) -> None:
         kept = ""
-        with contextlib.suppress(Died):  # the first job will say so
-            [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, WARM_SECONDS)
+        with contextlib.suppress(Died):  # the first job will report it
+            [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, START_SECONDS)
             kept = ", ".join(said["kept"])
         with self._changed:
             if kept and not self._ready:
-                log.warning("what opens pictures is not confined as SECURITY.md says: here it keeps %s", kept)
+                log.warning("picture workers are not confined as SECURITY.md says: here they keep %s", kept)
             self._ready += 1
             self._changed.notify_all()
 
@@ -195,7 +197,7 @@ class _Pool:
     def _new(self) -> Worker:
         with self._changed:
             if self._closing:
-                sys.exit()  # this thread
+                sys.exit()  # ends this thread only
             worker = Worker()
             self._workers.add(worker)
             return worker
@@ -208,13 +210,13 @@ class _Pool:
     # In a thread of its own
 
     def _watch(self) -> None:
-        """End what takes too long, what nobody waits for, and what others wait for."""
+        """Kill jobs that take too long, that were cancelled, or that must give way."""
         while not self._closing:
             if self._spare is None or not self._spare.alive:
                 self._spare = self._new()
             with self._changed:
                 if self._line.running or self._line.waiting:
-                    self._changed.wait(LOOK_SECONDS)
+                    self._changed.wait(WATCH_SECONDS)
                 else:
                     self._changed.wait()
                 self._look(time.monotonic())
@@ -230,7 +232,7 @@ class _Pool:
                 _end(job, _Verdict.GONE)
             elif age > QUICK_SECONDS and job.worker and not job.worker.tired:
                 job.worker.step_back()
-        if sum(not job.slow for job in self._line.running) >= WORKERS and (giving := self._line.gives_way(now)):
+        if sum(not job.slow for job in self._line.running) >= QUICK_WORKERS and (giving := self._line.gives_way(now)):
             _end(giving, _Verdict.GIVES_WAY)
 
 
@@ -241,16 +243,16 @@ def _end(job: _Job, verdict: _Verdict) -> None:
 
 
 def _outcome(job: _Job, died: Died) -> BaseException | None:
-    """What is said of a job whose worker is gone; None when it is to be done once more."""
+    """Return the error for a job whose worker is gone, or None to run the job once more."""
     if job.verdict is _Verdict.GIVES_WAY:
         job.slow = True
         return None
     if job.verdict is _Verdict.GONE:
         return died
     if job.verdict is _Verdict.LATE:
-        log.warning("a decoder was ended: it took too long")
+        log.warning("a picture worker was killed: it took too long")
         return BadImage("This file takes too long to open. A screenshot of it would work.")
-    log.warning("a decoder was ended: %s", died)
+    log.warning("a picture worker was killed: %s", died)
     if not died.outside:
         return BadImage("This file is damaged in a way I cannot open. A screenshot of it would work.")
     if job.again:
@@ -260,7 +262,7 @@ def _outcome(job: _Job, died: Died) -> BaseException | None:
 
 
 def _settle(job: _Job, outcome: list[Part] | BaseException) -> None:
-    with contextlib.suppress(InvalidStateError):  # nobody waits any more
+    with contextlib.suppress(InvalidStateError):  # the caller stopped waiting
         if isinstance(outcome, BaseException):
             job.future.set_exception(outcome)
         else:

@@ -1,4 +1,4 @@
-"""The font that travels with the product: Latin, Greek, Cyrillic, Chinese, Japanese and Korean. See README.md."""
+"""Provide the product's font: Latin, Greek, Cyrillic, Chinese, Japanese and Korean. See README.md."""
 
 from pathlib import Path
 

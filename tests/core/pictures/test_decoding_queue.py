@@ -5,12 +5,12 @@ import pytest
 from core.errors import Busy
 from core.pictures.decoding_queue import (
     FREE_SECONDS,
-    JOB_BYTES,
-    JOBS_PER_PERSON,
-    LINE_BYTES,
-    MEMORY_SECONDS,
+    LEAST_JOB_BYTES,
+    QUEUED_FILE_BYTES,
+    QUEUED_JOBS_PER_PERSON,
+    QUEUED_SECONDS,
     QUICK_SECONDS,
-    WAIT_SECONDS,
+    SHARE_SECONDS,
     DecodingQueue,
     Job,
 )
@@ -53,7 +53,7 @@ def test_people_are_served_as_they_arrived_whoever_was_ready_first() -> None:
 def test_whoever_had_the_decoders_for_long_comes_last_for_ten_minutes() -> None:
     line: DecodingQueue[Job] = DecodingQueue()
     decode_much(line, "a")
-    for now, expected in ((20.0, "ba"), (MEMORY_SECONDS + 60.0, "ab")):
+    for now, expected in ((20.0, "ba"), (SHARE_SECONDS + 60.0, "ab")):
         line.add(job("a", now))
         line.add(job("b", now + 0.1))
         assert "".join(order(line, now + 1)) == expected
@@ -99,13 +99,13 @@ def test_nobody_waits_for_ever() -> None:
     line: DecodingQueue[Job] = DecodingQueue()
     line.add(job("a", 0.0))
     line.add(job("b", 10.0))
-    assert [late.person for late in line.overdue(WAIT_SECONDS + 1)] == ["a"]
+    assert [late.person for late in line.overdue(QUEUED_SECONDS + 1)] == ["a"]
     assert [waiting.person for waiting in line.waiting] == ["b"]
 
 
 def test_one_person_has_only_so_many_places() -> None:
     line: DecodingQueue[Job] = DecodingQueue()
-    for _ in range(JOBS_PER_PERSON):
+    for _ in range(QUEUED_JOBS_PER_PERSON):
         line.add(job("a"))
     with pytest.raises(Busy):
         line.add(job("a"))
@@ -114,21 +114,21 @@ def test_one_person_has_only_so_many_places() -> None:
 
 def test_when_the_line_is_full_whoever_holds_the_most_gives_places_up() -> None:
     line: DecodingQueue[Job] = DecodingQueue()
-    places = LINE_BYTES // JOB_BYTES
+    places = QUEUED_FILE_BYTES // LEAST_JOB_BYTES
     for number in range(places):
-        line.add(job(f"person {number // JOBS_PER_PERSON}", float(number)))
+        line.add(job(f"person {number // QUEUED_JOBS_PER_PERSON}", float(number)))
     [left] = line.add(job("b", 100.0))
-    assert left.person == "person 0" and left.queued == JOBS_PER_PERSON - 1
+    assert left.person == "person 0" and left.queued == QUEUED_JOBS_PER_PERSON - 1
     with pytest.raises(Busy):
         line.add(job("person 1", 101.0))
-    large = line.add(job("c", 102.0, size=4 * JOB_BYTES))
+    large = line.add(job("c", 102.0, size=4 * LEAST_JOB_BYTES))
     assert len(large) == 4
-    assert sum(waiting.weight for waiting in line.waiting) <= LINE_BYTES
+    assert sum(waiting.weight for waiting in line.waiting) <= QUEUED_FILE_BYTES
 
 
 def test_large_files_take_more_of_the_line_than_small_ones() -> None:
     line: DecodingQueue[Job] = DecodingQueue()
-    line.add(job("a", size=LINE_BYTES - JOB_BYTES))
+    line.add(job("a", size=QUEUED_FILE_BYTES - LEAST_JOB_BYTES))
     line.add(job("b"))
     with pytest.raises(Busy):
         line.add(job("a"))
@@ -144,8 +144,8 @@ def test_files_of_whoever_sent_many_slow_ones_begin_where_only_such_are_done() -
     begun = line.next(True, 20.0)
     assert begun is not None and begun.person == "a"
     line.ended(begun, 20.0)
-    line.add(job("a", 20.0 + MEMORY_SECONDS))
-    assert order(line, 20.0 + MEMORY_SECONDS) == ["a"], "ten minutes later they are as everybody"
+    line.add(job("a", 20.0 + SHARE_SECONDS))
+    assert order(line, 20.0 + SHARE_SECONDS) == ["a"], "ten minutes later they are as everybody"
 
 
 def test_many_quick_files_or_being_nobody_in_particular_is_held_against_nobody() -> None:

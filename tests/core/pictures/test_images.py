@@ -14,8 +14,8 @@ from core.errors import BadImage, BotError, TooLarge
 from core.pictures import refusals, workers
 from core.pictures.documents import open_document
 from core.pictures.images import Config, make_image
-from core.pictures.sizes import ASPECT, fit
-from core.pictures.worker import MEMORY
+from core.pictures.sizes import LONGEST_ASPECT, fit
+from core.pictures.worker import ADDRESS_SPACE_BYTES
 from tests.core.files import GREEN, GREY, RED, Colour, busy, chunk, encoded, endless_jpeg, icc_profile, plain
 from tests.core.pictures.specimens import Specimen, mutated, specimens
 from tests.core.prints import png_with_texts, printed
@@ -61,8 +61,8 @@ async def test_every_odd_broken_and_hostile_file_gets_its_picture_or_its_sentenc
     assert {name: words for name, words in complaints.items() if words} == {}
     assert grown < PARENT_BOUND * 1024
     alive = [child for child in psutil.Process().children() if "core.pictures.worker" in child.cmdline()]
-    assert 1 <= len(alive) <= workers.WORKERS + 2  # the slow one, and the spare one
-    assert all(child.memory_info().rss < MEMORY // 4 for child in alive)
+    assert 1 <= len(alive) <= workers.QUICK_WORKERS + 2  # the slow one, and the spare one
+    assert all(child.memory_info().rss < ADDRESS_SPACE_BYTES // 4 for child in alive)
 
 
 async def test_500_files_with_damage_anywhere_get_a_picture_or_a_sentence_and_crash_nothing() -> None:
@@ -120,7 +120,7 @@ async def test_a_picture_within_the_budget_keeps_its_size_and_a_larger_one_is_sh
 def test_the_budget_is_kept_and_well_used_and_the_shape_with_it(size: tuple[int, int], tokens: int) -> None:
     width, height = fit(*size, tokens)
     assert width * height <= tokens * 1024 or min(width, height) == 32
-    assert max(width, height) <= ASPECT * min(width, height)
+    assert max(width, height) <= LONGEST_ASPECT * min(width, height)
     if (width, height) == size:
         return
     assert width % 32 == height % 32 == 0

@@ -6,7 +6,7 @@ import pytest
 
 from core.pictures import workers
 from core.pictures.documents import open_document
-from core.pictures.spool import MEMORY_BYTES, contents, size, spool
+from core.pictures.spool import IN_MEMORY_BYTES, contents, size, spool
 from tests.core.files import endless_jpeg
 
 
@@ -19,7 +19,7 @@ def full_disk() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("count", [0, MEMORY_BYTES, MEMORY_BYTES + 1, 3_000_000])
+@pytest.mark.parametrize("count", [0, IN_MEMORY_BYTES, IN_MEMORY_BYTES + 1, 3_000_000])
 def test_what_is_spooled_comes_back(count: int) -> None:
     data = bytes(range(256)) * (count // 256 + 1)
     with spool(data[:count]) as file:
@@ -28,7 +28,7 @@ def test_what_is_spooled_comes_back(count: int) -> None:
 
 @pytest.mark.usefixtures("full_disk")
 def test_where_the_disk_is_full_it_is_kept_in_memory() -> None:
-    data = bytes(10 * MEMORY_BYTES)
+    data = bytes(10 * IN_MEMORY_BYTES)
     with spool(data) as file:
         assert contents(file) == data
 

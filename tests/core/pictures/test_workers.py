@@ -14,7 +14,7 @@ import pytest
 from core import asker
 from core.errors import BadImage, BotError, Busy, TooLarge
 from core.pictures import workers
-from core.pictures.decoding_queue import JOB_BYTES, JOBS_PER_PERSON, LINE_BYTES
+from core.pictures.decoding_queue import LEAST_JOB_BYTES, QUEUED_FILE_BYTES, QUEUED_JOBS_PER_PERSON
 
 ROOT = Path(__file__).parents[3]
 OWNER = """
@@ -49,7 +49,7 @@ async def test_a_job_gets_its_bytes_and_options_and_gives_parts_back() -> None:
 
 async def test_a_worker_stays_warm() -> None:
     pids = {(await run("echo"))[1][0]["pid"] for _ in range(8)}
-    assert len(pids) <= workers.WORKERS
+    assert len(pids) <= workers.QUICK_WORKERS
     assert os.getpid() not in pids
 
 
@@ -107,7 +107,7 @@ async def test_what_a_large_picture_took_is_given_back_before_the_next_one() -> 
 
 async def test_a_job_that_does_not_read_its_input_is_ended_too() -> None:
     await run("echo")
-    jobs = [run("hang", os.urandom(5_000_000), seconds=0.5) for _ in range(workers.WORKERS)]
+    jobs = [run("hang", os.urandom(5_000_000), seconds=0.5) for _ in range(workers.QUICK_WORKERS)]
     for ended in await asyncio.gather(*jobs, return_exceptions=True):
         assert isinstance(ended, BadImage)
         assert "too long" in str(ended)
@@ -157,10 +157,10 @@ async def of(person: str, work: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def test_too_many_jobs_are_refused_and_the_others_done(tmp_path: Path) -> None:
-    slow, more = Slow(tmp_path), 2 * workers.WORKERS
-    slow.add("", workers.WORKERS)
-    await until(lambda: slow.begun == workers.WORKERS)
-    slow.add("", LINE_BYTES // JOB_BYTES + more)
+    slow, more = Slow(tmp_path), 2 * workers.QUICK_WORKERS
+    slow.add("", workers.QUICK_WORKERS)
+    await until(lambda: slow.begun == workers.QUICK_WORKERS)
+    slow.add("", QUEUED_FILE_BYTES // LEAST_JOB_BYTES + more)
     await until(lambda: any(task.done() for task in slow.tasks))
     slow.release()
     results = await asyncio.gather(*slow.tasks, return_exceptions=True)
@@ -172,7 +172,7 @@ async def test_too_many_jobs_are_refused_and_the_others_done(tmp_path: Path) -> 
 async def test_a_person_whose_files_are_slow_keeps_nobody_waiting(tmp_path: Path) -> None:
     slow = Slow(tmp_path)
     slow.add("a", 12)
-    await until(lambda: slow.begun >= workers.WORKERS)
+    await until(lambda: slow.begun >= workers.QUICK_WORKERS)
     for person in ("b", "c", "d"):
         assert (await of(person, run("echo", b"mine")))[0][1] == b"mine"
     assert not any(task.done() for task in slow.tasks)
@@ -184,7 +184,7 @@ async def test_many_people_whose_files_are_slow_keep_nobody_waiting(tmp_path: Pa
     slow = Slow(tmp_path)
     for number in range(6):
         slow.add(f"slow {number}")
-    await until(lambda: slow.begun >= workers.WORKERS)
+    await until(lambda: slow.begun >= workers.QUICK_WORKERS)
     for person in ("b", "c", "d"):
         assert (await of(person, run("echo", b"mine")))[0][1] == b"mine"
     slow.release()
@@ -193,9 +193,9 @@ async def test_many_people_whose_files_are_slow_keep_nobody_waiting(tmp_path: Pa
 
 async def test_one_person_can_have_only_so_many_jobs_in_line(tmp_path: Path) -> None:
     slow = Slow(tmp_path)
-    slow.add("a", workers.WORKERS)
-    await until(lambda: slow.begun == workers.WORKERS)
-    slow.add("a", JOBS_PER_PERSON + 5)
+    slow.add("a", workers.QUICK_WORKERS)
+    await until(lambda: slow.begun == workers.QUICK_WORKERS)
+    slow.add("a", QUEUED_JOBS_PER_PERSON + 5)
     await until(lambda: sum(task.done() for task in slow.tasks) == 5)
     assert await of("b", run("echo"))
     slow.release()
@@ -207,14 +207,14 @@ async def test_one_person_can_have_only_so_many_jobs_in_line(tmp_path: Path) -> 
 async def test_jobs_that_nobody_waits_for_are_dropped(tmp_path: Path) -> None:
     slow = Slow(tmp_path)
     slow.add("a", 10)
-    await until(lambda: slow.begun == workers.WORKERS)
+    await until(lambda: slow.begun == workers.QUICK_WORKERS)
     for task in slow.tasks:
         task.cancel()
     await asyncio.gather(*slow.tasks, return_exceptions=True)
     next_one = asyncio.create_task(of("a", run("echo")))
-    await until(lambda: slow.begun > workers.WORKERS or next_one.done())
+    await until(lambda: slow.begun > workers.QUICK_WORKERS or next_one.done())
     assert await next_one, "those that ran are ended"
-    assert slow.begun == workers.WORKERS, "those that waited never begin"
+    assert slow.begun == workers.QUICK_WORKERS, "those that waited never begin"
 
 
 async def test_a_worker_that_is_ended_from_outside_does_its_job_once_more(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_workers_are_warm_before_the_first_job() -> None:
         warm, did = process.stdout.readline().split(), process.stdout.readline().strip()
         process.communicate(timeout=30)
     assert did in warm
-    assert len(warm) >= workers.WORKERS
+    assert len(warm) >= workers.QUICK_WORKERS
 
 
 def owner(what: str) -> subprocess.Popen[str]:

@@ -392,7 +392,10 @@ async def test_the_files_of_whoever_hangs_up_are_not_opened(tmp_path: Path) -> N
     """The line is full of somebody's slow jobs; those who wait in it leave, and none of theirs is done."""
     go = tmp_path / "go"
     options = {"name": "slow", "path": str(go)}
-    slow = [asyncio.create_task(workers.run("tests.core.jobs:until", b"", options, 60)) for _ in range(workers.WORKERS)]
+    slow = [
+        asyncio.create_task(workers.run("tests.core.jobs:until", b"", options, 60))
+        for _ in range(workers.QUICK_WORKERS)
+    ]
     await until(lambda: workers._pool._line.running)
     async with service(tmp_path) as web:
         leaving = [asyncio.create_task(web.ask("What?", "red")) for _ in range(5)]
