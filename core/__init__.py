@@ -1,1 +1,1 @@
-"""What the product is for: conversations about pictures. Knows no chat platform and no database."""
+"""Hold conversations about pictures. Imports no chat platform and no database."""

@@ -1,6 +1,6 @@
-"""On whose behalf something is computed, and since when they wait: what shares and places in line are given by.
+"""Know for whom something is computed and since when they wait, to share decoders and order the queue.
 
-It goes along with whatever works on a question, like the id of `core.trace`.
+This follows everything that works on a question, like the id of `core.trace`.
 """
 
 import time
@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """`person` is a platform and an id, or nobody in particular; `arrived` is when all they sent was here
-    (monotonic)."""
+    """`person` is a platform and an id, or "". `arrived` is when their whole message was here (monotonic)."""
 
     person: str = ""
     arrived: float = field(default_factory=time.monotonic)
@@ -21,7 +20,7 @@ _current: ContextVar[Asker | None] = ContextVar("asker", default=None)
 
 
 def begin(person: str, arrived: float | None = None) -> None:
-    """From here on this task, and what it starts, works for this person."""
+    """Make this task, and tasks that it starts, work for this person from now on."""
     _current.set(Asker(person) if arrived is None else Asker(person, arrived))
 
 

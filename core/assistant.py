@@ -1,4 +1,7 @@
-"""Takes turns: history -> engine -> history, one at a time per conversation. Knows no platform, model or database."""
+"""Run turns: load the history, ask the engine, save the answer; one turn at a time per conversation.
+
+Knows no platform, model or database.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -33,14 +36,14 @@ from core.trace import log_event
 
 log = logging.getLogger(__name__)
 
-TEXT_LIMIT = 8_000  # characters; more would not fit beside pictures
+QUESTION_CHARACTERS = 8_000  # more would not fit together with pictures
 
 
 class Engine(Protocol):
     """What answers: `core.engine.Engine`, or the tests' scripted one."""
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
-        """Answer the open last turn. Raises `BotError`; cancelling it frees the model."""
+        """Answer the open last turn. Raises `BotError`. Cancelling it frees the model."""
         ...
 
     async def look(self, image: Image) -> None:
@@ -52,50 +55,52 @@ class History(Protocol):
     """What remembers: `storage.Store`, or the tests' dictionary."""
 
     async def load(self, conversation_id: str) -> Conversation:
-        """The conversation since it was last begun anew; an unknown id is an empty conversation."""
+        """Return the conversation since its last restart. An unknown id is an empty conversation."""
         ...
 
     async def outline(self, conversation_id: str) -> Conversation:
-        """As `load`, with the data of its images left out, for who shows only numbers and words."""
+        """Return what `load` returns, without the data of images, for callers that only need numbers and words."""
         ...
 
     async def answered(self, key: str) -> Turn | None:
-        """The turn that was saved under `key`, if any, as in an outline."""
+        """Return the turn that was saved under `key`, if any, as in an outline."""
         ...
 
     async def picture(self, image_id: str) -> Image:
-        """With its data. Raises `NotFound`."""
+        """Return a picture with its data. Raises `NotFound`."""
         ...
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
-        """For a question of the person with these pictures. Raises `NoRoom` where none can be made."""
+        """Make room for a question of this person with these pictures. Raises `NoRoom` if that is impossible."""
         ...
 
     async def save(
         self, conversation_id: str, turn: Turn, key: str, replaces: str | None = None, person: str | None = None
     ) -> None:
-        """Write down a finished turn in one transaction; `replaces` is the key of a turn it takes the place of."""
+        """Save a finished turn in one transaction. `replaces` is the key of a turn that it replaces."""
         ...
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
     ) -> Sequence[int]:
-        """Keep pictures that wait for their question, all or none; returns their numbers. The same picture keeps its
-        number; a new one gets `first`, unless that was given before."""
+        """Save pictures that wait for their question, all or none, and return their numbers.
+
+        The same picture keeps its number. A new one gets `first`, unless that number was given before.
+        """
         ...
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool: ...
 
     async def begin(self, conversation_id: str) -> None:
-        """Begin anew: what was said stays on disk until it expires, but is no longer part of the conversation."""
+        """Restart the conversation. Earlier turns stay on disk until they expire, but no longer belong to it."""
         ...
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
-        """Remove the conversation and every picture that nobody else uses; see `storage.Store.forget`."""
+        """Remove the conversation and every picture that no other conversation uses; see `storage.Store.forget`."""
         ...
 
     async def last_key(self, conversation_id: str) -> str | None:
-        """The key of the last saved turn."""
+        """Return the key of the last saved turn."""
         ...
 
 
@@ -128,17 +133,17 @@ class Assistant:
         tell: Tell = lambda event: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> Answer:
-        """Answer and save the turn once under `key`; a key that was answered before gets the same answer again.
+        """Answer a question and save the turn once under `key`. The same key gets the same answer again.
 
-        `person` is who asks, for the quotas; by default the conversation is. `is_stopped` says whether it was stopped
-        before it began.
-
-        Saved as done, length, stopped (by `stop`) or failed. Cancelling it instead (shutdown, or nobody waits) frees
-        the model and saves nothing: the question is still open and may be asked again. Raises `BotError` with a
-        sentence for the person.
+        `person` is who asks, for the quotas; by default it is the conversation. `is_stopped` tells whether it was
+        stopped before it began. The turn is saved as done, length, stopped (by `stop`) or failed. Cancelling `ask`
+        itself, at shutdown or when the caller is gone, frees the model and saves nothing: the question stays open and
+        may be asked again. Raises `BotError` with a sentence for the person.
         """
-        if len(question.text) > TEXT_LIMIT:
-            raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=TEXT_LIMIT)
+        if len(question.text) > QUESTION_CHARACTERS:
+            raise BadQuestion(
+                "Your question is too long: at most {limit} characters, please.", limit=QUESTION_CHARACTERS
+            )
         person = person or conversation_id
 
         async def begin() -> _Begun:
@@ -161,7 +166,7 @@ class Assistant:
         tell: Tell = lambda event: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> Answer:
-        """Answer the last question again, drawn differently; the new answer takes the old one's place. As `ask`."""
+        """Answer the last question again with other random choices, replacing the old answer. Otherwise like `ask`."""
         person = person or conversation_id
 
         async def begin() -> _Begun:
@@ -173,16 +178,17 @@ class Assistant:
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             turns = (*conversation.turns[:-1], open_turn)
-            return _Begun(replace(conversation, turns=turns), self._sampling.anew(), old_key)
+            return _Begun(replace(conversation, turns=turns), self._sampling.for_retry(), old_key)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None
     ) -> tuple[list[int], tuple[int, ...]]:
-        """Pictures without a question yet: remembered, and encoded while it is being typed.
+        """Save pictures without a question, and encode them while the question is being typed.
 
-        Returns their numbers, and those of earlier pictures that had to make room. `person` is as in `ask`.
+        Returns their numbers, and the numbers of earlier pictures that were removed to make room. `person` is as in
+        `ask`.
         """
         person = person or conversation_id
         self._quota.count_pictures(person, [image.id for image in images])
@@ -197,7 +203,7 @@ class Assistant:
         return numbers, surplus
 
     def check_question(self, person: str) -> None:
-        """Raise `Busy` when a question of this person would be refused now, before its pictures are looked at."""
+        """Raise `Busy` if a question of this person would be refused now, before its pictures are opened."""
         self._quota.check_question(person)
 
     def count_files(self, person: str, key: str, count: int) -> None:
@@ -205,11 +211,14 @@ class Assistant:
         self._quota.count_files(person, key, count)
 
     def stop(self, conversation_id: str) -> bool:
-        """Stop the running answer, if there is one; it is saved as far as it got."""
+        """Stop the running answer, if there is one. It is saved as far as it got."""
         return self._turns.stop(conversation_id)
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
-        """`key` is of the message that asked for it. Returns the ids of what was posted for answers given up."""
+        """Forget a conversation. `key` is the key of the message that asked for it.
+
+        Returns the platform's ids of messages posted for unfinished answers.
+        """
         self.stop(conversation_id)
         async with self._turns.take(conversation_id):
             return await self.history.forget(conversation_id, key)
@@ -232,7 +241,7 @@ class Assistant:
         tell: Tell,
         is_stopped: Callable[[], bool],
     ) -> Answer:
-        """The answer saved under `key`, which is no new question and needs no quota; else a new one.
+        """Return the answer saved under `key` without using the quota, or write a new one.
 
         `begin` counts the question.
         """
@@ -241,7 +250,7 @@ class Assistant:
             arrived = asker.current().arrived
             with self._quota.admit(person), self._noting_failures():
                 async with self._turns.take(conversation_id):
-                    answer = await self._saved(key)  # by the same request, sent twice at once
+                    answer = await self._saved(key)  # the same request may be sent twice at once
                     if answer is None:
                         watch = Stopwatch(arrived)
                         return await self._write(await begin(), key, person, tell, is_stopped, watch)
@@ -250,7 +259,7 @@ class Assistant:
         return answer
 
     async def _with_data(self, question: Question, conversation: Conversation) -> Question:
-        """The question with its pictures' data, where it names them by an outline's. Raises `NotFound`."""
+        """Return the question with its pictures' data, if it names them by an outline's images. Raises `NotFound`."""
         known = conversation.images
 
         async def whole(image: Image) -> Image:
@@ -262,7 +271,7 @@ class Assistant:
 
     @contextmanager
     def _noting_failures(self) -> Iterator[None]:
-        """What nobody who asked is to blame for."""
+        """Count failures that are not the fault of the person who asked."""
         try:
             yield
         except StoreDown as error:
@@ -308,7 +317,7 @@ class Assistant:
             answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
             self.stats.refused(conversation.id)
-            raise  # before it began (busy, too long): nothing to remember
+            raise  # the answer did not begin (busy, too long), so there is nothing to save
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
             self._note(conversation.id, failed, watch)
@@ -345,7 +354,7 @@ class Assistant:
 
 
 def _check_answerable(conversation: Conversation) -> None:
-    """Raise `BadQuestion` where a model could only invent an answer to the last question."""
+    """Raise `BadQuestion` if a model could only invent an answer to the last question."""
     if not conversation.pictures:
         raise NoPicture("There is no picture to look at. Please send one with your question.")
     if is_small_talk(conversation.turns[-1].text):

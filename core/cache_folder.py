@@ -1,24 +1,24 @@
-"""The folder of what can be computed again. Whatever stands in the way there is removed: it is nobody's original."""
+"""Manage folders of computed files. Anything in their way is removed, because it can be computed again."""
 
 import errno
 import shutil
 from pathlib import Path
 
-PRIVATE_FOLDER = 0o700  # pictures and words can be read out of what was computed of them
+PRIVATE_FOLDER_MODE = 0o700  # computed files reveal people's pictures and words
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def make(folder: Path, below: Path) -> Path:
-    """Make `folder`, which lies `below` one that the operator chose. A full disk is left to who writes into it.
+    """Make `folder` below a folder that the operator chose. Raises `OSError` where that is impossible.
 
-    Raises `OSError` where nothing can be made.
+    A full disk is no error here; it is left to whatever writes into the folder.
     """
     try:
-        below.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        below.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
         for path in [*reversed(folder.relative_to(below).parents), folder.relative_to(below)]:
             if not (below / path).is_dir():
                 remove(below / path)
-                (below / path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+                (below / path).mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -26,7 +26,7 @@ def make(folder: Path, below: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link (never what it points to), or a folder with all that it holds; none is fine, too."""
+    """Remove a file, a link (never its target) or a folder with its content. Nothing to remove is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -34,7 +34,7 @@ def remove(path: Path) -> None:
 
 
 def replace(made: Path, path: Path) -> Path:
-    """Put the file `made` at `path`, whole or not at all; of two processes the last one wins."""
+    """Move the file `made` to `path`, as a whole or not at all. If two processes do it, the last one wins."""
     if path.is_dir() and not path.is_symlink():
         remove(path)
     return made.replace(path)

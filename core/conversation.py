@@ -1,4 +1,4 @@
-"""The nouns of a conversation about pictures. They know no platform, no model and no database."""
+"""Define the nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 import re
 from collections.abc import Callable, Collection
@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from core.pseudonym import pseudonym
 
-MOST_PICTURES = 24  # that a conversation keeps; of more, those go that nobody asked about for longest
-FEW = 4  # waiting pictures that a question takes up all together, whichever it names
+MOST_PICTURES = 24  # kept in a conversation; those that were not asked about for longest go first
+WAITING_TAKEN_TOGETHER = 4  # a question takes so few waiting pictures all together, even if it names only some
 _NUMBERS = r"(\d{1,3}(?:\s*(?:,|-|–|、|and|or|to|和|与|到|至)\s*\d{1,3}\b)*)"
 _NAMED = re.compile(rf"(?:pictures?|images?|图片?)\s*{_NUMBERS}|第\s*{_NUMBERS}\s*[张幅]", re.IGNORECASE)
 _RANGE = re.compile(r"-|–|to|到|至", re.IGNORECASE)
@@ -19,10 +19,10 @@ _RANGE = re.compile(r"-|–|to|到|至", re.IGNORECASE)
 class Image:
     """A picture made safe by `core.pictures.images`: upright RGB, no larger than the pixel budget.
 
-    `id` is the sha256 of width, height and pixels, i.e. of what the model sees, so the same picture is stored and
-    encoded once whoever sends it. `data` is its lossless PNG. `original_size` is (width, height) as it was sent;
-    `original` keeps the sent bytes only when shrinking cost detail that somebody may want back. In an outline of a
-    conversation `data` is empty; a question may name its pictures by such images.
+    `id` is the sha256 of width, height and pixels, that is, of what the model sees. So the same picture from different
+    people is stored and encoded once. `data` is its lossless PNG. It is empty in an outline of a conversation; a
+    question may name its pictures by such images. `original_size` is (width, height) as it was sent. `original` keeps
+    the sent bytes only when shrinking lost detail that may be wanted back.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Where an answer's time went, in seconds, and its tokens: computed, and taken from the cache."""
+    """How an answer's time was spent, in seconds, and its tokens: computed, and taken from the cache."""
 
     queue_s: float = 0.0
     image_s: float = 0.0
@@ -71,9 +71,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image and its number in one conversation; people and the model call it "picture 2".
+    """An image and its number in one conversation. People and the model call it "picture 2".
 
-    `person` is who left one that waits, see `core.pseudonym`.
+    `person` is who sent a waiting picture, see `core.pseudonym`.
     """
 
     number: int
@@ -85,14 +85,14 @@ class Picture:
 class Question:
     """What a person asks. A picture that the conversation already knows keeps its number and is asked about again.
 
-    `person` is who asks, where several people do.
+    `person` is who asks, in a conversation of several people.
     """
 
     text: str
     images: tuple[Image, ...] = ()
-    alone: bool = False  # about nothing else: pictures that wait go on waiting
+    alone: bool = False  # leave waiting pictures out
     person: str | None = None
-    closer: tuple[Picture, ...] = ()  # of the conversation, less shrunk than they are kept
+    closer: tuple[Picture, ...] = ()  # pictures of the conversation, less shrunk than they are stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,14 @@ class Conversation:
     id: str
     turns: tuple[Turn, ...] = ()
     waiting: tuple[Picture, ...] = ()
-    next_number: int = 1  # numbers are never given twice, also after a picture was removed
+    next_number: int = 1  # a removed picture's number is never given again
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Every picture of the conversation once, by number; of one that was looked at closer, the first."""
+        """Every picture of the conversation once, by number.
+
+        Of a picture that was enlarged later, the first version.
+        """
         known = {p.number: p for p in (*self.waiting, *reversed(self._shown))}
         return tuple(known[number] for number in sorted(known))
 
@@ -127,7 +130,7 @@ class Conversation:
 
     @property
     def questions(self) -> list[str]:
-        """The words of every question, the oldest first."""
+        """The words of every question, oldest first."""
         return [turn.text for turn in self.turns]
 
     def whole(self, turn: Turn) -> Turn:
@@ -138,12 +141,12 @@ class Conversation:
 
     @property
     def _shown(self) -> tuple[Picture, ...]:
-        """The pictures of every turn, the oldest first."""
+        """The pictures of all turns, oldest first."""
         return tuple(picture for turn in self.turns for picture in turn.pictures)
 
     @property
     def surplus(self) -> tuple[int, ...]:
-        """Numbers of the pictures beyond `MOST_PICTURES`; the last question's stay, and those that wait go last."""
+        """The numbers of pictures beyond `MOST_PICTURES`. Those of the last question stay, and waiting ones go last."""
         used = {p.number: index for index, turn in enumerate(self.turns) for p in turn.pictures}
         used |= {p.number: len(self.turns) for p in self.waiting}
         longest_unused = sorted(used, key=lambda number: (used[number], number))
@@ -152,11 +155,11 @@ class Conversation:
         return tuple(sorted(number for number in beyond if number not in last))
 
     def until(self, turn: int) -> "Conversation":
-        """As it stood when its `turn`-th question, from 1, was answered."""
+        """Return the conversation as it was when question number `turn`, from 1, was answered."""
         return replace(self, turns=self.turns[:turn], waiting=())
 
     def without(self, numbers: Collection[int]) -> "Conversation":
-        """With these pictures taken out of every turn."""
+        """Return the conversation with these pictures removed from every turn."""
 
         def left(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
             return tuple(picture for picture in pictures if picture.number not in numbers)
@@ -165,16 +168,16 @@ class Conversation:
         return replace(self, turns=turns, waiting=left(self.waiting))
 
     def ask(self, question: Question) -> "Conversation":
-        """This conversation with `question` as its open last turn; waiting pictures come first.
+        """Return the conversation with `question` as its open last turn. Waiting pictures come first.
 
-        Of many that wait, those that it names: all of them together may be more than there is room for. What somebody
-        else left is not added to a question that brings its own pictures, unless it names them.
+        If many wait, only those that the question names are taken, since there may be no room for all. Another person's
+        waiting pictures are not added to a question that brings its own, unless it names them.
         """
         named = named_pictures(question.text)
         waiting = [
             picture for picture in self.waiting if picture.number in named or not _is_anothers(picture, question)
         ]
-        few = len(waiting) <= FEW
+        few = len(waiting) <= WAITING_TAKEN_TOGETHER
         pictures = waiting if few else [picture for picture in waiting if picture.number in named] or waiting
         pictures = [*([] if question.alone else pictures), *question.closer]
         numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
@@ -198,7 +201,7 @@ def _is_anothers(picture: Picture, question: Question) -> bool:
 
 
 def named_pictures(text: str) -> set[int]:
-    """Numbers of the pictures that a question speaks of: "pictures 2-4", "picture 1 and picture 3", "图1和图2"."""
+    """Return the numbers of pictures that a question names: "pictures 2-4", "picture 1 and picture 3", "图1和图2"."""
     found: set[int] = set()
     for listed in (one or other for one, other in _NAMED.findall(text)):
         numbers = [int(number) for number in re.findall(r"\d+", listed)]
@@ -207,13 +210,13 @@ def named_pictures(text: str) -> set[int]:
 
 
 def storable(text: str) -> str:
-    """Without NUL and halves of surrogate pairs, which JSON can carry but no tokenizer, database or answer takes."""
+    """Return the text without NUL and lone surrogates, which JSON can carry but no tokenizer or database accepts."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A conversation in a list: `title` is its first question, `updated` in UTC."""
+    """A conversation in a list. `title` is its first question, `updated` is in UTC."""
 
     id: str
     title: str
@@ -222,7 +225,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class SummaryPage:
-    """A part of a list; `next` is what to ask for the part after it with, None at the end."""
+    """A part of a list. `next` is the cursor of the following part, or None at the end."""
 
     summaries: tuple[Summary, ...]
     next: str | None
@@ -230,7 +233,7 @@ class SummaryPage:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """In line: `place` 1 is next; `seconds` until the first piece, where measured speeds allow an estimate."""
+    """The question is in the queue. `place` 1 is next; `seconds` until the first piece, if speeds are known."""
 
     place: int
     seconds: float | None
@@ -238,7 +241,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """The vision encoder works on the `picture`-th of `of` pictures that are new to it."""
+    """The vision encoder works on the `picture`-th of `of` new pictures."""
 
     picture: int
     of: int
@@ -246,25 +249,27 @@ class Looking:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text to append; never half a character."""
+    """Text to append to the answer, never half a character."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """These pictures had to make room in their conversation."""
+    """Pictures that were removed from their conversation to make room."""
 
     numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What the model is asked, the open question last: whoever needs the pictures or the words before it has them here,
-    and loads nothing again."""
+    """What the model is asked, with the open question last.
+
+    Callers that need the pictures or earlier words find them here, and load nothing again.
+    """
 
     conversation: Conversation
 
 
-Event = Begun | Waiting | Looking | Piece | Removed  # what is told while an answer is written
+Event = Begun | Waiting | Looking | Piece | Removed  # sent while an answer is written
 Tell = Callable[[Event], None]  # never blocks

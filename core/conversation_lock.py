@@ -1,4 +1,4 @@
-"""Whose turn it is: one at a time in each conversation, first come, first served; and how a running one is stopped."""
+"""Let one turn at a time run in each conversation, first come, first served, and stop a running one."""
 
 import asyncio
 from collections import Counter
@@ -12,8 +12,8 @@ from core.conversation import Answer
 class Turns:
     def __init__(self) -> None:
         self._locks: dict[str, asyncio.Lock] = {}
-        self._users: Counter[str] = Counter()  # of a lock, so that the last one out removes it
-        self._running: dict[str, asyncio.Task[Answer]] = {}  # what the engine writes for a conversation
+        self._users: Counter[str] = Counter()  # of each lock; the last user removes it
+        self._running: dict[str, asyncio.Task[Answer]] = {}  # running answer by conversation
 
     @asynccontextmanager
     async def take(self, conversation_id: str) -> AsyncIterator[None]:
@@ -28,12 +28,12 @@ class Turns:
                 del self._users[conversation_id], self._locks[conversation_id]
 
     def stop(self, conversation_id: str) -> bool:
-        """Whether there was anything to stop."""
+        """Stop the running answer. Return whether there was one."""
         running = self._running.get(conversation_id)
         return running is not None and running.cancel()
 
     async def until_stopped(self, conversation_id: str, writing: Coroutine[Any, Any, Answer]) -> Answer | None:
-        """The answer, or None when somebody stopped it. Cancelling this ends the writing, too."""
+        """Wait for the answer, or return None when it is stopped. Cancelling this ends the writing, too."""
         task = self._running[conversation_id] = asyncio.create_task(writing)
         try:
             await asyncio.wait({task})

@@ -1,16 +1,16 @@
-"""How much of a disk is free, and how much of it is to stay free: what people said and sent needs room."""
+"""Measure how much of a disk is free, and decide how much must stay free for people's words and pictures."""
 
 import os
 from pathlib import Path
 
-SHARE = 0.2  # of a file system that is kept free
-MOST_BYTES = 1_000_000_000  # that are kept free of a large one
+RESERVED_SHARE = 0.2  # of a file system
+MOST_RESERVED_BYTES = 1_000_000_000  # of a large one
 
 
 def reserve(folder: Path) -> int:
-    """Return the bytes that are to stay free on the folder's file system."""
+    """Return the bytes that must stay free on the folder's file system."""
     system = os.statvfs(folder)
-    return min(MOST_BYTES, int(SHARE * system.f_blocks * system.f_frsize))
+    return min(MOST_RESERVED_BYTES, int(RESERVED_SHARE * system.f_blocks * system.f_frsize))
 
 
 def free(folder: Path) -> int:

@@ -1,35 +1,35 @@
-"""Everything that can go wrong in a way worth telling a person.
+"""Define the errors that are worth telling a person.
 
     BotError                text for the person in the chat
     ├── BadImage            this file cannot be looked at, and what would work
     │   ├── TooLarge        ... because of its size
-    │   └── NotDelivered    ... because the platform did not hand it over this time
+    │   └── NotDelivered    ... because the platform did not deliver it this time
     ├── BadQuestion         nothing to answer, or too long
     │   ├── NoRoom          ... because nothing more can be kept
     │   ├── NoPicture       ... because there is nothing to look at
-    │   └── Unanswerable    what the model computes for it are no numbers
-    ├── Busy                the line is full, or a quota is used up; when to come back
+    │   └── Unanswerable    ... because the model computes values that are not finite
+    ├── Busy                the queue is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
     │   ├── OutOfMemory     ... because memory ran out
-    │   └── Interrupted     nothing can be answered now; what was written down before is tried again by itself
+    │   └── Interrupted     nothing can be answered now; stored messages are tried again by themselves
     │       ├── StoreDown   ... because nothing can be read or written
     │       └── EngineEnded ... before the service is started again
-    ├── EngineMissing       the service runs without a model; whoever runs it has to install one
+    ├── EngineMissing       the service runs without a model; the operator must install one
     ├── NotAllowed          who may use this, and how to get in
     ├── NotFound            no such conversation or picture
     └── OperatorError       text for the person who runs the service: config, model files, tokens
         └── ModelMissing    the model is not on this machine, and how to get it
 
-Anything else that is raised is a bug: its traceback goes to the log, and one plain sentence to the chat.
+Any other exception is a bug: its traceback goes to the log, and one plain sentence to the chat.
 """
 
 from typing import Any, ClassVar
 
 
 class BotError(Exception):
-    """`sentence` is a message id of the catalogue (see `core.i18n`) with `{named}` values; `str()` is its English.
+    """A sentence for a person. `sentence` is a message id of the catalogue (`core.i18n`) with `{named}` values.
 
-    `retryable` says whether the same may go well when it is asked again at once: then people get a button for it.
+    `str()` gives its English text. `retryable` tells whether asking again at once may help; then people get a button.
     """
 
     retryable: ClassVar[bool] = True
@@ -69,7 +69,7 @@ class Unanswerable(BadQuestion):
 
 
 class Busy(BotError):
-    """`retry_after` is in seconds."""
+    """Raised when there is no room now. `retry_after` is in seconds."""
 
     def __init__(self, sentence: str, retry_after: float = 30.0, **values: Any) -> None:
         super().__init__(sentence, **values)
@@ -93,7 +93,7 @@ class EngineEnded(Interrupted):
 
 
 class StoreDown(Interrupted):
-    """`reason` is for the operator."""
+    """Raised when the database cannot be used. `reason` is for the operator."""
 
     def __init__(self, sentence: str, retry_after: float = 30.0, reason: str = "", **values: Any) -> None:
         super().__init__(sentence, retry_after, **values)

@@ -1,7 +1,7 @@
-"""Every sentence the product says itself, in the asker's language. The model's words never pass through here.
+"""Translate every sentence that the product says itself. The model's words are never translated.
 
-A sentence's id is its English text; `core/locale/<language>.po` holds a language's translations. A third language is
-one more file. Catalogues are read as text through Babel, so there is nothing to compile.
+A sentence's id is its English text; `core/locale/<language>.po` holds a language's translations. A third language needs
+only one more file. Babel reads the catalogues as text, so there is nothing to compile.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import Any
 from babel.messages.pofile import read_po
 
 from core.errors import BotError
-from core.pictures.note import Note
+from core.note import Note
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 
-_QUOTE = re.compile(r"^>.*$", re.MULTILINE)  # somebody else's words
+_QUOTE = re.compile(r"^>.*$", re.MULTILINE)  # another person's words
 _HAN = re.compile("[\u3400-\u9fff]")
-_OTHER_EAST_ASIAN = re.compile("[\u3041-\u30ff\uac00-\ud7af]")  # kana and hangul, which stand beside Han too
+_OTHER_EAST_ASIAN = re.compile("[\u3041-\u30ff\uac00-\ud7af]")  # kana and hangul, whose texts may contain Han
 _ENGLISH = frozenset(
     "the what what's whats this that these how many much who which where when why does do did can could please and of "
     "is are read text extract describe explain translate compare show find tell give write list count picture pictures "
@@ -29,7 +29,7 @@ _ENGLISH = frozenset(
 
 
 def language_of(text: str) -> str | None:
-    """Return the language that a person's words are in, `zh` or `en`; None where that is not clear."""
+    """Return the language of a person's words, `zh` or `en`, or None if that is not clear."""
     text = _QUOTE.sub("", text)
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", text.lower())
     latin = [word for word in words if word.isascii()]
@@ -43,13 +43,13 @@ def language_of(text: str) -> str | None:
 
 
 class Translator:
-    """Says sentences in the language of a code such as `zh-hans`, `zh_CN` or `en`; unknown languages get English."""
+    """Says sentences in the language of a code such as `zh-hans`, `zh_CN` or `en`. Unknown languages get English."""
 
     def __init__(self, code: str | None) -> None:
         self.language = (code or "en").replace("_", "-").split("-")[0].lower()
 
     def for_question(self, text: str) -> "Translator":
-        """Return a voice in the language of somebody's question, where that is clear; else this one."""
+        """Return a translator for the language of a question, or this one if the language is not clear."""
         return Translator(language_of(text) or self.language)
 
     def say(self, sentence: str, **values: Any) -> str:
@@ -57,7 +57,7 @@ class Translator:
         return text.format(**values) if values else text
 
     def listed(self, items: Iterable[object]) -> str:
-        """Return the items in a row: "1, 2, 3", in Chinese "1、2、3"."""
+        """Return the items as a list: "1, 2, 3", in Chinese "1、2、3"."""
         return self.say(", ").join(map(str, items))
 
     def explain(self, error: BotError | Note) -> str:

@@ -1,7 +1,7 @@
-"""A durable inbox: messages are written down before the platform is told that they arrived, then worked off.
+"""Store incoming messages before the platform is told that they arrived, then work them off.
 
-In order within a conversation, conversations beside each other. What was not finished when the process died is worked
-off after the restart. Knows no platform: a payload is the adapter's own JSON.
+Messages are handled in order within a conversation; conversations run in parallel. Unfinished messages are taken up
+after a restart. The inbox knows no platform: a payload is the adapter's own JSON.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from core import trace
 from core.errors import Interrupted, StoreDown
 
 log = logging.getLogger(__name__)
-SETTLE_S = 60.0  # an album is not held longer than that while its platform cannot be reached
+ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something a person sent. `key` is unique among all adapters; `group` ties an album together.
+    """A message from a person. `key` is unique among all adapters; `group` ties an album together.
 
-    `sent` are the platform's ids of the messages that already carry its answer, in order: after a restart they are
-    edited, not sent again. `resumed` is what an earlier run received.
+    `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
+    edited, not sent again. `resumed` is true for messages that an earlier run received.
     """
 
     id: int
@@ -46,21 +46,21 @@ class Mailbox(Protocol):
     async def put(
         self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
     ) -> Message | None:
-        """Write a message down; `None` when its key was seen before, also before a restart."""
+        """Store a message. Return None if its key was seen before, also before a restart."""
         ...
 
     async def unfinished(self, adapter: str) -> list[Message]:
-        """What is not finished yet, oldest first."""
+        """Return the unfinished messages, oldest first."""
         ...
 
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
 
     async def rewrite(self, message_id: int, payload: str) -> None:
-        """Give a message that is not finished another payload."""
+        """Replace the payload of an unfinished message."""
         ...
 
     async def finish(self, message_ids: Sequence[int]) -> None:
-        """Done with: the payload is dropped, the key is kept so that a re-delivery is known."""
+        """Mark messages as finished: drop their payloads, but keep their keys to recognize repeated deliveries."""
         ...
 
 
@@ -68,14 +68,19 @@ Work = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 class TakenBack(Exception):
-    """Raised by `Work`: what it worked on is not on disk any more. SQLite may have given its id to the next message,
-    which must not be finished in its place."""
+    """Raised by `Work` when its message is no longer on disk.
+
+    SQLite may have given the message's id to the next message, which must not be finished in its place.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """When a group is whole, as none has an end marker: nothing more came for `seconds`, and where `settled` is known,
-    the platform has handed over what it had."""
+    """When an album is complete. Albums have no end marker.
+
+    It is complete when nothing more came for `seconds` and, if `settled` is given, the platform has delivered all it
+    had.
+    """
 
     seconds: float = 1.0
     settled: asyncio.Event | None = None
@@ -83,17 +88,17 @@ class Gathering:
 
 @dataclass(slots=True)
 class _Lane:
-    """What one conversation waits for, the message being worked on included."""
+    """The queue of one conversation, including the message being worked on."""
 
     messages: deque[Message]
-    after: set[asyncio.Task[None]]  # what was given up for it and still ends
+    after: set[asyncio.Task[None]]  # cancelled tasks that still have to end
     task: asyncio.Task[None] | None = None
-    working: int = 0  # how many of the messages, from the first, are being worked on
+    working: int = 0  # how many of the first messages are being worked on
     attempt: asyncio.Future[None] | None = None
-    revised: bool = False  # that attempt is given up for new words
+    revised: bool = False  # the attempt was cancelled for a new payload
 
     def give_up(self) -> set[asyncio.Task[None]]:
-        """Returns what has to end before anything else begins in the conversation."""
+        """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""
         if self.task is None:
             return self.after
         self.task.cancel()
@@ -101,10 +106,13 @@ class _Lane:
 
 
 class Inbox:
-    """One adapter's messages. `work` gets one message, or all of one album; when it raises it is called again, and at
-    last the messages are kept for the next start. A message whose payload `clears` its conversation goes before all
-    that waits there: that is given up, what is being worked on is cancelled, and the message's own work tells the
-    mailbox. `clears` may raise `StoreDown`."""
+    """One adapter's messages.
+
+    `work` gets one message, or all of one album. When it raises, it is called again, and at last the messages are kept
+    for the next start. A message whose payload `clears` its conversation goes before all that waits there: waiting
+    messages are dropped, running work is cancelled, and the message's own work tells the mailbox. `clears` may raise
+    `StoreDown`.
+    """
 
     def __init__(
         self,
@@ -121,13 +129,13 @@ class Inbox:
         self._work = work
         self._gathering = gathering
         self._gather_limit_s = gather_limit_s
-        self._pauses_s = pauses_s  # before each further attempt at what raised
+        self._pauses_s = pauses_s  # before each further attempt
         self._clears = clears
         self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> int:
-        """Take up what the last run did not finish; call before anything new is received."""
+        """Take up what the last run did not finish. Call this before any message is received."""
         messages = await self.mailbox.unfinished(self._adapter)
         clearing = [await self._resumes_clearing(message) for message in messages]
         for message, clears in zip(messages, clearing, strict=True):
@@ -135,8 +143,8 @@ class Inbox:
         return len(messages)
 
     async def receive(self, key: str, conversation_id: str, payload: str, group: str | None = None) -> bool:
-        """Returns once the message is on disk; False when it had been received before."""
-        clears = await self._is_clearing(payload)  # before `put`: what is on disk has to be taken up, come what may
+        """Store a message, and return once it is on disk. Return False if it had been received before."""
+        clears = await self._is_clearing(payload)  # before `put`, because a stored message must always be taken up
         message = await self.mailbox.put(self._adapter, key, conversation_id, payload, group)
         if message is None:
             return False
@@ -148,19 +156,19 @@ class Inbox:
         self._enqueue(message, clears=False)
 
     def waiting(self, conversation_id: str) -> int:
-        """Messages of a conversation that are not finished, the one being worked on included."""
+        """Return how many messages of a conversation are unfinished, including the one being worked on."""
         lane = self._lanes.get(conversation_id)
         return len(lane.messages) if lane else 0
 
     def last(self, conversation_id: str) -> Message | None:
-        """Return what came last of a conversation's messages that are not finished."""
+        """Return the last unfinished message of a conversation."""
         lane = self._lanes.get(conversation_id)
         return lane.messages[-1] if lane and lane.messages else None
 
     async def revise(
         self, conversation_id: str, is_same: Callable[[str], bool], payload: str, may_restart: Callable[[], bool]
     ) -> bool:
-        """Give a message that waits another payload, on disk too; one that is worked on begins anew if it may.
+        """Replace the payload of a waiting message, on disk too. Work that has begun starts again if it may.
 
         Return False when it is too late. Raises `StoreDown`.
         """
@@ -178,7 +186,7 @@ class Inbox:
         return False
 
     async def close(self) -> None:
-        """Cancel the work; what was not finished stays on disk."""
+        """Cancel the work. Unfinished messages stay on disk."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -187,7 +195,7 @@ class Inbox:
         return self._clears is not None and await self._clears(payload)
 
     async def _resumes_clearing(self, message: Message) -> bool:
-        """One message that cannot be understood, as the file is damaged, must not keep the others waiting."""
+        """Return whether a stored message clears its conversation. A damaged message must not stop the others."""
         try:
             return await self._is_clearing(message.payload)
         except StoreDown:
@@ -224,7 +232,7 @@ class Inbox:
                 del self._lanes[conversation_id]
 
     async def _finish(self, batch: Sequence[Message], lane: _Lane) -> None:
-        """Tries again while the disk is full or the like, in the message's place in line."""
+        """Work until it succeeds or is given up, keeping the message's place in the queue."""
         ids = [message.id for message in batch]
         failures = 0
         for attempt in count():
@@ -241,7 +249,7 @@ class Inbox:
                 if not lane.revised or (task and task.cancelling()):
                     raise
                 lane.revised, pause = False, 0
-            except Interrupted as error:  # however long that lasts: nobody has been answered, and nothing is lost
+            except Interrupted as error:  # retried without end: no answer was sent, and nothing is lost
                 log.warning("message %s has to wait, %d s more: %s", batch[0].key, pause, error)
             except Exception as error:
                 failures += 1
@@ -252,14 +260,14 @@ class Inbox:
                 log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
             await asyncio.sleep(pause)
             batch = _worked_on(lane)
-            with suppress(Exception):  # what was sent meanwhile is edited, not sent again
+            with suppress(Exception):  # answers sent meanwhile are edited, not sent again
                 unfinished = await self.mailbox.unfinished(self._adapter)
                 batch = [message for message in unfinished if message.id in ids]
                 if not batch:
-                    return  # it was forgotten meanwhile, or is too old to be kept
+                    return  # it was forgotten meanwhile, or has expired
 
     async def _gather(self, lane: deque[Message]) -> list[Message]:
-        """The first message, or with `group` everything of its album that follows at once."""
+        """Return the first message, or all messages of its album that follow directly."""
         group = lane[0].group
         if group is None:
             return [lane[0]]
@@ -271,7 +279,7 @@ class Inbox:
             waited += gathering.seconds
             if gathering.settled is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(gathering.settled.wait(), SETTLE_S)
+                    await asyncio.wait_for(gathering.settled.wait(), ALBUM_SETTLE_SECONDS)
         return list(takewhile(lambda message: message.group == group, lane))
 
 

@@ -1,4 +1,4 @@
-"""A dictionary that has an end: of what is remembered for a while, only the latest is kept."""
+"""Provide a dictionary of bounded size that keeps the latest entries."""
 
 from collections import OrderedDict
 from typing import TypeVar
@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 class Latest(OrderedDict[Key, Value]):
-    """The `most` entries that were set last; one that is set again counts as new."""
+    """Keeps the `most` entries that were set last. Setting an entry again makes it the newest."""
 
     def __init__(self, most: int) -> None:
         super().__init__()

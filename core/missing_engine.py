@@ -1,4 +1,4 @@
-"""Stands in for the engine where torch is not installed: everything works but answering, and that says why."""
+"""Stand in for the engine if torch is not installed: everything works except answering, which says why."""
 
 import asyncio
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from core.sampling import Sampling
 
 
 class MissingEngine:
-    """Implements `core.assistant.Engine` and what else the service asks of an engine."""
+    """Implements `core.assistant.Engine`, and whatever else the service asks of an engine."""
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         """Raise `EngineMissing`."""
@@ -30,7 +30,7 @@ class MissingEngine:
         raise EngineMissing("There is no model on this server yet. The log of the server says what to install.")
 
     async def ended(self) -> None:
-        """Never return: there is nothing that could end."""
+        """Wait for ever: there is nothing that could end."""
         await asyncio.Event().wait()
 
     def figures(self) -> None:

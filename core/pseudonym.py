@@ -1,4 +1,4 @@
-"""What a person is called on disk: their address on the internet, say, is nobody's business."""
+"""Hide who a person is on disk, for example the internet address of a guest."""
 
 import hashlib
 

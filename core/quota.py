@@ -1,4 +1,4 @@
-"""How much one person may ask: per minute, per day, and at the same time. Counts in memory; a restart begins anew."""
+"""Limit how much one person may ask: per minute, per day, and at the same time. Counts are lost at a restart."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from core.errors import BadQuestion, Busy, QuotaReached
 
-MINUTE_S, DAY_S = 60, 86_400
+MINUTE_SECONDS, DAY_SECONDS = 60, 86_400
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """0 means no limit."""
+    """Quotas of one person. 0 means no limit."""
 
     questions_per_minute: int = Field(10, ge=0, description="Of one person; 0: no limit.")
     questions_per_day: int = Field(500, ge=0, description="Of one person; 0: no limit.")
@@ -24,10 +24,12 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 @dataclass(slots=True)
 class _Person:
-    questions: dict[str, float] = field(default_factory=dict)  # when, by key, oldest first; at most one day's
-    pictures: dict[str, float] = field(default_factory=dict)  # when, by id, oldest first; at most one minute's
-    files: list[float] = field(default_factory=list)  # when one was looked at that is no picture yet; as `pictures`
-    messages: dict[str, float] = field(default_factory=dict)  # when their files were counted, by key; as `pictures`
+    # Times, oldest first: of a day's questions by key, of a minute's pictures by id, of files that are no pictures yet,
+    # and of messages by key whose files were counted.
+    questions: dict[str, float] = field(default_factory=dict)
+    pictures: dict[str, float] = field(default_factory=dict)
+    files: list[float] = field(default_factory=list)
+    messages: dict[str, float] = field(default_factory=dict)
     running: int = 0
 
 
@@ -39,7 +41,7 @@ class Quota:
 
     @contextmanager
     def admit(self, person: str) -> Iterator[None]:
-        """A place for a question while it waits and is answered. Raises `Busy` when the person has too many."""
+        """Hold a place for a question while it waits and is answered. Raises `Busy` if the person has too many."""
         known = self._people.setdefault(person, _Person())
         self._check_running(known)
         known.running += 1
@@ -56,9 +58,9 @@ class Quota:
         self._check_questions(known, now)
 
     def count_files(self, person: str, key: str, count: int) -> None:
-        """Files that are about to be opened, those of one message once, whatever will come of them.
+        """Count files that are about to be opened, once per message, whatever becomes of them.
 
-        The pictures that do come of them are not counted again. Raises `QuotaReached` and `BadQuestion`.
+        Pictures that come from them are not counted again. Raises `QuotaReached` and `BadQuestion`.
         """
         now = self._clock()
         known = self._known(person, now)
@@ -68,9 +70,9 @@ class Quota:
             known.messages[key] = now
 
     def count_question(self, person: str, key: str, pictures: Collection[str] = ()) -> None:
-        """Once, however often it is tried. Its pictures are given by id.
+        """Count a question once, however often it is tried. `pictures` are ids.
 
-        Raises `Busy` that says when to come back, and `BadQuestion`.
+        Raises `Busy`, which says when to come back, and `BadQuestion`.
         """
         now = self._clock()
         known = self._known(person, now)
@@ -81,13 +83,13 @@ class Quota:
         known.questions[key] = now
 
     def count_pictures(self, person: str, pictures: Collection[str]) -> None:
-        """Each once a minute, however often it is sent and asked about. Raises `QuotaReached` and `BadQuestion`."""
+        """Count each picture once a minute, however often it is sent. Raises `QuotaReached` and `BadQuestion`."""
         now = self._clock()
         self._count_pictures(self._known(person, now), pictures, now)
 
     def _count_pictures(self, known: _Person, pictures: Collection[str], now: float) -> None:
         new = set(pictures) - set(known.pictures)
-        counted = min(len(new), len(known.files))  # when their files came
+        counted = min(len(new), len(known.files))  # these were counted when their files came
         self._check_pictures(known, len(new) - counted, now)
         del known.files[:counted]
         known.pictures |= dict.fromkeys(new, now)
@@ -98,30 +100,30 @@ class Quota:
 
     def _check_questions(self, known: _Person, now: float) -> None:
         times = known.questions.values()
-        _limit("questions", times, 1, self._config.questions_per_minute, MINUTE_S, now)
-        _limit("questions", times, 1, self._config.questions_per_day, DAY_S, now)
+        _limit("questions", times, 1, self._config.questions_per_minute, MINUTE_SECONDS, now)
+        _limit("questions", times, 1, self._config.questions_per_day, DAY_SECONDS, now)
 
     def _check_pictures(self, known: _Person, new: int, now: float) -> None:
         limit = self._config.pictures_per_minute
         if 0 < limit < new:
             raise BadQuestion("At most {limit} pictures in one question, please.", limit=limit)
-        _limit("pictures", sorted([*known.pictures.values(), *known.files]), new, limit, MINUTE_S, now)
+        _limit("pictures", sorted([*known.pictures.values(), *known.files]), new, limit, MINUTE_SECONDS, now)
 
     def _known(self, name: str, now: float) -> _Person:
-        """Drops what is too old, of everybody."""
+        """Return a person's counts, after dropping old counts of all people."""
         for each, person in list(self._people.items()):
-            for key, _ in list(takewhile(lambda asked: asked[1] <= now - DAY_S, person.questions.items())):
+            for key, _ in list(takewhile(lambda asked: asked[1] <= now - DAY_SECONDS, person.questions.items())):
                 del person.questions[key]
-            person.pictures = {image: when for image, when in person.pictures.items() if when > now - MINUTE_S}
-            person.messages = {key: when for key, when in person.messages.items() if when > now - MINUTE_S}
-            person.files = [when for when in person.files if when > now - MINUTE_S]
+            person.pictures = {image: when for image, when in person.pictures.items() if when > now - MINUTE_SECONDS}
+            person.messages = {key: when for key, when in person.messages.items() if when > now - MINUTE_SECONDS}
+            person.files = [when for when in person.files if when > now - MINUTE_SECONDS]
             if each != name and not (person.running or person.questions or person.pictures or person.messages):
                 del self._people[each]
         return self._people.setdefault(name, _Person())
 
 
 def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: int, now: float) -> None:
-    """Refuse what would be more than `limit`, at least `new`, within the window that ends now."""
+    """Refuse `new` more than `limit` within the window that ends now."""
     recent = [moment for moment in times if moment > now - window_s]
     if not limit or len(recent) + new <= limit:
         return
@@ -131,7 +133,7 @@ def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: in
         raise QuotaReached(
             "That is more than {limit} pictures a minute. Try again in {wait} s.", seconds, limit=limit, wait=seconds
         )
-    if window_s == MINUTE_S:
+    if window_s == MINUTE_SECONDS:
         raise QuotaReached(
             "That is more than {limit} questions a minute. Try again in {wait} s.", seconds, limit=limit, wait=seconds
         )

@@ -1,14 +1,15 @@
-"""How answers are drawn; the table [core.assistant] of the configuration."""
+"""Configure how answers are drawn: the table [core.assistant] of the configuration."""
 
 from pydantic import BaseModel, Field
 
-FREE = 0.7  # the least temperature of an answer that is to be another one
+RETRY_TEMPERATURE = 0.7  # least temperature for another answer to the same question
 
 
 class Sampling(BaseModel, extra="forbid", frozen=True):
-    """None is what the model's makers say. With the same seed, the same question gets the same answer.
+    """Settings of an answer. None means the value of the model's makers.
 
-    A temperature of 0 is greedy. The penalties are as transformers (repetition) and vLLM (presence) define them.
+    With a seed, equal questions get equal answers. A temperature of 0 is greedy. The penalties are as transformers
+    (repetition) and vLLM (presence) define them.
     """
 
     temperature: float | None = Field(
@@ -31,13 +32,13 @@ class Sampling(BaseModel, extra="forbid", frozen=True):
     max_new_tokens: int = Field(512, ge=1, le=8192, description="Longest answer, in tokens.")
 
     def completed(self, model: "Sampling") -> "Sampling":
-        """Return this with the model's own values for what is None."""
+        """Return these settings with the model's own values for those that are None."""
         own = {key: value for key, value in self if value is not None or key == "seed"}
         return model.model_copy(update=own)
 
-    def anew(self) -> "Sampling":
-        """Return what gives the same question another answer."""
-        return self.model_copy(update={"seed": None, "temperature": max(self.temperature or 0.0, FREE)})
+    def for_retry(self) -> "Sampling":
+        """Return settings that give the same question another answer."""
+        return self.model_copy(update={"seed": None, "temperature": max(self.temperature or 0.0, RETRY_TEMPERATURE)})
 
 
 Config = Sampling

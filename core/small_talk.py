@@ -1,4 +1,4 @@
-"""Tells thanks, laughter and emoji from questions: nobody wants a picture to be read again because of a "thanks!"."""
+"""Tell thanks, laughter and emoji from questions: a "thanks!" should not make the model read the picture again."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from itertools import groupby
 
 _THANKS = "thanks thank thankyou thanx thanku thx thnx tnx tks ty tysm tyvm cheers appreciated appreciate".split()
 _LAUGHTER = re.compile(r"a?(?:ha)+h?|(?:he){2,}h?|heh|(?:hi){2,}|(?:ho){2,}|(?:lo)+l|lmf?ao|rofl|xd")  # squeezed
-_BESIDE = (  # what may stand beside them without making them a question
+_FILLERS = (  # words that may accompany them without making a question
     "you u ya so very much a lot lots ton tons bunch million many again all everybody everyone guys bot mate man bro "
     "buddy pal sir my friend dear indeed really for that this it the your is s was time help helps helped helpful "
     "helping useful works worked now answer answers explanation reading info quick i "
@@ -21,11 +21,11 @@ _CHINESE_CORE = re.compile("[谢謝哈]|辛苦|笑死|呵呵|嘻嘻|嘿嘿")
 _EMOTICON = re.compile(r"(?<!\w)(?:[:;=]['’]?-?[)(DPp3*oO]+|<3+|\^_*\^)(?!\w)")
 _WORDS = re.compile(r"[a-z]+|[^\W\d_a-z]+")
 _QUESTION_MARKS = re.compile("[?？❓❔⁉⁇⁈]")
-_FIRST_EMOJI = "\u203c"  # what stands before it in Unicode are signs such as ©
+_FIRST_EMOJI = "\u203c"  # earlier symbols in Unicode are signs such as ©
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether a whole message is only thanks, laughter or emoji, in English or Chinese."""
+    """Return whether a whole message is only thanks, laughter or emoji, in English or Chinese."""
     if _QUESTION_MARKS.search(text):
         return False
     text = unicodedata.normalize("NFKC", _EMOTICON.sub("🙂", text)).casefold()
@@ -39,19 +39,19 @@ def is_small_talk(text: str) -> bool:
     if chinese and not _CHINESE.fullmatch(chinese):
         return False
     core = [word for word in english if _is_core(word)]
-    if not {_squeezed(word) for word in english if word not in core} <= _SQUEEZED_BESIDE:
+    if not {_squeezed(word) for word in english if word not in core} <= _SQUEEZED_FILLERS:
         return False
     return bool(core or _CHINESE_CORE.search(chinese))
 
 
 def _is_core(word: str) -> bool:
-    """Whether an English word thanks or laughs."""
+    """Return whether an English word thanks or laughs."""
     squeezed = _squeezed(word)
     return squeezed in _SQUEEZED_THANKS or bool(_LAUGHTER.fullmatch(squeezed) or re.fullmatch("h{2,}", word))
 
 
 def _squeezed(word: str) -> str:
-    """The word with each run of a letter written once: "thaaanks" is "thanks"."""
+    """Return the word with repeated letters written once: "thaaanks" becomes "thanks"."""
     return "".join(letter for letter, _ in groupby(word))
 
 
@@ -60,4 +60,4 @@ def _is_emoji(character: str) -> bool:
 
 
 _SQUEEZED_THANKS = frozenset(map(_squeezed, _THANKS))
-_SQUEEZED_BESIDE = frozenset(map(_squeezed, _BESIDE))
+_SQUEEZED_FILLERS = frozenset(map(_squeezed, _FILLERS))

@@ -1,5 +1,4 @@
-"""What was answered since the start: counts by platform and ending, and the latest answers' figures. Holds no
-content."""
+"""Count answers since the start by platform and ending, and keep the latest figures. Holds no content."""
 
 import time
 from collections import Counter, defaultdict, deque
@@ -22,7 +21,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Questions that failed one after the other by no fault of those who asked."""
+    """Consecutive failed questions that were not the fault of the people who asked."""
 
     part: str  # model or database
     reason: str  # for the operator

@@ -1,6 +1,6 @@
-"""One id per question, from the adapter to the engine, on every line that is logged for it.
+"""Give each question one id, from the adapter to the engine, on every line that is logged for it.
 
-The model's thread, which works on many at once, finds it in `core.engine.request.Request`.
+The model thread works on many questions at once, and finds the id in `core.engine.request.Request`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ current: ContextVar[str] = ContextVar("current", default="-")
 
 
 def begin(key: str) -> None:
-    """From here on this task, and what it starts, works on the message `key`. The id says nothing about the person."""
+    """Make this task, and tasks that it starts, work on the message `key`. The id reveals nothing about the person."""
     current.set(hashlib.sha256(key.encode()).hexdigest()[:8])
 
 
@@ -23,6 +23,6 @@ def log_event(log: logging.Logger, name: str, level: int = logging.INFO, **field
 
 
 def without_words(error: BaseException) -> str:
-    """Return an exception's type and where it was raised, for the log. Its message may quote what a person wrote."""
+    """Return an exception's type and place for the log. Its message may quote a person's words."""
     frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
     return f"{type(error).__name__}\n{frames}" if frames else type(error).__name__

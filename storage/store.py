@@ -214,8 +214,8 @@ def _no_room(person: str | None, of_pictures: bool) -> NoRoom:
     if person is None:
         log.error("the database has reached its limit, so nothing new is kept: raise limit in [storage]")
         if of_pictures:
-            return NoRoom("This server has no room for more pictures. Please tell whoever runs it.")
-        return NoRoom("This server has no room for more questions. Please tell whoever runs it.")
+            return NoRoom("This server has no room for more pictures. Please tell the person who runs it.")
+        return NoRoom("This server has no room for more questions. Please tell the person who runs it.")
     return NoRoom(
         "Your pictures have used up all the room that you have here. Please delete some that you no longer need."
     )

@@ -17,8 +17,8 @@ from core.answers.transcript import archive
 from core.conversation import Answer, Conversation, Ending
 from core.errors import NotAllowed, NotFound
 from core.i18n import Translator
+from core.note import Note
 from core.pictures.contact_sheet import contact_sheet
-from core.pictures.note import Note
 
 MOST_DIGITS = 6  # of a picture's number; databases refuse larger ones in their own ways
 

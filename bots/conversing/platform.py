@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from core.pictures.note import Note
+from core.note import Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,4 +36,6 @@ class Strangers:
 def line(person: str, chat: str, translator: Translator) -> str:
     """What strangers are told. A person who is alone with the bot may have one id for both."""
     who = person if chat == person else f"{person} ({chat})"
-    return translator.say("Sorry, I may not answer you yet. To be let in, tell whoever runs this bot: {who}", who=who)
+    return translator.say(
+        "Sorry, I may not answer you yet. To be let in, tell the person who runs this bot: {who}", who=who
+    )

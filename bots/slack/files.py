@@ -112,7 +112,7 @@ class Files:
             "api.slack.com/apps under OAuth & Permissions, then reinstall the app to the workspace."
         )
         return BadImage(
-            "Slack does not let me read {name}. Whoever runs me finds in my log what to do.", name=file.shown
+            "Slack does not let me read {name}. The person who runs me finds in my log what to do.", name=file.shown
         )
 
     async def _look_up(self, file: SlackFile) -> SlackFile:

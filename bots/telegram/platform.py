@@ -3,7 +3,7 @@
 import re
 
 from bots.conversing.platform import Platform
-from core.pictures.note import Note
+from core.note import Note
 
 TELEGRAM = Platform(
     "telegram",

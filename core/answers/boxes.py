@@ -1,6 +1,6 @@
-"""Reads from an answer where something is: Qwen3-VL's grounding, JSON of boxes and points in thousandths of a picture.
+"""Read from an answer where things are: Qwen3-VL's grounding as JSON boxes and points, in thousandths of a picture.
 
-The person gets a picture with the boxes drawn on it and the rest of the text; the JSON is never shown.
+The person gets a picture with the boxes drawn on it and the rest of the text, and never sees the JSON.
 """
 
 import json
@@ -12,8 +12,8 @@ from core.conversation import Image, Picture, Turn, storable
 from core.i18n import Translator
 from core.pictures import workers
 
-MOST = 50  # boxes that are drawn
-LABEL_LENGTH = 40  # characters
+MOST_BOXES = 50
+LABEL_CHARACTERS = 40
 
 _KEY = r"""["'](?:bbox_2d|point_2d)["']"""
 _OBJECT = re.compile(r"\{[^{}]*+(?:\}|\Z)")
@@ -28,22 +28,22 @@ _PICTURE = re.compile(r"(?:pictures?|images?|图片|图|第)\s*(\d{1,3})", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Left, top, right, bottom from 0 to 1000, whatever the picture's size; a point has no width and no height."""
+    """Left, top, right and bottom from 0 to 1000 for any picture size. A point has no width and no height."""
 
     corners: tuple[float, float, float, float]
     label: str = ""
-    picture: int | None = None  # its number, when the answer says it
+    picture: int | None = None  # the picture's number, if the answer names it
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """An answer in two parts: `text` without the JSON, and where things are."""
+    """An answer in two parts: `text` without the JSON, and the boxes."""
 
     text: str
     boxes: tuple[Box, ...] = ()
 
     def words(self, translator: Translator) -> str:
-        """What is written above the drawn picture; an answer that was only JSON names what it found."""
+        """Return the text to show with the drawn picture. An answer that was only JSON names what it found."""
         if self.text or not self.boxes:
             return self.text
         labels = translator.listed(dict.fromkeys(box.label for box in self.boxes if box.label))
@@ -61,7 +61,7 @@ class Marked:
 
 
 def find_boxes(text: str) -> Grounding:
-    """Tolerates code fences, text around and between, and an answer that was cut in the middle of the JSON."""
+    """Find the boxes in an answer with code fences, with text around the JSON, or cut in the middle of the JSON."""
     boxes: list[Box] = []
     kept: list[str] = []
     end = 0
@@ -80,23 +80,23 @@ def find_boxes(text: str) -> Grounding:
     if not kept:
         return Grounding(text)
     rest = "\n".join(part.strip() for part in (*kept, text[end:]) if part.strip())
-    return Grounding(rest, tuple(boxes[:MOST]))
+    return Grounding(rest, tuple(boxes[:MOST_BOXES]))
 
 
 def visible(growing: str) -> str:
-    """What may be shown of an answer that is still being written: no grounding, and nothing that may become one."""
+    """Return the part of a growing answer that may be shown: no grounding, and nothing that may become one."""
     text = find_boxes(growing).text
     begun = _BEGUN.search(text)
-    if begun is None or text[: begun.start()].count("```") % 2:  # inside of other code
+    if begun is None or text[: begun.start()].count("```") % 2:  # inside other code
         return text
     return text[: begun.start()]
 
 
 def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[Box]]:
-    """The pictures that a turn's answer points into, by number; empty when it points at nothing.
+    """Return the pictures that a turn's answer points into, by number, or none.
 
-    `known` are all that its conversation had then, for a follow-up that brought none. A box that names no picture is in
-    the one that the question names, or else in the last one.
+    `known` are all pictures of the conversation at that time, for a follow-up that brought none. A box that names no
+    picture belongs to the picture that the question names, or else to the last one.
     """
     boxes = find_boxes(turn.answer.text).boxes if turn.answer else ()
     pictures = {picture.number: picture for picture in (*known, *turn.pictures)}
@@ -110,13 +110,13 @@ def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[
 
 
 async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[Marked]:
-    """The pictures that a turn's answer points into, with the boxes drawn; see `pointed_at`."""
+    """Return the pictures that a turn's answer points into, with the boxes drawn; see `pointed_at`."""
     found = pointed_at(turn, known)
     return [Marked(picture.number, await draw(picture.image, boxes)) for picture, boxes in found.items()]
 
 
 async def draw(image: Image, boxes: list[Box]) -> bytes:
-    """PNG of the picture with its boxes."""
+    """Return the picture with its boxes as PNG."""
     options = {"boxes": [[*box.corners, box.label] for box in boxes]}
     [(_, png)] = await workers.run("core.pictures.drawing:boxes", image.data, options)
     return png
@@ -148,7 +148,7 @@ def _label(text: str) -> str:
         label = str(json.loads(f'"{label}"'))
     except ValueError:
         label = label.replace("\\", "")
-    return " ".join(storable(label).split())[:LABEL_LENGTH]
+    return " ".join(storable(label).split())[:LABEL_CHARACTERS]
 
 
 def _picture(text: str) -> int | None:

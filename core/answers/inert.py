@@ -1,25 +1,25 @@
-"""Markdown that people take away: nothing in it is HTML or loads a picture, whichever program shows it among what."""
+"""Make Markdown safe to take away: nothing in it is HTML or loads a picture, in any program and next to any text."""
 
 import re
 from itertools import pairwise
 
 import pyromark
 
-from core.answers.markdown import ROUNDS, protected, verbatim
+from core.answers.markdown import MOST_ROUNDS, protected, verbatim
 
-# What is code where tables are known may be none where they are not, and the other way round.
+# Some code is only code for a parser that knows tables, and some only for one that does not.
 DIALECTS = (pyromark.Options(0), pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH)
-_LINE_END = re.compile(r"\r\n?")  # of which our parser knows less than others
+_LINE_END = re.compile(r"\r\n?")  # other parsers take these for line ends, ours does not
 _TAG = re.compile(rb"<(?=[A-Za-z/!?])")
 _FENCE = re.compile(rb"`{3,}|~{3,}")
 _NEXT = b"\n\n# next\n"
 
 
 def inert(text: str) -> str:
-    """Return it with a backslash before each mark that is print, and all that begins code also ended."""
+    """Return the Markdown with a backslash before each mark that is print, and with every code block closed."""
     text = _LINE_END.sub("\n", text)
     data = protected(text).encode()
-    for _ in range(ROUNDS):
+    for _ in range(MOST_ROUNDS):
         if not (places := {place for dialect in DIALECTS for place in _live(data, dialect)}):
             return (data + _missing_end(data)).decode()
         bounds = [0, *sorted(places), len(data)]
@@ -28,13 +28,13 @@ def inert(text: str) -> str:
 
 
 def inert_line(text: str) -> str:
-    """Return it as one line, for a place where lines begin with something else."""
-    begin = "A "  # no block of its own begins behind a word
+    """Return the Markdown as one line, for a place that does not begin a line."""
+    begin = "A "  # no block can begin after a word
     return inert(begin + " ".join(text.split())).removeprefix(begin)
 
 
 def _live(data: bytes, dialect: pyromark.Options) -> list[int]:
-    """Where a picture or HTML begins."""
+    """Return where pictures and HTML begin."""
     places: list[int] = []
     for event, span in pyromark.events_with_range(data.decode(), options=dialect):
         start, end = span["start"], span["end"]
@@ -47,7 +47,7 @@ def _live(data: bytes, dialect: pyromark.Options) -> list[int]:
 
 
 def _missing_end(data: bytes) -> bytes:
-    """The fence of a code block that would go on through all that follows."""
+    """Return the fence that closes a code block which would run on through all following text."""
     last = b""
     for event, span in pyromark.events_with_range((data + _NEXT).decode(), options=DIALECTS[-1]):
         match event:

@@ -1,9 +1,9 @@
-"""Print that looks like Markdown, told from Markdown that a model meant.
+r"""Tell print that looks like Markdown from Markdown that a model meant.
 
 A model writes emphasis, lists, headings, tables and code on purpose. It also reads "- 320", `2*3*4`, `__init__` and
-`C:\\_tmp\\(new)` from pictures, and a renderer would eat their marks. Here a parser says what a renderer would take for
-a mark; each that is not written as models write it gets a backslash. The text itself, where somebody asked for that, is
-a code block, which no renderer changes.
+`C:\_tmp\(new)` from pictures, and a renderer would remove their marks. A parser finds what a renderer would take for a
+mark. Each mark that is not written the way models write it gets a backslash. When a person asked for the text itself,
+it is shown as a code block, which no renderer changes.
 """
 
 import re
@@ -15,7 +15,7 @@ import pyromark
 
 OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH | pyromark.Options.ENABLE_TASKLISTS
 Span = tuple[int, int]  # start and end
-ROUNDS = 8  # a mark that became print may let its neighbours become marks
+MOST_ROUNDS = 8  # when a mark becomes print, its neighbours may become marks
 
 _RUN = re.compile("`+")
 _DEFINITION = re.compile(rb"^(?:[ >\t]|[-+*] |\d{1,9}[.)] )*(?=\[[^\]]+\]:)", re.MULTILINE)
@@ -36,7 +36,7 @@ _MARKS = frozenset("*_`[]()<>&~|\\!")
 def protected(text: str) -> str:
     """Return the same Markdown with a backslash before each mark that is print."""
     data = _inserted(text.encode("utf-8", "replace"), _always_print(text))
-    for _ in range(ROUNDS):
+    for _ in range(MOST_ROUNDS):
         places = set(_print_marks(data))
         if not places:
             break
@@ -54,7 +54,7 @@ def verbatim(text: str, growing: bool = False) -> str:
 
 
 def settled(growing: str) -> str:
-    """Return the beginning of a growing text whose marks mean the same whatever follows."""
+    """Return the beginning of a growing text whose marks keep their meaning, whatever follows."""
     line = growing.rfind("\n") + 1
     if _BEGUN_LINE.fullmatch(growing, line):
         return growing[:line]
@@ -65,12 +65,12 @@ def settled(growing: str) -> str:
 
 
 def unescaped(markdown: str) -> str:
-    """Return it without backslash escapes, for where no Markdown is read."""
+    """Return the text without backslash escapes, for places that read no Markdown."""
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
 
 
 def code_and_tables(data: bytes) -> tuple[list[Span], list[Span]]:
-    """Return where in the UTF-8 of some Markdown its code stands, and where its tables."""
+    """Return where code and tables are in the UTF-8 of some Markdown."""
     code, tables = [], []
     for event, start, end in _events(data):
         match event:
@@ -96,9 +96,9 @@ def _events(data: bytes) -> Iterator[tuple[Any, int, int]]:
 
 
 def _always_print(text: str) -> Iterator[int]:
-    """Where outside of code backslashes, HTML, entities and link definitions stand: no model means them."""
+    """Yield the places of backslashes, HTML, entities and link definitions outside code: no model means these."""
     data = text.encode("utf-8", "replace")
-    # What is going to be print must not hide code from the parser, nor make any: commas stand in for it.
+    # Marks that become print must neither hide code from the parser nor make any, so commas replace them here.
     code, tables = code_and_tables(_ALWAYS_PRINT.sub(b",", data))
     for pattern, where in ((_ALWAYS_PRINT, code), (_DEFINITION, code), (_ESCAPED_BAR, code + tables)):
         for found in pattern.finditer(data):
@@ -108,10 +108,10 @@ def _always_print(text: str) -> Iterator[int]:
 
 
 def _print_marks(data: bytes) -> Iterator[int]:
-    """Where a backslash is missing."""
-    lists: list[int | None] = []  # of each open list the number that its next item has to have
+    """Yield the places where a backslash is missing."""
+    lists: list[int | None] = []  # for each open list, the number that its next item must have
     columns = 0
-    quoted = 0  # the end of a quotation that is print: what is quoted in it is looked at in the next round
+    quoted = 0  # the end of a quotation that is print; its content is parsed again in the next round
     for event, start, end in _events(data):
         match event:
             case {"Start": "Emphasis" | "Strong" as kind}:
@@ -156,7 +156,7 @@ def _is_print_between_marks(data: bytes, start: int, end: int, width: int) -> bo
 def _heading(data: bytes, start: int, end: int) -> Iterator[int]:
     raw = data[start:end].decode()
     found = _HEADING.match(raw)
-    if found is None:  # a line of print with a line drawn below it
+    if found is None:  # a line of print that is underlined
         drawn = raw.rstrip()
         yield start + len(drawn.rstrip(drawn[-1]).encode())
         return
@@ -168,7 +168,7 @@ def _heading(data: bytes, start: int, end: int) -> Iterator[int]:
 
 
 def _item(raw: str, expected: int | None) -> tuple[int | None, list[int]]:
-    """The number that the next item has to have, and where the marker of this one is print."""
+    """Return the number that the next item must have, and the places of this item's marker if it is print."""
     if found := _BULLET.match(raw):
         marker, words = found.groups()
         return None, [0] if not words or (marker != "*" and _NUMBER.match(words)) else []
@@ -180,7 +180,10 @@ def _item(raw: str, expected: int | None) -> tuple[int | None, list[int]]:
 
 
 def _surplus_bars(data: bytes, start: int, end: int, columns: int) -> Iterator[int]:
-    """Cells beyond the header's are dropped: their bars are print, so that they belong to the last one."""
+    """Yield the bars of cells beyond the header's.
+
+    A renderer drops such cells. With their bars as print, the text stays in the last cell.
+    """
     row = data[start:end].rstrip()
     bars = [found.start() for found in _BAR.finditer(row)]
     if bars and not row[: bars[0]].strip():

@@ -1,23 +1,23 @@
-"""The one small line under an answer: which pictures were looked at, in which size, how long, and what was left out."""
+"""Write the line under an answer: which pictures were looked at, in which size, how long, and what was left out."""
 
 from collections.abc import Sequence
 
 from core.conversation import MOST_PICTURES, Picture, Turn
 from core.i18n import Translator
 
-LONG = 10.0  # seconds; a quicker answer's time is not worth a line
-FEW = 3  # pictures whose sizes still fit on the line
+LONG_ANSWER_SECONDS = 10.0  # a quicker answer's time is not worth a line
+PICTURES_WITH_SIZES = 3  # more would not fit on the line
 
 
 def receipt(turn: Turn, translator: Translator, notes: Sequence[str] = ()) -> str:
-    """Empty when nothing is worth saying: one picture, as it was sent, answered quickly.
+    """Return the line, or "" when there is nothing to say: one picture in its own size, answered quickly.
 
     `notes` are sentences about what was skipped, such as `core.pictures.documents.Document.note`.
     """
     seconds = turn.answer.figures.total_s if turn.answer else 0.0
     notes = [note for note in notes if note]
     shrunk = any(picture.image.shrunk for picture in turn.pictures)
-    if not (notes or shrunk or len(turn.pictures) > 1 or seconds >= LONG):
+    if not (notes or shrunk or len(turn.pictures) > 1 or seconds >= LONG_ANSWER_SECONDS):
         return ""
     parts = [_looked_at(turn.pictures, translator)] if turn.pictures else []
     if seconds >= 1:
@@ -26,7 +26,7 @@ def receipt(turn: Turn, translator: Translator, notes: Sequence[str] = ()) -> st
 
 
 def made_room(numbers: Sequence[int], translator: Translator) -> str:
-    """Which pictures a conversation that had too many keeps no longer."""
+    """Say which pictures were removed from a conversation that had too many."""
     return translator.say(
         "Removed to make room: picture {numbers}. A conversation keeps {limit} pictures.",
         numbers=translator.listed(numbers),
@@ -35,18 +35,18 @@ def made_room(numbers: Sequence[int], translator: Translator) -> str:
 
 
 def not_looked_at(names: Sequence[str], translator: Translator) -> str:
-    """Which files beside the pictures are none."""
+    """Say which files sent with the pictures are not pictures."""
     return translator.say("Not looked at: {names}.", names=translator.listed(names))
 
 
 def left_out(numbers: Sequence[int], translator: Translator) -> str:
-    """Which pictures of many were left out; they come when somebody names them."""
+    """Say which of many pictures were left out. A person can ask for them by number."""
     return translator.say("Left out: picture {numbers}. Ask for one by its number.", numbers=translator.listed(numbers))
 
 
 def _looked_at(pictures: Sequence[Picture], translator: Translator) -> str:
     pictures = sorted(pictures, key=lambda picture: picture.number)
-    if len(pictures) > FEW:
+    if len(pictures) > PICTURES_WITH_SIZES:
         numbers = translator.listed(picture.number for picture in pictures)
         return translator.say("Looked at pictures {numbers}", numbers=numbers)
     return translator.say(

@@ -1,4 +1,4 @@
-"""Finds the tables of an answer (Markdown, HTML, CSV) and makes a CSV file of them that a spreadsheet opens safely."""
+"""Find the tables of an answer (Markdown, HTML, CSV), and write them as CSV that a spreadsheet opens safely."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ _CELL_END = re.compile(r"(?<!\\)\|")
 _EMPHASIS = re.compile(r"(\*\*|__|`|~~)(?=\S)(.+?)(?<=\S)\1")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\s?(?:[$€£¥￥]\s?)?\d[\d.,' \u00a0\u202f]*\s?(?:%|‰|[$€£¥￥元])?")
-# Spreadsheets skip what is not seen; those of many countries begin a new cell at a semicolon, or after a line's end.
+# Spreadsheets skip invisible characters. In many countries they begin a new cell at a semicolon or after a line end.
 _UNSEEN = r"[\s\"\x00-\x1f\x7f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
 _FORMULA = re.compile(rf"{_UNSEEN}[=+\-@＝＋－＠]")
 _LEADING = re.compile(rf"[\t\r\n]|{_UNSEEN};+{_UNSEEN}[=+\-@＝＋－＠]")
@@ -21,15 +21,18 @@ _CELL_BEGIN = re.compile(r"(?<=[;\t\r\n])")
 
 
 def find_tables(answer: str) -> list[Table]:
-    """In the order Markdown, CSV in a code fence, HTML; each with at least two rows of at least two cells."""
+    """Return the tables: Markdown first, then CSV in code fences, then HTML.
+
+    Each has at least two rows and two columns.
+    """
     tables = [*_markdown(answer), *_fenced(answer), *_html(answer)]
     return [table for table in tables if len(table) > 1 and max(map(len, table)) > 1]
 
 
 def csv_file(tables: list[Table]) -> bytes:
-    """UTF-8 with a byte order mark, which makes Excel read it as such; an empty row between two tables.
+    """Write the tables as UTF-8 with a byte-order mark for Excel, with an empty row between two tables.
 
-    What some spreadsheet would take for a formula gets an apostrophe in front, unless it is a number (OWASP, CSV
+    A cell that some spreadsheet would take for a formula gets an apostrophe in front, unless it is a number (OWASP, CSV
     injection).
     """
     file = io.StringIO(newline="")
@@ -52,7 +55,7 @@ def _is_formula(text: str) -> bool:
 
 
 def _markdown(answer: str) -> list[Table]:
-    """GitHub's tables: a row, a rule of as many dashes, and rows until a line without a bar."""
+    """Return GitHub's tables: a row, a rule with as many dashes, and rows until a line without a bar."""
     lines = answer.splitlines()
     tables: list[Table] = []
     at = 1
@@ -90,7 +93,7 @@ def _plain(cell: str) -> str:
 def _fenced(answer: str) -> list[Table]:
     tables = []
     for match in _FENCE.finditer(answer):
-        lines = io.StringIO(match[2], newline=None)  # a carriage return alone is an error to the reader
+        lines = io.StringIO(match[2], newline=None)  # the reader refuses a carriage return alone
         tables.append([row for row in csv.reader(lines, delimiter="\t" if match[1].lower() == "tsv" else ",") if row])
     return tables
 
@@ -105,7 +108,7 @@ def _html(answer: str) -> list[Table]:
 
 
 class _HtmlTables(HTMLParser):
-    """Rows and cells in the order they come; whatever is not closed, the next one closes."""
+    """Collects rows and cells in order. An unclosed element ends where the next begins."""
 
     def __init__(self) -> None:
         super().__init__()

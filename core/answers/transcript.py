@@ -1,4 +1,4 @@
-"""A conversation to take along: as Markdown, as JSON, and as a zip of both with the pictures."""
+"""Export a conversation as Markdown, as JSON, and as a zip of both with the pictures."""
 
 import asyncio
 import io
@@ -12,22 +12,22 @@ from core.answers.transcription import as_markdown as answer_as_markdown
 from core.conversation import Conversation, Ending, Picture, Turn
 from core.i18n import Translator
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the same conversation makes the same file
+ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same conversation makes the same file
 
 
 async def archive(
     conversation: Conversation, data_of: Callable[[str], AsyncGenerator[bytes]], translator: Translator
 ) -> AsyncGenerator[bytes]:
-    """Zip with transcript.md, transcript.json and pictures/1.png …, packed while it is read.
+    """Yield a zip with transcript.md, transcript.json and pictures/1.png …, packing it while it is read.
 
-    The conversation's outline will do: `data_of` gives the pieces of an image's data by its id.
+    An outline of the conversation is enough: `data_of` yields the data of an image by its id.
     """
     texts = await asyncio.to_thread(_texts, conversation, translator)
     sink = _Sink()
-    # Deflated, since not every program unpacks what is stored with its size behind it; at level 0, as PNG is packed.
+    # Not every program can unpack stored entries whose size follows, so these are deflated, at level 0 for PNG.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as packed:
         for name, text in texts.items():
-            packed.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED, 6)
+            packed.writestr(zipfile.ZipInfo(name, ZIP_TIMESTAMP), text, zipfile.ZIP_DEFLATED, 6)
         yield sink.taken()
         for picture in conversation.pictures:
             with packed.open(_path(picture), "w") as entry:
@@ -38,7 +38,7 @@ async def archive(
 
 
 def as_markdown(conversation: Conversation, translator: Translator) -> str:
-    """Pictures are linked as `pictures/1.png`, where the zip has them."""
+    """Return the conversation as Markdown. Pictures are links to `pictures/1.png`, where the zip has them."""
     lines = ["# " + translator.say("Conversation")]
     shown: set[int] = set()
     questions: list[str] = []
@@ -72,7 +72,7 @@ def _texts(conversation: Conversation, translator: Translator) -> dict[str, str]
 
 
 class _Sink(io.RawIOBase):
-    """What a zip is written to that is never whole in memory."""
+    """A file that a zip is written to piece by piece, so that it is never whole in memory."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -85,7 +85,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """Return what was written since the last call."""
         taken, self._written = bytes(self._written), bytearray()
         return taken
 

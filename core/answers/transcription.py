@@ -1,4 +1,4 @@
-"""Tells questions that ask for a picture's text itself: their answers are shown character for character."""
+"""Recognize questions that ask for a picture's text itself. Their answers are shown character for character."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _CHINESE = re.compile(
     r"|(?:文字|文本)(?:都|全部)?(?:是|有)(?:什么|什麼|啥)|[读讀念](?:出来|出來|给我听|給我聽)\W*$"
     "|逐字|逐行|一字不[差漏]|写[了着的是]*(?:什么|啥)字?|寫[了著的是]*什麼|看清小字"
 )
-_MORE = re.compile(  # what a transcription alone does not answer
+_MORE = re.compile(  # requests that a transcription alone does not answer
     r"\b(?:translat\w*|summar\w*|explain\w*|describe\w*|compare\w*|convert\w*|answer|tell|calculate|sum|total|count"
     r"|where|who|why|which|how|in (?:english|chinese)"
     r"|(?:as|into|in|to|a|an) (?:a |an )?(?:markdown|table|csv|json|yaml|xml|html|latex|list|bullets?)\b)"
@@ -40,19 +40,19 @@ _GO_ON = re.compile(
 
 
 def as_markdown(answer: str, questions: Sequence[str], growing: bool = False) -> str:
-    """Return the answer to the last of a conversation's questions as Markdown; while it grows, as far as is certain."""
+    """Return the answer to the last of the questions as Markdown; while it grows, as far as it is certain."""
     if asks_for_text(questions):
         return verbatim(answer, growing)
     return settled(answer) if growing else answer
 
 
 def goes_on(question: str) -> bool:
-    """Whether it only asks for more of the answer before it."""
+    """Return whether the question only asks for more of the answer before it."""
     return _GO_ON.fullmatch(question) is not None
 
 
 def asks_for_text(questions: Sequence[str]) -> bool:
-    """Whether the last question of a conversation asks for the text itself, or to go on with it."""
+    """Return whether the last question asks for the text itself, or to go on with it."""
     for question in reversed(questions):
         if not goes_on(question):
             found = _ENGLISH.search(question) or _CHINESE.search(question)

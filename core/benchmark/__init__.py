@@ -1,1 +1,1 @@
-"""Measures the engine from outside: speed and memory beside another server, a room full of people, precisions."""
+"""Measure the engine from outside: against another server, in a room full of people, and between precisions."""

@@ -1,4 +1,4 @@
-"""The same work for every target on the same machine, round by round in turn."""
+"""Give every target the same work on the same machine, round by round in turn."""
 
 import asyncio
 import statistics
@@ -10,8 +10,8 @@ from core.benchmark.scene import begin, go_on, make_picture
 from core.benchmark.target import Target, Writing
 from core.conversation import Conversation
 
-LONG = 4000  # tokens: an answer that is still being written when another's picture has been looked at
-THINK = 1.0  # seconds before a follow-up, the same for everybody: no person asks on within a millisecond
+LONG_ANSWER_TOKENS = 4000  # still being written when another conversation's picture has been encoded
+FOLLOW_UP_SECONDS = 1.0  # before a follow-up, for every target: no person asks within a millisecond
 Figures = dict[str, float | None]
 Tell = Callable[[str], None]
 
@@ -19,7 +19,10 @@ Tell = Callable[[str], None]
 async def measure(
     targets: Mapping[str, Target], conversations: int, tokens: int, rounds: int, picture: bytes | None, tell: Tell
 ) -> dict[str, Figures]:
-    """Medians by target and figure. A target runs alone: each is started for its round and stopped after it."""
+    """Return medians by target and figure.
+
+    Each target is started for its round and stopped after it, so it runs alone.
+    """
     found: dict[str, list[Figures]] = {name: [] for name in targets}
     for _ in range(rounds):
         for name, target in targets.items():
@@ -43,10 +46,10 @@ class _Round:
         self._conversations = conversations
         self._tokens = tokens
         self._picture = picture
-        self._seed = time.time_ns()  # nobody has seen these pictures
+        self._seed = time.time_ns()  # makes pictures that no cache knows
 
     async def run(self) -> AsyncGenerator[tuple[str, float | None]]:
-        """Figures as they are found."""
+        """Yield figures as they are measured."""
         target = self._target
         await target.start()
         try:
@@ -55,7 +58,7 @@ class _Round:
             yield "first_token_s", alone.first_token_s
             yield "decode_tokens_per_s", alone.decode_tokens_per_s
             second = go_on(first, alone.text)
-            await asyncio.sleep(THINK)
+            await asyncio.sleep(FOLLOW_UP_SECONDS)
             followup = await self._ask(second)
             yield "followup_first_token_s", followup.first_token_s
             yield "peak_memory_alone_bytes", target.peak()
@@ -70,7 +73,7 @@ class _Round:
             await target.stop()
 
     async def _together(self) -> AsyncGenerator[tuple[str, float | None]]:
-        """Everybody shows a picture at once; then all write at the same time."""
+        """Let all conversations show a picture at once, then let all answers be written at the same time."""
         begun = [self._new(f"together:{n}") for n in range(self._conversations)]
         seen = await asyncio.gather(*[self._ask(each, 2) for each in begun])
         yield "last_of_all_first_token_s", max(writing.first_token_s for writing in seen)
@@ -81,10 +84,10 @@ class _Round:
         yield "batch_tokens_per_s", within / (end - start) if end > start else None
 
     async def _disturb(self) -> float:
-        """The longest pause in an answer while another conversation's picture is looked at."""
+        """Return the longest pause in an answer while another conversation's picture is encoded."""
         begun = asyncio.Event()
         disturbed = Writing(begun.set)
-        writing = asyncio.create_task(self._target.ask(self._new("disturbed"), LONG, disturbed))
+        writing = asyncio.create_task(self._target.ask(self._new("disturbed"), LONG_ANSWER_TOKENS, disturbed))
         await begun.wait()
         await self._ask(self._new("disturbing"), 2)
         disturbed.add("")  # a pause that has not ended counts too

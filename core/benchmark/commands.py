@@ -1,4 +1,4 @@
-"""Measure the engine, alone or beside another server; compare precisions on your own pictures."""
+"""Measure the engine, alone or against another server; compare precisions on your own pictures."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def bench(
     command: Annotated[str | None, typer.Option(help="Starts it, to measure its start and memory too.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Time to the first token, decoding alone and together, follow-ups, restart, pauses, memory: as Markdown."""
+    """Measure time to first token, decoding alone and together, follow-ups, restart, pauses and memory, as Markdown."""
     from core.benchmark.bench import measure
     from core.benchmark.goals import write_table
     from core.benchmark.server import Server
@@ -47,7 +47,7 @@ def bench(
     if against:
         targets["other"] = Server(against, command)
     given = picture.read_bytes() if picture else None
-    tell = partial(typer.echo, err=True)  # it takes minutes: every figure as it comes
+    tell = partial(typer.echo, err=True)  # it takes minutes, so every figure is shown at once
     results = asyncio.run(measure(targets, conversations, tokens, rounds, given, tell))
     typer.echo(json.dumps(results, indent=2) if as_json else "\n".join(write_table(results, conversations)))
 
@@ -63,7 +63,7 @@ def crowd(
     threads: int | None = None,
     cache: Path = CACHE,
 ) -> None:
-    """Conversations about pictures that arrive while others are answered: pauses, estimates and memory."""
+    """Measure pauses, estimates and memory while conversations about pictures arrive during others' answers."""
     from core.benchmark.crowd import crowd as come
 
     config = Config(model=model, precision=precision, threads=threads, memory=memory, cache=cache)
@@ -73,7 +73,7 @@ def crowd(
         told = "" if visit.told is None else f"{visit.told:.1f} s"
         writing = visit.writing
         typer.echo(f"| {number} | {told} | {writing.first_token_s:.1f} s | {writing.longest_pause_s:.2f} s |")
-    error = "nobody was told one" if report.mean_error_s is None else f"wrong by {report.mean_error_s:.1f} s on average"
+    error = "none was told" if report.mean_error_s is None else f"wrong by {report.mean_error_s:.1f} s on average"
     typer.echo(f"\nlongest pause of any running answer: {report.longest_pause_s:.2f} s; estimates: {error}")
     typer.echo(f"peak memory {(report.memory or 0) / 1e9:.2f} GB of a budget of {report.budget / 1e9:.2f} GB")
 
@@ -88,7 +88,7 @@ def compare(
     tokens: int = 64,
     cache: Path = CACHE,
 ) -> None:
-    """How far one precision is from another: KL divergence, same most likely token, same answer."""
+    """Compare two precisions: KL divergence, same most likely token, same answer."""
     from core.benchmark.compare import Difference, compare_pictures
 
     table = Table("picture", "KL", "same top token", "same answer")

@@ -1,4 +1,4 @@
-"""How far one precision's answers are from another's, on the user's own pictures."""
+"""Compare two precisions' answers on the user's own pictures."""
 
 import hashlib
 from collections.abc import Iterable
@@ -35,7 +35,10 @@ def compare_pictures(
     tokens: int,
     cache: Path,
 ) -> list[Difference]:
-    """The first precision writes greedy answers; the second is led along them. One model is in memory at a time."""
+    """Write greedy answers with the first precision, and follow them with the second.
+
+    Only one model is in memory at a time.
+    """
     checkpoint = Checkpoint.find(name)
     images = [_image(path) for path in pictures]
     reference = Model(checkpoint, precisions[0], cache)
@@ -52,7 +55,7 @@ def compare_pictures(
 
 
 def follow(model: Model, prompt: Prompt, answer: list[int] | None, tokens: int) -> Tensor:
-    """Logits (tokens, vocabulary) along `answer`, or along the model's own greedy one."""
+    """Return the logits (tokens, vocabulary) along `answer`, or along the model's own greedy answer."""
     kv = model.make_kv(len(prompt.ids) + tokens)
     features = [(span.start, _look(model, span.image)) for span in prompt.spans]
     passed = ForwardInput(kv, prompt.ids, prompt.positions, features, True)

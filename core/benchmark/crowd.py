@@ -1,4 +1,4 @@
-"""A room full of people: conversations about pictures that arrive while others are being answered."""
+"""Simulate a room full of people whose conversations about pictures arrive during others' answers."""
 
 import asyncio
 import statistics
@@ -16,7 +16,7 @@ from core.sampling import Sampling
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One question. `told` is the first estimate of the time until its first token, in seconds since it was asked."""
+    """One question. `told` is the first estimate of the time until its first token, in seconds after it was asked."""
 
     told: float | None
     writing: Writing
@@ -25,7 +25,7 @@ class Visit:
 @dataclass(frozen=True, slots=True)
 class Report:
     visits: list[Visit]
-    memory: int | None  # bytes, the most there ever was
+    memory: int | None  # peak in bytes
     budget: int  # bytes
 
     @property
@@ -34,13 +34,13 @@ class Report:
 
     @property
     def mean_error_s(self) -> float | None:
-        """Of the estimates; None when nobody had to be told one."""
+        """The mean error of the estimates, or None if no estimate was given."""
         errors = [abs(visit.told - visit.writing.first_token_s) for visit in self.visits if visit.told is not None]
         return statistics.mean(errors) if errors else None
 
 
 async def crowd(config: Config, conversations: int, seconds: float, tokens: int) -> Report:
-    """The first visit, which is not reported, lets speeds be known."""
+    """Run the visits. The first one makes speeds known and is not reported."""
     forget_peak()
     engine = await Engine.start(config)
     try:

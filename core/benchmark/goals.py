@@ -1,4 +1,4 @@
-"""What the engine wants to reach beside another server, as a table in Markdown."""
+"""Compare the engine's figures with its goals against another server, as a Markdown table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from core.benchmark.bench import Figures
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`ratio` of ours to the other's, or `limit` whatever the other does; more is better for speeds ("per_s")."""
+    """`ratio` compares ours with the other's; `limit` is absolute. More is better for speeds ("per_s")."""
 
     figure: str
     title: str
@@ -42,7 +42,7 @@ GOALS = (
 
 
 def write_table(results: dict[str, Figures], conversations: int) -> Iterator[str]:
-    """Lines of Markdown. `results` are ours first, then maybe another's."""
+    """Return the table as lines of Markdown. `results` are ours first, then maybe another server's."""
     ours, other = [*results.values(), {}][:2]
     names = ["", "goal", *results, *(["ratio"] if other else []), ""]
     yield "| " + " | ".join(names) + " |"

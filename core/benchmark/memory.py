@@ -1,4 +1,4 @@
-"""Most memory that programs ever had; Linux tells."""
+"""Read the peak memory of programs from Linux."""
 
 import os
 from contextlib import suppress
@@ -8,7 +8,10 @@ import psutil
 
 
 def peak_memory(process: int | None = None) -> int | None:
-    """Bytes of a process (by default this one) and those it started. Mapped files count while they are in memory."""
+    """Return the bytes of a process (by default this one) and its children.
+
+    Mapped files count while they are in memory.
+    """
     if not Path("/proc/self/status").exists():
         return None
     own = psutil.Process(process or os.getpid())
@@ -16,7 +19,7 @@ def peak_memory(process: int | None = None) -> int | None:
 
 
 def forget_peak() -> None:
-    """This process's peak is of now (man 5 proc, clear_refs)."""
+    """Set this process's peak to its current memory (man 5 proc, clear_refs)."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

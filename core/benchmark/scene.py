@@ -1,4 +1,4 @@
-"""What is asked: made-up pictures that nobody has seen, questions, and how a conversation goes on."""
+"""Make the work: new pictures that no cache knows, questions, and follow-ups."""
 
 import io
 from dataclasses import replace
@@ -17,13 +17,13 @@ def begin(name: str, image: Image) -> Conversation:
 
 
 def go_on(conversation: Conversation, text: str) -> Conversation:
-    """`text` answers the open turn."""
+    """Return the conversation with `text` as the answer of its open turn."""
     turn = replace(conversation.turns[-1], answer=Answer(text, Ending.DONE))
     return replace(conversation, turns=(*conversation.turns[:-1], turn)).ask(Question(THEN))
 
 
 def make_picture(seed: int, given: bytes | None = None) -> Image:
-    """640x480, or `given` with one new pixel, or else its features would be known after the first round."""
+    """Return a 640x480 picture, or `given` with one pixel changed. So no round finds its features in a cache."""
     random = np.random.default_rng(seed)
     if given:
         pixels = np.array(Pillow.open(io.BytesIO(given)).convert("RGB"))

@@ -1,4 +1,4 @@
-"""Any server that speaks the OpenAI protocol: llama-server, Ollama, vLLM."""
+"""Measure any server that speaks the OpenAI protocol: llama-server, Ollama, vLLM."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from core.conversation import Conversation
 
 
 class Server:
-    """`command` starts it; without one it runs already."""
+    """Another server. `command` starts it; without a command it must be running."""
 
     def __init__(self, url: str, command: str | None) -> None:
         self._url = url.rstrip("/").removesuffix("/v1")

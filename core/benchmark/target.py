@@ -1,4 +1,4 @@
-"""What is measured: this engine, or something else that answers the same conversations."""
+"""Define what is measured: this engine, or another server that answers the same conversations."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ asyncio.run(start())
 
 @dataclass
 class Writing:
-    """When the pieces of an answer came; `first` is called with the first one."""
+    """Records when the pieces of an answer came. `first` is called with the first one."""
 
     first: Callable[[], None] = lambda: None
     text: str = ""
@@ -56,7 +56,7 @@ class Writing:
 
     @property
     def decode_tokens_per_s(self) -> float | None:
-        """None for an answer too short to tell."""
+        """Decoded tokens per second, or None for an answer too short to measure."""
         return (self.tokens - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 2 else None
 
     @property
@@ -78,13 +78,13 @@ class Target(Protocol):
     async def stop(self) -> None: ...
 
     async def restart(self) -> float | None:
-        """Seconds from nothing until it answers again; None when it is not ours to start."""
+        """Restart the target, and return the seconds until it answers. None if we cannot restart it."""
         ...
 
     def peak(self) -> int | None: ...
 
     async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
-        """Fills `writing`."""
+        """Ask, and record the answer's times in `writing`."""
         ...
 
 
@@ -104,7 +104,7 @@ class Ours:
         gc.collect()
 
     async def restart(self) -> float:
-        """A process of its own shows how long a start takes with Python and all; then it starts in this one."""
+        """Measure a full start, with Python, in a process of its own; then start the engine in this one."""
         await self.stop()
         begin = time.monotonic()
         process = await asyncio.create_subprocess_exec(

@@ -52,7 +52,9 @@ def penalize(logits: Tensor, sampling: Sampling, prompt: Tensor, answer: list[in
 
 
 def narrow(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Set all but the likeliest tokens to -inf: keep the `top_k` first, then the fewest that make up `top_p` (Holtzman 2019).
+    """Set the logits of all but the likeliest tokens to -inf.
+
+    Keeps the `top_k` likeliest, and of those the fewest that make up `top_p` (Holtzman 2019).
     """
     top_k, top_p = sampling.top_k or 0, sampling.top_p or 1.0
     if 0 < top_k < len(logits):

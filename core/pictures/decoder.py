@@ -15,12 +15,12 @@ from typing import Any
 from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from core.errors import BadImage, BotError, TooLarge
+from core.note import Note
 from core.pictures import orientation, partial
 from core.pictures.animation import choose_frame, is_animated
 from core.pictures.colours import Colours
 from core.pictures.file_types import claims_picture, refuse_others
 from core.pictures.jpeg import coefficient_bytes
-from core.pictures.note import Note
 from core.pictures.oblong import stretched
 from core.pictures.orientation import SIDEWAYS, UPRIGHT
 from core.pictures.png import UNPACKED_BYTES, without_texts

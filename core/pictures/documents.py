@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from core.conversation import Image
 from core.i18n import Translator
+from core.note import Note
 from core.pictures import workers
 from core.pictures.file_types import is_pdf
 from core.pictures.images import KEPT_ORIGINAL_BYTES, Config, check_size, decode_file, read_notes
 from core.pictures.jpeg import takes_long
-from core.pictures.note import Note
 from core.pictures.page_ranges import page_ranges
 from core.pictures.spool import spool
 from core.pictures.tiff import has_pages

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from core.conversation import Image
 from core.errors import BadImage, TooLarge
+from core.note import Note
 from core.pictures import workers
 from core.pictures.jpeg import takes_long
-from core.pictures.note import Note
 from core.pictures.spool import contents, size, spool
 
 MIB = 1 << 20  # bytes

@@ -8,9 +8,8 @@ from core.pictures import refusals
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word, Excel and PowerPoint until 2007, and Outlook
 ZIP = b"PK\x03\x04"
-ENTRY = re.compile(
-    rb"PK\x03\x04.{22}(..)..", re.DOTALL
-)  # a zip's local header up to the name; the group is the name's length
+# A zip's local header up to the name; the group is the name's length.
+ENTRY = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
 
 
 def refuse_office(data: bytes) -> None:

@@ -82,10 +82,8 @@ def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
         upright = upright if decoded.turn is None else upright.transpose(decoded.turn)
         upright.info.clear()
         width, height = decoded.sent
-        square = (
-            100 * height / upright.height,
-            100 * width / upright.width,
-        )  # as a resolution, so that it is stretched again
+        # A resolution, so that non-square pixels are stretched again when this file is opened.
+        square = 100 * height / upright.height, 100 * width / upright.width
         upright.save(file, "PNG", compress_level=3, dpi=square)
         parts.append(({"original": True}, file.getvalue()))
     return parts

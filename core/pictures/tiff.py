@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import BadImage
+from core.note import Note
 from core.pictures import refusals
-from core.pictures.note import Note
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -39,7 +39,9 @@ SECURITY_HEADERS = {
 }
 DEFAULT_PORTS = {"http": 80, "https": 443}
 UNCLEAR = BotError("This request could not be understood.")
-UNKNOWN_HOST = BotError("This name is not known here. Whoever runs the service can add it to hosts in [bots.web].")
+UNKNOWN_HOST = BotError(
+    "This name is not known here. The person who runs the service can add it to hosts in [bots.web]."
+)
 FOREIGN_PAGE = NotAllowed("Another web page sent this request, which is not allowed.")
 NO_TOKEN = NotAllowed("Please give the token: as 'Authorization: Bearer …', or at /login.")
 TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")

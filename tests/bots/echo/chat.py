@@ -20,7 +20,7 @@ from core import inbox
 from core.conversation import Answer
 from core.errors import OperatorError
 from core.i18n import Translator
-from core.pictures.note import Note
+from core.note import Note
 
 ECHO = Platform(
     "echo", Note("Send a picture with your question."), "!", re.compile("[A-Z]+"), "EVE", Note("Say who, by name.")

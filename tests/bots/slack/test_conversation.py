@@ -157,7 +157,7 @@ async def test_who_is_not_on_the_list_is_told_how_to_get_in(scene: Scene, allow:
     async with scene.bot(allow=allow):
         asked = scene.slack.says(f"{ME} what is it?", (scene.slack.upload(png()),))
         answer = await scene.answer(asked)
-        assert answer.endswith("To be let in, tell whoever runs this bot: U0ANN (C0GENERAL)")
+        assert answer.endswith("To be let in, tell the person who runs this bot: U0ANN (C0GENERAL)")
         assert not scene.engine.asked
         assert not scene.slack.workspace.calls["conversations.replies"]
 
@@ -169,7 +169,7 @@ async def test_a_channel_hears_one_line_an_hour_whatever_strangers_send_and_pres
         scene.slack.presses(*await scene.button(asked, "retry"), user="U0EVE")
         answers = await scene.finished(asked, 2)
         assert said(answers[0]).startswith("Answer to")
-        assert said(answers[1]).endswith("tell whoever runs this bot: U0EVE (C0GENERAL)")
+        assert said(answers[1]).endswith("tell the person who runs this bot: U0EVE (C0GENERAL)")
         for text in ("what is it?", "help", "forget all"):
             scene.slack.says(f"{ME} {text}", thread=asked, user="U0EVE")
         scene.slack.workspace.channels["D0EVE"] = []

@@ -21,7 +21,7 @@ async def test_a_login_page_instead_of_a_picture_names_the_missing_scope(
         scene.slack.workspace.scopes = [scope for scope in SCOPES if scope != "files:read"]
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)
         answer = await scene.answer(asked, DM)
-    assert answer == "Slack does not let me read photo.png. Whoever runs me finds in my log what to do."
+    assert answer == "Slack does not let me read photo.png. The person who runs me finds in my log what to do."
     assert "files:read" in caplog.text
     assert not scene.engine.asked
 

@@ -124,7 +124,7 @@ async def test_a_question_below_a_picture_that_the_bot_has_no_scope_for_says_who
         for count in (1, 2):
             scene.slack.says(f"{ME} what is the total?", thread=root, channel=channel)
             answer = said((await scene.finished(root, count, channel))[-1])
-            assert answer == "Slack does not let me read photo.png. Whoever runs me finds in my log what to do."
+            assert answer == "Slack does not let me read photo.png. The person who runs me finds in my log what to do."
         assert "files:read" in caplog.text
         assert not scene.engine.asked
         scene.slack.workspace.scopes.append("files:read")

@@ -82,7 +82,7 @@ async def test_a_stranger_in_a_group_cannot_make_the_bot_forget(
         question = team.person.shows(photo(), "@picture_bot one")
         await until(lambda: engine.running)
         refused = await eve.answer(eve.person.says("/forget"))
-        assert "To be let in, tell whoever runs this bot: 8 (-5)" in refused
+        assert "To be let in, tell the person who runs this bot: 8 (-5)" in refused
         assert (await team.answer(question)).startswith("Answer to 'one'")
 
 

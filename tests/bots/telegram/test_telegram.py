@@ -312,7 +312,7 @@ async def test_strangers_learn_how_to_be_let_in_and_nothing_else(
 ) -> None:
     async with service(telegram, tmp_path, engine, allow=[]):
         answer = await ann.answer(ann.person.shows(photo(), "What is this?"))
-    assert answer == "Sorry, I may not answer you yet. To be let in, tell whoever runs this bot: 7"
+    assert answer == "Sorry, I may not answer you yet. To be let in, tell the person who runs this bot: 7"
     assert not engine.asked
 
 
@@ -326,7 +326,7 @@ async def test_a_chat_hears_one_line_an_hour_whatever_strangers_send_and_press(
         [answer] = await ann.answers(ann.person.shows(photo("white", (4000, 3000)), "@picture_bot what is this?"))
         eve.person.presses(answer)
         await until(lambda: telegram.callback_answers)
-        assert telegram.callback_answers[-1]["text"].endswith("tell whoever runs this bot: 8 (-100)")
+        assert telegram.callback_answers[-1]["text"].endswith("tell the person who runs this bot: 8 (-100)")
         assert "person=8 chat=-100" in caplog.text
         bob.person.presses(answer)
         await until(lambda: len(telegram.callback_answers) > 1)
@@ -350,7 +350,7 @@ async def test_listed_people_and_chats_are_let_in(
         team = Chatting(Person(telegram, telegram.world.chat(-100), user_id=8))
         assert (await team.answer(team.person.shows(photo(), "@picture_bot two"))).startswith("Answer")
         stranger = Chatting(Person(telegram, telegram.world.chat(9)))
-        assert "whoever runs this bot: 9" in await stranger.answer(stranger.person.shows(photo(), "Three"))
+        assert "the person who runs this bot: 9" in await stranger.answer(stranger.person.shows(photo(), "Three"))
 
 
 async def test_the_draft_preview_shows_growing_answers_where_it_is_switched_on(

@@ -111,5 +111,5 @@ def test_nonsense_in_the_makers_file_is_refused(tmp_path: Path, wrong: dict[str,
 
 
 def test_an_answer_anew_is_drawn() -> None:
-    assert Sampling().anew() == Sampling(temperature=0.7, seed=None)
-    assert Sampling(temperature=1.2, top_k=5).anew() == Sampling(temperature=1.2, top_k=5, seed=None)
+    assert Sampling().for_retry() == Sampling(temperature=0.7, seed=None)
+    assert Sampling(temperature=1.2, top_k=5).for_retry() == Sampling(temperature=1.2, top_k=5, seed=None)
