@@ -1,1 +1,1 @@
-"""Conversations on disk. SQLAlchemy lives here and nowhere else."""
+"""Store conversations on disk. Only this package uses SQLAlchemy."""

@@ -1,4 +1,4 @@
-"""The setting url in [storage]: what it points at."""
+"""Read the setting url in [storage] and find the database's file."""
 
 import logging
 import os
@@ -10,12 +10,12 @@ from sqlalchemy.exc import ArgumentError
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
-PRIVATE = 0o600  # read and written by its owner
-BESIDE = ("-wal", "-shm", "-journal", ".lock")  # SQLite's own files, and ours
+PRIVATE_FILE_MODE = 0o600
+COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".lock")  # SQLite's own files, and ours
 
 
 def parse(url: str) -> URL:
-    """Raises `OperatorError`."""
+    """Parse a database address. Raises `OperatorError`."""
     try:
         return make_url(url)
     except ArgumentError as error:
@@ -23,7 +23,7 @@ def parse(url: str) -> URL:
 
 
 def file_of(url: str) -> Path | None:
-    """SQLite's file, in a folder that is made if need be; None for other databases, and one that is in memory.
+    """Return SQLite's file, and make its folder. None for other databases and for one in memory.
 
     Raises `OperatorError`.
     """
@@ -43,19 +43,16 @@ def file_of(url: str) -> Path | None:
 
 
 def keep_private(file: Path) -> None:
-    """Make SQLite's file, and let nobody but its owner read it, whoever made the folder; its log is like it.
-
-    Raises `OSError`.
-    """
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
-    for path in (file, *(file.with_name(file.name + end) for end in BESIDE)):
+    """Make SQLite's file and let only its owner read it and the files that belong to it. Raises `OSError`."""
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE))
+    for path in (file, *(file.with_name(file.name + end) for end in COMPANION_SUFFIXES)):
         try:
-            if path.stat().st_mode & 0o777 != PRIVATE:
-                path.chmod(PRIVATE)
+            if path.stat().st_mode & 0o777 != PRIVATE_FILE_MODE:
+                path.chmod(PRIVATE_FILE_MODE)
         except FileNotFoundError:
             continue
         except PermissionError:
-            log.warning("%s belongs to somebody else, and others can read it", path)
+            log.warning("%s belongs to another user, and others can read it", path)
 
 
 def not_an_address(error: Exception) -> OperatorError:

@@ -1,7 +1,7 @@
-"""How much of the disk people's pictures may take, one person's and all together.
+"""Limit how much of the disk people's pictures may take, for one person and for all together.
 
-What was sent goes first, where it was not looked at for longest: answers need only what the model sees. What even that
-leaves no room for is refused. Each function is one step inside a transaction that its caller opened.
+Originals go first, those longest unused before others: answers need only what the model sees. If that is not enough,
+new pictures are refused. Each function is one step inside a transaction that its caller opened.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from core.pseudonym import pseudonym
 from storage.messages import ASKING
 from storage.schema import conversations, images, pictures, turn_pictures
 
-STEP_BYTES = 64_000_000  # that are dropped in one transaction
-TURN_BYTES = 100_000  # about, that a turn takes beside its pictures
+DROPPED_AT_ONCE_BYTES = 64_000_000  # in one transaction
+TURN_BYTES = 100_000  # roughly what a turn takes without its pictures
 _SIZE = func.coalesce(func.length(images.c.data), 0) + func.coalesce(func.length(images.c.original), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """In bytes; 0 is no limit."""
+    """The limits in bytes. 0 means no limit."""
 
     all: int = 0
     person: int = 0
@@ -30,14 +30,14 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """Bytes that are too many, of a person and of all together."""
+    """The bytes over the limit, of a person and of all together."""
 
     person: int
     all: int
 
 
 async def excess(connection: AsyncConnection, person: str, coming: Sequence[Image], allowance: Allowance) -> Excess:
-    """What would be too much when these images came, too."""
+    """Return how much would be over the limits if these images were added."""
     known = set((await connection.execute(select(images.c.id).where(images.c.id.in_(_ids(coming))))).scalars())
     new = sum(_size(image) for image in coming if image.id not in known)
     theirs = 0
@@ -55,7 +55,7 @@ async def excess(connection: AsyncConnection, person: str, coming: Sequence[Imag
 
 
 async def size(connection: AsyncConnection) -> int:
-    """Bytes that the database takes, on PostgreSQL those of its pictures."""
+    """Return the bytes that the database takes; on PostgreSQL, those of its pictures."""
     if connection.dialect.name != "sqlite":
         return int((await connection.execute(select(func.sum(_SIZE)))).scalar() or 0)
     pages, unused, bytes_ = [
@@ -66,9 +66,9 @@ async def size(connection: AsyncConnection) -> int:
 
 
 async def drop_originals(connection: AsyncConnection, wanted: int, person: str | None) -> int:
-    """What was sent, of a person or of all, oldest first, up to so many bytes; returns how many were dropped.
+    """Drop originals of a person or of all, oldest first, up to so many bytes. Return how many bytes were dropped.
 
-    None of a conversation in which a question waits: it may be about the small print.
+    Originals stay while a question waits in their conversation, because it may be about small print.
     """
     theirs: ColumnElement[bool] = true() if person is None else pictures.c.person == pseudonym(person)
     query = (
@@ -81,7 +81,7 @@ async def drop_originals(connection: AsyncConnection, wanted: int, person: str |
     )
     chosen, dropped = [], 0
     for row in (await connection.execute(query)).all():
-        if dropped >= min(wanted, STEP_BYTES):
+        if dropped >= min(wanted, DROPPED_AT_ONCE_BYTES):
             break
         chosen.append(row.id)
         dropped += row.bytes

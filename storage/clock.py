@@ -1,9 +1,9 @@
-"""What time it is for whatever is dated and expires.
+"""Tell the time to everything that is dated or expires.
 
-The machine's clock may be wrong: an empty battery, a restored snapshot, a slip of the finger. So the time last seen is
-stored, and a clock that does not fit it is in doubt: nothing expires by it until it has said the same for a day, or the
-operator says that it is right. Time is never set back but by the operator: what is dated by a clock that is behind
-would expire as soon as the clock is right again.
+The machine's clock may be wrong, after an empty battery, a restored snapshot or a mistake. So the time last seen is
+stored. A clock that does not fit it is in doubt, and nothing expires until the clock has been consistent for a day or
+the operator says that it is right. Only the operator can set the time back: what is dated by a slow clock would expire
+as soon as the clock is right again.
 """
 
 import time
@@ -15,15 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.schema import clock, conversations, messages, turns
 
-HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0  # seconds
+HOUR_SECONDS, DAY_SECONDS, WEEK_SECONDS = 3600.0, 86_400.0, 604_800.0
 DATES = (conversations.c.updated, messages.c.created, turns.c.created)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`seen` is the time that it is at least, `wall` what the clock said; they differ while the clock is in doubt.
+    """What is known of the time.
 
-    `doubted_from` is what `seen` was when the clock was first found to be ahead.
+    `seen` is the least it can be, `wall` is what the clock said; they differ when in doubt. `doubted_from` is what
+    `seen` was when the clock was first found to be ahead.
     """
 
     seen: float
@@ -35,20 +36,23 @@ class Reading:
         return self.seen != self.wall
 
     def followed_by(self, wall: float, elapsed: float | None) -> "Reading":
-        """The next reading, `elapsed` seconds later. After a restart that is not known: it may have been a week."""
+        """Return the next reading, `elapsed` seconds later.
+
+        After a restart `elapsed` is None: it may have been a week.
+        """
         expected = self.seen + (elapsed or 0.0)
-        slack = WEEK if elapsed is None else HOUR
-        if -HOUR <= wall - expected <= slack:
+        slack = WEEK_SECONDS if elapsed is None else HOUR_SECONDS
+        if -HOUR_SECONDS <= wall - expected <= slack:
             return Reading(wall, wall)
         if wall < expected:
             return Reading(expected, wall)
         moved = wall - self.wall - (elapsed or 0.0)
-        same = self.doubted_from is not None and -HOUR <= moved <= slack
+        same = self.doubted_from is not None and -HOUR_SECONDS <= moved <= slack
         since = self.doubted_from if same and self.doubted_from is not None else expected
-        return Reading(wall, wall) if expected - since >= DAY else Reading(expected, wall, since)
+        return Reading(wall, wall) if expected - since >= DAY_SECONDS else Reading(expected, wall, since)
 
     def __str__(self) -> str:
-        """What the operator should know; empty when there is no doubt."""
+        """Return what the operator should know, or "" if there is no doubt."""
         if not self.doubtful:
             return ""
         said, seen = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment)) for moment in (self.wall, self.seen))
@@ -57,7 +61,7 @@ class Reading:
                 f"The clock says {said} UTC, but it was {seen} before. Nothing expires until it is right, or until "
                 "`bots expire --yes` says that it is."
             )
-        days = (self.wall - self.seen) / DAY
+        days = (self.wall - self.seen) / DAY_SECONDS
         return (
             f"The clock says {said} UTC, {days:.1f} days later than it should be ({seen}). Nothing expires for a day, "
             "or until `bots expire --yes` says that the clock is right."
@@ -65,14 +69,17 @@ class Reading:
 
 
 def uptime() -> float:
-    """Seconds that nobody can set, also while the machine sleeps."""
+    """Return seconds from a clock that cannot be set and that counts while the machine sleeps."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
     return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 class Clock:
-    """`wall` is in seconds since 1970. Without it PostgreSQL's own clock is read where there is one, so that replicas
-    agree. `start` it before it is used, `look` again now and then."""
+    """Tells the time in seconds since 1970.
+
+    Without `wall` it reads PostgreSQL's own clock where there is one, so that replicas agree. Call `start` before it is
+    used, and `look` from time to time.
+    """
 
     def __init__(self, wall: Callable[[], float] | None = None, elapsed: Callable[[], float] = uptime) -> None:
         self.reading = Reading(0.0, 0.0)
@@ -81,26 +88,26 @@ class Clock:
         self._elapsed = elapsed
         self._read_at: float | None = None  # by `elapsed`
         self._read_here = 0.0
-        self._stored: Reading | None = None  # what others would have to change
+        self._stored: Reading | None = None  # to notice when another process stores a reading
 
     def now(self) -> float:
-        """To date something by."""
+        """Return the time for dating something."""
         return max(self.reading.seen, self.reading.wall) + self._since()
 
     def certain(self) -> float:
-        """The time that it is at least."""
+        """Return the least that the time can be."""
         return self.reading.seen + self._since()
 
     def said(self) -> float:
-        """What the clock says, right or wrong."""
+        """Return what the clock says, right or wrong."""
         return self.reading.wall + self._since()
 
     def jumped(self) -> bool:
-        """Whether this machine's clock was moved since it was read."""
-        return abs(self._here() - self._read_here - self._since()) > HOUR
+        """Return whether this machine's clock was moved since it was read."""
+        return abs(self._here() - self._read_here - self._since()) > HOUR_SECONDS
 
     async def start(self, connection: AsyncConnection) -> None:
-        """Read the clock; nothing is stored."""
+        """Read the clock without storing anything."""
         wall, stored = await self._read_wall(connection), await _stored(connection)
         if self._read_at is not None and stored == self._stored:
             self._keep(self.reading.followed_by(wall, self._since()), stored)
@@ -109,12 +116,12 @@ class Clock:
         self._keep(known.followed_by(wall, None), stored)
 
     async def look(self, connection: AsyncConnection) -> None:
-        """Read the clock and store what it says. What a wrong clock dated into the future is dated anew."""
+        """Read the clock and store what it says. Dates in the future, from a wrong clock, are corrected."""
         await self.start(connection)
         await self._store(connection)
 
     async def believe(self, connection: AsyncConnection) -> None:
-        """As `look`, but the operator says that the clock is right."""
+        """Read and store the clock as `look` does, after the operator said that it is right."""
         wall = await self._read_wall(connection)
         self._keep(Reading(wall, wall), None)
         await self._store(connection)
@@ -133,7 +140,7 @@ class Clock:
         if not reading.doubtful:
             for date in DATES:
                 await connection.execute(
-                    update(date.table).where(date > reading.seen + HOUR).values({date: reading.seen})
+                    update(date.table).where(date > reading.seen + HOUR_SECONDS).values({date: reading.seen})
                 )
 
     async def _read_wall(self, connection: AsyncConnection) -> float:
@@ -148,7 +155,7 @@ async def _stored(connection: AsyncConnection) -> Reading | None:
 
 
 async def _newest(connection: AsyncConnection) -> Reading | None:
-    """What a database of an earlier version tells of the time."""
+    """Return a reading from the newest date in a database of an earlier version."""
     dates = [(await connection.execute(select(func.max(date)))).scalar() for date in DATES]
     newest = max((date for date in dates if date is not None), default=None)
     return None if newest is None else Reading(newest, newest)

@@ -1,4 +1,4 @@
-"""Conversations as rows: each function is one step inside a transaction that its caller opened."""
+"""Read and write conversations as rows. Each function is one step inside a transaction that its caller opened."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
@@ -25,16 +25,16 @@ from storage import pictures
 from storage.messages import ASKING, keys_of_sent
 from storage.schema import conversations, is_in, messages, turn_pictures, turns
 
-TITLE_LENGTH = 80  # characters
-SUMMARIES = 200  # conversations that are listed at a time
+TITLE_CHARACTERS = 80
+LISTED_CONVERSATIONS = 200  # on one page
 _FIGURES = {field.name for field in fields(Figures)}
 _ENDINGS = {ending.value for ending in Ending}
 
 
 async def load(connection: AsyncConnection, conversation_id: str) -> Conversation:
-    """Return the conversation since it was last begun anew.
+    """Return the conversation since its last restart.
 
-    Its images come without `original`: whole photos would be read for every question; `pictures.image` has it.
+    Its images come without `original`, since whole photos would be read for every question; `pictures.image` reads it.
     """
     return await _load(connection, conversation_id, pictures.SHOWN)
 
@@ -53,7 +53,7 @@ async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequ
 
 
 async def outline(connection: AsyncConnection, conversation_id: str) -> Conversation:
-    """As `load`, with the data of its images left out, for who shows only numbers and words."""
+    """Return what `load` returns, without the data of images, for callers that only need numbers and words."""
     return await _load(connection, conversation_id, pictures.FACTS)
 
 
@@ -65,7 +65,7 @@ async def answered(connection: AsyncConnection, key: str) -> Turn | None:
 async def turn_of_sent(
     connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None = None
 ) -> Turn | None:
-    """Return the turn whose answer stands in the platform's message `sent`, as in an `outline`.
+    """Return the turn whose answer is in the platform's message `sent`, as in an `outline`.
 
     See `messages.keys_of_sent`.
     """
@@ -78,7 +78,7 @@ async def last_key(connection: AsyncConnection, conversation_id: str) -> str | N
 
 
 async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
-    """Return the keys of the turns that `load` gives, in the same order."""
+    """Return the keys of the turns that `load` returns, in the same order."""
     query = (
         select(turns.c.key)
         .join(conversations, conversations.c.id == turns.c.conversation_id)
@@ -120,7 +120,7 @@ async def save(
         values = {"turn_id": turn_id, "place": place, "picture_id": picture_id, "image_id": image_id}
         await connection.execute(insert(turn_pictures).values(values))
     await pictures.asked(connection, [picture_id for picture_id, _ in shown])
-    title = row.title or storable(" ".join(turn.text.split())[:TITLE_LENGTH])
+    title = row.title or storable(" ".join(turn.text.split())[:TITLE_CHARACTERS])
     await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 
 
@@ -145,15 +145,18 @@ async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
 
 
 async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
-    """None when there is no such picture; else the ids of images that no conversation shows any more."""
+    """Remove a picture.
+
+    Return the ids of images that are no longer shown anywhere, or None if there is no such picture.
+    """
     row = await _locked(connection, conversation_id)
     return None if row is None else await pictures.remove(connection, conversation_id, row.chapter, number)
 
 
 async def take_back(connection: AsyncConnection, conversation_id: str, numbers: Iterable[int]) -> Collection[str]:
-    """Pictures that came with a question that was refused, and the conversation if nothing else is in it.
+    """Remove the pictures of a refused question, and the conversation if nothing else is in it.
 
-    Returns the ids of images that no conversation shows any more.
+    Return the ids of images that no conversation shows any more.
     """
     row = await _locked(connection, conversation_id)
     if row is None:
@@ -166,26 +169,29 @@ async def take_back(connection: AsyncConnection, conversation_id: str, numbers: 
 
 
 async def withdraw_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
-    """It does not wait for the next question any more; one that no turn shows is removed. As `remove_picture`."""
+    """Stop a picture from waiting for the next question. It is removed if no turn shows it.
+
+    Returns as `remove_picture`.
+    """
     row = await _locked(connection, conversation_id)
     return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)
 
 
 async def begin(connection: AsyncConnection, now: float, conversation_id: str) -> None:
-    """Begin anew: what was said stays on disk until it expires, but is no longer part of the conversation."""
+    """Restart the conversation. Earlier turns stay on disk until they expire, but no longer belong to it."""
     values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": now}
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
 
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> Collection[str]:
-    """Returns the ids of images that no conversation shows any more."""
+    """Delete a conversation. Return the ids of images that no conversation shows any more."""
     image_ids = await pictures.images_of(connection, conversation_id)
     await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
     return await pictures.drop_unused(connection, image_ids)
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
-    """Everything of a conversation under a new id; False when there is nothing, or something under that id already."""
+    """Move a conversation to a new id. Return False if there is nothing to move, or if the new id is taken."""
     row = await _row(connection, conversation_id)
     if row is None or await _row(connection, new_id) is not None:
         return False
@@ -202,7 +208,7 @@ async def every_id(connection: AsyncConnection) -> list[str]:
 
 
 async def older_than(connection: AsyncConnection, moment: float) -> list[str]:
-    """Without those in which a question waits for its answer, however long."""
+    """Return the ids of conversations last changed before `moment`, without those in which a question waits."""
     return list((await connection.execute(select(conversations.c.id).where(_older(moment)))).scalars())
 
 
@@ -221,12 +227,12 @@ async def summaries(
     place: str = "",
     after: str = "",
     untitled: Collection[str] = (),
-    limit: int = SUMMARIES,
+    limit: int = LISTED_CONVERSATIONS,
 ) -> SummaryPage:
-    """Return those of a place in which something was asked, newest first; see `schema.is_in`.
+    """Return a place's conversations with a question, newest first; see `schema.is_in`.
 
-    `after` is where the page before said that the next one begins. `untitled` are ids of some in which the first
-    answer is being written.
+    `after` is the cursor from the previous page. `untitled` are ids of conversations whose first answer is being
+    written.
     """
     updated = conversations.c.updated
     query = select(conversations).where(
@@ -250,7 +256,7 @@ def _position_of(after: str) -> tuple[float, str]:
 
 
 async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
-    """1 is a thumb up, -1 down, 0 takes it back; False when no turn was saved under `key`."""
+    """Rate a turn: 1 is a thumb up, -1 down, 0 removes the rating. Return False if no turn was saved under `key`."""
     result = await connection.execute(update(turns).where(turns.c.key == key).values(rating=rating or None))
     return result.rowcount > 0
 
@@ -258,7 +264,7 @@ async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
 async def rate_sent(
     connection: AsyncConnection, adapter: str, sent: str, rating: int, conversation_id: str | None = None
 ) -> bool:
-    """As `rate`, for the turn whose answer stands in the platform's message `sent`; see `messages.keys_of_sent`."""
+    """Rate the turn whose answer is in the platform's message `sent`, as `rate` does; see `messages.keys_of_sent`."""
     query = keys_of_sent(adapter, sent, conversation_id).order_by(messages.c.id.desc()).limit(1)
     key = (await connection.execute(query)).scalar()
     return key is not None and await rate(connection, key, rating)
@@ -276,7 +282,7 @@ async def _row(connection: AsyncConnection, conversation_id: str) -> Any:
 
 
 async def _locked(connection: AsyncConnection, conversation_id: str) -> Any:
-    """Nobody else changes the conversation until the transaction ends. SQLite locks the whole file anyway."""
+    """Return a conversation's row, locked until the transaction ends. SQLite locks the whole file anyway."""
     query = select(conversations).where(conversations.c.id == conversation_id).with_for_update()
     return (await connection.execute(query)).first()
 

@@ -1,4 +1,4 @@
-"""One SQLAlchemy engine and its two kinds of transaction. Knows no table; the database's own errors end here."""
+"""Run transactions with one SQLAlchemy engine. Knows no table; the database's own errors end here."""
 
 import asyncio
 import json
@@ -32,12 +32,12 @@ from storage.watch import Watch, new_mark
 from storage.write_queue import Priority, WriteQueue
 
 log = logging.getLogger(__name__)
-POOL = {"pool_size": 4, "max_overflow": 28}  # SQLite's are a thread each; beyond `pool_size` each use opens one anew
-CACHE_KIB = 512  # of the file in each connection's memory; the system keeps it for all of them
-EXAMINE_SECONDS = 5.0  # that a start looks at the file at most
-STEPS = 10_000  # of SQLite's machine between two looks at the clock
-BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's write
-ATTEMPTS = 6  # at a write that collides with another one
+POOL = {"pool_size": 4, "max_overflow": 28}  # each SQLite connection is a thread; overflow ones close after use
+CACHE_KIB = 512  # of the file in each connection's memory; the system caches it for all of them
+EXAMINE_SECONDS = 5.0  # longest check of the file at a start
+PROGRESS_STEPS = 10_000  # of SQLite's machine between two looks at the clock
+BUSY_TIMEOUT_MS = 10_000  # how long SQLite waits for another process's write
+WRITE_ATTEMPTS = 6  # when a write collides with another one
 P = ParamSpec("P")
 Result = TypeVar("Result")
 Work = Callable[Concatenate[AsyncConnection, P], Awaitable[Result]]
@@ -47,7 +47,7 @@ class Database:
     def __init__(self, engine: AsyncEngine, watch: Watch | None = None) -> None:
         self._engine = engine
         self.file = watch.path if watch else None
-        self.make_room: Callable[[], bool] = lambda: False  # for a write that met a full disk; whether it may work now
+        self.make_room: Callable[[], bool] = lambda: False  # called when the disk is full; returns whether to try again
         self._watch = watch
         self._running = Running()
         self._group_commit = GroupCommit(lambda work: self._write(Priority.URGENT, work))
@@ -55,17 +55,17 @@ class Database:
         self._tidier: Tidier | None = None
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
-            self._queue = WriteQueue()  # SQLite lets writers poll for their turn; in line, each is served at once
-            self._tidier = Tidier(engine, self._queue, BUSY_TIMEOUT)
+            self._queue = WriteQueue()  # SQLite's own waiting is polling; in a queue each writer is served at once
+            self._tidier = Tidier(engine, self._queue, BUSY_TIMEOUT_MS)
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
             self._queue = None
 
     @staticmethod
     async def open(url: str, alone: bool = False) -> "Database":
-        """Raises `OperatorError` where the database cannot be used; one that does not exist yet is made.
+        """Open the database, and make it if it does not exist. Raises `OperatorError` if it cannot be used.
 
-        `alone`: no other process opens it so; then a copy that is written over its file is noticed.
+        With `alone`, no other process opens it this way; then a copy written over its file is noticed.
         """
         file, engine, running = file_of(url), _engine(url), Running()
         mark = new_mark() if file and alone else None
@@ -97,7 +97,7 @@ class Database:
             raise
         database = Database(engine, watch)
         if database._tidier is not None:
-            database._tidier.try_later()  # a run that was killed may have left something in the log
+            database._tidier.try_later()  # a killed run may have left its log
         return database
 
     async def close(self) -> None:
@@ -123,7 +123,7 @@ class Database:
         return await self._running.complete(writing)
 
     async def write_urgent(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-        """As `write`, but before all that waits to be written, and together with others that are urgent."""
+        """Write before all ordinary writes, in one transaction with other urgent ones. Otherwise like `write`."""
         result: Result = await self._group_commit.add(lambda connection: work(connection, *args, **kwargs))
         return result
 
@@ -136,15 +136,15 @@ class Database:
             raise down(reason_of(error)) from error
 
     async def _write(self, priority: Priority, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
-        for attempt in range(ATTEMPTS):
+        for attempt in range(WRITE_ATTEMPTS):
             try:
                 self._check_files()
                 async with self._turn(priority), self._engine.begin() as connection:
                     result = await work(connection)
-                self._check_files()  # before anybody is told that it is kept
+                self._check_files()  # before success is reported
                 return result
             except UNAVAILABLE as error:
-                if attempt == ATTEMPTS - 1:
+                if attempt == WRITE_ATTEMPTS - 1:
                     raise down(reason_of(error)) from error
                 if has_collided(error):
                     await asyncio.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
@@ -153,12 +153,12 @@ class Database:
         raise AssertionError("unreachable")
 
     async def tidy(self) -> None:
-        """After a removal: nothing of what was removed stays in SQLite's log, and its pages go back to the disk."""
+        """Empty SQLite's log after a removal, and give unused pages back to the disk."""
         if self._tidier is not None:
             await self._running.complete(self._tidier.tidy())
 
     def _check_files(self) -> None:
-        """Raises `StoreDown`."""
+        """Raise `StoreDown` if the database's files were removed or replaced."""
         if self._watch is not None and (gone := self._watch.gone()):
             log.error(
                 "%s was removed or replaced: put it back, or start the service again. A copy is put in its place only "
@@ -190,11 +190,11 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
             await _examine(connection)
         await connection.run_sync(upgrade)
         for table in metadata.sorted_tables:
-            await connection.execute(select(table).where(false()))  # it is there, with all its columns
+            await connection.execute(select(table).where(false()))  # checks that the table exists with all its columns
 
 
 async def _mark(engine: AsyncEngine, mark: int) -> None:
-    """In the header of the file itself, at once. A full disk is no reason not to start."""
+    """Write the mark into the header of the file itself. A full disk does not prevent the start."""
     with suppress(OperationalError):
         async with engine.execution_options(begin="").connect() as connection:
             await connection.exec_driver_sql(f"PRAGMA application_id = {mark}")
@@ -202,10 +202,10 @@ async def _mark(engine: AsyncEngine, mark: int) -> None:
 
 
 async def _examine(connection: AsyncConnection) -> None:
-    """Raises `DatabaseError` for a damaged file; one that is too large to be read through in time is believed."""
+    """Raise `DatabaseError` for a damaged file. A file too large to be checked in time is trusted."""
     end = time.monotonic() + EXAMINE_SECONDS
     raw: Any = (await connection.get_raw_connection()).driver_connection
-    await raw.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    await raw.set_progress_handler(lambda: time.monotonic() > end, PROGRESS_STEPS)
     try:
         found = (await connection.exec_driver_sql("PRAGMA quick_check(1)")).scalar()
     except OperationalError as error:
@@ -219,7 +219,7 @@ async def _examine(connection: AsyncConnection) -> None:
 
 
 def _lenient(text: str) -> Any:
-    """A damaged value must not hide the row."""
+    """Parse JSON, or return None: a damaged value must not hide the row."""
     try:
         return json.loads(text)
     except ValueError:
@@ -228,22 +228,22 @@ def _lenient(text: str) -> Any:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.driver_connection.text_factory = lambda data: data.decode("utf-8", "replace")
-    connection.isolation_level = None  # Python's driver would begin transactions late, and never for a read
+    connection.isolation_level = None  # Python's driver begins transactions late, and none for a read
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT}",
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
         f"cache_size = -{CACHE_KIB}",
         "auto_vacuum = INCREMENTAL",  # before the first table is made
         "journal_mode = WAL",
         "synchronous = FULL",  # an acknowledged message survives a power cut, not only a crash
         "foreign_keys = ON",
-        "secure_delete = ON",  # what is forgotten is overwritten
+        "secure_delete = ON",  # forgotten data is overwritten
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later could not be given the lock any more: writers ask for it at once.
+    # A transaction that reads first may no longer get the lock for writing, so writers ask for it at once.
     if begin := connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"):
         connection.exec_driver_sql(begin)

@@ -1,16 +1,16 @@
-"""Forgets what nobody wrote in for long, by a clock that is not in doubt."""
+"""Forget conversations that were not used for long, by a clock that is not in doubt."""
 
 from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import conversations, files, messages, pictures, questions
-from storage.clock import DAY
+from storage.clock import DAY_SECONDS
 from storage.operation import Opened
 
 
 class Expiry:
-    """`days` is how long conversations are kept; 0: for ever."""
+    """Forgets conversations after `days`. 0 keeps them for ever."""
 
     def __init__(self, opened: Opened, days: float) -> None:
         self._opened = opened
@@ -19,10 +19,10 @@ class Expiry:
         self._days = days
 
     async def expire(self) -> int:
-        """Forget old conversations and message keys; return how many conversations.
+        """Forget old conversations and message keys. Return how many conversations were forgotten.
 
-        Nothing that waits for its answer, and nothing at all while the clock is in doubt. With them goes whatever was
-        computed of anything that is not here.
+        Nothing that waits for its answer expires, and nothing at all while the clock is in doubt. Cached results that
+        belong to nothing in the database are removed as well.
         """
         await self._database.write(self._clock.look)
         expired = await self._expire() if self._days and not self._clock.reading.doubtful else 0
@@ -31,27 +31,30 @@ class Expiry:
         return expired
 
     async def expire_now(self, unanswered: bool = False) -> int:
-        """As `expire`, by the clock as it is: the operator says so. With `unanswered`, questions that old go, too."""
+        """Expire by the clock as it is, because the operator says that it is right.
+
+        With `unanswered`, unanswered questions of that age go, too.
+        """
         await self._database.write(self._clock.believe)
         if unanswered and self._days:
             await self._database.write(messages.expire_unanswered, self._oldest())
         return await self.expire()
 
     async def expirable(self) -> tuple[int, int]:
-        """How many conversations would expire by the clock as it is, and how many unanswered questions are that old."""
+        """Return how many conversations would expire by the clock as it is, and how many unanswered questions would."""
         if not self._days:
             return 0, 0
-        moment = self._clock.said() - self._days * DAY
+        moment = self._clock.said() - self._days * DAY_SECONDS
         found = await self._database.read(conversations.older_than, moment)
         return len(found), await self._database.read(messages.unanswered, moment)
 
     @property
     def doubt(self) -> str:
-        """Why nothing expires at the moment, as a sentence for the operator; empty when all is well."""
+        """Why nothing expires at the moment, as a sentence for the operator, or ""."""
         return str(self._clock.reading)
 
     def clock_jumped(self) -> bool:
-        """Whether somebody moved the clock since `expire` looked at it."""
+        """Return whether the clock was moved since `expire` looked at it."""
         return self._clock.jumped()
 
     async def _expire(self) -> int:
@@ -68,7 +71,7 @@ class Expiry:
         return expired
 
     def _oldest(self) -> float:
-        return self._clock.certain() - self._days * DAY
+        return self._clock.certain() - self._days * DAY_SECONDS
 
 
 async def _known(connection: AsyncConnection) -> tuple[Sequence[str], Sequence[str]]:
@@ -76,7 +79,7 @@ async def _known(connection: AsyncConnection) -> tuple[Sequence[str], Sequence[s
 
 
 async def _forget_old(connection: AsyncConnection, conversation_id: str, moment: float) -> Collection[str] | None:
-    """None when somebody came back to it while others were forgotten."""
+    """Forget a conversation, or return None if it was used again meanwhile."""
     if not await conversations.is_older(connection, conversation_id, moment):
         return None
     _, image_ids = await questions.forget(connection, moment, conversation_id)

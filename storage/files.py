@@ -1,4 +1,4 @@
-"""Which of a platform's files became which image: deleting the file there removes the image here."""
+"""Remember which of a platform's files became which image: deleting the file there removes the image here."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,7 @@ from storage.schema import conversations, files
 
 
 async def remember(connection: AsyncConnection, file: str, conversation_id: str, image_ids: Sequence[str]) -> None:
-    """`file` is the platform's id of it with the platform's name in front; it became these images."""
+    """Remember that a file became these images. `file` is the platform's name and its id of the file."""
     here = (files.c.file == file, files.c.conversation_id == conversation_id)
     known = set((await connection.execute(select(files.c.image_id).where(*here))).scalars())
     for image_id in dict.fromkeys(image_ids):
@@ -28,9 +28,9 @@ async def known(connection: AsyncConnection, conversation_id: str) -> set[str]:
 
 
 async def remove(connection: AsyncConnection, file: str) -> Collection[str] | None:
-    """Remove its images from the conversations that it was sent to: its sender deleted it on the platform.
+    """Remove a file's images from all conversations, because its sender deleted it on the platform.
 
-    Return None when there are none, else as `pictures.drop_unused`.
+    Return the ids as `pictures.drop_unused` does, or None if there are no such images.
     """
     rows = (await connection.execute(select(files).where(files.c.file == file))).all()
     if not rows:
@@ -47,7 +47,7 @@ async def forget(connection: AsyncConnection, conversation_id: str) -> None:
 
 
 async def drop_unused(connection: AsyncConnection) -> None:
-    """Those that belong to no conversation: their question was refused."""
+    """Drop files that belong to no conversation, because their question was refused."""
     kept = or_(files.c.conversation_id.in_(select(conversations.c.id)), files.c.conversation_id.in_(ASKING))
     await connection.execute(delete(files).where(~kept))
 

@@ -1,5 +1,7 @@
-"""Small writes that a platform waits for: all that come while one is being written share the next transaction, and so
-the wait for the disk, which a burst of messages would otherwise pay one after the other."""
+"""Commit small urgent writes together: all that come while one is being written share the next transaction.
+
+So a burst of messages waits for the disk once, not once per message.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +13,7 @@ Work = Callable[[AsyncConnection], Awaitable[Any]]
 
 
 class GroupCommit:
-    """`write` runs work in one transaction, again after a collision."""
+    """Collects urgent work. `write` runs it in one transaction, and again after a collision."""
 
     def __init__(self, write: Callable[[Work], Awaitable[list[Any]]]) -> None:
         self._write = write
@@ -19,7 +21,7 @@ class GroupCommit:
         self._writing: asyncio.Task[None] | None = None
 
     async def add(self, work: Work) -> Any:
-        """What `work` returned, once it is on disk. Raises what the transaction raised, for everybody in it."""
+        """Return what `work` returned, once it is on disk. If the transaction fails, all of its work gets the error."""
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, result))
         if self._writing is None:
@@ -39,7 +41,7 @@ class GroupCommit:
         batch: list[tuple[Work, asyncio.Future[Any]]] = []
 
         async def work(connection: AsyncConnection) -> list[Any]:
-            self._move(batch)  # now, so that those who came while we stood in line are in it too
+            self._move(batch)  # only now, to include work that came while we were waiting
             return [await one(connection) for one, _ in batch]
 
         try:

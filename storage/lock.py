@@ -1,6 +1,6 @@
-"""One service at a time on one SQLite database: two would answer every question twice.
+"""Let one service at a time use a SQLite database: two would answer every question twice.
 
-The lock belongs to the process and ends with it, however it ends. Commands that only look do not need it.
+The lock ends with its process, however that ends. Commands that only read do not need it.
 """
 
 import logging
@@ -15,16 +15,16 @@ from storage.address import file_of
 
 try:
     import fcntl
-except ImportError:  # Windows, where SQLite's own locks have to do
+except ImportError:  # Windows, where SQLite's own locks must be enough
     fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
-HOLDER_BYTES = 300  # of a host's name and a process's number
+HOLDER_BYTES = 300  # most bytes of a host's name and a process's number
 
 
 @contextmanager
 def hold(url: str) -> Iterator[None]:
-    """Have the database alone within the block. Raises `OperatorError` that names who has it."""
+    """Hold the database alone within the block. Raises `OperatorError` that names the current holder."""
     database = file_of(url)
     if database is None or fcntl is None:
         yield
@@ -41,7 +41,7 @@ def hold(url: str) -> Iterator[None]:
         _lock(handle, database)
         yield
     finally:
-        os.close(handle)  # which unlocks it; the file stays, as another one may just be about to lock it
+        os.close(handle)  # unlocks it; the file stays, because another process may be about to lock it
 
 
 def _lock(handle: int, database: Path) -> None:
@@ -59,6 +59,6 @@ def _lock(handle: int, database: Path) -> None:
     except OSError as error:
         log.warning("%s cannot be locked (%s): make sure that only one service uses it", database, error.strerror)
         return
-    with suppress(OSError):  # a full disk: the lock holds, only without a name
+    with suppress(OSError):  # on a full disk the lock holds without its holder's name
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{socket.gethostname()} {os.getpid()}\n".encode(), 0)

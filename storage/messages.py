@@ -1,4 +1,4 @@
-"""The inbox as rows: each function is one step inside a transaction that its caller opened."""
+"""Read and write the inbox as rows. Each function is one step inside a transaction that its caller opened."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ async def put(
     payload: str,
     group: str | None = None,
 ) -> Message | None:
-    """Write a message down; None when its key was seen before."""
+    """Store a message. Return None if its key was seen before."""
     if await is_known(connection, key):
         return None
     values = {"adapter": adapter, "key": key, "conversation_id": conversation_id, "payload": payload, "album": group}
@@ -30,7 +30,7 @@ async def put(
 
 
 async def conversation_of(connection: AsyncConnection, key: str) -> str | None:
-    """Return the conversation that a message was put into, also when it is finished."""
+    """Return the conversation that a message was put into, even if the message is finished."""
     query = select(messages.c.conversation_id).where(messages.c.key == key)
     found: str | None = (await connection.execute(query)).scalar()
     return found
@@ -41,13 +41,13 @@ async def is_known(connection: AsyncConnection, key: str) -> bool:
 
 
 async def unfinished(connection: AsyncConnection, adapter: str) -> list[Message]:
-    """Return what is not finished yet, oldest first."""
+    """Return the unfinished messages, oldest first."""
     query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
     return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
 
 
 async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:
-    """A message that is not here any more, being too old, can still be answered: nothing is written down for it."""
+    """Store which platform messages carry an answer. Does nothing for a message that has expired."""
     await connection.execute(delete(deliveries).where(deliveries.c.message_id == message_id))
     if (await connection.execute(select(messages.c.id).where(messages.c.id == message_id))).first() is None:
         return
@@ -56,27 +56,27 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
 
 
 async def rewrite(connection: AsyncConnection, message_id: int, payload: str) -> None:
-    """Give a message that is not finished another payload."""
+    """Replace the payload of an unfinished message."""
     where = messages.c.id == message_id, messages.c.finished.is_(None)
     await connection.execute(update(messages).where(*where).values(payload=payload))
 
 
 async def finish(connection: AsyncConnection, now: float, message_ids: Sequence[int]) -> None:
-    """Drop the payloads; the keys are kept so that a re-delivery is known."""
+    """Drop the payloads. The keys are kept to recognize repeated deliveries."""
     where = messages.c.id.in_(message_ids)
     await connection.execute(update(messages).where(where).values(finished=now, payload=None))
 
 
 async def take_back(connection: AsyncConnection, message_id: int) -> None:
-    """Its key, too: whoever sends it again asks anew."""
+    """Delete a message and its key, so that sending it again is a new question."""
     await connection.execute(delete(messages).where(messages.c.id == message_id))
 
 
 async def forget(connection: AsyncConnection, now: float, conversation_id: str, key: str | None) -> tuple[str, ...]:
-    """Whatever was written down for the conversation is dropped and will not be taken up by another start.
+    """Drop the conversation's unfinished messages, so that no later start takes them up.
 
-    Where a message `key` asks for it, all before that one, which takes over what was sent for them: what came later
-    belongs to what begins anew. Returns what is sent for it now.
+    If the message `key` asked for this, only earlier ones are dropped, and it takes over what was sent for them. Later
+    ones belong to the new conversation. Returns the platform's ids of what is now sent for that message.
     """
     where = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     rows = await connection.execute(select(messages.c.key, messages.c.id).where(*where).order_by(messages.c.id))
@@ -95,38 +95,38 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
 
 
 def keys_of_sent(adapter: str, sent: str, conversation_id: str | None = None) -> Select[Any]:
-    """The keys of the messages whose answer stands in the platform's message `sent`.
+    """Select the keys of the messages whose answer is in the platform's message `sent`.
 
-    Give the conversation where the platform's message ids are not unique beyond a chat.
+    Give the conversation if the platform's message ids are unique only within a chat.
     """
     query = select(messages.c.key).join(deliveries).where(deliveries.c.sent == sent, messages.c.adapter == adapter)
     return query if conversation_id is None else query.where(messages.c.conversation_id == conversation_id)
 
 
 async def is_sent(connection: AsyncConnection, adapter: str, sent: str) -> bool:
-    """Whether the platform's message `sent` is known to carry (a part of) an answer."""
+    """Return whether the platform's message `sent` carries an answer or a part of one."""
     return (await connection.execute(keys_of_sent(adapter, sent).limit(1))).first() is not None
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
-    """What is not finished keeps its place: it is answered where it was asked, and the platform redirects that."""
+    """Move finished messages. Unfinished ones are answered where they were asked, and the platform redirects that."""
     where = messages.c.conversation_id == conversation_id, messages.c.finished.is_not(None)
     await connection.execute(update(messages).where(*where).values(conversation_id=new_id))
 
 
 async def expire(connection: AsyncConnection, moment: float) -> None:
-    """What is not finished stays, however old: it was acknowledged, and is not answered yet."""
+    """Delete old finished messages. Unfinished ones stay, because they were acknowledged and not answered yet."""
     await connection.execute(delete(messages).where(messages.c.created < moment, messages.c.finished.is_not(None)))
 
 
 async def expire_unanswered(connection: AsyncConnection, moment: float) -> int:
-    """Questions that nobody took up any more, because their platform was switched off; returns how many."""
+    """Delete old unfinished questions, left when their platform was switched off. Return how many."""
     old = delete(messages).where(messages.c.created < moment, messages.c.finished.is_(None))
     return (await connection.execute(old)).rowcount
 
 
 async def unanswered(connection: AsyncConnection, moment: float) -> int:
-    """How many questions from before `moment` are not finished."""
+    """Return how many questions from before `moment` are unfinished."""
     old = select(func.count()).select_from(messages).where(messages.c.created < moment, messages.c.finished.is_(None))
     return int((await connection.execute(old)).scalar_one())
 

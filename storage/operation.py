@@ -1,7 +1,7 @@
-"""Makes a store's methods of functions that work on a connection, so that an operation is declared where it is written.
+"""Turn functions on a connection into a store's methods, so that an operation is declared where it is written.
 
 `load = reading(conversations.load)` in a class is a method with the function's own arguments, result and docstring, but
-for the connection. Every one raises `StoreDown` when the database fails.
+without the connection. Every method raises `StoreDown` when the database fails.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine
@@ -15,23 +15,23 @@ from storage.database import Database, Work
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
-DatedWork = Callable[Concatenate[AsyncConnection, float, P], Awaitable[Result]]  # told what time it is
+DatedWork = Callable[Concatenate[AsyncConnection, float, P], Awaitable[Result]]  # gets the current time
 
 
 class Computed(Protocol):
-    """What was computed of conversations and pictures: it must not outlive them."""
+    """The cache of what was computed from conversations and pictures. It must not outlive them."""
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
-        """The conversation is gone, if it is one, and no conversation shows these images any more."""
+        """Forget a removed conversation, if one is given, and images that no conversation shows any more."""
         ...
 
     def keep_only(self, conversation_ids: Collection[str], image_ids: Collection[str]) -> None:
-        """There is nothing else."""
+        """Keep only results of these conversations and images, which are all that exist."""
         ...
 
 
 class Opened:
-    """An open database, and what its operations need beside it."""
+    """An open database, and what its operations also need."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
@@ -39,7 +39,7 @@ class Opened:
         self.computed: Computed | None = None
 
     async def removed(self, image_ids: Collection[str], conversation_id: str | None = None) -> None:
-        """Leave no trace of images that no conversation shows any more, and of a conversation that is gone."""
+        """Leave no trace of images that no conversation shows any more, and of a removed conversation."""
         self.forget_computed(image_ids, conversation_id)
         await self.database.tidy()
 
@@ -75,7 +75,7 @@ def writing(work: Work[P, Result]) -> Method[P, Result]:
 
 
 def writing_dated(work: DatedWork[P, Result]) -> Method[P, Result]:
-    """As `writing`, for work that dates what it writes."""
+    """Make a method like `writing`, for work that dates what it writes."""
 
     @wraps(work)
     async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
@@ -85,7 +85,7 @@ def writing_dated(work: DatedWork[P, Result]) -> Method[P, Result]:
 
 
 def writing_urgent(work: DatedWork[P, Result]) -> Method[P, Result]:
-    """As `writing_dated`, but before all that waits to be written, and together with others that are urgent."""
+    """Make a method like `writing_dated` that goes before all ordinary writes, together with other urgent ones."""
 
     @wraps(work)
     async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
@@ -95,9 +95,9 @@ def writing_urgent(work: DatedWork[P, Result]) -> Method[P, Result]:
 
 
 def removing(work: Work[P, Collection[str] | None]) -> Method[P, bool]:
-    """As `writing`, for work that returns the ids of images that no conversation shows any more.
+    """Make a method like `writing`, for work that returns the ids of images that no conversation shows any more.
 
-    The method returns False where there was nothing to remove: then the work returned None.
+    The method returns False if there was nothing to remove, that is, if the work returned None.
     """
 
     @wraps(work)

@@ -1,4 +1,4 @@
-"""Pictures as rows: which image has which number in which chapter of a conversation. Images are kept once for all.
+"""Read and write pictures as rows: which image has which number in a conversation. Each image is stored once.
 
 Each function is one step inside a transaction that its caller opened.
 """
@@ -15,11 +15,11 @@ from core.errors import NotFound
 from storage.schema import conversations, images, is_in, pictures, turn_pictures
 
 FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
-SHOWN = (*FACTS, images.c.data)  # what the model sees; what was sent is read for one picture at a time only
+SHOWN = (*FACTS, images.c.data)  # what the model sees; originals are read one at a time only
 
 
 async def image(connection: AsyncConnection, image_id: str) -> Image:
-    """Return an image with the bytes that were sent, where they were kept. Raises `NotFound`."""
+    """Return an image with its original bytes, if they were kept. Raises `NotFound`."""
     row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
     if row is None:
         raise _gone()
@@ -36,13 +36,13 @@ async def original(connection: AsyncConnection, image_id: str) -> bytes | None:
 
 
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
-    """Return one picture of a conversation, without what was sent; the others are not read for it."""
+    """Return one picture of a conversation without its original. No other picture is read."""
     row = (await connection.execute(_numbered(conversation_id, number, *SHOWN))).first()
     return None if row is None else _image(row)
 
 
 async def size(connection: AsyncConnection, conversation_id: str, number: int) -> tuple[str, int] | None:
-    """Return the id of a picture of the current chapter, and how many bytes its data has."""
+    """Return the id of a picture of the current chapter, and the size of its data."""
     query = _numbered(conversation_id, number, images.c.id, func.length(images.c.data))
     row = (await connection.execute(query)).first()
     return None if row is None else (row[0], row[1])
@@ -58,7 +58,7 @@ async def piece(connection: AsyncConnection, image_id: str, start: int, length: 
 
 
 async def last_pictured(connection: AsyncConnection, place: str) -> str | None:
-    """Return, of a place's conversations, the one with pictures that changed last; see `schema.is_in`."""
+    """Return a place's conversation with pictures that changed last; see `schema.is_in`."""
     query = (
         select(conversations.c.id)
         .join(pictures)
@@ -75,13 +75,13 @@ async def last_pictured(connection: AsyncConnection, place: str) -> str | None:
 
 
 async def is_given(connection: AsyncConnection, conversation_id: str, chapter: int, number: int) -> bool:
-    """Whether a picture has that number, or had it."""
+    """Return whether a picture has or had that number."""
     query = select(pictures.c.id).where(_in(conversation_id, chapter), pictures.c.number == number)
     return (await connection.execute(query)).first() is not None
 
 
 async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:
-    """Keep a picture until it is asked about; returns its number, which is the old one for a known picture."""
+    """Store a picture until it is asked about. Return its number, which is the old one for a known picture."""
     query = select(pictures.c.id, pictures.c.number).where(_in(conversation_id, chapter))
     known = (await connection.execute(query.where(pictures.c.image_id == image.id))).first()
     await _keep(connection, image)
@@ -97,18 +97,18 @@ async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, 
 async def show(
     connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture, next_number: int
 ) -> tuple[int, str | None, int]:
-    """The row of a turn's picture, made if need be; the image that was shown, if it is another one than the picture's
-    own (less shrunk); and the conversation's next number.
+    """Return the row of a turn's picture, made if need be, the shown image, and the conversation's next number.
 
-    Somebody may have sent another picture while the answer was written: it may hold the number that the answer already
-    speaks of, or be the same picture under another number. It still waits, so it is the one that yields.
+    The shown image is None unless it differs from the picture's own (a less shrunk one). Another picture may have been
+    sent while the answer was written: it may hold the number that the answer uses, or be the same picture under another
+    number. It still waits, so it gets a new number.
     """
     next_number = max(next_number, picture.number + 1)
     here = _in(conversation_id, chapter)
     query = select(pictures, _unasked().label("unasked")).where(here, pictures.c.number == picture.number)
     row = (await connection.execute(query)).first()
     if row is not None and row.image_id is None:
-        return row.id, None, next_number  # it was removed while the answer was written, and stays so
+        return row.id, None, next_number  # it was removed while the answer was written
     if row is not None and row.image_id != picture.image.id and not row.unasked:
         await _keep(connection, replace(picture.image, original=None))  # the picture has it
         return row.id, picture.image.id, next_number
@@ -123,7 +123,7 @@ async def show(
 
 
 async def asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
-    """They wait no longer."""
+    """Mark pictures as no longer waiting."""
     await _wait(connection, picture_ids, False)
 
 
@@ -142,7 +142,7 @@ async def waiting(
 async def of_turns(
     connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]]
 ) -> dict[int, tuple[Picture, ...]]:
-    """By turn, in the order they were shown; removed ones are left out. An image used often is read once."""
+    """Return pictures by turn, in the order they were shown, without removed ones. Each image is read once."""
     query = (
         select(
             turn_pictures.c.turn_id,
@@ -165,7 +165,7 @@ async def of_turns(
 async def withdraw(
     connection: AsyncConnection, conversation_id: str, chapter: int, number: int
 ) -> Collection[str] | None:
-    """As `conversations.withdraw_picture`. One that a question has just taken up is left to it."""
+    """Withdraw a picture as `conversations.withdraw_picture`, unless a question has just taken it up."""
     here = and_(_in(conversation_id, chapter), pictures.c.number == number, pictures.c.image_id.is_not(None))
     found = (await connection.execute(select(pictures.c.waiting, _unasked().label("unasked")).where(here))).first()
     if found is not None and found.waiting and found.unasked:
@@ -175,7 +175,7 @@ async def withdraw(
 
 
 async def belong(connection: AsyncConnection, conversation_id: str, image_ids: Collection[str], person: str) -> None:
-    """Note who brought these; what somebody brought before stays theirs."""
+    """Record who sent these pictures. A picture that a person sent before stays theirs."""
     here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.in_(image_ids))
     await connection.execute(update(pictures).where(*here, pictures.c.person.is_(None)).values(person=person))
 
@@ -183,7 +183,7 @@ async def belong(connection: AsyncConnection, conversation_id: str, image_ids: C
 async def take_back(
     connection: AsyncConnection, conversation_id: str, chapter: int, numbers: Iterable[int]
 ) -> Collection[str]:
-    """Those of the pictures that no turn shows, as if they had never come; as `drop_unused`."""
+    """Remove pictures that no turn shows, as if they had never come. Returns as `drop_unused`."""
     unasked = and_(_in(conversation_id, chapter), pictures.c.number.in_(list(numbers)), _unasked())
     found = (await connection.execute(delete(pictures).where(unasked).returning(pictures.c.image_id))).scalars()
     return await drop_unused(connection, [image_id for image_id in found if image_id is not None])
@@ -192,7 +192,10 @@ async def take_back(
 async def remove(
     connection: AsyncConnection, conversation_id: str, chapter: int, number: int
 ) -> Collection[str] | None:
-    """The row stays without its image, so that the number is not given again. As `conversations.remove_picture`."""
+    """Remove a picture's image as `conversations.remove_picture`.
+
+    The row stays, so that its number is not given again.
+    """
     query = select(pictures.c.id, pictures.c.image_id).where(
         _in(conversation_id, chapter), pictures.c.number == number, pictures.c.image_id.is_not(None)
     )
@@ -203,7 +206,7 @@ async def remove(
 
 
 async def hide(connection: AsyncConnection, conversation_id: str, image_id: str) -> Collection[str]:
-    """In every chapter; the numbers stay, as in `remove`. Returns the ids of all images that showed it."""
+    """Remove images from all chapters. The numbers stay, as in `remove`. Return the ids of all removed images."""
     here = and_(pictures.c.conversation_id == conversation_id, pictures.c.image_id == image_id)
     return await _empty(connection, here)
 
@@ -219,12 +222,12 @@ async def every_id(connection: AsyncConnection) -> list[str]:
 
 
 async def images_of(connection: AsyncConnection, conversation_id: str) -> list[str]:
-    """In every chapter."""
+    """Return the ids of a conversation's images in all chapters."""
     return await _images(connection, pictures.c.conversation_id == conversation_id)
 
 
 async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> Collection[str]:
-    """Those of the images that no conversation shows any more; returns their ids."""
+    """Delete those of the images that no conversation shows any more, and return their ids."""
     kept = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
     shown = exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.image_id == images.c.id))
     dropped = []
@@ -236,7 +239,7 @@ async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> 
 
 
 async def _empty(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
-    """Take the images from pictures, also where a turn looked closer; returns their ids."""
+    """Remove the images from pictures, also those that a turn enlarged, and return their ids."""
     image_ids = await _images(connection, which)
     shown = turn_pictures.c.picture_id.in_(select(pictures.c.id).where(which))
     await connection.execute(update(turn_pictures).where(shown).values(image_id=None))
@@ -245,7 +248,7 @@ async def _empty(connection: AsyncConnection, which: ColumnElement[bool]) -> lis
 
 
 async def _images(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
-    """The ids of all that show these pictures."""
+    """Return the ids of all images that show these pictures."""
     own = select(pictures.c.image_id).where(which)
     closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id).where(which)
     found = [*(await connection.execute(own)).scalars(), *(await connection.execute(closer)).scalars()]
@@ -272,7 +275,7 @@ async def _insert(connection: AsyncConnection, conversation_id: str, chapter: in
 
 
 async def _keep(connection: AsyncConnection, image: Image) -> None:
-    """Each image once; the sent bytes are added when they come later."""
+    """Store each image once. Its original is added when it comes later."""
     query = select(images.c.original.is_(None)).where(images.c.id == image.id)
     lacks_original = (await connection.execute(query)).scalar()
     if lacks_original is None:

@@ -1,4 +1,4 @@
-"""Questions, their pictures and their answers: what is written down of them together, or not at all.
+"""Store questions with their pictures and answers, all together or not at all.
 
 Each function is one step inside a transaction that its caller opened.
 """
@@ -27,7 +27,10 @@ async def put(
     payload: Payload,
     person: str,
 ) -> Message | None:
-    """As `messages.put`, with pictures of its own; `payload` is told their numbers, and which of these are new."""
+    """Store a message as `messages.put`, with its pictures.
+
+    `payload` gets their numbers, and which of these are new.
+    """
     if await messages.is_known(connection, key):
         return None
     first = await conversations.next_number(connection, conversation_id)
@@ -37,7 +40,7 @@ async def put(
 
 
 async def take_back(connection: AsyncConnection, message: Message, numbers: Sequence[int]) -> Collection[str]:
-    """As `conversations.take_back`."""
+    """Remove a refused question as `conversations.take_back`."""
     await messages.take_back(connection, message.id)
     return await conversations.take_back(connection, message.conversation_id, numbers)
 
@@ -51,7 +54,7 @@ async def save(
     replaces: str | None = None,
     person: str | None = None,
 ) -> None:
-    """Write down a finished turn; `replaces` is the key of a turn it takes the place of."""
+    """Save a finished turn. `replaces` is the key of a turn that it replaces."""
     await conversations.save(connection, now, conversation_id, turn, key, replaces)
     await _belong(connection, conversation_id, [picture.image for picture in turn.pictures], person)
 
@@ -64,7 +67,7 @@ async def add_pictures(
     person: str | None = None,
     first: int | None = None,
 ) -> list[int]:
-    """Keep pictures that wait for their question, all or none; return their numbers."""
+    """Store pictures that wait for their question, all or none, and return their numbers."""
     numbers = await conversations.add_pictures(connection, now, conversation_id, images, first)
     await _belong(connection, conversation_id, images, person)
     return numbers
@@ -73,14 +76,14 @@ async def add_pictures(
 async def forget(
     connection: AsyncConnection, now: float, conversation_id: str, key: str | None = None
 ) -> tuple[tuple[str, ...], Collection[str]]:
-    """Return what `messages.forget` and `conversations.forget` do."""
+    """Return what `messages.forget` and `conversations.forget` return."""
     image_ids = await conversations.forget(connection, conversation_id)
     await files.forget(connection, conversation_id)
     return await messages.forget(connection, now, conversation_id, key), image_ids
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
-    """As `conversations.move`, with its messages and files."""
+    """Move a conversation as `conversations.move`, with its messages and files."""
     if not await conversations.move(connection, conversation_id, new_id):
         return False
     await messages.move(connection, conversation_id, new_id)
@@ -89,10 +92,7 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
 
 
 async def try_out(connection: AsyncConnection, now: float) -> None:
-    """Write a question with a picture and its answer, and take all of it back: fails when nothing can be written now.
-
-    A statement that changes no row never reaches the disk, not even a full one.
-    """
+    """Write a question with a picture and its answer, then take all of it back. Fails if nothing can be written now."""
     name = f"check:{secrets.token_hex(8)}"  # replicas may check at the same time
     image = Image(name, bytes(PROBE_BYTES), 1, 1, (1, 1))
     message = await put(connection, now, "check", name, name, [image], lambda numbers, new: str(numbers), name)

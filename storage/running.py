@@ -1,7 +1,7 @@
-"""Work on the database goes on to its end, whoever stops waiting for it.
+"""Let database work run to its end, even if its caller stops waiting.
 
-SQLAlchemy ends the connection of work that is cancelled, and aiosqlite may then wait for ever for a thread that is
-gone: a service that was asked to end in such a moment never did.
+SQLAlchemy closes the connection of cancelled work, and aiosqlite may then wait for ever for a thread that is gone. A
+service that was stopped at such a moment never ended.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ class Running:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def complete(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What `work` returns or raises; cancelling this leaves it running."""
+        """Return what `work` returns or raises. Cancelling this leaves the work running."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
     async def wait(self) -> None:
-        """Until all of it is done."""
+        """Wait until all work is done."""
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -1,4 +1,4 @@
-"""The tables. Times are seconds since 1970 (UTC); a conversation's *chapter* counts how often it was begun anew."""
+"""Define the tables. Times are seconds since 1970 (UTC); a *chapter* counts how often a conversation was restarted."""
 
 from sqlalchemy import (
     JSON,
@@ -58,7 +58,7 @@ pictures = Table(
     Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
     Column("chapter", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL once it was removed
+    Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL when removed
     Column("waiting", Boolean, nullable=False, server_default=false()),  # for the next question
     Column("person", String(32), index=True),  # who brought it, see storage.allowance
     UniqueConstraint("conversation_id", "chapter", "number"),
@@ -72,7 +72,7 @@ turns = Table(
     Column("chapter", Integer, nullable=False),
     Column("position", Integer, nullable=False),  # a turn that replaces another takes its position
     Column("key", String(255), nullable=False, unique=True),
-    Column("replaced", Boolean, nullable=False),  # kept, so that its key is still known as answered
+    Column("replaced", Boolean, nullable=False),  # kept, so that its key still counts as answered
     Column("text", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Column("ending", String(16), nullable=False),
@@ -88,7 +88,7 @@ turn_pictures = Table(
     Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # where it was not the picture's own
+    Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # if not the picture's own
 )
 
 messages = Table(
@@ -109,23 +109,23 @@ deliveries = Table(
     metadata,
     Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("sent", String(255), nullable=False, index=True),  # the platform's id of a message that carries the answer
+    Column("sent", String(255), nullable=False, index=True),  # the platform's id of a message with the answer
 )
 
 files = Table(
     "files",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("file", String(255), nullable=False),  # the platform's id of it, with the platform's name in front
+    Column("file", String(255), nullable=False),  # the platform's name and its id of the file
     Column("conversation_id", String(255), nullable=False, index=True),
-    Column("image_id", String(64), nullable=False),  # no foreign key: written down before the image is kept
+    Column("image_id", String(64), nullable=False),  # no foreign key: stored before the image
     UniqueConstraint("file", "conversation_id", "image_id"),
 )
 
 blocked = Table(
     "blocked",
     metadata,
-    Column("person", String(255), primary_key=True),  # the platform's id; those of two platforms are never alike
+    Column("person", String(255), primary_key=True),  # the platform's id, unique among all platforms
     Column("created", Float, nullable=False),
 )
 
@@ -133,7 +133,7 @@ ended_sessions = Table(
     "ended_sessions",
     metadata,
     Column("session", String(64), primary_key=True),
-    Column("until", Float, nullable=False),  # when its cookie would be too old anyway
+    Column("until", Float, nullable=False),  # when its cookie expires
 )
 
 clock = Table(

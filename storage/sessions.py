@@ -1,4 +1,4 @@
-"""Sessions of the web page that were ended before their time; the others are known by their signature."""
+"""Remember sessions of the web page that were ended early. Others are known by their signature."""
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -7,9 +7,9 @@ from storage.schema import ended_sessions
 
 
 async def end(connection: AsyncConnection, now: float, session: str, until: float) -> None:
-    """Remember that a session was ended, at least until that moment in seconds since 1970.
+    """Remember that a session was ended, at least until `until`, in seconds since 1970.
 
-    Drop those that nobody could use any more.
+    Drops sessions that are too old to be used.
     """
     await connection.execute(delete(ended_sessions).where(ended_sessions.c.until < now))
     if not await is_ended(connection, session):
@@ -17,6 +17,6 @@ async def end(connection: AsyncConnection, now: float, session: str, until: floa
 
 
 async def is_ended(connection: AsyncConnection, session: str) -> bool:
-    """Whether a session was ended before its time."""
+    """Return whether a session was ended early."""
     query = select(ended_sessions.c.session).where(ended_sessions.c.session == session)
     return (await connection.execute(query)).first() is not None

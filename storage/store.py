@@ -1,4 +1,4 @@
-"""What the service remembers, on disk: conversations, their pictures and the inbox. Rows do not leave here."""
+"""Store what the service remembers: conversations, their pictures and the inbox. Rows do not leave this package."""
 
 import asyncio
 import logging
@@ -21,9 +21,9 @@ from storage.operation import Opened, reading, removing, writing, writing_dated,
 
 log = logging.getLogger(__name__)
 GIGABYTE = 1e9
-NEARLY = 0.9  # of the limit
-PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory for the moment in which it reads a piece
-PIECE_BYTES = 256 * 1024  # of a picture that is read while somebody takes it
+NEARLY_FULL_SHARE = 0.9  # of the limit
+PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory while it reads a piece
+PIECE_BYTES = 256 * 1024  # of a picture, read at once
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -31,7 +31,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     expire_days: float = Field(
         30,
         ge=0,
-        description="Conversations nobody wrote in for so many days are removed with their pictures; 0: never.",
+        description="Conversations are removed with their pictures after so many days without use; 0: never.",
     )
     limit: float = Field(
         20.0,
@@ -48,7 +48,10 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 class Store(Opened):
-    """Implements `bots.conversing.store.Store`. An operation is declared, and described, in the module that has it."""
+    """The service's storage. Each operation is declared and described in its own module.
+
+    Implements `bots.conversing.store.Store`.
+    """
 
     def __init__(self, database: Database, config: Config, clock: Clock) -> None:
         super().__init__(database, clock)
@@ -60,7 +63,7 @@ class Store(Opened):
 
     @classmethod
     async def open(cls, config: Config, clock: Clock | None = None, alone: bool = False) -> Self:
-        """Makes the database or brings it up to date; `alone` as in `Database.open`. Raises `OperatorError`."""
+        """Open the database, making or upgrading it; `alone` as in `Database.open`. Raises `OperatorError`."""
         store = cls(await Database.open(config.url, alone), config, clock or Clock())
         try:
             await store.database.read(store.clock.start)
@@ -70,7 +73,7 @@ class Store(Opened):
         return store
 
     def make_room_with(self, make_room: Callable[[], bool]) -> None:
-        """When the disk is full, `make_room` is called in a thread; what it answers is whether to try again."""
+        """Set what is called, in a thread, when the disk is full. It returns whether to try again."""
         self.database.make_room = make_room
 
     check = writing_dated(questions.try_out)
@@ -90,23 +93,26 @@ class Store(Opened):
     begin = writing_dated(conversations.begin)
 
     async def answered_today(self) -> int:
-        """How many questions that are not forgotten, since midnight of this machine's time zone."""
+        """Return how many questions were answered since midnight, local time, and not forgotten."""
         now = datetime.fromtimestamp(self.clock.certain())
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return await self.database.read(conversations.answered_since, midnight.timestamp())
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
-        """The conversation, its messages' payloads and every picture that nobody else uses, overwritten on the disk.
+        """Delete the conversation, its messages and every picture used nowhere else, overwriting them on disk.
 
-        `key` is of the message that asked for it. That one stays to be answered, and takes over what was posted for
-        the others that nobody answers any more: returned are the platform's ids of all that.
+        `key` is the message that asked for it. It stays to be answered, and takes over what was posted for others that
+        will not be answered. Returns the platform's ids of those messages.
         """
         sent, image_ids = await self.database.write(questions.forget, self.clock.now(), conversation_id, key)
         await self.removed(image_ids, conversation_id)
         return sent
 
     async def move(self, conversation_id: str, new_id: str) -> bool:
-        """The platform gave the conversation's place another name; False when nothing was said there, or in both."""
+        """Move a conversation when the platform renamed its place.
+
+        Return False if there was nothing, or something in both.
+        """
         moved = await self.database.write(questions.move, conversation_id, new_id)
         if moved:
             self.forget_computed((), conversation_id)
@@ -126,7 +132,10 @@ class Store(Opened):
     remove_file = removing(files.remove)
 
     async def picture_data(self, image_id: str) -> AsyncGenerator[bytes]:
-        """A picture in pieces, each read when it is asked for. Raises `NotFound`, also when it is removed meanwhile."""
+        """Yield a picture in pieces, each read when it is asked for.
+
+        Raises `NotFound`, also if it is removed meanwhile.
+        """
         start = 0
         while True:
             async with self._reading:
@@ -137,7 +146,7 @@ class Store(Opened):
             start += len(piece)
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
-        """For a question with these pictures. Raises `NoRoom` where none can be made."""
+        """Make room for a question with these pictures. Raises `NoRoom` if that is impossible."""
         left = await self.database.read(allowance.excess, person, images, self._allowance)
         while left.person > 0 or left.all > 0:
             whose, wanted = (person, left.person) if left.person > 0 else (None, left.all)
@@ -156,8 +165,7 @@ class Store(Opened):
     finish = writing_dated(messages.finish)
 
     async def take_back(self, message: Message, numbers: Sequence[int]) -> None:
-        """A question that was refused leaves nothing: not its key, nor these pictures, if no other question shows them,
-        nor a conversation in which there is nothing else."""
+        """Remove all of a refused question: its key, its pictures unless a question shows them, and an empty chat."""
         image_ids = await self.database.write(questions.take_back, message, numbers)
         if image_ids:
             await self.removed(image_ids)
@@ -171,17 +179,17 @@ class Store(Opened):
     is_ended = reading(sessions.is_ended)
 
     async def rate(self, key: str, rating: int) -> bool:
-        """As `conversations.rate`. Raises `NotAllowed` where the operator did not switch ratings on."""
+        """Rate a turn as `conversations.rate`. Raises `NotAllowed` if the operator did not switch ratings on."""
         self._check_ratings()
         return await self.database.write(conversations.rate, key, rating)
 
     async def rate_sent(self, adapter: str, sent: str, rating: int, conversation_id: str | None = None) -> bool:
-        """As `conversations.rate_sent`, and as `rate`."""
+        """Rate a turn as `conversations.rate_sent`. Raises `NotAllowed` as `rate` does."""
         self._check_ratings()
         return await self.database.write(conversations.rate_sent, adapter, sent, rating, conversation_id)
 
     async def end_session(self, session: str, until: float) -> None:
-        """As `sessions.end`. An ended session that is dropped too early could be used again."""
+        """End a session as `sessions.end`. If an ended session were dropped too early, it could be used again."""
         await self.database.write(sessions.end, self.clock.certain(), session, until)
 
     def _check_ratings(self) -> None:
@@ -191,9 +199,9 @@ class Store(Opened):
     # For the operator
 
     async def notices(self) -> dict[str, str]:
-        """What the operator should know of the disk and the limit, as sentences; empty ones when all is well."""
+        """Return sentences for the operator about the disk and the limit, "" where all is well."""
         used, limit = await self.database.read(allowance.size), self._allowance.all
-        nearly = limit and used > NEARLY * limit
+        nearly = limit and used > NEARLY_FULL_SHARE * limit
         full = (
             f"The database takes {used / GIGABYTE:.2f} of {limit / GIGABYTE:g} GB. At the limit pictures as they were "
             "sent go, the oldest first, then new ones are refused: raise limit in [storage]."

@@ -1,7 +1,7 @@
-"""Notices that SQLite's files were removed, replaced or overwritten while they are open: what is written then is lost.
+"""Notice that SQLite's files were removed, replaced or overwritten while they are open, so that later writes are lost.
 
-The process goes on writing into files that no path leads to any more, or into somebody else's pages, and each write
-seems to work.
+The process would keep writing into files that no path leads to, or into another database's pages, and each write would
+seem to work.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 Identity = tuple[int, int] | None  # device and inode
 OPEN_FILES = Path("/proc/self/fd")  # Linux
 MAGIC = b"SQLite format 3\0"
-MARK = slice(68, 72)  # of SQLite's header: the application_id
-HEADER_BYTES = 100
+APPLICATION_ID = slice(68, 72)  # in SQLite's header
+SQLITE_HEADER_BYTES = 100
 
 
 def new_mark() -> int:
-    """Return an application_id for one run: no copy that was made before has it."""
+    """Return an application_id for one run. No earlier copy has the same."""
     return random.randrange(1, 2**31)
 
 
 class Watch:
-    """Of a database that exists; with `mark`, of one whose application_id only this process sets, to that.
+    """Watches an existing database. `mark` is the application_id that only this process sets.
 
-    `close` it after SQLite's last connection: the process loses SQLite's locks when it closes any of a file's handles.
+    `close` it after SQLite's last connection, because closing any handle of a file releases the process's locks on it.
     """
 
     def __init__(self, path: Path, mark: int | None = None) -> None:
@@ -32,29 +32,29 @@ class Watch:
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._identity = _identity(path)
         self._mark = mark.to_bytes(4, "big") if mark else None
-        self._is_marked = False  # in the file: until a reader lets go, SQLite has it in its log
+        self._is_marked = False  # in the file itself; until readers let go, the mark is only in SQLite's log
         self._is_overwritten = False
-        self._beside: dict[Path, Identity] = {Path(f"{path}{end}"): None for end in ("-wal", "-shm")}
+        self._companions: dict[Path, Identity] = {Path(f"{path}{end}"): None for end in ("-wal", "-shm")}
 
     def gone(self) -> Path | None:
-        """Return the file that is not the one that is open any more, if there is one."""
+        """Return the first file that was removed or replaced, if any."""
         if _identity(self.path) != self._identity or self._overwritten():
             return self.path
-        now = {path: _identity(path) for path in self._beside}
-        for path, known in self._beside.items():
-            # SQLite makes these anew itself, and the file system may give one's number to the other.
+        now = {path: _identity(path) for path in self._companions}
+        for path, known in self._companions.items():
+            # SQLite itself makes these again, and the file system may reuse one's number for the other.
             if known is not None and known not in now.values() and _is_open(known):
                 return path
-        self._beside = now
+        self._companions = now
         return None
 
     def close(self) -> None:
         os.close(self._handle)
 
     def _overwritten(self) -> bool:
-        """Whether it was, since it was opened: SQLite may write a good header over what else is foreign."""
-        header = os.pread(self._handle, HEADER_BYTES, 0)
-        is_marked = header[MARK] == self._mark
+        """Return whether the file was ever overwritten while open. SQLite may later write a good header over it."""
+        header = os.pread(self._handle, SQLITE_HEADER_BYTES, 0)
+        is_marked = header[APPLICATION_ID] == self._mark
         self._is_overwritten |= not header.startswith(MAGIC) or (self._is_marked and not is_marked)
         self._is_marked |= is_marked
         return self._is_overwritten
@@ -69,7 +69,7 @@ def _identity(path: Path) -> Identity:
 
 
 def _is_open(identity: Identity) -> bool:
-    """Whether this process has that file open, wherever it is now."""
+    """Return whether this process has that file open, under any path."""
     for name in os.listdir(OPEN_FILES) if OPEN_FILES.exists() else ():
         with suppress(OSError):  # closed meanwhile
             status = os.fstat(int(name))

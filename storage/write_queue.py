@@ -1,4 +1,4 @@
-"""One writer at a time, as SQLite has it: in order, and who keeps a platform waiting before all others."""
+"""Let one writer at a time use SQLite, in order; writers that keep a platform waiting go first."""
 
 import asyncio
 from collections import deque
@@ -26,7 +26,7 @@ class WriteQueue:
                 await called
             except asyncio.CancelledError:
                 if called.done() and not called.cancelled():
-                    self._call_next()  # it was just our turn
+                    self._call_next()  # the turn had already been passed to us
                 raise
         self._taken = True
         try:
@@ -35,7 +35,7 @@ class WriteQueue:
             self._call_next()
 
     def _call_next(self) -> None:
-        """The turn goes from hand to hand, so that nobody who comes now slips in between."""
+        """Pass the turn on directly, so that a newcomer cannot slip in between."""
         for priority in Priority:
             while self._waiting[priority]:
                 if not (called := self._waiting[priority].popleft()).done():

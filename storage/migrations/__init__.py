@@ -1,4 +1,4 @@
-"""The tables' history. `upgrade` brings a database to the newest version, an empty one included."""
+"""Bring a database to the newest version of the tables, an empty one included."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from core.errors import OperatorError
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """In the connection's transaction. Raises `OperatorError` for a database that a newer program made."""
+    """Upgrade in the connection's transaction. Raises `OperatorError` for a database of a newer program."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -19,7 +19,7 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, revision)
-    except (AssertionError, LookupError) as error:  # what Alembic makes of a version that is none
+    except (AssertionError, LookupError) as error:  # how Alembic fails for an unknown version
         raise OperatorError(
             "The database is damaged: its table alembic_version cannot be understood. Put a copy in its place that was "
             "kept, or give the service another database in [storage].",

@@ -1,4 +1,4 @@
-"""What Alembic runs. The connection and its transaction come from `storage.migrations.upgrade`."""
+"""Configure Alembic. The connection and its transaction come from `storage.migrations.upgrade`."""
 
 from alembic import context
 

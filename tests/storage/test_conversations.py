@@ -8,7 +8,7 @@ import pytest
 
 from core.conversation import Answer, Conversation, Ending, Picture, Question, Turn
 from core.pseudonym import pseudonym
-from storage.clock import DAY
+from storage.clock import DAY_SECONDS
 from storage.store import Config, Store
 from tests.storage.machine import Machine
 from tests.storage.things import answer_turn, ask, image, numbers, outlined
@@ -271,7 +271,7 @@ async def test_whoever_computed_something_is_told_what_is_gone(store: Store, mac
     assert await store.move("t:2", "t:3")
     assert await store.expiry.expire() == 0
     await store.forget("t:1")
-    machine.passes(31 * DAY)
+    machine.passes(31 * DAY_SECONDS)
     assert await store.expiry.expire() == 1
     assert told == [
         (None, []),
@@ -305,10 +305,10 @@ async def test_conversations_expire(store: Store, path: Path, machine: Machine) 
     message = await store.put("t", "m1", "t:1", "payload")
     assert message is not None
     await store.finish([message.id])
-    machine.passes(29 * DAY)
+    machine.passes(29 * DAY_SECONDS)
     assert await store.expiry.expire() == 0
     assert await store.put("t", "m1", "t:1", "again") is None
-    machine.passes(2 * DAY)
+    machine.passes(2 * DAY_SECONDS)
     assert await store.expiry.expire() == 1
     assert [rows(path, f"SELECT count(*) FROM {table}") for table in ("conversations", "images", "messages")] == [
         [(0,)]
@@ -330,7 +330,7 @@ async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everythi
     store = await Returned.open(Config(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
     for conversation_id in ("t:1", "t:2"):
         await ask(store, conversation_id, "?", CAT, key=conversation_id)
-    machine.passes(31 * DAY)
+    machine.passes(31 * DAY_SECONDS)
     assert await store.expiry.expire() == 1
     assert {summary.id for summary in (await store.summaries()).summaries} == back
     await store.close()
@@ -339,7 +339,7 @@ async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everythi
 async def test_with_zero_days_nothing_expires(path: Path, machine: Machine) -> None:
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", expire_days=0), machine.clock())
     await ask(store, "t:1", "?", CAT, key="k1")
-    machine.passes(10_000 * DAY)
+    machine.passes(10_000 * DAY_SECONDS)
     assert await store.expiry.expire() == 0
     assert (await store.load("t:1")).turns
     await store.close()

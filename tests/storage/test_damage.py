@@ -110,7 +110,7 @@ async def test_a_file_whose_pages_are_damaged_does_not_start(whole: Path, tmp_pa
 async def test_a_large_file_does_not_keep_the_start_waiting(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "STEPS", 1)
+    monkeypatch.setattr(database, "PROGRESS_STEPS", 1)
     monkeypatch.setattr(database, "EXAMINE_SECONDS", 0.0)
     path = Path(shutil.copy(whole, tmp_path / "answers.db"))
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))

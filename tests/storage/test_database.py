@@ -136,8 +136,8 @@ async def test_nobody_else_may_read_the_files_whatever_the_umask_and_whoever_mad
 async def test_forgotten_words_leave_the_log_also_when_somebody_read_meanwhile(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.tidier.AGAIN_SECONDS", (0.05,))
-    monkeypatch.setattr("storage.tidier.PATIENCES_MS", (0, 0))
+    monkeypatch.setattr("storage.tidier.RETRY_SECONDS", (0.05,))
+    monkeypatch.setattr("storage.tidier.READER_WAITS_MS", (0, 0))
     await ask(store, "t:1", "what only one person may know", image("cat"), key="k1")
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
@@ -159,7 +159,7 @@ async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite+aiosqlite:///{path}"
-    monkeypatch.setattr("storage.tidier.AGAIN_SECONDS", (600,))
+    monkeypatch.setattr("storage.tidier.RETRY_SECONDS", (600,))
     killed = await Store.open(Config(url=url))
     await ask(killed, "t:1", "what only one person may know", key="k1")
     reader = sqlite3.connect(path, isolation_level=None)  # as long as anybody has it open, closing empties nothing
@@ -167,7 +167,7 @@ async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
     await killed.close()
     log = path.with_name(path.name + "-wal")
     assert log.stat().st_size
-    monkeypatch.setattr("storage.tidier.AGAIN_SECONDS", (0.05,))
+    monkeypatch.setattr("storage.tidier.RETRY_SECONDS", (0.05,))
     store = await Store.open(Config(url=url))
     async with asyncio.timeout(20):
         while log.stat().st_size:
@@ -179,7 +179,7 @@ async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
 async def test_a_removal_stands_where_its_room_cannot_be_given_back(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("storage.database.BUSY_TIMEOUT", 50)
+    monkeypatch.setattr("storage.database.BUSY_TIMEOUT_MS", 50)
     store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
     await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(100_000)), key="k1")
     other = sqlite3.connect(path, isolation_level=None)

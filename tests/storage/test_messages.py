@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import Busy
 from core.inbox import Message
-from storage.clock import DAY
+from storage.clock import DAY_SECONDS
 from storage.store import Config, Store
 from tests.storage.machine import Machine
 from tests.storage.things import ask, image, outlined
@@ -65,7 +65,7 @@ async def test_what_was_said_after_the_order_to_forget_stays_to_be_answered(stor
 async def test_a_conversation_does_not_expire_while_a_question_waits_in_it(store: Store, machine: Machine) -> None:
     await ask(store, "t:1", "?", image("cat"), key="k1")
     message = await put(store, "u1", "t:1")
-    machine.passes(31 * DAY)
+    machine.passes(31 * DAY_SECONDS)
     assert await store.expiry.expire() == 0
     assert [message.key for message in await store.unfinished("telegram")] == ["u1"]
     await store.finish([message.id])
@@ -98,7 +98,7 @@ async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Stor
 
 async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store, machine: Machine) -> None:
     message = await put(store, "u1")
-    machine.passes(31 * DAY)
+    machine.passes(31 * DAY_SECONDS)
     await store.expiry.expire_now(unanswered=True)
     await store.record_sent(message.id, ["100"])
     await store.finish([message.id])

@@ -17,7 +17,7 @@ import pytest
 
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
 from core.errors import Busy, NoRoom, OperatorError
-from storage.clock import DAY, Clock
+from storage.clock import DAY_SECONDS, Clock
 from storage.store import Config, Store
 from tests.ports import free_port
 from tests.storage.machine import Machine
@@ -134,7 +134,7 @@ async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
     assert await store.unfinished("telegram") == []
     machine = Machine()
     replica = await Store.open(Config(url=server), machine.clock())
-    machine.passes(31 * DAY)
+    machine.passes(31 * DAY_SECONDS)
     assert await replica.expiry.expire() == 1
     await replica.close()
     assert await store.put("telegram", "u1", "t:1", "after it expired") is not None
@@ -144,13 +144,13 @@ async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
 async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, server: str) -> None:
     await ask(store, "t:1", "?", DOG, key="u1")
     wrong = Clock()
-    wrong._here = lambda: time.time() + 400 * DAY
+    wrong._here = lambda: time.time() + 400 * DAY_SECONDS
     replica = await Store.open(Config(url=server), wrong)
     assert (await replica.expiry.expire(), replica.expiry.doubt) == (0, "")
     await ask(replica, "t:2", "?", DOG, key="u2")
     await replica.close()
     for summary in (await store.summaries()).summaries:
-        assert abs(summary.updated.timestamp() - time.time()) < DAY
+        assert abs(summary.updated.timestamp() - time.time()) < DAY_SECONDS
 
 
 async def test_replicas_take_a_message_once_and_number_pictures_once(store: Store, server: str) -> None:

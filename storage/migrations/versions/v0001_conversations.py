@@ -1,4 +1,4 @@
-"""Conversations, their turns and pictures, and the inbox."""
+"""Add conversations, their turns and pictures, and the inbox."""
 
 import sqlalchemy as sa
 from alembic import op

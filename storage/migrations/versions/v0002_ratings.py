@@ -1,4 +1,4 @@
-"""A person's thumb on an answer."""
+"""Add a person's thumb on an answer."""
 
 import sqlalchemy as sa
 from alembic import op

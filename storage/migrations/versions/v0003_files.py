@@ -1,4 +1,4 @@
-"""Which of a platform's files became which image."""
+"""Remember which of a platform's files became which image."""
 
 import sqlalchemy as sa
 from alembic import op

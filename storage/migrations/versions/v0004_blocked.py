@@ -1,4 +1,4 @@
-"""Who is not answered any more."""
+"""Add blocked people."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A picture that was asked about before waits again when it is sent again."""
+"""Let a picture that was asked about before wait again when it is sent again."""
 
 import sqlalchemy as sa
 from alembic import op

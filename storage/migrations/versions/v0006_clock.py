@@ -1,4 +1,4 @@
-"""The time last seen, so that a wrong clock is noticed."""
+"""Add the time last seen, so that a wrong clock is noticed."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whose picture it is, so that one person cannot fill the disk."""
+"""Add the person who sent a picture, so that one person cannot fill the disk."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Sessions of the web page that were ended before their time."""
+"""Add sessions of the web page that were ended before their time."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -12,7 +12,7 @@ from bots.__main__ import cli
 from bots.conversing.health import Health
 from bots.tasks import expiry
 from bots.tasks.expiry import keep_expiring
-from storage.clock import DAY
+from storage.clock import DAY_SECONDS
 from storage.store import Config, Store
 from tests.bots.web.conftest import service, until
 from tests.storage.machine import Machine
@@ -49,9 +49,9 @@ async def test_a_jump_of_the_clock_is_noticed_within_a_minute_and_told(
     task = asyncio.create_task(keep_expiring(store.expiry, health))
     try:
         await ask(store, "web:1", "?", key="k1")
-        machine.moves_its_clock(400 * DAY)
+        machine.moves_its_clock(400 * DAY_SECONDS)
         await until(lambda: "400.0 days later than it should be" in health.notices.get("clock", ""))
-        machine.moves_its_clock(-400 * DAY)
+        machine.moves_its_clock(-400 * DAY_SECONDS)
         await until(lambda: not health.notices)
         assert [summary.id for summary in (await store.summaries()).summaries] == ["web:1"]
     finally:
@@ -77,7 +77,7 @@ def _database_of_long_ago(folder: Path) -> Callable[[], list[str]]:
 
     async def write() -> None:
         machine = Machine()
-        machine.moves_its_clock(-40 * DAY)
+        machine.moves_its_clock(-40 * DAY_SECONDS)
         store = await Store.open(config, machine.clock())
         await ask(store, "web:1", "?", key="k1")
         await store.put("telegram", "u1", "telegram:1", "never answered")
