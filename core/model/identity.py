@@ -76,7 +76,7 @@ def _read(note: Path) -> dict[str, Any]:
 def _write(note: Path, known: dict[str, Any]) -> None:
     """Remember a hash, as a whole or not at all. Otherwise it is computed again."""
     try:
-        note.parent.mkdir(mode=cache_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        note.parent.mkdir(mode=cache_folder.PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=note.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
