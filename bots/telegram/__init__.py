@@ -1,4 +1,4 @@
-"""Telegram: pictures and questions in private chats, groups and topics, through python-telegram-bot."""
+"""Answer questions about pictures in Telegram's private chats, groups and topics, through python-telegram-bot."""
 
 from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
@@ -16,7 +16,7 @@ async def run(config: Config, services: Services) -> None:
 
 
 async def examine(config: Config) -> list[CheckResult]:
-    """What the doctor finds. Raises `OperatorError` for a bad token."""
+    """Return what the doctor finds. Raises `OperatorError` for a bad token."""
     from bots.telegram.checkup import examine
 
     return await examine(config)

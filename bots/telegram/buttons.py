@@ -1,4 +1,4 @@
-"""The buttons below an answer, as Telegram's keyboards."""
+"""Make the buttons below an answer, as Telegram's keyboards."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from core.conversation import Ending
 from core.i18n import Translator
 
 STOP, RETRY = "stop", "retry"
-UNDELIVERED = "undelivered"  # behind RETRY: Telegram did not hand over what was asked about
+UNDELIVERED = "undelivered"  # appended to RETRY: Telegram did not deliver the file that was asked about
 FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
-ORDERS = frozenset({RETRY, *AnswerAction})  # what is written down when it is pressed; Stop is seen to at once
+ORDERS = frozenset({RETRY, *AnswerAction})  # presses that are stored; Stop is handled at once
 
 
 def while_growing(translator: Translator) -> InlineKeyboardMarkup:
@@ -21,7 +21,7 @@ def while_growing(translator: Translator) -> InlineKeyboardMarkup:
 def below(
     actions: Sequence[AnswerAction], ending: Ending, again: str, translator: Translator
 ) -> InlineKeyboardMarkup | None:
-    """What else of a finished answer can be had; `again` is what "Try again" below a refusal sends."""
+    """Return the buttons below a finished answer. `again` is the data of "Try again" below a refusal."""
     buttons = [(action.label(translator), action.value) for action in actions]
     if ending in (Ending.FAILED, Ending.STOPPED, Ending.REPEATED):
         buttons.append((translator.say("Try again"), again if ending is Ending.FAILED else RETRY))
@@ -29,5 +29,5 @@ def below(
 
 
 def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup:
-    """Labels and what pressing them sends; a row each."""
+    """Make a keyboard from labels and callback data, one button a row."""
     return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=data)] for label, data in buttons])

@@ -1,4 +1,4 @@
-"""What the doctor asks Telegram."""
+"""Check Telegram's settings for the doctor."""
 
 from contextlib import suppress
 
@@ -12,7 +12,7 @@ from core.errors import OperatorError
 
 
 async def examine(config: Config) -> list[CheckResult]:
-    """Raises `OperatorError` for a bad token."""
+    """Return what the doctor finds. Raises `OperatorError` for a bad token."""
     bot = make_bot(config)
     try:
         await bot.initialize()

@@ -1,4 +1,4 @@
-"""The settings of [bots.telegram]."""
+"""Define the settings of [bots.telegram]."""
 
 import json
 import re
@@ -62,7 +62,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     @property
     def needs_web(self) -> str:
-        """Why [bots.web] has to be there, too; empty where it need not."""
+        """Why [bots.web] must be configured as well, or "" if it need not."""
         return 'mode = "webhook" needs the web page' if self.mode == "webhook" else ""
 
     @model_validator(mode="after")

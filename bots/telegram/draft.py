@@ -1,4 +1,4 @@
-"""An answer being written in a Telegram chat: placeholder, edits, buttons. Knows no conversation and no model."""
+"""Write an answer into a Telegram chat: placeholder, edits, buttons. Knows no conversation and no model."""
 
 import asyncio
 import logging
@@ -29,16 +29,18 @@ from core.conversation import Answer, Ending
 from core.i18n import Translator
 
 log = logging.getLogger(__name__)
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # nobody's server is to be asked because a picture named it
-FILE_LIMIT = 50_000_000  # bytes, https://core.telegram.org/bots/api#senddocument
-TYPING_S = 4.0  # Telegram shows it for five seconds
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link read from a picture must not be fetched
+LARGEST_FILE_BYTES = 50_000_000  # https://core.telegram.org/bots/api#senddocument
+TYPING_SECONDS = 4.0  # Telegram shows it for five seconds
 
 
 class TelegramDraft:
-    """A `bots.conversing.draft.Draft` of `Part`s; use it with `async with`. `first` means that nothing of the answer
-    was posted before. `typing` shows that the bot is at work, which is no message and has no limit worth mentioning.
-    `again` tells what "Try again" below a refusal sends. `lost` is as in `Sender`; `found` is told of the message that
-    was posted after one that may be lost."""
+    """A `bots.conversing.draft.Draft` of `Part`s. Use it with `async with`.
+
+    `first` means that nothing of the answer was posted before. `typing` shows that the bot is at work; it is no message
+    and has no rate limit that matters. `again` returns the data of "Try again" below a refusal. `lost` is as in
+    `Sender`. `found` gets the id of the message that was posted after one that may be lost.
+    """
 
     def __init__(
         self,
@@ -66,9 +68,9 @@ class TelegramDraft:
         self._again = again
         self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
         self._typing = typing
-        self._typed = float("-inf")  # when, in loop time
+        self._typed = float("-inf")  # loop time of the last typing status
         self._skipped = Backoff()  # growing texts that were refused
-        self._grows = self._has_words = False  # there are words of the answer; some of them are shown
+        self._grows = self._has_words = False  # the answer has begun; some of its words are shown
         self._actions: tuple[AnswerAction, ...] = ()
 
     async def __aenter__(self) -> "TelegramDraft":
@@ -83,7 +85,7 @@ class TelegramDraft:
         return self._sender.scarce
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
-        """The finished answer gets a button for each."""
+        """Set the actions for which the finished answer gets buttons."""
         self._actions = actions
 
     def split(self, text_: str) -> list[Part]:
@@ -134,7 +136,7 @@ class TelegramDraft:
             raise self._sender.refused(error) from error
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
-        """A growing text that is refused is left out; the last one is said more and more plainly."""
+        """Edit a message. A refused growing text is skipped; a refused final text is tried in plainer forms."""
         if answer is None:
             buttons = self._buttons(None) if last else None
             try:
@@ -142,7 +144,7 @@ class TelegramDraft:
                 await self._paced(self._sender.edit(sent, self._new_text(part, buttons), rank))
                 self._has_words = self._grows
             except BadRequest as error:
-                log.info("Telegram refuses a growing text, which is left out: %s", error)
+                log.info("Telegram refuses a growing text, which is skipped: %s", error)
                 raise Later(self._skipped.next_pause()) from error
             return
         for plainer, buttons in self._ways(part, answer, last):
@@ -150,7 +152,7 @@ class TelegramDraft:
                 await self._sender.edit(sent, self._new_text(plainer, buttons))
                 return
             except BadRequest as error:
-                log.warning("Telegram refuses an answer, it is said more plainly: %s", error)
+                log.warning("Telegram refuses an answer; trying a plainer form: %s", error)
         raise Gone
 
     async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
@@ -159,19 +161,19 @@ class TelegramDraft:
             try:
                 return await self._post(message, Rank.FINAL)
             except BadRequest as error:
-                log.warning("Telegram refuses a message, it is said more plainly: %s", error)
+                log.warning("Telegram refuses a message; trying a plainer form: %s", error)
                 refusal = error
         raise self._sender.refused(refusal)
 
     async def attach(self, sent: str, file: File) -> None:
-        """Turns the placeholder into the file, which may be done twice; posting a file twice would show it twice."""
+        """Turn the placeholder into the file. This can be repeated safely; posting a file twice would show it twice."""
         for kind in _kinds(file):
             media = kind(file.data, caption=file.caption or None, filename=file.name)
             try:
                 await self._sender.edit(sent, partial(self._bot.edit_message_media, media))
                 return
             except BadRequest as error:
-                log.warning("Telegram does not take a file as a %s: %s", media.type, error)
+                log.warning("Telegram refuses a file as a %s: %s", media.type, error)
         try:
             await self._sender.edit(sent, self._new_text(self._not_taken(file), None))
         except BadRequest as error:
@@ -187,10 +189,10 @@ class TelegramDraft:
             self._found(sent)
         return sent
 
-    # What Telegram is asked for
+    # Requests to Telegram
 
     def _ways(self, part: Part, answer: Answer, last: bool) -> list[tuple[Part, InlineKeyboardMarkup | None]]:
-        """From the best to the plainest."""
+        """Return the forms to try, from the best to the plainest."""
         buttons = self._buttons(answer) if last else None
         ways = [(part, buttons), (Part(part.text), buttons), (Part(part.text), None)]
         return [way for index, way in enumerate(ways) if way not in ways[:index]]
@@ -230,11 +232,11 @@ class TelegramDraft:
     def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         if answer is None:
             return while_growing(self._translator) if self._stoppable else None
-        ending = answer.ending if self._stoppable else Ending.DONE  # a command is not asked again by a button
+        ending = answer.ending if self._stoppable else Ending.DONE  # no button repeats a command
         return below(self._actions, ending, self._again(), self._translator)
 
     async def _paced(self, growing: Awaitable[Result]) -> Result:
-        """While a growing text has to wait, the chat shows that the bot is at work."""
+        """Await a write. If a growing text has to wait, show in the chat that the bot is at work."""
         try:
             return await growing
         except Later:
@@ -243,15 +245,18 @@ class TelegramDraft:
 
     def _show_typing(self) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._typed >= TYPING_S:
+        if now - self._typed >= TYPING_SECONDS:
             self._typed = now
             self._typing()
 
 
 def _kinds(file: File) -> Sequence[type[InputMediaPhoto] | type[InputMediaDocument]]:
-    """What Telegram does not take as a photo goes as a file: over 10 MB, over 10,000 pixels of width and height
-    together, one side more than 20 times the other. What is too large for a file is not uploaded."""
-    if len(file.data) > FILE_LIMIT:
+    """Return the ways to send a file, best first; none if it is too large to be uploaded.
+
+    Telegram refuses photos over 10 MB, over 10,000 pixels of width plus height, or with one side more than 20 times the
+    other. Those are sent as files.
+    """
+    if len(file.data) > LARGEST_FILE_BYTES:
         return ()
     return (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,)
 

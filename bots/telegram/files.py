@@ -1,4 +1,4 @@
-"""Downloads what people send. Telegram's trouble becomes a sentence, or another try."""
+"""Download what people send. Telegram's errors become a sentence for the person, or another try."""
 
 import asyncio
 import logging
@@ -20,17 +20,19 @@ from core.pictures.images import check_size
 log = logging.getLogger(__name__)
 TRIES = 8
 MIB = 1 << 20
-MOST_UNDELIVERED = 1000  # questions
+MOST_UNDELIVERED_QUESTIONS = 1000
 NOT_HANDED_OVER = NotDelivered("Telegram did not hand over your file. Please try again in a moment.")
 NOT_WHOLE = NotDelivered("Your file did not arrive whole from Telegram. Please try again in a moment.")
 
 
 class Undelivered:
-    """The files of questions that Telegram did not hand over: a button to try again shows one message only, and not
-    what it replied to, nor the rest of its album."""
+    """Remembers the files of questions that Telegram did not deliver.
+
+    A "Try again" button tells one message only, not the message that it replied to, nor the rest of its album.
+    """
 
     def __init__(self) -> None:
-        self._files: Latest[tuple[int, int], tuple[SentFile, ...]] = Latest(MOST_UNDELIVERED)
+        self._files: Latest[tuple[int, int], tuple[SentFile, ...]] = Latest(MOST_UNDELIVERED_QUESTIONS)
 
     def note(self, chat_id: int, question: int, files: Iterable[SentFile]) -> None:
         self._files[chat_id, question] = tuple(files)
@@ -39,14 +41,14 @@ class Undelivered:
         return (chat_id, question) in self._files
 
     def take(self, chat_id: int, question: int) -> tuple[SentFile, ...]:
-        """Return a question's files, once; none when nothing is known of it."""
+        """Remove and return a question's files. There are none if the question is unknown."""
         return self._files.pop((chat_id, question), ())
 
 
 def attachments(
     bot: Bot, chat_id: int, question: int, files: tuple[SentFile, ...], images: ImagesConfig, undelivered: Undelivered
 ) -> tuple[Attachment, ...]:
-    """A question's files, to be downloaded when its turn has come."""
+    """Return a question's files, to be downloaded when its turn comes."""
 
     async def read(file: SentFile) -> bytes:
         try:
@@ -59,13 +61,13 @@ def attachments(
 
 
 async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
-    """Return the file's bytes. Raise `NotDelivered` and `TooLarge` with a sentence."""
+    """Return the file's bytes. Raises `NotDelivered` and `TooLarge` with a sentence."""
     why = NOT_HANDED_OVER
     for attempt in range(TRIES):
         try:
             if (data := await understood(_get(bot, file, images))) is not None:
                 return data
-            log.info("a file did not arrive whole from Telegram")
+            log.info("Telegram sent only part of a file")
             why = NOT_WHOLE
         except BadRequest as error:
             if "too big" in error.message.lower():
@@ -82,15 +84,15 @@ async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
         except Forbidden as error:
             log.warning("Telegram does not hand over a file: %s", error)
             break
-        except (InvalidToken, TelegramError):  # a link that ran out looks like a bad token: ask for a new one
+        except (InvalidToken, TelegramError):  # an expired link looks like a bad token, so get a new one
             why = NOT_HANDED_OVER
         await asyncio.sleep(min(10.0, 0.25 * 2**attempt))
     raise NotDelivered(why.sentence)
 
 
 async def _get(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes | None:
-    """None when it is not what was announced: a part of it, or somebody's page in its place."""
-    found = await bot.get_file(file.id)  # before our own limit is looked at: Telegram's is smaller, and is told then
+    """Return the bytes, or None if they are not what was announced: only a part, or a web page instead."""
+    found = await bot.get_file(file.id)  # checked before our own limit, because Telegram's is smaller
     announced = found.file_size or file.size
     if announced:
         check_size(announced, images)

@@ -1,4 +1,4 @@
-"""What somebody asks of the bot on Telegram, by messages that belong together or by a button."""
+"""Read what a person asks on Telegram, by one or several messages or by a button."""
 
 import json
 import re
@@ -35,15 +35,18 @@ from core.conversation import storable
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
-TOGETHER_SECONDS = 2  # a forward that comes so soon after its sender's words belongs to them
+COMMENT_SECONDS = 2  # a forward that follows its sender's words so soon belongs to them
 _ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|{AnswerAction.SMALL_PRINT}:\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """`message_id` is the message to reply to, `about` the bot's own message that it replied to. `others` is what it
-    carries that is no picture, as `bots.telegram.message` names it. `of_retry` comes from a button below the answer to
-    a /retry, `undelivered` from one below the word that Telegram did not hand over what was asked about."""
+    """A question of a person.
+
+    `message_id` is the message to reply to, `about` the bot's own message that the question replied to. `others` are
+    the files that are no pictures, as `bots.telegram.message` names them. `of_retry` comes from a button below the
+    answer to a /retry, `undelivered` from one below the word that Telegram did not deliver a file.
+    """
 
     chat_id: Id
     message_id: Id
@@ -64,8 +67,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button of one of the bot's messages that somebody pressed; `text` is what that message says, `question` what
-    it replies to."""
+    """A pressed button of one of the bot's messages. `text` is that message's text, `question` what it replies to."""
 
     query_id: Name
     asker: Asker
@@ -75,16 +77,16 @@ class Press:
     data: Text
     text: Text
     question: Text
-    question_id: int  # 0: none
+    question_id: int  # 0 for none
 
     @property
     def is_order(self) -> bool:
-        """Whether it is one of our buttons that ask for something; anybody's client can send anything."""
+        """Whether it is one of our buttons that ask for something. A client can send anything."""
         return _ORDER.fullmatch(self.data) is not None
 
 
 def read(updates: Sequence[Update], me: User) -> Inquiry | None:
-    """The question of one update, or of all that belong together; None when the bot is not asked."""
+    """Return the question of one update, or of all that belong together; None if the bot is not asked."""
     query = updates[0].callback_query
     if query is not None:
         return _asked_by_button(query, me)
@@ -95,7 +97,7 @@ def read(updates: Sequence[Update], me: User) -> Inquiry | None:
 
 
 def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
-    """What messages that belong together ask, whether they are meant for the bot or not."""
+    """Return what messages that belong together ask, whether they are meant for the bot or not."""
     messages = sorted(messages, key=lambda message: message.message_id)
     main = next((message for message in messages if message.text or message.caption), messages[0])
     files = [file for message in messages for file in files_of(message)]
@@ -111,7 +113,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
     if names_somebody and not words and replied and (somebody := asker_of(replied)):
         words = str(somebody.id)
-    more = [_beside(main, message, me) for message in messages if message is not main]
+    more = [_other_caption(main, message, me) for message in messages if message is not main]
     text = "\n\n".join(filter(None, [words, *more]))
     others = tuple(kind for message in messages for kind in others_of(message))
     asker = asker_of(main)
@@ -119,22 +121,23 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
 
 
 def belongs_to(comment: Message, forward: Message) -> bool:
-    """Whether somebody forwarded a message with these words: clients send the words first, as a message of their own.
+    """Return whether a message was forwarded with these words as a comment.
 
-    Source: how Telegram's clients send "forward with a comment"; both carry nearly the same second.
+    Clients send the comment first, as a message of its own. Source: how Telegram's clients send "forward with a
+    comment"; both messages have nearly the same second.
     """
     seconds = (forward.date - comment.date).total_seconds()
-    return asker_of(comment) == asker_of(forward) and 0 <= seconds <= TOGETHER_SECONDS
+    return asker_of(comment) == asker_of(forward) and 0 <= seconds <= COMMENT_SECONDS
 
 
 def may_be_comment(message: Message, inquiry: Inquiry) -> bool:
-    """Whether a forward may follow that these words are about: they are about nothing else."""
+    """Return whether a forward with these words as its comment may follow: the words refer to nothing else."""
     plain = inquiry.command in (None, "new") and not message.forward_origin
     return plain and bool(inquiry.text) and not (inquiry.files or inquiry.others or inquiry.about)
 
 
 def press_of(query: CallbackQuery) -> Press | None:
-    """None when nobody knows what stands in the message: it is too old, or not in a chat."""
+    """Return the pressed button, or None if its message is unknown: too old, or not in a chat."""
     message = query.message
     if not isinstance(message, Message):
         return None
@@ -149,8 +152,11 @@ def press_of(query: CallbackQuery) -> Press | None:
 
 
 def is_about(press: Press, message: inbox.Message) -> bool:
-    """Whether a button stands below (a part of) the answer to a message; what was posted for it and never written down,
-    as Telegram's reply was lost, is known by the question that it replies to."""
+    """Return whether a button is below an answer to this message, or below a part of one.
+
+    A message that was posted but never stored, because Telegram's reply was lost, is known by the question it replies
+    to.
+    """
     if f"{press.chat_id}:{press.message_id}" in message.sent:
         return True
     update = json.loads(message.payload)
@@ -161,8 +167,10 @@ def is_about(press: Press, message: inbox.Message) -> bool:
 
 
 def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
-    """A message's command and the words behind it. One that nobody knows is a question if there is something to look
-    at, and else a wish for help."""
+    """Return a message's command and the words behind it.
+
+    An unknown command is a question if there is something to look at, and a request for help otherwise.
+    """
     command, _ = command_of(message)
     words = words_of(message, me)
     if command is None:
@@ -175,23 +183,23 @@ def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
     return (None, words.removeprefix("/")) if shows else ("help", rest)
 
 
-def _beside(main: Message, message: Message, me: User) -> str:
-    """Another caption: the asker's own words, or what somebody else wrote below the picture that they forwarded."""
+def _other_caption(main: Message, message: Message, me: User) -> str:
+    """Return another message's caption: the asker's own words, or another person's words below a forwarded picture."""
     words = words_of(message, me)
     return quoted(words) if message.forward_origin and not main.forward_origin else words
 
 
 def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
-    """What a button below an answer asks, about what that answer replies to."""
+    """Return what a button below an answer asks about the message that the answer replies to."""
     press = press_of(query)
     if press is None or not press.is_order or not isinstance(query.message, Message):
         return None
     question = query.message.reply_to_message or query.message
-    own = question.from_user is not None and question.from_user.id == me.id  # what was asked is gone
+    own = question.from_user is not None and question.from_user.id == me.id  # the question is deleted
     asked = Inquiry(press.chat_id, question.message_id, press.asker) if own else inquiry_of([question], me)
     command, _, more = press.data.partition(":")
     undelivered = more == UNDELIVERED
-    answer = press.message_id if undelivered else more or press.message_id  # a refusal's button may name its answer
+    answer = press.message_id if undelivered else more or press.message_id  # a refusal's button may name the answer
     about = f"{press.chat_id}:{answer}"
     return replace(
         asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY, undelivered=undelivered

@@ -1,10 +1,10 @@
-"""How the bot calls what it cannot look at."""
+"""Name what the bot cannot look at."""
 
 from core.i18n import Translator
 
 
 def called(kind: str, translator: Translator) -> str:
-    """The name of a field of a message that carries no picture, in words; a file's own name stays."""
+    """Return words for a field of a message that carries no picture. A file's own name stays."""
     match kind:
         case "video" | "video_note":
             return translator.say("the video")

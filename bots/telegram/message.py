@@ -1,7 +1,7 @@
-"""What one Telegram message carries: who wrote it where, its words, its files, and whether it is meant for the bot.
+"""Read one Telegram message: who wrote it where, its words, its files, and whether it is meant for the bot.
 
-Telegram's SDK takes any type in any field, so what is read here is checked: reading raises whatever it likes on a
-message that is not whole, and what was read once can be read again.
+Telegram's SDK accepts any type in any field, so fields are checked here. Reading an incomplete message may raise
+anything, but what was read once can be read again.
 """
 
 import re
@@ -16,11 +16,11 @@ from bots.conversing.commands import COMMANDS
 from core.conversation import storable
 from core.pictures.file_types import SUFFIXES
 
-NOT_PICTURES = (  # fields of a message, and how we call what stands there; see `bots.telegram.kinds`
+NOT_PICTURES = (  # fields of a message; `bots.telegram.kinds` names them
     "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "
     "video video_note voice"
 ).split()
-START = "start"  # what Telegram sends when somebody opens the chat
+START = "start"  # the command that Telegram sends when a person opens the chat
 Id = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
 _ID = TypeAdapter[int](Id)
@@ -28,7 +28,7 @@ _ID = TypeAdapter[int](Id)
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: a person, or a chat in whose name somebody writes. `language` is their client's, such as `zh-hans`."""
+    """Who asks: a person, or a chat in whose name a person writes. `language` is their client's, such as `zh-hans`."""
 
     id: Id
     language: Annotated[str, Field(strict=True, max_length=35)] | None = None
@@ -36,7 +36,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A file that Telegram keeps; `size` in bytes, where Telegram says it."""
+    """A file that Telegram keeps. `size` is in bytes, if Telegram tells it."""
 
     id: Name
     size: Annotated[int, Field(strict=True, ge=0)] | None = None
@@ -44,7 +44,10 @@ class SentFile:
 
 
 def conversation_of(message: Message) -> str:
-    """A chat and its topic; threads of ordinary replies also carry a thread id, but are no topics."""
+    """Return the conversation's id: a chat and its topic.
+
+    Threads of replies carry a thread id too, but are no topics.
+    """
     topic = message.message_thread_id if message.is_topic_message else None
     return f"telegram:{chat_id_of(message)}:{_ID.validate_python(topic or 0)}"
 
@@ -54,9 +57,9 @@ def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
 
 
 def asker_of(message: Message) -> Asker | None:
-    """None for what nobody has written, and for other bots.
+    """Return who wrote a message, or None for service messages and other bots.
 
-    Anonymous admins and members who write as a channel have a bot's name for their own, and that of the chat.
+    Anonymous admins, and members who write as a channel, have a bot as sender; the chat is the asker then.
     """
     sender, chat = message.from_user, message.sender_chat
     if sender is None:
@@ -71,7 +74,10 @@ def person_of(user: User) -> Asker:
 
 
 def is_for(me: User, message: Message) -> bool:
-    """In a group only a mention, a command or a reply to the bot is; such a reply may be said to somebody else."""
+    """Return whether a message is for the bot. In a group that is a mention, a command or a reply to the bot.
+
+    Such a reply may still be addressed to another person.
+    """
     if message.chat.type == "private":
         return True
     command, addressee = command_of(message)
@@ -89,12 +95,12 @@ def is_for(me: User, message: Message) -> bool:
 
 
 def says_something(message: Message) -> bool:
-    """Service messages (somebody joined, a message was pinned, …) do not."""
+    """Return whether it is more than a service message (a member joined, a message was pinned, …)."""
     return bool(message.text or message.caption or files_of(message) or others_of(message))
 
 
 def words_of(message: Message, me: User) -> str:
-    """Its text or caption without the bot's name, below the passage that it quotes."""
+    """Return its text or caption without the bot's name, below the passage that it quotes."""
     text = message.text or message.caption or ""
     if me.username:
         text = re.sub(rf"@{re.escape(me.username)}\b", "", text, flags=re.IGNORECASE)
@@ -109,7 +115,7 @@ def quoted(text: str) -> str:
 
 
 def command_of(message: Message) -> tuple[str | None, str]:
-    """The command that a message begins with, and the bot that it names."""
+    """Return the command that a message begins with, and the bot that it names."""
     for entity, words in _entities(message, [MessageEntity.BOT_COMMAND]).items():
         if entity.offset == 0:
             command, _, addressee = words.removeprefix("/").lower().partition("@")
@@ -118,7 +124,7 @@ def command_of(message: Message) -> tuple[str | None, str]:
 
 
 def files_of(message: Message | ExternalReplyInfo) -> list[SentFile]:
-    """The picture that it carries, or a file that may be one."""
+    """Return the picture that it carries, or a file that may be a picture."""
     sizes = message.photo or (message.live_photo.photo if message.live_photo else ())
     if sizes:
         return [_sent_file(sizes[-1])]  # the largest
@@ -128,7 +134,7 @@ def files_of(message: Message | ExternalReplyInfo) -> list[SentFile]:
 
 
 def others_of(message: Message) -> Sequence[str]:
-    """What it carries that is no picture: the name of a file, or of a field such as `video`."""
+    """Return what it carries that is no picture: the name of a file, or of a field such as `video`."""
     known = [kind for kind in NOT_PICTURES if getattr(message, kind, None) or kind in message.api_kwargs]
     document = message.document
     if known or document is None or _may_be_picture(document):
@@ -148,7 +154,7 @@ def _sent_file(file: PhotoSize | Document) -> SentFile:
 
 
 def _may_be_picture(document: Document) -> bool:
-    """By its type, or its name; a file of unknown type is looked into."""
+    """Return whether a file may be a picture by its type or name. A file of unknown type may be one."""
     kind = document.mime_type or "application/octet-stream"
     named = (document.file_name or "").lower().endswith(SUFFIXES)
     return kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream") or named

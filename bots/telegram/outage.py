@@ -1,4 +1,4 @@
-"""Telegram does not answer, or does not take the token: how long to wait, and what the operator hears of it."""
+"""Wait while Telegram does not answer or refuses the token, and tell the operator."""
 
 import asyncio
 import logging
@@ -17,11 +17,11 @@ BAD_TOKEN = (
 )
 ANOTHER_POLLER = "Another program asks Telegram for this bot's updates: stop it, or give each its own token."
 PLATFORM = "telegram"
-SAID_AFTER_FAILURES = 3  # in a row; what is shorter mends itself
+TOLD_AFTER_FAILURES = 3  # in a row; shorter outages end by themselves
 
 
 class Outage:
-    """What fails is tried again with growing pauses, for ever; a token that worked once may work again."""
+    """Repeats what fails with growing pauses, for ever. A token that worked once may work again."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
@@ -41,14 +41,14 @@ class Outage:
         pause = self._backoff.next_pause()
         reason = _reason(error)
         own = isinstance(error, Conflict | BotError)
-        if self._backoff.failures == (1 if own else SAID_AFTER_FAILURES):
+        if self._backoff.failures == (1 if own else TOLD_AFTER_FAILURES):
             log.warning("%s Trying again.", reason)
         self._health.failed(PLATFORM, reason)
         await asyncio.sleep(wait_of(error) if isinstance(error, RetryAfter) else pause)
 
 
 def _reason(error: Exception) -> str:
-    """A sentence for the operator; PTB's own carries the token."""
+    """Return a sentence for the operator. PTB's own error contains the token."""
     if isinstance(error, InvalidToken):
         return BAD_TOKEN
     if isinstance(error, Conflict):

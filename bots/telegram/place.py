@@ -1,4 +1,4 @@
-"""Where answers stand in Telegram: a chat, a topic, and the ids under which their messages are written down."""
+"""Describe where answers are in Telegram: a chat, a topic, and the stored ids of their messages."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ GENERAL_TOPIC = 1  # must be left out when sending to it
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an answer goes: a chat, its topic (0: none), and the question that it replies to."""
+    """Where an answer goes: a chat, its topic (0 for none), and the question that it replies to."""
 
     chat_id: int
     topic: int
@@ -21,11 +21,11 @@ class Place:
 
 
 def sent_id(message: Message) -> str:
-    """The id under which a draft's message is written down."""
+    """Return the id under which a draft's message is stored."""
     return f"{message.chat.id}:{message.message_id}"
 
 
 def ids_of(sent: str) -> tuple[int, int]:
-    """Chat and message id."""
+    """Return the chat and message id of a stored id."""
     chat_id, message_id = sent.split(":")
     return int(chat_id), int(message_id)

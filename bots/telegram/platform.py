@@ -1,4 +1,4 @@
-"""How people order things on Telegram, and what they are called there."""
+"""Describe how people give commands on Telegram, and what they are called there."""
 
 import re
 
@@ -15,7 +15,7 @@ TELEGRAM = Platform(
         "In a group, mention me or reply to me."
     ),
     prefix="/",
-    person_id=re.compile(r"-?[0-9]{1,20}"),  # negative: of channels and groups, in whose name somebody may write
+    person_id=re.compile(r"-?[0-9]{1,20}"),  # negative for channels and groups, in whose name a person may write
     person="12345",
     whom=Note("Say who, by id: /block 12345, or reply to them with /block."),
 )

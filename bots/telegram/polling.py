@@ -1,7 +1,7 @@
-"""Asks Telegram for updates, again and again. An update is on disk before Telegram is told that it arrived.
+"""Poll Telegram for updates. An update is on disk before Telegram is told that it arrived.
 
-PTB's own Updater confirms updates before their handlers have finished, parses all of one answer at once, so that one
-that is broken takes the others with it, and goes deaf after one 401: hence this loop.
+PTB's own Updater confirms updates before their handlers have finished. It parses all updates of a response together, so
+that a broken one takes the others with it, and it stops for good after one 401. Hence this loop.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from core.errors import BotError, OperatorError
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
 WANTED = ["message", "edited_message", "callback_query", "message_reaction"]
-MOST_UPDATES = 100  # in one answer
-HELD_SECONDS = 25  # how long Telegram may hold a question for updates that has no answer yet
-USELESS_PAUSE_SECONDS = 1.0  # after an answer that can never be confirmed
-MOST_ID = 2**31  # what a Bot API "Integer" holds; a larger offset would make us deaf for all that follows
+UPDATES_AT_ONCE = 100  # most updates in one response
+LONG_POLL_SECONDS = 25  # how long Telegram may hold a request while there are no updates
+UNCONFIRMED_PAUSE_SECONDS = 1.0  # after updates that can never be confirmed
+LARGEST_ID = 2**31  # of a Bot API "Integer"; a larger offset would skip all later updates
 
 
 async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Event, outage: Outage) -> None:
     """Work until cancelled.
 
-    `settled` is set while Telegram has nothing more that might belong to an album: none is torn by a crash, or by a
-    connection lost in its middle.
+    `settled` is set while Telegram has no more updates that may belong to an album, so that no album is torn by a crash
+    or by a lost connection.
     """
     await insist(lambda: bot.delete_webhook(), outage)
     offset: int | None = None
-    held = 0  # at first Telegram is to answer at once
+    held = 0  # the first response must come at once
     while True:
         try:
             updates = await _updates(bot, offset, held, timeout)
@@ -44,21 +44,21 @@ async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Even
         except (TelegramError, BotError) as error:
             await outage.wait(error)
             continue
-        held = 1 if more else HELD_SECONDS
+        held = 1 if more else LONG_POLL_SECONDS
         if not more:
             settled.set()
         if updates and offset == before:
-            await asyncio.sleep(USELESS_PAUSE_SECONDS)
+            await asyncio.sleep(UNCONFIRMED_PAUSE_SECONDS)
 
 
 def id_of(update: object) -> int | None:
-    """The number by which Telegram knows an update; None when it has none that can be one."""
+    """Return the number of an update, or None if it has no valid one."""
     found = update.get("update_id") if isinstance(update, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < MOST_ID else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < LARGEST_ID else None
 
 
 async def insist(call: Callable[[], Awaitable[object]], outage: Outage) -> None:
-    """Return when Telegram has done it. Raise `OperatorError` when a token that never worked is not good."""
+    """Repeat a call until Telegram has done it. Raises `OperatorError` for a bad token that never worked."""
     while True:
         try:
             await understood(call())
@@ -72,7 +72,7 @@ async def insist(call: Callable[[], Awaitable[object]], outage: Outage) -> None:
 
 
 async def _updates(bot: Bot, offset: int | None, held: int, timeout: float) -> list[object]:
-    """Telegram's next updates as they are: PTB's `get_updates` would parse them all together."""
+    """Return Telegram's next updates unparsed. PTB's `get_updates` would parse them all together."""
     parameters = {"offset": offset, "timeout": held, "allowed_updates": WANTED}
     updates = await understood(bot._post("getUpdates", parameters, read_timeout=held + timeout))
     if not isinstance(updates, list):
@@ -81,8 +81,8 @@ async def _updates(bot: Bot, offset: int | None, held: int, timeout: float) -> l
 
 
 def _has_more(updates: list[object]) -> bool:
-    """Whether the rest of an album may be in the next answer."""
-    return len(updates) >= MOST_UPDATES or any(map(_is_in_album, updates))
+    """Return whether the rest of an album may be in the next response."""
+    return len(updates) >= UPDATES_AT_ONCE or any(map(_is_in_album, updates))
 
 
 def _is_in_album(update: object) -> bool:

@@ -1,14 +1,14 @@
-"""How often the bot may write: once a second in a chat, 20 times a minute in a group, 30 times a second in all.
+"""Limit how often the bot writes: once a second in a chat, 20 times a minute in a group, 30 times a second in all.
 
-Shared by all drafts of a bot. A final edit goes before an answer's first words, those before a placeholder, that before
-a text that still grows. Words of an answer that is not whole never wait here, they are simply shown a little later.
-Each placeholder keeps one write of its group's minute for its final edit; while two answers grow in one chat neither is
-edited after its first words, as their ends may come together. So a final edit waits for one other write at most,
-beside other final edits and first words for which somebody has waited long.
+All drafts of a bot share this limit. A final edit goes before an answer's first words, those before a placeholder, and
+that before a growing text. Growing text never waits here; it is shown a little later instead. Each placeholder reserves
+one write of its group's minute for its final edit. While two answers grow in one chat, neither is edited after its
+first words, because their ends may come together. So a final edit waits for at most one other write, apart from other
+final edits and first words that are overdue.
 
-The more is written in a group, the longer first words wait, as an answer that is whole by then needs one write instead
-of two; and the less, the more of them wait for their turn. When that time is over they go before everything.
-Source: https://core.telegram.org/bots/faq#broadcasting-to-users
+The more is written in a group, the longer first words wait, because an answer that is complete by then needs one write
+instead of two. If fewer writes are left, more answers wait this way. Overdue first words go before everything. Source:
+https://core.telegram.org/bots/faq#broadcasting-to-users
 """
 
 import asyncio
@@ -24,35 +24,35 @@ from bots.conversing.draft import Later
 
 
 class Rank(IntEnum):
-    UNSEEN = 0  # a final text, where nothing of the answer could be read before
+    UNSEEN = 0  # a final text of an answer that was not shown at all
     FINAL = 1
     FIRST = 2
     POST = 3
     GROWING = 4
 
 
-FIRST_WORDS_SECONDS = 12.0  # in which an answer's first words are to be shown while writes are scarce
-WRITE_SECONDS = 1.2  # between two writes in a chat, with their way there and back
-PLACEHOLDER_SECONDS = 2.0  # that a placeholder waits in line in a group
-SCARCE_SHARE = 0.3  # of a group's minute that is written or promised
+FIRST_WORDS_SECONDS = 12.0  # longest wait of an answer's first words while writes are scarce
+WRITE_SECONDS = 1.2  # between two writes in a chat, including the round trip
+PLACEHOLDER_SECONDS = 2.0  # how long a placeholder waits in a group
+SCARCE_SHARE = 0.3  # of a group's minute that is written or reserved
 SHARES = {
     Rank.UNSEEN: 1.0,
     Rank.FINAL: 1.0,
     Rank.FIRST: 0.9,
     Rank.POST: 0.8,
     Rank.GROWING: 0.66,
-}  # of all chats' writes in a second
+}
 
 
 @dataclass(slots=True)
 class _Chat:
-    last: float  # when the last write was over: counted from there, no two can arrive closer than the pause
-    window: deque[float] = field(default_factory=deque)  # ends of the writes of the last minute
+    last: float  # end of the last write: counted from there, no two writes arrive closer than the pause
+    window: deque[float] = field(default_factory=deque)  # ends of the last minute's writes
     blocked_until: float = 0.0
     busy: bool = False
     begun: set[object] = field(default_factory=set)  # answers that still need their final edit
-    growing: set[object] = field(default_factory=set)  # those of which there is text already
-    first: dict[object, float] = field(default_factory=dict)  # answers whose first words wait, and since when
+    growing: set[object] = field(default_factory=set)  # answers that have text
+    first: dict[object, float] = field(default_factory=dict)  # since when an answer's first words wait
     line: list[tuple[Rank, int]] = field(default_factory=list)  # a heap of tickets
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,22 +65,22 @@ class RateLimit:
     def __init__(self, pause_s: float = 1.0, group_per_minute: int = 20, all_per_second: int = 25) -> None:
         self._pause_s = pause_s
         self._group_per_minute = group_per_minute
-        self._all_per_second = all_per_second  # under 30, so that what the network bunches up is still within it
+        self._all_per_second = all_per_second  # under 30, because the network may bunch writes up
         self._all: deque[float] = deque()
         self._chats: dict[int, _Chat] = {}
         self._tickets = count()
-        self._began = self._now()  # a run before this one may have written just now
+        self._began = self._now()  # an earlier run may have written just before
 
     @asynccontextmanager
     async def turn(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
-        """One write to a chat for an answer. Raises `Later` for what should not wait here."""
+        """Wait for one write to a chat for an answer. Raises `Later` for a write that should not wait here."""
         chat = self._chat(chat_id)
         if rank is Rank.GROWING or (rank is Rank.FIRST and chat_id >= 0):
             self._admit_growing(chat_id, chat)
         elif rank is Rank.FIRST:  # in a group
             self._admit_first(chat_id, chat, answer)
         else:
-            if chat.first.pop(answer, None) is not None:  # it is whole now
+            if chat.first.pop(answer, None) is not None:  # the answer is complete
                 rank = Rank.UNSEEN
             await self._stand_in_line(chat_id, chat, rank, answer)
         chat.busy = True
@@ -95,7 +95,7 @@ class RateLimit:
             chat.wake()
 
     def is_scarce(self, chat_id: int) -> bool:
-        """Whether a group's minute has so few writes left that answers should not take more than they need."""
+        """Return whether a group's minute has so few writes left that answers should use as few as possible."""
         if chat_id >= 0:
             return False
         chat = self._chat(chat_id)
@@ -103,7 +103,7 @@ class RateLimit:
         return len(chat.window) + 3 * (len(chat.begun) + len(chat.line)) >= self._group_per_minute * SCARCE_SHARE
 
     def grows(self, chat_id: int, answer: object) -> None:
-        """There is text of it, so that it may end at any moment."""
+        """Note that an answer has text, so that it may end at any moment."""
         self._chat(chat_id).growing.add(answer)
 
     def end(self, answer: object) -> None:
@@ -113,14 +113,14 @@ class RateLimit:
             chat.first.pop(answer, None)
 
     def block(self, chat_id: int, seconds: float) -> None:
-        """Telegram asked to wait (429)."""
+        """Stop writing for the time that Telegram asks for (429)."""
         self._chat(chat_id).blocked_until = self._now() + seconds
 
     def _admit_growing(self, chat_id: int, chat: _Chat) -> None:
         if chat.busy or chat.line or len(chat.growing) > 1:
             raise Later(self._pause_s / 2)
         wait = self._wait(chat_id, chat, Rank.GROWING, 0)
-        if chat_id < 0:  # the fuller the minute, the longer the pause; half of it stays free for answers
+        if chat_id < 0:  # the fuller the minute, the longer the pause; half of the minute stays free for answers
             most = max(1, min(self._group_per_minute // 2, self._group_per_minute - len(chat.begun)))
             recent = len(chat.window)
             wait = max(wait, chat.last + self._pause_s * 2 ** (recent * 5 / self._group_per_minute - 1) - self._now())
@@ -130,7 +130,7 @@ class RateLimit:
             raise Later(wait)
 
     def _admit_first(self, chat_id: int, chat: _Chat, answer: object) -> None:
-        """The oldest go first."""
+        """Let first words write, oldest first."""
         chat.first.setdefault(answer, self._now())
         wait = max(self._wait(chat_id, chat, Rank.FIRST, 0), self._until_first(chat_id, chat))
         if wait > 0 or chat.busy or next(iter(chat.first)) is not answer:
@@ -138,7 +138,7 @@ class RateLimit:
         del chat.first[answer]
 
     def _until_first(self, chat_id: int, chat: _Chat) -> float:
-        """Seconds that the oldest of the first words may still wait."""
+        """Return the seconds that the oldest first words may still wait."""
         if not chat.first or not self.is_scarce(chat_id):
             return 0.0
         patience = max(0.0, FIRST_WORDS_SECONDS - WRITE_SECONDS * len(chat.first))
@@ -155,7 +155,7 @@ class RateLimit:
                 wait = self._wait(chat_id, chat, rank, kept) if mine else None
                 if wait is not None and wait <= 0:
                     return
-                if rank is Rank.POST and chat_id < 0:  # meanwhile there may be words, which go before placeholders
+                if rank is Rank.POST and chat_id < 0:  # by then there may be words, which go before placeholders
                     if self._now() - since >= PLACEHOLDER_SECONDS:
                         raise Later(self._pause_s)
                     wait = min(wait or PLACEHOLDER_SECONDS, PLACEHOLDER_SECONDS)
@@ -167,7 +167,7 @@ class RateLimit:
             chat.wake()
 
     def _wait(self, chat_id: int, chat: _Chat, rank: Rank, kept: int) -> float:
-        """Seconds until the next write to a chat is allowed that leaves so many of its minute; not positive: now."""
+        """Return the seconds until the next write that leaves so many of the chat's minute. Not positive means now."""
         now = self._now()
         self._forget_old(chat)
         while self._all and self._all[0] <= now - 1:

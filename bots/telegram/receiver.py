@@ -1,6 +1,6 @@
-"""Takes updates in: what is of interest is written down for the dispatcher; Stop and thumbs are seen to at once.
+"""Receive updates: store what the dispatcher needs, and handle Stop and thumbs at once.
 
-Each update is read alone. One that cannot be read is skipped for good and named in the log by its id only.
+Each update is read alone. One that cannot be read is skipped for good, and the log names only its id.
 """
 
 import json
@@ -23,13 +23,13 @@ from core.i18n import LANGUAGES, Translator
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
-LARGEST_UPDATE = 1 << 20  # characters
-LONGEST_GROUP = 100  # characters of the id that ties an album together
+LARGEST_UPDATE_CHARACTERS = 1 << 20
+ALBUM_ID_CHARACTERS = 100
 Step = Callable[[], Awaitable[object]]
 
 
 class Receiver:
-    """`me` is the bot itself."""
+    """Receives updates. `me` is the bot itself."""
 
     def __init__(self, worker: Worker, bot: Bot, me: User, services: Services) -> None:
         self._worker = worker
@@ -39,11 +39,11 @@ class Receiver:
         self._store = services.store
 
     async def receive(self, raw: object) -> None:
-        """Return once the update is on disk, or known to be useless. Raise `BotError` when the disk fails."""
+        """Return once the update is on disk, or known to be useless. Raises `BotError` when the disk fails."""
         update_id = id_of(raw)
         try:
             step = self._read(raw)
-        except Exception as error:  # whatever PTB and our reading raise on what is not whole
+        except Exception as error:  # PTB and our reading may raise anything for an incomplete update
             await self._skip(update_id, error)
             return
         try:
@@ -51,15 +51,15 @@ class Receiver:
                 await step()
         except BotError:
             raise
-        except Exception as error:  # a bug; the same update would meet it for ever
-            log.error("update %s is left out: %s", update_id, without_words(error))
+        except Exception as error:  # a bug, which the same update would meet for ever
+            log.error("update %s is skipped: %s", update_id, without_words(error))
 
     def _read(self, raw: object) -> Step | None:
-        """What is to be done about an update. Everything that will be read of it is read once."""
+        """Return what to do about an update. All of it that is needed is read here, once."""
         if not isinstance(raw, dict) or id_of(raw) is None:
             raise ValueError
         payload = json.dumps(raw)
-        if len(payload) > LARGEST_UPDATE:
+        if len(payload) > LARGEST_UPDATE_CHARACTERS:
             raise ValueError
         update = Update.de_json(raw, self._bot)
         key = f"telegram:{self._me.id}:{update.update_id}"
@@ -72,10 +72,10 @@ class Receiver:
             return self._read_edited(revised, update.edited_message)
         if update.message_reaction:
             return self._read_reaction(update.message_reaction)
-        raise ValueError  # nothing in it that was asked for
+        raise ValueError  # none of the kinds that we asked for
 
     async def _skip(self, update_id: int | None, error: Exception) -> None:
-        """Written down, so that nobody meets it again after a crash or a restart."""
+        """Store that an update was skipped, so that it is not met again after a crash or a restart."""
         if update_id is not None:
             key = f"telegram:{self._me.id}:{update_id}"
             message = await self._store.put("telegram", key, "telegram", "")
@@ -91,10 +91,10 @@ class Receiver:
         asker = asker_of(message)
         if asker is None or not says_something(message):
             return None
-        if not isinstance(message.date, datetime):  # PTB takes whatever stands there
+        if not isinstance(message.date, datetime):  # PTB accepts any type
             raise ValueError
-        group = message.media_group_id  # an album's caption may stand on another picture
-        if group is not None and (not isinstance(group, str) or len(group) > LONGEST_GROUP):
+        group = message.media_group_id  # an album's caption may be on another picture
+        if group is not None and (not isinstance(group, str) or len(group) > ALBUM_ID_CHARACTERS):
             raise ValueError
         inquiry = inquiry_of([message], self._me)
         wanted = group is not None or is_for(self._me, message)
@@ -111,7 +111,7 @@ class Receiver:
     async def _receive_forward(
         self, key: str, conversation_id: str, payload: str, message: Message, group: str | None, wanted: bool
     ) -> None:
-        """With the words that its sender wrote right before it, it is one question."""
+        """Receive a forward as one question with the words that its sender wrote just before it."""
         last = self._dispatcher.inbox.last(conversation_id)
         if last and last.group and last.group.startswith(COMMENT):
             before = Update.de_json(json.loads(last.payload), self._bot).message
@@ -121,7 +121,7 @@ class Receiver:
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
 
     def _read_edited(self, payload: str, message: Message) -> Step | None:
-        """New words for a question whose answer has not begun; an edit that comes later changes nothing."""
+        """Read new words for a question whose answer has not begun. A later edit changes nothing."""
         conversation_id, message_id = conversation_of(message), message.message_id
         inquiry_of([message], self._me)
         if asker_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
@@ -157,12 +157,14 @@ class Receiver:
             await self._acknowledge(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
             await self._acknowledge(press.query_id, translator.say("This is finished already."))
-            if press.text in {Translator(code).say("One moment …") for code in LANGUAGES}:  # nobody knows of it
+            if press.text in {
+                Translator(code).say("One moment …") for code in LANGUAGES
+            }:  # a placeholder that was never stored
                 self._worker.later(self._bot.delete_message(press.chat_id, press.message_id))
             else:
                 self._worker.later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))
         elif press.is_order:
-            # One press of one button counts, however often it is pressed.
+            # Repeated presses of one button count as one.
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"
             await self._dispatcher.inbox.receive(key, press.conversation_id, payload)
             await self._acknowledge(press.query_id)
@@ -170,11 +172,11 @@ class Receiver:
             await self._acknowledge(press.query_id, translator.say(FORGOTTEN))
 
     async def _acknowledge(self, query_id: str, sentence: str | None = None) -> None:
-        """So that the button stops turning; `sentence` is shown above the chat, where Telegram takes 200 characters."""
+        """Stop the button's spinner, and show `sentence` above the chat, where Telegram accepts 200 characters."""
         self._worker.later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
 
     def _read_reaction(self, reaction: MessageReactionUpdated) -> Step | None:
-        """A thumb rates an answer; not written down first, a lost one is no loss."""
+        """Read a thumb as a rating. It is not stored first, since losing one does not matter."""
         if not self._store.ratings or reaction.user is None:
             return None
         emoji = {kind.emoji for kind in reaction.new_reaction if isinstance(kind, ReactionTypeEmoji)}

@@ -1,4 +1,4 @@
-"""Posts and edits messages for one answer: paced, in the answer's place, with Telegram's errors as ours."""
+"""Post and edit messages for one answer: rate-limited, in the right place, with Telegram's errors turned into ours."""
 
 import logging
 import re
@@ -22,8 +22,11 @@ _NOT_EDITABLE = re.compile("to edit not found|can't be edited|message_id_invalid
 
 
 class Sender:
-    """`chat_id` changes where the chat becomes a supergroup. The first message replies to the question. `lost` means
-    that a message may have been posted of which nobody knows."""
+    """Writes one answer's messages. The first message replies to the question.
+
+    `chat_id` changes when the chat becomes a supergroup. `lost` means that a message may have been posted without our
+    knowing its id.
+    """
 
     def __init__(self, rate_limit: RateLimit, place: Place, first: bool, lost: bool = False) -> None:
         self.lost = lost
@@ -32,7 +35,7 @@ class Sender:
         self._topic = place.thread
         self._question = place.question
         self._replies = first
-        self._outside = False  # the topic is not found: every message has to reply, or it would stand elsewhere
+        self._outside = False  # the topic is not found, so every message must be a reply to appear in it
         self._backoff = Backoff()
 
     @property
@@ -47,11 +50,11 @@ class Sender:
         self._rate_limit.end(self)
 
     def grows(self) -> None:
-        """There is text of the answer, so that it may end at any moment."""
+        """Note that the answer has text, so that it may end at any moment."""
         self._rate_limit.grows(self.chat_id, self)
 
     async def post(self, call: Callable[..., Awaitable[Message]], rank: Rank) -> str:
-        """Post a message; where Telegram does not find its topic, as a reply, which stands in the topic all the same.
+        """Post a message. If Telegram does not find its topic, post a reply, which appears in the topic all the same.
 
         `call` takes the parameters that say where. Raises as `write` does.
         """
@@ -79,10 +82,10 @@ class Sender:
         raise refusal
 
     async def edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
-        """Raises `Gone`, and as `write` does."""
+        """Edit a message. Raises `Gone`, and as `write` does."""
         chat_id, message_id = ids_of(sent)
         if chat_id != self.chat_id:
-            raise Gone  # the chat became a supergroup; what was written before cannot be edited there
+            raise Gone  # the chat became a supergroup, where older messages cannot be edited
         try:
             await self.write(lambda: call(chat_id, message_id), rank)
         except ChatMigrated as error:
@@ -96,16 +99,19 @@ class Sender:
             raise
 
     async def delete(self, sent: str, call: Callable[[int, int], Awaitable[object]]) -> None:
-        """Take away a message; what is posted next replies to the question in its place. Raises as `write` does."""
+        """Delete a message. What is posted next replies to the question instead. Raises as `write` does."""
         self._replies = True
         chat_id, message_id = ids_of(sent)
         try:
             await self.write(lambda: call(chat_id, message_id), Rank.FINAL)
         except (BadRequest, ChatMigrated) as error:
-            log.info("a message could not be removed: %s", error)
+            log.info("a message could not be deleted: %s", error)
 
     async def write(self, call: Callable[[], Awaitable[Result]], rank: Rank) -> Result:
-        """Raises `Later`, `Refused`, or what Telegram has against this very message: `BadRequest`, `ChatMigrated`."""
+        """Write within the rate limit.
+
+        Raises `Later`, `Refused`, or Telegram's errors about this very message: `BadRequest`, `ChatMigrated`.
+        """
         try:
             async with self._rate_limit.turn(self.chat_id, rank, self):
                 result = await understood(call())
@@ -123,7 +129,7 @@ class Sender:
         return result
 
     def refused(self, error: TelegramError) -> Refused:
-        log.warning("Telegram takes no message in chat %s: %s", self.chat_id, error)
-        in_group = self.chat_id < 0  # else whoever asked is who does not want to hear from us
+        log.warning("Telegram accepts no message in chat %s: %s", self.chat_id, error)
+        in_group = self.chat_id < 0  # in a private chat the person has blocked the bot
         forbids = isinstance(error, Forbidden) or _NO_RIGHTS.search(error.message)
         return NotWritable(error.message) if in_group and forbids else Refused(error.message)

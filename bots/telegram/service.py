@@ -1,4 +1,4 @@
-"""The bot from its first hello to Telegram until it is cancelled."""
+"""Run the bot from its first call to Telegram until it is cancelled."""
 
 import asyncio
 import logging
@@ -30,16 +30,16 @@ CONNECTIONS = 64
 
 
 async def serve(config: Config, services: Services, rate_limit: RateLimit | None = None) -> None:
-    """Raises `OperatorError`."""
+    """Work until cancelled. Raises `OperatorError`."""
     if config.needs_web and services.guests is None:
         raise OperatorError("[bots.telegram] {reason}: add a table [bots.web].", reason=config.needs_web)
-    logging.getLogger("telegram").setLevel(logging.CRITICAL)  # PTB logs what people write, and whole replies
-    os.environ.setdefault("PTB_TIMEDELTA", "true")  # how PTB 22 is told not to warn about its next version's type
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)  # PTB logs people's words, and whole replies
+    os.environ.setdefault("PTB_TIMEDELTA", "true")  # stops PTB 22 from warning about its next version's type
     bot = make_bot(config)
     try:
         outage = Outage(services.health)
         await insist(bot.initialize, outage)
-        log.info("@%s is there", bot.bot.username)
+        log.info("connected as @%s", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
         services.health.tellers["telegram"] = partial(_tell, bot, config.admins)
@@ -52,7 +52,7 @@ async def serve(config: Config, services: Services, rate_limit: RateLimit | None
 
 
 async def _tell(bot: Bot, admins: Sequence[int], text: str) -> None:
-    """Each of the admins in their own chat with the bot, if they have begun one."""
+    """Send a text to each admin in their private chat with the bot, if they have begun one."""
     for admin in admins:
         with suppress(Forbidden, BadRequest):
             await bot.send_message(admin, text)
@@ -69,9 +69,9 @@ async def _work(
 ) -> None:
     introducing = asyncio.create_task(_introduce(bot, config.admins))
     try:
-        # Before anything is asked of Telegram: what was left waits for no good poll. A torn album waits for `settled`.
+        # Resume before the first poll: stored messages need not wait for Telegram. A torn album waits for `settled`.
         if waiting := await worker.dispatcher.inbox.resume():
-            log.info("%d messages were left to answer", waiting)
+            log.info("%d messages are left to answer", waiting)
         if guests is not None and config.mode == "webhook":
             settled.set()  # Telegram posts what it has at once
             await listen(bot, config, guests, receiver.receive, outage)
@@ -100,8 +100,10 @@ def _connections(size: int, timeout: float) -> Request:
 
 
 async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
-    """The commands' menu, in English for everybody and in the other languages for who speaks them; admins see theirs in
-    their own chats with the bot. A courtesy: failing is fine."""
+    """Set the menu of commands, in English by default and in each user's language; admins see theirs in private chats.
+
+    A failure does not matter.
+    """
     for language in (None, *LANGUAGES[1:]):
         translator = Translator(language)
         everybodys, admins_own = (

@@ -1,4 +1,4 @@
-"""An answer's Markdown as Telegram messages: plain text with entities, split where it hurts least."""
+"""Turn an answer's Markdown into Telegram messages: plain text with entities, split at the best places."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from telegramify_markdown import RenderConfig, convert
 
 from core.answers.markdown import code_and_tables, protected, within
 
-LIMIT = 4096  # UTF-16 units of one message, https://core.telegram.org/bots/api#sendmessage
+MESSAGE_UTF16_UNITS = 4096  # https://core.telegram.org/bots/api#sendmessage
 STYLES = frozenset(
     "bold italic underline strikethrough spoiler code pre text_link blockquote expandable_blockquote".split()
 )
@@ -17,7 +17,7 @@ STYLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """`offset` and `length` are in UTF-16 units."""
+    """A formatted range. `offset` and `length` are in UTF-16 units."""
 
     type: str
     offset: int
@@ -28,14 +28,14 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one message says."""
+    """The content of one message."""
 
     text: str
     entities: tuple[Entity, ...] = ()
 
 
-def split(markdown: str, limit: int = LIMIT) -> list[Part]:
-    """The whole answer as messages, in order; at least one."""
+def split(markdown: str, limit: int = MESSAGE_UTF16_UNITS) -> list[Part]:
+    """Return the whole answer as messages, in order; at least one."""
     markdown = clean(markdown)
     text, entities = _render(markdown)
     if not text.strip():
@@ -53,7 +53,7 @@ def split(markdown: str, limit: int = LIMIT) -> list[Part]:
 
 
 def clean(text: str) -> str:
-    """Without what Telegram strips from messages itself, which would shift every entity behind it."""
+    """Return the text without characters that Telegram strips, which would shift every later entity."""
     return text.encode("utf-8", "replace").decode().translate(_STRIPPED)
 
 
@@ -86,7 +86,10 @@ _MENTION = re.compile(r"(?<![\w@])@[A-Za-z]\w{3,}")
 
 
 def _mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
-    """Telegram makes mentions of every @name outside code; words read from a picture must not ping anybody."""
+    """Return the places of @names outside code.
+
+    Telegram would turn words from a picture into mentions that ping people.
+    """
     offsets = _offsets(text) if "@" in text else []
     code = [(e.offset, e.offset + e.length) for e in entities if e.type in ("code", "pre")]
     return [
@@ -100,7 +103,7 @@ _OWN_MARK = re.compile(rb"\$|\|(?=\|)")
 
 
 def _literal(markdown: str) -> str:
-    """The same Markdown without what only this renderer takes for marks: `$` of formulas, and `||` of spoilers."""
+    """Return the Markdown without marks that only this renderer knows: `$` for formulas and `||` for spoilers."""
     data = markdown.encode()
     code, tables = code_and_tables(data)
 
@@ -113,7 +116,7 @@ def _literal(markdown: str) -> str:
 
 
 def _offsets(text: str) -> list[int]:
-    """The UTF-16 offset of each character, and of the end."""
+    """Return the UTF-16 offset of each character, and of the end."""
     offsets, offset = [0], 0
     for character in text:
         offset += 2 if character > "\uffff" else 1
@@ -130,7 +133,10 @@ _BORDERS = (
 
 
 def _cut(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int, limit: int) -> int:
-    """Where the part that begins at `start` ends: the last paragraph, line, sentence or word in its second half."""
+    """Return where the part that begins at `start` ends.
+
+    It ends after the last paragraph, line, sentence or word in its second half.
+    """
     end = start
     while end < len(text) and offsets[end + 1] - offsets[start] <= limit:
         end += 1
@@ -148,21 +154,21 @@ def _cut(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int
     first = min((e.offset for e in within), default=None)
     if first is not None:
         return offsets.index(first)
-    nearest = range(end, max(start, end - LONGEST_CHARACTER), -1)
+    nearest = range(end, max(start, end - CHARACTER_CODE_POINTS), -1)
     return next((place for place in nearest if _breakable(text, place)), end)
 
 
 def _uncut(entities: tuple[Entity, ...], limit: int) -> list[Entity]:
-    """Entities short enough to stay whole."""
+    """Return the entities that are short enough to stay whole."""
     return [e for e in entities if e.length <= limit // 4 or e.type in ("code", "text_link")]
 
 
-LONGEST_CHARACTER = 64  # code points; a pile of marks higher than that is cut
+CHARACTER_CODE_POINTS = 64  # a longer pile of marks is cut
 _JOINERS = {"\u200d", "\ufe0f", "\ufe0e"}
 
 
 def _breakable(text: str, place: int) -> bool:
-    """Whether no character as a person sees it (combining marks, joined emoji, flags) lies across `place`."""
+    """Return whether `place` is between two visible characters, not inside combining marks, joined emoji or flags."""
     before, after = text[place - 1], text[place]
     if after in _JOINERS or before == "\u200d" or unicodedata.category(after).startswith("M"):
         return False
@@ -179,7 +185,7 @@ def _is_flag_letter(character: str) -> bool:
 
 
 def _part(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int, end: int) -> Part:
-    """Without the white space that Telegram trims; code keeps its indentation."""
+    """Return a part without the white space that Telegram trims. Code keeps its indentation."""
     while end > start and text[end - 1].isspace():
         end -= 1
     code = any(e.type == "pre" and e.offset <= offsets[start] < e.offset + e.length for e in entities)

@@ -1,4 +1,4 @@
-"""PTB's requests to Telegram, made safe against replies that are not whole, whoever sends them."""
+"""Make PTB's requests to Telegram safe against incomplete replies from Telegram or a proxy."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 Result = TypeVar("Result")
-LONGEST_WAIT_SECONDS = 3600.0  # also where Telegram asks for more: trying once an hour is not too often
-_UPDATE = re.compile(r'\{\s*"update_id"\s*:\s*(\d{1,18})')  # in people's words the quotes would be escaped
+LONGEST_WAIT_SECONDS = 3600.0  # even if Telegram asks for more: once an hour is not too often
+_UPDATE = re.compile(r'\{\s*"update_id"\s*:\s*(\d{1,18})')  # quotes in people's words would be escaped
 _DECODER = json.JSONDecoder()
 
 
 class Request(HTTPXRequest):
-    """As PTB's, but a reply that is no JSON is not logged: it carries people's words."""
+    """PTB's request class, except that it does not log replies that are no JSON, since they carry people's words."""
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """Parse a reply; where it is no JSON as a whole, read its updates one by one."""
+        """Parse a reply. If it is no valid JSON as a whole, read its updates one by one."""
         text = payload.decode("utf-8", "replace")
         try:
             reply = json.loads(text)
@@ -31,12 +31,12 @@ class Request(HTTPXRequest):
 
 
 async def understood(call: Awaitable[Result]) -> Result:
-    """Return what Telegram replied. Raise `TelegramError` also where PTB stumbles over the reply."""
+    """Return what Telegram replied. Raises `TelegramError` also if PTB fails to read the reply."""
     try:
         return await call
     except TelegramError:
         raise
-    except Exception as error:  # whatever its parsers raise: KeyError, TypeError, AttributeError, OverflowError
+    except Exception as error:  # its parsers may raise KeyError, TypeError, AttributeError or OverflowError
         raise TelegramError("Invalid server response") from error
 
 
@@ -47,7 +47,7 @@ def wait_of(error: RetryAfter) -> float:
 
 
 def _one_by_one(text: str) -> list[dict[str, Any]]:
-    """The updates of a reply; of one that cannot be parsed nothing but its id, so that it can be confirmed."""
+    """Return the updates of a reply. Of one that cannot be parsed only its id, so that it can be confirmed."""
     starts = list(_UPDATE.finditer(text))
     updates = []
     for number, start in enumerate(starts):

@@ -1,4 +1,4 @@
-"""Takes updates that Telegram posts to the web page's server. Each is on disk before it is answered with 200."""
+"""Take updates that Telegram posts to the web page's server. Each is on disk before it is answered with 200."""
 
 import asyncio
 import hmac
@@ -20,7 +20,7 @@ from core.errors import BotError
 
 log = logging.getLogger(__name__)
 LARGEST_UPDATE_BYTES = 1 << 20
-CHECK_SECONDS = 60.0  # between two looks whether Telegram still posts to us
+CHECK_SECONDS = 60.0  # between two checks of our address at Telegram
 
 
 async def listen(bot: Bot, config: Config, guests: Router, receive: Receive, outage: Outage) -> None:
@@ -29,13 +29,13 @@ async def listen(bot: Bot, config: Config, guests: Router, receive: Receive, out
     endpoint = _Endpoint(secret, receive)
     webhook = Webhook(unquote(urlsplit(config.webhook_url).path) or "/", endpoint.admits, endpoint.take)
     guests.routes.append(webhook)
-    log.info("Telegram's updates are taken at %s", webhook.path)
+    log.info("Telegram's updates are received at %s", webhook.path)
 
     async def register() -> None:
         await bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=WANTED)
 
     async def check() -> None:
-        """Somebody may have set another address, or begun to poll with the same token."""
+        """Set our address again if it was changed, or if another program began to poll with the same token."""
         if (await bot.get_webhook_info()).url != config.webhook_url:
             await register()
 
@@ -58,7 +58,10 @@ class _Endpoint:
         return hmac.compare_digest(given, self._secret)
 
     async def take(self, request: Request) -> Response:
-        """Telegram posts again whatever is not answered with 200: so only what cannot be written down is not."""
+        """Take an update.
+
+        Telegram repeats it unless it gets 200, so only updates that cannot be stored get anything else.
+        """
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
@@ -73,6 +76,6 @@ class _Endpoint:
         try:
             await self._receive(update)
         except BotError as error:
-            log.error("messages cannot be written down, Telegram keeps them until they can: %s", error)
+            log.error("messages cannot be stored; Telegram keeps them until they can: %s", error)
             return Response(status_code=503)
         return Response()

@@ -1,4 +1,4 @@
-"""Works off what the reception wrote down: each message, album or press of a button becomes an answer in its chat."""
+"""Work off what the receiver stored: each message, album or pressed button becomes an answer in its chat."""
 
 import asyncio
 import json
@@ -41,12 +41,12 @@ from core.pictures.refusals import by_name
 
 log = logging.getLogger(__name__)
 TELLING_ATTEMPTS = 5
-COMMENT = "said:"  # how the group of words begins that a forward may follow
-COMMENT_SECONDS = 0.6  # that such words wait for it; clients send both at once
+COMMENT = "said:"  # prefix of the group of words that a forward may follow
+COMMENT_SECONDS = 0.6  # how long such words wait for it; clients send both at once
 
 
 class Worker:
-    """`me` is the bot itself."""
+    """Answers stored messages. `me` is the bot itself."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Worker:
         self._background: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
-        """What is not finished waits on disk for the next start."""
+        """Stop. Unfinished messages wait on disk for the next start."""
         await self.dispatcher.inbox.close()
         for task in self._background:
             task.cancel()
@@ -81,7 +81,7 @@ class Worker:
         return asker is not None and self._config.allows(asker.id, chat_id)
 
     def later(self, work: Coroutine[Any, Any, Any]) -> None:
-        """A courtesy that nothing waits for and whose failure does not matter."""
+        """Run a task in the background whose failure does not matter."""
 
         async def attempt() -> None:
             with suppress(TelegramError):
@@ -95,7 +95,7 @@ class Worker:
         task.add_done_callback(self._background.discard)
 
     async def may(self, asker: Asker | None, chat_id: int) -> bool:
-        """For what is done at once; who is blocked is seen by the dispatcher for all that is written down."""
+        """Return whether a person may do something that is done at once. The dispatcher checks stored messages."""
         return asker is not None and self.allows(asker, chat_id) and not await self.dispatcher.is_blocked(str(asker.id))
 
     async def _forgets(self, payload: str) -> bool:
@@ -103,7 +103,7 @@ class Worker:
             return False
         try:
             inquiry = read([self._update(payload)], self._me)
-        except Exception:  # an older version took it; its own turn will tell
+        except Exception:  # stored by an older version; its own turn will report it
             return False
         if inquiry is None or not forgets(inquiry.command, inquiry.text, _is_group(inquiry)):
             return False
@@ -113,12 +113,12 @@ class Worker:
         return Update.de_json(json.loads(payload), self._bot)
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
-        """Answer a message, an album or a press of a button. Raises only what the inbox should try again."""
+        """Answer a message, an album or a pressed button. Raises only errors that the inbox should retry."""
         trace.begin(batch[0].key)
         try:
             updates = [self._update(message.payload) for message in batch]
             inquiry = read(updates, self._me)
-        except Exception as error:  # an older version took it; it would be the same at each start
+        except Exception as error:  # stored by an older version; every start would fail on it
             log.warning("message %s cannot be read and is dropped: %s", batch[0].key, type(error).__name__)
             return
         moved = updates[0].message
@@ -140,7 +140,7 @@ class Worker:
         if inquiry.of_retry and not await self._services.store.turn_of_sent(
             "telegram", inquiry.about or "", message.conversation_id
         ):
-            inquiry = replace(inquiry, about=None)  # the /retry was refused, and it was about the last question
+            inquiry = replace(inquiry, about=None)  # the /retry was refused; it was about the last question
         if inquiry.undelivered and (files := self._undelivered.take(inquiry.chat_id, inquiry.message_id)):
             inquiry = replace(inquiry, files=files)
         request = Request(
@@ -168,13 +168,16 @@ class Worker:
         try:
             await self.dispatcher.answer(message, request, translator, draft, refusal=refusal)
         except NotWritable:
-            if asker.id > 0:  # a person, and no channel that somebody writes as
+            if asker.id > 0:  # a person, not a channel in whose name a person writes
                 await self._tell_privately(asker, translator)
         except Refused:
-            log.info("nobody can read the answer any more")
+            log.info("the answer has no reader any more")
 
     async def _tell_privately(self, asker: Asker, translator: Translator) -> None:
-        """Possible where the asker has spoken to the bot in private before; not worth more than a few attempts."""
+        """Tell the asker in private, which works if they have written to the bot there.
+
+        Gives up after a few attempts.
+        """
         sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
         sender = Sender(self._rate_limit, Place(asker.id, 0, 0), first=False)
         for _ in range(TELLING_ATTEMPTS):
@@ -184,7 +187,7 @@ class Worker:
             except Later as later:
                 await asyncio.sleep(later.seconds)
             except (Refused, TelegramError) as error:
-                log.info("who asked cannot be told in private either: %s", error)
+                log.info("the asker cannot be told in private either: %s", error)
                 break
         sender.close()
 
@@ -194,7 +197,7 @@ class Worker:
                 if (known := by_name(other, other)) is not None:
                     return translator.explain(known)
             return translator.say("I can only look at pictures and PDF files. Send me one and ask about it.")
-        if inquiry.undelivered and not inquiry.files:  # since a restart nobody knows which
+        if inquiry.undelivered and not inquiry.files:  # after a restart the files are unknown
             return translator.say(FORGOTTEN)
         return None
 
@@ -221,7 +224,7 @@ class Worker:
         )
 
     def _again(self, inquiry: Inquiry) -> str:
-        """What a button sends that asks the same once more."""
+        """Return the data of a button that repeats the question."""
         if self._undelivered.has(inquiry.chat_id, inquiry.message_id):
             return f"{RETRY}:{UNDELIVERED}"
         if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about:
@@ -230,7 +233,7 @@ class Worker:
 
 
 def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:
-    """A comment waits a moment for the message that it was forwarded with, and for nothing else."""
+    """Return how a group gathers: a comment waits a moment for its forwarded message, and for nothing else."""
     return inbox.Gathering(COMMENT_SECONDS) if group.startswith(COMMENT) else inbox.Gathering(settled=settled)
 
 
@@ -243,6 +246,6 @@ def _begins_with_a_question(inquiry: Inquiry) -> bool:
 
 
 def _notes(inquiry: Inquiry, translator: Translator) -> tuple[str, ...]:
-    """What stands beside a picture and is not looked at."""
+    """Return notes about what was sent with a picture and is not looked at."""
     names = list(dict.fromkeys(called(kind, translator) for kind in inquiry.others))
     return (not_looked_at(names, translator),) if names else ()

@@ -109,7 +109,7 @@ async def test_a_file_too_large_for_telegram_is_not_uploaded(
     running: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ann.answer(ann.person.shows(photo(), "One"))
-    monkeypatch.setattr(draft, "FILE_LIMIT", 100)
+    monkeypatch.setattr(draft, "LARGEST_FILE_BYTES", 100)
     assert (await ann.answer(ann.person.says("/export"))).endswith("could not be sent: Telegram does not take it.")
     assert not files(ann)
 

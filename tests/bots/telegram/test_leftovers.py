@@ -21,12 +21,12 @@ FORGOTTEN = "I do not remember that answer any more. Please send the picture aga
 @pytest.fixture
 def unswept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leftovers stay until they are pressed."""
-    monkeypatch.setattr(leftovers, "MOST_LOOKED_AT", -1)
+    monkeypatch.setattr(leftovers, "SEARCHED_MESSAGES", -1)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "WRITTEN_DOWN_SECONDS", 0.1)
+    monkeypatch.setattr(leftovers, "STORED_SECONDS", 0.1)
 
 
 @pytest.mark.usefixtures("quick")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bots.telegram.text import LIMIT, Part, split
+from bots.telegram.text import MESSAGE_UTF16_UNITS, Part, split
 from tests.bots.telegram.world import World
 
 WORDS = st.one_of(
@@ -55,7 +55,7 @@ def test_every_answer_is_taken_and_read_back_as_it_was_split(answer: str, times:
     answer = "\n\n".join([answer] * times)[:30_000]
     parts = split(answer)
     assert told(parts) == [part.text for part in parts]
-    assert all(len(part.text.encode("utf-16-le")) // 2 <= LIMIT for part in parts)
+    assert all(len(part.text.encode("utf-16-le")) // 2 <= MESSAGE_UTF16_UNITS for part in parts)
 
 
 @settings(max_examples=60, deadline=None)
