@@ -1,1 +1,1 @@
-"""The platforms: where people talk to the assistant. One file a platform; none knows another."""
+"""Connect people to the assistant. Each platform is a package of its own, and none knows another."""

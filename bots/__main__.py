@@ -1,4 +1,4 @@
-"""The command line, and the one place that plugs bots, core and storage together: `python -m bots …`.
+"""Provide the command line, `python -m bots …`, the one place that puts bots, core and storage together.
 
 Commands import what they need when they run, so that `--help` answers at once and never imports torch.
 """
@@ -72,7 +72,7 @@ def ask(
 
 @cli.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check everything and say what to do. Exit status 1 when something does not work."""
+    """Check everything and say what to do. Exit status 1 if something does not work."""
     from rich.console import Console
 
     from bots.cli.doctor import examine
@@ -95,7 +95,7 @@ def doctor(config: ConfigOption = None) -> None:
 
 @cli.command()
 def health(config: ConfigOption = None) -> None:
-    """Ask the running service whether it is alive, at the port that the config names. Exit status 1 when it is not."""
+    """Ask the running service whether it is alive, at the port from the config. Exit status 1 if it is not."""
     import httpx
 
     with _ending():
@@ -115,7 +115,7 @@ def export_feedback(
     folder: Annotated[Path, typer.Argument(help="Where to write to; made if it is not there.")] = Path("feedback"),
     config: ConfigOption = None,
 ) -> None:
-    """Write rated answers with their pictures as a data set, where `ratings` is switched on."""
+    """Write rated answers with their pictures as a data set, if `ratings` is switched on."""
     from bots.service import rated_turns
 
     async def work() -> None:
@@ -136,7 +136,7 @@ def expire(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say what is older than [storage] expire_days by the clock as it is; with --yes, remove it."""
+    """Say what is older than [storage] expire_days by the current clock; with --yes, remove it."""
     from bots.service import expire as expire_old
 
     async def work() -> None:
@@ -149,7 +149,7 @@ def expire(
 def example_config() -> None:
     """Print a config file with every setting and its default: picture-answers example-config > config.toml."""
     here = Path(__file__).parent
-    found = next(path for path in (here.parent, here) if (path / EXAMPLE_CONFIG).is_file())  # a checkout, or a wheel
+    found = next(path for path in (here.parent, here) if (path / EXAMPLE_CONFIG).is_file())  # checkout, wheel
     typer.echo((found / EXAMPLE_CONFIG).read_text("utf-8"), nl=False)
 
 
@@ -158,10 +158,10 @@ def fetch(
     name: Annotated[str, typer.Argument(help="Hub name of a Qwen3-VL model.")] = "Qwen/Qwen3-VL-2B-Instruct",
     source: Annotated[Source, typer.Option("--from", help="The hub to download from.")] = Source.HUGGINGFACE,
 ) -> None:
-    """Download a model; can be interrupted and called again."""
+    """Download a model. It can be interrupted and started again."""
     from bots.cli.fetch_model import fetch as download
 
-    with _ending():  # and no event loop: it would keep the first Ctrl-C until the download is through
+    with _ending():  # without an event loop, which would hold the first Ctrl-C back until the download ends
         path = download(name, source.value)
         typer.echo(f"{name} is ready in {path}", err=True)
 
@@ -173,7 +173,7 @@ def _settings(config: Path | None) -> Any:
 
 
 def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """What it writes, and has in memory, people's words and pictures above all, is for nobody else here to read."""
+    """Run a command whose files and memory no other user here may read: they contain people's words and pictures."""
     os.umask(0o077)
     confinement.hide()
     with _ending():
@@ -182,7 +182,7 @@ def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @contextmanager
 def _ending() -> Iterator[None]:
-    """A `BotError` is one plain sentence on stderr and exit status 2; Ctrl-C is not an error."""
+    """Turn a `BotError` into one sentence on stderr and exit status 2. Ctrl-C is not an error."""
     try:
         yield
     except BotError as error:
@@ -192,8 +192,10 @@ def _ending() -> Iterator[None]:
 
 
 def _leave(status: int) -> NoReturn:
-    """Without Python's clean-up where a model is still being loaded: it would end that thread in the midst of C++ code,
-    which aborts the process and leaves a core dump."""
+    """Exit, without Python's clean-up while a model is being loaded.
+
+    The clean-up would end that thread in the middle of C++ code, which aborts the process and leaves a core dump.
+    """
     if any(thread.daemon for thread in threading.enumerate()):
         logging.shutdown()
         sys.stdout.flush()

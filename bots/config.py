@@ -1,4 +1,4 @@
-"""TOML -> checked settings. A table is named after the module that owns it: [bots.telegram] -> bots/telegram/config.py.
+"""Load settings from TOML. A table is named after its module: [bots.telegram] belongs to bots/telegram/config.py.
 
 Everything is checked before anything slow starts, so a typo costs a second. Each setting can also be given as an
 environment variable (`PA_BOTS_WEB_PORT=8080` is `port` in `[bots.web]`): a container needs no file.
@@ -55,7 +55,7 @@ class Settings:
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from a file, or without one: the web page with the demo model. Raises `OperatorError`."""
+    """Return the settings from a file. Without one: the web page with the demo model. Raises `OperatorError`."""
     tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
     for name, key, value in settings_of(environment, _configs()):
         tables.setdefault(name, {})[key] = value
@@ -75,7 +75,7 @@ def owners() -> dict[str, str]:
 
 
 def owner(table: str) -> type[BaseModel]:
-    """Return the Config that checks a table. Raises `OperatorError` when its platform's packages are not installed."""
+    """Return the Config that checks a table. Raises `OperatorError` if its platform's packages are not installed."""
     module = importlib.import_module(owners()[table])
     if not all(importlib.util.find_spec(package) for package in getattr(module, "PACKAGES", ())):
         how = how_to_install(table.rpartition(".")[2])
@@ -95,7 +95,7 @@ def platform(table: str) -> Any:
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that installs an optional part: in a checkout from it, else as the wheel was installed."""
+    """Return the command that installs an optional part, in a checkout or with the wheel."""
     checkout = (Path(__file__).parents[1] / "pyproject.toml").is_file()
     return f"pip install '{'.' if checkout else 'picture-answers'}[{extra}]'"
 

@@ -1,4 +1,4 @@
-"""The log: plain lines or JSON, each with the id of the question it belongs to. Never captions, pictures or tokens."""
+"""Set up the log: plain lines or JSON, each with its question's id. Never captions, pictures or tokens."""
 
 import json
 import logging
@@ -22,9 +22,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def set_up(config: Config) -> None:
-    """Log to stderr. Libraries are heard from WARNING on, whatever the level.
+    """Log to stderr. Libraries log only warnings and errors, at any level.
 
-    httpx logs URLs, and Telegram's carry the token; aiosqlite logs what is written, pictures and all.
+    httpx logs URLs, and Telegram's contain the token; aiosqlite logs what is written, with pictures.
     """
     output = logging.StreamHandler()
     output.addFilter(_add_question)
@@ -56,10 +56,10 @@ class _Json(logging.Formatter):
 
 
 class OnceAMinute(logging.Filter):
-    """Lets the same line of some loggers through once a minute, so that nobody outside can fill the log.
+    """Lets repeated lines of some loggers through once a minute, so that strangers cannot fill the log.
 
-    Lines are the same when they come of one message, or of one place that raised. The next one says how many were left
-    out.
+    Lines are equal if they have the same message, or an exception from the same place. The next one tells how many were
+    left out.
     """
 
     def __init__(self, *loggers: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -90,7 +90,7 @@ class OnceAMinute(logging.Filter):
 
 
 def _origin(record: logging.LogRecord) -> str:
-    """Where the line's exception was raised; empty without one."""
+    """Return where the line's exception was raised, or "" without one."""
     traceback = record.exc_info[2] if record.exc_info else None
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

@@ -1,7 +1,7 @@
-"""The composition root: store, engine, assistant and the adapters that the config enables, in one process.
+"""Put the service together: store, engine, assistant and the adapters from the config, in one process.
 
-An adapter that fails is started again with growing pauses; one whose operator has something to mend says so and leaves
-the others alone. Ctrl-C and SIGTERM end everything cleanly; unanswered questions wait on disk for the next start.
+An adapter that fails is started again with growing pauses. One that needs the operator's help says so, and the others
+continue. Ctrl-C and SIGTERM end everything cleanly; unanswered questions wait on disk for the next start.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
     hardware.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)
     async with open_services(settings, start_engine_if_installed) as services:
-        gc.freeze()  # torch's and transformers' objects stay: looking through them stops everything for 0.3 s
+        gc.freeze()  # scanning torch's and transformers' objects would stop everything for 0.3 s
         await workers.warm()
         working = [
             asyncio.create_task(_run_adapters(settings, services)),
@@ -69,7 +69,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def start_engine(settings: Settings) -> "Engine":
-    """Load the model. Raises `ModelMissing` when its packages or its files are not there."""
+    """Load the model. Raises `ModelMissing` if its packages or files are missing."""
     if not _has_engine():
         raise ModelMissing(NO_ENGINE, how=how_to_install("cpu"))
     from core.engine.engine import Engine
@@ -78,7 +78,7 @@ async def start_engine(settings: Settings) -> "Engine":
 
 
 async def start_engine_if_installed(settings: Settings) -> "Engine | MissingEngine":
-    """As `start_engine`, but without its packages the service starts all the same, and says so to whoever asks."""
+    """Load the model as `start_engine` does. Without its packages the service starts anyway, and says so when asked."""
     if _has_engine():
         return await start_engine(settings)
     log.error(NO_ENGINE.format(how=how_to_install("cpu")))
@@ -93,12 +93,12 @@ def _has_engine() -> bool:
 async def open_services(
     settings: Settings, start: "Callable[[Settings], Awaitable[Engine | MissingEngine]]" = start_engine
 ) -> AsyncIterator[Services]:
-    """The store opened, for this process alone, and the model loaded; both are closed at the end."""
+    """Open the store for this process alone and load the model. Both are closed at the end."""
     from storage.lock import hold
 
     with hold(settings["storage"].url):
         make_room = _room_maker(settings)
-        # Before torch is imported: what cannot work is told at once.
+        # Check before torch is imported, so that errors are reported at once.
         async with _open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
@@ -116,7 +116,10 @@ async def open_services(
 
 
 def _room_maker(settings: Settings) -> Callable[[], bool]:
-    """What lets the cache give way to the database; it does so at once where the disk is too full to open it."""
+    """Return the function that removes cached files for the database.
+
+    It runs at once if the disk is too full to open it.
+    """
     from core.engine.room import COMPUTED_FOLDER, give_way, is_scarce
     from storage.address import file_of
 
@@ -130,7 +133,7 @@ def _room_maker(settings: Settings) -> Callable[[], bool]:
 
 
 async def rated_turns(settings: Settings) -> list[Turn]:
-    """Every rated turn, oldest first. Raises `OperatorError` where ratings are not switched on."""
+    """Return every rated turn, oldest first. Raises `OperatorError` if ratings are not switched on."""
     if not settings["storage"].ratings:
         raise OperatorError("Ratings are switched off: set ratings = true in [storage], and people can rate answers.")
     async with _open_store(settings) as store:
@@ -138,7 +141,7 @@ async def rated_turns(settings: Settings) -> list[Turn]:
 
 
 async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
-    """Forget what is old, by the clock as it is, when the operator said `yes`; returns what was or would be done."""
+    """Forget what is old by the current clock if the operator said `yes`. Return what was or would be done."""
     async with _open_store(settings) as store:
         conversations, questions = await store.expiry.expirable()
         if yes:
@@ -163,7 +166,7 @@ async def _open_store(settings: Settings, alone: bool = False) -> AsyncIterator[
 
 
 async def _end_with_the_model(services: Services) -> None:
-    """Raises `OperatorError` when the model's thread has ended: only another process can answer then."""
+    """Raise `OperatorError` when the model's thread has ended, because only a new process can answer then."""
     await services.model_ended()
     raise OperatorError(
         "The model has ended unexpectedly; the log says why. Start the service again: what was asked is answered then."
@@ -180,7 +183,7 @@ async def _run_adapters(settings: Settings, services: Services) -> None:
 async def _keep_running(
     name: str, settings: Settings, services: Services, pauses_s: Sequence[float] = PAUSES_S
 ) -> OperatorError:
-    """Returns only what the operator has to mend."""
+    """Run an adapter for ever. Returns only an error that the operator must repair."""
     failures = 0
     label = name.rpartition(".")[2]
     while True:
@@ -193,7 +196,7 @@ async def _keep_running(
             services.health.down(label, str(error))
             return error
         except BotError as error:
-            log.error("%s is started again: %s", name, error)
+            log.error("%s failed and is started again: %s", name, error)
             services.health.failed(label, str(error))
         except Exception:
             log.exception("%s failed and is started again", name)

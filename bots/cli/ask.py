@@ -1,4 +1,4 @@
-"""Asks in the terminal. The answer goes to stdout and nothing else does; progress and timings go to stderr."""
+"""Ask in the terminal. Only the answer goes to stdout; progress and timings go to stderr."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ ID = "terminal:1"
 
 
 async def converse(settings: Settings, words: list[str], chat: bool) -> None:
-    """One answer about the pictures among `words`, or a chat about them. Raises `BotError` for bad input."""
+    """Answer one question about the pictures among `words`, or chat about them. Raises `BotError` for bad input."""
     paths, query = _sort(words)
     if not paths:
         raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
@@ -35,7 +35,7 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
     for note in filter(None, (document.note(translator) for document in documents)):
         console.print(note, style="dim")
     images = tuple(image for document in documents for image in document.images)
-    with tempfile.TemporaryDirectory() as folder:  # a terminal chat is nobody else's and ends with its window
+    with tempfile.TemporaryDirectory() as folder:  # a terminal chat is private and ends with its window
         settings = settings.with_value("storage", "url", f"sqlite+aiosqlite:///{folder}/chat.sqlite")
         async with AsyncExitStack() as stack:
             with console.status(f"Loading {settings['core.engine'].model} …"):
@@ -43,7 +43,7 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
             try:
                 await _talk(services.assistant, console, Question(query, images), chat or not query)
             finally:
-                await services.assistant.forget(ID)  # what was computed of it, too
+                await services.assistant.forget(ID)  # removes cached results, too
 
 
 async def _talk(assistant: Assistant, console: Console, question: Question, chat: bool) -> None:
@@ -69,7 +69,10 @@ async def _talk(assistant: Assistant, console: Console, question: Question, chat
 
 
 def _typed(console: Console) -> str:
-    """Ends at the first Ctrl-C: asyncio's own handler only cancels a task, and a prompt waits on."""
+    """Read a line.
+
+    Exits at the first Ctrl-C: asyncio's own handler only cancels a task, and the prompt would wait on.
+    """
     asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return console.input("? ").strip()
@@ -113,7 +116,7 @@ def _timing(figures: Figures, ending: Ending) -> str:
 
 
 def _sort(words: list[str]) -> tuple[list[Path], str]:
-    """Files first; the last word is the question unless it is a file."""
+    """Separate files from the question: the last word is the question unless it is a file."""
     *first, last = words
     if os.path.isfile(last):  # a question may be too long for a Path
         return [Path(word) for word in words], ""

@@ -1,4 +1,4 @@
-"""Says what is missing before the first user notices. Works offline; makes the database if it is new."""
+"""Say what is missing before the first user notices. Works offline, and makes the database if it is new."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -15,7 +15,7 @@ Check = Callable[[Settings], Awaitable[CheckResult | Sequence[CheckResult]]]
 
 
 async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
-    """Everything that can be checked, in the order in which it has to be mended."""
+    """Yield everything that can be checked, in the order in which to repair it."""
     try:
         settings = load(path)
     except BotError as error:
@@ -64,7 +64,7 @@ async def _disks(settings: Settings) -> list[CheckResult]:
 
 
 async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:
-    """What an adapter finds out by asking its platform who it is."""
+    """Return what an adapter finds out by asking its platform who it is."""
     name = table.removeprefix("bots.")
     config = settings[table]
     if not (getattr(config, "allow", True) or config.admins):

@@ -1,4 +1,4 @@
-"""Writes rated answers with their pictures as a data set for evaluation: rated.jsonl and one PNG per picture."""
+"""Write rated answers with their pictures as a data set for evaluation: rated.jsonl and one PNG per picture."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,10 @@ RATED = "rated.jsonl"
 
 
 def write(rated: Sequence[Turn], folder: Path) -> Path:
-    """One line per turn: pictures (file names), question, answer, rating (1 or -1). The same picture is one file."""
+    """Write one line per turn: pictures (file names), question, answer, rating (1 or -1).
+
+    Equal pictures share a file.
+    """
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     lines = []

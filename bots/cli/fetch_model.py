@@ -1,4 +1,4 @@
-"""Downloads a model from a hub; the hubs' libraries resume by themselves and honour their environment variables."""
+"""Download a model from a hub. The hubs' libraries resume downloads and obey their environment variables."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ BY_HAND = (
 
 
 def fetch(name: str, source: str) -> Path:
-    """The folder that holds the model. Raises `OperatorError` that says how to do it by hand."""
+    """Return the folder that holds the model. Raises `OperatorError` that says how to download it by hand."""
     try:
         return _from_modelscope(name) if source == "modelscope" else _from_huggingface(name)
     except OperatorError:

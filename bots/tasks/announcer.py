@@ -1,6 +1,6 @@
-"""Tells the admins, in the chats that work, when something does not, and when it is well again: each once.
+"""Tell the admins, in the chats that work, when something fails and when it works again: each once.
 
-Who reads it is not known, so it is said in every language; what the operator's page says about it stands below.
+The readers are unknown, so every message is in all languages, followed by the reason from the operator's page.
 """
 
 import logging
@@ -13,9 +13,9 @@ from core.errors import BotError
 from core.i18n import LANGUAGES, Translator
 
 log = logging.getLogger(__name__)
-PERSIST_SECONDS = 60.0  # what mends itself sooner is not told
-ATTEMPTS = 5  # at telling the admins of one platform
-NOTICES = {  # about what -> what is told, and what is told when it is over
+PERSIST_SECONDS = 60.0  # shorter trouble is not told
+SEND_ATTEMPTS = 5  # to the admins of one platform
+NOTICES = {  # part -> what is told when it fails, and when it is over
     "database": (
         BotError("I cannot save anything, so nothing can be answered."),
         BotError("I can save things again."),
@@ -51,7 +51,7 @@ class Announcer:
         self._failures: dict[tuple[str, str], int] = {}  # by alert and platform
 
     async def step(self) -> None:
-        """Look at how things are, and tell what is new and lasts."""
+        """Look at the service's health, and tell about new trouble that lasts."""
         now, wrong = self._clock(), self._wrong()
         for name, (begins, ends, reason) in wrong.items():
             alert = self._alerts.setdefault(name, _Alert(begins, ends, reason, now))
@@ -80,7 +80,7 @@ class Announcer:
                 alert.told.add(platform)
 
     async def _end(self, name: str, alert: _Alert) -> None:
-        """To those who were told that it began; who cannot be reached now is told when they can be."""
+        """Tell those who know of an alert that it is over. Retries those who cannot be reached now."""
         for platform in self._working() & alert.told:
             if await self._send(name, platform, alert.ends, ""):
                 alert.told.discard(platform)
@@ -92,14 +92,14 @@ class Announcer:
         return {name for name in self._health.tellers if name not in platforms or platforms[name].up}
 
     async def _send(self, name: str, platform: str, sentence: BotError, reason: str) -> bool:
-        """Whether it need not be tried again."""
+        """Send a text. Return whether it is done, so that it need not be tried again."""
         lines = [*(Translator(language).explain(sentence) for language in LANGUAGES), reason]
         try:
             await self._health.tellers[platform]("\n".join(filter(None, lines)))
         except Exception as error:
             failures = self._failures[name, platform] = self._failures.get((name, platform), 0) + 1
             log.warning("the admins on %s could not be told: %s", platform, type(error).__name__)
-            if failures < ATTEMPTS:
+            if failures < SEND_ATTEMPTS:
                 return False
         self._failures.pop((name, platform), None)
         return True

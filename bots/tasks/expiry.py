@@ -1,6 +1,6 @@
-"""Forgets, every hour, what nobody wrote in for long; never while the clock is in doubt.
+"""Forget old conversations every hour, but never while the clock is in doubt.
 
-The machine may have been moved in time while nobody looked, so the clock is looked at every minute.
+A machine may sleep or be moved in time, so the clock is checked every minute.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ LOOK_EVERY_SECONDS = 60.0
 
 
 async def keep_expiring(expiry: Expiry, health: Health) -> None:
-    """Until cancelled."""
+    """Forget old conversations until cancelled."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
@@ -31,7 +31,7 @@ async def _expire(expiry: Expiry, health: Health) -> None:
         removed = await expiry.expire()
     except BotError as error:
         log.warning("nothing could expire: %s", error)
-    except Exception:  # a bug: the next time may go well
+    except Exception:  # a bug; the next attempt may work
         log.exception("nothing could expire")
     else:
         health.tell("clock", expiry.doubt)

@@ -1,4 +1,4 @@
-"""Looks every half minute whether questions can be answered, and lets the operator and the admins know."""
+"""Check every half minute whether questions can be answered, and tell the operator and the admins."""
 
 import asyncio
 import logging
@@ -24,13 +24,13 @@ async def keep_watching(services: Services) -> None:
         try:
             await look(services, readiness)
             await announcer.step()
-        except Exception:  # a bug: the next look may go well
-            log.exception("the service could not be looked at")
+        except Exception:  # a bug; the next check may work
+            log.exception("the service's health could not be checked")
         await asyncio.sleep(WATCH_EVERY_SECONDS)
 
 
 async def look(services: Services, readiness: Readiness) -> None:
-    """Note in `services.health` what does not work, or soon will not."""
+    """Record in `services.health` what does not work, or soon will not."""
     reasons = await readiness.reasons()
     for name, sentence in SENTENCES.items():
         services.health.tell(name, sentence.format(reason=reasons[name].rstrip(".")) if name in reasons else "")
@@ -39,4 +39,4 @@ async def look(services: Services, readiness: Readiness) -> None:
             for about, notice in (await services.store.notices()).items():
                 services.health.tell(about, notice)
         except BotError as error:
-            log.warning("the disk could not be looked at: %s", error)
+            log.warning("the disk could not be checked: %s", error)

@@ -157,9 +157,8 @@ class Receiver:
             await self._acknowledge(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
             await self._acknowledge(press.query_id, translator.say("This is finished already."))
-            if press.text in {
-                Translator(code).say("One moment …") for code in LANGUAGES
-            }:  # a placeholder that was never stored
+            # Delete a placeholder that was never stored; no restart would find it.
+            if press.text in {Translator(code).say("One moment …") for code in LANGUAGES}:
                 self._worker.later(self._bot.delete_message(press.chat_id, press.message_id))
             else:
                 self._worker.later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))

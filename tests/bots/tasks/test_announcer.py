@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from bots.conversing.health import DOWN_AFTER_SECONDS, Health
-from bots.tasks.announcer import ATTEMPTS, PERSIST_SECONDS, Announcer
+from bots.tasks.announcer import PERSIST_SECONDS, SEND_ATTEMPTS, Announcer
 
 
 class Scene:
@@ -98,7 +98,7 @@ async def test_a_platform_that_refuses_is_given_up_after_some_attempts_and_the_o
     scene = Scene()
     scene.refusing = {"telegram"}
     scene.health.tell("database", "The database does not work: the disk is full.")
-    told = await scene.passes(PERSIST_SECONDS * ATTEMPTS * 10)
+    told = await scene.passes(PERSIST_SECONDS * SEND_ATTEMPTS * 10)
     assert [platform for platform, _ in told] == ["slack"]
     scene.refusing.clear()
     assert await scene.passes(3600) == []
