@@ -1,8 +1,4 @@
-"""Puts the compiled kernels into a wheel; all else about the package stands in pyproject.toml.
-
-`make wheel` installs ziglang, which compiles for both processors and an old glibc. Without it the wheel has no kernel,
-and the service compiles one at its first start, as in a checkout. KERNEL_ARCH names another processor than this one's.
-"""
+"""Put the compiled kernels into a wheel. Everything else about the package is in pyproject.toml."""
 
 import importlib.util
 import os
@@ -39,7 +35,7 @@ class BuildPy(build_py):
 
 class BdistWheel(bdist_wheel):
     def get_tag(self) -> tuple[str, str, str]:
-        """The kernel is called through ctypes, so that one wheel fits every Python."""
+        """Return one tag for every Python, because the kernel is called through ctypes."""
         return ("py3", "none", f"manylinux_{GLIBC.replace('.', '_')}_{ARCH}") if HAS_KERNEL else super().get_tag()
 
 

@@ -27,8 +27,10 @@ def as_photo(name: str) -> bytes:
 
 
 async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Picture, ...]]) -> list[str]:
-    """The answers to the questions of one conversation, each with the pictures that came with it or are looked at
-    closer."""
+    """Return the answers to one conversation's questions.
+
+    Each comes with its pictures: those that are sent with it, and those that are enlarged.
+    """
     conversation, answers = Conversation("test:direct"), []
     for text, pictures in turns:
         closer = tuple(picture for picture in pictures if isinstance(picture, Picture))

@@ -1,4 +1,4 @@
-"""Train the demo model from random weights. Run: python -m training.train
+"""Train the demo model from random weights. Run it with `python -m training.train`.
 
 Stage 1 teaches the vision tower its letters from crammed pages; of the language model only the token embeddings learn.
 Stage 2 teaches the whole model to answer, on conversations. The weights go to training/out; nothing else is touched.

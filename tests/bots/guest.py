@@ -47,8 +47,10 @@ class Seen:
 
 
 class Guest(Protocol):
-    """Somebody at one platform, in one conversation at a time. Each returns when what was asked for stands there
-    whole."""
+    """A person at one platform, in one conversation at a time.
+
+    Each method returns when what was asked for is there, complete.
+    """
 
     async def ask(self, text: str, *files: Sent) -> Seen: ...
 

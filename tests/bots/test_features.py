@@ -1,5 +1,7 @@
-"""What nobody else's bot does, each feature at each platform with the demo model: `pytest --collect-only` is the
-list."""
+"""Show what no other bot does, each feature on each platform with the demo model.
+
+`pytest --collect-only` is the list.
+"""
 
 import asyncio
 import io

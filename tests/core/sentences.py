@@ -1,4 +1,4 @@
-"""What the code says to people, and the catalogues in its order. Run: python -m tests.core.sentences (make locale)
+"""Put the catalogues in the code's order. Run it with `make locale`.
 
 Babel's own writer puts each translation under the files that say it: files in alphabetical order, and the sentences of
 a file, too. Where in a file a sentence is said does not matter, so that moving code moves nothing here.

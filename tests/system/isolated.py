@@ -1,4 +1,4 @@
-"""Runs a command in a network of its own that has nothing but loopback: python isolated.py COMMAND …"""
+"""Run a command in a network of its own that has only loopback, as `python isolated.py COMMAND …`."""
 
 import ctypes
 import fcntl

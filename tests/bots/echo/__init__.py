@@ -1,5 +1,7 @@
-"""A chat platform as small as one can be, which only the tests have: whoever connects to a socket writes a line and
-reads the answer. It shows what a platform's package has to bring; see `tests/bots/test_platforms.py`."""
+"""Provide the smallest possible chat platform, for tests only: a client writes a line to a socket and reads the answer.
+
+It shows what a platform's package must provide; see `tests/bots/test_platforms.py`.
+"""
 
 from pydantic import BaseModel, Field
 

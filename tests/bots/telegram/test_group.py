@@ -24,8 +24,10 @@ from tests.virtual import run
 
 @dataclass
 class Network:
-    """A bot of one chat, of which every write takes its time to Telegram and back. `ends` are an answer's last token
-    and its final edit."""
+    """A bot in one chat, with a delay for every write to Telegram and back.
+
+    `ends` are the times of an answer's last token and of its final edit.
+    """
 
     dice: random.Random
     writes: list[tuple[float, str]] = field(default_factory=list)  # when each arrived, and what it was

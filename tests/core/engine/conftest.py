@@ -27,7 +27,7 @@ def reference(tiny: Path) -> Reference:
 
 @pytest.fixture
 def start(tiny: Path, tmp_path: Path) -> Start:
-    """`async with start(precision=…) as engine`: settings go into [core.engine]; the cache folder is the test's own."""
+    """Start engines: `start(precision=…)` puts settings into [core.engine], with the test's own cache folder."""
 
     @asynccontextmanager
     async def started(**settings: Any) -> AsyncIterator[Engine]:

@@ -53,7 +53,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def _logits(model: Any, ids: Tensor) -> Tensor:
-    """(tokens, vocabulary)"""
+    """Return the logits (tokens, vocabulary)."""
     return torch.cat([model(part[None]).logits[0] for part in ids.view(-1, CHUNK)])
 
 

@@ -24,7 +24,7 @@ from tests.core.engine.tiny import ask, make_image
 
 
 def case(rows: int, out: int = 96) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """x with outliers, weight, bias, and the exact product."""
+    """Return x with outliers, a weight, a bias, and the exact product."""
     random = torch.Generator().manual_seed(rows)
     x = torch.randn(rows, 64, generator=random)
     x[:, 3] *= 50
