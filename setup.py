@@ -1,4 +1,8 @@
-"""Put the compiled kernels into a wheel. Everything else about the package is in pyproject.toml."""
+"""Put the compiled kernels into a wheel. Everything else about the package is in pyproject.toml.
+
+`make wheel` installs ziglang, which compiles for both processors and an old glibc. Without it the wheel has no kernel,
+and the service compiles one at its first start, as in a checkout. KERNEL_ARCH names another processor than this one's.
+"""
 
 import importlib.util
 import os
