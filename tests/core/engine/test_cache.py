@@ -284,7 +284,7 @@ def test_a_disk_that_is_too_slow_keeps_little_waiting(tmp_path: Path, caplog: py
     go_on.set()
     wait(cache)
     assert len(list(tmp_path.rglob("*.safetensors"))) == 2
-    assert caplog.text.count("which is too slow") == 4
+    assert caplog.text.count("the disk is too slow") == 4
     cache.keep_picture("small", torch.zeros(1, 2, 2))
     cache.close()
     assert cache.has_picture("small")
