@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bots import renamed_settings
 from bots.environment import is_secret, settings_of
 from core.errors import OperatorError
 
@@ -39,15 +40,20 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A checked Config for every table: core and storage always, adapters only where their table is present."""
+    """A checked Config for every table: core and storage always, adapters only if their table is present.
+
+    `notices` are sentences for the operator about settings that have new names.
+    """
 
     tables: Mapping[str, BaseModel]
+    notices: tuple[str, ...] = ()
 
     def __getitem__(self, table: str) -> Any:
         return self.tables[table]
 
     def with_value(self, table: str, key: str, value: Any) -> "Settings":
-        return Settings({**self.tables, table: self.tables[table].model_copy(update={key: value})})
+        changed = self.tables[table].model_copy(update={key: value})
+        return Settings({**self.tables, table: changed}, self.notices)
 
     @property
     def adapters(self) -> tuple[str, ...]:
@@ -59,8 +65,9 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
     for name, key, value in settings_of(environment, _configs()):
         tables.setdefault(name, {})[key] = value
+    notices = renamed_settings.rename(tables)
     wanted = [name for name in owners() if name in tables or name in PARTS]
-    settings = Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted})
+    settings = Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted}, notices)
     for name in settings.adapters:
         if "bots.web" not in wanted and (reason := getattr(settings[name], "needs_web", "")):
             raise OperatorError(
@@ -85,7 +92,7 @@ def owner(table: str) -> type[BaseModel]:
 
 
 def _configs() -> dict[str, type[BaseModel]]:
-    """Return what checks each table, also of platforms whose packages are not installed."""
+    """Return the Config of each table, including platforms whose packages are not installed."""
     return {table: importlib.import_module(module).Config for table, module in owners().items()}
 
 

@@ -1,4 +1,4 @@
-"""Settings from environment variables: `PA_BOTS_WEB_PORT=8080` is `port` in [bots.web]; an unknown name is refused."""
+"""Read settings from environment variables: `PA_BOTS_WEB_PORT=8080` is `port` in [bots.web]. Refuse unknown names."""
 
 import difflib
 import tomllib
@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
+from bots.renamed_settings import NEW_NAMES
 from core.errors import OperatorError
 
 PREFIX = "PA_"
@@ -16,7 +17,7 @@ Configs = Mapping[str, type[BaseModel]]  # by table
 
 def settings_of(environment: Mapping[str, str], configs: Configs) -> list[tuple[str, str, Any]]:
     """Return table, key and value of each setting that is a variable. Raises `OperatorError` for unknown variables."""
-    known = {_variable(table, key): (table, key) for table, config in configs.items() for key in _names(config)}
+    known = {_variable(table, key): (table, key) for table, config in configs.items() for key in _names(table, config)}
     found = []
     for variable, text in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable == CONFIG:
@@ -39,9 +40,9 @@ def is_secret(config: type[BaseModel], key: str) -> bool:
     return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
-def _names(config: type[BaseModel]) -> list[str]:
-    """Its settings, and those that it had once: its own check says where they went."""
-    return [*config.model_fields, *getattr(config, "FORMER", ())]
+def _names(table: str, config: type[BaseModel]) -> list[str]:
+    """Return a table's settings, their old names, and former settings, whose own check says where they went."""
+    return [*config.model_fields, *NEW_NAMES.get(table, ()), *getattr(config, "FORMER", ())]
 
 
 def _variable(table: str, key: str) -> str:
@@ -60,7 +61,7 @@ def _nearest(variable: str, known: list[str]) -> str:
 
 
 def _value(text: str, secret: bool) -> Any:
-    """What the text would be in TOML, so that numbers and lists work; anything else is a string, and so is a token."""
+    """Return what the text would be in TOML, such as a number or a list. Anything else, and any secret, is a string."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

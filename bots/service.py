@@ -43,6 +43,8 @@ async def serve(settings: Settings) -> None:
         tables = ", ".join(f"[bots.{name}]" for name in PLATFORMS)
         raise OperatorError("The config enables nothing: add one of the tables {tables}.", tables=tables)
     set_up(settings["bots.log"])
+    for notice in settings.notices:
+        log.warning("%s", notice)
     _end_on_signals()
     hardware.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)

@@ -12,6 +12,7 @@ from core.conversation import Image
 from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
 from core.inbox import Message
+from core.units import GIGABYTE
 from storage import allowance, blocks, conversations, files, messages, pictures, questions, sessions
 from storage.allowance import Allowance
 from storage.clock import Clock
@@ -20,7 +21,6 @@ from storage.expiry import Expiry
 from storage.operation import Opened, reading, removing, writing, writing_dated, writing_urgent
 
 log = logging.getLogger(__name__)
-GIGABYTE = 1e9
 NEARLY_FULL_SHARE = 0.9  # of the limit
 PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory while it reads a piece
 PIECE_BYTES = 256 * 1024  # of a picture, read at once
@@ -33,13 +33,13 @@ class Config(BaseModel, extra="forbid", frozen=True):
         ge=0,
         description="Conversations are removed with their pictures after so many days without use; 0: never.",
     )
-    limit: float = Field(
+    size_limit_gb: float = Field(
         20.0,
         ge=0,
         description="Gigabytes that the database may take; pictures as they were sent go first, then new ones are "
         "refused; 0: no limit.",
     )
-    person_limit: float = Field(
+    person_limit_gb: float = Field(
         2.0, ge=0, description="Gigabytes of that for the pictures of one person, in the same way; 0: no limit."
     )
     ratings: bool = Field(
@@ -57,7 +57,7 @@ class Store(Opened):
         super().__init__(database, clock)
         self.ratings = config.ratings  # whether answers may be rated
         self.expiry = Expiry(self, config.expire_days)
-        self._allowance = Allowance(int(config.limit * GIGABYTE), int(config.person_limit * GIGABYTE))
+        self._allowance = Allowance(int(config.size_limit_gb * GIGABYTE), int(config.person_limit_gb * GIGABYTE))
         self._disk_is_low = False
         self._reading = asyncio.Semaphore(PIECES_AT_ONCE)
 
@@ -204,7 +204,7 @@ class Store(Opened):
         nearly = limit and used > NEARLY_FULL_SHARE * limit
         full = (
             f"The database takes {used / GIGABYTE:.2f} of {limit / GIGABYTE:g} GB. At the limit pictures as they were "
-            "sent go, the oldest first, then new ones are refused: raise limit in [storage]."
+            "sent go, the oldest first, then new ones are refused: raise size_limit_gb in [storage]."
         )
         return {"disk": self._disk_notice(), "limit": full if nearly else ""}
 
@@ -214,13 +214,13 @@ class Store(Opened):
         folder = self.database.file.parent
         left, kept = free(folder), reserve(folder)
         self._disk_is_low = left < kept / 2 or (self._disk_is_low and left < 3 * kept / 4)
-        advice = f"{left / 1e6:.1f} MB are free in {folder}. Make room, or lower cache_limit in [core.engine]."
+        advice = f"{left / 1e6:.1f} MB are free in {folder}. Make room, or lower cache_limit_gb in [core.engine]."
         return f"The disk is nearly full: {advice}" if self._disk_is_low else ""
 
 
 def _no_room(person: str | None, of_pictures: bool) -> NoRoom:
     if person is None:
-        log.error("the database has reached its limit, so nothing new is kept: raise limit in [storage]")
+        log.error("the database has reached its limit, so nothing new is kept: raise size_limit_gb in [storage]")
         if of_pictures:
             return NoRoom("This server has no room for more pictures. Please tell the person who runs it.")
         return NoRoom("This server has no room for more questions. Please tell the person who runs it.")

@@ -9,6 +9,7 @@ from bots.cli import machine, model_files
 from bots.config import Settings, load, platform
 from bots.conversing.check_result import CheckResult, Level
 from core.errors import BotError
+from core.units import GIGABYTE
 
 PLATFORM_WAIT_S = 15
 Check = Callable[[Settings], Awaitable[CheckResult | Sequence[CheckResult]]]
@@ -22,6 +23,8 @@ async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
         yield CheckResult("config", Level.WRONG, str(error))
         return
     yield CheckResult("config", Level.OK, f"enables {', '.join(settings.adapters) or 'nothing'}")
+    for notice in settings.notices:
+        yield CheckResult("config", Level.NOTE, notice)
     checks: list[Check] = [
         machine.clock, _database, _disks, model_files.model, machine.memory, machine.processor, machine.font
     ]  # fmt: skip
@@ -35,7 +38,7 @@ async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
 
 
 async def _database(settings: Settings) -> list[CheckResult]:
-    """It remembers the time, too, and doubts a clock that has jumped."""
+    """Check the database, and the time that it remembers: it doubts a clock that has jumped."""
     from storage.store import Store
 
     try:
@@ -52,19 +55,19 @@ async def _database(settings: Settings) -> list[CheckResult]:
 
 
 async def _disks(settings: Settings) -> list[CheckResult]:
-    """Where the caches are, and where the database is, if it is a file."""
+    """Check the disks of the caches and of the database, if it is a file."""
     from storage.address import file_of
 
     engine, storage = settings["core.engine"], settings["storage"]
-    places = [(Path(engine.cache), engine.cache_limit * 1e9, "cache in [core.engine]")]
+    places = [(Path(engine.cache), engine.cache_limit_gb * GIGABYTE, "cache in [core.engine]")]
     with suppress(BotError):  # told by the database's own check
         if file := file_of(storage.url):
-            places.append((file.parent, storage.limit * 1e9, "url in [storage]"))
+            places.append((file.parent, storage.size_limit_gb * GIGABYTE, "url in [storage]"))
     return [await asyncio.to_thread(machine.room, *place) for place in places]
 
 
 async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:
-    """Return what an adapter finds out by asking its platform who it is."""
+    """Yield what an adapter finds out by asking its platform who it is."""
     name = table.removeprefix("bots.")
     config = settings[table]
     if not (getattr(config, "allow", True) or config.admins):

@@ -1,4 +1,4 @@
-"""What the doctor looks at of the machine: clock, disks, memory, processor and fonts."""
+"""Check the machine for the doctor: clock, disks, memory, processor and fonts."""
 
 import os
 import shutil
@@ -14,13 +14,15 @@ from core import hardware
 from core.errors import BotError
 from core.pictures import fonts
 
-LEAST_DISK = 2_000_000_000  # bytes; pictures and caches grow
-BUILT = 1_760_000_000  # seconds since 1970; a clock before the product's own time is wrong
-TOO_LATE = BUILT + 15 * 365 * 86_400  # seconds since 1970; by such a clock every certificate has expired
-MEMORY_PER_WEIGHT = {"float32": 4.0, "float16": 2.0, "int8": 1.1, "auto": 1.1}  # bytes, of a 2-byte checkpoint
-CONVERSATIONS = 1_500_000_000  # bytes beside the weights that a few conversations about pictures need
+LEAST_FREE_BYTES = 2_000_000_000  # pictures and caches grow
+# Seconds since 1970 between which a clock may be right: the product did not exist before, and later every certificate
+# has expired.
+EARLIEST_TIME = 1_760_000_000
+LATEST_TIME = EARLIEST_TIME + 15 * 365 * 86_400
+BYTES_PER_WEIGHT = {"float32": 4.0, "float16": 2.0, "int8": 1.1, "auto": 1.1}  # of a 2-byte checkpoint
+CONVERSATION_BYTES = 1_500_000_000  # for a few conversations about pictures, without the weights
 SAMPLES = "发票あ한"  # Chinese, Japanese, Korean
-NO_CHARACTER = "\U0010fffd"  # of no font: what is drawn for it is what is drawn for everything that is missing
+NO_CHARACTER = "\U0010fffd"  # in no font: it looks like every missing character
 
 
 async def clock(settings: Settings) -> CheckResult:
@@ -28,9 +30,9 @@ async def clock(settings: Settings) -> CheckResult:
 
 
 def judge_clock(now: float) -> CheckResult:
-    """`now` is in seconds since 1970."""
+    """Judge the clock. `now` is in seconds since 1970."""
     text = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now))
-    if not BUILT < now < TOO_LATE:
+    if not EARLIEST_TIME < now < LATEST_TIME:
         return CheckResult(
             "clock", Level.WRONG, f"it says {text}: set it (timedatectl set-ntp true); Slack refuses wrong times"
         )
@@ -38,7 +40,7 @@ def judge_clock(now: float) -> CheckResult:
 
 
 def room(folder: Path, may_grow: float, setting: str) -> CheckResult:
-    """In a folder that may grow by so many bytes and that the `setting` names."""
+    """Check the disk of a folder that may grow by so many bytes. `setting` names the folder's setting."""
     folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -48,12 +50,12 @@ def room(folder: Path, may_grow: float, setting: str) -> CheckResult:
 
 
 def judge_room(folder: Path, free: float, may_grow: float) -> CheckResult:
-    """`free` bytes there, of which what is kept there may take so many."""
+    """Judge the disk: `free` bytes, of which the folder may take so many."""
     text = f"{free / 1e9:.1f} GB free in {folder}"
-    if free < LEAST_DISK:
+    if free < LEAST_FREE_BYTES:
         return CheckResult("disk", Level.WRONG, f"{text}: make room, 2 GB at least")
-    if free < LEAST_DISK + may_grow:
-        limits = "cache_limit in [core.engine] or limit in [storage]"
+    if free < LEAST_FREE_BYTES + may_grow:
+        limits = "cache_limit_gb in [core.engine] or size_limit_gb in [storage]"
         text = f"{text}; what is kept there may grow to {may_grow / 1e9:.0f} GB: lower {limits}, or make room"
         return CheckResult("disk", Level.NOTE, text)
     return CheckResult("disk", Level.OK, text)
@@ -68,12 +70,12 @@ async def memory(settings: Settings) -> CheckResult:
         weights = sum(file.stat().st_size for file in Checkpoint.find(config.model).files)
     except BotError:
         return CheckResult("memory", Level.NOTE, f"{total / 1e9:.1f} GB; the model's need is unknown until it is there")
-    needed = weights / 2 * MEMORY_PER_WEIGHT[config.precision.value] + CONVERSATIONS
+    needed = weights / 2 * BYTES_PER_WEIGHT[config.precision.value] + CONVERSATION_BYTES
     return judge_memory(needed, min(available, total), total)
 
 
 def judge_memory(needed: float, available: float, total: float) -> CheckResult:
-    """In bytes."""
+    """Judge the memory, in bytes."""
     text = f"{available / 1e9:.1f} of {total / 1e9:.1f} GB free; about {needed / 1e9:.1f} GB are needed"
     if needed > total:
         return CheckResult("memory", Level.WRONG, f'{text}: set precision = "int8" in [core.engine], or add memory')
@@ -94,7 +96,7 @@ async def processor(settings: Settings) -> CheckResult:
 
 
 async def font(settings: Settings) -> CheckResult:
-    """PDF files without fonts of their own, boxes and sheets are drawn with the product's font."""
+    """Check the product's font. PDF files without fonts of their own, boxes and sheets are drawn with it."""
     what_to_do = "without it Chinese vanishes from PDF files: install the product again, or copy the file back"
     try:
         missing = _glyph(NO_CHARACTER)

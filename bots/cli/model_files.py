@@ -1,4 +1,4 @@
-"""What the doctor looks at of the model: its files, what would be fetched, and what others left in the cache."""
+"""Check the model for the doctor: its files, what would be fetched, and what other models left in the cache."""
 
 import asyncio
 import shutil
@@ -15,12 +15,12 @@ from core.errors import BotError, ModelMissing
 if TYPE_CHECKING:
     from core.model.checkpoint import Checkpoint
 
-WEIGHTS_BYTES = {  # that the hubs have of the models that people choose
+WEIGHTS_BYTES = {  # of popular models, as the hubs have them
     "Qwen/Qwen3-VL-2B-Instruct": 4_255_000_000,
     "Qwen/Qwen3-VL-4B-Instruct": 8_876_000_000,
     "Qwen/Qwen3-VL-8B-Instruct": 17_534_000_000,
 }
-WEIGHTS, MODELS = "weights", "models"  # folders of the cache, beside what is computed
+WEIGHTS, MODELS = "weights", "models"  # folders of the cache
 
 
 async def model(settings: Settings) -> list[CheckResult]:
@@ -44,7 +44,7 @@ def _examine(config: Config) -> list[CheckResult]:
 
 
 def _would_be_fetched(name: str) -> Iterator[CheckResult]:
-    """Of a hub's model: what, how much, from where, into which folder, and whether there is room."""
+    """Yield what would be fetched from a hub: files, size, source, target folder, and whether it fits."""
     from huggingface_hub import constants
 
     if name.count("/") != 1 or Path(name).expanduser().is_absolute():
@@ -65,17 +65,19 @@ def _would_be_fetched(name: str) -> Iterator[CheckResult]:
 
 
 def _stale(cache: Path, checkpoint: "Checkpoint") -> Iterator[CheckResult]:
-    """Folders that another model, or another version of the product, computed: nothing reads them any more."""
-    from core.engine.disk import FORMAT
-    from core.engine.room import COMPUTED
+    """Yield folders that another model or another version of the product computed, and that are no longer read."""
+    from core.engine.disk import FILE_FORMAT
+    from core.engine.room import COMPUTED_FOLDER
     from core.model.identity import identify
 
-    folders = [path for kind in (COMPUTED, WEIGHTS) for path in sorted((cache / kind).glob("*")) if path.is_dir()]
+    folders = [
+        path for kind in (COMPUTED_FOLDER, WEIGHTS) for path in sorted((cache / kind).glob("*")) if path.is_dir()
+    ]
     own = identify(checkpoint, cache / MODELS) if folders else ""
 
     def is_read(folder: Path) -> bool:
         return folder.name.startswith(f"{own}-") and (
-            folder.parent.name != COMPUTED or folder.name.endswith(f"-{FORMAT}")
+            folder.parent.name != COMPUTED_FOLDER or folder.name.endswith(f"-{FILE_FORMAT}")
         )
 
     stale = [folder for folder in folders if not (folder.is_symlink() or is_read(folder))]

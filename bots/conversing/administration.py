@@ -9,8 +9,7 @@ import psutil
 from bots.conversing.request import Reply, Request
 from bots.conversing.services import Services
 from core.i18n import Translator
-
-MEGABYTE = 1 << 20
+from core.units import MEGABYTE
 
 
 async def stats(_: Request, services: Services, translator: Translator) -> Reply:

@@ -1,4 +1,4 @@
-"""Ids of people and chats in a config: the settings `allow` and `admins`, written the same way for every platform."""
+"""Read ids of people and chats in a config: `allow` and `admins` are written the same way for every platform."""
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -6,7 +6,7 @@ EVERYBODY = "*"
 
 
 def _one_or_more(value: object) -> object:
-    """A lone id is a list of one, and text a list with commas: an environment variable has no other way."""
+    """Return a tuple. A lone id is a list of one, and text with commas is a list, because variables have no lists."""
     if isinstance(value, str):
         return tuple(value.replace(",", " ").split())
     return (value,) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -14,7 +14,7 @@ from core.errors import BotError, OperatorError
 
 async def examine(config: Config) -> list[CheckResult]:
     """Raises `OperatorError` for a bad token or a missing scope."""
-    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, Health()) as slack:
+    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, Health()) as slack:
         try:
             lacking = await slack.introduce()
         except OperatorError:

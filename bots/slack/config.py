@@ -34,8 +34,8 @@ class Config(BaseModel, extra="forbid", frozen=True):
     streaming: Literal["native", "edit"] = Field(
         "native", description='"edit" posts and edits messages, also where Slack could stream.'
     )
-    interval: float = Field(1.2, gt=0, description="Seconds between two updates of a growing answer.")
-    pace: float = Field(
+    interval_seconds: float = Field(1.2, gt=0, description="Seconds between two updates of a growing answer.")
+    pace_seconds: float = Field(
         1.0, ge=0, description="Seconds between two new messages in a channel; Slack asks for one. 0: no limits at all."
     )
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")

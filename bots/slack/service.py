@@ -29,7 +29,9 @@ async def serve(config: Config, services: Services) -> None:
         endpoint = webhook.endpoint(services.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
-    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace, services.health) as slack:
+    async with SlackApi(
+        config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, services.health
+    ) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
         services.health.tellers["slack"] = partial(_tell, slack, config.admins)

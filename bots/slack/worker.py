@@ -286,7 +286,7 @@ class Worker:
             message.key,
             translator,
             self._abilities,
-            self._config.interval,
+            self._config.interval_seconds,
             message.sent,
             resumed=message.id in self._resumed,
             model=task.asks_model,

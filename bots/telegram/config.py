@@ -35,13 +35,15 @@ class Config(BaseModel, extra="forbid", frozen=True):
     )
     api_url: str = Field(default="https://api.telegram.org", description="Or a Bot API server of your own.")
     file_url: str = Field(default="", description="Where files are downloaded from; by default api_url.")
-    interval: float = Field(default=1.5, ge=1, le=60, description="Seconds between two edits of a growing answer.")
+    interval_seconds: float = Field(
+        default=1.5, ge=1, le=60, description="Seconds between two edits of a growing answer."
+    )
     draft_preview: bool = Field(
         default=False,
         description="Show growing answers as Telegram's own draft in private chats, without a Stop button.",
     )
     receipt: bool = Field(default=True, description="One small line under an answer: which pictures, which size.")
-    timeout: float = Field(default=20, gt=0, description="Seconds to wait for Telegram before trying again.")
+    timeout_seconds: float = Field(default=20, gt=0, description="Seconds to wait for Telegram before trying again.")
 
     @field_validator("token")
     @classmethod

@@ -16,10 +16,10 @@ from core.latest import Latest
 from core.pictures.file_types import is_web_page
 from core.pictures.images import Config as ImagesConfig
 from core.pictures.images import check_size
+from core.units import MEGABYTE
 
 log = logging.getLogger(__name__)
 TRIES = 8
-MIB = 1 << 20
 MOST_UNDELIVERED_QUESTIONS = 1000
 NOT_HANDED_OVER = NotDelivered("Telegram did not hand over your file. Please try again in a moment.")
 NOT_WHOLE = NotDelivered("Your file did not arrive whole from Telegram. Please try again in a moment.")
@@ -74,7 +74,7 @@ async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
                 raise TooLarge(
                     "This file has {size} MB; Telegram hands over at most 20 MB to bots. "
                     "Please send a smaller one, or as a photo.",
-                    size=f"{(file.size or 0) / MIB:.1f}",
+                    size=f"{(file.size or 0) / MEGABYTE:.1f}",
                 ) from error
             log.warning("Telegram does not hand over a file: %s", error)
             break

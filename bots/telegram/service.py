@@ -76,7 +76,7 @@ async def _work(
             settled.set()  # Telegram posts what it has at once
             await listen(bot, config, guests, receiver.receive, outage)
         else:
-            await poll(bot, config.timeout, receiver.receive, settled, outage)
+            await poll(bot, config.timeout_seconds, receiver.receive, settled, outage)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)
@@ -90,8 +90,8 @@ def make_bot(config: Config) -> Bot:
         config.token.get_secret_value(),
         base_url=f"{api_url}/bot",
         base_file_url=f"{file_url}/bot",
-        request=_connections(CONNECTIONS, config.timeout),
-        get_updates_request=_connections(1, config.timeout),
+        request=_connections(CONNECTIONS, config.timeout_seconds),
+        get_updates_request=_connections(1, config.timeout_seconds),
     )
 
 

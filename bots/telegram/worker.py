@@ -213,7 +213,7 @@ class Worker:
             self._rate_limit,
             place,
             translator,
-            self._config.interval,
+            self._config.interval_seconds,
             typing,
             first=not message.sent,
             stoppable=asks_model(inquiry.command) or _begins_with_a_question(inquiry),

@@ -6,8 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from bots.web.access.address import network_of
-
-MEGABYTE = 1024 * 1024
+from core.units import MEGABYTE
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -22,7 +21,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
     hosts: Annotated[
         list[str], Field(description="Names the page may be opened under, beside localhost and addresses.")
     ] = []
-    upload_mb: int = Field(64, ge=1, le=1024, description="Largest request in megabytes, all its pictures together.")
+    upload_limit_mb: int = Field(
+        64, ge=1, le=1024, description="Largest request in megabytes, all its pictures together."
+    )
     pictures: int = Field(8, ge=1, le=100, description="Most pictures in one question.")
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
     connections: int = Field(1000, ge=10, description="Most connections at the same time.")
@@ -31,7 +32,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
         list[str],
         Field(description="Addresses or networks of your proxies: what they say about who asks is believed."),
     ] = []
-    body_timeout: float = Field(20.0, gt=0, description="Seconds a request may stand still before it is given up.")
+    body_timeout_seconds: float = Field(
+        20.0, gt=0, description="Seconds a request may stand still before it is given up."
+    )
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -47,7 +50,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     @property
     def upload_bytes(self) -> int:
-        return self.upload_mb * MEGABYTE
+        return self.upload_limit_mb * MEGABYTE
 
     @property
     def open_to(self) -> str:

@@ -45,7 +45,7 @@ async def serve(config: Config, services: Services, ready: Callable[[str], None]
     server = _Server(settings)
 
     def connection(lost: Lost) -> Connection:
-        return Connection(settings, server.server_state, config.body_timeout, lost)
+        return Connection(settings, server.server_state, config.body_timeout_seconds, lost)
 
     limit = min(config.connections, int(DESCRIPTORS_FOR_CONNECTIONS * hardware.descriptors()))
     connections = Connections(connection, limit, config.connections_per_address, config.trusted_proxies)

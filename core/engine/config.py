@@ -21,10 +21,12 @@ class Config(BaseModel, extra="forbid", frozen=True):
     threads: int | None = Field(
         None, description="CPU threads for the model; by default every core, for a small model one.", ge=1
     )
-    memory: float | None = Field(None, description="Gigabytes for model and conversations; 60 % by default.", gt=0)
+    memory_limit_gb: float | None = Field(
+        None, description="Gigabytes for model and conversations; 60 % by default.", gt=0
+    )
     context_tokens: int = Field(8192, description="Longest conversation; older turns are left out.", ge=256)
     waiting: int = Field(32, description="Questions that may wait in line; one more is told to come back.", ge=1)
     cache: Path = Field(Path("data/cache"), description="Where computed pictures and conversations are kept.")
-    cache_limit: float = Field(
+    cache_limit_gb: float = Field(
         20.0, description="Gigabytes for those, without the int8 weights; 0 keeps nothing on disk.", ge=0
     )

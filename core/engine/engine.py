@@ -29,6 +29,7 @@ from core.hardware import Limit
 from core.model.checkpoint import Checkpoint
 from core.model.model import Model
 from core.sampling import Sampling
+from core.units import GIGABYTE
 
 log = logging.getLogger(__name__)
 # Shares of the machine's memory, or of its control group's. The system, decoders and cached files need the rest.
@@ -37,7 +38,7 @@ LARGEST_MEMORY_SHARE = 0.9
 ACTIVATION_BYTES = 400_000_000  # for activations and everything else
 MODEL_NICENESS = 5  # gives the model's threads a third of the event loop's weight
 LOCK_SWITCH_SECONDS = 0.0005  # how long a thread may hold Python's lock while another waits; 5 ms by default
-MEMORY_SETTING = "`memory` in [core.engine]"
+MEMORY_SETTING = "`memory_limit_gb` in [core.engine]"
 LEAST_BUDGET_TOKENS = 1024  # a memory budget for fewer tokens is a mistake
 
 
@@ -136,9 +137,9 @@ def _step_back() -> None:
 def budget(config: Config) -> Limit:
     """Return the bytes that model and conversations may take: the smallest limit that applies."""
     shared, own = hardware.memory(), hardware.process_memory()
-    if config.memory:
+    if config.memory_limit_gb:
         most = Limit(int(LARGEST_MEMORY_SHARE * shared.bytes), shared.source)
-        limits = [Limit(int(config.memory * 1e9), MEMORY_SETTING), most]
+        limits = [Limit(int(config.memory_limit_gb * GIGABYTE), MEMORY_SETTING), most]
     else:
         source = f"{MEMORY_SETTING} ({DEFAULT_MEMORY_SHARE:.0%} of {shared.source} by default)"
         limits = [Limit(int(DEFAULT_MEMORY_SHARE * shared.bytes), source)]
@@ -156,7 +157,7 @@ def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> Non
 def _load(config: Config) -> Worker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
-    disk = int(config.cache_limit * 1e9)
+    disk = int(config.cache_limit_gb * GIGABYTE)
     if not disk:
         shutil.rmtree(config.cache / COMPUTED_FOLDER, ignore_errors=True)
     try:

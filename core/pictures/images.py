@@ -13,9 +13,9 @@ from core.note import Note
 from core.pictures import workers
 from core.pictures.jpeg import takes_long
 from core.pictures.spool import contents, size, spool
+from core.units import MEGABYTE
 
-MIB = 1 << 20  # bytes
-KEPT_ORIGINAL_BYTES = 8 * MIB  # a larger file is not kept for "Read the small print"
+KEPT_ORIGINAL_BYTES = 8 * MEGABYTE  # a larger file is not kept for "Read the small print"
 KEPT_ORIGINAL_RATIO = 2.0  # the original is kept if its area is more than so many times the shrunk one
 
 
@@ -31,7 +31,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
         le=16_384,
         description="Pictures are shrunk to so many tokens of 32x32 pixels; more reads smaller print, but slower.",
     )
-    byte_limit_mib: float = Field(default=32, gt=0, description="Larger files are refused, in MiB.")
+    file_limit_mb: float = Field(default=32, gt=0, description="Larger files are refused, in megabytes.")
     pixel_limit_mp: float = Field(
         default=100,
         gt=0,
@@ -77,9 +77,9 @@ def check_size(size: int, config: Config) -> None:
     """Check a file's size before it is read. Raises `TooLarge`, or `BadImage` for an empty file."""
     if size == 0:
         raise BadImage("This file is empty. Please send the picture again.")
-    if size > config.byte_limit_mib * MIB:
+    if size > config.file_limit_mb * MEGABYTE:
         raise TooLarge(
             "This file has {size} MB; at most {limit} MB work. Please send a smaller version of the picture.",
-            size=f"{size / MIB:.1f}",
-            limit=f"{config.byte_limit_mib:g}",
+            size=f"{size / MEGABYTE:.1f}",
+            limit=f"{config.file_limit_mb:g}",
         )

@@ -13,6 +13,6 @@ from core.engine.engine import Engine
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Whoever asks it may do so from any event loop: it lives in a thread of its own."""
     cache = tmp_path_factory.mktemp("engine")
-    engine = asyncio.run(Engine.start(EngineConfig(model="demo", threads=1, cache=cache, cache_limit=0)))
+    engine = asyncio.run(Engine.start(EngineConfig(model="demo", threads=1, cache=cache, cache_limit_gb=0)))
     yield engine
     asyncio.run(engine.close())

@@ -38,7 +38,7 @@ SCALE = 1.25  # of the chats' pixels
 
 async def main(language: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
-        engine = await Engine.start(EngineConfig(model="demo", cache=Path(work) / "cache", cache_limit=0))
+        engine = await Engine.start(EngineConfig(model="demo", cache=Path(work) / "cache", cache_limit_gb=0))
         async with started() as browser:
             for platform, show in (("telegram", _telegram), ("slack", _slack), ("web", _page)):
                 (place := Path(work) / platform).mkdir()

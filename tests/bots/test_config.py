@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bots.config import Settings, load, owner, owners
+from bots.renamed_settings import NEW_NAMES
 from core.errors import OperatorError
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,7 @@ def test_a_token_of_digits_is_a_token() -> None:
         ("PA_MODEL", "PA_CORE_ENGINE_MODEL"),
         ("PA_TELEGRAM_TOKEN", "PA_BOTS_TELEGRAM_TOKEN"),
         ("PA_BOTS_SLACK_SIGNINGSECRET", "PA_BOTS_SLACK_SIGNING_SECRET"),
-        ("PA_STORAGE_LIMITS", "PA_STORAGE_LIMIT"),
+        ("PA_STORAGE_RATING", "PA_STORAGE_RATINGS"),
         ("PA_CONFIG_FILE", "PA_CONFIG"),
         ("PA_bots_web_port", "PA_BOTS_WEB_PORT"),
     ],
@@ -235,3 +236,36 @@ def test_help_answers_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert "ask" in done.stdout
     assert "slow: []" in done.stdout
+
+
+OLD = [(table, old, new) for table, names in NEW_NAMES.items() for old, new in names.items()]
+
+
+@pytest.mark.parametrize(("table", "old", "new"), OLD)
+def test_a_setting_s_old_name_still_works_and_is_told(tmp_path: Path, table: str, old: str, new: str) -> None:
+    needed = {"bots.telegram": "token = '1:a'\n", "bots.slack": "bot_token = 'xoxb-1'\napp_token = 'xapp-1'\n"}
+    settings = written(tmp_path, f"[{table}]\n{needed.get(table, '')}{old} = 7\n")
+    assert getattr(settings[table], new) == 7
+    assert settings.notices == (f"[{table}] {old} is called {new} now. The old name works until the next release.",)
+    assert settings.with_value("core.engine", "model", "demo").notices == settings.notices
+
+
+def test_new_names_are_settings_and_old_ones_are_none() -> None:
+    for table, old, new in OLD:
+        assert new in owner(table).model_fields
+        assert old not in owner(table).model_fields
+
+
+def test_an_environment_variable_s_old_name_still_works(tmp_path: Path) -> None:
+    settings = written(tmp_path, "[bots.web]\n", {"PA_CORE_ENGINE_CACHE_LIMIT": "3.5"})
+    assert settings["core.engine"].cache_limit_gb == 3.5
+    assert "cache_limit is called cache_limit_gb now" in settings.notices[0]
+
+
+def test_a_setting_under_both_names_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"\[storage\] limit is the old name of size_limit_gb: remove limit"):
+        written(tmp_path, "[storage]\nlimit = 1\nsize_limit_gb = 2\n")
+
+
+def test_new_names_need_no_notice(tmp_path: Path) -> None:
+    assert written(tmp_path, "[storage]\nsize_limit_gb = 2\n").notices == ()

@@ -126,6 +126,15 @@ def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: 
     assert "Panic" in done.stderr
 
 
+def test_a_setting_s_old_name_is_logged_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[storage]\nurl = "sqlite+aiosqlite:////dev/null/db"\nlimit = 3\n[bots.web]\nport = 0\n', "utf-8")
+    command = [sys.executable, "-m", "bots", "run", "--config", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert "[storage] limit is called size_limit_gb now." in done.stderr
+    assert "The database's folder cannot be made" in done.stderr.splitlines()[-1]
+
+
 def test_ctrl_c_while_the_model_is_loaded_is_no_crash(tmp_path: Path) -> None:
     path = web_config(tmp_path)
     command = [sys.executable, "-m", "bots", "run", "--config", str(path)]

@@ -32,7 +32,7 @@ token = "{telegram_token}"
 api_url = "{telegram_url}"
 allow = "*"
 receipt = false
-timeout = 3
+timeout_seconds = 3
 """,
     "slack": """
 [bots.slack]
@@ -40,8 +40,8 @@ bot_token = "{bot_token}"
 api_url = "{slack_url}"
 allow = ["*"]
 receipt = false
-pace = 0.0
-interval = 0.3
+pace_seconds = 0.0
+interval_seconds = 0.3
 """,
 }
 TRANSPORTS = {  # how a platform's events come in, and what the config says then

@@ -28,7 +28,7 @@ CONFIG = """
 model = "demo"
 threads = 1
 cache = "{folder}/cache"
-cache_limit = 0.2
+cache_limit_gb = 0.2
 {engine}
 [core.quota]
 questions_per_minute = 0

@@ -29,7 +29,7 @@ THINKING_S = 20.0  # seconds between an answer and the next question, at most; p
 LAST_ANSWERS_S = 300.0  # for what was asked before the end
 LAG_S = 0.05  # what the event loop may be late, at the 99th percentile
 MORE = 1.1  # times the memory of the first third that the last third may have
-ENGINE = "memory = 1.06"  # gigabytes: so that the caches are full soon, and what grows on is a leak
+ENGINE = "memory_limit_gb = 1.06"  # gigabytes: so that the caches are full soon, and what grows on is a leak
 
 
 @dataclass

@@ -48,7 +48,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     folder: Path = tmp_path_factory.mktemp("reading")
-    engine = await Engine.start(Config(model="demo", precision=Precision.FLOAT32, cache=folder, cache_limit=0.1))
+    engine = await Engine.start(Config(model="demo", precision=Precision.FLOAT32, cache=folder, cache_limit_gb=0.1))
     yield engine
     await engine.close()
 

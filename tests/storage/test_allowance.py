@@ -24,7 +24,7 @@ def photo(name: str, shown: int = 20_000, sent: int = MB) -> Image:
 @pytest.fixture
 async def small(path: Path, machine: Machine) -> AsyncIterator[Store]:
     """Five megabytes for all, three of them for one person."""
-    config = Config(url=f"sqlite+aiosqlite:///{path}", limit=0.005, person_limit=0.003)
+    config = Config(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.005, person_limit_gb=0.003)
     store = await Store.open(config, machine.clock())
     yield store
     await store.close()
@@ -90,7 +90,7 @@ async def test_a_picture_for_which_no_room_can_be_made_is_refused_and_text_is_no
 async def test_a_question_without_a_picture_that_finds_no_room_is_not_told_of_pictures(
     path: Path, machine: Machine
 ) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", limit=0.0001), machine.clock())
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.0001), machine.clock())
     with pytest.raises(NoRoom, match="no room for more questions"):
         await store.make_room("ann", [])
     await store.close()
@@ -114,11 +114,13 @@ async def test_one_picture_counts_for_everybody_who_brought_it_and_once_for_all(
         await small.make_room("person 5", [photo("another", shown=1_500_000, sent=0)])
 
 
-@pytest.mark.parametrize("setting", ["limit", "person_limit"])
+@pytest.mark.parametrize("setting", ["size_limit_gb", "person_limit_gb"])
 async def test_zero_is_no_limit(path: Path, machine: Machine, setting: str) -> None:
-    config = Config(url=f"sqlite+aiosqlite:///{path}", **{"limit": 0.001, "person_limit": 0.001} | {setting: 0.0})
+    config = Config(
+        url=f"sqlite+aiosqlite:///{path}", **{"size_limit_gb": 0.001, "person_limit_gb": 0.001} | {setting: 0.0}
+    )
     store = await Store.open(config, machine.clock())
-    with pytest.raises(NoRoom, match="Your pictures" if setting == "limit" else "This server"):
+    with pytest.raises(NoRoom, match="Your pictures" if setting == "size_limit_gb" else "This server"):
         await store.make_room("ann", [photo("large", shown=2 * MB)])
     await store.close()
 

@@ -176,7 +176,7 @@ async def test_a_lost_server_is_explained(server: str) -> None:
 async def test_what_was_sent_goes_first_where_there_is_a_limit(store: Store, server: str) -> None:
     large = replace(image("large"), data=bytes(60_000), original=bytes(800_000))
     await ask(store, "t:large", "?", large, key="large")
-    small = await Store.open(Config(url=server, limit=0.001, person_limit=0.0))
+    small = await Store.open(Config(url=server, size_limit_gb=0.001, person_limit_gb=0.0))
     await small.make_room("ann", [replace(image("new"), data=bytes(200_000))])
     assert (await small.picture(large.id)).original is None
     with pytest.raises(NoRoom):

@@ -55,7 +55,7 @@ class Guard:
         self._config = config
         self._auth = auth
         self._webhooks = webhooks
-        self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_mb)
+        self._too_much = TooLarge("That is too much at once: at most {limit} MB, please.", limit=config.upload_limit_mb)
         named = (_name_and_port(host, "http") for host in config.hosts)
         self._names = {"localhost", *(name for name, _ in filter(None, named))}
         if not config.loopback:
@@ -88,7 +88,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send_safely)
             return
-        metered = receive_metered(receive, self._config.body_timeout, self._config.upload_bytes, self._too_much)
+        metered = receive_metered(receive, self._config.body_timeout_seconds, self._config.upload_bytes, self._too_much)
         await self._app(scope, metered, send_safely)
 
     async def _refuse(self, scope: Scope, headers: Headers) -> Response | None:

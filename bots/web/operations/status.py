@@ -12,8 +12,8 @@ import psutil
 from bots.conversing.health import Health
 from bots.conversing.readiness import Readiness
 from core.stats import Stats
+from core.units import MEGABYTE
 
-MEGABYTE = 1024 * 1024
 KEPT = 30
 
 

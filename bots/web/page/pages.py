@@ -79,7 +79,7 @@ async def page(request: Request) -> Response:
         accept=ACCEPT,
         auth=not state.auth.open,
         limit=state.config.pictures,
-        upload_mb=state.config.upload_mb,
+        upload_mb=state.config.upload_limit_mb,
         ratings=state.receiver.store.ratings,
     )
 

@@ -14,7 +14,7 @@ import core
 from bots.cli.doctor import examine
 from bots.cli.machine import judge_clock, judge_memory, judge_room
 from bots.conversing.check_result import CheckResult, Level
-from core.engine.disk import FORMAT
+from core.engine.disk import FILE_FORMAT
 from core.model.checkpoint import Checkpoint
 from core.model.identity import identify
 from core.pictures import fonts
@@ -38,7 +38,7 @@ async def findings(folder: Path, text: str) -> dict[str, CheckResult]:
 
 def config(folder: Path, more: str = "", model: str = "demo") -> str:
     return (
-        f'[core.engine]\nmodel = "{model}"\ncache = "{folder}/cache"\ncache_limit = 0.1\n'
+        f'[core.engine]\nmodel = "{model}"\ncache = "{folder}/cache"\ncache_limit_gb = 0.1\n'
         f'[storage]\nurl = "sqlite+aiosqlite:///{folder}/db.sqlite"\n{more}'
     )
 
@@ -47,6 +47,13 @@ async def test_a_good_config_is_found_good(tmp_path: Path) -> None:
     found = await findings(tmp_path, config(tmp_path, "[bots.web]\nport = 0\n"))
     assert {finding.what for finding in found.values() if finding.level is Level.WRONG} == set()
     assert list(found) == ["config", "clock", "database", "disk", "model", "memory", "processor", "fonts", "web"]
+
+
+async def test_a_setting_s_old_name_is_told(tmp_path: Path) -> None:
+    text = config(tmp_path, "[bots.web]\nport = 0\n").replace("cache_limit_gb", "cache_limit")
+    found = await findings(tmp_path, text)
+    assert found["config"].level is Level.NOTE
+    assert "cache_limit is called cache_limit_gb now" in found["config"].text
 
 
 async def test_a_bad_config_is_the_only_thing_told(tmp_path: Path) -> None:
@@ -164,7 +171,7 @@ def test_a_wrong_clock_a_full_disk_and_too_little_memory_are_told_with_what_to_d
     full, tight, roomy = (judge_room(Path("/data"), free, may_grow=20e9) for free in (1e9, 10e9, 100e9))
     assert (full.level, tight.level, roomy.level) == (Level.WRONG, Level.NOTE, Level.OK)
     assert "make room" in full.text
-    assert "cache_limit" in tight.text
+    assert "cache_limit_gb" in tight.text
 
 
 async def test_a_clock_that_the_database_doubts_is_told(tmp_path: Path) -> None:
@@ -231,7 +238,7 @@ async def test_what_would_be_fetched_is_told_with_its_size_and_its_place(
 
 async def test_what_other_models_left_in_the_cache_is_told_with_its_size(tmp_path: Path) -> None:
     revision = identify(Checkpoint.find("demo"), tmp_path)
-    kept = [f"computed/{revision}-float32-{FORMAT}", f"weights/{revision}-int8"]
+    kept = [f"computed/{revision}-float32-{FILE_FORMAT}", f"weights/{revision}-int8"]
     stale = ["computed/0123456789abcdef-int8-5", f"computed/{revision}-float32-1", "weights/0123456789abcdef-int8"]
     for name in (*kept, *stale):
         folder = tmp_path / "cache" / name

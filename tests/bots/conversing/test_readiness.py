@@ -182,7 +182,7 @@ async def test_the_operator_is_told_of_the_limit_and_of_a_disk_that_is_nearly_fu
     left = 1000
     monkeypatch.setattr("storage.store.free", lambda _: left)
     monkeypatch.setattr("storage.store.reserve", lambda _: 1000)
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", limit=0.0001))
+    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.0001))
     services = Services(Assistant(ScriptedEngine(), store), store)
     told = []
     for left in (1000, 501, 499, 600, 749, 750, 600):  # noqa: B007 (the disk reads it)

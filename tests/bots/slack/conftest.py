@@ -41,7 +41,7 @@ def says(text: str) -> Callable[[Conversation], str]:
 
 def settings(slack: FakeSlack, **changes: Any) -> Config:
     values = {"bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "allow": ["*"], "api_url": slack.api_url}
-    return Config.model_validate({**values, "interval": 0.02, "pace": 0.0, "receipt": False, **changes})
+    return Config.model_validate({**values, "interval_seconds": 0.02, "pace_seconds": 0.0, "receipt": False, **changes})
 
 
 @dataclass

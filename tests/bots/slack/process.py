@@ -22,7 +22,14 @@ async def main(api_url: str, database: str, pause: float, over_http: bool) -> No
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{database}"))
     engine = ScriptedEngine(pause=pause)
     way_in = {"signing_secret": SECRET} if over_http else {"app_token": APP_TOKEN}
-    values = {"bot_token": BOT_TOKEN, "allow": ["*"], "api_url": api_url, "interval": 0.02, "pace": 0.0, **way_in}
+    values = {
+        "bot_token": BOT_TOKEN,
+        "allow": ["*"],
+        "api_url": api_url,
+        "interval_seconds": 0.02,
+        "pace_seconds": 0.0,
+        **way_in,
+    }
     services = Services(Assistant(engine, store), store, guests=Router(redirect_slashes=False) if over_http else None)
     async with asyncio.TaskGroup() as group:
         if over_http:

@@ -179,7 +179,7 @@ async def test_a_shutdown_keeps_the_question_for_the_next_start(scene: Scene) ->
 
 async def test_new_messages_keep_slacks_pace_in_a_channel(scene: Scene) -> None:
     pace_s = 0.5
-    async with scene.bot(pace=pace_s):
+    async with scene.bot(pace_seconds=pace_s):
         threads = [scene.ask() for _ in range(4)]
         for thread in threads:
             await scene.finished(thread)

@@ -64,7 +64,7 @@ async def service(
 
     With `webhook` Telegram posts the updates to the web page's server, again and again until each is taken.
     """
-    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3, "receipt": False, **settings}
+    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3, "receipt": False, **settings}
     store = await Store.open(store_config(folder, ratings))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=Quota(no_limits))

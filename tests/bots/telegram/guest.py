@@ -20,9 +20,11 @@ PATIENCE_S = 280.0  # the machine may be busy
 @asynccontextmanager
 async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
     async with BotApi(strict=False) as telegram:
-        values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout": 3}
+        values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3}
         rate_limit = RateLimit(pause_s=0.02, group_per_minute=1000)
-        config = Config.model_validate(values).model_copy(update={"interval": 0.05})  # less than Telegram would bear
+        config = Config.model_validate(values).model_copy(
+            update={"interval_seconds": 0.05}
+        )  # less than Telegram would bear
         task = asyncio.create_task(serve(config, home.services, rate_limit))
         try:
             yield TelegramGuest(home, telegram, language)

@@ -23,7 +23,7 @@ SECRET = "a-secret-of-the-tests"
 
 async def main(api_url: str, database: str, pause: float, webhook: bool) -> None:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{database}"))
-    values = {"token": TOKEN, "api_url": api_url, "allow": "*", "receipt": False, "interval": 1}
+    values = {"token": TOKEN, "api_url": api_url, "allow": "*", "receipt": False, "interval_seconds": 1}
     if webhook:
         hook = "https://bot.example.org/hook"
         values |= {"mode": "webhook", "webhook_url": hook, "webhook_secret": SECRET}

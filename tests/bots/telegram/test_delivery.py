@@ -40,10 +40,10 @@ async def test_a_half_answer_goes_on_in_place_after_a_restart(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     engine.pause = 0.2
-    async with service(telegram, tmp_path, engine, interval=1):
+    async with service(telegram, tmp_path, engine, interval_seconds=1):
         question = ann.person.shows(photo(), "One")
         await until(lambda: any("Answer" in m["text"] for m in ann.chat.by_bot()))
-    async with service(telegram, tmp_path, engine, interval=1):
+    async with service(telegram, tmp_path, engine, interval_seconds=1):
         assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
     assert len(ann.chat.by_bot()) == 1
 
@@ -141,7 +141,7 @@ async def test_a_shorter_second_attempt_leaves_nothing_of_the_first(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     engine.script, engine.pause = lambda _: "word " * 20_000, 0.001
-    async with service(telegram, tmp_path, engine, interval=1):
+    async with service(telegram, tmp_path, engine, interval_seconds=1):
         ann.person.shows(photo(), "One")
         await until(lambda: len(ann.chat.by_bot()) >= 2)
     engine.script = lambda _: "short"

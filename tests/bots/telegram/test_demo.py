@@ -34,7 +34,7 @@ PLACES: dict[str, dict[str, int]] = {
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One for all tests here; it has a thread of its own and belongs to no event loop."""
     folder = tmp_path_factory.mktemp("cache")
-    engine = asyncio.run(Engine.start(EngineConfig(model="demo", threads=1, cache=folder, cache_limit=0)))
+    engine = asyncio.run(Engine.start(EngineConfig(model="demo", threads=1, cache=folder, cache_limit_gb=0)))
     yield engine
     asyncio.run(engine.close())
 

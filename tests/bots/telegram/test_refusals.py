@@ -24,7 +24,7 @@ async def test_a_growing_text_that_is_refused_is_left_out(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     engine.pause = 0.5
-    async with service(telegram, tmp_path, engine, interval=1):
+    async with service(telegram, tmp_path, engine, interval_seconds=1):
         telegram.trouble = once("editMessageText", "400", "400")
         question = ann.person.shows(photo(), "One")
         await until(lambda: telegram.faults["400"] == 2)

@@ -357,7 +357,7 @@ async def test_the_draft_preview_shows_growing_answers_where_it_is_switched_on(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
     engine.pause = 0.1
-    async with service(telegram, tmp_path, engine, draft_preview=True, interval=1):
+    async with service(telegram, tmp_path, engine, draft_preview=True, interval_seconds=1):
         question = ann.person.shows(photo(), "What is this?")
         assert (await ann.answer(question)).startswith("Answer to")
         assert ann.chat.drafts[0] == "One moment …"

@@ -96,7 +96,7 @@ async def test_what_cannot_be_written_down_is_posted_again_by_telegram(
 
 
 async def test_a_post_that_stands_still_is_given_up(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> None:
-    async with posting(telegram, tmp_path, engine, body_timeout=0.3) as client:
+    async with posting(telegram, tmp_path, engine, body_timeout_seconds=0.3) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
         head = f"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n"
         writer.write(f'{head}Content-Length: 100\r\n\r\n{{"update_id"'.encode())

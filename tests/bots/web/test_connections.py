@@ -63,7 +63,7 @@ async def trickle(writer: asyncio.StreamWriter) -> None:
 async def test_what_was_answered_early_gives_its_socket_back(
     tmp_path: Path, trickles: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with service(tmp_path, token=TOKEN, body_timeout=0.3) as web:
+    async with service(tmp_path, token=TOKEN, body_timeout_seconds=0.3) as web:
         for reason, head in REFUSED.items():
             reader, writer = await connect(web)
             writer.write(head.encode())
@@ -78,7 +78,7 @@ async def test_what_was_answered_early_gives_its_socket_back(
 
 
 async def test_a_reader_who_stands_still_is_given_up(tmp_path: Path) -> None:
-    async with service(tmp_path, body_timeout=0.3) as web:
+    async with service(tmp_path, body_timeout_seconds=0.3) as web:
         added = (await web.client.post("/api/v1/pictures", files={"image": encoded(busy((1000, 1000)), "PNG")})).json()
         url, address = httpx.URL(web.url), added["pictures"][0]["url"]
         with socket.socket() as idle:
@@ -163,7 +163,7 @@ async def test_one_address_does_not_take_the_connections_of_others(tmp_path: Pat
 
 
 async def test_when_all_connections_are_taken_whoever_has_the_most_loses_some(tmp_path: Path) -> None:
-    async with service(tmp_path, connections=10, body_timeout=600) as web:
+    async with service(tmp_path, connections=10, body_timeout_seconds=600) as web:
         greedy = [await connect(web, address="127.0.0.2") for _ in range(10)]
         others = [await connect(web, address=f"127.0.0.{number}") for number in range(3, 7)]
         for reader, writer in others:

@@ -138,7 +138,7 @@ async def test_a_picture_and_an_export_are_what_was_kept(web: Web) -> None:
 async def test_drawn_pictures_that_nobody_reads_are_few_at_a_time(tmp_path: Path) -> None:
     """They are in memory as a whole; who takes none keeps only others of the same address waiting."""
     noise = encoded(busy((1000, 1000)), "PNG")
-    async with service(tmp_path, ScriptedEngine(script=lambda _: STAMP), body_timeout=600) as web:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: STAMP), body_timeout_seconds=600) as web:
         files = {"image": ("a.png", noise, "image/png")}
         asked = await web.client.post("/api/v1/analyze", data={"query": "Where?"}, files=files)
         path = f"/api/v1/conversations/{asked.json()['conversation']}/turns/1/marked/1.png"

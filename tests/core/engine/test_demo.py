@@ -19,7 +19,7 @@ QUESTIONS = {
 
 
 async def demo(folder: Path, precision: Precision = Precision.FLOAT32) -> Engine:
-    return await Engine.start(Config(model="demo", precision=precision, cache=folder, cache_limit=0.1))
+    return await Engine.start(Config(model="demo", precision=precision, cache=folder, cache_limit_gb=0.1))
 
 
 async def everything(engine: Engine) -> list[str]:

@@ -92,7 +92,7 @@ async def test_a_forgotten_conversation_leaves_no_file(start: Start, tmp_path: P
 
 async def test_cached_equals_fresh(start: Start) -> None:
     question = ask("What is it?", make_image(1), make_image(2))
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         fresh, _ = await read(engine, question, GREEDY)
         cached, events = await read(engine, question, GREEDY)
     assert cached.text == fresh.text
@@ -111,7 +111,7 @@ async def test_resumed_after_a_restart_equals_replayed(start: Start, tmp_path: P
     async with start(precision=precision, cache=tmp_path / "other") as engine:
         await read(engine, first, GREEDY)
         replayed, _ = await read(engine, second, GREEDY)
-    async with start(precision=precision, cache_limit=0) as engine:
+    async with start(precision=precision, cache_limit_gb=0) as engine:
         fresh, _ = await read(engine, second, GREEDY)
     assert resumed.text == replayed.text == fresh.text
     assert resumed.figures.reused_tokens > 20
@@ -121,9 +121,9 @@ async def test_resumed_after_a_restart_equals_replayed(start: Start, tmp_path: P
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 async def test_batched_equals_alone(start: Start, precision: str) -> None:
     questions = [ask(f"Question {n}?", *[make_image(n + k, 96 + 32 * n, 64) for k in range(n % 3)]) for n in range(5)]
-    async with start(precision=precision, cache_limit=0) as engine:
+    async with start(precision=precision, cache_limit_gb=0) as engine:
         alone = [(await read(engine, question, GREEDY))[0] for question in questions]
-    async with start(precision=precision, cache_limit=0) as engine:
+    async with start(precision=precision, cache_limit_gb=0) as engine:
         together = await asyncio.gather(*[read(engine, question, GREEDY) for question in questions])
     assert [answer.text for answer, _ in together] == [answer.text for answer in alone]
 
@@ -146,7 +146,7 @@ async def test_a_picture_looked_at_ahead_is_ready_when_its_question_comes(start:
 
 
 async def test_one_picture_for_two_askers_is_looked_at_once(start: Start) -> None:
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         await asyncio.gather(*[read(engine, ask(f"Question {n}", make_image(1)), GREEDY) for n in range(3)])
         assert engine.figures().pictures_computed == 1
 
@@ -212,8 +212,8 @@ async def test_a_model_that_is_not_there_says_how_to_get_it() -> None:
 
 
 async def test_too_little_memory_is_said_at_the_start(start: Start) -> None:
-    with pytest.raises(OperatorError, match="Raise `memory`"):
-        async with start(memory=0.1):
+    with pytest.raises(OperatorError, match="Raise `memory_limit_gb`"):
+        async with start(memory_limit_gb=0.1):
             pass
 
 

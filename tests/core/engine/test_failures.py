@@ -93,9 +93,9 @@ async def test_a_question_without_numbers_fails_alone_with_a_sentence(
 ) -> None:
     good = in_conversations(*[ask(f"Question {number}?") for number in range(3)])
     bad = replace(ask(f"What is {BAD}?"), id="test:bad")
-    async with start(model=str(broken), precision=precision, cache_limit=0) as engine:
+    async with start(model=str(broken), precision=precision, cache_limit_gb=0) as engine:
         alone = [await outcome(engine, each, GREEDY) for each in good]
-    async with start(model=str(broken), precision=precision, cache_limit=0) as engine:
+    async with start(model=str(broken), precision=precision, cache_limit_gb=0) as engine:
         *answers, failed = await together(engine, [*good, bad], sampling)
         again = await together(engine, good, GREEDY)
     assert isinstance(failed, Unanswerable)
@@ -256,7 +256,7 @@ def questions() -> list[Conversation]:
 
 @pytest.fixture
 async def alone(start: Start, questions: list[Conversation], tmp_path: Path) -> list[str | None]:
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         return texts([await outcome(engine, each, GREEDY) for each in questions])
 
 
@@ -272,7 +272,7 @@ async def test_rows_that_cannot_be_computed_fail_only_their_own_question(
         return forward(self, passes)
 
     monkeypatch.setattr(Model, "forward", failing)
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         *answers, failed = await together(engine, [*questions, ask(f"What is {BAD}?")], GREEDY)
     assert isinstance(failed, IndexError)
     assert texts(answers) == alone
@@ -290,7 +290,7 @@ async def test_what_is_too_much_for_memory_at_once_is_computed_one_after_the_oth
         return forward(self, passes)
 
     monkeypatch.setattr(Model, "forward", failing)
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         assert texts(await together(engine, questions, GREEDY)) == alone
     assert max(seen) > 1
 
@@ -318,7 +318,7 @@ async def test_a_cache_that_fails_costs_no_answer(
 async def test_a_question_that_is_given_up_and_cannot_be_kept_stops_no_other(
     start: Start, questions: list[Conversation], alone: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         answering = await writing(partial(engine.answer, ask("Write."), Sampling(max_new_tokens=4000)))
         others = asyncio.create_task(together(engine, questions, GREEDY))
         await asyncio.sleep(0)  # they are asked before it is given up
@@ -340,7 +340,7 @@ async def test_a_text_that_cannot_be_written_fails_only_its_own_question(
         return add(self, token)
 
     monkeypatch.setattr(Detokenizer, "add", failing)
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         found = texts(await together(engine, questions, GREEDY))
     assert found.count(None) == 1
     assert all(text in (None, expected) for text, expected in zip(found, alone, strict=True))
@@ -358,7 +358,7 @@ async def test_who_cannot_have_room_fails_alone(
         return make(self, capacity)
 
     monkeypatch.setattr(Model, "make_kv", failing)
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         outcomes = await together(engine, questions, GREEDY)
     assert [type(each) for each in outcomes].count(OutOfMemory) == 1
     assert all(text in (None, expected) for text, expected in zip(texts(outcomes), alone, strict=True))
@@ -367,7 +367,7 @@ async def test_who_cannot_have_room_fails_alone(
 async def test_a_bug_of_nobody_in_particular_is_told_to_all_and_the_next_are_answered(
     start: Start, questions: list[Conversation], alone: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         with monkeypatch.context() as patch:
             patch.setattr(Worker, "_tell", fails("_tell", ZeroDivisionError()))
             assert all(isinstance(each, ZeroDivisionError) for each in await together(engine, questions, GREEDY))
@@ -382,7 +382,7 @@ async def test_who_asks_after_the_end_is_told_so(start: Start) -> None:
 
 async def test_whether_any_question_can_be_answered_is_known(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    async with start(cache_limit=0) as engine:
+    async with start(cache_limit_gb=0) as engine:
         monkeypatch.setattr(engine._worker, "_clock", lambda: now[0])
         engine.check()
         for ending in ("answered", "later"):
@@ -469,7 +469,7 @@ async def test_foreign_things_in_the_cache_stop_no_start_and_no_question(
     async with start(precision=precision) as engine:
         kept, events = await read(engine, question, GREEDY)
     assert not any(isinstance(event, Looking) for event in events)
-    async with start(precision=precision, cache_limit=0) as engine:
+    async with start(precision=precision, cache_limit_gb=0) as engine:
         expected = await outcome(engine, question, GREEDY)
     assert texts([found]) == texts([kept]) == texts([expected]) != [None]
 
@@ -497,6 +497,6 @@ async def test_a_full_disk_stops_no_start_and_no_question(
     monkeypatch.setattr("core.model.kernel._loaded", {})
     async with start(precision=precision, cache=small_disk / "cache") as engine:
         found = [await outcome(engine, question, GREEDY) for _ in range(2)]
-    async with start(precision=precision, cache_limit=0) as engine:
+    async with start(precision=precision, cache_limit_gb=0) as engine:
         expected = await outcome(engine, question, GREEDY)
     assert texts(found) == 2 * texts([expected]) != [None, None]

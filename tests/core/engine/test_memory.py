@@ -55,7 +55,7 @@ def test_the_budget_is_the_smallest_limit(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(hardware, "memory", lambda: hardware.Limit(10_000, "the group"))
     for own, asked, expected, source in (
         (None, None, DEFAULT_MEMORY_SHARE * 10_000, "the group"),
-        (None, 3e-6, 3_000, "`memory`"),
+        (None, 3e-6, 3_000, "`memory_limit_gb`"),
         (None, 1.0, LARGEST_MEMORY_SHARE * 10_000, "the group"),
         (2_000, 3e-6, 2_000, "ulimit"),
         (2_000, None, 2_000, "ulimit"),
@@ -63,7 +63,7 @@ def test_the_budget_is_the_smallest_limit(monkeypatch: pytest.MonkeyPatch) -> No
     ):
         limit = None if own is None else hardware.Limit(own, "ulimit")
         monkeypatch.setattr(hardware, "process_memory", lambda limit=limit: limit)
-        found = budget(Config(memory=asked))
+        found = budget(Config(memory_limit_gb=asked))
         assert found.bytes == expected
         assert source in found.source
 

@@ -196,4 +196,4 @@ async def test_a_poster_is_drawn_within_the_pixel_budget() -> None:
 
 async def test_a_document_has_the_byte_limit_of_pictures() -> None:
     with pytest.raises(TooLarge):
-        await open_document(pdf(TEN), config=Config(byte_limit_mib=0.001))
+        await open_document(pdf(TEN), config=Config(file_limit_mb=0.001))

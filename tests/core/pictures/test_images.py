@@ -157,7 +157,7 @@ async def test_the_small_print_comes_back_with_a_larger_budget() -> None:
 async def test_limits_are_settings_and_the_sentences_name_them() -> None:
     data = encoded(busy((400, 300)), "PNG")
     with pytest.raises(TooLarge, match=r"0\.3 MB; at most 0\.1 MB"):
-        await make_image(data, Config(byte_limit_mib=0.1))
+        await make_image(data, Config(file_limit_mb=0.1))
     with pytest.raises(TooLarge, match=r"400x300 pixels; at most 0\.1 megapixels"):
         await make_image(data, Config(pixel_limit_mp=0.1))
 

@@ -284,14 +284,14 @@ async def test_origins_are_compared_with_their_port(tmp_path: Path) -> None:
 
 
 async def test_too_large_a_request_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    async with service(tmp_path, upload_mb=1) as web:
+    async with service(tmp_path, upload_limit_mb=1) as web:
         announced = {"Content-Length": str(10**12), "Content-Type": "multipart/form-data; boundary=x"}
         status, _ = await raw(web, "POST /api/v1/analyze HTTP/1.1", announced, b"")
         assert status == 413
 
 
 async def test_a_request_that_turns_out_too_large_is_cut_off(tmp_path: Path) -> None:
-    async with service(tmp_path, upload_mb=1) as web:
+    async with service(tmp_path, upload_limit_mb=1) as web:
 
         async def endless() -> AsyncIterator[bytes]:
             yield b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
@@ -305,7 +305,7 @@ async def test_a_request_that_turns_out_too_large_is_cut_off(tmp_path: Path) -> 
 
 
 async def test_a_body_that_stands_still_is_given_up(tmp_path: Path) -> None:
-    async with service(tmp_path, body_timeout=0.2) as web:
+    async with service(tmp_path, body_timeout_seconds=0.2) as web:
         headers = {"Content-Length": "1000", "Content-Type": "multipart/form-data; boundary=x"}
         status, body = await raw(web, "POST /api/v1/analyze HTTP/1.1", headers, b"--x\r\n")
         assert status == 408
@@ -313,7 +313,7 @@ async def test_a_body_that_stands_still_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_a_request_whose_headers_stand_still_or_trickle_is_given_up(tmp_path: Path) -> None:
-    async with service(tmp_path, body_timeout=0.3) as web:
+    async with service(tmp_path, body_timeout_seconds=0.3) as web:
         url = httpx.URL(web.url)
         for first in (b"", b"GET /healthz HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET "):
             reader, writer = await asyncio.open_connection(url.host, url.port)
