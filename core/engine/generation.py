@@ -1,4 +1,4 @@
-"""What a model's makers say about drawing its answers: generation_config.json."""
+"""Read what a model's makers say about drawing its answers: generation_config.json."""
 
 from typing import Any
 
@@ -14,7 +14,10 @@ GREEDY = Sampling(temperature=0.0, top_p=1.0, top_k=0, presence_penalty=0.0, rep
 
 
 def read_sampling(checkpoint: Checkpoint) -> Sampling:
-    """Return the model's own sampling, nothing None but perhaps the seed. Raises `OperatorError` for what is none."""
+    """Return the model's own sampling, complete except perhaps for the seed.
+
+    Raises `OperatorError` if it is invalid.
+    """
     settings = checkpoint.read_json(FILE)
     drawn = settings.get("do_sample") is True
     found: dict[str, Any] = {"repetition_penalty": settings.get("repetition_penalty"), "presence_penalty": 0.0}

@@ -1,7 +1,8 @@
-"""Notices an answer that goes round in circles. Pure Python.
+"""Notice an answer that repeats itself without end. Pure Python.
 
 Tables, lists and receipts repeat, too: cells that are all zeros, rows that are all alike, leaders of dots. A page has
-room for some 60 lines, so what could be those may come so often before it counts as a loop. See docs/answers.md.
+room for some 60 lines, so whatever may be such lines may repeat that often before it counts as a loop. See
+docs/answers.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ STRUCTURE = frozenset("|\t<{[&\\")  # of tables in Markdown, HTML, JSON and LaTe
 
 
 class Repetition:
-    """`decode` makes text of tokens."""
+    """Watches an answer's tokens. `decode` turns tokens into text."""
 
     def __init__(self, decode: Callable[[list[int]], str]) -> None:
         self._decode = decode
@@ -25,7 +26,7 @@ class Repetition:
         self._runs = [0] * (LONGEST + 1)  # by period: how many of the last tokens are what stood a period before
 
     def add(self, token: int) -> int | None:
-        """Return None, or, once the answer is a loop, how many of its tokens are good: what is repeated stays once."""
+        """Return None, or once the answer is a loop, how many of its tokens are good: the repeated part stays once."""
         ids, runs = self._ids, self._runs
         ids.append(token)
         last = len(ids) - 1
@@ -40,7 +41,7 @@ class Repetition:
         return None
 
     def _most(self, period: Sequence[int]) -> int:
-        """Return how often these tokens are a loop and no table."""
+        """Return how often these tokens may repeat before they are a loop and no table."""
         text = self._decode([*period, *period])  # a character may be spread over its ends
         words = any(character.isalpha() for character in text)
         if not STRUCTURE.isdisjoint(text):

@@ -23,7 +23,7 @@ from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
-from core.engine.tokenizer import UNFINISHED, Detokenizer, Tokenizer
+from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
 from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
 from core.model.model import Model
 from core.sampling import Sampling
@@ -234,7 +234,7 @@ class Worker:
         """`good` is what is left of the text, where not all of it is."""
         sequence.say(sequence.detokenizer.finish())
         if good is not None:
-            sequence.text = good.rstrip(UNFINISHED)
+            sequence.text = good.rstrip(UNFINISHED_CHARACTER)
         sequence.close_stage("decode_s")
         self._totals.answers += 1
         self._starved = None
