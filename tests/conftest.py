@@ -1,4 +1,4 @@
-"""Settings of every test."""
+"""Configure all tests."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The demo model asked directly: what every platform has to show, word for word. `make demo-eval` says how it reads."""
+"""Ask the demo model directly. Every platform must show its answers word for word; `make demo-eval` rates them."""
 
 import io
 import re
@@ -20,7 +20,7 @@ def sample(name: str) -> bytes:
 
 
 def as_photo(name: str) -> bytes:
-    """As chat apps send photos: compressed once more."""
+    """Compress a picture once more, as chat apps do."""
     data = io.BytesIO()
     PilImage.open(SAMPLES / f"{name}.png").convert("RGB").save(data, "JPEG", quality=87)
     return data.getvalue()
@@ -45,7 +45,7 @@ async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Pict
 
 
 def shows(message: str, answer: str) -> bool:
-    """Whether a platform's message says the answer: the same words; formatting and the receipt below are its own."""
+    """Return whether a platform's message has the answer's words, apart from formatting and the line below."""
     return bool(_words(answer)) and _words(answer) in _words(message)
 
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the far side of a seam: an engine that answers from a script, a history, a mailbox."""
+"""Stand in for other parts: an engine that answers from a script, a history, a mailbox."""
 
 import asyncio
 import io
@@ -15,14 +15,14 @@ from core.sampling import Sampling
 
 
 def image(colour: str = "red", size: tuple[int, int] = (64, 48)) -> Image:
-    """A safe picture of one colour; the same colour and size give the same id."""
+    """Return a safe picture of one colour. The same colour and size give the same id."""
     data = io.BytesIO()
     PilImage.new("RGB", size, colour).save(data, "PNG")
     return Image(f"{colour}-{size[0]}x{size[1]}", data.getvalue(), *size, original_size=size)
 
 
 def describe(conversation: Conversation) -> str:
-    """The default script: says what was asked and which pictures it was asked about, so tests see what arrived."""
+    """Return the question and its pictures, so that tests see what arrived. This is the default script."""
     turn = conversation.turns[-1]
     numbers = ", ".join(str(picture.number) for picture in turn.pictures)
     return f"Answer to '{turn.text}' about [{numbers}] after {len(conversation.turns) - 1} turns."
@@ -30,7 +30,7 @@ def describe(conversation: Conversation) -> str:
 
 @dataclass
 class ScriptedEngine:
-    """Streams `script(conversation)` word by word, one at a time in line, with a pause before each piece."""
+    """Streams `script(conversation)` word by word, one question at a time, with a pause before each piece."""
 
     script: Callable[[Conversation], str | Exception] = describe
     pause: float = 0.0  # seconds before each piece
@@ -74,7 +74,7 @@ class ScriptedEngine:
 
 @dataclass
 class MemoryHistory:
-    """A `History` in a dictionary, for tests of what stands above it."""
+    """A `History` in a dictionary."""
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
     turns: dict[str, Turn] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class MemoryHistory:
 
 @dataclass
 class MemoryMailbox:
-    """A `Mailbox` in a list; a second inbox over the same one is a restart."""
+    """A `Mailbox` in a list. A second inbox over the same one is a restart."""
 
     messages: list[Message] = field(default_factory=list)
     finished: set[int] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""A port for a server of the tests that comes back on the same one after a restart."""
+"""Find a port for a test server that must return to the same port after a restart."""
 
 import secrets
 import socket
@@ -6,9 +6,9 @@ from contextlib import suppress
 
 
 def free_port() -> int:
-    """Below those that systems give to outgoing connections: between two lives somebody's could have this very port.
+    """Return a free port below those that systems use for outgoing connections, which might take it meanwhile.
 
-    By no dice with a seed: two runs beside each other would throw the same, and meet between two lives of one.
+    It is not drawn with a seed, because two runs at the same time would draw the same port.
     """
     while True:
         port = secrets.choice(range(15_000, 30_000))

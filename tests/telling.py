@@ -1,4 +1,4 @@
-"""Answers whose events a test writes as a generator."""
+"""Let tests write an answer's events as a generator."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -13,7 +13,7 @@ Told = AsyncGenerator[Event | File | Answer]
 
 
 def told(events: Told) -> Ask:
-    """Tell the events, up to the answer that they end with."""
+    """Tell the events, and return the answer at their end."""
 
     async def ask(tell: Tell) -> Answer:
         async with aclosing(events):

@@ -1,4 +1,4 @@
-"""A clock that nobody waits for: where everybody sleeps it is later at once, so no figure depends on the machine."""
+"""Provide a clock without waiting: when all tasks sleep, time jumps, so no figure depends on the machine."""
 
 import asyncio
 import selectors
@@ -21,7 +21,7 @@ class _Hasty(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop of its own time. For work without threads and sockets: it would not wait for them."""
+    """An event loop with its own time. It supports no threads and sockets, for which it would not wait."""
 
     def __init__(self) -> None:
         self._hasty = _Hasty()
@@ -32,6 +32,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run until the work is done, as `asyncio.run`, in no time."""
+    """Run until the work is done, as `asyncio.run` does, without real waiting."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(work)

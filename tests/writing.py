@@ -1,4 +1,4 @@
-"""Answers that are given up while they are being written."""
+"""Provide answers that are cancelled while they are written."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,7 +10,7 @@ from core.conversation import Answer, Event, Piece
 async def writing(
     ask: Callable[[Callable[[Event], None]], Coroutine[Any, Any, Answer]], enough: type[object] = Piece
 ) -> "asyncio.Task[Answer]":
-    """An answer that has begun: an event of that kind was told. Cancelling the task is hanging up."""
+    """Return an answer that has told an event of that kind. Cancelling the task simulates a lost client."""
     heard = asyncio.Event()
 
     def tell(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""An adapter that fails a few times and then finds that its operator has to mend something."""
+"""Provide an adapter that fails a few times and then needs its operator's help."""
 
 from pydantic import BaseModel
 

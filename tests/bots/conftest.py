@@ -1,4 +1,4 @@
-"""The demo model, once for all tests of the platforms."""
+"""Load the demo model once for all tests of the platforms."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from core.engine.engine import Engine
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Whoever asks it may do so from any event loop: it lives in a thread of its own."""
+    """Return the demo model's engine, usable from any event loop because it has a thread of its own."""
     cache = tmp_path_factory.mktemp("engine")
     engine = asyncio.run(Engine.start(EngineConfig(model="demo", threads=1, cache=cache, cache_limit_gb=0)))
     yield engine

@@ -1,4 +1,4 @@
-"""Somebody on a platform, whichever it is; what they do there is in each platform's own folder."""
+"""Describe a person on any platform. Each platform's folder has its own implementation."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,9 +34,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What stands on the platform after something was asked or pressed. `handle` is the platform's own.
+    """What is on the platform after a question or a press. `handle` is the platform's own.
 
-    `files` are by name, drawn pictures among them; `states` is every text that was shown on the way.
+    `files` are by name, including drawn pictures; `states` are all texts that were shown on the way.
     """
 
     words: str
@@ -55,17 +55,17 @@ class Guest(Protocol):
     async def ask(self, text: str, *files: Sent) -> Seen: ...
 
     async def press(self, seen: Seen, button: str) -> Seen:
-        """A button under an answer."""
+        """Press a button under an answer."""
         ...
 
     async def pictures(self) -> Seen:
-        """What the conversation has: a list with numbers, and a sheet of them where the platform has one."""
+        """List the conversation's pictures with numbers, with a sheet of them where the platform has one."""
         ...
 
     async def remove(self, number: int) -> Seen: ...
 
     async def export(self) -> bytes:
-        """The conversation as a zip."""
+        """Export the conversation as a zip file."""
         ...
 
     async def rate(self, seen: Seen, good: bool) -> None: ...
@@ -73,21 +73,21 @@ class Guest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Services whose page stands at `address`."""
+    """Services whose page is at `address`."""
 
     services: Services
     store: Store
     address: str
 
     async def admin(self) -> str:
-        """The operator's page as HTML."""
+        """Return the operator's page as HTML."""
         async with httpx.AsyncClient(base_url=self.address, trust_env=False) as client:
             return (await client.get("/admin")).text
 
 
 @asynccontextmanager
 async def opened(engine: Engine, folder: Path, images: ImagesConfig, platform: str) -> AsyncIterator[Home]:
-    """With ratings on, without quotas, and with the page on a free port."""
+    """Open services with ratings, without quotas, and with the page on a free port."""
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
     assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
     health = Health()

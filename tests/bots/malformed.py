@@ -1,4 +1,4 @@
-"""Makes malformed messages of real ones: each time one field is dropped, retyped, nested, emptied or blown up."""
+"""Make malformed messages from real ones: one field is dropped, retyped, nested, emptied or made huge."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ OTHERS: tuple[Any, ...] = (
 
 
 def malformed(whole: Any, dice: random.Random) -> Any:
-    """One of the many; `whole` stays as it is."""
+    """Return one malformed copy; `whole` stays as it is."""
     broken = copy.deepcopy(whole)
     *way, last = dice.choice(list(_paths(broken)))
     parent = broken
@@ -35,7 +35,7 @@ def malformed(whole: Any, dice: random.Random) -> Any:
 
 
 def _paths(value: Any, *way: Any) -> Iterator[tuple[Any, ...]]:
-    """Ways to every field."""
+    """Return the ways to every field."""
     fields = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, field in fields:
         yield (*way, name)
@@ -54,7 +54,7 @@ def _blown_up(value: Any) -> Any:
 
 
 def many(count: int, seed: int, whole: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """So many of them, made of all of `whole` in turn; what each is called stays with it."""
+    """Yield so many malformed messages, made from all of `whole` in turn, with their names."""
     dice = random.Random(seed)
     for number in range(count):
         name, one = whole[number % len(whole)]

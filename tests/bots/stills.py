@@ -1,4 +1,4 @@
-"""Three stills for the README, each a conversation with a receipt, a drawn box and a CSV, by the demo model.
+"""Make three pictures for the README with the demo model: conversations with a receipt, a drawn box and a CSV.
 
 `python -m tests.bots.stills [en|zh] [FOLDER]` writes page.png, telegram.png and slack.png into docs/ or FOLDER.
 """
@@ -49,7 +49,7 @@ async def main(language: str, folder: Path) -> None:
 
 
 def photo() -> Sent:
-    """The sample chart as a camera has it: with four times its width and height."""
+    """Return the sample chart as a camera has it, with four times its width and height."""
     data = io.BytesIO()
     picture = PilImage.open(SAMPLES / "chart.png").convert("RGB")
     picture.resize((4 * picture.width, 4 * picture.height), PilImage.Resampling.LANCZOS).save(data, "PNG")
@@ -109,7 +109,7 @@ async def _shot(browser: Browser, html: str, width: int) -> bytes:
 
 
 def _save(shot: bytes, path: Path) -> None:
-    """As few bytes as the README should load: 256 colours are enough for it."""
+    """Save a picture in 256 colours, so that the README loads quickly."""
     picture = PilImage.open(io.BytesIO(shot)).convert("RGB")
     picture.quantize(256, dither=PilImage.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

@@ -1,4 +1,4 @@
-"""Picture files for the tests, byte by byte where no encoder would write them so."""
+"""Make picture files for tests, byte by byte if no encoder would write them so."""
 
 import io
 import struct
@@ -24,7 +24,7 @@ def plain(colour: Colour, size: tuple[int, int] = (60, 40)) -> Image.Image:
 
 
 def busy(size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """Noise, so that no format makes it tiny."""
+    """Return noise, which no format makes tiny."""
     return Image.frombytes("RGB", size, Random(3).randbytes(size[0] * size[1] * 3))
 
 
@@ -44,7 +44,7 @@ def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> byte
 
 @cache
 def png(width: int, height: int, depth: int, colour: int, pixel: bytes, rows: int | None = None) -> bytes:
-    """All of one pixel; never the whole of it in memory. With `rows`, more or fewer than the header says."""
+    """Return a PNG of one colour without ever having it all in memory. `rows` may differ from the header."""
     row = b"\0" + pixel * (width if depth >= 8 else -(-width * depth // 8))
     packer = zlib.compressobj(1)
     packed = b"".join(packer.compress(row) for _ in range(height if rows is None else rows)) + packer.flush()
@@ -66,7 +66,7 @@ def bmp_header(width: int, height: int) -> bytes:
 
 
 def jpeg_of_size(width: int, height: int) -> bytes:
-    """A good file whose frame header lies."""
+    """Return a good file whose frame header lies about its size."""
     whole = encoded(plain(RED), "JPEG")
     frame = whole.index(b"\xff\xc0")
     return whole[: frame + 5] + struct.pack("!2H", height, width) + whole[frame + 9 :]
@@ -105,7 +105,7 @@ def big_endian_tiff(width: int, height: int, value: int) -> bytes:
 
 
 def icc_profile(gamma: float) -> bytes:
-    """A matrix profile (ICC.1:2001) with the primaries of sRGB and another tone curve."""
+    """Return a matrix profile (ICC.1:2001) with the primaries of sRGB and another tone curve."""
 
     def fixed(*values: float) -> bytes:
         return b"".join(struct.pack("!i", round(value * 65536)) for value in values)
@@ -131,7 +131,7 @@ def icc_profile(gamma: float) -> bytes:
 
 
 def endless_jpeg(scans: int = 3000) -> bytes:
-    """A progressive JPEG that says the same scan over and over: minutes of work in a small file."""
+    """Return a progressive JPEG that repeats a scan over and over: minutes of work in a small file."""
     picture = Image.new("L", (4000, 4000), 128)
     ImageDraw.Draw(picture).line((0, 0, 4000, 4000), fill=255)
     whole = encoded(picture, "JPEG", progressive=True, quality=30)

@@ -1,4 +1,4 @@
-"""Files that mean harm, for every platform: what we know of, and good ones with damage anywhere."""
+"""Provide hostile files for every platform: known ones, and good ones with damage anywhere."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ PAPERS = 80  # damaged documents among them
 
 
 def hostile_files(count: int = ALL) -> list[bytes]:
-    """All of them, or for a smaller count some of each kind; the slowest ones are in all of them only."""
+    """Return all of them, or for a smaller count some of each kind. Only all of them include the slowest."""
     random = Random(5)
     known = [specimen.data for specimen in specimens()] + list(hostile_papers().values()) + [endless_jpeg()]
     good = pdf(["One", "Two"], size=(90, 120)), tiff([9, 99]), pdf(["Three"], size=(300, 300))

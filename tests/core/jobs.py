@@ -1,4 +1,4 @@
-"""What a decoder might do to its worker; run in one by the tests."""
+"""Do to a worker what a decoder might do. The tests run these in a worker."""
 
 import ctypes
 import errno
@@ -29,7 +29,7 @@ def sleep(data: bytes, seconds: float) -> list[Part]:
 
 
 def until(data: bytes, name: str, path: str) -> list[Part]:
-    """Call this process by a name of 15 letters at most, then wait for a file. A worker can leave no other mark."""
+    """Set this process's name, of at most 15 letters, then wait for a file. A worker can leave no other mark."""
     _call_process(name)
     while not Path(path).exists():
         time.sleep(0.01)
@@ -42,7 +42,7 @@ def _call_process(name: str) -> None:
 
 
 def break_out(data: bytes, owner: int, file: str, folder: str, port: int, only: Sequence[str] = ()) -> list[Part]:
-    """What whoever has taken over a decoder would try. Returns the errors by name; none where it went well for them."""
+    """Try what an attacker inside a decoder would try. Return the errors by name, or none for what succeeded."""
     library = ctypes.CDLL(None, use_errno=True)
 
     def call(number: int, *arguments: int) -> None:
@@ -88,7 +88,7 @@ def break_out(data: bytes, owner: int, file: str, folder: str, port: int, only: 
 
 
 def be_useful(data: bytes, font: str) -> list[Part]:
-    """What a decoder needs goes on."""
+    """Do what a decoder needs, which must keep working."""
     threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -143,7 +143,7 @@ def refuse(data: bytes) -> list[Part]:
 
 
 def pages_without_system_fonts(data: bytes, **options: Any) -> list[Part]:
-    """As on a machine that has none. Leaves the worker as it was."""
+    """Render pages as on a machine without fonts, and leave the worker as it was."""
     folders, pdfium.SYSTEM_FOLDERS = pdfium.SYSTEM_FOLDERS, ("/nowhere",)
     pdfium.load.cache_clear()
     try:
@@ -154,7 +154,10 @@ def pages_without_system_fonts(data: bytes, **options: Any) -> list[Part]:
 
 
 def take_and_free(data: bytes, megabytes: int) -> list[Part]:
-    """Several times, as decoding does. Returns how many megabytes this process has afterwards beyond before."""
+    """Take and free memory several times, as decoding does.
+
+    Return how many more megabytes the process has afterwards.
+    """
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""PDF and TIFF documents for the tests, written by hand, so that each byte is known."""
+"""Make PDF and TIFF documents for tests, written by hand, so that each byte is known."""
 
 import io
 import zlib
@@ -10,7 +10,7 @@ A4 = (595, 842)  # points
 
 
 def pdf(texts: Sequence[str], size: tuple[float, float] = A4, extra: str = "") -> bytes:
-    """A page per text, in large letters; the page's background has the shade of its number."""
+    """Return a PDF with a page per text, in large letters; the page number decides the background's shade."""
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(texts)))
     objects: list[str | bytes] = [
@@ -37,7 +37,7 @@ CJK = {
 
 
 def cjk_pdf(lines: Sequence[str], font: str = "STSong-Light", size: tuple[float, float] = (260, 130)) -> bytes:
-    """One page whose font is only named."""
+    """Return a PDF page that only names its font."""
     ordering, encoding = CJK[font]
     system = f"<< /Registry (Adobe) /Ordering ({ordering}) /Supplement 0 >>"
     metrics = "/Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 752 /Descent -271 /CapHeight 737 /StemV 58"
@@ -74,7 +74,7 @@ def _file(objects: Sequence[str | bytes]) -> bytes:
 
 
 def locked_pdf() -> bytes:
-    """Encrypted with a password that nobody knows."""
+    """Return a PDF encrypted with an unknown password."""
     secret = "<" + "ab" * 32 + ">"
     encrypt = f"<< /Filter /Standard /V 1 /R 2 /O {secret} /U {secret} /P -4 >>"
     whole = pdf(["secret"]).decode()
@@ -82,7 +82,7 @@ def locked_pdf() -> bytes:
 
 
 def tiff(shades: Sequence[int], size: tuple[int, int] = (300, 400), thumbnail: bool = False, mode: str = "L") -> bytes:
-    """A grey page per shade; with `thumbnail`, a small version of the first page behind it."""
+    """Return a TIFF with a grey page per shade; with `thumbnail`, a small version of the first page follows it."""
     pages = [Image.new("L", size, shade).convert(mode) for shade in shades]
     if thumbnail:
         small = Image.new("L", (30, 40), shades[0])
@@ -94,7 +94,7 @@ def tiff(shades: Sequence[int], size: tuple[int, int] = (300, 400), thumbnail: b
 
 
 def hostile_papers() -> dict[str, bytes]:
-    """Small documents that would cost much if one believed them, by name."""
+    """Return small documents that would cost much if they were believed, by name."""
     whole = pdf(["One", "Two"])
     bomb = zlib.compress(b"0 0 m 9 9 l S " * 5_000_000, 9)
     return {
@@ -118,7 +118,7 @@ def hostile_papers() -> dict[str, bytes]:
 
 
 def _with_contents(stream: bytes, resources: bytes, more: bytes) -> bytes:
-    """One page whose contents are that stream."""
+    """Return a page whose content is that stream."""
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 90 90] /Contents 5 0 R /Resources << %b >> >>" % resources
     contents = b"<< /Length %d /BBox [0 0 90 90] /Resources << %b >> %b >>\nstream\n%b\nendstream"
     return _file(
@@ -133,7 +133,7 @@ def _with_contents(stream: bytes, resources: bytes, more: bytes) -> bytes:
 
 
 def _circular_tiff() -> bytes:
-    """Its second directory is followed by its first one."""
+    """Return a TIFF whose second directory is followed by its first."""
     whole = bytearray(tiff([9, 99], (30, 40)))
     first = int.from_bytes(whole[4:8], "little")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""One printed note in the odd files that people send it in: however it is packed, it is to be read as `plain` is."""
+"""Make one printed note in the unusual files that people send. Each must be read like `plain`."""
 
 import struct
 import zlib
@@ -19,7 +19,7 @@ BACK = [None, 0, 3, 1, 5, 2, 6, 4]  # Image.Transpose that stores a picture in o
 
 @cache
 def mask(lines: tuple[str, ...] = LINES, size: tuple[int, int] = SIZE) -> Image.Image:
-    """White where the print is."""
+    """Return a mask that is white where the print is."""
     drawn = Image.new("L", size)
     pen = ImageDraw.Draw(drawn)
     for number, line in enumerate(lines):
@@ -32,7 +32,7 @@ def printed(ink: str = "black", paper: str = "white") -> Image.Image:
 
 
 def stored(picture: Image.Image, orientation: int) -> Image.Image:
-    """As a camera that was held that way writes it."""
+    """Return the picture as a camera stores it that was held that way."""
     back = BACK[orientation - 1]
     return picture if back is None else picture.transpose(Image.Transpose(back))
 
@@ -44,7 +44,10 @@ def exif(orientation: int) -> Image.Exif:
 
 
 def turned(file_format: str, orientation: int, picture: Image.Image | None = None) -> bytes:
-    """Pillow's HEIF encoder tells the orientation in EXIF only, its AVIF encoder in the container only."""
+    """Return a turned picture.
+
+    Pillow's HEIF encoder writes the orientation only in EXIF, its AVIF encoder only outside.
+    """
     options: dict[str, object] = {"lossless": True} if file_format == "WEBP" else {}
     if file_format in ("JPEG", "AVIF", "HEIF"):
         options["quality"] = 95
@@ -52,7 +55,7 @@ def turned(file_format: str, orientation: int, picture: Image.Image | None = Non
 
 
 def avif_turned_by_exif_only(orientation: int, picture: Image.Image | None = None) -> bytes:
-    """The encoder takes an orientation away, so another tag becomes one afterwards."""
+    """Return an AVIF turned by EXIF only. The encoder removes an orientation, so another tag is renamed afterwards."""
     blocks = []
     for tag in (0x0103, 0x0112):
         block = Image.Exif()
@@ -64,21 +67,24 @@ def avif_turned_by_exif_only(orientation: int, picture: Image.Image | None = Non
 
 
 def heic_turned_by_both(orientation: int, angle: int, picture: Image.Image) -> bytes:
-    """As Apple's cameras write it. `angle` counts quarters to the left; the sides must be multiples of 64 pixels."""
+    """Return a HEIC as Apple's cameras write it, with sides that are multiples of 64 pixels.
+
+    `angle` counts quarter turns to the left.
+    """
     whole = encoded(stored(picture, orientation), "HEIF", exif=exif(orientation), quality=95)
     at = whole.index(b"pixi")
     return whole[:at] + b"irot" + bytes([angle]) + whole[at + 5 :]
 
 
 def on_nothing(ink: str) -> Image.Image:
-    """Print in that colour on transparent ground, where the hidden colour is the same."""
+    """Return print of that colour on a transparent background whose hidden colour is the same."""
     picture = Image.new("RGB", SIZE, ink)
     picture.putalpha(mask())
     return picture
 
 
 def black_and_white_on_nothing(scale: int = 1) -> Image.Image:
-    """The first line is black and the second one white."""
+    """Return print on a transparent background, the first line black and the second white."""
     picture = Image.new("RGB", SIZE, "black")
     picture.paste("white", (0, SIZE[1] // 2, *SIZE))
     picture.putalpha(mask())
@@ -111,7 +117,7 @@ def animation(file_format: str, *frames: Image.Image) -> bytes:
 
 
 def png_with_texts(megabytes: int, keyword: str = "workflow") -> bytes:
-    """As programs write it that make pictures."""
+    """Return a PNG as image programs write it."""
     info = PngInfo()
     info.add_text(keyword, "x" * (megabytes << 20), zip=True)
     info.add_itxt("prompt", "y" * (megabytes << 20), zip=True)
@@ -119,7 +125,7 @@ def png_with_texts(megabytes: int, keyword: str = "workflow") -> bytes:
 
 
 def raw_with_thumbnail(picture: Image.Image, orientation: int = 1, thumbnail: tuple[int, int] = (96, 44)) -> bytes:
-    """A DNG: its first directory shows a thumbnail, and a directory below it the picture, in strips of raw RGB."""
+    """Return a DNG whose first directory is a thumbnail; the picture is in a directory below, in strips of raw RGB."""
     small = picture.resize(thumbnail)
     pixels = stored(small, orientation).tobytes(), stored(picture, orientation).tobytes()
     sizes = stored(small, orientation).size, stored(picture, orientation).size
@@ -142,7 +148,7 @@ def raw_with_thumbnail(picture: Image.Image, orientation: int = 1, thumbnail: tu
 
 
 def page(lines: int = 10, mode: str = "RGB") -> Image.Image:
-    """A page with numbered lines, a tenth of its height each."""
+    """Return a page with numbered lines, each a tenth of its height."""
     drawn = Image.new("L", (320, 32 * lines), "white")
     pen = ImageDraw.Draw(drawn)
     for number in range(lines):
@@ -153,7 +159,7 @@ def page(lines: int = 10, mode: str = "RGB") -> Image.Image:
 
 
 def interlaced_png(picture: Image.Image) -> bytes:
-    """In the seven passes of Adam7, which Pillow does not write."""
+    """Return a PNG in the seven passes of Adam7, which Pillow cannot write."""
     shades, (width, height), rows = picture.convert("L"), picture.size, b""
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
     for left, top, across, down in passes:

@@ -1,4 +1,4 @@
-"""A machine whose clock can be moved, and where time passes when it is told to."""
+"""Simulate a machine whose clock can be moved, and where time passes on demand."""
 
 import time
 
@@ -18,5 +18,5 @@ class Machine:
         self.wall_time += seconds
 
     def clock(self) -> Clock:
-        """As a process that has just started reads it."""
+        """Return the clock as a process reads it that has just started."""
         return Clock(lambda: self.wall_time, lambda: self.uptime)

@@ -1,4 +1,4 @@
-"""Pictures and turns for the tests of the store."""
+"""Make pictures and turns for the tests of the store."""
 
 import hashlib
 from dataclasses import replace
@@ -13,7 +13,7 @@ def image(name: str, original: bytes | None = None) -> Image:
 
 
 async def ask(store: Store, conversation_id: str, text: str, *images: Image, key: str, answer: str = "yes") -> Turn:
-    """What the assistant does: load, ask, save."""
+    """Do what the assistant does: load, ask, save."""
     asked = (await store.load(conversation_id)).ask(Question(text, images))
     return await answer_turn(store, asked, key, answer)
 

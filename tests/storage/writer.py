@@ -1,4 +1,7 @@
-"""Writes turns as fast as it can and says which are on disk; the tests kill it. Run with the database's address."""
+"""Write turns as fast as possible and print which are on disk, until the tests kill it.
+
+Takes the database's address.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""The whole service as a process on a machine that is not well."""
+"""Run the whole service as a process on a machine in trouble."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def debian(path: str) -> str:
 
 @dataclass
 class Service:
-    """One process of it; `log` is what it said so far."""
+    """One process of the service. `log` is its output so far."""
 
     process: "subprocess.Popen[bytes]"
     client: httpx.Client
@@ -70,7 +70,7 @@ class Service:
         return self.client.post("/api/v1/analyze", data={"query": query}, files=files, headers=headers)
 
     def end(self) -> None:
-        """Politely, so that all is written down."""
+        """End it cleanly, so that everything is written."""
         self.process.terminate()
         self.process.wait(START_SECONDS)
 
@@ -79,7 +79,7 @@ class Service:
 
 
 class Host:
-    """Starts the service in a folder, again and again."""
+    """Starts the service in a folder, repeatedly."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -93,7 +93,7 @@ class Host:
 
     @contextmanager
     def start(self, environment: Mapping[str, str] = {}, wait: bool = True) -> Iterator[Service]:
-        """Killed with -9 when the block is left."""
+        """Start the service. It is killed with -9 at the end of the block."""
         self.starts += 1
         log = self.folder / f"log-{self.starts}"
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A person's first visit, with what the installation brings: starts the service, loads the page and all that it names.
+"""Visit the page for the first time as installed: start the service, load the page and everything it names.
 
 Prints JSON: every address with its status and size, the page's Chinese title, and the answer to a question.
 """

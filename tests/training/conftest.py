@@ -1,4 +1,4 @@
-"""The tests of the training, for `make test-training`. Without its fonts they are skipped."""
+"""Configure the tests of the training, for `make test-training`. They are skipped without its fonts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def need_fonts() -> None:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Use one thread: those of a step wait for each other in a loop, which takes minutes on a busy machine."""
+    """Use one thread. Several would wait for each other in a loop, which takes minutes on a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

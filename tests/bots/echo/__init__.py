@@ -18,7 +18,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 async def run(config: Config, services: Services) -> None:
-    """Work until cancelled. Raises `OperatorError` when the socket cannot be made."""
+    """Work until cancelled. Raises `OperatorError` if the socket cannot be made."""
     from tests.bots.echo.chat import serve
 
     await serve(config.socket, frozenset(config.admins), services)

@@ -1,4 +1,4 @@
-"""Lines of JSON in, lines of JSON out: who says what about which picture, and what the bot says then."""
+"""Exchange lines of JSON: who says what about which picture, and what the bot answers."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def serve(socket: str, admins: frozenset[str], services: Services) -> None
 
 
 class Chat:
-    """One conversation for everybody who connects."""
+    """One conversation for everyone who connects."""
 
     def __init__(self, services: Services, admins: frozenset[str]) -> None:
         self.dispatcher = Dispatcher(services, "echo", self._work, self._forgets, admins)
@@ -90,7 +90,7 @@ class Chat:
 
 
 class Line:
-    """A draft of one message: it is said when it is whole, as nothing can be edited here."""
+    """A draft of one message. It is sent once it is complete, because nothing can be edited here."""
 
     keeps = scarce = False
     interval = 0.01

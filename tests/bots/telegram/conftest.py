@@ -1,4 +1,4 @@
-"""The bot as a test runs it: real SDK, real store, scripted engine, in front of the tests' own Bot API server."""
+"""Run the bot for tests: real SDK, real store and a scripted engine, in front of our own Bot API server."""
 
 import asyncio
 import io
@@ -60,9 +60,9 @@ async def service(
     page: Json | None = None,
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """The adapter's `run` over a store in `folder`; leaving the block ends it like a shutdown.
+    """Run the adapter over a store in `folder`. Leaving the block ends it like a shutdown.
 
-    With `webhook` Telegram posts the updates to the web page's server, again and again until each is taken.
+    With `webhook` Telegram posts the updates to the web page's server, and repeats each until it is accepted.
     """
     values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3, "receipt": False, **settings}
     store = await Store.open(store_config(folder, ratings))
@@ -95,7 +95,7 @@ class Chatting:
         self.chat = person.chat
 
     async def answers(self, question: Json, count: int = 1) -> list[Json]:
-        """The bot's messages to a question, once they are finished."""
+        """Return the bot's messages to a question, once they are finished."""
         await until(lambda: len(self._finished(question)) >= count)
         return self._finished(question)
 
@@ -107,7 +107,7 @@ class Chatting:
 
 
 def is_finished(message: Json) -> bool:
-    """Neither a placeholder nor a text that still grows: those can be stopped."""
+    """Return whether a message is neither a placeholder nor a growing text. Those have a Stop button."""
     markup = message.get("reply_markup", {"inline_keyboard": [[{"callback_data": ""}]]})
     return markup["inline_keyboard"][0][0]["callback_data"] != "stop" and message.get("text") not in (
         "One moment …",
@@ -117,7 +117,7 @@ def is_finished(message: Json) -> bool:
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Words wait for what may belong to them, but hardly."""
+    """Shorten the time that words wait for what may belong to them."""
     monkeypatch.setattr(worker, "COMMENT_SECONDS", 0.02)
 
 
@@ -136,7 +136,7 @@ def engine() -> ScriptedEngine:
 async def reached(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[BotApi]:
-    """As `running`, by each of the two ways in."""
+    """Run the bot as `running` does, once for each way in."""
     async with service(telegram, tmp_path, engine, webhook=request.param == "webhook"):
         yield telegram
 
@@ -149,5 +149,5 @@ async def running(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> A
 
 @pytest.fixture
 def ann(telegram: BotApi) -> Chatting:
-    """In a private chat."""
+    """Return Ann in a private chat."""
     return Chatting(Person(telegram, telegram.world.chat(7)))

@@ -1,4 +1,4 @@
-"""Ann in a private chat with the bot, as `tests.bots.guest.Guest`."""
+"""Let Ann use the bot in a private chat, as `tests.bots.guest.Guest`."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Updates that are not whole: those that were met, and any number of others made from real ones."""
+"""Provide incomplete updates: some that really came, and any number of others made from real ones."""
 
 import json
 import random
@@ -148,7 +148,7 @@ REAL: tuple[Json, ...] = (
 
 
 def generated(count: int, seed: int) -> Iterator[Json]:
-    """Real updates in which one field each was dropped, retyped, nested, emptied or blown up."""
+    """Yield real updates in which one field each was dropped, retyped, nested, emptied or made huge."""
     dice = random.Random(seed)
     for number in range(count):
         update: Json = json.loads(json.dumps(REAL[number % len(REAL)]))
@@ -162,7 +162,7 @@ def generated(count: int, seed: int) -> Iterator[Json]:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every field, as what holds it and its key."""
+    """Yield every field as its container and key."""
     for key, part in list(value.items() if isinstance(value, dict) else enumerate(value)):
         yield value, key
         if isinstance(part, dict | list):

@@ -1,4 +1,4 @@
-"""Somebody who writes to the bot: what they send becomes updates of the tests' Bot API server."""
+"""Simulate a person who writes to the bot: what they send becomes updates of our Bot API server."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from tests.bots.telegram.world import Chat, Json
 
 
 class Person:
-    """Somebody in a chat with the bot. What they send is queued as updates; returns the message."""
+    """A person in a chat with the bot. Sending queues updates and returns the message."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Person:
         twice: bool = False,
         **more: Any,
     ) -> Json:
-        """As a photo, which Telegram has in several sizes."""
+        """Send a photo, which Telegram stores in several sizes."""
         small, large = self._keep(picture[: len(picture) // 2]), self._keep(picture)
         sizes = [{**small, "width": 90, "height": 67}, {**large, "width": 1280, "height": 960}]
         return self._send(reply_to, twice, photo=sizes, **_captioned(caption), **_album(album), **more)
@@ -47,12 +47,12 @@ class Person:
         return self._send(None, False, document=document, **_captioned(caption), **_album(album))
 
     def forwards(self, picture: bytes, caption: str = "", album: str | None = None, **more: Any) -> Json:
-        """Somebody else's picture, with what they wrote below it."""
+        """Forward another person's picture, with what they wrote below it."""
         origin = {"type": "hidden_user", "date": 1422450181, "sender_user_name": "Bob"}
         return self.shows(picture, caption, album=album, forward_origin=origin, **more)
 
     def edits(self, message: Json, text: str) -> None:
-        """Other words in a message's place, as its text or its caption."""
+        """Replace a message's text or caption."""
         field = "text" if "text" in message else "caption"
         message.update({field: text, "entities" if field == "text" else "caption_entities": _found(text)})
         self.telegram.update(edited_message={**message, "edit_date": message["date"] + 1})
@@ -61,7 +61,7 @@ class Person:
         return self._send(None, False, **content)
 
     def presses(self, message: Json, label: str = "") -> None:
-        """A button under one of the bot's messages, or the only one."""
+        """Press a button under one of the bot's messages, or the only one."""
         rows = message["reply_markup"]["inline_keyboard"]
         [button] = [button for [button] in rows if label in ("", button["text"])]
         query = {"id": f"q{message['message_id']}", "from": self._json, "chat_instance": "1", "message": message}
@@ -96,7 +96,7 @@ def _album(name: str | None) -> Json:
 
 
 def _found(text: str) -> Sequence[Json]:
-    """The commands and mentions that Telegram finds in a text of one-unit characters before them."""
+    """Return the commands and mentions that Telegram finds in a text of one-unit characters."""
     entities: list[Json] = []
     offset = 0
     for word in text.split(" "):

@@ -1,4 +1,4 @@
-"""The Telegram bot in a process of its own, to be killed: real store and sockets, a scripted engine that takes time.
+"""Run the Telegram bot in a process that can be killed: real store and sockets, and a slow scripted engine.
 
 `python -m tests.bots.telegram.process API_URL DATABASE PAUSE [webhook]`; with a webhook it prints the page's address.
 """

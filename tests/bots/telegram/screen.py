@@ -1,4 +1,4 @@
-"""A chat as Telegram would show it, for `tests.bots.stills`."""
+"""Draw a chat as Telegram would show it, for `tests.bots.stills`."""
 
 import base64
 import html

@@ -1,6 +1,6 @@
-"""A Bot API server of our own on loopback: the real wire format in front of a `World`, with trouble on request.
+"""Provide our own Bot API server on loopback: the real wire format in front of a `World`, with faults on request.
 
-Runs inside a test's event loop, or beside it for a service in another process: `async with BotApi() as telegram`.
+It runs inside a test's event loop, or in another process for a service there: `async with BotApi() as telegram`.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ METHODS = {
 
 
 class BotApi:
-    """`trouble` is asked before each call what goes wrong; `calls` counts the methods, `faults` the trouble."""
+    """The server. `trouble` decides before each call what fails; `calls` counts methods, `faults` counts failures."""
 
     def __init__(self, strict: bool = True, hang_s: float = 30.0) -> None:
         self.world = World(strict)
@@ -93,7 +93,7 @@ class BotApi:
     # What people do
 
     def update(self, twice: bool = False, **content: Any) -> int:
-        """Queue an update; returns its id. Telegram may deliver one twice."""
+        """Queue an update and return its id. Telegram may deliver one twice."""
         self._next_update += 1
         update = {"update_id": self._next_update, **json.loads(json.dumps(content))}
         self._updates += [update] * (2 if twice else self.copies)
@@ -101,13 +101,13 @@ class BotApi:
         return self._next_update
 
     def raw_update(self, text: str) -> int:
-        """As `update`, of an update's text with a %d for its id."""
+        """Queue an update given as text, with a %d for its id."""
         update_id = self.update()
         self._raw[update_id] = text.replace("%d", str(update_id))
         return update_id
 
     async def post_updates(self) -> None:
-        """To the webhook that was set, at the address `posts_to`; again and again until each is taken."""
+        """Post updates to the webhook at `posts_to`, and repeat each until it is accepted."""
         async with httpx.AsyncClient() as client:
             while True:
                 await asyncio.sleep(0.01)
@@ -128,7 +128,7 @@ class BotApi:
                     await asyncio.sleep(0.1)
 
     def take_update(self) -> Json:
-        """The oldest update, for posting it to a webhook."""
+        """Return the oldest update, to post it to a webhook."""
         return self._updates.pop(0)
 
     @property
@@ -228,7 +228,7 @@ class BotApi:
         return self._updates[:100]
 
     def _drop_unwanted(self, allowed: list[str] | None) -> None:
-        """Telegram does not even keep kinds of updates that nobody asked for."""
+        """Drop kinds of updates that were not requested, as Telegram does."""
         known = {"edited_message", "channel_post", "edited_channel_post", "my_chat_member", "poll_answer"}
         unwanted = known - set(allowed or known)
         self._updates = [update for update in self._updates if not unwanted & update.keys()]
@@ -301,7 +301,7 @@ class BotApi:
 
 
 async def _parameters(request: web.Request) -> Json:
-    """Forms carry JSON in their fields, and files."""
+    """Return the parameters of a form, which has JSON in its fields, and files."""
     fields: Json = {}
     files: Json = {}
     for name, value in (await request.post()).items():
@@ -335,7 +335,7 @@ def _check(method: str, parameters: Json) -> None:
 
 
 def _drop(request: web.Request) -> web.Response:
-    """The connection ends without an answer."""
+    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

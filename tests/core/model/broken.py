@@ -1,6 +1,6 @@
-"""Checkpoints that are foreign or broken, each in one way: python -m tests.core.model.broken FOLDER writes them all.
+"""Make checkpoints that are foreign or broken, each in one way. `python -m tests.core.model.broken FOLDER` writes all.
 
-Each is a copy of the tiny model of the tests with one thing changed, and the words that its refusal must hold.
+Each is a copy of the tests' tiny model with one change, and has the words that its refusal must contain.
 """
 
 import json
@@ -25,7 +25,7 @@ Edit = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Broken:
-    """`words` name the file, the tensor or setting, and what is wrong with it."""
+    """A broken checkpoint. `words` name the file, the tensor or setting, and what is wrong with it."""
 
     edit: Edit
     words: tuple[str, ...]
@@ -59,7 +59,7 @@ def as_type(dtype: torch.dtype) -> Edit:
 
 
 def packed(content: dict[str, Tensor]) -> None:
-    """As GPTQ and AWQ keep a layer."""
+    """Return a layer as GPTQ and AWQ store it."""
     weight = content.pop(UP)
     name = UP.removesuffix("weight")
     content[f"{name}qweight"] = torch.zeros(weight.shape[0] // 8, weight.shape[1], dtype=torch.int32)
@@ -184,7 +184,7 @@ BROKEN = {
 
 
 def break_copy(whole: Path, folder: Path, name: str) -> Path:
-    """Write one of them."""
+    """Write one broken checkpoint."""
     shutil.copytree(whole, folder)
     BROKEN[name].edit(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Odd, broken and hostile pictures for every platform, made here; each says what must come of it."""
+"""Make unusual, broken and hostile pictures for every platform. Each says what must become of it."""
 
 import gzip
 import io
@@ -39,7 +39,7 @@ from tests.core.files import (
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """A file, and either the size and the colour in the middle of the picture it holds, or words of its refusal."""
+    """A file, and either the picture's size and middle colour, or words of its refusal."""
 
     name: str
     data: bytes
@@ -55,7 +55,7 @@ def specimens() -> list[Specimen]:
 
 
 def odd() -> Iterator[Specimen]:
-    """Unusual files with a good picture in them."""
+    """Return unusual files with a good picture in them."""
     yield from _of_every_format()
     yield from _of_every_mode()
     yield from _animations()
@@ -112,7 +112,7 @@ def _of_every_mode() -> Iterator[Specimen]:
 
 
 def _animations() -> Iterator[Specimen]:
-    """The first frame counts."""
+    """Return animations, whose first frame counts."""
     rest = [plain(GREEN), plain(BLUE)]
     for file_format in ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "MPO"):
         data = encoded(plain(RED), file_format, save_all=True, append_images=rest)
@@ -120,7 +120,7 @@ def _animations() -> Iterator[Specimen]:
 
 
 def _turned() -> Iterator[Specimen]:
-    """Stored in every orientation; upright, each is 60x40, red with a green top left corner."""
+    """Return pictures in every orientation. Upright, each is 60x40 and red with a green top left corner."""
     upright = plain(RED)
     upright.paste(GREEN, (0, 0, 24, 16))
     back = [None, 0, 3, 1, 5, 2, 6, 4]  # Image.Transpose that stores it in orientation 1..8
@@ -143,7 +143,7 @@ def _profiles() -> Iterator[Specimen]:
 
 
 def _deep() -> Iterator[Specimen]:
-    """More than 8 bits: scaled, not clipped."""
+    """Return pictures of more than 8 bits, which must be scaled, not clipped."""
     yield Specimen("16 bit grey.png", encoded(Image.new("I;16", (60, 40), 0x8080), "PNG"), (60, 40), GREY)
     yield Specimen("16 bit colour.png", png(60, 40, 16, 2, b"\xff\xff\0\0\0\0"), (60, 40), RED)
     yield Specimen("16 bit grey.tiff", encoded(Image.new("I;16", (60, 40), 0x8080), "TIFF"), (60, 40), GREY)
@@ -154,7 +154,7 @@ def _deep() -> Iterator[Specimen]:
 
 
 def broken() -> Iterator[Specimen]:
-    """Files that are no picture, or not a whole one."""
+    """Return files that are no picture, or not a whole one."""
     yield Specimen("empty.png", b"", refusal="empty")
     yield Specimen("one byte.jpg", b"\xff", refusal="cannot open")
     yield Specimen("zeros.png", bytes(100_000), refusal="no content")
@@ -195,7 +195,7 @@ def _others() -> Iterator[tuple[str, bytes, str]]:
 
 
 def other_kinds() -> Iterator[tuple[str, bytes, str]]:
-    """What people take for something that can be looked at, and what it is called."""
+    """Return files that people mistake for pictures, and what each is called."""
     yield "letter.docx", zipped("[Content_Types].xml", "word/document.xml"), "Word"
     yield "letter without its end.docx", zipped("[Content_Types].xml", "word/document.xml")[:-40], "Word"
     yield "sheet.xlsx", zipped("[Content_Types].xml", "xl/workbook.xml"), "Excel"
@@ -245,7 +245,7 @@ def zipped(*names: str, content: str = "<x/>") -> bytes:
 
 
 def hostile() -> Iterator[Specimen]:
-    """Small files that would cost much if one believed them."""
+    """Return small files that would cost much if they were believed."""
     for width, height in ((50_000, 50_000), (2**31 - 1, 2**31 - 1)):
         data = png_header(width, height) + chunk(b"IDAT", zlib.compress(bytes(1000)))
         yield Specimen(f"header of {width}x{height}.png", data, refusal="megapixels")
@@ -274,7 +274,7 @@ def hostile() -> Iterator[Specimen]:
 
 
 def mutated(count: int, seed: int = 11) -> Iterator[bytes]:
-    """Good files of every kind with some bytes changed, cut out, doubled or moved: whatever may come of each."""
+    """Return good files of every kind with some bytes changed, removed, doubled or moved."""
     pillow_heif.register_heif_opener()
     random = Random(seed)
     formats = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
