@@ -7,13 +7,21 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 COMPOSITION_ROOTS = {"bots/service.py", "bots/cli/doctor.py"}  # plug bots, core and storage together
-LAYERS = {  # a folder: what of ours it may import, beside itself
+LAYERS = {  # folder -> our other modules that it may import
     "bots/conversing/": {"core"},
     "bots/tasks/": {"bots.conversing", "core"},
     "bots/telegram/": {"bots.conversing", "core"},
     "bots/slack/": {"bots.conversing", "core"},
     "bots/web/": {"bots.conversing", "bots.log", "core"},
-    "core/pictures/": {"core.asker", "core.conversation", "core.errors", "core.hardware", "core.i18n"},
+    "core/pictures/": {
+        "core.asker",
+        "core.conversation",
+        "core.errors",
+        "core.hardware",
+        "core.i18n",
+        "core.note",
+        "core.units",
+    },  # fmt: skip
     "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures"},
 }
 TENSORS = ("core/model/", "core/engine/", "core/benchmark/")
