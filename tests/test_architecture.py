@@ -21,7 +21,7 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.i18n",
         "core.note",
         "core.units",
-    },  # fmt: skip
+    },
     "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures"},
 }
 TENSORS = ("core/model/", "core/engine/", "core/benchmark/")
