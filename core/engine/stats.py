@@ -20,7 +20,7 @@ class EngineStats:
     tokens_written: int = 0
     kv_bytes: int = 0
     cache_bytes: int = 0
-    longest_step_s: float = 0.0  # what somebody who reads along waited for a token, at worst
+    longest_step_s: float = 0.0  # the longest that a reader waited for the next token
     model: str = ""  # as the config names it
     precision: str = ""
-    kernel: str = ""  # what multiplies weights, and the processor's instructions
+    kernel: str = ""  # multiplies the weights; with the processor's instructions

@@ -47,7 +47,7 @@ class Worker:
         line: int,
         sampling: Sampling = GREEDY,
     ) -> None:
-        """`sampling` is the model's own."""
+        """Set up the model thread. `sampling` is the model's own."""
         self._totals = EngineStats(precision=model.precision.value, kernel=model.kernel)
         self._model = model
         self._tokenizer = tokenizer
@@ -72,7 +72,7 @@ class Worker:
         self._inbox.put(message)
 
     def figures(self) -> EngineStats:
-        """From any thread."""
+        """Return the current figures. Thread-safe."""
         scheduler = self._scheduler
         return replace(
             self._totals,
