@@ -4,7 +4,7 @@ TORCH ?= $(shell cat requirements-torch.lock)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos hostile soak attacks demo-eval clean
+.PHONY: run test test-system test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -139,6 +139,10 @@ bench: .venv/dev.stamp
 # The long forms of tests/chaos. 1,000 kills take about half an hour; ARGS="--kills 20" is a minute's work.
 chaos: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos storm $(ARGS)
+
+# Deliberate faults of the service, each of which the storm must see; ARGS="--names quota --seeds 1" is one of them.
+chaos-mutants: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos mutants $(ARGS)
 
 hostile: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos hostile $(ARGS)

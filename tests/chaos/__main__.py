@@ -10,6 +10,7 @@ import typer
 from tests.chaos.attackers import Attack
 from tests.chaos.bad_weather import BadWeather
 from tests.chaos.hostile import MORE, PLATFORMS, send_hostile_files
+from tests.chaos.mutation import PLANS, SEEDS, table, try_out
 from tests.chaos.outage import measure
 from tests.chaos.plan import Plan
 from tests.chaos.soak import LAG_S
@@ -53,6 +54,25 @@ def storm(
     for line in report.troubles:
         print(line)
     if not report.good:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def mutants(
+    names: Annotated[str, typer.Option(help="Parts of their names, with commas; all by default.")] = "",
+    seeds: Annotated[str, typer.Option(help="Each comes with each of these.")] = ",".join(map(str, SEEDS)),
+    control: Annotated[bool, typer.Option(help="The same storms without a fault, too.")] = True,
+) -> None:
+    """Put deliberate faults into the service, and show that the storm sees each."""
+    chosen = [name for name in PLANS if any(part.strip() in name for part in names.split(","))]
+    tried = asyncio.run(try_out(chosen, [int(seed) for seed in seeds.split(",")], control))
+    print(table(tried))
+    bad = [trial for trial in tried if not trial.good]
+    for trial in bad:
+        print(
+            f"{trial.mutant}, seed {trial.seed}: {dict(trial.checks) or 'nothing was seen'}", *trial.troubles, sep="\n"
+        )
+    if bad:
         raise typer.Exit(1)
 
 

@@ -12,6 +12,7 @@ from tests.chaos.site import Site
 
 CALM_S = 900.0  # seconds for the calm day; the machine may be busy
 TWICE_S = 3.0  # a second answer would come by then
+IDLE_S = 15.0  # after which nothing more comes from a service that owes nobody anything
 
 
 class Stuck(Exception):
@@ -21,9 +22,9 @@ class Stuck(Exception):
 class Crowd:
     """Whoever plays what is drawn in turn, so that all kinds come about as often."""
 
-    def __init__(self, site: Site, plan: Plan, dice: random.Random) -> None:
+    def __init__(self, site: Site, plan: Plan, dice: random.Random, book: Book | None = None) -> None:
         self.people: list[Person] = []
-        self.book = Book()
+        self.book = book or Book()
         self._site = site
         self._plan = plan
         self._dice = dice
@@ -84,7 +85,7 @@ class Crowd:
         while self._dice.random() < self._plan.noise / (1 + self._plan.noise):
             self._site.platforms.disturb()
         story, talk = self._next_story(platform), self._dice.choice(self._talks)
-        copies = self._dice.randint(1, self._plan.copies)
+        copies = self._dice.randint(self._plan.fewest_copies, self._plan.copies)
         person = self._site.person(platform, number, name(story), self.book, self._dice, copies)
         person.patient = story in SLOW
         self.people.append(person)
@@ -111,14 +112,16 @@ class Crowd:
         return list(self._asking)
 
     async def settle(self) -> None:
-        """Until everybody has their answers, or nothing has come for a long time."""
+        """Until everybody has their answers, or nothing has come for a long time, or nothing can come any more."""
         loop = asyncio.get_running_loop()
-        known, since = -1, loop.time()
+        known, since, busy = -1, loop.time(), loop.time()
         while (waiting := len(self.waiting())) and loop.time() - since < self._plan.patience_s:
-            if self._site.life.ended.done():
+            if self._site.life.ended.done() or loop.time() - max(busy, since) > IDLE_S:
                 break
             if waiting != known:
                 known, since = waiting, loop.time()
+            if not self._site.owes_nothing():
+                busy = loop.time()
             await asyncio.sleep(2 * LOOK_S)
         await asyncio.sleep(TWICE_S)
         for task in self._asking.values():

@@ -1,4 +1,4 @@
-"""What is different in a life that the harness looks after: when it dies of itself, and what time it is there."""
+"""What is different in a life that the harness looks after: when it dies of itself, what time it is, what is wrong."""
 
 import mmap
 import os
@@ -11,19 +11,32 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Pool, event
 
+from tests.chaos.mutants import HELD, MUTANTS
+
 MOMENTS = ("before a commit", "after a commit")
 ONCE = "alembic_version"  # written when the database is made, before anybody asks
 CHANGING = ("INSERT", "UPDATE", "DELETE")
 
 
 def meet(
-    moment: str | None = None, writes: int = 0, step: str | None = None, clock: str | None = None, diary: str = ""
+    moment: str | None = None,
+    writes: int = 0,
+    step: str | None = None,
+    clock: str | None = None,
+    diary: str = "",
+    mutant: str | None = None,
+    held: bool = False,
 ) -> None:
-    """Die of kill -9 before or after a number of the database's commits; believe the clock in that file.
+    """Die of kill -9 before or after a number of the database's commits; believe the clock in that file; be a mutant;
+    answer nothing, so that a kill comes before any answer on the fastest machine, too.
 
     A commit is named by its first change, such as "INSERT turns"; with `step` only those with that name count. The
     `diary` is a file that gets the names of those that were seen, and of the one that this life died beside.
     """
+    if mutant:
+        MUTANTS[mutant].switch_on()
+    if held:
+        HELD.switch_on()
     if clock:
         _follow(Path(clock))
     if diary:

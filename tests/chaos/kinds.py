@@ -1,13 +1,17 @@
 """What people do in a storm. A kind is a short story and what has to come of it; `KINDS` says where it is played."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from PIL import Image
+
+from core.pictures.images import make_image
 from tests.chaos.on_slack import OnSlack
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import OnTheWeb
-from tests.chaos.people import LOOK_S, Person, Talk, Turn, anything, begins, exactly, own, talks
+from tests.chaos.people import LOOK_S, Person, Talk, Turn, anything, begins, exactly, not_own, own, talks
 
 Story = Callable[[Any, Talk], Awaitable[None]]
 
@@ -24,6 +28,12 @@ async def _on(me: Person, talk: Talk) -> str:
     place = await me.ask(talk.questions[1])
     me.wants(place, exactly(me.truth(talk)[1]), Turn(talk.questions[1:]))
     return place
+
+
+def _picture_of_their_own(number: int) -> bytes:
+    packed = io.BytesIO()
+    Image.new("RGB", (40, 30), (number % 256, number // 256 % 256, 77)).save(packed, "PNG")
+    return packed.getvalue()
 
 
 async def asks_twice(me: Person, talk: Talk) -> None:
@@ -72,6 +82,32 @@ async def forgets(me: Person, talk: Talk) -> None:
         await asyncio.sleep(LOOK_S)
     me.forgot = True
     me.wants(await me.ask(talk.questions[1]), own)
+
+
+async def forgets_a_picture(me: Person, talk: Talk) -> None:
+    """One that nobody else has, and that was never asked about."""
+    picture = _picture_of_their_own(me.number)
+    if place := await me.leave(picture):
+        me.wants(place, own, least=0)
+        await me.answered(place)
+    if me.counted:
+        said = me.found(place)
+        order = await me.order("forget")
+        me.wants(order, own, least=0)
+        while not [text for at in (place, order) for text in me.found(at) if own(text) and text not in said]:
+            await asyncio.sleep(LOOK_S)
+        me.forgot = True
+        me.forgotten_pictures.append((await make_image(picture)).id)
+
+
+async def asks_often(me: Person, talk: Talk) -> None:
+    """One after the other, more than anybody may at once: each counts only for as long as it is answered."""
+    await me.answered(await _first(me, talk))
+    for number in range(2, 6):
+        question = f"{talk.questions[1]} ({me.number}, {number})"
+        place = await me.ask(question)
+        me.wants(place, not_own, Turn((question,)))
+        await me.answered(place)
 
 
 async def takes_along(me: Person, talk: Talk) -> None:
@@ -191,7 +227,9 @@ async def posts_once(me: OnTheWeb, talk: Talk) -> None:
     await asks_twice(me, talk)
 
 
-EVERYWHERE: tuple[Story, ...] = (asks_twice, says_thanks, has_no_picture, stops, retries, forgets, takes_along)
+EVERYWHERE: tuple[Story, ...] = (
+    asks_twice, says_thanks, has_no_picture, stops, retries, forgets, forgets_a_picture, takes_along, asks_often,
+)  # fmt: skip
 IN_CHATS: tuple[Story, ...] = (edits, leaves_a_picture, never_edited, never_uploaded)
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),

@@ -136,9 +136,9 @@ class OnSlack(Person):
         first = self._workspace.answers(self._channel, self._threads[0]) if self._threads else []
         return [message["ts"] for message in first if not is_growing(self._slack, message)]
 
-    def leftovers(self) -> list[float]:
-        left = [float(message["ts"]) for message in self._messages() if is_growing(self._slack, message)]
-        return [time.monotonic() - time.time() + moment for moment in left]
+    def leftovers(self) -> dict[str, float]:
+        left = [str(message["ts"]) for message in self._messages() if is_growing(self._slack, message)]
+        return {ts: time.monotonic() - time.time() + float(ts) for ts in left}
 
     def in_order(self) -> bool:
         """They stand below each other."""

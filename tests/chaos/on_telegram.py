@@ -104,9 +104,9 @@ class OnTelegram(Person):
     def shown(self) -> list[str]:
         return [f"{self.chat.id}:{message['message_id']}" for message in self.chat.by_bot() if is_finished(message)]
 
-    def leftovers(self) -> list[float]:
-        left = [message for message in self.chat.by_bot() if not is_finished(message)]
-        return [self.chat.states[message["message_id"]][0][0] for message in left]
+    def leftovers(self) -> dict[str, float]:
+        left = [message["message_id"] for message in self.chat.by_bot() if not is_finished(message)]
+        return {f"{self.chat.id}:{id}": self.chat.states[id][0][0] for id in left}
 
     def in_order(self) -> bool:
         shown = [message for wish in self.display for place in wish.places for message in self._finished(place)]

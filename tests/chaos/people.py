@@ -132,6 +132,7 @@ class Person(ABC):
         self.patient = False  # whether they will wait for minutes
         self.done = False  # with all that they want to ask
         self.forgot = False
+        self.forgotten_pictures: list[str] = []  # ids of those that nobody else has
         self.counted = True  # an edit, or what else may come too late: whether it did not
 
     # What they do
@@ -139,6 +140,10 @@ class Person(ABC):
     @abstractmethod
     async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
         """Returns the question's place when it is sent. `who` else speaks in a group."""
+
+    async def leave(self, picture: bytes) -> str:
+        """A picture without a question; returns its place, "" where nothing is said to that."""
+        return await self.ask("", (picture,))
 
     @abstractmethod
     async def order(self, command: str) -> str:
@@ -170,9 +175,9 @@ class Person(ABC):
         """How many of these may be unknown to the store: a platform does not say what it took before a kill."""
         return sum(max(0, min(len(asked.found), asked.wish.most) - asked.wish.least) for asked in self.asked())
 
-    def leftovers(self) -> list[float]:
-        """When the bot posted what never became an answer, by the monotonic clock."""
-        return []
+    def leftovers(self) -> dict[str, float]:
+        """What the bot posted and never became an answer, by the platform's id: when, by the monotonic clock."""
+        return {}
 
     def in_order(self) -> bool:
         """Whether each answer was complete before the next one."""
@@ -242,6 +247,11 @@ def anything(text: str) -> bool:
 def own(text: str) -> bool:
     """Whether it begins as a sentence of the product's own, other than the one for our mistakes."""
     return not text.startswith(OUR_MISTAKE) and _own(text)
+
+
+def not_own(text: str) -> bool:
+    """What the model says."""
+    return anything(text) and not _own(text)
 
 
 def _own(text: str) -> bool:

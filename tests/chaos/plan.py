@@ -8,17 +8,25 @@ from dataclasses import dataclass
 class Plan:
     """`conversations` are of all platforms together; `faults` and `storms` are shares, of calls and of lives; every
     message arrives up to `copies` times; `noise` is how many malformed events come with one conversation, on average.
-    `kinds` are the names of what people do; None is everything."""
+    `kinds` are the names of what people do; None is everything. With `aims`, such as "after chat.update", every kill is
+    at one of these steps, taken in turn, and no life ends otherwise; what is `held` answers nothing until then."""
 
     kills: int = 1000
     conversations: int = 500
     platforms: Sequence[str] = ("telegram", "slack", "web")
     faults: float = 0.2
+    fewest_copies: int = 1
     copies: int = 3
     storms: float = 0.3
+    apart_s: float = 0.5  # between two events of Slack, at most: they arrive in any order
     noise: float = 1.0
     kinds: Sequence[str] | None = None
     at_once: int = 12  # conversations with a question that is not answered
     talks: int = 6  # different ones
     seed: int = 1
+    aims: Sequence[str] = ()
+    held: bool = False
+    questions_at_once: int = 3  # that one person may have, by the quota
+    disk_bytes: int = 0  # of a file system of its own, where root may make one; 0: none
+    browser: bool = True  # some conversations are read on the page, too
     patience_s: float = 240.0  # without any progress; the machine may be busy

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -20,8 +20,9 @@ from tests.bots.telegram.server import Fault as TelegramFault
 from tests.chaos.noise import CHANNEL, malformed_event, malformed_update
 from tests.chaos.stubborn import StubbornWorkspace, StubbornWorld
 
-TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after")
-SLACK_FAULTS = ("busy", "before", "after", "cut")
+TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after", "late")
+SLACK_FAULTS = ("busy", "before", "after", "cut", "slow")
+LATE_S = 1.5  # that an answer comes late, after what was asked for has been done
 WRITES = ("send", "edit", "deleteMessage", "chat.", "files.complete")  # how methods begin that people see
 CONFIRMS = "getUpdates"  # by which Telegram learns that the updates before are on disk
 HEARD = "acknowledgement to Slack"
@@ -62,6 +63,12 @@ class Slack(FakeSlack):
     """Tells when an event was acknowledged."""
 
     on_heard: Callable[[], None] = lambda: None
+    dice: random.Random = field(default_factory=lambda: random.Random(1))
+    apart_s: float = 0.0
+
+    async def _deliver(self, kind: str, payload: Any) -> None:
+        await asyncio.sleep(self.dice.uniform(0, self.apart_s))
+        await super()._deliver(kind, payload)
 
     async def _send(self, kind: str, payload: Any, attempt: int) -> bool:
         return self._heard(await super()._send(kind, payload, attempt))
@@ -80,12 +87,13 @@ class Platforms:
     and of each acknowledgement when it has come."""
 
     def __init__(self, platforms: Sequence[str], dice: random.Random) -> None:
-        self.telegram = BotApi(strict=True, hang_s=2)
+        self.telegram = BotApi(strict=True, hang_s=2, late_s=LATE_S)
         self.telegram.world = StubbornWorld(strict=True)
-        self.slack = Slack(StubbornWorkspace())
+        self.slack = Slack(StubbornWorkspace(), dice=random.Random(dice.random()))
         self.slack.on_heard = lambda: self.step(HEARD)
         self.slack.workspace.channels[CHANNEL] = []
         self.faults = 0.0  # of all calls
+        self.is_slow = False
         self.on_step: Callable[[str], None] = lambda step: None
         self.failed: Counter[str] = Counter()
         self.steps: set[str] = set()  # that there were
@@ -196,12 +204,17 @@ class Platforms:
         await asyncio.gather(self._posting, return_exceptions=True)
 
     def _on_telegram(self, method: str) -> TelegramFault | None:
-        return self._dice.choice(TELEGRAM_FAULTS) if self._fails("telegram", method) else None
+        if self._fails("telegram", method):
+            return self._dice.choice(TELEGRAM_FAULTS)
+        return "late" if self.is_slow else None
 
     def _on_slack(self, method: str) -> SlackFault | None:
         if method == "auth.test":
             return None
-        return SlackFault(self._dice.choice(SLACK_FAULTS)) if self._fails("slack", method) else None
+        if self._fails("slack", method):
+            kind = self._dice.choice(SLACK_FAULTS)
+            return SlackFault(kind, LATE_S if kind == "slow" else 0.0)
+        return SlackFault("slow", LATE_S) if self.is_slow else None
 
     def _fails(self, platform: str, method: str) -> bool:
         if method.startswith(WRITES) or method == CONFIRMS:

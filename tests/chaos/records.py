@@ -21,6 +21,8 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.people import STOPPED, Book, Person, words
 from tests.chaos.site import Site
 
+Complaint = tuple[str, str]  # the check, and what it saw
+
 ARCHIVE = "conversation.zip"
 PAGES = 4  # conversations that are opened in a browser; it is slow
 BOX = "bbox"  # in an answer with it, a box is drawn and the words are others
@@ -47,21 +49,39 @@ def in_database(path: Path, person: Person) -> list[Record]:
         ]
 
 
-def left_in_database(path: Path, person: Person) -> list[str]:
+def left_in_database(path: Path, person: Person) -> list[Complaint]:
     """What the store should not have any more, or never should have had."""
-    here, found = (person.conversation,), []
+    here, found = (person.conversation,), list[Complaint]()
     with _opened(path) as database:
         if person.forgot and database.execute("SELECT 1 FROM conversations WHERE id = ?", here).fetchone():
-            found.append("the conversation was forgotten and is still there")
+            found.append(("forgotten", "the conversation was forgotten and is still there"))
+        kept = {id for (id,) in database.execute("SELECT id FROM images")}
+        found += [("forgotten", f"the picture {id} is still there") for id in person.forgotten_pictures if id in kept]
         waiting = "SELECT key FROM messages WHERE conversation_id = ? AND finished IS NULL"
-        found += [f"{key} is not finished" for (key,) in database.execute(waiting, here)]
+        found += [("unfinished", f"{key} is not finished") for (key,) in database.execute(waiting, here)]
         sent = "SELECT sent FROM messages JOIN deliveries ON message_id = messages.id WHERE conversation_id = ?"
         recorded = {id for (id,) in database.execute(sent, here)}
     if not person.forgot:
         unknown = [id for id in person.shown() if id not in recorded]
         if len(unknown) > person.shown_again():
-            found += [f"nobody wrote down that {id} is an answer" for id in unknown]
+            found += [("ids", f"nobody wrote down that {id} is an answer") for id in unknown]
     return found
+
+
+def recorded(path: Path) -> set[str]:
+    """The platforms' ids of messages that the store knows, those of answers in work, too."""
+    if not path.exists():
+        return set()
+    with _opened(path) as database:
+        return {sent for (sent,) in database.execute("SELECT sent FROM deliveries")}
+
+
+def orphans(path: Path) -> list[Complaint]:
+    """Pictures that no conversation shows."""
+    query = """SELECT id FROM images WHERE NOT EXISTS (SELECT 1 FROM pictures WHERE image_id = images.id)
+        AND NOT EXISTS (SELECT 1 FROM turn_pictures WHERE image_id = images.id)"""
+    with _opened(path) as database:
+        return [("forgotten", f"no conversation shows the picture {id}") for (id,) in database.execute(query)]
 
 
 async def over_rest(client: httpx.AsyncClient, person: Person) -> list[Record]:
@@ -108,7 +128,7 @@ async def on_the_page(url: str, people: Sequence[tuple[Person, int]]) -> list[tu
     return found
 
 
-async def read_again(site: Site, crowd: Crowd) -> tuple[Counter[str], list[str]]:
+async def read_again(site: Site, crowd: Crowd, browser: bool) -> tuple[Counter[str], list[Complaint]]:
     """How many turns were read in which way, and what was not as it had been seen. The service is ended for it."""
     found: list[tuple[str, Person, list[Record]]] = []
     done = [person for person in crowd.people if person.done]
@@ -120,7 +140,7 @@ async def read_again(site: Site, crowd: Crowd) -> tuple[Counter[str], list[str]]
             found.append(("over REST", person, await over_rest(client, person)))
             found.append(("exported", person, await exported(client, person)))
     lengths = [(person, len(records)) for way, person, records in found if way == "over REST" and records]
-    found += [("on the page", *each) for each in await on_the_page(site.url, lengths)]
+    found += [("on the page", *each) for each in await on_the_page(site.url, lengths if browser else [])]
     for person in done:
         for asked in person.asked():
             if asked.found == (ARCHIVE,):
@@ -129,15 +149,16 @@ async def read_again(site: Site, crowd: Crowd) -> tuple[Counter[str], list[str]]
     database = site.folder / "answers.db"
     found += [("in the database", person, in_database(database, person)) for person in crowd.people]
     troubles = [
-        f"{person.platform}, {person.kind}, {person.conversation}, read {way}: {difference}"
+        (f"read {way}", f"{person.platform}, {person.kind}, {person.conversation}: {difference}")
         for way, person, records in found
         for difference in differences(person, records, crowd.book)
     ]
     troubles += [
-        f"{person.platform}, {person.kind}, {person.conversation}, in the database: {what}"
+        (check, f"{person.platform}, {person.kind}, {person.conversation}, in the database: {what}")
         for person in crowd.people
-        for what in left_in_database(database, person)
+        for check, what in left_in_database(database, person)
     ]
+    troubles += orphans(database)
     return Counter(way for way, _, records in found for _ in records), troubles
 
 

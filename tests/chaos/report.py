@@ -2,22 +2,28 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from core.disk_space import free, reserve
 from tests.chaos.people import Person
 
 COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order", "other words", "invented")
+LEFT = 0.6  # of what the cache is to leave free: the database may have grown since it wrote
+MANY_EDITS = 3  # at a platform
 
 
 @dataclass
 class Report:
-    """`counts` by platform and column. `troubles` are the stories behind all that should not be."""
+    """`counts` by platform and column. `troubles` are the stories behind all that should not be; `checks` counts them
+    by what saw them."""
 
     seed: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
+    checks: Counter[str] = field(default_factory=Counter)
     kinds: dict[str, Counter[str]] = field(default_factory=dict)  # by platform: how many people did what
     kinds_there_are: dict[str, list[str]] = field(default_factory=dict)
-    late: Counter[str] = field(default_factory=Counter)  # by kind: what came too late to count, as it may
+    late: Counter[tuple[str, str]] = field(default_factory=Counter)  # by platform and kind: what came too late to count
     kills: Counter[str] = field(default_factory=Counter)  # by the moment that was chosen
     points: Counter[str] = field(default_factory=Counter)  # kills by the commit or write that they stood beside
     points_there_are: set[str] = field(default_factory=set)  # before and after each commit and write that was seen
@@ -29,31 +35,48 @@ class Report:
     read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
     leftovers: Counter[str] = field(default_factory=Counter)  # by platform
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
+    small_disk: bool = False  # whether database and cache shared a small one
     seconds: float = 0.0
 
     def judge(self, person: Person) -> None:
         counts = self.counts.setdefault(person.platform, Counter())
         self.kinds.setdefault(person.platform, Counter())[person.kind] += 1
-        self.late[person.kind] += not person.counted
+        self.late[person.platform, person.kind] += not person.counted
         for asked in person.asked():
             counts["questions"] += 1
             counts[asked.verdict] += 1
             if asked.verdict != COLUMNS[1]:
-                self.blame(person, f"{asked.verdict}: {list(asked.found)}")
+                self.blame(person, asked.verdict, f"{list(asked.found)}")
         if not person.done:
             counts["questions"] += 1
             counts["lost"] += 1
-            self.blame(person, "lost: could not go on")
+            self.blame(person, "lost", "could not go on")
         elif not person.in_order():
             counts["out of order"] += 1
-            self.blame(person, f"out of order: {[asked.found for asked in person.asked()]}")
+            self.blame(person, "out of order", f"{[asked.found for asked in person.asked()]}")
         more = Counter(person.everything()) - Counter(text for asked in person.asked() for text in asked.found)
         if more:
             counts["doubled"] += more.total()
-            self.blame(person, f"doubled: {sorted(more.elements())} was said besides")
+            self.blame(person, "doubled", f"{sorted(more.elements())} was said besides")
 
-    def blame(self, person: Person, what: str) -> None:
-        self.troubles.append(f"{person.platform}, {person.kind}, {person.conversation}: {what}")
+    def judge_edits(self) -> None:
+        """One may come too late; that all of many do is no chance."""
+        for platform, kinds in self.kinds.items():
+            if kinds["edits"] >= MANY_EDITS and self.late[platform, "edits"] == kinds["edits"]:
+                self.complain("edits", f"{platform}: none of {kinds['edits']} was heeded")
+
+    def judge_disk(self, folder: Path) -> None:
+        """The cache leaves room to what people say and send."""
+        cached = sum(path.stat().st_size for path in (folder / "cache").rglob("*.safetensors"))
+        if self.small_disk and cached and free(folder) < LEFT * reserve(folder):
+            self.complain("disk", f"{free(folder)} bytes are free, and the cache has {cached}")
+
+    def blame(self, person: Person, check: str, what: str) -> None:
+        self.complain(check, f"{person.platform}, {person.kind}, {person.conversation}: {what}")
+
+    def complain(self, check: str, what: str) -> None:
+        self.checks[check] += 1
+        self.troubles.append(f"{check}: {what}")
 
     @property
     def good(self) -> bool:
@@ -74,6 +97,7 @@ class Report:
             f"{self.faults[platform]} of {calls} on {platform}" for platform, calls in sorted(self.calls.items())
         )
         left = ", ".join(f"{count} on {platform}" for platform, count in sorted(self.leftovers.items()) if count)
+        late = Counter({f"{kind} on {platform}": count for (platform, kind), count in self.late.items()})
         untouched = sorted(self.points_there_are - self.points.keys())
         unplayed = [
             f"{kind} ({platform})"
@@ -85,7 +109,7 @@ class Report:
             f"- Seed {self.seed}: {kills} kills in {self.seconds / 60:.1f} minutes ({_listed(self.kills)}).",
             f"- Beside which steps: {_listed(self.points) or 'none'}.",
             *[f"- People on {platform}: {_listed(kinds)}." for platform, kinds in sorted(self.kinds.items())],
-            f"- Came too late to count: {_listed(self.late) or 'nothing'}.",
+            f"- Came too late to count: {_listed(late) or 'nothing'}.",
             f"- Lives: {_listed(self.transports)}. Malformed events: {_listed(self.noise) or 'none'}.",
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",
             f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ cache_limit_gb = 0.2
 questions_per_minute = 0
 questions_per_day = 0
 pictures_per_minute = 0
-at_once = 0
+at_once = {at_once}
 [storage]
 url = "sqlite+aiosqlite:///{folder}/answers.db"
 [bots.log]
@@ -44,19 +45,34 @@ port = {port}
 """
 
 
+def attentive_nursery() -> Nursery:
+    """One that hears what must not be in a log."""
+    asked = {question for talk in talks() for question in talk.questions}
+    return Nursery((*SECRETS, TOKEN, BOT_TOKEN, *asked))
+
+
 class Site:
-    """`engine` and `tables` are lines for the config file, of [core.engine] and at its end; `life` is the latest."""
+    """`engine` and `tables` are lines for the config file, of [core.engine] and at its end; `life` is the latest. A
+    person may have `at_once` questions, 0 is any number. A `nursery` that is given is entered by whoever gives it."""
 
     life: Life
 
     def __init__(
-        self, folder: Path, platforms: Sequence[str], dice: random.Random, engine: str = "", tables: str = ""
+        self,
+        folder: Path,
+        platforms: Sequence[str],
+        dice: random.Random,
+        engine: str = "",
+        tables: str = "",
+        at_once: int = 0,
+        nursery: Nursery | None = None,
     ) -> None:
-        asked = {question for talk in talks() for question in talk.questions}
         self.folder = folder
         self.platforms = Platforms(platforms, dice)
         self.log: Path | None = None  # where the service writes to instead of the nursery's `words`
-        self.nursery = Nursery((*SECRETS, TOKEN, BOT_TOKEN, *asked))
+        self.nursery = nursery or attentive_nursery()
+        self._bears = nursery is None  # at a nursery of its own
+        self.nursery.spilled.clear()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
@@ -64,11 +80,13 @@ class Site:
         self._dice = dice
         self._engine = engine
         self._tables = tables
+        self._at_once = at_once
 
     async def __aenter__(self) -> "Site":
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self.platforms)
-        await self._stack.enter_async_context(self.nursery)
+        if self._bears:
+            await self._stack.enter_async_context(self.nursery)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -81,7 +99,7 @@ class Site:
     async def start(self, fate: dict[str, Any] | None = None) -> None:
         """Each life gets its events by transports of its own."""
         self.transports = self.platforms.draw(self._dice)
-        text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine)
+        text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine, at_once=self._at_once)
         text += self.platforms.tables(self.url, self.transports)
         self.config.write_text(text + self._tables, "utf-8")
         self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate, out=self.log)
@@ -102,6 +120,16 @@ class Site:
                     self.start_s = time.monotonic() - began
                     return
                 await asyncio.sleep(0.03)
+
+    def owes_nothing(self) -> bool:
+        """Whether every event was acknowledged, and whatever was written down is finished."""
+        if any(self.platforms.unheard.values()):
+            return False
+        try:
+            with closing(sqlite3.connect(f"file:{self.folder / 'answers.db'}?mode=ro", uri=True)) as database:
+                return database.execute("SELECT 1 FROM messages WHERE finished IS NULL").fetchone() is None
+        except sqlite3.OperationalError:  # it is not there yet, or busy: who knows
+            return False
 
     def check_alive(self) -> None:
         if self.life.ended.done():

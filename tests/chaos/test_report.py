@@ -129,16 +129,17 @@ def test_what_was_forgotten_is_remembered_nowhere(reader: Reader) -> None:
 def test_the_store_has_every_answers_id_and_no_open_message(reader: Reader, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.executescript(
-            """CREATE TABLE conversations (id); CREATE TABLE messages (id, key, conversation_id, finished);
+            """CREATE TABLE conversations (id); CREATE TABLE images (id);
+            CREATE TABLE messages (id, key, conversation_id, finished);
             CREATE TABLE deliveries (message_id, sent); INSERT INTO messages VALUES (1, 'k', 'telegram:7:0', 1.0)"""
         )
-    assert left_in_database(tmp_path / "answers.db", reader) == ["nobody wrote down that 7:1 is an answer"]
+    assert left_in_database(tmp_path / "answers.db", reader) == [("ids", "nobody wrote down that 7:1 is an answer")]
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.execute("INSERT INTO deliveries VALUES (1, '7:1')")
     assert left_in_database(tmp_path / "answers.db", reader) == []
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.execute("UPDATE messages SET finished = NULL")
-    assert left_in_database(tmp_path / "answers.db", reader) == ["k is not finished"]
+    assert left_in_database(tmp_path / "answers.db", reader) == [("unfinished", "k is not finished")]
 
 
 def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:
@@ -154,11 +155,12 @@ def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:
 def test_where_an_answer_may_be_shown_again_the_store_knows_the_last_one(reader: Reader, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.executescript(
-            """CREATE TABLE messages (id, key, conversation_id, finished); CREATE TABLE deliveries (message_id, sent);
+            """CREATE TABLE images (id); CREATE TABLE messages (id, key, conversation_id, finished);
+            CREATE TABLE deliveries (message_id, sent);
             INSERT INTO messages VALUES (1, 'k', 'telegram:7:0', 1.0); INSERT INTO deliveries VALUES (1, '7:2')"""
         )
     reader.ids, reader.stands["first"] = ["7:1", "7:2"], [ANSWER, ANSWER]
-    assert left_in_database(tmp_path / "answers.db", reader) == ["nobody wrote down that 7:1 is an answer"]
+    assert left_in_database(tmp_path / "answers.db", reader) == [("ids", "nobody wrote down that 7:1 is an answer")]
     reader.wants("first", exactly(ANSWER), most=4)
     assert left_in_database(tmp_path / "answers.db", reader) == []
     reader.ids = ["7:0", "7:1", "7:2"]

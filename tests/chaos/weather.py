@@ -1,64 +1,77 @@
 """Kills the real service at random and between any two of its writes while people ask, and counts what they saw.
 
-Weather comes on top: a full disk, a database that others hold, a network that is cut, a clock that is moved, and
-a polite word to end.
+Weather comes on top, see `tests.chaos.spells`.
 """
 
 import asyncio
 import random
-import resource
 import signal
-import sqlite3
 import sys
 import time
-from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 from tests.chaos.crowd import Crowd, Stuck
+from tests.chaos.disks import small_disk
 from tests.chaos.fate import MOMENTS, set_clock
-from tests.chaos.nursery import Life
+from tests.chaos.nursery import Nursery
+from tests.chaos.people import Book
 from tests.chaos.plan import Plan
 from tests.chaos.points import Points
-from tests.chaos.records import read_again
+from tests.chaos.records import read_again, recorded
 from tests.chaos.report import Report
 from tests.chaos.site import Site
+from tests.chaos.spells import Spells
 
 LIFE = 4.0  # a life that does not end at a chosen point lasts up to so many times what its start took
-CLOCK_S = 2 * 24 * 3600.0  # the clock is moved by at most so much, to either side
 TELL_S = 20.0  # seconds between two lines about the progress
 PLAIN = ("at random", "while starting")  # moments that always come
 KILLS = (*PLAIN, "before a step", "before a step", "after a step", "after a step", *MOMENTS, *MOMENTS)
-STORMS = ("disk full", "database busy", "network cut", "clock moved", "asked to end")
 CANNOT_WORK = 2  # exit status of a service that said why
 ENDED = (130, -signal.SIGTERM)  # of one that was asked to; the latter before it could listen
 
 
 class Storm:
-    """Who asks, who dies when, and what the weather is."""
+    """Who asks, who dies when, and what the weather is. A `mutant` is what every life is after the calm day; with a
+    `book` of an earlier storm's there is none."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        mutant: str | None = None,
+        book: Book | None = None,
+        nursery: Nursery | None = None,
+    ) -> None:
+        self.book = book
+        self._mutant = mutant
+        self._nursery = nursery
         self._folder = folder
         self._plan = plan
         self._dice = random.Random(plan.seed)
         self._report = Report(plan.seed)
         self._points = Points()
-        self._cramped: set[Life] = set()  # those that met a full disk
-        self._asked_to_end: set[Life] = set()
+        self._recorded: set[str] = set()  # ids of the platforms that the store knew when a life ended
+        self._aims = cycle(plan.aims)
         self._told = 0.0
 
     async def blow(self) -> Report:
         """A calm day first, which tells what the answers are; then the kills, with people asking all the time."""
+        with small_disk(self._folder, self._plan.disk_bytes) as self._report.small_disk:
+            return await self._blow()
+
+    async def _blow(self) -> Report:
         plan, report = self._plan, self._report
         self._clock, self._diary = self._folder / "clock", self._folder / "diary"
         set_clock(self._clock, 0)
-        async with Site(self._folder, plan.platforms, self._dice) as self._site:
-            self._crowd = Crowd(self._site, plan, self._dice)
-            await self._start(None)
-            await self._site.until_ready()
-            report.troubles += await self._crowd.calm_day()
-            await self._site.end()
+        site = Site(self._folder, plan.platforms, self._dice, at_once=plan.questions_at_once, nursery=self._nursery)
+        async with site as self._site:
+            self._spells = Spells(site, self._clock, self._dice, report)
+            self._crowd = Crowd(self._site, plan, self._dice, self.book)
+            if self.book is None:
+                await self._calm_day()
             began = time.monotonic()
-            self._site.platforms.faults = plan.faults
+            self._site.platforms.faults, self._site.platforms.slack.apart_s = plan.faults, plan.apart_s
             self._weather = asyncio.create_task(asyncio.sleep(0))
             try:
                 while (kills := report.kills.total()) < plan.kills:
@@ -67,21 +80,32 @@ class Storm:
                 await self._weather
                 await self._start(None)
                 await self._crowd.ask(plan.conversations)
-            except (Stuck, RuntimeError) as error:
-                report.troubles.append(f"the storm was given up: {error!r}")
+            except (Stuck, RuntimeError, TimeoutError) as error:
+                report.complain("given up", f"{error!r}")
             await self._crowd.settle()
             self._site.platforms.faults = 0
-            report.read_again, troubles = await read_again(self._site, self._crowd)
-            report.troubles += troubles
+            report.judge_disk(self._folder)
+            report.read_again, complaints = await read_again(self._site, self._crowd, plan.browser)
+            for complaint in complaints:
+                report.complain(*complaint)
             report.seconds = time.monotonic() - began
             self._count()
             await self._crowd.close()
         return report
 
+    async def _calm_day(self) -> None:
+        await self._site.start({"clock": str(self._clock), "diary": str(self._diary)})
+        await self._site.until_ready()
+        for complaint in await self._crowd.calm_day():
+            self._report.complain("calm day", complaint)
+        await self._site.end()
+        self.book = self._crowd.book
+
     # The service
 
-    async def _start(self, moment: str | None) -> None:
-        fate: dict[str, object] = {"clock": str(self._clock), "diary": str(self._diary)}
+    async def _start(self, moment: str | None, held: bool = False) -> None:
+        fate: dict[str, object] = {"clock": str(self._clock), "diary": str(self._diary), "mutant": self._mutant}
+        fate["held"] = held
         if moment in MOMENTS:
             step = self._points.aim(moment.split()[0], self._points.commits, self._dice)
             fate |= {"moment": moment, "step": step, "writes": self._dice.randint(1, 4 if step else 25)}
@@ -91,27 +115,48 @@ class Storm:
 
     async def _live(self, conversations: int) -> None:
         """One life from its start to its kill, in which the conversations become so many."""
+        if self._plan.aims:
+            await self._live_until_aim(conversations)
+            return
         moment, before = self._dice.choice(KILLS), self._points.killed.total()
         await self._start(moment)
         if self._weather.done() and self._dice.random() < self._plan.storms:
-            self._weather = asyncio.create_task(self._bad_weather())
+            self._weather = asyncio.create_task(self._spells.come())
         if moment == "while starting":
             await asyncio.sleep(self._dice.uniform(0, self._site.start_s))
         else:
             await self._site.until_ready()
             await self._crowd.ask(conversations)
             await self._wait_for_death(moment)
-        status = await self._site.end()
-        self._site.platforms.excuse()
+        status = await self._end()
         self._points.learn(self._diary)
         came = moment in PLAIN or self._points.killed.total() > before
-        if status == CANNOT_WORK and self._site.life in self._cramped:
+        if status == CANNOT_WORK and self._site.life in self._spells.cramped:
             return  # with a full disk it cannot start, and says so
-        if status in ENDED and self._site.life in self._asked_to_end:
+        if status in ENDED and self._site.life in self._spells.asked_to_end:
             return
         if status != -9:
             raise self._site.strange_end()
         self._report.kills[moment if came else PLAIN[0]] += 1
+
+    async def _end(self) -> int:
+        status = await self._site.end()
+        self._site.platforms.excuse()
+        self._recorded |= recorded(self._folder / "answers.db")
+        return status
+
+    async def _live_until_aim(self, conversations: int) -> None:
+        """One life until it is killed at the next of the steps that are aimed at."""
+        when, _, step = next(self._aims).partition(" ")
+        await self._start(None, self._plan.held)
+        self._site.platforms.on_step = lambda name: self._on_step(name, when, step, 1)
+        await self._site.until_ready()
+        await self._crowd.ask(conversations)
+        async with asyncio.timeout(self._plan.patience_s):
+            await self._site.life.ended
+        if await self._end() != -9:
+            raise self._site.strange_end()
+        self._report.kills[f"{when} {step}"] += 1
 
     async def _wait_for_death(self, moment: str) -> None:
         if moment.endswith("a step"):
@@ -136,48 +181,6 @@ class Storm:
         else:
             asyncio.get_running_loop().call_later(self._dice.uniform(0, 0.02), self._site.life.kill)
 
-    # Weather
-
-    async def _bad_weather(self) -> None:
-        """Begins at any moment of a life and may last longer than it."""
-        kind = self._dice.choice(STORMS)
-        self._report.weather[kind] += 1
-        await asyncio.sleep(self._dice.uniform(0, 2 * self._site.start_s))
-        seconds = self._dice.uniform(0.1, 1)
-        match kind:
-            case "disk full":
-                await self._fill_disk(seconds)
-            case "database busy":
-                await asyncio.to_thread(self._hold_database, seconds)
-            case "network cut":
-                await self._site.platforms.cut_network()
-                await asyncio.sleep(seconds)
-                await self._site.platforms.mend_network()
-            case "asked to end":
-                self._asked_to_end.add(self._site.life)
-                self._site.life.kill(signal.SIGTERM)
-            case "clock moved":
-                set_clock(self._clock, self._dice.uniform(-CLOCK_S, CLOCK_S))
-
-    async def _fill_disk(self, seconds: float) -> None:
-        """No file of the service can take another byte: what a full disk is to a process."""
-        life = self._site.life
-        self._cramped.add(life)
-        for limit, pause in ((0, seconds), (resource.RLIM_INFINITY, 0.0)):
-            if not life.ended.done():
-                with suppress(ProcessLookupError):
-                    resource.prlimit(life.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-            await asyncio.sleep(pause)
-
-    def _hold_database(self, seconds: float) -> None:
-        """Somebody else writes for a while, a backup for example."""
-        with suppress(sqlite3.OperationalError):
-            connection = sqlite3.connect(self._folder / "answers.db", timeout=1)
-            connection.execute("BEGIN IMMEDIATE")
-            time.sleep(seconds)
-            connection.rollback()
-            connection.close()
-
     # The end
 
     def _count(self) -> None:
@@ -186,12 +189,17 @@ class Storm:
             report.judge(person)
             left = person.leftovers()
             report.leftovers[person.platform] += len(left)
-            if strange := len(left) - sum(map(platforms.is_excused, left)):
-                report.blame(person, f"{strange} placeholders stayed, and nothing had gone wrong when they were posted")
+            for id, posted in left.items():
+                if id in self._recorded:
+                    report.blame(person, "placeholders", f"{id} stayed, though it was written down")
+                elif not platforms.is_excused(posted):
+                    report.blame(person, "placeholders", f"{id} stayed, and nothing had gone wrong when it came")
         for platform, count in platforms.unheard.items():
             if count:
-                report.troubles.append(f"{platform}: {count} events were never acknowledged")
-        report.troubles += [f"somebody's words are in the log: {line}" for line in self._site.nursery.spilled[:20]]
+                report.complain("unheard", f"{platform}: {count} events were never acknowledged")
+        for line in self._site.nursery.spilled[:20]:
+            report.complain("words in the log", line)
+        report.judge_edits()
         report.kinds_there_are = self._crowd.kinds
         report.points, report.points_there_are = self._points.killed, self._points.all(platforms.steps)
         report.calls, report.faults, report.noise = platforms.calls, platforms.failed, platforms.noise

@@ -19,7 +19,7 @@ TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
 DOWNLOAD_LIMIT = 20 << 20  # bytes
 Fault = Literal[
     "400", "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list",
-    "a part", "a page",
+    "a part", "a page", "late",
 ]  # fmt: skip
 
 # Parameters of the methods that the bot calls; * is required. Source: https://core.telegram.org/bots/api (10.3)
@@ -49,7 +49,7 @@ METHODS = {
 class BotApi:
     """The server. `trouble` decides before each call what fails; `calls` counts methods, `faults` counts failures."""
 
-    def __init__(self, strict: bool = True, hang_s: float = 30.0) -> None:
+    def __init__(self, strict: bool = True, hang_s: float = 30.0, late_s: float = 1.0) -> None:
         self.world = World(strict)
         self.copies = 1  # of each update that is delivered
         self.calls: Counter[str] = Counter()
@@ -64,7 +64,7 @@ class BotApi:
         self.posted: list[tuple[int, int]] = []  # ids of updates, and the status that each was answered with
         self.callback_answers: list[Json] = []
         self.requests: list[tuple[str, Json]] = []
-        self._hang_s = hang_s
+        self._hang_s, self._late_s = hang_s, late_s
         self._updates: list[Json] = []
         self._raw: dict[int, str] = {}  # updates as they are sent, where that is no JSON
         self.confirms = True  # whether updates below the offset are dropped
@@ -159,6 +159,8 @@ class BotApi:
             return web.json_response(body, status=refusal.code)
         if fault == "drop after":
             return _drop(request)
+        if fault == "late":
+            await asyncio.sleep(self._late_s)
         if method == "getUpdates" and self._raw:
             texts = [self._raw.get(update["update_id"]) or json.dumps(update) for update in result]
             return web.Response(text='{"ok": true, "result": [' + ", ".join(texts) + "]}")
