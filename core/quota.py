@@ -23,7 +23,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 @dataclass(slots=True)
-class _Person:
+class _Usage:
     # Times, oldest first: of a day's questions by key, of a minute's pictures by id, of files that are no pictures yet,
     # and of messages by key whose files were counted.
     questions: dict[str, float] = field(default_factory=dict)
@@ -37,12 +37,12 @@ class Quota:
     def __init__(self, config: Config = Config(), clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._clock = clock
-        self._people: dict[str, _Person] = {}
+        self._people: dict[str, _Usage] = {}
 
     @contextmanager
     def admit(self, person: str) -> Iterator[None]:
         """Hold a place for a question while it waits and is answered. Raises `Busy` if the person has too many."""
-        known = self._people.setdefault(person, _Person())
+        known = self._people.setdefault(person, _Usage())
         self._check_running(known)
         known.running += 1
         try:
@@ -87,29 +87,29 @@ class Quota:
         now = self._clock()
         self._count_pictures(self._known(person, now), pictures, now)
 
-    def _count_pictures(self, known: _Person, pictures: Collection[str], now: float) -> None:
+    def _count_pictures(self, known: _Usage, pictures: Collection[str], now: float) -> None:
         new = set(pictures) - set(known.pictures)
         counted = min(len(new), len(known.files))  # these were counted when their files came
         self._check_pictures(known, len(new) - counted, now)
         del known.files[:counted]
         known.pictures |= dict.fromkeys(new, now)
 
-    def _check_running(self, known: _Person) -> None:
+    def _check_running(self, known: _Usage) -> None:
         if self._config.at_once and known.running >= self._config.at_once:
             raise Busy("Please wait for the answers to your earlier questions first.")
 
-    def _check_questions(self, known: _Person, now: float) -> None:
+    def _check_questions(self, known: _Usage, now: float) -> None:
         times = known.questions.values()
         _limit("questions", times, 1, self._config.questions_per_minute, MINUTE_SECONDS, now)
         _limit("questions", times, 1, self._config.questions_per_day, DAY_SECONDS, now)
 
-    def _check_pictures(self, known: _Person, new: int, now: float) -> None:
+    def _check_pictures(self, known: _Usage, new: int, now: float) -> None:
         limit = self._config.pictures_per_minute
         if 0 < limit < new:
             raise BadQuestion("At most {limit} pictures in one question, please.", limit=limit)
         _limit("pictures", sorted([*known.pictures.values(), *known.files]), new, limit, MINUTE_SECONDS, now)
 
-    def _known(self, name: str, now: float) -> _Person:
+    def _known(self, name: str, now: float) -> _Usage:
         """Return a person's counts, after dropping old counts of all people."""
         for each, person in list(self._people.items()):
             for key, _ in list(takewhile(lambda asked: asked[1] <= now - DAY_SECONDS, person.questions.items())):
@@ -119,7 +119,7 @@ class Quota:
             person.files = [when for when in person.files if when > now - MINUTE_SECONDS]
             if each != name and not (person.running or person.questions or person.pictures or person.messages):
                 del self._people[each]
-        return self._people.setdefault(name, _Person())
+        return self._people.setdefault(name, _Usage())
 
 
 def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: int, now: float) -> None:

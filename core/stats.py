@@ -12,7 +12,7 @@ KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AnswerRecord:
     platform: str  # telegram, slack, web or terminal
     ending: Ending
     figures: Figures
@@ -35,7 +35,7 @@ class Stats:
     questions: Counter[str] = field(default_factory=Counter)  # by platform
     endings: Counter[tuple[str, str]] = field(default_factory=Counter)  # by platform and ending, refused ones too
     durations: defaultdict[tuple[str, str], Histogram] = field(default_factory=lambda: defaultdict(Histogram))
-    latest: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
+    latest: deque[AnswerRecord] = field(default_factory=lambda: deque(maxlen=KEPT))
     streak: Streak | None = None  # until a question is answered
 
     def asked(self, conversation_id: str) -> None:
@@ -56,7 +56,7 @@ class Stats:
         self.endings[platform, answer.ending.value] += 1
         for name, seconds in durations.items():
             self.durations[name, platform].observe(seconds)
-        self.latest.append(Entry(platform, answer.ending, answer.figures, time.time()))
+        self.latest.append(AnswerRecord(platform, answer.ending, answer.figures, time.time()))
 
 
 def platform_of(conversation_id: str) -> str:

@@ -6,13 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import conversations, files, messages, pictures, questions
 from storage.clock import DAY_SECONDS
-from storage.operation import Opened
+from storage.operation import OpenDatabase
 
 
 class Expiry:
     """Forgets conversations after `days`. 0 keeps them for ever."""
 
-    def __init__(self, opened: Opened, days: float) -> None:
+    def __init__(self, opened: OpenDatabase, days: float) -> None:
         self._opened = opened
         self._database = opened.database
         self._clock = opened.clock

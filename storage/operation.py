@@ -30,7 +30,7 @@ class Computed(Protocol):
         ...
 
 
-class Opened:
+class OpenDatabase:
     """An open database, and what its operations also need."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -51,14 +51,14 @@ class Opened:
             self.computed.forget(conversation_id, image_ids)
 
 
-Method = Callable[Concatenate[Opened, P], Coroutine[Any, Any, Result]]
+Method = Callable[Concatenate[OpenDatabase, P], Coroutine[Any, Any, Result]]
 
 
 def reading(work: Work[P, Result]) -> Method[P, Result]:
     """Make a method that reads one consistent state of the database."""
 
     @wraps(work)
-    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
         return await opened.database.read(work, *args, **kwargs)
 
     return method
@@ -68,7 +68,7 @@ def writing(work: Work[P, Result]) -> Method[P, Result]:
     """Make a method that writes in one transaction: all of it is on disk when it returns, or nothing of it."""
 
     @wraps(work)
-    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
         return await opened.database.write(work, *args, **kwargs)
 
     return method
@@ -78,7 +78,7 @@ def writing_dated(work: DatedWork[P, Result]) -> Method[P, Result]:
     """Make a method like `writing`, for work that dates what it writes."""
 
     @wraps(work)
-    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
         return await opened.database.write(work, opened.clock.now(), *args, **kwargs)
 
     return method
@@ -88,7 +88,7 @@ def writing_urgent(work: DatedWork[P, Result]) -> Method[P, Result]:
     """Make a method like `writing_dated` that goes before all ordinary writes, together with other urgent ones."""
 
     @wraps(work)
-    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
         return await opened.database.write_urgent(work, opened.clock.now(), *args, **kwargs)
 
     return method
@@ -101,7 +101,7 @@ def removing(work: Work[P, Collection[str] | None]) -> Method[P, bool]:
     """
 
     @wraps(work)
-    async def method(opened: Opened, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+    async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         image_ids = await opened.database.write(work, *args, **kwargs)
         if image_ids is not None:
             await opened.removed(image_ids)

@@ -18,7 +18,7 @@ from storage.allowance import Allowance
 from storage.clock import Clock
 from storage.database import Database
 from storage.expiry import Expiry
-from storage.operation import Opened, reading, removing, writing, writing_dated, writing_urgent
+from storage.operation import OpenDatabase, reading, removing, writing, writing_dated, writing_urgent
 
 log = logging.getLogger(__name__)
 NEARLY_FULL_SHARE = 0.9  # of the limit
@@ -47,7 +47,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     )
 
 
-class Store(Opened):
+class Store(OpenDatabase):
     """The service's storage. Each operation is declared and described in its own module.
 
     Implements `bots.conversing.store.Store`.

@@ -14,7 +14,7 @@ from bots.conversing.actions import AnswerAction
 from bots.conversing.commands import COMMANDS, Takes
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
-    Asker,
+    Author,
     Id,
     Name,
     SentFile,
@@ -50,7 +50,7 @@ class Inquiry:
 
     chat_id: Id
     message_id: Id
-    asker: Asker | None
+    asker: Author | None
     text: Text = ""
     command: Text | None = None
     files: tuple[SentFile, ...] = ()
@@ -70,7 +70,7 @@ class Press:
     """A pressed button of one of the bot's messages. `text` is that message's text, `question` what it replies to."""
 
     query_id: Name
-    asker: Asker
+    asker: Author
     conversation_id: str
     chat_id: Id
     message_id: Id

@@ -27,7 +27,7 @@ _ID = TypeAdapter[int](Id)
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Author:
     """Who asks: a person, or a chat in whose name a person writes. `language` is their client's, such as `zh-hans`."""
 
     id: Id
@@ -56,7 +56,7 @@ def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
     return _ID.validate_python(sent.chat.id)
 
 
-def asker_of(message: Message) -> Asker | None:
+def asker_of(message: Message) -> Author | None:
     """Return who wrote a message, or None for service messages and other bots.
 
     Anonymous admins, and members who write as a channel, have a bot as sender; the chat is the asker then.
@@ -65,12 +65,12 @@ def asker_of(message: Message) -> Asker | None:
     if sender is None:
         return None
     if sender.is_bot:
-        return Asker(chat.id) if chat is not None else None
+        return Author(chat.id) if chat is not None else None
     return person_of(sender)
 
 
-def person_of(user: User) -> Asker:
-    return Asker(user.id, user.language_code)
+def person_of(user: User) -> Author:
+    return Author(user.id, user.language_code)
 
 
 def is_for(me: User, message: Message) -> bool:

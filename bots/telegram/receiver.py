@@ -15,7 +15,7 @@ from bots.conversing import strangers
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP
 from bots.telegram.inquiry import Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
-from bots.telegram.message import Asker, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
+from bots.telegram.message import Author, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
@@ -133,7 +133,7 @@ class Receiver:
 
         return partial(self._dispatcher.revise, conversation_id, is_same, payload)
 
-    async def _stop(self, key: str, conversation_id: str, payload: str, asker: Asker, chat_id: int) -> None:
+    async def _stop(self, key: str, conversation_id: str, payload: str, asker: Author, chat_id: int) -> None:
         stops = await self._worker.may(asker, chat_id)
         if not (stops and await self._dispatcher.stop_once(key, conversation_id, payload)):
             await self._dispatcher.inbox.receive(key, conversation_id, payload)
@@ -183,6 +183,6 @@ class Receiver:
         chat_id = chat_id_of(reaction)
         return partial(self._rate, person_of(reaction.user), chat_id, f"{chat_id}:{reaction.message_id}", rating)
 
-    async def _rate(self, asker: Asker, chat_id: int, sent: str, rating: int) -> None:
+    async def _rate(self, asker: Author, chat_id: int, sent: str, rating: int) -> None:
         if await self._worker.may(asker, chat_id):
             await self._store.rate_sent("telegram", sent, rating)

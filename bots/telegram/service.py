@@ -19,7 +19,7 @@ from bots.telegram.platform import TELEGRAM
 from bots.telegram.polling import insist, poll
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.receiver import Receiver
-from bots.telegram.transport import Request
+from bots.telegram.transport import SafeRequest
 from bots.telegram.webhook import listen
 from bots.telegram.worker import Worker
 from core.errors import OperatorError
@@ -95,8 +95,8 @@ def make_bot(config: Config) -> Bot:
     )
 
 
-def _connections(size: int, timeout: float) -> Request:
-    return Request(size, read_timeout=timeout, write_timeout=timeout, connect_timeout=timeout, pool_timeout=timeout)
+def _connections(size: int, timeout: float) -> SafeRequest:
+    return SafeRequest(size, read_timeout=timeout, write_timeout=timeout, connect_timeout=timeout, pool_timeout=timeout)
 
 
 async def _introduce(bot: Bot, admins: Sequence[int]) -> None:

@@ -14,7 +14,7 @@ _UPDATE = re.compile(r'\{\s*"update_id"\s*:\s*(\d{1,18})')  # quotes in people's
 _DECODER = json.JSONDecoder()
 
 
-class Request(HTTPXRequest):
+class SafeRequest(HTTPXRequest):
     """PTB's request class, except that it does not log replies that are no JSON, since they carry people's words."""
 
     @staticmethod

@@ -28,7 +28,7 @@ from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry, read
 from bots.telegram.kinds import called
 from bots.telegram.leftovers import sweep
-from bots.telegram.message import Asker, conversation_of
+from bots.telegram.message import Author, conversation_of
 from bots.telegram.place import Place, ids_of
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.rate_limit import Rank, RateLimit
@@ -77,7 +77,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    def allows(self, asker: Asker | None, chat_id: int) -> bool:
+    def allows(self, asker: Author | None, chat_id: int) -> bool:
         return asker is not None and self._config.allows(asker.id, chat_id)
 
     def later(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -94,7 +94,7 @@ class Worker:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def may(self, asker: Asker | None, chat_id: int) -> bool:
+    async def may(self, asker: Author | None, chat_id: int) -> bool:
         """Return whether a person may do something that is done at once. The dispatcher checks stored messages."""
         return asker is not None and self.allows(asker, chat_id) and not await self.dispatcher.is_blocked(str(asker.id))
 
@@ -135,7 +135,7 @@ class Worker:
         )
         await self._services.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
-    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Asker) -> None:
+    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Author) -> None:
         translator = Translator(asker.language).for_question(inquiry.text)
         if inquiry.of_retry and not await self._services.store.turn_of_sent(
             "telegram", inquiry.about or "", message.conversation_id
@@ -173,7 +173,7 @@ class Worker:
         except Refused:
             log.info("the answer has no reader any more")
 
-    async def _tell_privately(self, asker: Asker, translator: Translator) -> None:
+    async def _tell_privately(self, asker: Author, translator: Translator) -> None:
         """Tell the asker in private, which works if they have written to the bot there.
 
         Gives up after a few attempts.

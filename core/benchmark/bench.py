@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 
 from core.benchmark.scene import begin, go_on, make_picture
-from core.benchmark.target import Target, Writing
+from core.benchmark.target import AnswerTimes, Target
 from core.conversation import Conversation
 
 LONG_ANSWER_TOKENS = 4000  # still being written when another conversation's picture has been encoded
@@ -86,7 +86,7 @@ class _Round:
     async def _disturb(self) -> float:
         """Return the longest pause in an answer while another conversation's picture is encoded."""
         begun = asyncio.Event()
-        disturbed = Writing(begun.set)
+        disturbed = AnswerTimes(begun.set)
         writing = asyncio.create_task(self._target.ask(self._new("disturbed"), LONG_ANSWER_TOKENS, disturbed))
         await begun.wait()
         await self._ask(self._new("disturbing"), 2)
@@ -100,5 +100,5 @@ class _Round:
         self._seed += 1
         return begin(name, make_picture(self._seed, self._picture))
 
-    async def _ask(self, conversation: Conversation, tokens: int | None = None) -> Writing:
-        return await self._target.ask(conversation, tokens or self._tokens, Writing())
+    async def _ask(self, conversation: Conversation, tokens: int | None = None) -> AnswerTimes:
+        return await self._target.ask(conversation, tokens or self._tokens, AnswerTimes())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.benchmark.memory import forget_peak, peak_memory
 from core.benchmark.scene import begin, make_picture
-from core.benchmark.target import Writing
+from core.benchmark.target import AnswerTimes
 from core.conversation import Event, Waiting
 from core.engine.config import Config
 from core.engine.engine import Engine, budget
@@ -19,7 +19,7 @@ class Visit:
     """One question. `told` is the first estimate of the time until its first token, in seconds after it was asked."""
 
     told: float | None
-    writing: Writing
+    writing: AnswerTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ async def _visit(engine: Engine, number: int, wait: float, tokens: int) -> Visit
     await asyncio.sleep(wait)
     conversation = begin(f"crowd:{number}", make_picture(time.time_ns()))
     told: float | None = None
-    writing = Writing()
+    writing = AnswerTimes()
 
     def tell(event: Event) -> None:
         nonlocal told

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from core.benchmark.memory import peak_memory
-from core.benchmark.target import Writing
+from core.benchmark.target import AnswerTimes
 from core.conversation import Conversation
 
 
@@ -55,7 +55,7 @@ class Server:
     def peak(self) -> int | None:
         return peak_memory(self._process.pid) if self._process else None
 
-    async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
+    async def ask(self, conversation: Conversation, tokens: int, writing: AnswerTimes) -> AnswerTimes:
         body = {
             "model": "default", "stream": True, "stream_options": {"include_usage": True}, "temperature": 0,
             "max_tokens": tokens, "messages": _messages(conversation),

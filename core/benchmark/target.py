@@ -30,7 +30,7 @@ asyncio.run(start())
 
 
 @dataclass
-class Writing:
+class AnswerTimes:
     """Records when the pieces of an answer came. `first` is called with the first one."""
 
     first: Callable[[], None] = lambda: None
@@ -83,7 +83,7 @@ class Target(Protocol):
 
     def peak(self) -> int | None: ...
 
-    async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
+    async def ask(self, conversation: Conversation, tokens: int, writing: AnswerTimes) -> AnswerTimes:
         """Ask, and record the answer's times in `writing`."""
         ...
 
@@ -120,7 +120,7 @@ class Ours:
     def peak(self) -> int | None:
         return peak_memory()
 
-    async def ask(self, conversation: Conversation, tokens: int, writing: Writing) -> Writing:
+    async def ask(self, conversation: Conversation, tokens: int, writing: AnswerTimes) -> AnswerTimes:
         if self._engine is None:
             raise RuntimeError("not started")
         answer = await self._engine.answer(conversation, Sampling(max_new_tokens=tokens), writing.tell)

@@ -28,7 +28,7 @@ LEAST_GAIN_ROWS = 64
 
 
 @dataclass(slots=True)
-class Entry:
+class CacheEntry:
     """One cached item. `rows` tells what a conversation's keys and values were computed from; a picture has none."""
 
     arrays: Arrays
@@ -46,7 +46,7 @@ class Cache:
         self.limit = limit
         self.used = 0
         self._most = sys.maxsize  # the largest allowed limit; falls once memory was missing
-        self._entries: OrderedDict[str, Entry] = OrderedDict()  # least recently used first
+        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()  # least recently used first
         self._disk = disk
 
     def picture(self, image_id: str) -> Tensor | None:
@@ -63,7 +63,7 @@ class Cache:
         return name in self._entries or (self._disk is not None and self._disk.has(name))
 
     def keep_picture(self, image_id: str, features: Tensor) -> None:
-        self._put(f"picture-{image_id}", Entry({"features": features.numpy()}, None))
+        self._put(f"picture-{image_id}", CacheEntry({"features": features.numpy()}, None))
 
     def resume(self, rows: Ints, kv: KV) -> int:
         """Copy the longest cached prefix of `rows` into the empty `kv` and return its length.
@@ -95,7 +95,7 @@ class Cache:
         computed = kv.rows[:, :, :length]
         self._shrink(self.limit - 2 * computed.nbytes)  # two copies exist while it is copied
         kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
-        self._put(name, Entry({"kv": kept, "rows": rows}, rows))
+        self._put(name, CacheEntry({"kv": kept, "rows": rows}, rows))
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
         """Drop all that was computed for this conversation or from these pictures, in memory and on disk."""
@@ -157,23 +157,23 @@ class Cache:
                 best = (length, name)
         return best
 
-    def _get(self, name: str) -> Entry | None:
+    def _get(self, name: str) -> CacheEntry | None:
         if name in self._entries:
             self._entries.move_to_end(name)
             return self._entries[name]
         arrays = self._disk.read(name) if self._disk else None
         if arrays is None:
             return None
-        entry = Entry(arrays, arrays.get("rows"))
+        entry = CacheEntry(arrays, arrays.get("rows"))
         self._remember(name, entry)
         return entry
 
-    def _put(self, name: str, entry: Entry) -> None:
+    def _put(self, name: str, entry: CacheEntry) -> None:
         self._remember(name, entry)
         if self._disk:
             self._disk.write(name, entry.arrays)
 
-    def _remember(self, name: str, entry: Entry) -> None:
+    def _remember(self, name: str, entry: CacheEntry) -> None:
         self._leave(name)
         if entry.bytes <= self.limit:  # a larger one would push out all others, and then itself
             self._entries[name] = entry

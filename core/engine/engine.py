@@ -23,7 +23,7 @@ from core.engine.request import EventChannel, Forget, KeepOnly, Request
 from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
-from core.engine.worker import Worker
+from core.engine.worker import ModelWorker
 from core.errors import OperatorError
 from core.hardware import Limit
 from core.model.checkpoint import Checkpoint
@@ -48,7 +48,7 @@ class Engine:
     Implements `core.assistant.Engine` and `storage.store.Computed`.
     """
 
-    def __init__(self, worker: Worker, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
+    def __init__(self, worker: ModelWorker, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
         self._worker = worker
         self._model = model  # as the config names it
         self._thread = thread
@@ -58,7 +58,7 @@ class Engine:
     async def start(cls, config: Config) -> "Engine":
         """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
         loop = asyncio.get_running_loop()
-        ready: asyncio.Future[Worker] = loop.create_future()
+        ready: asyncio.Future[ModelWorker] = loop.create_future()
         ended = asyncio.Event()
 
         def live() -> None:
@@ -146,7 +146,7 @@ def budget(config: Config) -> Limit:
     return min([*limits, own] if own else limits)
 
 
-def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> None:
+def _settle(ready: "asyncio.Future[ModelWorker]", outcome: ModelWorker | Exception) -> None:
     with suppress(asyncio.InvalidStateError):  # the caller stopped waiting
         if isinstance(outcome, Exception):
             ready.set_exception(outcome)
@@ -154,7 +154,7 @@ def _settle(ready: "asyncio.Future[Worker]", outcome: Worker | Exception) -> Non
             ready.set_result(outcome)
 
 
-def _load(config: Config) -> Worker:
+def _load(config: Config) -> ModelWorker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit_gb * GIGABYTE)
@@ -168,7 +168,7 @@ def _load(config: Config) -> Worker:
         raise _explain(error, config) from error
     limit = _room(config, model)
     log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
-    return Worker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting, sampling)
+    return ModelWorker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting, sampling)
 
 
 def _explain(error: Exception, config: Config) -> Exception:

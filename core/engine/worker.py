@@ -13,7 +13,6 @@ from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.generation import GREEDY
 from core.engine.image_encoder import ImageEncoder
-from core.engine.inbox import Inbox, Message, restarting
 from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.model_runner import ModelRunner
 from core.engine.prompt import Prompter
@@ -24,6 +23,7 @@ from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
+from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
 from core.model.model import Model
 from core.sampling import Sampling
@@ -34,7 +34,7 @@ STARVED_SECONDS = 60.0  # after a question found no memory, until the next may f
 LOOK_AHEAD_SECONDS = 0.1  # of encoding before the inbox is read again
 
 
-class Worker:
+class ModelWorker:
     """The model thread's work. Only `put`, `figures` and `check` may be called from other threads."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Worker:
         self._sampling = sampling
         self._line = line
         self._context = context
-        self._inbox = Inbox()
+        self._inbox = WorkQueue()
         self._sequences: list[Sequence] = []  # running and queued
         self._image_encoder = ImageEncoder(model.vision, cache, model.dtype)
         self._clock = time.monotonic

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError
 from core import hardware
 from core.errors import ModelMissing, OperatorError
 from core.model import kind
-from core.model.tensor_file import ForeignTensor, Place, TensorFile
+from core.model.tensor_file import ForeignTensor, TensorFile, TensorPlace
 
 DEMO = Path(__file__).parent.parent / "demo"
 # The largest checkpoint is in float32; int8 weights take a quarter of it.
@@ -91,12 +91,12 @@ class Checkpoint:
             raise damaged(self.folder, f"it has no {name}")
         return self._tensors[name].map(name)
 
-    def place(self, name: str) -> tuple[str, Place]:
+    def place(self, name: str) -> tuple[str, TensorPlace]:
         """Return the name of a tensor's file, and what its header says of it."""
         file = self._tensors[name]
         return file.path.name, file.places[name]
 
-    def layout(self) -> list[tuple[Path, list[Place]]]:
+    def layout(self) -> list[tuple[Path, list[TensorPlace]]]:
         """Return each weights file with its tensors in the order in which they lie there."""
         files = {id(file): file for file in self._tensors.values()}
         return [(file.path, sorted(file.places.values(), key=lambda place: place.start)) for file in files.values()]

@@ -31,7 +31,7 @@ class ForeignTensor(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TensorPlace:
     """The position of a tensor's bytes in its file, from the header. `kind` is its type in safetensors' words."""
 
     name: str
@@ -85,7 +85,7 @@ class TensorFile:
         return flat.view(place.shape)
 
 
-def _place(path: Path, name: str, entry: Any, begin: int) -> Place:
+def _place(path: Path, name: str, entry: Any, begin: int) -> TensorPlace:
     """Return a tensor's place. `begin` is where the file's tensor data begins."""
     try:
         kind, shape = entry["dtype"], tuple(int(size) for size in entry["shape"])
@@ -99,7 +99,7 @@ def _place(path: Path, name: str, entry: Any, begin: int) -> Place:
         raise ValueError(f"{path.name}: {name} has a negative size")
     if stop - start != math.prod(shape) * known.itemsize:
         raise ValueError(f"{path.name}: {name} has another size than its shape says")
-    return Place(name, kind, shape, begin + start, begin + stop)
+    return TensorPlace(name, kind, shape, begin + start, begin + stop)
 
 
 def _parse(header: bytes) -> dict[str, Any]:

@@ -36,7 +36,7 @@ Part = tuple[dict[str, Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class PixelBudget:
     """The pixels that may be decoded, and the image tokens that may be kept."""
 
     pixels: int
@@ -63,7 +63,7 @@ def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[Part]:
     with quiet():
         pages = pages_of(data)
         inner = pages[0].picture(open_picture) if pages else Inner(data)
-        return [encode(decode(inner, Budget(pixel_limit, image_tokens)))]
+        return [encode(decode(inner, PixelBudget(pixel_limit, image_tokens)))]
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def decode(inner: Inner, budget: Budget) -> Decoded:
+def decode(inner: Inner, budget: PixelBudget) -> Decoded:
     """Open a picture, decode it, turn it upright, convert it to RGB and shrink it to the budget."""
     try:
         return _Decoding(inner, budget).run()
@@ -96,7 +96,7 @@ class _Decoding:
     It remembers what the header says, because Pillow forgets some of it while loading.
     """
 
-    def __init__(self, inner: Inner, budget: Budget) -> None:
+    def __init__(self, inner: Inner, budget: PixelBudget) -> None:
         self._inner = inner
         self._budget = budget
         self._size = (0, 0)  # with square pixels

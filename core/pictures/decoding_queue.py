@@ -23,7 +23,7 @@ QUEUED_SECONDS = 60.0  # longest time in the queue
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class DecodingJob:
     """A file to decode. `person` is who asks, or "". `slow` is set once it had to give way."""
 
     person: str
@@ -38,7 +38,7 @@ class Job:
         return max(self.size, LEAST_JOB_BYTES)
 
 
-J = TypeVar("J", bound=Job)
+J = TypeVar("J", bound=DecodingJob)
 
 
 @dataclass(slots=True)
@@ -138,5 +138,5 @@ def too_many() -> Busy:
     return Busy("Too many pictures arrive at once. Please try again in a minute.", retry_after=60)
 
 
-def _weight(jobs: Iterable[Job], person: str) -> int:
+def _weight(jobs: Iterable[DecodingJob], person: str) -> int:
     return sum(job.weight for job in jobs if job.person == person)

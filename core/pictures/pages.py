@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.errors import BadImage
 from core.pictures import pdfium
-from core.pictures.decoder import Budget, Decoded, decode, encode, finish, open_picture, quiet
+from core.pictures.decoder import Decoded, PixelBudget, decode, encode, finish, open_picture, quiet
 from core.pictures.sizes import check_pixels, check_shape
 from core.pictures.tiff import pages_of
 
@@ -54,7 +54,7 @@ def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens:
             raise _damaged()
         parts = []
         for page in choose(ranges, len(pages), limit):
-            decoded = decode(pages[page - 1].picture(open_picture), Budget(pixel_limit, image_tokens))
+            decoded = decode(pages[page - 1].picture(open_picture), PixelBudget(pixel_limit, image_tokens))
             parts += _made(decoded, page, len(pages))
         return parts
 

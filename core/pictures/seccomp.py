@@ -56,7 +56,7 @@ SET_MODE_FILTER, FLAG_TSYNC = 1, 1
 NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16  # in struct seccomp_data; arguments are 64 bits, little-endian
 
 
-class Verdict(IntEnum):
+class FilterAction(IntEnum):
     ALLOW = 0x7FFF0000
     REFUSE = 0x00050000 | errno.EPERM
     UNKNOWN = 0x00050000 | errno.ENOSYS
@@ -80,12 +80,12 @@ def program(machine: str, process: int) -> list[Instruction]:
     made: list[Instruction] = [
         (Code.LOAD, 0, 0, ARCHITECTURE_AT),
         (Code.JUMP_IF_EQUAL, 1, 0, ARCHITECTURES[machine]),
-        _return(Verdict.KILL),
+        _return(FilterAction.KILL),
         (Code.LOAD, 0, 0, NUMBER_AT),
     ]
     if machine == "x86_64":
-        made += [(Code.JUMP_IF_AT_LEAST, 0, 1, X32), _return(Verdict.REFUSE)]
-    for calls, verdict in ((REFUSED, Verdict.REFUSE), (UNKNOWN, Verdict.UNKNOWN)):
+        made += [(Code.JUMP_IF_AT_LEAST, 0, 1, X32), _return(FilterAction.REFUSE)]
+    for calls, verdict in ((REFUSED, FilterAction.REFUSE), (UNKNOWN, FilterAction.UNKNOWN)):
         for numbers in calls.values():
             made += _where(numbers[column], [_return(verdict)])
     for numbers in ITSELF.values():
@@ -93,10 +93,10 @@ def program(machine: str, process: int) -> list[Instruction]:
     for numbers, flags in OPENING.values():
         made += _where(numbers[column], list(_unless_any(flags, NEVER_OPENED_WITH)))
     made += _where(CLONE[column], [
-        (Code.LOAD, 0, 0, ARGUMENTS_AT), (Code.JUMP_IF_ANY_BIT, 1, 0, CLONE_THREAD), _return(Verdict.REFUSE),
-        _return(Verdict.ALLOW),
+        (Code.LOAD, 0, 0, ARGUMENTS_AT), (Code.JUMP_IF_ANY_BIT, 1, 0, CLONE_THREAD), _return(FilterAction.REFUSE),
+        _return(FilterAction.ALLOW),
     ])  # fmt: skip
-    return [*made, _return(Verdict.ALLOW)]
+    return [*made, _return(FilterAction.ALLOW)]
 
 
 def install() -> None:
@@ -113,7 +113,7 @@ def install() -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _return(verdict: Verdict) -> Instruction:
+def _return(verdict: FilterAction) -> Instruction:
     return Code.RETURN, 0, 0, verdict
 
 
@@ -126,12 +126,12 @@ def _only_itself(process: int) -> Iterator[Instruction]:
     yield Code.LOAD, 0, 0, ARGUMENTS_AT
     yield Code.JUMP_IF_EQUAL, 2, 0, 0
     yield Code.JUMP_IF_EQUAL, 1, 0, process
-    yield _return(Verdict.REFUSE)
-    yield _return(Verdict.ALLOW)
+    yield _return(FilterAction.REFUSE)
+    yield _return(FilterAction.ALLOW)
 
 
 def _unless_any(argument: int, bits: int) -> Iterator[Instruction]:
     yield Code.LOAD, 0, 0, ARGUMENTS_AT + 8 * argument
     yield Code.JUMP_IF_ANY_BIT, 0, 1, bits
-    yield _return(Verdict.REFUSE)
-    yield _return(Verdict.ALLOW)
+    yield _return(FilterAction.REFUSE)
+    yield _return(FilterAction.ALLOW)

@@ -57,7 +57,7 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TiffPage:
     """One page or photo: a directory in the chain and the directories below it."""
 
     tiff: "Tiff"
@@ -90,7 +90,7 @@ class Page:
         return Inner(self.tiff.beginning_with(directory), told)
 
 
-def pages_of(data: bytes) -> list[Page]:
+def pages_of(data: bytes) -> list[TiffPage]:
     """Return the pages of a TIFF file. There are none in other files, or when nothing can be found."""
     return Tiff(data).pages if data.startswith(MAGIC) else []
 
@@ -119,11 +119,11 @@ class Tiff:
         return following + word <= len(self._data) and self._number(following, word) != 0 and not self._is_canon
 
     @property
-    def pages(self) -> list[Page]:
+    def pages(self) -> list[TiffPage]:
         chain = list(self._follow(self._start))
         pages = [chain] if self._is_canon else [[directory, *self._below(directory)] for directory in chain]
         whole = [page for page in pages if not all(directory.is_preview for directory in page)] or pages[:1]
-        return [Page(self, page) for page in whole if page]
+        return [TiffPage(self, page) for page in whole if page]
 
     def beginning_with(self, directory: Directory) -> bytes:
         """Return the file with this directory first and marked upright, because Pillow would turn it too."""

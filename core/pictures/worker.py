@@ -44,7 +44,7 @@ class Died(Exception):
         self.outside = outside
 
 
-class Worker:
+class PictureWorker:
     """The owner's end of a worker. Only `end` and `step_back` may be called from other threads."""
 
     def __init__(self) -> None:

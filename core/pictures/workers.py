@@ -20,9 +20,9 @@ from typing import IO, Any
 
 from core import asker
 from core.errors import BadImage, Busy, TooLarge
-from core.pictures.decoding_queue import QUICK_SECONDS, DecodingQueue, Job, too_many
+from core.pictures.decoding_queue import QUICK_SECONDS, DecodingJob, DecodingQueue, too_many
 from core.pictures.spool import contents, size
-from core.pictures.worker import Died, Part, Worker
+from core.pictures.worker import Died, Part, PictureWorker
 
 __all__ = ["Part", "end", "run", "warm"]
 
@@ -43,10 +43,10 @@ class _Verdict(Enum):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class _Job(Job):
-    call: tuple[str, IO[bytes], dict[str, Any], float]  # the arguments of `Worker.run`, with a file for the bytes
+class _Job(DecodingJob):
+    call: tuple[str, IO[bytes], dict[str, Any], float]  # arguments of `run`, with a file for the bytes
     future: "Future[list[Part]]"
-    worker: Worker | None = None
+    worker: PictureWorker | None = None
     verdict: _Verdict | None = None
     again: bool = False  # its worker was killed from outside once
 
@@ -83,8 +83,8 @@ class _Pool:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._line: DecodingQueue[_Job] = DecodingQueue()
-        self._workers: set[Worker] = set()
-        self._spare: Worker | None = None  # replaces a killed worker at once
+        self._workers: set[PictureWorker] = set()
+        self._spare: PictureWorker | None = None  # replaces a killed worker at once
         self._ready = 0
         self._threads: list[threading.Thread] = []
         self._closing = False
@@ -145,7 +145,7 @@ class _Pool:
             job.worker = worker
             self._do(job, worker)
 
-    def _warm_up(self, worker: Worker) -> None:
+    def _warm_up(self, worker: PictureWorker) -> None:
         kept = ""
         with contextlib.suppress(Died):  # the first job will report it
             [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, START_SECONDS)
@@ -164,7 +164,7 @@ class _Pool:
                 self._changed.wait()
         return None
 
-    def _do(self, job: _Job, worker: Worker) -> None:
+    def _do(self, job: _Job, worker: PictureWorker) -> None:
         outcome: list[Part] | BaseException | None
         try:
             name, file, options, seconds = job.call
@@ -184,7 +184,7 @@ class _Pool:
         if outcome is not None:
             _settle(job, outcome)
 
-    def _replace(self, worker: Worker | None) -> Worker:
+    def _replace(self, worker: PictureWorker | None) -> PictureWorker:
         if worker is not None:
             self._close(worker)
         with self._changed:
@@ -194,15 +194,15 @@ class _Pool:
             return spare
         return self._new()
 
-    def _new(self) -> Worker:
+    def _new(self) -> PictureWorker:
         with self._changed:
             if self._closing:
                 sys.exit()  # ends this thread only
-            worker = Worker()
+            worker = PictureWorker()
             self._workers.add(worker)
             return worker
 
-    def _close(self, worker: Worker) -> None:
+    def _close(self, worker: PictureWorker) -> None:
         worker.close()
         with self._changed:
             self._workers.discard(worker)

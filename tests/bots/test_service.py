@@ -103,7 +103,7 @@ def web_config(folder: Path) -> Path:
 
 
 DYING = """
-from core.engine.worker import Worker
+from core.engine.worker import ModelWorker
 
 class Panic(BaseException):
     pass
@@ -111,7 +111,7 @@ class Panic(BaseException):
 def die(self):
     raise Panic
 
-Worker._receive = die
+ModelWorker._receive = die
 from bots.__main__ import cli
 cli()
 """

@@ -15,10 +15,10 @@ import threading
 run = threading.Thread.run
 def broken(thread):
     if thread.name == "model":
-        from core.engine.worker import Worker
+        from core.engine.worker import ModelWorker
         def _take(worker, request):
             raise SystemExit
-        Worker._take = _take
+        ModelWorker._take = _take
     run(thread)
 threading.Thread.run = broken
 """

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from bots.web.operations.status import Operation
 from core.conversation import Figures
 from core.errors import NotAllowed
-from core.stats import Entry
+from core.stats import AnswerRecord
 
 STAGES = (("queue_s", "in line"), ("image_s", "pictures"), ("prefill_s", "reading"), ("decode_s", "writing"))
 WIDTH, HEIGHT = 800, 200  # of the plot, in its own units
@@ -53,7 +53,7 @@ def _platforms(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _bars(entries: list[Entry]) -> list[dict[str, Any]]:
+def _bars(entries: list[AnswerRecord]) -> list[dict[str, Any]]:
     """One stacked bar for each answer, oldest left: its stages from the bottom up."""
     longest = max((entry.figures.total_s for entry in entries), default=0.0) or 1.0
     step = WIDTH / max(20, len(entries))

@@ -190,7 +190,7 @@ async def test_retry_answers_the_last_question_again_drawn_differently(
 ) -> None:
     await ann.answer(ann.person.shows(photo(), "One"))
     assert await ann.answer(ann.person.says("/retry")) == "Answer to 'One' about [1] after 0 turns."
-    assert [sampling.temperature for sampling in engine.samplings] == [0.0, 0.7]
+    assert [sampling.temperature for sampling in engine.samplings] == [None, 0.7]
 
 
 async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(

@@ -22,7 +22,7 @@ from core.engine.engine import Engine
 from core.engine.request import Request
 from core.engine.sampler import draw
 from core.engine.tokenizer import Detokenizer, Tokenizer
-from core.engine.worker import Worker
+from core.engine.worker import ModelWorker
 from core.errors import Busy, OutOfMemory, Unanswerable
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, load
@@ -142,7 +142,7 @@ async def test_a_picture_without_numbers_fails_alone_and_is_not_kept(
     assert names == {f"picture-{fine.id}"}
 
 
-class Hand(Worker):
+class Hand(ModelWorker):
     """A worker whose thread is the test's."""
 
     def __init__(self, folder: Path, cache: Cache) -> None:
@@ -369,7 +369,7 @@ async def test_a_bug_of_nobody_in_particular_is_told_to_all_and_the_next_are_ans
 ) -> None:
     async with start(cache_limit_gb=0) as engine:
         with monkeypatch.context() as patch:
-            patch.setattr(Worker, "_tell", fails("_tell", ZeroDivisionError()))
+            patch.setattr(ModelWorker, "_tell", fails("_tell", ZeroDivisionError()))
             assert all(isinstance(each, ZeroDivisionError) for each in await together(engine, questions, GREEDY))
         assert texts(await together(engine, questions, GREEDY)) == alone
 
@@ -402,7 +402,7 @@ async def test_whether_any_question_can_be_answered_is_known(start: Start, monke
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_nobody_waits_for_a_model_thread_that_has_died(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Worker, "_receive", fails("_receive", SystemExit()))
+    monkeypatch.setattr(ModelWorker, "_receive", fails("_receive", SystemExit()))
     async with start() as engine:
         assert isinstance(await outcome(engine, ask("Still there?"), GREEDY), Busy)
 

@@ -14,7 +14,7 @@ from core.benchmark.commands import app
 from core.benchmark.goals import GOALS, write_table
 from core.benchmark.scene import make_picture
 from core.benchmark.server import Server
-from core.benchmark.target import Writing
+from core.benchmark.target import AnswerTimes
 from tests.core.engine.tiny import ask, make_image
 
 
@@ -49,7 +49,7 @@ def server() -> Iterator[str]:
 
 
 async def test_another_server_is_asked_the_same(server: str) -> None:
-    writing = await Server(server, None).ask(ask("What is it?", make_image(1)), 9, Writing())
+    writing = await Server(server, None).ask(ask("What is it?", make_image(1)), 9, AnswerTimes())
     assert writing.text == "one two three"
     assert writing.tokens == 5
     assert writing.first_token_s > 0

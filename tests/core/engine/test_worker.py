@@ -8,7 +8,7 @@ from core.conversation import Conversation
 from core.engine.cache import Cache
 from core.engine.request import Request
 from core.engine.tokenizer import Tokenizer
-from core.engine.worker import Worker
+from core.engine.worker import ModelWorker
 from core.model.checkpoint import Checkpoint
 from core.model.model import Model
 from core.model.precision import Precision
@@ -25,7 +25,7 @@ def model(tiny: Path) -> Model:
     return Model(Checkpoint(tiny), Precision.FLOAT32, None, threads=1)
 
 
-class Hand(Worker):
+class Hand(ModelWorker):
     """A worker whose thread is the test's."""
 
     def __init__(self, model: Model, folder: Path) -> None:

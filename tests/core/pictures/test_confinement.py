@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.pictures import confinement, fonts, seccomp, workers
-from core.pictures.seccomp import Code, Instruction, Verdict
+from core.pictures.seccomp import Code, FilterAction, Instruction
 
 ROOT = Path(__file__).parents[3]
 HEADERS = {
@@ -123,23 +123,23 @@ def test_the_filter_decides_the_same_on_each_processor(machine: str) -> None:
 
     for name, numbers in seccomp.REFUSED.items():
         if numbers[column] is not None:
-            assert verdict(numbers[column]) == Verdict.REFUSE, name
+            assert verdict(numbers[column]) == FilterAction.REFUSE, name
     for name, numbers in seccomp.ITSELF.items():
-        assert verdict(numbers[column], OWN) == verdict(numbers[column], 0) == Verdict.ALLOW, name
-        assert verdict(numbers[column], OWN + 1) == verdict(numbers[column], 2**32 - 1) == Verdict.REFUSE, name
+        assert verdict(numbers[column], OWN) == verdict(numbers[column], 0) == FilterAction.ALLOW, name
+        assert verdict(numbers[column], OWN + 1) == verdict(numbers[column], 2**32 - 1) == FilterAction.REFUSE, name
     opened = seccomp.OPENING["openat"][0][column]
-    assert verdict(opened, 0, 0, os.O_RDONLY | os.O_CLOEXEC) == Verdict.ALLOW
+    assert verdict(opened, 0, 0, os.O_RDONLY | os.O_CLOEXEC) == FilterAction.ALLOW
     for flags in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC | os.O_CLOEXEC):
-        assert verdict(opened, 0, 0, flags) == Verdict.REFUSE
-    assert verdict(seccomp.CLONE[column], 0x3D0F00) == Verdict.ALLOW, "a thread"
-    assert verdict(seccomp.CLONE[column], 0x1200011) == Verdict.REFUSE, "a process"
-    assert verdict(seccomp.UNKNOWN["clone3"][column]) == Verdict.UNKNOWN
+        assert verdict(opened, 0, 0, flags) == FilterAction.REFUSE
+    assert verdict(seccomp.CLONE[column], 0x3D0F00) == FilterAction.ALLOW, "a thread"
+    assert verdict(seccomp.CLONE[column], 0x1200011) == FilterAction.REFUSE, "a process"
+    assert verdict(seccomp.UNKNOWN["clone3"][column]) == FilterAction.UNKNOWN
     read, write = ((0, 63), (1, 64))[0][column], ((0, 63), (1, 64))[1][column]
-    assert verdict(read) == verdict(write) == Verdict.ALLOW
+    assert verdict(read) == verdict(write) == FilterAction.ALLOW
     other = next(each for each in seccomp.ARCHITECTURES if each != machine)
-    assert verdict(read, architecture=other) == Verdict.KILL
+    assert verdict(read, architecture=other) == FilterAction.KILL
     if machine == "x86_64":
-        assert verdict(0x40000000 + 41) == Verdict.REFUSE
+        assert verdict(0x40000000 + 41) == FilterAction.REFUSE
 
 
 def decide(program: list[Instruction], data: dict[int, int]) -> int:

@@ -11,16 +11,16 @@ from core.pictures.decoding_queue import (
     QUEUED_SECONDS,
     QUICK_SECONDS,
     SHARE_SECONDS,
+    DecodingJob,
     DecodingQueue,
-    Job,
 )
 
 
-def job(person: str, now: float = 0.0, size: int = 1, arrived: float | None = None) -> Job:
-    return Job(person, size, now if arrived is None else arrived, now)
+def job(person: str, now: float = 0.0, size: int = 1, arrived: float | None = None) -> DecodingJob:
+    return DecodingJob(person, size, now if arrived is None else arrived, now)
 
 
-def decode(line: DecodingQueue[Job], person: str, seconds: float, now: float = 0.0) -> None:
+def decode(line: DecodingQueue[DecodingJob], person: str, seconds: float, now: float = 0.0) -> None:
     """Somebody's file that took so long."""
     line.add(job(person, now))
     begun = line.next(False, now)
@@ -28,13 +28,13 @@ def decode(line: DecodingQueue[Job], person: str, seconds: float, now: float = 0
     line.ended(begun, now + seconds)
 
 
-def decode_much(line: DecodingQueue[Job], person: str) -> None:
+def decode_much(line: DecodingQueue[DecodingJob], person: str) -> None:
     """Many files of somebody, none of which is slow: until second ten."""
     for number in range(10):
         decode(line, person, QUICK_SECONDS, float(number))
 
 
-def order(line: DecodingQueue[Job], now: float) -> list[str]:
+def order(line: DecodingQueue[DecodingJob], now: float) -> list[str]:
     """Who comes next, one after the other, when each takes no time."""
     found = []
     while (begun := line.next(False, now)) is not None:
@@ -44,14 +44,14 @@ def order(line: DecodingQueue[Job], now: float) -> list[str]:
 
 
 def test_people_are_served_as_they_arrived_whoever_was_ready_first() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     for person, arrived in (("a", 3.0), ("b", 1.0), ("c", 2.0)):
         line.add(job(person, 5.0, arrived=arrived))
     assert order(line, 5.0) == ["b", "c", "a"]
 
 
 def test_whoever_had_the_decoders_for_long_comes_last_for_ten_minutes() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     decode_much(line, "a")
     for now, expected in ((20.0, "ba"), (SHARE_SECONDS + 60.0, "ab")):
         line.add(job("a", now))
@@ -60,7 +60,7 @@ def test_whoever_had_the_decoders_for_long_comes_last_for_ten_minutes() -> None:
 
 
 def test_a_little_decoding_costs_nobody_their_place() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     decode(line, "a", FREE_SECONDS / 2)
     line.add(job("a", 10.0))
     line.add(job("b", 10.1))
@@ -68,7 +68,7 @@ def test_a_little_decoding_costs_nobody_their_place() -> None:
 
 
 def test_whoever_spent_much_gets_one_decoder_at_a_time() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     decode_much(line, "a")
     for person in ("a", "a", "b", "b"):
         line.add(job(person, 20.0))
@@ -76,7 +76,7 @@ def test_whoever_spent_much_gets_one_decoder_at_a_time() -> None:
 
 
 def test_a_job_that_takes_long_gives_way_only_when_somebody_waits() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     line.add(job("a"))
     line.next(False, 0.0)
     assert line.gives_way(2 * QUICK_SECONDS) is None
@@ -87,7 +87,7 @@ def test_a_job_that_takes_long_gives_way_only_when_somebody_waits() -> None:
 
 
 def test_what_gave_way_is_done_where_only_such_jobs_are() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     slow = job("a")
     slow.slow = True
     line.add(slow)
@@ -96,7 +96,7 @@ def test_what_gave_way_is_done_where_only_such_jobs_are() -> None:
 
 
 def test_nobody_waits_for_ever() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     line.add(job("a", 0.0))
     line.add(job("b", 10.0))
     assert [late.person for late in line.overdue(QUEUED_SECONDS + 1)] == ["a"]
@@ -104,7 +104,7 @@ def test_nobody_waits_for_ever() -> None:
 
 
 def test_one_person_has_only_so_many_places() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     for _ in range(QUEUED_JOBS_PER_PERSON):
         line.add(job("a"))
     with pytest.raises(Busy):
@@ -113,7 +113,7 @@ def test_one_person_has_only_so_many_places() -> None:
 
 
 def test_when_the_line_is_full_whoever_holds_the_most_gives_places_up() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     places = QUEUED_FILE_BYTES // LEAST_JOB_BYTES
     for number in range(places):
         line.add(job(f"person {number // QUEUED_JOBS_PER_PERSON}", float(number)))
@@ -127,7 +127,7 @@ def test_when_the_line_is_full_whoever_holds_the_most_gives_places_up() -> None:
 
 
 def test_large_files_take_more_of_the_line_than_small_ones() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     line.add(job("a", size=QUEUED_FILE_BYTES - LEAST_JOB_BYTES))
     line.add(job("b"))
     with pytest.raises(Busy):
@@ -136,7 +136,7 @@ def test_large_files_take_more_of_the_line_than_small_ones() -> None:
 
 
 def test_files_of_whoever_sent_many_slow_ones_begin_where_only_such_are_done() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     decode(line, "a", 2 * FREE_SECONDS)
     line.add(job("a", 20.0))
     line.add(job("b", 20.0))
@@ -149,7 +149,7 @@ def test_files_of_whoever_sent_many_slow_ones_begin_where_only_such_are_done() -
 
 
 def test_many_quick_files_or_being_nobody_in_particular_is_held_against_nobody() -> None:
-    line: DecodingQueue[Job] = DecodingQueue()
+    line: DecodingQueue[DecodingJob] = DecodingQueue()
     for number in range(20):
         decode(line, "a", QUICK_SECONDS / 2, float(number))
     decode(line, "", 2 * FREE_SECONDS, 20.0)

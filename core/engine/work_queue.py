@@ -10,7 +10,7 @@ from core.errors import EngineEnded
 Message = Request | Image | Forget | KeepOnly
 
 
-class Inbox:
+class WorkQueue:
     """The model thread's queue. `put` may be called from any thread, the rest by the model thread."""
 
     def __init__(self) -> None:
