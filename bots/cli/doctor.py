@@ -72,7 +72,7 @@ async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult
     config = settings[table]
     if not (getattr(config, "allow", True) or config.admins):
         yield CheckResult(
-            name, Level.NOTE, "allow is empty, so nobody is answered: send it a message, it tells you your id"
+            name, Level.NOTE, "allow is empty, so no one is answered: send it a message, it tells you your id"
         )
     try:
         async with asyncio.timeout(PLATFORM_WAIT_S):

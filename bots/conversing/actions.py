@@ -1,4 +1,4 @@
-"""What goes with an answer: drawn boxes, the receipt, and what else of it can be had. The same on every platform."""
+"""Add to an answer what goes with it: drawn boxes, the line below, and buttons. The same on every platform."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,13 +17,13 @@ from core.i18n import Translator
 from core.pictures.images import KEPT_ORIGINAL_RATIO
 
 log = logging.getLogger(__name__)
-LONG = 3000  # characters of an answer that is handier as a file
-CLOSER, MOST_TOKENS = 4, 16_384  # times the image tokens, for small print; and what `core.pictures.images` allows
+FILE_CHARACTERS = 3000  # a longer answer is offered as a file
+CLOSER_FACTOR, MOST_IMAGE_TOKENS = 4, 16_384  # for small print; the limit is that of `core.pictures.images`
 TOKEN_PIXELS = 32 * 32
 
 
 class AnswerAction(StrEnum):
-    """A button under an answer; its value is the command that it stands for."""
+    """A button under an answer. Its value is the command that it stands for."""
 
     CSV = "csv"
     TEXT = "text"
@@ -55,10 +55,10 @@ async def shown(
     translator: Translator,
     tell: Tell,
 ) -> Answer:
-    """Tell an answer's events, and return it, as people see them: in Markdown. Grounding is drawn on its picture where
-    files can be shown.
+    """Tell an answer's events as people should see them, in Markdown, and return it.
 
-    `turn_of` gives the finished turn, and `notes` are sentences about what was left out.
+    Grounding is drawn on its picture if files can be shown. `turn_of` returns the finished turn; `notes` are sentences
+    about what was left out.
     """
     raw = told = ""
     asked = Conversation("")  # up to this question
@@ -91,22 +91,25 @@ async def shown(
             for marked in await _marked(asked.whole(turn), asked.pictures):
                 caption = translator.say("Picture {number}", number=marked.number)
                 tell(File(f"picture-{marked.number}.png", marked.png, caption))
-    except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
+    except Exception:  # show what was held back and close an open code block before a sentence follows
         if piece := grown(as_markdown(visible(raw), asked.questions)):
             tell(Piece(piece))
         raise
     return replace(answer, text=_words(answer, turn, asked.questions, display, notes, translator))
 
 
-def actions(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[AnswerAction, ...]:
-    """Nothing for an answer that failed; no closer look at what was looked at with more than `image_tokens` already."""
+def actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) -> tuple[AnswerAction, ...]:
+    """Return what can be done with an answer.
+
+    That is nothing if it failed, and no closer look if it had more than `image_tokens`.
+    """
     if turn is None or turn.answer is None or turn.answer.ending is Ending.FAILED:
         return ()
     images = [picture.image for picture in turn.pictures]
     found = []
     if find_tables(turn.answer.text):
         found.append(AnswerAction.CSV)
-    if len(turn.answer.text) > LONG:
+    if len(turn.answer.text) > FILE_CHARACTERS:
         found.append(AnswerAction.TEXT)
     if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
         found.append(AnswerAction.SMALL_PRINT)
@@ -114,7 +117,7 @@ def actions(turn: Turn | None, image_tokens: int = MOST_TOKENS) -> tuple[AnswerA
 
 
 def file_of(turn: Turn, action: AnswerAction) -> File | None:
-    """None when the answer has no such file."""
+    """Return a file made from the answer, or None if it has no such file."""
     text = turn.answer.text if turn.answer else ""
     if action is AnswerAction.CSV:
         tables = find_tables(text)
@@ -125,7 +128,7 @@ def file_of(turn: Turn, action: AnswerAction) -> File | None:
 async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:
     try:
         return await mark(turn, pictures)
-    except BotError as error:  # the answer is there and saved, and good without
+    except BotError as error:  # the answer is saved, and good without boxes
         log.warning("boxes could not be drawn: %s", error)
         return ()
 
@@ -143,7 +146,7 @@ def _words(
     line = receipt(turn, translator, notes) if display.receipt and turn is not None else " · ".join(notes)
     if not line or not words.strip():
         return words
-    return f"{words}\n\n{line}" if "*" in line else f"{words}\n\n*{line}*"  # a file's name may have one
+    return f"{words}\n\n{line}" if "*" in line else f"{words}\n\n*{line}*"  # a file's name may contain an asterisk
 
 
 def _lost_a_lot(image: Image) -> bool:

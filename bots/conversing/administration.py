@@ -1,7 +1,7 @@
-"""What only admins may order: how the service is doing, and who is not answered any more.
+"""Let admins see how the service is doing, and block people.
 
-Who is blocked gets silence, on every platform: with a sentence for each message they could still fill a chat with the
-bot's words, and use up the few writes that a group takes.
+Blocked people get silence on every platform. With a sentence for each message they could still fill a chat with the
+bot's words, and use up the few writes that a group allows.
 """
 
 import psutil
@@ -53,6 +53,6 @@ async def unblock(request: Request, services: Services, translator: Translator) 
 
 
 def _named(request: Request) -> str | None:
-    """Whose id an admin wrote; None for anything else, as a name would block nobody."""
+    """Return the id that an admin wrote, or None for anything else, since a name would block no one."""
     person = request.text.strip().lstrip("@").upper()
     return person if request.platform.person_id.fullmatch(person) else None

@@ -1,14 +1,14 @@
-"""What happens to a request, on every chat platform: it becomes an answer, whose events are told.
+"""Turn a request into an answer on every chat platform, and tell its events.
 
-The bot's own sentences are answers too, so that whatever is said goes through the one loop in
-`bots.conversing.delivery`. Everything here may be done again after a crash without anybody noticing.
+The bot's own sentences are answers too, so that everything goes through the one loop in `bots.conversing.delivery`.
+Everything here can be repeated after a crash without being noticed.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER, MOST_TOKENS, AnswerAction, actions, shown
+from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, AnswerAction, actions, shown
 from bots.conversing.commands import obey, says
 from bots.conversing.draft import Ask, Tell
 from bots.conversing.request import Request
@@ -23,7 +23,7 @@ from core.small_talk import is_small_talk
 
 
 async def respond(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
-    """Answer a request. Raises `BotError` where asking the same again may help; what it would not is only said."""
+    """Answer a request. Raises `BotError` if asking again may help; other errors become the answer's text."""
     response = _Response(request, services, translator, tell, list(request.notes))
     try:
         return await response.answer()
@@ -81,13 +81,13 @@ class _Response:
         raise _no_picture()
 
     async def _begin_with_a_question(self) -> Answer:
-        """A new conversation, and what it begins with. Done again it begins anew only what nobody has been told."""
+        """Begin a new conversation with its first question. A repetition restarts only what was not reported yet."""
         if not await self.services.assistant.history.answered(self.request.key):
             await self.services.assistant.begin(self.request.conversation_id)
         return await self._ask()
 
     async def _again(self) -> Answer:
-        """Answer once more: the last question, or the one whose answer stands in `about`."""
+        """Answer once more: the last question, or the one whose answer is in the message `about`."""
         request = self.request
         turn = await self._turn_about()
         if request.about is None or (turn is not None and await self._is_last(turn)):
@@ -107,7 +107,7 @@ class _Response:
         turn = await self._turn_about()
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
-        tokens = min(MOST_TOKENS, CLOSER * self.services.images.image_tokens)
+        tokens = min(MOST_IMAGE_TOKENS, CLOSER_FACTOR * self.services.images.image_tokens)
         sharper = self.services.images.model_copy(update={"image_tokens": tokens})
         self.services.assistant.check_question(self.request.person)
         sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
@@ -131,7 +131,7 @@ class _Response:
         return await shown(ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell)
 
     async def _saved_turn(self) -> Turn | None:
-        """The turn that was just answered; tells what else of it can be had."""
+        """Return the turn that was just answered, and offer its actions."""
         turn = await self.services.assistant.history.answered(self.request.key)
         if self.request.offer is not None:
             self.request.offer(actions(turn, self.services.images.image_tokens))
@@ -146,7 +146,7 @@ class _Response:
         )
 
     async def _look(self) -> list[Image]:
-        """One file that cannot be looked at does not spoil the others: it is named."""
+        """Open a file. If that fails, it is named and the others are used."""
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
         self.services.assistant.count_files(self.request.person, self.request.key, len(self.request.files))
@@ -167,7 +167,7 @@ class _Response:
         return pictures
 
     def _named(self, index: int, error: BotError) -> str:
-        """What is wrong with one of the files, and with which if there are several."""
+        """Return what is wrong with a file, and with which if there are several."""
         files, reason = self.request.files, self.translator.explain(error)
         if len(files) == 1:
             return reason
@@ -175,7 +175,7 @@ class _Response:
         return f"{name}: {reason}"
 
     async def _keep_for_later(self, pictures: list[Image]) -> None:
-        """Unless there are too many just now: then they have to be sent again."""
+        """Keep pictures for the next question, unless there are too many now; then they must be sent again."""
         with suppress(Busy):
             await self._keep(pictures)
 
@@ -189,7 +189,7 @@ class _Response:
 
 
 def got(numbers: Sequence[int], translator: Translator) -> str:
-    """What is said to pictures without a question. One that came again has kept its number."""
+    """Return what to say to pictures without a question. One that came again has kept its number."""
     numbers = sorted(set(numbers))
     if len(numbers) == 1:
         return translator.say("Got picture {number}. What would you like to know?", number=numbers[0])

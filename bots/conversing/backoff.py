@@ -1,4 +1,4 @@
-"""Growing pauses between attempts at something that fails. The same on every platform."""
+"""Wait with growing pauses between attempts at something that fails. The same on every platform."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -17,5 +17,5 @@ class Backoff:
         return pause
 
     def reset(self) -> None:
-        """Begin anew with a short pause, after a success."""
+        """Start again with a short pause, after a success."""
         self.failures = 0

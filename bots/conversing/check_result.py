@@ -1,4 +1,4 @@
-"""One line of the doctor's report."""
+"""Define one line of the doctor's report."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,12 +7,12 @@ from enum import StrEnum
 class Level(StrEnum):
     OK = "ok"
     NOTE = "note"  # works; the operator may want to know
-    WRONG = "wrong"  # does not work until it is mended
+    WRONG = "wrong"  # does not work until it is repaired
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`text` says what is, and unless all is well what to do."""
+    """One result. `text` says what was found and, unless all is well, what to do."""
 
     what: str
     level: Level

@@ -1,4 +1,4 @@
-"""What people can order with a word, /new for example: one table, from which menus, help and what is understood follow.
+"""Define the commands that people can give by a word, such as /new, in one table for menus, help and parsing.
 
 A new command is a row of `COMMANDS` with its function, and its sentences in `core/locale`.
 """
@@ -20,11 +20,11 @@ from core.i18n import Translator
 from core.note import Note
 from core.pictures.contact_sheet import contact_sheet
 
-MOST_DIGITS = 6  # of a picture's number; databases refuse larger ones in their own ways
+PICTURE_NUMBER_DIGITS = 6  # databases refuse larger numbers in their own ways
 
 
 class Takes(Enum):
-    """What may follow a command that is a plain word: with anything else behind it, it is a question."""
+    """What may follow a command that is a plain word. Followed by anything else, it is a question."""
 
     NOTHING = auto()
     NUMBER = auto()
@@ -49,11 +49,11 @@ class Takes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`name` is English, and what is written down; `also` are other plain words for it. `menu` says in menus and help
-    what it does. Without `run` the model answers it, in `bots.conversing.answering`.
+    """A command.
 
-    What is `about_conversation` means nothing in a message that begins one. What `needs_files` is there only where
-    files can be shown.
+    `name` is English and stored, `also` are other plain words for it, `menu` describes it in menus and help. Without
+    `run` the model answers it, in `bots.conversing.answering`. `about_conversation` marks a command that means nothing
+    in a message that begins one. `needs_files` marks a command for platforms that can show files.
     """
 
     name: str
@@ -67,18 +67,18 @@ class Command:
     needs_files: bool = False
 
     def spelled(self, platform: Platform, translator: Translator) -> str:
-        """Return it as people write it there, with an example of what has to follow."""
+        """Return it as people write it on this platform, with an example of what must follow."""
         word = self.chinese if translator.language == "zh" and not platform.prefix else self.name
         return f"{platform.prefix}{word} {self.takes.example(platform)}".rstrip()
 
     def described(self, platform: Platform, translator: Translator) -> str:
-        """Return what a menu says about it; where something has to follow, with an example."""
+        """Return its description in a menu, with an example if something must follow."""
         text = translator.explain(self.menu)
         return f"{text} – {self.spelled(platform, translator)}" if self.takes.example(platform) else text
 
 
 def allowed(*, admin: bool, files: bool = True) -> list[Command]:
-    """Return what an admin or somebody else may order, where files can be shown or not."""
+    """Return the commands that an admin or another person may give, with or without files."""
     rows = COMMANDS.values()
     return [row for row in rows if (admin or not row.for_admins) and (files or not row.needs_files)]
 
@@ -105,7 +105,7 @@ def says(sentence: str) -> Answer:
 
 
 async def obey(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
-    """Raises `NotFound` and `NotAllowed`. An unknown command gets the help."""
+    """Run a command. An unknown command gets the help. Raises `NotFound` and `NotAllowed`."""
     reply = await _carry_out(request, services, translator)
     for file in reply.files:
         tell(file)
@@ -124,7 +124,7 @@ async def _carry_out(request: Request, services: Services, translator: Translato
 
 
 async def _help(request: Request, _: Services, translator: Translator) -> Reply:
-    """Everything that this person may order here."""
+    """Return all commands that this person may give."""
     lines = [
         f"{command.spelled(request.platform, translator)} – {translator.explain(command.menu)}"
         for command in allowed(admin=request.user in request.admins, files=request.display.files)
@@ -138,7 +138,7 @@ async def _new(request: Request, services: Services, translator: Translator) -> 
 
 
 async def _forget(request: Request, _: Services, translator: Translator) -> Reply:
-    if request.forgets:  # the dispatcher has done it: that comes before everything that waits, and before any word
+    if request.forgets:  # the dispatcher has done it already, before everything that waits
         return Reply(translator.say("Forgotten: this conversation and its pictures are deleted."))
     return Reply(
         translator.say(
@@ -150,7 +150,7 @@ async def _forget(request: Request, _: Services, translator: Translator) -> Repl
 
 
 async def _stop(_: Request, __: Services, translator: Translator) -> Reply:
-    """Nothing is written any more; what is, the dispatcher stops at once."""
+    """Answer that nothing is being written. A running answer is stopped by the dispatcher at once."""
     return Reply(translator.say("Nothing is being written just now."))
 
 
@@ -166,7 +166,7 @@ async def _pictures(request: Request, services: Services, translator: Translator
 
 async def _remove(request: Request, services: Services, translator: Translator) -> Reply:
     number = request.text.strip()
-    if not number.isdecimal() or len(number) > MOST_DIGITS:
+    if not number.isdecimal() or len(number) > PICTURE_NUMBER_DIGITS:
         prefix = request.platform.prefix
         return Reply(translator.say("Say which picture: {slash}remove 2, for example.", slash=prefix))
     await services.assistant.remove_picture(request.conversation_id, int(number))

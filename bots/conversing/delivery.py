@@ -1,4 +1,4 @@
-"""The one loop that shows a growing answer on a platform that can post and edit messages."""
+"""Show a growing answer on a platform that can post and edit messages. This is the only such loop."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class StreamedReply(Generic[Part]):
-    """An answer on its way to its messages. `tell` hears how it grows; `write` has it asked for and shows it.
+    """An answer on its way to its messages. `tell` hears how it grows; `write` asks for it and shows it.
 
-    `sent` are the ids of messages that an earlier run posted for the same answer; `record` writes the list down each
-    time it changes. `begun` says whether there is anything of the answer.
+    `sent` are the ids of messages that an earlier run posted for the same answer; `record` stores the list each time it
+    changes. `begun` tells whether any of the answer exists.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class StreamedReply(Generic[Part]):
         self._status = ""
         self._files: list[File] = []
         self._answer: Answer | None = None
-        self._refused = False  # the answer is a sentence of the bot's own, said instead of one
+        self._refused = False  # a sentence of the bot is said instead of an answer
         self._down: Interrupted | None = None
         self._changed = asyncio.Event()
         self._complete = asyncio.Event()
@@ -58,12 +58,12 @@ class StreamedReply(Generic[Part]):
         self._changed.set()
 
     async def write(self, ask: Ask) -> Answer:
-        """Ask, and return the answer once it stands on the platform, whole.
+        """Ask, and return the answer once all of it is on the platform.
 
-        Errors become their sentence, but for `Interrupted`, which is raised: the same question can be answered later.
-        Raises `Refused` when nobody can read it any more.
+        Errors become their sentence, except `Interrupted`, which is raised because the same question can be answered
+        later. Raises `Refused` if the answer has no reader any more.
         """
-        self._changed.set()  # something stands there at once, before the first event
+        self._changed.set()  # shows a placeholder at once, before the first event
         asking = asyncio.create_task(self._ask(ask))
         try:
             while True:
@@ -96,7 +96,7 @@ class StreamedReply(Generic[Part]):
             await self._delivery.show(self._text or self._status, None, ())
 
     async def _aside(self) -> bool:
-        """Whether the platform showed it in a place of its own, so that no message is needed yet."""
+        """Return whether the platform showed the text in a place of its own, so that no message is needed yet."""
         return await (self._draft.preview(self._text) if self._text else self._draft.status(self._status))
 
     async def _ask(self, ask: Ask) -> None:
@@ -132,7 +132,7 @@ def _place(translator: Translator, place: int, seconds: float | None) -> str:
 
 
 def _note(translator: Translator, answer: Answer) -> str:
-    if answer.ending is Ending.FAILED:  # it was saved, but the process ended before anybody was told
+    if answer.ending is Ending.FAILED:  # saved, but the process ended before it was reported
         note = translator.say("Something went wrong on my side. Please try again.")
     elif answer.ending is Ending.STOPPED:
         note = translator.say("(stopped)")
@@ -148,7 +148,7 @@ def _note(translator: Translator, answer: Answer) -> str:
 
 
 async def _nap(seconds: float, wake: asyncio.Event | None) -> None:
-    """Sleep; with `wake`, no longer than until it is set."""
+    """Sleep; with `wake`, at most until it is set."""
     if wake is None:
         await asyncio.sleep(seconds)
         return

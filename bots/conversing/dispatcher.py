@@ -1,6 +1,6 @@
-"""A chat platform's answers in work: shown in order, stopped and forgotten at once.
+"""Run a chat platform's answers: show them in order, and stop and forget at once.
 
-Knows no platform: an adapter reads its messages into requests and brings the drafts.
+The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,20 +24,23 @@ class AnswerDraft(Draft[Any], Protocol):
     """A draft that can have buttons."""
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
-        """The finished answer gets a button for each."""
+        """Set the actions for which the finished answer gets buttons."""
         ...
 
 
 @dataclass(slots=True)
 class _Running:
-    message: inbox.Message  # with what was posted for it so far
+    message: inbox.Message  # includes the ids of what was posted for it
     stopped: bool = False
     reply: StreamedReply[Any] | None = None
 
 
 class Dispatcher:
-    """`forgets` knows by its payload an order to forget a conversation, from somebody who may give it. `admins` are ids
-    of people; they cannot be blocked. `gathering` is as in `core.inbox`."""
+    """Runs answers.
+
+    `forgets` recognizes by its payload an allowed order to forget a conversation. `admins` are ids of people, who
+    cannot be blocked. `gathering` is as in `core.inbox`.
+    """
 
     def __init__(
         self,
@@ -61,9 +64,9 @@ class Dispatcher:
         return user not in self._admins and await self._services.store.is_blocked(user)
 
     def stop(self, conversation_id: str, is_meant: Callable[[inbox.Message], bool] = lambda message: True) -> bool:
-        """At once, not in line: the running answer ends, one that has not begun yet does not begin.
+        """Stop at once: the running answer ends, and one that has not begun does not begin.
 
-        False when nothing is being written there, or nothing that is meant.
+        Return False if nothing is being written, or nothing that is meant.
         """
         running = self._running.get(conversation_id)
         if running is None or not is_meant(running.message):
@@ -73,7 +76,10 @@ class Dispatcher:
         return True
 
     async def stop_once(self, key: str, conversation_id: str, payload: str) -> bool:
-        """By a message: written down too, so that its re-delivery does not stop a later answer. False if none runs."""
+        """Stop because of a message, and store it, so that its repeated delivery does not stop a later answer.
+
+        Return False if no answer runs.
+        """
         if not self.is_busy(conversation_id):
             return False
         if message := await self._services.store.put(self._platform, key, conversation_id, payload):
@@ -82,7 +88,7 @@ class Dispatcher:
         return True
 
     async def revise(self, conversation_id: str, is_same: Callable[[str], bool], payload: str) -> bool:
-        """Put other words in a question's place, unless its answer has begun; `is_same` knows it by its payload."""
+        """Replace a question's words, unless its answer has begun. `is_same` recognizes it by its payload."""
 
         def may_restart() -> bool:
             running = self._running.get(conversation_id)
@@ -99,9 +105,9 @@ class Dispatcher:
         ask: Callable[[Request, Tell], Awaitable[Answer]] | None = None,
         refusal: str | None = None,
     ) -> None:
-        """Work off a message; a `refusal` is said instead. Who is blocked gets silence, and so do thanks in a group.
+        """Work off a message, or say a `refusal` instead. Blocked people get silence, and so do thanks in a group.
 
-        Raises `bots.conversing.draft.Refused`, and what the inbox should try again.
+        Raises `bots.conversing.draft.Refused`, and whatever the inbox should retry.
         """
         asker.begin(request.person, message.arrived)
         if not message.sent and (request.wants_nothing or await self.is_blocked(request.user)):
@@ -131,6 +137,9 @@ class Dispatcher:
             del self._running[message.conversation_id]
 
     async def _forget(self, message: inbox.Message) -> inbox.Message:
-        """Before anything is said about it. What was half written for questions given up becomes the confirmation, so
-        that nothing of it stays in the chat; that is written down, and a crash changes nothing about it."""
+        """Forget a conversation before the confirmation is sent.
+
+        Half-written answers to dropped questions become the confirmation, so that nothing of them stays in the chat.
+        That is stored, so a crash changes nothing about it.
+        """
         return replace(message, sent=await self._services.assistant.forget(message.conversation_id, message.key))

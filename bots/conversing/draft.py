@@ -1,4 +1,4 @@
-"""A message being written on some platform, as the reply loop sees it, and what can go wrong with one."""
+"""Define a message being written on a platform, as the delivery loop sees it, and its errors."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Part = TypeVar("Part")
 
 
 class Later(Exception):
-    """The platform asks to wait, or cannot be reached: try again after `seconds`."""
+    """The platform asks to wait, or cannot be reached. Try again after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"again in {seconds:.0f} s")
@@ -18,7 +18,7 @@ class Later(Exception):
 
 
 class Failed(Later):
-    """As `Later`, but the platform did not ask for it: the write failed, or nobody knows whether it was done."""
+    """Like `Later`, but the platform did not ask for it: the write failed, or its outcome is unknown."""
 
 
 class Refused(Exception):
@@ -26,16 +26,16 @@ class Refused(Exception):
 
 
 class NotWritable(Refused):
-    """The bot may not write in this chat, but whoever asked can be told elsewhere."""
+    """The bot may not write in this chat, but the asker can be told elsewhere."""
 
 
 class Gone(Exception):
-    """This one message is not there any more, or cannot be edited; its chat is there: another takes its place."""
+    """This message is deleted, or cannot be edited. Its chat still exists, so another message can replace it."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Something to take along with an answer, told among its events; the answer's text may be empty."""
+    """A file with an answer, told among its events. The answer's text may be empty."""
 
     name: str
     data: bytes = field(repr=False)
@@ -47,16 +47,16 @@ class File:
 
 
 Tell = Callable[[Event | File], None]  # never blocks
-Ask = Callable[[Tell], Awaitable[Answer]]  # tells the events of an answer and returns it
+Ask = Callable[[Tell], Awaitable[Answer]]  # tells an answer's events, and returns it
 
 
 class Draft(Protocol[Part]):
     """A message being written on some platform. A `Part` is what one of its messages can hold.
 
-    Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and nothing else of its SDK.
+    Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and no other error of its SDK.
     """
 
-    keeps: bool  # where messages are written over, they are an answer: what is no answer does not take its place
+    keeps: bool  # messages to write over are an answer, which anything else must not replace
 
     @property
     def interval(self) -> float:
@@ -65,27 +65,29 @@ class Draft(Protocol[Part]):
 
     @property
     def scarce(self) -> bool:
-        """Whether so much is written there just now that every write counts: nothing is posted before there are words,
-        and an answer that is whole by then is posted once."""
+        """Whether writes are so scarce now that each counts.
+
+        Then nothing is posted before there are words, and an answer that is complete by then is posted once.
+        """
         ...
 
     def split(self, text: str) -> list[Part]:
-        """The whole text as messages, in order; a longer text only ever changes the last parts."""
+        """Return the whole text as messages, in order. A longer text only ever changes the last parts."""
         ...
 
     async def status(self, sentence: str) -> bool:
-        """Show what is happening where the platform has a place of its own for it; False where it has none.
+        """Show what is happening if the platform has a place of its own for it; otherwise return False.
 
         Called once at the start with an empty sentence: the question was received.
         """
         ...
 
     async def preview(self, text: str) -> bool:
-        """Show a growing answer where the platform has a place of its own for it; False where it has none."""
+        """Show a growing answer if the platform has a place of its own for it; otherwise return False."""
         ...
 
     async def post(self, part: Part | None = None) -> str:
-        """Post a placeholder, or the first words where writes are scarce; returns the platform's id of it."""
+        """Post a placeholder, or the first words if writes are scarce. Return the platform's id of it."""
         ...
 
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
@@ -93,17 +95,20 @@ class Draft(Protocol[Part]):
         ...
 
     async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
-        """Post a finished message without a placeholder, where messages cannot be edited or writes are scarce; returns
-        the platform's id.
+        """Post a finished message without a placeholder, and return the platform's id.
 
-        Done again after a crash or a lost reply it shows twice, so nothing else is done this way.
+        This is for messages that cannot be edited, or while writes are scarce. If it is repeated after a crash or a
+        lost reply, the message appears twice, so nothing else is sent this way.
         """
         ...
 
     async def attach(self, sent: str, file: File) -> None:
-        """Make the placeholder `sent` a message with this file; may be called again for the same one after a crash."""
+        """Turn the placeholder `sent` into a message with this file.
+
+        It may be called again for the same one after a crash.
+        """
         ...
 
     async def remove(self, sent: str) -> None:
-        """Take away a message that the answer no longer needs; one that is gone already is fine."""
+        """Delete a message that the answer no longer needs. It may be gone already."""
         ...

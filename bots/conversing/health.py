@@ -1,6 +1,6 @@
-"""What works right now, told by whoever knows it: each platform of itself.
+"""Record what works right now. Each platform reports about itself.
 
-The probes, the metrics and the operator's page read it. Nothing here holds a secret or a person's words.
+The probes, the metrics and the operator's page read it. It holds no secrets and no person's words.
 """
 
 import logging
@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
-DOWN_AFTER_SECONDS = 300.0  # a shorter outage is a platform's everyday life
+DOWN_AFTER_SECONDS = 300.0  # shorter outages are normal
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformState:
-    """Whether a platform's messages are received and answered; `reason` is a sentence for the operator."""
+    """Whether a platform's messages are received and answered. `reason` is a sentence for the operator."""
 
     up: bool
     reason: str = ""
@@ -26,18 +26,18 @@ class Health:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.platforms: dict[str, PlatformState] = {}
-        self.notices: dict[str, str] = {}  # by what they are about, the clock for example: sentences for the operator
-        self.tellers: dict[str, Callable[[str], Awaitable[None]]] = {}  # by platform: what tells its admins something
+        self.notices: dict[str, str] = {}  # sentences for the operator by subject, such as the clock
+        self.tellers: dict[str, Callable[[str], Awaitable[None]]] = {}  # by platform; sends a text to its admins
         self._clock = clock
         self._failing_since: dict[str, float] = {}  # by `clock`
         self._worked: set[str] = set()
 
     def starts(self, platform: str) -> None:
-        """Note that the platform is being started; it counts as up until it turns out otherwise."""
+        """Note that the platform is being started. It counts as up until something fails."""
         self.platforms.setdefault(platform, PlatformState(up=True, since=self._clock()))
 
     def worked(self, platform: str) -> None:
-        """Note that the platform has just done what it was asked; it is up."""
+        """Note that the platform has just done what it was asked. It is up."""
         self._failing_since.pop(platform, None)
         self._worked.add(platform)
         before = self.platforms.get(platform)
@@ -51,7 +51,7 @@ class Health:
         return platform in self._worked
 
     def failed(self, platform: str, reason: str) -> None:
-        """Note a failure that will be tried again. The platform is down when nothing else came for five minutes."""
+        """Note a failure that will be retried. The platform is down after five minutes of failures only."""
         now = self._clock()
         failing_since = self._failing_since.setdefault(platform, now)
         if now - failing_since >= DOWN_AFTER_SECONDS:
@@ -68,7 +68,7 @@ class Health:
             self.platforms[platform] = PlatformState(up=False, reason=reason, since=before.since)
 
     def tell(self, about: str, sentence: str) -> None:
-        """Note what the operator should look at though everybody is answered; empty when there is nothing any more.
+        """Set a sentence for the operator about something that does not stop answers; "" when it is over.
 
         The log says it when it changes.
         """
@@ -78,4 +78,4 @@ class Health:
             if not before:
                 log.warning("%s", sentence)
         elif before:
-            log.warning("the %s is all right again", about)
+            log.warning("the %s is fine again", about)

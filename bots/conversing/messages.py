@@ -1,9 +1,9 @@
-"""The messages that carry one answer, on a platform that may refuse to edit any of them.
+"""Manage the messages that carry one answer, on a platform that may refuse to edit any of them.
 
-What is written is harmless to repeat: a message is posted as a placeholder, its id is written down, and only then is it
-edited into (a part of) the answer. So a crash between any two steps is mended by doing the next one again. Where
-messages cannot be edited nothing is shown until the answer is whole; then it comes as new messages. Where writes are
-scarce there is no placeholder: the first write shows words, of an answer that is whole by then all of them.
+Every step can be repeated safely: a message is posted as a placeholder, its id is stored, and only then is it edited
+into the answer or a part of it. So after a crash between two steps, the next step is simply done again. If messages
+cannot be edited, nothing is shown until the answer is complete; then it comes as new messages. If writes are scarce,
+there is no placeholder: the first write shows words, or the whole answer if it is complete by then.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from core.errors import StoreDown
 from core.i18n import Translator
 
 POSTING_SECONDS = 2.0  # for a message that is being posted when the service ends
-MOST_LOST = 2  # messages of one answer that cannot be edited; after that none is tried any more
-MOST_GROWING_WRITES = 1000  # of one answer; the rest of it is shown when it is whole
-PATIENCE_SECONDS, PATIENCE_WRITES = 180.0, 5  # a last write that fails for longer, and more often, is given up
+MOST_LOST_MESSAGES = 2  # of one answer that cannot be edited; then no edit is tried any more
+MOST_GROWING_WRITES = 1000  # of one answer; its rest is shown when it is complete
+PATIENCE_SECONDS, PATIENCE_WRITES = 180.0, 5  # a last write that fails longer and more often is given up
 
 
 class Delivery(Generic[Part]):
@@ -42,7 +42,7 @@ class Delivery(Generic[Part]):
         self._writes = 0
 
     async def show(self, text: str, answer: Answer | None, files: Sequence[File]) -> None:
-        """Make the messages say `text` and carry `files`; `answer` is None while it grows."""
+        """Make the messages say `text` and carry `files`. `answer` is None while it grows."""
         if answer is None and (not self._can_edit or self._writes >= MOST_GROWING_WRITES):
             return
         parts = self._draft.split(text) if text else []
@@ -51,12 +51,12 @@ class Delivery(Generic[Part]):
             await self._show(index, content, answer, last=index == len(parts) - 1)
         if not contents and not self._sent and not self._draft.scarce:
             await self._put(0, self._draft.post)
-        while answer is not None and len(self._sent) > len(contents):  # an earlier run got further, or failed longer
+        while answer is not None and len(self._sent) > len(contents):  # an earlier run posted more
             await self._remove_last()
 
     @property
     def _can_edit(self) -> bool:
-        return len(self._lost) < MOST_LOST
+        return len(self._lost) < MOST_LOST_MESSAGES
 
     async def _show(self, index: int, content: Part | File, answer: Answer | None, last: bool) -> None:
         """Post a message for this place if there is none, and write unless it says the same already."""
@@ -79,7 +79,7 @@ class Delivery(Generic[Part]):
                 return
 
     async def _send(self, index: int, state: object, content: Part | File, answer: Answer, last: bool) -> Part | File:
-        """Post what is finished; return what its place is to say now."""
+        """Post what is finished, and return what its place must say now."""
         try:
             await self._put(index, partial(self._draft.send, content, answer, last))
         except Failed:
@@ -93,7 +93,7 @@ class Delivery(Generic[Part]):
     async def _write(
         self, sent: str, state: object, content: Part | File, answer: Answer | None, last: bool
     ) -> Part | File:
-        """Write once; return what its place is to say now."""
+        """Write once, and return what its place must say now."""
         self._writes += 1
         try:
             if isinstance(content, File):
@@ -115,18 +115,18 @@ class Delivery(Generic[Part]):
         return content
 
     def _is_hopeless(self, sent: str) -> bool:
-        """Count a failed last write; return whether it has failed often, and for long enough."""
+        """Count a failed last write. Return whether it has failed often, and for long enough."""
         failures = self._failures.setdefault(sent, [])
         failures.append(asyncio.get_running_loop().time())
         return len(failures) >= PATIENCE_WRITES and failures[-1] - failures[0] >= PATIENCE_SECONDS
 
     def _abandon(self, file: File) -> Part:
-        """What is said in a file's place."""
+        """Return what is said in place of a file."""
         sentence = self._translator.say("{name} could not be sent. Please ask for it again later.", name=file.name)
         return self._draft.split(sentence)[0]
 
     async def _lose(self, sent: str) -> None:
-        """Take away a message that cannot be edited. Where that has to wait it moves behind those of the answer."""
+        """Delete a message that cannot be edited. If that must wait, it moves behind the answer's messages."""
         self._lost.add(sent)
         with suppress(Later, Refused):
             await self._draft.remove(sent)
@@ -142,7 +142,7 @@ class Delivery(Generic[Part]):
         await self._record(self._sent)
 
     async def _put(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
-        """A shutdown does not come between posting and writing it down: nobody would ever edit the message."""
+        """Post a message and store its id, even during a shutdown. Otherwise it would never be edited."""
         posting = asyncio.ensure_future(self._post_and_record(index, post))
         try:
             await asyncio.shield(posting)
@@ -157,7 +157,7 @@ class Delivery(Generic[Part]):
         self._sent.insert(index, sent)
         try:
             await self._record(self._sent)
-        except StoreDown:  # nobody would know of it when the same question is answered later
+        except StoreDown:  # it would be unknown when the same question is answered later
             with suppress(Later, Refused):
                 await self._draft.remove(sent)
             raise

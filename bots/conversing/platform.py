@@ -1,4 +1,4 @@
-"""How people order things of the bot on a chat platform, and what people are called there."""
+"""Describe how people give commands on a chat platform, and what they are called there."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from core.note import Note
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """`introduction` stands above the commands in the help. `prefix` stands before a command, as in /new; where it is
-    empty, commands are plain words, in any of our languages. `person_id` is what a whole id of a person looks like,
-    `person` an example of one, and `whom` what is said to an admin who names nobody."""
+    """A chat platform's words.
+
+    `introduction` precedes the commands in the help. `prefix` precedes a command, as in /new; if it is empty, commands
+    are plain words in any of our languages. `person_id` matches a whole id of a person, `person` is an example, and
+    `whom` is said to an admin who names no one.
+    """
 
     name: str
     introduction: Note

@@ -1,4 +1,4 @@
-"""Whether anything can be answered, and if not, why: the model and the database are tried, and what happened counts."""
+"""Tell whether anything can be answered, and if not, why: the model and the database are tested, and failures count."""
 
 import asyncio
 import time
@@ -8,14 +8,14 @@ from bots.conversing.store import Store
 from core.errors import BotError, StoreDown
 from core.stats import Stats
 
-CHECK_SECONDS = 8.0  # that the database may take to write a few rows
-FRESH_SECONDS = 1.0  # for which an answer holds, however often it is asked for
-FAILURES = 3  # questions in a row; one may be about a damaged picture
-REMEMBER_SECONDS = 60.0  # then the next question may go well
+CHECK_SECONDS = 8.0  # longest time for the database to write a few rows
+FRESH_SECONDS = 1.0  # how long a result is reused
+FAILED_QUESTIONS = 3  # in a row; one may be about a damaged picture
+REMEMBER_SECONDS = 60.0  # afterwards the next question may succeed
 
 
 class Readiness:
-    """`check_model` raises why the model answers nothing, if that is so."""
+    """Checks the service. `check_model` raises why the model cannot answer."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class Readiness:
         self._checked = float("-inf")
 
     async def reasons(self) -> dict[str, str]:
-        """Return why nothing can be answered, by what does not work: model, database. Empty when questions can be."""
+        """Return why nothing can be answered, by part: model, database. It is empty when questions can be answered."""
         async with self._lock:
             if self._clock() - self._checked >= FRESH_SECONDS:
                 found = {"model": self._model_trouble(), "database": await self._database_trouble()}
                 if any(found.values()):
-                    self._stats.streak = None  # that is why they failed; afterwards they may go well
+                    self._stats.streak = None  # they failed for this reason, and may succeed afterwards
                 else:
                     found |= self._failing()
                 self._reasons = {name: reason for name, reason in found.items() if reason}
@@ -63,8 +63,8 @@ class Readiness:
         return ""
 
     def _failing(self) -> dict[str, str]:
-        """Every question fails though all seems well: pages are damaged that the check does not meet, say."""
+        """Return why every question fails although the checks pass, for example because of damaged pages."""
         streak = self._stats.streak
-        if streak is None or streak.count < FAILURES or self._clock() - streak.last > REMEMBER_SECONDS:
+        if streak is None or streak.count < FAILED_QUESTIONS or self._clock() - streak.last > REMEMBER_SECONDS:
             return {}
         return {streak.part: f"the last {streak.count} questions failed: {streak.reason}"}

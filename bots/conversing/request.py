@@ -1,5 +1,4 @@
-"""What a person wants of the bot: an adapter reads its messages into `Request`s, `bots.conversing.answering` answers
-them."""
+"""Define what a person wants: adapters read messages into `Request`s, and `bots.conversing.answering` answers them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from bots.conversing.platform import Platform
 from core.conversation import Image
 from core.small_talk import is_small_talk
 
-EVERYTHING = frozenset({"all", "everything", "全部", "所有"})  # what makes an order to forget one for everybody
+EVERYTHING = frozenset({"all", "everything", "全部", "所有"})  # second words that forget for everyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,13 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`files` are downloaded when their turn has come. `about` is the platform's id of the bot's message that this one
-    replies to. `person` is who asks, for the quotas: platform and id. `admins` are ids alone.
+    """What a person wants.
 
-    Others can write in a `shared` conversation, and somebody else began one that is `anothers`. `quiet` leaves thanks
-    and laughter alone: among people, and in threads. `notes` are sentences about what stands beside the files and is
-    not looked at: the answer's receipt says them.
+    `files` are downloaded when their turn comes. `about` is the platform's id of the bot's message that this one
+    replies to. `person` is who asks, for the quotas: platform and id. `admins` are ids alone. In a `shared`
+    conversation others can write; another person began one that is `anothers`. `quiet` ignores thanks and laughter,
+    among people and in threads. `notes` are sentences about attachments that are not looked at, for the line below the
+    answer.
     """
 
     conversation_id: str
@@ -43,15 +43,15 @@ class Request:
     shared: bool = False
     anothers: bool = False
     notes: tuple[str, ...] = ()
-    stopped: Callable[[], bool] = field(default=lambda: False)  # somebody wanted it stopped before it was running
-    made: Callable[[int, Image], Awaitable[None]] | None = None  # told of the pictures that the n-th file became
+    stopped: Callable[[], bool] = field(default=lambda: False)  # it was stopped before it was running
+    made: Callable[[int, Image], Awaitable[None]] | None = None  # gets the pictures that the n-th file became
     display: DisplayOptions = field(default=DisplayOptions())
-    offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # told what else can be had, before the answer ends
+    offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # gets the answer's actions before it ends
     admins: frozenset[str] = frozenset()
 
     @property
     def wants_nothing(self) -> bool:
-        """Thanks or laughter where an answer would only disturb people."""
+        """Whether this is thanks or laughter, where an answer would only disturb people."""
         return self.quiet and not (self.command or self.files) and is_small_talk(self.text)
 
     @property
@@ -60,23 +60,23 @@ class Request:
 
     @property
     def asker(self) -> str | None:
-        """Who asks, where several people do."""
+        """Who asks, in a conversation of several people."""
         return self.person if self.shared else None
 
     @property
     def user(self) -> str:
-        """The platform's id of who asks."""
+        """The platform's id of the person who asks."""
         return self.person.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command says, and the files that come before it."""
+    """What a command says, and the files before it."""
 
     text: str = ""
     files: tuple[File, ...] = ()
 
 
 def forgets(command: str | None, text: str, anothers: bool) -> bool:
-    """Whether an order to forget is carried out: what somebody else began only with a second word that says so."""
+    """Return whether an order to forget is carried out. What another person began needs a second word for it."""
     return command == "forget" and (not anothers or text.strip().lower() in EVERYTHING)

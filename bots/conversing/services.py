@@ -1,4 +1,4 @@
-"""What all platforms share: one assistant, one store, one record of what works."""
+"""Hold what all platforms share: one assistant, one store, one record of what works."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from core.pictures.images import Config as ImagesConfig
 if TYPE_CHECKING:
     from starlette.routing import Router
 
-EXPORTS_AT_ONCE = 2  # for chats, whose platforms want a file whole: each is all pictures of a conversation in memory
+EXPORTS_AT_ONCE = 2  # chat platforms want whole files, so each has all pictures of a conversation in memory
 
 
 async def _never() -> None:
@@ -22,9 +22,11 @@ async def _never() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`figures` are the engine's numbers of now, `check_model` raises why it answers nothing, and
-    `model_ended` returns when it never will again. `guests` holds routes
-    that the web adapter carries for others; there is none without the web. Each platform reports to `health`."""
+    """The shared services. Each platform reports to `health`.
+
+    `figures` returns the engine's current numbers, `check_model` raises why it cannot answer, and `model_ended` returns
+    when it never will again. `guests` holds routes that the web adapter carries for others; it is None without the web.
+    """
 
     assistant: Assistant
     store: Store

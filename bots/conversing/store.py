@@ -1,6 +1,6 @@
-"""What the platforms keep on disk and look up there: `storage.store.Store`, which alone knows the tables.
+"""Define what the platforms store and look up: `storage.store.Store`, which alone knows the tables.
 
-An operation is described where it is done: `storage.store.Store` names the function of each.
+Operations are described where they are implemented; `storage.store.Store` names each function.
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
@@ -23,7 +23,7 @@ class Expiry(Protocol):
 
 
 class Store(History, Mailbox, Protocol):
-    """Every method raises `StoreDown` when the disk fails."""
+    """The store's operations for platforms. Every method raises `StoreDown` when the disk fails."""
 
     ratings: bool  # whether answers may be rated
 

@@ -1,4 +1,4 @@
-"""People who are not on a platform's list: each chat gets one polite line an hour, whoever asks there."""
+"""Answer people who are not on a platform's list: each chat gets one polite line an hour."""
 
 import logging
 import time
@@ -9,19 +9,19 @@ from core.latest import Latest
 
 log = logging.getLogger(__name__)
 BETWEEN_LINES_S = 3600
-MOST_CHATS = 2000  # that are kept in mind
+REMEMBERED_CHATS = 2000
 
 
 class Strangers:
-    """`clock` counts seconds."""
+    """Remembers when chats got the line. `clock` counts seconds."""
 
     def __init__(self, platform: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._platform = platform
         self._clock = clock
-        self._told: Latest[str, float] = Latest(MOST_CHATS)  # when, by chat
+        self._told: Latest[str, float] = Latest(REMEMBERED_CHATS)  # when, by chat
 
     def is_due(self, person: str, chat: str) -> bool:
-        """Whether the line is to be said now. Then it counts as said, and the operator finds the ids in the log."""
+        """Return whether to say the line now. Then it counts as said, and the log shows the ids to the operator."""
         now = self._clock()
         if now - self._told.get(chat, float("-inf")) < BETWEEN_LINES_S:
             return False
@@ -34,7 +34,7 @@ class Strangers:
 
 
 def line(person: str, chat: str, translator: Translator) -> str:
-    """What strangers are told. A person who is alone with the bot may have one id for both."""
+    """Return what strangers are told. A person alone with the bot may have one id for both."""
     who = person if chat == person else f"{person} ({chat})"
     return translator.say(
         "Sorry, I may not answer you yet. To be let in, tell the person who runs this bot: {who}", who=who

@@ -1,4 +1,4 @@
-"""Addresses of the web page's server that a platform posts to, each with its own way to know who posts."""
+"""Define addresses of the web page's server that a platform posts to, each with its own check of the sender."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 
 class Webhook(BaseRoute):
-    """`admits` knows a caller by the headers alone, before a byte of the body is read; `take` answers the request."""
+    """A route that a platform posts to. `admits` checks a caller by the headers alone, before the body is read.
+
+    `take` answers the request.
+    """
 
     def __init__(
         self, path: str, admits: Callable[[Headers], bool], take: Callable[[Request], Awaitable[Response]]
@@ -29,7 +32,7 @@ class Webhook(BaseRoute):
 
 
 class Webhooks(BaseRoute):
-    """Those of a router's routes that are webhooks; they come and go with their platforms."""
+    """The webhooks among a router's routes. They come and go with their platforms."""
 
     def __init__(self, guests: Router | None) -> None:
         self._guests = guests

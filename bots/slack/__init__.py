@@ -1,4 +1,4 @@
-"""Slack: mentions in channels and threads, direct messages, over Socket Mode or HTTP."""
+"""Answer in Slack: mentions in channels and threads, and direct messages, over Socket Mode or HTTP."""
 
 from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
@@ -11,15 +11,15 @@ PACKAGES = ("aiohttp", "slack_bolt", "slack_sdk")  # what its extra installs
 async def run(config: Config, services: Services) -> None:
     """Work until cancelled. With `signing_secret`, Slack's route is one of the web server's webhooks, at /slack.
 
-    Raises `OperatorError` for a token, a scope or a setting that has to be mended.
+    Raises `OperatorError` for a token, a scope or a setting that must be repaired.
     """
-    from bots.slack.service import serve  # Bolt takes a while to import, which `--help` must not pay
+    from bots.slack.service import serve  # importing Bolt is slow, which `--help` must not be
 
     await serve(config, services)
 
 
 async def examine(config: Config) -> list[CheckResult]:
-    """What the doctor finds. Raises `OperatorError` for a bad token or a missing scope."""
+    """Return what the doctor finds. Raises `OperatorError` for a bad token or a missing scope."""
     from bots.slack.checkup import examine
 
     return await examine(config)

@@ -1,7 +1,7 @@
-"""Whether Slack lets the bot in: its token and its scopes. The outage of one channel is not the platform's.
+"""Check whether Slack accepts the bot's token and scopes. An outage of one channel is not the platform's.
 
-Slack uses the same words for both. So they are believed of the token only when `auth.test` says so, too; then everybody
-waits, the operator is told, and Slack is asked again with growing pauses until it takes the token.
+Slack uses the same words for both. So they are believed about the token only if `auth.test` agrees. Then all requests
+wait, the operator is told, and Slack is asked with growing pauses until it accepts the token.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ WISHES = {
     "reactions:read": "no thumbs, where answers may be rated",
     "users:read": "people's languages stay unknown",
 }
-DOUBTFUL = frozenset(  # words that may be about the token
+DOUBTFUL = frozenset(  # errors that may be about the token
     "invalid_auth not_authed account_inactive token_revoked token_expired no_permission org_login_required "
     "ekm_access_denied team_access_not_granted not_allowed_token_type missing_scope".split()
 )
 
 
 class Declined(Refused):
-    """Slack says no, and will say no again; `error` is its word for it."""
+    """Slack refuses, and will refuse again. `error` is its word for the reason."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -42,11 +42,11 @@ class Declined(Refused):
 
 
 class Outage(Later):
-    """Nothing can be asked of Slack until somebody has mended something."""
+    """Slack can be asked nothing until the operator has repaired something."""
 
 
 class Access:
-    """`ask` is auth.test; it raises `Later` and `Declined`."""
+    """The token's state. `ask` is auth.test; it raises `Later` and `Declined`."""
 
     def __init__(self, ask: Callable[[], Awaitable[AsyncSlackResponse]], health: Health) -> None:
         self._ask = ask
@@ -56,15 +56,15 @@ class Access:
         self._backoff = Backoff()
         self._pause = 0.0
         self._asking = asyncio.Lock()
-        self._problems = {"way in": "It is being started."}  # what does not work now, and why
+        self._problems = {"way in": "It is being started."}  # part that does not work -> reason
 
     async def examine(self) -> AsyncSlackResponse:
-        """Slack's word on the token. Raises `OperatorError` when it is not good, or lacks a scope; and `Later`."""
+        """Return Slack's word on the token. Raises `OperatorError` if it is bad or lacks a scope, and `Later`."""
         try:
             answer = await self._ask()
         except Declined as declined:
             raise OperatorError(
-                "Slack does not accept the token ({error}). Copy it anew from api.slack.com/apps: bot_token (xoxb-) is "
+                "Slack does not accept the token ({error}). Copy it from api.slack.com/apps: bot_token (xoxb-) is "
                 "under OAuth & Permissions, app_token (xapp-) under Basic Information.",
                 error=declined.error,
             ) from declined
@@ -77,12 +77,12 @@ class Access:
         return answer
 
     def check(self) -> None:
-        """Raises `Outage` while the token is refused."""
+        """Raise `Outage` while the token is refused."""
         if self._refused is not None:
             raise Outage(self._pause)
 
     async def doubt(self) -> None:
-        """Slack said something that may be about the token. Raises `Outage` when it is."""
+        """Check the token after an error that may be about it. Raises `Outage` if it is refused."""
         async with self._asking:
             self.check()
             try:
@@ -94,7 +94,7 @@ class Access:
             self.check()
 
     async def watch(self) -> None:
-        """Until cancelled: whenever the token is lost, ask again until it is taken."""
+        """Work until cancelled: whenever the token is refused, ask again until it is accepted."""
         while True:
             await self._lost.wait()
             await asyncio.sleep(self._pause)
@@ -116,7 +116,7 @@ class Access:
         return self._health.has_worked("slack")
 
     def fails(self, part: str, reason: str) -> None:
-        """Note what is tried again: the platform is down when it does not work for long."""
+        """Note a failure that is retried. The platform is down if it lasts."""
         log.info("Slack's %s fails: %s", part, reason)
         self._problems[part] = reason
         self._health.failed("slack", reason)
@@ -128,5 +128,5 @@ class Access:
 
 
 def granted(answer: AsyncSlackResponse) -> set[str]:
-    """The token's scopes; empty where Slack does not say."""
+    """Return the token's scopes, or none if Slack does not tell."""
     return {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")} - {""}

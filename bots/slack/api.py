@@ -1,4 +1,4 @@
-"""Slack's Web API as the bot needs it: Slack's errors become ours. Knows no conversation."""
+"""Call Slack's Web API, and turn Slack's errors into ours. Knows no conversation."""
 
 import asyncio
 import logging
@@ -29,17 +29,17 @@ BUSY = frozenset(
 
 
 class Unclear(Failed):
-    """Nobody knows whether Slack has done it: the answer got lost, or it failed half-way."""
+    """It is unknown whether Slack has done it: the reply got lost, or it failed half-way."""
 
 
 class SlackApi:
-    """Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
+    """Slack's API. Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
 
     def __init__(self, bot_token: str, api_url: str, pace: float, health: Health) -> None:
         self.token = bot_token
         self.url = api_url if api_url.endswith("/") else f"{api_url}/"
         self._pace = pace  # seconds between two new messages in a channel
-        self._turns: dict[str, float] = {}  # channel -> when it may be written to again, in loop time
+        self._turns: dict[str, float] = {}  # channel -> loop time of the next allowed write
         self._failures = 0  # in a row
         self._backoff = Backoff()
         self.budget = Budget(CALLS_PER_MINUTE if pace else {})
@@ -47,7 +47,7 @@ class SlackApi:
         self.team = self.bot = self.bot_id = ""
 
     async def __aenter__(self) -> "SlackApi":
-        # The SDK would make a session per call; and its retries would post a message twice whose answer got lost.
+        # The SDK would make a session per call, and its retries would post a message twice when a reply got lost.
         self.session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=30), cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
         )
@@ -60,9 +60,9 @@ class SlackApi:
         await self.session.close()
 
     async def introduce(self) -> list[str]:
-        """Check the token and its scopes; returns those that are only missed. Raises `OperatorError` for the others.
+        """Check the token and its scopes, and return missing optional scopes. Raises `OperatorError` for required ones.
 
-        A token that has worked since the process began is waited for instead.
+        A token that worked before in this process is waited for instead.
         """
         while True:
             try:
@@ -80,10 +80,10 @@ class SlackApi:
         return sorted(WISHES.keys() - granted(answer)) if granted(answer) else []
 
     async def call(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
-        """Ask Slack with a method of `client`.
+        """Call a method of `client`.
 
-        Raises `Later` (`Unclear` where it may have happened, `Outage` while the token is refused) or `Declined`, which
-        is about what was asked and about nothing else.
+        Raises `Later` (`Unclear` if it may have happened, `Outage` while the token is refused) or `Declined`, which is
+        about this request only.
         """
         self.access.check()
         try:
@@ -94,7 +94,7 @@ class SlackApi:
             raise
 
     async def ask(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
-        """As `call`, without a look at the bot's token: for what is about another one, or about whether it is good."""
+        """Call as `call` does, without checking the bot's token. For other tokens, or to test a token."""
         self.budget.spend(method.__name__)
         try:
             answer = await method(**arguments)
@@ -106,7 +106,7 @@ class SlackApi:
         return answer
 
     async def turn(self, channel: str) -> None:
-        """Wait until a new message may be posted in the channel: Slack takes about one a second."""
+        """Wait until a new message may be posted in the channel. Slack accepts about one a second."""
         now = asyncio.get_running_loop().time()
         self._turns = {name: time for name, time in self._turns.items() if time > now}
         start = self._turns.get(channel, now)
@@ -114,7 +114,7 @@ class SlackApi:
         await asyncio.sleep(start - now)
 
     async def upload(self, name: str, data: bytes) -> str:
-        """The id of a file that nobody sees until a message carries it. Raises as `call` does."""
+        """Upload a file that stays invisible until a message carries it, and return its id. Raises as `call` does."""
         answer = await self.call(self.client.files_getUploadURLExternal, filename=name, length=len(data))
         try:
             async with self.session.post(answer["upload_url"], data=BytesIO(data)) as uploaded:
@@ -149,7 +149,10 @@ class SlackApi:
 
 
 async def patiently(request: Callable[[], Awaitable[Result]], attempts: int = 8) -> Result:
-    """`await request()`, again after each `Later`. Raises `BotError` when Slack stays away; an outage is sat out."""
+    """Await `request()`, again after each `Later`. Waits for the end of an outage.
+
+    Raises `BotError` if Slack stays away.
+    """
     failures = 0
     while failures < attempts:
         try:

@@ -1,4 +1,4 @@
-"""The buttons below an answer, as Slack's blocks."""
+"""Make the buttons below an answer, as Slack's blocks."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button below the answer `key`, which stands in the message `about`."""
+    """A pressed button below the answer `key`, in the message `about`."""
 
     command: str
     key: str
@@ -22,14 +22,14 @@ class Pressed:
 
 
 def while_growing(key: str, translator: Translator) -> list[dict[str, Any]]:
-    """`key` says which answer is stopped: one that stayed behind must not stop the next."""
+    """Return the Stop button. `key` names the answer, because a leftover button must not stop the next one."""
     return [_actions(_button("stop", translator.say("Stop"), key))]
 
 
 def below(
     place: Place, key: str, actions: Sequence[AnswerAction], translator: Translator, refused: Pressed | None = None
 ) -> list[dict[str, Any]]:
-    """What else of a finished answer can be had; `key` says which answer it is.
+    """Return the buttons below the finished answer `key`.
 
     Below the refusal of a closer look, "Try again" presses the `refused` button once more.
     """

@@ -1,4 +1,4 @@
-"""What the doctor asks Slack."""
+"""Check Slack's settings for the doctor."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ from core.errors import BotError, OperatorError
 
 
 async def examine(config: Config) -> list[CheckResult]:
-    """Raises `OperatorError` for a bad token or a missing scope."""
+    """Return what the doctor finds. Raises `OperatorError` for a bad token or a missing scope."""
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, Health()) as slack:
         try:
             lacking = await slack.introduce()

@@ -1,4 +1,4 @@
-"""The settings of [bots.slack]."""
+"""Define the settings of [bots.slack]."""
 
 import re
 from typing import Annotated, Literal
@@ -11,7 +11,10 @@ _ID = re.compile(r"[TECGDUW][A-Z0-9]+")
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """Made in five minutes from bots/slack_manifest.yaml: api.slack.com/apps, Create New App, From a manifest."""
+    """Settings of the Slack app.
+
+    bots/slack_manifest.yaml makes one: api.slack.com/apps, Create New App, From a manifest.
+    """
 
     bot_token: SecretStr = Field(description="OAuth & Permissions, Bot User OAuth Token; begins with xoxb-.")
     app_token: SecretStr | None = Field(
@@ -61,7 +64,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     @property
     def needs_web(self) -> str:
-        """Why [bots.web] has to be there, too; empty where it need not."""
+        """Why [bots.web] must be configured as well, or "" if it need not."""
         return "signing_secret needs the web page" if self.signing_secret else ""
 
     def allows(self, user: str, channel: str, team: str) -> bool:

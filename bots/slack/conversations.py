@@ -1,7 +1,7 @@
-"""Which conversation a message in Slack belongs to: its thread's.
+"""Find the conversation of a message in Slack: it is its thread's.
 
-In a direct message every message at the top begins a thread, while people simply write on. So there, what comes without
-a picture goes on with the conversation about the last one, and so does everything in the thread that it begins.
+In a direct message every top-level message begins a thread, while people simply write on. So there a message without a
+picture continues the conversation about the last picture, and so does its thread.
 """
 
 from bots.conversing.commands import command_in
@@ -11,17 +11,17 @@ from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from core.latest import Latest
 
-MOST_CHANNELS = 2000  # direct messages that are kept in mind
+REMEMBERED_CHANNELS = 2000  # direct messages
 
 
 class Conversations:
-    """`team` is the workspace's id, and `bot` the bot's."""
+    """Knows the conversations of direct messages. `team` is the workspace's id, and `bot` the bot's."""
 
     def __init__(self, store: Store, team: str, bot: str) -> None:
         self._store = store
         self._team = team
         self._bot = bot
-        self._last: Latest[str, str] = Latest(MOST_CHANNELS)  # by channel, what people go on with
+        self._last: Latest[str, str] = Latest(REMEMBERED_CHANNELS)  # the conversation to continue, by channel
 
     async def of(self, message: Message) -> str:
         if not (message.direct and message.top_level):
@@ -40,7 +40,7 @@ class Conversations:
         return await self._store.conversation_of(own) or own  # the id of a thread is the key of its first message
 
     def note(self, channel: str, conversation_id: str) -> None:
-        """What is written in the channel from now on goes on with that."""
+        """Continue this conversation with what is written in the channel from now on."""
         self._last[channel] = conversation_id
 
     async def _last_of(self, channel: str) -> str | None:

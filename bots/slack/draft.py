@@ -1,9 +1,9 @@
-"""An answer being written in a Slack thread: streamed where Slack can, else posted and edited, in the same words.
+"""Write an answer into a Slack thread: streamed if Slack can, otherwise posted and edited, with the same words.
 
-Exactly once: a stream carries no metadata until it is stopped, and its text can only grow. So its first call sends no
-text, and only when its `ts` is written down does text follow; whatever goes wrong later (an append whose answer got
-lost, a stream that expired, a dead process) ends with `chat.update`, which replaces everything and may be repeated. A
-message whose `ts` was never written down is found in the thread: it is ours, and carries this answer's key or nothing.
+The answer must appear exactly once. A stream carries no metadata until it is stopped, and its text can only grow. So
+its first call sends no text, and text follows only when its `ts` is stored. Whatever fails later (an append whose reply
+got lost, an expired stream, a killed process) ends with `chat.update`, which replaces everything and can be repeated. A
+message whose `ts` was never stored is found in the thread: it is ours, and carries this answer's key or nothing.
 """
 
 import logging
@@ -21,22 +21,22 @@ from bots.slack.buttons import Pressed, below, while_growing
 from bots.slack.place import Place
 from bots.slack.signature import Left, left_behind, signature
 from bots.slack.status import Abilities, Status
-from bots.slack.text import LIMIT, escape, messages
+from bots.slack.text import MESSAGE_CHARACTERS, escape, messages
 from core.conversation import Answer, Ending
 from core.i18n import Translator
 
 log = logging.getLogger(__name__)
 PLACEHOLDER = "…"
 UNEDITABLE = ("message_not_found", "cant_update_message", "edit_window_closed", "streaming_state_conflict")
-SOON_SECONDS = 2.0  # for which a stream is waited for
-STOPS = 3  # attempts to stop a stream that Slack takes to be open
+STREAM_WAIT_SECONDS = 2.0  # longest wait for the start of a stream
+STOP_ATTEMPTS = 3  # for a stream that Slack thinks is open
 
 
 class SlackDraft:
-    """Use with `async with`. `model` says that the model answers: streamed, with Stop and in the end other buttons.
+    """A draft in a thread. Use it with `async with`.
 
-    `keeps` is as in `bots.conversing.draft.Draft`; `pressed` is what "Try again" below a refusal presses, if not simply
-    that.
+    `model` means that the model answers: it is streamed, with Stop and later other buttons. `keeps` is as in
+    `bots.conversing.draft.Draft`. `pressed` is what "Try again" below a refusal presses, if not simply that.
     """
 
     scarce = False  # Slack's writes are shared out by `bots.slack.pace`
@@ -63,7 +63,7 @@ class SlackDraft:
         self._key = key
         self._translator = translator
         self._abilities = abilities
-        self._careful = resumed  # something of ours may stand in the thread that is not written down
+        self._careful = resumed  # the thread may contain a message of ours that is not stored
         self._stopped = stopped
         self._pressed = pressed
         self._model = model
@@ -71,10 +71,10 @@ class SlackDraft:
         self._answered = False
         self._streaming = model
         self._streams: dict[str, str] = {}  # ts of an open stream -> its text
-        self._stops: Counter[str] = Counter()  # how often each was tried to be stopped, to be edited then
-        self._begun_before = bool(sent)  # an earlier run has already begun to write
+        self._stops: Counter[str] = Counter()  # attempts to stop each stream, before it is edited
+        self._begun_before = bool(sent)  # an earlier run began to write
         self._sent = list(sent)
-        self._given_up: set[str] = set()  # messages that were to be removed, whether they are gone or not
+        self._given_up: set[str] = set()  # messages that should be deleted, and may be
         self._status = Status(slack, place, abilities)
 
     async def __aenter__(self) -> "SlackDraft":
@@ -89,7 +89,7 @@ class SlackDraft:
         return max(self._interval, self._slack.budget.interval(self))
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
-        """The finished answer gets a button for each."""
+        """Set the actions for which the finished answer gets buttons."""
         self._actions, self._answered = actions, True
 
     def split(self, text: str) -> list[str]:
@@ -104,13 +104,13 @@ class SlackDraft:
         if self._begun_before:
             return True
         shown = await self._status.say(sentence or self._translator.say("is looking …"))
-        self._streaming &= shown  # else it has to stand in the message itself, which only an edit can replace
+        self._streaming &= shown  # otherwise the sentence is in the message itself, which only an edit can replace
         return shown
 
     async def post(self, part: str | None = None) -> str:
         if self._careful and (left := await self._left_behind()):
             ts = left[0].ts
-            await self._status.clear()  # which only a new message would do
+            await self._status.clear()  # otherwise only a new message would
         else:
             ts = await self._create()
         self._status.settle()
@@ -126,13 +126,13 @@ class SlackDraft:
                 await self._replace(sent, part, [_markdown(part), *buttons])
         except Declined as declined:
             if answer is not None:
-                raise Gone from declined  # said another way: in a new message
+                raise Gone from declined  # a new message says it instead
             log.info("a growing answer could not be shown (%s): the next edit may be", declined.error)
         if answer is None or not last:
             return
         self._streaming = False  # what follows are files
         if self._careful:
-            for message in await self._left_behind():  # a post whose answer got lost came through after all
+            for message in await self._left_behind():  # a post whose reply got lost may have come through
                 await self.remove(message.ts)
 
     async def send(self, content: str | File, answer: Answer, last: bool) -> str:
@@ -153,17 +153,20 @@ class SlackDraft:
             return await self._post(text, [])
 
     async def _sent_before(self, text: str) -> str | None:
-        """Whether a message that says this came through though its answer got lost; others of that kind go."""
+        """Return whether a message with this content came through although its reply got lost.
+
+        Others of that kind are deleted.
+        """
         found = None
         for message in await self._left_behind() if self._careful else ():
-            if found is None and message.text == escape(text)[:LIMIT]:
+            if found is None and message.text == escape(text)[:MESSAGE_CHARACTERS]:
                 found = message.ts
             else:
                 await self.remove(message.ts)
         return found
 
     async def attach(self, sent: str, file: File) -> None:
-        """A message cannot be posted with a file in one repeatable step, so the placeholder is updated to carry it."""
+        """Update the placeholder to carry the file. Posting a message with a file is no single repeatable step."""
         try:
             file_id = await self._slack.upload(file.name, file.data)
             await self._replace(sent, file.caption or file.name, [], file_ids=[file_id])
@@ -194,7 +197,7 @@ class SlackDraft:
                 self._careful = True
                 raise
             except Later as later:
-                if later.seconds <= SOON_SECONDS:
+                if later.seconds <= STREAM_WAIT_SECONDS:
                     raise
                 self._streaming = False  # posts are allowed more often
             except Declined:
@@ -209,7 +212,7 @@ class SlackDraft:
                 self._slack.client.chat_postMessage,
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
-                text=escape(text)[:LIMIT],
+                text=escape(text)[:MESSAGE_CHARACTERS],
                 blocks=blocks or None,
                 metadata=signature(self._key),
                 unfurl_links=False,
@@ -240,7 +243,7 @@ class SlackDraft:
         return ts
 
     async def _stream(self, ts: str, part: str, answer: Answer | None, last: bool) -> bool:
-        """False when the stream is over and its text has to be replaced."""
+        """Append to the stream. Return False if the stream is over and its text must be replaced."""
         shown = self._streams[ts]
         rest = part.removeprefix(shown)
         try:
@@ -255,7 +258,7 @@ class SlackDraft:
             await self._stop_stream(ts, rest, blocks=buttons, metadata=signature(self._key))
             return True
         except Unclear:
-            self._streams.pop(ts, None)  # nobody knows what it says now
+            self._streams.pop(ts, None)  # what it says now is unknown
             return False
         except Declined as declined:
             self._streams.pop(ts, None)
@@ -281,8 +284,8 @@ class SlackDraft:
         try:
             await self._update(ts, text, blocks, **files)
         except Declined as declined:
-            if declined.error == "streaming_state_conflict" and self._stops[ts] < STOPS:
-                self._stops[ts] += 1  # left open by a dead process, or its stop got lost
+            if declined.error == "streaming_state_conflict" and self._stops[ts] < STOP_ATTEMPTS:
+                self._stops[ts] += 1  # left open by a killed process, or the reply to its stop got lost
                 with suppress(Declined):
                     await self._stop_stream(ts)
                 raise Later(0.2) from declined
@@ -298,7 +301,7 @@ class SlackDraft:
             self._slack.client.chat_update,
             channel=self._place.channel,
             ts=ts,
-            text=escape(text)[:LIMIT],  # for notifications, where there are blocks to read
+            text=escape(text)[:MESSAGE_CHARACTERS],  # for notifications, where there are blocks to read
             blocks=blocks,
             metadata=signature(self._key),
             **files,
@@ -319,7 +322,7 @@ class SlackDraft:
             return while_growing(self._key, self._translator)
         refused = self._pressed if answer.ending is Ending.FAILED else None
         if not self._answered and answer.ending not in (Ending.FAILED, Ending.STOPPED):
-            return []  # a sentence of the bot's own, which would be the same again
+            return []  # a sentence of the bot, which asking again would not change
         return below(self._place, self._key, self._actions, self._translator, refused)
 
 

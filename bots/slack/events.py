@@ -1,7 +1,7 @@
-"""What Slack sends, checked field by field: what these models accept is whole. Talks to nobody.
+"""Check what Slack sends, field by field: these models accept only complete data. Calls no one.
 
-A field that nothing depends on (a file's name, a person's team) is left out when it is not what it should be. Any other
-raises `pydantic.ValidationError`; log it by `fields`, as its own text holds people's words.
+An unimportant field (a file's name, a person's team) is dropped if it is invalid. Any other raises
+`pydantic.ValidationError`. Log it with `fields`, because its own text contains people's words.
 """
 
 from typing import Annotated, Any, TypeVar
@@ -19,8 +19,8 @@ from pydantic import (
 from core.conversation import storable
 
 Json = dict[str, Any]
-MOST_OF_A_NAME = 80  # characters
-MOST_FILES = 100  # of a message; Slack's own windows take ten
+NAME_CHARACTERS = 80
+MOST_FILES = 100  # of a message; Slack's own windows accept ten
 
 Text = Annotated[str, BeforeValidator(lambda text: storable(text) if isinstance(text, str) else text)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,64}$")]
@@ -35,7 +35,7 @@ def _or_none(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 
 Kind = TypeVar("Kind")
-Optional = Annotated[Kind | None, WrapValidator(_or_none)]  # what is wrong counts as missing
+Optional = Annotated[Kind | None, WrapValidator(_or_none)]  # an invalid value counts as missing
 
 
 class Form(BaseModel, extra="ignore", frozen=True):
@@ -43,7 +43,7 @@ class Form(BaseModel, extra="ignore", frozen=True):
 
 
 class SlackFile(Form):
-    """A file as messages carry it. One of Slack Connect says nothing but its id; a deleted one, that it was deleted."""
+    """A file of a message. A file of Slack Connect has only its id; a deleted one says only that."""
 
     id: Optional[Id] = None
     name: Optional[Text] = None
@@ -59,17 +59,17 @@ class SlackFile(Form):
 
     @property
     def shown(self) -> str:
-        """What people call it."""
-        return " ".join((self.name or self.title or self.id or "").split())[:MOST_OF_A_NAME]
+        """The name that people see."""
+        return " ".join((self.name or self.title or self.id or "").split())[:NAME_CHARACTERS]
 
 
 def fields(error: ValidationError) -> str:
-    """Which fields are wrong, without what stands in them."""
+    """Return which fields are wrong, without their content."""
     return ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}))
 
 
 def files_of(message: Json) -> tuple[SlackFile, ...]:
-    """The files that a message carries: its own, and those of the messages that it forwards."""
+    """Return the files of a message: its own, and those of the messages that it forwards."""
     forwarded = [part.get("files") for part in _dicts(message.get("attachments"))]
     files = [file for carried in (message.get("files"), *forwarded) for file in _dicts(carried)]
     read = [SlackFile.model_validate(file) for file in files[:MOST_FILES]]
@@ -81,7 +81,7 @@ def _dicts(listed: object) -> list[Json]:
 
 
 class Removal(Form):
-    """A message was deleted or changed; with it, files may have gone away."""
+    """A message was deleted or changed, which may remove files."""
 
     channel: Id
     ts: Ts
@@ -92,14 +92,14 @@ class Removal(Form):
 
     @property
     def files(self) -> list[str]:
-        """The ids of the files that went away."""
+        """The ids of the removed files."""
         before = {file.id for file in files_of(self.previous_message or {})}
         left = {file.id for file in files_of(self.message or {}) if file.mode != "tombstone"}
         return sorted(file_id for file_id in before - left if file_id)
 
 
 class Edited(Form):
-    """A message as it stands after a change; some bots' messages have no user."""
+    """A message after a change. Some bots' messages have no user."""
 
     ts: Ts
     user: Optional[Id] = None
@@ -140,14 +140,14 @@ class Person(_Named):
 
 
 class _Below(Form):
-    """The message that a button stands below, or a shortcut was used on."""
+    """The message of a button or of a shortcut."""
 
     ts: Ts
     thread_ts: Ts | None = None
 
 
 class Interaction(Form):
-    """Somebody did something with a message."""
+    """A person did something with a message."""
 
     user: Person
     channel: _Named
@@ -173,7 +173,7 @@ class Press(Interaction):
 
 
 class Value(Form):
-    """What a button of ours carries, as `bots.slack.buttons` writes it."""
+    """The content of one of our buttons, as `bots.slack.buttons` writes it."""
 
     key: Annotated[str, StringConstraints(pattern=r"^slack:", max_length=255)]
     asked: Ts

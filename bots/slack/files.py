@@ -1,4 +1,4 @@
-"""Files that people send, as Slack hands them over."""
+"""Download people's files from Slack."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from core.pictures.images import Config, check_size
 
 log = logging.getLogger(__name__)
 REDIRECTS = 3
-TRIES = 4  # to get what comes incomplete, or as a web page
+DOWNLOAD_ATTEMPTS = 4  # when a file comes incomplete, or as a web page
 GONE_MODES = ("tombstone", "hidden_by_limit")
 GONE_WORDS = ("file_deleted", "file_not_found")
 PAGE = b"<html"
@@ -30,7 +30,7 @@ class Files:
         self._images = images
 
     async def download(self, file: SlackFile) -> bytes:
-        """The file as Slack keeps it, whole. Raises `BotError` with a sentence."""
+        """Return the whole file as Slack keeps it. Raises `BotError` with a sentence."""
         if file.file_access == "check_file_info":  # Slack Connect: the event only carries its id
             file = await self._look_up(file)
         if file.mode in GONE_MODES or file.file_access == "file_not_found":
@@ -46,9 +46,9 @@ class Files:
         return data
 
     async def _insist(self, file: SlackFile, url: str) -> bytes:
-        """The file, or the web page that comes instead of it again and again."""
+        """Return the file, or the web page that comes instead of it each time."""
         backoff, page = Backoff(), False
-        while backoff.failures < TRIES:
+        while backoff.failures < DOWNLOAD_ATTEMPTS:
             try:
                 self._slack.access.check()
                 data = await self._get(file, url)
@@ -68,7 +68,7 @@ class Files:
         raise NotDelivered("Slack did not hand over {name}. Please try again in a moment.", name=file.shown)
 
     async def _get(self, file: SlackFile, url: str) -> bytes:
-        """Redirects are followed by hand, as the token is for Slack only."""
+        """Fetch an address, following redirects by hand, because only Slack may get the token."""
         try:
             for _ in range(REDIRECTS):
                 headers = {"Authorization": f"Bearer {self._slack.token}"} if self._is_slacks(url) else {}
@@ -80,7 +80,7 @@ class Files:
             raise _not_slacks(file) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._slack.unclear(type(error).__name__) from error
-        return PAGE  # Slack's login sends in circles
+        return PAGE  # Slack's login redirects in circles
 
     async def _read(self, file: SlackFile, answer: aiohttp.ClientResponse) -> bytes:
         if answer.status == 429:
@@ -124,10 +124,10 @@ class Files:
             raise BadImage("Slack does not let me read a file that was shared from another workspace.") from error
 
     def _is_slacks(self, url: str) -> bool:
-        """Whether the token may be sent there."""
+        """Return whether the token may be sent to this address."""
         try:
             parts, own = urlsplit(url), urlsplit(self._slack.url)
-        except ValueError:  # no address at all
+        except ValueError:  # not an address
             return False
         if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
             return True
@@ -136,7 +136,7 @@ class Files:
 
 
 def _deleted(file: SlackFile) -> BadImage:
-    if not (file.name or file.title):  # a stub carries no more than its id
+    if not (file.name or file.title):  # a stub has only its id
         return BadImage("A file was deleted in Slack before I could look at it.")
     return BadImage("{name} was deleted in Slack, so I cannot look at it.", name=file.shown)
 

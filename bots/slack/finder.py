@@ -1,7 +1,7 @@
-"""Finds the pictures that a question in Slack is about: its own, and those further up in its thread.
+"""Find the pictures that a question in Slack is about: its own, and those earlier in its thread.
 
-Pictures of a thread have the numbers in which they stand there. Of many the latest are taken in; the others come when
-somebody asks for them by their number.
+Pictures of a thread are numbered in their order. Of many, the latest are taken in. The others are taken in when a
+person asks for them by number.
 """
 
 import logging
@@ -22,12 +22,12 @@ from core.i18n import Translator
 from core.pictures.documents import open_document
 
 log = logging.getLogger(__name__)
-THREAD_PICTURES = 10  # that are taken in together
+THREAD_PICTURES = 10  # taken in together
 
 
 @dataclass(slots=True)
 class Found:
-    """`own` pictures come with the question, those of the `numbers` were taken in from further up and wait for it.
+    """The pictures of a question. `own` came with it; those of `numbers` were taken in from the thread and wait for it.
 
     `notes` are sentences about what is not looked at. `images` are the ids of a file's images.
     """
@@ -45,7 +45,10 @@ class Finder:
         self._services = services
 
     async def find(self, asked: Message, request: Request, translator: Translator) -> Found:
-        """Raises the `BotError` of a picture when trying again may help and there is no other, and `Busy`."""
+        """Find a question's pictures.
+
+        Raises a picture's `BotError` if a retry may help and there is no other, and `Busy`.
+        """
         known = await self._services.store.known_files(request.conversation_id)
         wanted = named_pictures(request.text)
         earlier, own = await self._threads.files(asked, acquainted=bool(known) and not wanted)
@@ -73,7 +76,7 @@ class Finder:
         found: Found,
         translator: Translator,
     ) -> None:
-        """The latest of them; the others go to `older`, and their numbers are kept for them."""
+        """Take in the latest pictures. The others go to `older`, and their numbers are reserved."""
         left, first = new[:-THREAD_PICTURES], None
         if left:
             older += left
@@ -83,10 +86,10 @@ class Finder:
     async def _take(
         self, files: Sequence[SlackFile], first: int | None, request: Request, found: Found, translator: Translator
     ) -> None:
-        """One that cannot be looked at does not spoil the others: it is named."""
+        """Take in a file. If that fails, it is named and the others are used."""
         store, conversation_id = self._services.store, request.conversation_id
         errors: list[tuple[SlackFile, BotError]] = []
-        with suppress(BadQuestion):  # more than anybody may ever send at once: then nobody could ask here
+        with suppress(BadQuestion):  # more than a person may send at once, which must not make the thread useless
             key = ":".join([request.key, *(file.id or "" for file in files)])
             self._services.assistant.count_files(request.person, key, len(files))
         for file in files:
@@ -101,14 +104,14 @@ class Finder:
             found.notes += [note] if (note := document.note(translator)) else []
             if file.id:
                 ids = found.images[file.id] = [image.id for image in document.images]
-                await store.remember_file(f"slack:{file.id}", conversation_id, ids)  # it need not come again
+                await store.remember_file(f"slack:{file.id}", conversation_id, ids)  # need not be downloaded again
         if errors and not (found.numbers or found.own) and errors[0][1].retryable:
             raise errors[0][1]
         found.notes += [_named(file, error, translator, alone=len(files) == 1) for file, error in errors]
 
 
 def _split(candidates: Sequence[SlackFile], known: set[str]) -> tuple[list[SlackFile], list[SlackFile]]:
-    """Those behind the last one that is known, and those before it that are not: which were left out once."""
+    """Return the files after the last known one, and earlier unknown ones, which were left out before."""
     seen = [index for index, file in enumerate(candidates) if f"slack:{file.id}" in known]
     last = seen[-1] + 1 if seen else 0
     older = [file for index, file in enumerate(candidates[:last]) if index not in seen]

@@ -1,7 +1,7 @@
-"""The one way in for what Slack sends, over HTTP and over a WebSocket: looked at, handed to Bolt, acknowledged.
+"""Receive everything from Slack, over HTTP and over a WebSocket: check it, pass it to Bolt, acknowledge it.
 
-Slack repeats what is not acknowledged. So that is only what could not be written down; what nothing can be made of is
-acknowledged and logged by its id, never with a word of it.
+Slack repeats what is not acknowledged. So only what could not be stored stays unacknowledged. What cannot be understood
+is acknowledged and logged by its id, without any of its words.
 """
 
 import logging
@@ -19,7 +19,7 @@ from core.errors import StoreDown
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
-# All that Bolt or we read. Bolt takes context out of many more fields, and must not stumble over those.
+# All fields that Bolt or we need. Bolt reads many more, and must not fail on those.
 _BODY = frozenset(
     "type challenge event_id event user channel message container actions view callback_id trigger_id".split()
 )
@@ -32,20 +32,20 @@ _OURS = re.compile(r"Ev[0-9A-Za-z]{4,40}|[0-9]{1,20}\.[0-9]{1,10}|V[0-9A-Z]{1,40
 
 
 class Gateway:
-    """`app` is Bolt's, which acknowledges after its listeners."""
+    """The entrance. `app` is Bolt's, which acknowledges after its listeners."""
 
     def __init__(self, app: AsyncApp) -> None:
         self._app = app
         app.error(self._on_error)
 
     async def receive(self, body: object) -> BoltResponse:
-        """What Slack is told. Never raises."""
+        """Return the reply for Slack. Never raises."""
         if not isinstance(body, dict) or (reduced := _reduce(body)) is None:
             log.warning("something from Slack is not whole and is skipped: %s", name_of(body))
             return BoltResponse(status=200)
         try:
             return await self._app.async_dispatch(AsyncBoltRequest(body=reduced, mode="socket_mode"))
-        except Exception as error:  # Bolt takes fields for granted, and no listener has run yet
+        except Exception as error:  # Bolt relies on fields, and no listener has run yet
             log.warning(
                 "something from Slack is not whole and is skipped: %s (%s)", name_of(body), type(error).__name__
             )
@@ -66,7 +66,7 @@ class Gateway:
 
 
 def name_of(body: object) -> str:
-    """Slack's id of what came, for the log; of nothing else can be said that it holds no words."""
+    """Return Slack's id of an event for the log. Any other field may contain words."""
     if isinstance(body, dict):
         container, view = body.get("container"), body.get("view")
         ids: Sequence[Any] = (
@@ -81,7 +81,7 @@ def name_of(body: object) -> str:
 
 
 def _reduce(body: Json) -> Json | None:
-    """The fields that somebody reads; None for what is no event and nobody's doing."""
+    """Return the fields that are read, or None for what is no event or has no sender."""
     match body:
         case {"type": "event_callback", "event": {"type": str()} as event}:
             kept = {name: value for name, value in event.items() if name in _EVENT}

@@ -1,4 +1,4 @@
-"""What happened in Slack, out of its events: who asks what where, and which files belong to it. Talks to nobody."""
+"""Read Slack's events: who asks what where, and which files belong to it. Calls no one."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from core.pictures.refusals import by_name
 
 _ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
 
-ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of what a person writes; a picture is one
+ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of people's messages
 
 
 class _Written(Form):
@@ -25,7 +25,7 @@ class _Written(Form):
 
 
 class Message(Form):
-    """A person's message. `thread` is its own `ts` at the top level: every such message begins a conversation."""
+    """A person's message. At the top level `thread` is its own `ts`: every such message begins a conversation."""
 
     channel: Id
     ts: Ts
@@ -35,11 +35,11 @@ class Message(Form):
     text: str  # as Slack writes it
     files: tuple[SlackFile, ...] = ()
     began: Id | None = None  # who wrote the thread's first message, where Slack says it
-    by_app: bool = False  # by a bot, or by an app in a person's name; which of both, only Slack knows
+    by_app: bool = False  # by a bot, or by an app in a person's name; only Slack knows which
 
     @staticmethod
     def of(event: Json, team: str) -> "Message | None":
-        """None for what no person wrote: joins, edits, deletions. Raises `pydantic.ValidationError`."""
+        """Return the message of an event, or None for joins, edits and deletions. Raises `pydantic.ValidationError`."""
         if event.get("subtype") not in ASKING or not event.get("user"):
             return None
         written = _Written.model_validate(event)
@@ -57,7 +57,7 @@ class Message(Form):
 
     @staticmethod
     def at(place: Place) -> "Message":
-        """What was asked there and is gone: no words, no files."""
+        """Return a deleted question: it has no words and no files."""
         return Message(
             channel=place.channel, ts=place.asked, thread=place.thread, user=place.user, team=place.team, text=""
         )
@@ -77,7 +77,7 @@ class Message(Form):
         return f"slack:{workspace}:{self.channel}:{self.thread}"
 
     def key(self, workspace: str) -> str:
-        """The same for a mention's two events and for every delivery of them."""
+        """Return the same key for a mention's two events and for every delivery of them."""
         return f"slack:{workspace}:{self.channel}:{self.ts}"
 
 
@@ -86,17 +86,17 @@ def mentions(text: str, bot: str) -> bool:
 
 
 def addresses_somebody(text: str) -> bool:
-    """Whether a person, a group or everybody is mentioned."""
+    """Return whether a person, a group or everyone is mentioned."""
     return bool(_ADDRESSED.search(text))
 
 
 def pictures(files: Sequence[SlackFile]) -> list[SlackFile]:
-    """Those that may hold pictures. What says nothing about itself, or is gone, is looked into when its turn comes."""
+    """Return the files that may be pictures. Unknown and deleted ones are checked when their turn comes."""
     return [file for file in files if by_name(file.shown, file.mimetype or "") is None]
 
 
 def no_picture(files: Sequence[SlackFile], translator: Translator) -> str:
-    """What is said to files that are no pictures: what the first one is, if its name says that."""
+    """Return the error for files that are no pictures: what the first one is, if its name tells."""
     refusal = by_name(files[0].shown, files[0].mimetype or "")
     if refusal is not None:
         return translator.explain(refusal)

@@ -1,4 +1,4 @@
-"""What Slack says about each person: the language they have set, and whether they are a bot."""
+"""Know what Slack tells about each person: their language, and whether they are a bot."""
 
 import logging
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from core.i18n import Translator
 from core.latest import Latest
 
 log = logging.getLogger(__name__)
-KEPT = 2_000  # people who are kept in mind
+REMEMBERED_PEOPLE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +21,25 @@ class _Person:
 
 
 class People:
-    """Slack is asked once about each, while the process runs."""
+    """Asks Slack once about each person in the process's life."""
 
     def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
-        self._known: Latest[str, _Person] = Latest(KEPT)
+        self._known: Latest[str, _Person] = Latest(REMEMBERED_PEOPLE)
 
     def known_voice(self, user: str) -> Translator:
-        """As far as it was asked before."""
+        """Return a translator from what is known, without asking Slack."""
         return Translator(self._known.get(user, _Person()).language)
 
     async def translator(self, user: str) -> Translator:
-        """English where Slack does not say."""
+        """Return a person's translator. It is English if Slack does not tell."""
         return Translator((await self._person(user) or _Person()).language)
 
     async def is_bot(self, user: str) -> bool:
-        """Also where Slack does not say: two bots would answer each other for ever."""
+        """Return whether a person is a bot.
+
+        Return True if Slack does not tell, because two bots would answer each other for ever.
+        """
         person = await self._person(user)
         return person is None or person.is_bot
 

@@ -1,4 +1,4 @@
-"""Where in Slack an answer goes."""
+"""Describe where an answer goes in Slack."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from bots.slack.events import Id, Text, Ts
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`asked` is the `ts` of the message that is answered; a stream is shown to one `user` first.
+    """A place in a thread. `asked` is the `ts` of the answered message; a stream is first shown to one `user`.
 
-    `told` is a question that was typed into the shortcut's window: it stands in no message.
+    `told` is a question that was typed into the shortcut's window and is in no message.
     """
 
     channel: Id

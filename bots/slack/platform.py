@@ -1,4 +1,4 @@
-"""How people order things on Slack, and what they are called there."""
+"""Describe how people give commands on Slack, and what they are called there."""
 
 import re
 

@@ -1,5 +1,7 @@
-"""Questions that change in Slack before their answers are whole: an edited one counts with its new words, and of the
-answer to a deleted one nothing stays."""
+"""Follow questions that change in Slack before their answers are complete.
+
+An edited question counts with its new words. Of the answer to a deleted question nothing stays.
+"""
 
 import asyncio
 import logging
@@ -18,7 +20,7 @@ from core import inbox
 from core.errors import BotError
 
 log = logging.getLogger(__name__)
-LOOK_SECONDS = 0.2  # between two looks whether an answer has ended
+POLL_SECONDS = 0.2  # between two checks whether an answer has ended
 
 
 class Questions:
@@ -31,7 +33,7 @@ class Questions:
         self._deleted: set[str] = set()
 
     async def waits(self, key: str) -> bool:
-        """Whether the question's answer is not whole yet."""
+        """Return whether the question's answer is not complete yet."""
         return any(message.key == key for message in await self._store.unfinished("slack"))
 
     async def edit(self, key: str) -> None:
@@ -40,20 +42,23 @@ class Questions:
         self._edited = (self._edited | {key}) & waiting
 
     def expect_deletion(self, key: str) -> None:
-        """At a start, before anything is answered."""
+        """Note at a start that a question was deleted, before anything is answered."""
         self._deleted.add(key)
 
     async def delete(self, key: str) -> None:
-        """Return once nothing is written for the question any more."""
+        """Delete a question, and return once nothing is written for it any more."""
         while await self.waits(key):
             if key not in self._deleted and (task := self._working.get(key)):
                 task.cancel()
             self._deleted.add(key)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         self._deleted.discard(key)
 
     async def current(self, message: inbox.Message, asked: Message, resumed: bool) -> Message | None:
-        """The question as it stands there now, None for one that was deleted. What a run before began, goes on."""
+        """Return the question as it is in Slack now, or None if it was deleted.
+
+        What an earlier run began is continued.
+        """
         if not resumed and message.key not in self._edited:
             return asked
         standing = await self._threads.standing(asked)
@@ -62,7 +67,7 @@ class Questions:
         return asked if standing and message.sent else standing
 
     async def work(self, message: inbox.Message, place: Place, answer: Callable[[], Awaitable[None]]) -> None:
-        """Have a question answered, as long as it is not deleted. Raises what `answer` does."""
+        """Answer a question unless it is deleted. Raises what `answer` raises."""
         try:
             if message.key not in self._deleted:
                 task = self._working[message.key] = asyncio.ensure_future(_run(answer))

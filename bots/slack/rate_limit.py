@@ -1,7 +1,7 @@
-"""How often Slack may be asked. Its limits are per method and workspace: all answers in all channels share them.
+"""Limit how often Slack is called. Its limits are per method and workspace: all answers in all channels share them.
 
-Growing texts share a part of each method's calls evenly, and leave the rest to last writes. What Slack says with a 429
-makes a method slower for a while. https://docs.slack.dev/apis/web-api/rate-limits
+Growing texts share a part of each method's calls evenly, and leave the rest to last writes. After a 429 the method is
+slower for a while. https://docs.slack.dev/apis/web-api/rate-limits
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bots.conversing.draft import Later
 
-WINDOW_SECONDS = 61.0  # a minute, and a second for what is on its way
+WINDOW_SECONDS = 61.0  # a minute, and a second for calls under way
 CALLS_PER_MINUTE = {  # by the SDK's names
     "chat_startStream": 20,
     "chat_stopStream": 20,
@@ -27,10 +27,10 @@ CALLS_PER_MINUTE = {  # by the SDK's names
     "views_open": 100,
 }
 FREE_SHARE, PACED_SHARE, GROWING_SHARE = 0.05, 0.85, 0.95  # of a method's calls: at will, evenly, and no more
-SLOWER = 0.8  # times as many calls after a 429
-RECOVERY_SECONDS = 600.0  # until a method that was slowed down is as fast as before
-FEWEST = 6.0  # calls a minute
-UNLIMITED = 6000.0  # calls a minute
+SLOWDOWN_FACTOR = 0.8  # of the calls, after a 429
+RECOVERY_SECONDS = 600.0  # until a slowed method is as fast as before
+FEWEST_CALLS_PER_MINUTE = 6.0
+UNLIMITED_CALLS_PER_MINUTE = 6000.0
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _Method:
         return min(self.most, self.allowed + (now - self.slowed) / RECOVERY_SECONDS * self.most)
 
     def wait(self, now: float, share: float) -> float:
-        """Seconds until a call is allowed that may use this share of the limit."""
+        """Return the seconds until a call that may use this share of the limit."""
         while self.calls and now - self.calls[0] >= WINDOW_SECONDS:
             self.calls.popleft()
         allowed = max(1, int(self.limit(now) * share))
@@ -54,7 +54,7 @@ class _Method:
 
 
 class Budget:
-    """`limits` are calls a minute; what has none is stopped by a 429 only. `clock` counts seconds."""
+    """The calls left. `limits` are calls a minute; other methods are limited by a 429 only. `clock` counts seconds."""
 
     def __init__(
         self,
@@ -67,21 +67,21 @@ class Budget:
         self._growing: dict[Hashable, str] = {}  # an answer that grows -> the method that writes it
 
     def wait(self, method: str, share: float = 1.0) -> float:
-        """Seconds until the method may be called."""
+        """Return the seconds until the method may be called."""
         return self._of(method).wait(self._clock(), share)
 
     def spend(self, method: str) -> None:
-        """Count a call. Raises `Later` when none is allowed now."""
+        """Count a call. Raises `Later` if none is allowed now."""
         if (wait := self.wait(method)) > 0:
             raise Later(wait)
         if method in self._limits:
             self._of(method).calls.append(self._clock())
 
     def slow_down(self, method: str, seconds: float) -> None:
-        """Slack answered 429: nothing for so long, and fewer calls after that."""
+        """Stop the method for so long after a 429, and allow fewer calls after that."""
         now, known = self._clock(), self._of(method)
-        if known.blocked <= now:  # else it is about calls that were on their way
-            known.allowed, known.slowed = max(FEWEST, known.limit(now) * SLOWER), now
+        if known.blocked <= now:  # otherwise it is about calls already under way
+            known.allowed, known.slowed = max(FEWEST_CALLS_PER_MINUTE, known.limit(now) * SLOWDOWN_FACTOR), now
         known.blocked = max(known.blocked, now + seconds)
 
     # Texts that grow
@@ -93,12 +93,12 @@ class Budget:
         self._growing.pop(answer, None)
 
     def check_growing(self, answer: Hashable) -> None:
-        """Raises `Later` when the growing texts' share of the calls is spent."""
+        """Raise `Later` if the growing texts' share of the calls is used up."""
         if (method := self._growing.get(answer)) and (wait := self.wait(method, GROWING_SHARE)) > 0:
             raise Later(wait)
 
     def interval(self, answer: Hashable) -> float:
-        """Seconds between two writes of each text that grows as this one does."""
+        """Return the seconds between two writes of each growing text."""
         method = self._growing.get(answer)
         if method is None or self.wait(method, FREE_SHARE) <= 0:
             return 0.0
@@ -107,6 +107,6 @@ class Budget:
 
     def _of(self, method: str) -> _Method:
         if method not in self._methods:
-            most = float(self._limits.get(method, UNLIMITED))
+            most = float(self._limits.get(method, UNLIMITED_CALLS_PER_MINUTE))
             self._methods[method] = _Method(most, most)
         return self._methods[method]

@@ -1,6 +1,6 @@
-"""What Bolt calls for each event. A listener decides, writes the event down and returns; only then is Slack told.
+"""Listen to Bolt's events. A listener decides, stores the event and returns; only then is Slack told.
 
-What is not whole raises `pydantic.ValidationError`, which `bots.slack.gateway` acknowledges.
+Incomplete events raise `pydantic.ValidationError`, and `bots.slack.gateway` acknowledges them.
 """
 
 import asyncio
@@ -50,7 +50,10 @@ THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
 class Receiver:
-    """`app` is Bolt's. It acknowledges after the listener by `process_before_response`; its default is before."""
+    """Bolt's listeners.
+
+    `app` acknowledges after the listener by `process_before_response`; by default it does so before.
+    """
 
     def __init__(self, config: Config, slack: SlackApi, worker: Worker, services: Services) -> None:
         self._config = config
@@ -61,7 +64,7 @@ class Receiver:
         self._tasks: set[asyncio.Task[Any]] = set()
 
         async def authorize() -> AuthorizeResult:
-            """As `introduce` found it; else Bolt would ask auth.test about every event."""
+            """Return what `introduce` found. Otherwise Bolt would call auth.test for every event."""
             return AuthorizeResult(enterprise_id=None, team_id=slack.team, bot_user_id=slack.bot, bot_id=slack.bot_id)
 
         secret = config.signing_secret.get_secret_value() if config.signing_secret else None
@@ -74,12 +77,12 @@ class Receiver:
             process_before_response=True,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
-            raise_error_for_unhandled_request=True,  # else Bolt logs what came
+            raise_error_for_unhandled_request=True,  # otherwise Bolt logs the event
         )
         self._attach(self.app)
 
     async def close(self) -> None:
-        """Let those finish that have begun to write something down."""
+        """Let listeners finish that have begun to store something."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
 
@@ -132,7 +135,7 @@ class Receiver:
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
             return False
-        if not self._worker.allows(message):  # they talk to others in that thread, and asked for nothing
+        if not self._worker.allows(message):  # people talk to each other there
             return False
         return await self._worker.takes_part(message.conversation(self._slack.team))
 
@@ -162,13 +165,13 @@ class Receiver:
 
     async def _on_reaction(self, event: Json) -> None:
         reaction = Reaction.model_validate(event)
-        thumb, item = reaction.reaction.partition("::")[0], reaction.item  # behind the colons is the skin's tone
+        thumb, item = reaction.reaction.partition("::")[0], reaction.item  # after the colons is the skin tone
         if thumb not in THUMBS or reaction.item_user != self._slack.bot or item.ts is None:
             return
         allowed = self._config.allows(reaction.user, item.channel, self._slack.team)
         if self._services.store.ratings and allowed and not await self._dispatcher.is_blocked(reaction.user):
             rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
-            await self._services.store.rate_sent("slack", item.ts, rating)  # not written down first: no loss
+            await self._services.store.rate_sent("slack", item.ts, rating)  # not stored first: a lost one does no harm
 
     async def _on_session_stopped(self, event: Json) -> None:
         stopped = SessionStopped.model_validate(event)
@@ -187,7 +190,7 @@ class Receiver:
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:
-        """A button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
+        """Handle a button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
         press = Press.model_validate(body)
         command, below = press.action.action_id, press.message.ts
         try:
@@ -206,7 +209,7 @@ class Receiver:
             await self._on_lost_button(ack, body)
 
     async def _on_lost_button(self, ack: AsyncAck, body: Json) -> None:
-        """One of an older version, or one that carries what we never wrote; its answer cannot be told."""
+        """Handle a button of an older version, or one with content that we never wrote. Its answer is unknown."""
         press = Press.model_validate(body)
         place = self._place(press, press.message.ts)
         if not await self._dispatcher.is_blocked(place.user):  # a stranger is told so
@@ -225,7 +228,7 @@ class Receiver:
 
     async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
         used = Interaction.model_validate(body)
-        task = asyncio.create_task(self._open_window(used))  # its trigger is good for three seconds, as is the ack
+        task = asyncio.create_task(self._open_window(used))  # its trigger is valid for three seconds
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await ack()
@@ -251,13 +254,13 @@ class Receiver:
         await ack()
 
     async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
-        """One of an older version or of another app: the window itself says so."""
+        """Say in a window of an older version or another app that it does not work."""
         person = Person.model_validate(body.get("user"))
         translator = self._worker.people.known_voice(person.id)  # asking Slack might outlast the three seconds
         await ack(response_action="update", view=_lost(translator))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
-        """Acknowledged, so that Slack does not send it again."""
+        """Acknowledge anything else, so that Slack does not send it again."""
         await ack()
 
 

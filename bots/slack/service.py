@@ -1,4 +1,4 @@
-"""Plugs the parts of the Slack bot together and runs them."""
+"""Put the parts of the Slack bot together and run them."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ async def serve(config: Config, services: Services) -> None:
     if config.signing_secret and services.guests is not None:
         endpoint = webhook.endpoint(services.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
-        log.warning("allow in [bots.slack] is empty, so nobody is answered; the bot tells people which id to add")
+        log.warning("allow in [bots.slack] is empty, so no one is answered; the bot tells people which id to add")
     async with SlackApi(
         config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, services.health
     ) as slack:
@@ -51,7 +51,7 @@ async def serve(config: Config, services: Services) -> None:
 
 
 async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
-    """Each of the admins in their own conversation with the app."""
+    """Send a text to each admin in their conversation with the app."""
     for admin in admins:
         with suppress(Declined):
             await slack.call(slack.client.chat_postMessage, channel=admin, text=text)

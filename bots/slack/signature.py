@@ -1,4 +1,4 @@
-"""Which answer a message of ours belongs to, and which of ours in a thread nobody has written down."""
+"""Recognize which answer a message of ours belongs to, and which of our messages in a thread are not stored."""
 
 import logging
 from collections.abc import Collection
@@ -15,19 +15,19 @@ EVENT_TYPE = "picture_answer"  # of our messages' metadata
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A message of ours that nobody wrote down."""
+    """A message of ours that was never stored."""
 
     ts: str
     text: str
 
 
 def signature(key: str) -> dict[str, Any]:
-    """Metadata that nobody sees."""
+    """Return metadata for a message, which stays invisible."""
     return {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
 
 
 def key_of(message: dict[str, Any]) -> str | None:
-    """Which answer a message of ours carries a part of; None for a stream that was not stopped."""
+    """Return the key of the answer that a message of ours carries, or None for a stream that was not stopped."""
     metadata = message.get("metadata") or {}
     if metadata.get("event_type") != EVENT_TYPE:
         return None
@@ -35,7 +35,7 @@ def key_of(message: dict[str, Any]) -> str | None:
 
 
 async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection[str]) -> list[Left]:
-    """Our messages below the question that are not `known`, oldest first. Raises `Later`."""
+    """Return our messages below the question that are not `known`, oldest first. Raises `Later`."""
     try:
         answer = await slack.call(
             slack.client.conversations_replies,
@@ -59,5 +59,5 @@ async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection
 
 
 def _is_empty(message: dict[str, Any]) -> bool:
-    """A stream that was opened, and nobody wrote down."""
+    """Return whether it is a stream that was opened and never stored."""
     return key_of(message) is None and not (message.get("text") or message.get("blocks") or message.get("files"))

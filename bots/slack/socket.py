@@ -1,8 +1,8 @@
-"""Socket Mode: Slack's events over a WebSocket that the bot opens, so that no port needs to be open.
+"""Receive Slack's events over a WebSocket that the bot opens (Socket Mode), so that no port needs to be open.
 
-Slack ends every connection after a while, and warns before. The SDK opens the next one, but it has ways to stay deaf
-while the process lives: it tries a used-up address for ever, and asks with a revoked token for ever. So this watches it
-and begins anew, with growing pauses, and tells the operator what the SDK only logs.
+Slack ends every connection after a while, with a warning. The SDK then opens the next one, but it can stay deaf while
+the process lives: it may try a used-up address for ever, or ask with a revoked token for ever. So this module watches
+it, replaces it with growing pauses, and tells the operator what the SDK only logs.
 """
 
 import asyncio
@@ -24,22 +24,22 @@ from bots.slack.gateway import Gateway
 from core.errors import OperatorError
 
 log = logging.getLogger(__name__)
-PING_S = 5.0  # a connection that does not answer for four of these is given up
-CONNECT_S = 6.0  # for a first connection; after that its address is used up
-DEAF_S = 3.0  # without a connection for so long, the SDK's client is replaced; its own monitor is slower
+PING_SECONDS = 5.0  # a connection without a reply to four pings is closed
+CONNECT_SECONDS = 6.0  # for a first connection; afterwards its address is used up
+DEAF_SECONDS = 3.0  # the SDK's client is replaced after so long without a connection; its own monitor is slower
 WATCH_S = 0.5
 
 
 async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
-    """Until cancelled. Raises `OperatorError` when Slack does not take the token, unless it took it before."""
+    """Work until cancelled. Raises `OperatorError` if Slack refuses the token and never accepted it before."""
     backoff = Backoff()
     while True:
-        client = SocketModeClient(app_token, web_client=slack.bare_client, ping_interval=PING_S)
+        client = SocketModeClient(app_token, web_client=slack.bare_client, ping_interval=PING_SECONDS)
         client.message_listeners.append(partial(_take, gateway))
         tasks = [client.message_processor]
         try:
             client.wss_uri = await open_address(slack, app_token)
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CONNECT_SECONDS):
                 await client.connect()  # type: ignore[no-untyped-call]
             slack.access.works("way in")
             backoff.reset()
@@ -60,7 +60,7 @@ async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
 
 
 async def open_address(slack: SlackApi, app_token: str) -> str:
-    """Where a WebSocket can be opened, once. Raises `Later`, or `OperatorError` when the token is not good for it."""
+    """Return an address where a WebSocket can be opened once. Raises `Later`, or `OperatorError` for a bad token."""
     try:
         answer = await slack.ask(slack.bare_client.apps_connections_open, app_token=app_token)
         return str(answer["url"])
@@ -73,7 +73,7 @@ async def open_address(slack: SlackApi, app_token: str) -> str:
 
 
 async def _take(gateway: Gateway, client: AsyncBaseSocketModeClient, message: dict[str, Any], _: str | None) -> None:
-    """Bolt's own adapter would leave alone, unacknowledged, what carries no object."""
+    """Pass on an event. Bolt's own adapter would never acknowledge a message that contains no object."""
     envelope = message.get("envelope_id")
     if isinstance(envelope, str):
         response = await gateway.receive(message.get("payload"))
@@ -82,15 +82,15 @@ async def _take(gateway: Gateway, client: AsyncBaseSocketModeClient, message: di
 
 
 def _payload(response: BoltResponse) -> dict[str, Any] | None:
-    """What an acknowledgement carries along, a window for example."""
+    """Return what an acknowledgement carries, such as a window."""
     return dict(json.loads(response.body)) if response.body else None
 
 
 async def _watch(client: SocketModeClient) -> None:
-    """Returns when the client has had no connection for `DEAF_S`."""
+    """Return when the client has had no connection for `DEAF_SECONDS`."""
     loop = asyncio.get_running_loop()
     heard = loop.time()
-    while loop.time() - heard < DEAF_S:
+    while loop.time() - heard < DEAF_SECONDS:
         if await client.is_connected():
             heard = loop.time()
         await asyncio.sleep(WATCH_S)

@@ -1,6 +1,6 @@
-"""What Slack shows beside messages while an answer is on its way: a line of text, and its own Stop button.
+"""Show Slack's own signs of work while an answer is written: a status line and a Stop button.
 
-Both may not be there, and neither is worth a lost answer: what fails here is only logged.
+Both may be missing, and a failure here must not cost an answer, so it is only logged.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from bots.slack.place import Place
 log = logging.getLogger(__name__)
 ATTEMPTS = 3
 _ALWAYS = ("unknown_method", "method_deprecated", "not_allowed", "not_an_agent", "feature_not_enabled", "missing_scope")
-RENEW_S = 90  # seconds; Slack clears the line after two minutes
+RENEW_SECONDS = 90  # Slack clears the line after two minutes
 
 
 @dataclass(slots=True)
 class Abilities:
-    """What this app and workspace can do, as far as tried; shared by all answers."""
+    """What this app and workspace support, as far as tried. All answers share it."""
 
     streams: bool = True
     status_line: bool = True
@@ -42,7 +42,7 @@ class Status:
             self._begun = await self._set_session("processing")
 
     async def say(self, line: str) -> bool:
-        """False where there is no such line."""
+        """Show a status line. Return False if there is none."""
         self._line = line
         if not await self._show():
             return False
@@ -55,7 +55,7 @@ class Status:
             await self._show()
 
     def settle(self) -> None:
-        """A message stands there now, which took the line away."""
+        """Note that a message was posted, which removed the line."""
         if self._renewing:
             self._renewing.cancel()
 
@@ -68,7 +68,7 @@ class Status:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(RENEW_SECONDS)
             await self._show()
 
     async def _show(self) -> bool:
@@ -110,9 +110,9 @@ class Status:
                 log.info("no Stop button of Slack's: %s", error)
                 self._abilities.sessions = not _is_final(error)
                 return False
-        return True  # nobody knows, so it will be set back
+        return True  # unknown, so it will be reset
 
 
 def _is_final(declined: Declined) -> bool:
-    """Whether it will be the same in every thread."""
+    """Return whether the error will be the same in every thread."""
     return declined.error in _ALWAYS

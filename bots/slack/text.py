@@ -1,14 +1,14 @@
-"""Text as Slack writes it and as it may be written to Slack: mentions, escapes, and Markdown cut into messages."""
+"""Translate between Slack's markup and ours: mentions, escapes, and Markdown cut into messages."""
 
 import re
 
 from core.answers.markdown import protected, unescaped
 
-LIMIT = 3_800  # characters of a message: `chat.update` stops at 4,000, and every answer may have to end with one
+MESSAGE_CHARACTERS = 3_800  # `chat.update` stops at 4,000, and every answer may have to end with one
 ZERO_WIDTH = "\u200b"
 
-# What Slack turns into a ping or a link of its own. The end of the text counts as the worst that may follow, so that a
-# text that grows keeps its beginning.
+# What Slack turns into a ping or a link. The end of a text counts as the worst that may follow, so that a growing text
+# keeps its beginning.
 _PING = re.compile(r"<(?=!(?:[cehds]|$)|@(?:[UWB]|$)|#(?:[CGD]|$))|@(?=channel\b|here\b|everyone\b)")
 _LINK = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)(.*)$", re.MULTILINE)
@@ -17,12 +17,12 @@ _BORDERS = ("\n\n", "\n", ". ", "。", "！", "？", "；", "，", " ")
 
 
 def plain(text: str, bot: str) -> str:
-    """What a person typed, out of Slack's markup; the mention of the bot itself is left out."""
+    """Return what a person typed, without Slack's markup and without the mention of the bot itself."""
 
     def name(match: re.Match[str]) -> str:
         kind, target, label = match.groups()
         if kind == "@":
-            return "" if target == bot else f"@{target}"  # the id also where there is a label: it is who is blocked
+            return "" if target == bot else f"@{target}"  # the id even with a label, because people are blocked by id
         if kind:
             return ("#" if kind == "#" else "@") + (label or target).lstrip("@#")
         return label or target
@@ -32,29 +32,30 @@ def plain(text: str, bot: str) -> str:
 
 
 def defuse(markdown: str) -> str:
-    """The same to read, but nobody is pinged: `&lt;` would be shown as it stands inside code."""
+    """Return a text that reads the same and pings no one. Inside code `&lt;` would be shown as it is."""
     return _PING.sub(lambda match: match.group() + ZERO_WIDTH, markdown)
 
 
 def messages(markdown: str) -> list[str]:
-    """What a model wrote as messages in Slack's Markdown: nobody is pinged, and print keeps its marks."""
+    """Return what a model wrote as messages in Slack's Markdown. No one is pinged, and print keeps its marks."""
     return split(protected(defuse(markdown)))
 
 
 def escape(markdown: str) -> str:
-    """For the `text` of a message, which notifications show; Slack's own rule."""
+    """Escape text for the `text` of a message, which notifications show, by Slack's own rule."""
     return unescaped(markdown).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def split(markdown: str, limit: int = LIMIT) -> list[str]:
-    """Messages of at most `limit` characters, cut at paragraphs, lines, sentences or words; open code fences go on.
+def split(markdown: str, limit: int = MESSAGE_CHARACTERS) -> list[str]:
+    """Return messages of at most `limit` characters, cut at paragraphs, lines, sentences or words.
 
-    Where a message ends depends on nothing behind its limit, so a text that grows changes its last message only.
+    Open code fences continue in the next message. The end of a message does not depend on later text, so a growing text
+    only changes its last message.
     """
     parts, rest = [], markdown.strip()
     while len(rest) > limit:
         longest = min(limit // 8, max((len(marks) for marks, _ in _FENCE.findall(rest[:limit])), default=0))
-        room = limit - longest - 2  # for the fence that may have to be closed
+        room = limit - longest - 2  # for a closing fence
         cut = _border(rest[:limit], room) or room
         if (len(rest[:cut]) - len(rest[:cut].rstrip("\\"))) % 2:
             cut -= 1  # a backslash stays with its character
@@ -67,7 +68,7 @@ def split(markdown: str, limit: int = LIMIT) -> list[str]:
 
 
 def _border(text: str, room: int) -> int:
-    """Behind the last good place to cut in the second half of the room; 0 where there is none.
+    """Return the last good place to cut in the second half of the room, or 0.
 
     What follows a cut begins a line, and must not look like the beginning of a list or a heading.
     """
@@ -80,7 +81,7 @@ def _border(text: str, room: int) -> int:
 
 
 def _open_fence(text: str, longest: int) -> tuple[str, str] | None:
-    """The fence and its language, if `text` ends inside a code block; short, as each message opens it again."""
+    """Return the fence and its language if `text` ends inside a code block. It is short, as each message repeats it."""
     fence: tuple[str, str] | None = None
     for marks, info in _FENCE.findall(text):
         if fence is None:

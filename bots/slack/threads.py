@@ -1,4 +1,4 @@
-"""What stands in Slack's threads: questions, the pictures above them, the bot's own answers below."""
+"""Read Slack's threads: questions, the pictures above them, and the bot's own answers below."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ from bots.slack.text import plain
 from core.errors import BotError
 
 log = logging.getLogger(__name__)
-LOOK_S = 1.5  # seconds; Slack waits three to hear that an order arrived
+LOOK_SECONDS = 1.5  # Slack waits three for the acknowledgement of a command
 GONE = ("thread_not_found", "message_not_found")
-PAGES = 5  # of 200 messages each
+READ_PAGES = 5  # of 200 messages each
 
 
 class Threads:
@@ -30,9 +30,9 @@ class Threads:
         self._slack = slack
 
     async def files(self, asked: Message, *, acquainted: bool) -> tuple[list[SlackFile], tuple[SlackFile, ...]]:
-        """Files from earlier in the thread, and the message's own: a mention may come without them.
+        """Return files from earlier in the thread and the message's own, because a mention may come without them.
 
-        A direct message always comes with its files; `acquainted` says that the conversation knows those above it.
+        A direct message always comes with its files. `acquainted` means that the conversation knows those above it.
         """
         if (asked.top_level and asked.files) or (asked.direct and (asked.top_level or acquainted)):
             return [], asked.files
@@ -48,7 +48,7 @@ class Threads:
                 own = own or files_of(message)
             elif message["ts"] < asked.ts and message.get("user") != self._slack.bot:
                 if self._forgets(message, asked, messages[0]):
-                    earlier.clear()  # what stands above it is not taken in again
+                    earlier.clear()  # earlier pictures are not taken in again
                 earlier += files_of(message)
         return earlier, own
 
@@ -59,13 +59,13 @@ class Threads:
         return to_bot and forgets(*command_in(plain(text, self._slack.bot), SLACK), anothers)
 
     async def is_anothers(self, asked: Message) -> bool:
-        """Whether somebody else began the thread; also where that cannot be seen."""
+        """Return whether another person began the thread, and True if that cannot be seen."""
         if asked.direct or asked.top_level:
             return False
         if asked.began is not None:
             return asked.began != asked.user
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(LOOK_SECONDS):
                 messages = await patiently(partial(self._read, asked.channel, asked.thread, latest=asked.thread))
         except (Declined, BotError, TimeoutError) as error:
             log.warning("who began a thread cannot be seen: %s", error)
@@ -73,7 +73,7 @@ class Threads:
         return not messages or messages[0].get("user") != asked.user
 
     async def question(self, place: Place) -> Message:
-        """What was asked, as it stands there now; without words when it is gone."""
+        """Return a question as it is in Slack now, without words if it is deleted."""
         nothing = Message.at(place)
         try:
             messages = await patiently(partial(self._read, place.channel, place.thread, latest=place.asked))
@@ -84,7 +84,10 @@ class Threads:
         return (found and Message.of({**found[0], "channel": place.channel}, place.team)) or nothing
 
     async def standing(self, asked: Message) -> Message | None:
-        """The message as it stands there now, None for one that was deleted. Where that cannot be seen: as it came."""
+        """Return the message as it is in Slack now, or None if it is deleted.
+
+        If that cannot be seen, return it as it came.
+        """
         read = partial(self._read, asked.channel, asked.thread, oldest=asked.ts, latest=asked.ts)
         try:
             found = [message for message in await patiently(read) if message["ts"] == asked.ts]
@@ -96,7 +99,7 @@ class Threads:
         return standing and asked.model_copy(update={"text": standing.text, "files": standing.files or asked.files})
 
     async def answer(self, place: Place, key: str) -> tuple[str, ...]:
-        """The ids of the messages that carry the answer of that key."""
+        """Return the ids of the messages that carry the answer of that key."""
         read = partial(self._read, place.channel, place.thread, oldest=place.asked, include_all_metadata=True)
         try:
             messages = await patiently(read)
@@ -108,7 +111,7 @@ class Threads:
     async def _read(self, channel: str, thread: str, **between: Any) -> list[Json]:
         found: list[Json] = []
         cursor = None
-        for _ in range(PAGES):
+        for _ in range(READ_PAGES):
             answer = await self._slack.call(
                 self._slack.client.conversations_replies,
                 channel=channel,

@@ -1,6 +1,6 @@
-"""Events over HTTP: one route that the web adapter's server carries, from the start of the service to its end.
+"""Receive events over HTTP: one route on the web adapter's server, from the start of the service to its end.
 
-Who sends is checked before anything of it is read: Slack signs every request.
+The sender is checked before anything is read: Slack signs every request.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, Router
 
 log = logging.getLogger(__name__)
-PREFIX = "/slack"  # where the web adapter carries our router
+PREFIX = "/slack"  # of our router in the web adapter
 PATH = "/events"
-LIMIT = 1 << 20  # bytes; Slack's own are some kilobytes, and nothing is known of the sender before it is read
-OPEN_SECONDS = 1.5  # that a request waits for somebody who receives it; Slack waits three
+LARGEST_BODY_BYTES = 1 << 20  # Slack's own are some kilobytes; the sender is unknown until it is read
+RECEIVER_WAIT_SECONDS = 1.5  # for a receiver; Slack waits three
 AGAIN_SECONDS = 60
 Receive = Callable[[object], Awaitable[BoltResponse]]
 
 
 class Endpoint:
-    """Takes events, buttons, shortcuts and windows. While nobody receives them, Slack is asked to come again."""
+    """Receives events, buttons, shortcuts and windows. While there is no receiver, Slack is asked to repeat them."""
 
     def __init__(self, signing_secret: str) -> None:
         self._receive: Receive | None = None
@@ -55,7 +55,7 @@ class Endpoint:
         if not self._is_signed(request, text):
             return _refused(401, "not signed by Slack")
         with suppress(TimeoutError):  # while the service starts
-            await asyncio.wait_for(self._opened.wait(), OPEN_SECONDS)
+            await asyncio.wait_for(self._opened.wait(), RECEIVER_WAIT_SECONDS)
         if self._receive is None:
             later = {"Retry-After": str(AGAIN_SECONDS)}
             return PlainTextResponse("not ready", status_code=503, headers=later)
@@ -68,7 +68,7 @@ class Endpoint:
 
 
 def endpoint(router: Router, signing_secret: str) -> Endpoint:
-    """The one that the router carries; a new one at the adapter's first start."""
+    """Return the router's endpoint, made at the adapter's first start."""
     for route in router.routes:
         known = getattr(getattr(route, "endpoint", None), "__self__", None)
         if isinstance(known, Endpoint):
@@ -79,17 +79,17 @@ def endpoint(router: Router, signing_secret: str) -> Endpoint:
 
 
 async def _read(request: Request) -> bytes | None:
-    """None for more than `LIMIT`."""
+    """Return the body, or None if it is larger than `LARGEST_BODY_BYTES`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LIMIT:
+        if len(body) > LARGEST_BODY_BYTES:
             return None
     return bytes(body)
 
 
 def _parse(text: str) -> object:
-    """None where nothing can be read."""
+    """Return the content, or None if it cannot be read."""
     try:
         if not text.lstrip().startswith(("{", "[")):
             text = parse_qs(text)["payload"][0]  # of buttons, shortcuts and windows

@@ -1,4 +1,4 @@
-"""Works off what the listeners wrote down: finds the pictures, has the question answered in its thread."""
+"""Work off what the listeners stored: find the pictures, and have the question answered in its thread."""
 
 import logging
 from collections.abc import Sequence
@@ -40,17 +40,17 @@ from core.i18n import Translator
 from core.latest import Latest
 
 log = logging.getLogger(__name__)
-MOST_DELETED = 1000  # files that are kept in mind
-LOST = "lost"  # a button that carries what nothing can be made of
+REMEMBERED_DELETED_FILES = 1000
+LOST = "lost"  # a button whose content is unknown
 NOT_THERE = ("not_in_channel", "channel_not_found")
 THREAD_GONE = ("cannot_reply_to_message", "thread_not_found", "message_not_found")
-BESIDE_PICTURES = ("help", "new")  # with a picture of their own they are a greeting, or begin with that picture
+WITH_PICTURES = ("help", "new")  # sent with a picture they are a greeting, or begin with that picture
 REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
 
 
 @dataclass(slots=True)
 class _Task:
-    """One answer. `about` is the id of the message below which a button was pressed, `key` that message's answer."""
+    """One answer. `about` is the id of the message whose button was pressed, `key` that message's answer."""
 
     message: inbox.Message
     asked: Message
@@ -63,18 +63,18 @@ class _Task:
 
     @property
     def links(self) -> bool:
-        """Whether somebody gave an address."""
+        """Whether the question contains an address."""
         return "http://" in self.asked.text or "https://" in self.asked.text
 
     @property
     def asks_model(self) -> bool:
-        """Whether the model answers: a picture alone is kept for the question to come."""
+        """Whether the model answers. A picture alone is kept for its question."""
         typed = self.command is not None and self.about is None
         return asks_model(self.command) and bool(self.text or typed)
 
     @property
     def is_misplaced(self) -> bool:
-        """Whether it is about what a conversation holds, and begins one."""
+        """Whether it is about a conversation's content, but begins one."""
         about = self.command in COMMANDS and COMMANDS[self.command].about_conversation
         return about and self.asked.top_level and self.about is None
 
@@ -94,10 +94,10 @@ class Worker:
         self._strangers = Strangers("slack")
         self._abilities = Abilities(streams=config.streaming == "native")
         self._resumed: set[int] = set()
-        self._deleted: Latest[str, None] = Latest(MOST_DELETED)  # files that went away while they were asked about
+        self._deleted: Latest[str, None] = Latest(REMEMBERED_DELETED_FILES)  # files deleted while they were asked about
 
     async def resume(self) -> None:
-        """Take up what the last run left; what it had begun to post may not be written down."""
+        """Take up what the last run left. Messages that it began to post may not be stored."""
         unfinished = await self._services.store.unfinished("slack")
         self._resumed = {message.id for message in unfinished}
         for message in unfinished:
@@ -105,7 +105,7 @@ class Worker:
         await self.dispatcher.inbox.resume()
 
     async def _note(self, message: inbox.Message) -> None:
-        """A picture that waits in a direct message is what people go on with there; a deleted question is none."""
+        """Continue with a picture that waits in a direct message. A deleted question does not count."""
         with suppress(ValidationError):
             written = read(message.payload)
             if isinstance(written, Removed) and written.question:
@@ -114,7 +114,7 @@ class Worker:
                 self.conversations.note(written.message.channel, message.conversation_id)
 
     async def takes_part(self, conversation_id: str) -> bool:
-        """Whether the bot was asked there before."""
+        """Return whether the bot was asked in this thread before."""
         history = self._services.assistant.history
         known = self.dispatcher.inbox.waiting(conversation_id) or await history.last_key(conversation_id)
         return bool(known or await self._services.store.known_files(conversation_id))
@@ -123,8 +123,11 @@ class Worker:
         return self._config.allows(asker.user, asker.channel, asker.team)
 
     async def may(self, who: Message | Place) -> bool:
-        """For what is done at once, or over an old answer. All else is written down unseen, and the dispatcher looks
-        who is blocked: what is acknowledged must not wait for one more look at the disk."""
+        """Return whether a person may do something that is done at once, or over an old answer.
+
+        Everything else is stored unseen, and the dispatcher checks it, because an acknowledgement must not wait for one
+        more read from disk.
+        """
         return self.allows(who) and not await self.dispatcher.is_blocked(who.user)
 
     async def _forgets(self, payload: str) -> bool:
@@ -141,11 +144,11 @@ class Worker:
         return forgets(command, text, await self._threads.is_anothers(asked))
 
     async def _work(self, batch: Sequence[inbox.Message]) -> None:
-        """Raises only what the inbox should keep for another start."""
+        """Answer a stored message. Raises only errors for which the inbox should keep it until another start."""
         message = batch[0]
         try:
             written = read(message.payload)
-        except ValidationError as error:  # another version wrote it
+        except ValidationError as error:  # stored by another version
             log.error("a stored message is not whole and is given up (%s)", fields(error))
             return
         if isinstance(written, Removed):
@@ -166,7 +169,7 @@ class Worker:
             await self._answer(await self._task(message, Asked(message=asked)))
 
     async def _is_bots(self, asked: Message) -> bool:
-        """Whether a bot wrote it, and no person through an app."""
+        """Return whether a bot wrote it, and no person through an app."""
         return asked.by_app and await self.people.is_bot(asked.user)
 
     async def _task(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> _Task:
@@ -187,7 +190,7 @@ class Worker:
         return _Task(message, asked, place, written.command, text, written.about, written.key)
 
     async def _is_forged(self, message: inbox.Message, clicked: Clicked) -> bool:
-        """Whether a button names an answer of another conversation, which none of ours ever did."""
+        """Return whether a button names an answer of another conversation, as none of our buttons does."""
         return await self._services.store.conversation_of(clicked.key) not in (None, message.conversation_id)
 
     async def _answer(self, task: _Task) -> None:
@@ -238,7 +241,7 @@ class Worker:
                 )
             )
         found = Found()
-        if task.command in BESIDE_PICTURES:
+        if task.command in WITH_PICTURES:
             _, own = await self._threads.files(task.asked, acquainted=True)
             found.own = tuple(pictures(own))
             if found.own:
@@ -270,7 +273,7 @@ class Worker:
         return bool((await self._services.store.outline(conversation_id)).pictures)
 
     async def _is_answer(self, task: _Task) -> bool:
-        """Whether what is to be written over is an answer, and no failure or refusal."""
+        """Return whether the message to write over is an answer, not a failure or refusal."""
         if task.command not in REWRITING or not task.message.sent:
             return False
         turn = await self._services.store.turn_of_sent("slack", task.message.sent[-1], task.message.conversation_id)
@@ -305,7 +308,7 @@ class Worker:
                 log.info("a picture that was deleted in Slack is removed")
 
     async def _tell(self, place: Place, error: str, translator: Translator) -> None:
-        """Tell whoever asked, in a direct message, that their answer could not be written where they asked."""
+        """Tell the asker in a direct message that their answer could not be written where they asked."""
         if error in NOT_THERE:
             sentence = translator.say("I cannot write in that channel. Invite me there with /invite, then ask again.")
         else:

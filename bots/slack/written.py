@@ -1,4 +1,4 @@
-"""What is written down of what Slack sends, until it is worked off."""
+"""Define what is stored of Slack's events until it is worked off."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ class Asked(Form):
 
 
 class Clicked(Form):
-    """A button below the message `about`, which carries the answer `key`."""
+    """A pressed button below the message `about`, which carries the answer `key`."""
 
     kind: Literal["button"] = "button"
     place: Place
@@ -32,14 +32,14 @@ class Typed(Form):
 
 
 class Lost(Form):
-    """A button that carries what nothing can be made of."""
+    """A pressed button whose content is unknown."""
 
     kind: Literal["lost"] = "lost"
     place: Place
 
 
 class Removed(Form):
-    """Files that went away in Slack, and the key of a question that did."""
+    """Files that were deleted in Slack, and the key of a question that was."""
 
     kind: Literal["removed"] = "removed"
     files: list[str]
@@ -51,5 +51,5 @@ _WRITTEN: TypeAdapter[Asked | Clicked | Typed | Lost | Removed] = TypeAdapter(Wr
 
 
 def read(payload: str) -> Asked | Clicked | Typed | Lost | Removed:
-    """Raises `pydantic.ValidationError` for what another version wrote."""
+    """Read a stored event. Raises `pydantic.ValidationError` for one from another version."""
     return _WRITTEN.validate_json(payload)

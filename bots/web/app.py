@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, errors and the guard in front of them. Holds no global."""
+"""Build the FastAPI application: routes, errors and the guard in front of them. Holds no global."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from core.pictures.images import Config as ImagesConfig
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
-WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # answers of megabytes that cannot be made piece by piece
+WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # places for answers of megabytes that cannot be made in pieces
 
 
 def make_app(
@@ -37,7 +37,7 @@ def make_app(
     operation: Operation,
     guests: Router | None = None,
 ) -> FastAPI:
-    """`guests` are carried under /slack, and its webhooks where they want to be."""
+    """Make the application. `guests` are carried below /slack, and its webhooks at their own paths."""
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
@@ -50,7 +50,7 @@ def make_app(
     app.state.operation = operation
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
-    needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` looks at it
+    needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
     app.include_router(conversations.router, dependencies=needed)
     app.include_router(turns.router, dependencies=needed)
     app.include_router(health.router)

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers: how much and how slowly they may come, and in which pieces they go."""
+"""Limit how large and how slow bodies of requests may be, and cut answers into pieces."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from starlette.types import Message, Receive
 from bots.web.errors import BodyTooSlow
 from core.errors import TooLarge
 
-SLOWEST_UPLOAD = 16 * 1024  # bytes a second that an upload must make, on the whole
-PIECE_BYTES = 64 * 1024  # of an answer, handed on at a time: not more than that waits for a slow reader
+SLOWEST_UPLOAD_BYTES_PER_SECOND = 16 * 1024  # on average
+PIECE_BYTES = 64 * 1024  # of an answer; no more than that waits for a slow reader
 
 
 def receive_metered(receive: Receive, patience: float, limit: int, too_much: TooLarge) -> Receive:
-    """Return a `receive` that counts what comes and does not wait for ever.
+    """Return a `receive` that counts bytes and does not wait for ever.
 
     `patience` is in seconds, `limit` in bytes. It raises `too_much` and `BodyTooSlow`.
     """
@@ -22,9 +22,9 @@ def receive_metered(receive: Receive, patience: float, limit: int, too_much: Too
 
     async def receive_next() -> Message:
         nonlocal received, complete
-        if complete:  # only a disconnect can follow, and a reader of an answer waits for that as long as it likes
+        if complete:  # only a disconnect can follow, which may take as long as the answer
             return await receive()
-        left = start + patience + received / SLOWEST_UPLOAD - loop.time()
+        left = start + patience + received / SLOWEST_UPLOAD_BYTES_PER_SECOND - loop.time()
         try:
             # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the message.
             async with asyncio.timeout(max(0.0, min(patience, left))):
@@ -41,7 +41,7 @@ def receive_metered(receive: Receive, patience: float, limit: int, too_much: Too
 
 
 def pieces(message: Message) -> Iterator[Message]:
-    """Yield the message; one with a long body as several, of which each is sent when the one before was read."""
+    """Yield a message. One with a long body becomes several, each sent when the one before was read."""
     body = message.get("body", b"")
     if len(body) <= PIECE_BYTES:
         yield message

@@ -1,4 +1,4 @@
-"""What the doctor looks at of the web page."""
+"""Check the web page for the doctor."""
 
 from bots.conversing.check_result import CheckResult, Level
 from bots.web.config import Config
@@ -7,7 +7,7 @@ from core.errors import OperatorError
 
 
 async def examine(config: Config) -> list[CheckResult]:
-    """Raises `OperatorError` when the port cannot be had."""
+    """Return what the doctor finds. Raises `OperatorError` if the port cannot be used."""
     try:
         listen(config).close()
     except OperatorError as error:

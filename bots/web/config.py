@@ -1,4 +1,4 @@
-"""The settings of the table [bots.web]. Imports no FastAPI, so that checking a config stays quick."""
+"""Define the settings of [bots.web]. Imports no FastAPI, so that checking a config stays quick."""
 
 import ipaddress
 from typing import Annotated
@@ -10,16 +10,16 @@ from core.units import MEGABYTE
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """The web page and the REST API."""
+    """The settings of the web page and the REST API."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network card.")
     port: int = Field(5000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     token: SecretStr | None = Field(
         None,
-        description="Whoever opens the page or calls the API must know it; without one, everybody who can connect.",
+        description="Needed to open the page or call the API; without one, everyone who can connect is let in.",
     )
     hosts: Annotated[
-        list[str], Field(description="Names the page may be opened under, beside localhost and addresses.")
+        list[str], Field(description="Names the page may be opened under, apart from localhost and addresses.")
     ] = []
     upload_limit_mb: int = Field(
         64, ge=1, le=1024, description="Largest request in megabytes, all its pictures together."
@@ -54,7 +54,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     @property
     def open_to(self) -> str:
-        """Say that others can use the page without a token, and what to do; empty when they cannot."""
+        """A sentence that others can use the page without a token, and what to do; "" if they cannot."""
         if self.token is not None:
             return ""
         mend = "set token in [bots.web]; `openssl rand -hex 16` makes one"

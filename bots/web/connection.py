@@ -1,4 +1,4 @@
-"""A connection on which no state lasts for ever; uvicorn's own knows a time-out for idle ones only."""
+"""End connections that stay in one state for too long. uvicorn's own only knows a time-out for idle ones."""
 
 import asyncio
 import math
@@ -13,16 +13,16 @@ from uvicorn.server import ServerState
 
 from bots.web.access.address import unmapped
 
-LINGER_SECONDS = 5.0  # for the rest of a request that was answered already, and for a closed connection's last bytes
-PAUSE_BYTES = 48 * 1024  # what has been read when asyncio lets us write again: from its high to its low water mark
-SLOWEST_READER = 16 * 1024  # bytes a second that an answer must be read at, on the whole
-RESET = struct.pack("ii", 1, 0)  # linger for no time: closing forgets what was not sent
+LINGER_SECONDS = 5.0  # for the rest of a request that is answered, and for a closed connection's last bytes
+PAUSE_BYTES = 48 * 1024  # read when asyncio lets us write again: from its high to its low water mark
+SLOWEST_READER_BYTES_PER_SECOND = 16 * 1024  # on average
+RESET = struct.pack("ii", 1, 0)  # linger for no time, so that closing drops unsent bytes
 
 
 class Connection(H11Protocol):
-    """Say with `is_overdue` whether it has been in one state for too long; `patience` is in seconds.
+    """A connection with time limits. `is_overdue` tells whether one is exceeded; `patience` is in seconds.
 
-    Waiting for the application is no state of these: what that waits for has limits of its own.
+    Waiting for the application is no such state, because what the application waits for has limits of its own.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Connection(H11Protocol):
         self._ended = False
         self._state: Hashable = None
         self._since = 0.0
-        self._credit = patience  # seconds that its reader may keep us waiting
+        self._credit = patience  # seconds that its reader may still keep us waiting
         self._paused_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -50,7 +50,7 @@ class Connection(H11Protocol):
         self._lost(self)
 
     def abort(self) -> None:
-        """End it at once. What its reader has not taken yet does not stay in the system's memory either."""
+        """End it at once. What its reader has not read does not stay in the system's memory either."""
         self._ended = True
         if self.transport is None:
             return
@@ -59,14 +59,14 @@ class Connection(H11Protocol):
         self.transport.abort()
 
     def is_overdue(self, now: float) -> bool:
-        """Return whether it has been in its present state for too long. Ask often: this notices the changes."""
+        """Return whether it has been in one state for too long. Call this often, because it notices the changes."""
         state, limit = self._condition()
         if state != self._state:
             self._state, self._since = state, now
         return now - self._since > limit
 
     def _condition(self) -> tuple[Hashable, float]:
-        """What is waited for and for how many seconds. A byte now and then does not change it."""
+        """Return what is awaited and for how many seconds. An occasional byte does not change it."""
         if self.transport is None or self.transport.is_closing():
             return "closing", self._linger
         if self.flow.write_paused:
@@ -82,13 +82,13 @@ class Connection(H11Protocol):
         self._paused_at = self.loop.time()
 
     def resume_writing(self) -> None:
-        """Whoever reads at a fair rate gets back the time that it took."""
+        """Give back the time to a reader that reads at a fair rate."""
         super().resume_writing()
         waited = self.loop.time() - self._paused_at
-        self._credit = min(self._patience, self._credit - waited + PAUSE_BYTES / SLOWEST_READER)
+        self._credit = min(self._patience, self._credit - waited + PAUSE_BYTES / SLOWEST_READER_BYTES_PER_SECOND)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, unless the request was answered already: then there is nothing left to say."""
+        """Answer something that is not HTTP, unless the request was answered already."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
         else:

@@ -1,4 +1,4 @@
-"""The connections that are open: accepted, bounded in all and per address, and ended when they stand still.
+"""Accept connections, bound them in all and per address, and end those that stand still.
 
 asyncio's own accepting has no bound, and a lack of descriptors makes it log a traceback thousands of times a second.
 """
@@ -13,13 +13,16 @@ from bots.web.connection import Connection
 
 log = logging.getLogger(__name__)
 ACCEPT_AGAIN_SECONDS = 1.0  # after a lack of descriptors or memory
-LOOK_SECONDS = 0.25  # between two looks at how long each connection has been in its state
+CHECK_SECONDS = 0.25  # between two checks of how long each connection has been in its state
 
 Lost = Callable[[Connection], None]
 
 
 class Connections:
-    """`make` gets what is to be told when its connection is lost. `proxies` are spared the limit per address."""
+    """The open connections. `make` gets a function to call when its connection is lost.
+
+    `proxies` are exempt from the limit per address.
+    """
 
     def __init__(
         self, make: Callable[[Lost], Connection], limit: int, limit_per_address: int, proxies: Sequence[str] = ()
@@ -32,7 +35,7 @@ class Connections:
         self._connecting: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket) -> None:
-        """Accept until cancelled; what is open then stays open."""
+        """Accept until cancelled. Open connections stay open."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._accept(listener))
             group.create_task(self._end_overdue())
@@ -50,15 +53,15 @@ class Connections:
                 client, peer = await loop.sock_accept(listener)
             except ConnectionAbortedError:
                 continue
-            except OSError as error:  # no descriptors or no memory: to try again at once would fail again
-                log.error("no connection can be accepted for the moment: %s", error.strerror)
+            except OSError as error:  # no descriptors or no memory; trying again at once would fail again
+                log.error("no connection can be accepted now: %s", error.strerror)
                 await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
                 continue
             if self._has_room(self._owner(peer[0])):
                 self._connect(client, self._owner(peer[0]))
             else:
                 client.close()
-            await asyncio.sleep(0)  # accepting many does not hold up the others
+            await asyncio.sleep(0)  # accepting many must not delay the others
 
     def _connect(self, client: socket.socket, owner: str) -> None:
         def lost(connection: Connection) -> None:
@@ -77,7 +80,7 @@ class Connections:
         return host if is_within(host, self._proxies) else address_of(host)
 
     def _has_room(self, owner: str) -> bool:
-        """Return whether one more may come. When all places are taken, the address with the most gives one up."""
+        """Return whether one more may come. If all places are taken, the address with the most loses one."""
         mine = len(self._open.get(owner, ()))
         if mine >= self._limit_per_address and not is_within(owner, self._proxies):
             log.warning("connections are refused: too many from one address")
@@ -97,7 +100,7 @@ class Connections:
     async def _end_overdue(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             now = loop.time()
             for connections in list(self._open.values()):
                 for connection in [each for each in connections if each.is_overdue(now)]:
@@ -107,6 +110,6 @@ class Connections:
 async def _attach(client: socket.socket, connection: Connection, lost: Lost) -> None:
     try:
         await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client)
-    except OSError:  # it was reset in this very moment
+    except OSError:  # it was reset at this moment
         client.close()
         lost(connection)

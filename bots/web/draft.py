@@ -1,4 +1,4 @@
-"""One answer being written, and everybody who reads it: whoever comes late gets the text so far first."""
+"""Share one answer being written among its readers: a late reader gets the text so far first."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from core.conversation import Answer, Begun, Event, Piece, Removed
 
 
 class Broadcast:
-    """`text` and `numbers` are of its question, for a page that opens the conversation meanwhile.
+    """An answer's events. `text` and `numbers` are its question's, for a page that opens the conversation meanwhile.
 
-    A reader has no buffer of its own, only its place among the `events`: of these there are as many as an answer has.
+    A reader has no buffer, only a position among the `events`. There are only as many events as an answer has.
     """
 
     def __init__(self, conversation_id: str, text: str = "", numbers: tuple[int, ...] = ()) -> None:
         self.conversation_id = conversation_id
         self.text = text
         self.numbers = numbers
-        self.notes: Sequence[str] = ()  # what was left out of its pictures
+        self.notes: Sequence[str] = ()  # about pictures that were left out
         self.attempts = 0  # that failed
         self.stopped = False  # before it began
         self.events: list[Event] = []
@@ -31,17 +31,17 @@ class Broadcast:
 
     @property
     def removed(self) -> tuple[int, ...]:
-        """The pictures that had to make room."""
+        """The pictures that were removed to make room."""
         return next((event.numbers for event in self.events if isinstance(event, Removed)), ())
 
     @property
     def so_far(self) -> list[Event]:
-        """What somebody who comes now has to know: the text, and where in the line it is."""
+        """Return what a new reader needs: the text, and its position."""
         text = "".join(event.text for event in self.events if isinstance(event, Piece))
         return [*([Piece(text)] if text else ()), *(it for it in self.events[-1:] if not isinstance(it, Piece))]
 
     def tell(self, event: Event) -> None:
-        if not isinstance(event, Begun):  # readers need no pictures, and the events are kept for a while
+        if not isinstance(event, Begun):  # readers need no pictures, and events are kept for a while
             self.events.append(event)
             self._wake()
 
@@ -54,7 +54,7 @@ class Broadcast:
         self._wake()
 
     async def changes(self, heard: int, seconds: float | None = None) -> bool:
-        """Wait for more than the first `heard` events, or the end; False when neither came in so many seconds."""
+        """Wait for more than the first `heard` events, or the end. Return False if neither came in so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while len(self.events) == heard and not self.over:

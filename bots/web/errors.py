@@ -1,4 +1,4 @@
-"""Errors as the web says them: a status, and JSON with a `detail` in the reader's language."""
+"""Answer errors on the web: a status, and JSON with a `detail` in the reader's language."""
 
 import logging
 import math
@@ -62,7 +62,7 @@ def status_of(error: BotError) -> int:
 
 
 def voice_of(headers: Headers) -> Translator:
-    """The first language of Accept-Language that we speak."""
+    """Return a translator for the first language of Accept-Language that we speak."""
     display = []
     for index, wish in enumerate(headers.get("accept-language", "").split(",")[:20]):
         code, _, weight = wish.partition(";q=")
@@ -75,7 +75,7 @@ def voice_of(headers: Headers) -> Translator:
 
 
 def voice_for(request: Request) -> Translator:
-    """The language of the question that is answered, where that is clear; else as `voice_of`."""
+    """Return a translator for the question's language, if it is clear, or else as `voice_of`."""
     return voice_of(request.headers).for_question(getattr(request.state, "question", ""))
 
 
@@ -103,7 +103,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def on_invalid(request: Request, error: Exception) -> Response:
-    """A parameter that is not what the documentation says."""
+    """Answer a parameter that does not match the documentation."""
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
     found = dict.fromkeys(str(detail["loc"][-1]) for detail in errors if detail.get("loc"))
@@ -113,16 +113,16 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 
 
 def log_bug() -> None:
-    """The exception being handled is our mistake: its traceback goes to the log."""
+    """Log the traceback of the exception being handled, which is our mistake."""
     log.exception("a request failed")
 
 
 async def on_hung_up(request: Request, error: Exception) -> Response:
-    """Nobody reads this any more."""
+    """Return an empty answer, which has no reader any more."""
     return Response(status_code=400)
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
-    """Anything else is our mistake; uvicorn logs the traceback."""
+    """Answer any other error, which is our mistake. uvicorn logs the traceback."""
     sentence = BotError("Something went wrong on my side. Please try again.")
     return problem(request.headers, 500, sentence, voice_for(request))

@@ -1,4 +1,4 @@
-"""The socket that the page is served on."""
+"""Open the socket that the page is served on."""
 
 import errno
 import socket
@@ -6,12 +6,12 @@ import socket
 from bots.web.config import Config
 from core.errors import OperatorError
 
-BACKLOG = 1024  # connections that the system keeps for us until they are accepted
+BACKLOG_CONNECTIONS = 1024  # that the system keeps until they are accepted
 SEND_BUFFER_BYTES = 256 * 1024  # of an answer in the system's memory, for each reader that is slow
 
 
 def listen(config: Config) -> socket.socket:
-    """Raises `OperatorError` where the port cannot be had."""
+    """Return a listening socket. Raises `OperatorError` if the port cannot be used."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -21,9 +21,9 @@ def listen(config: Config) -> socket.socket:
         raise _cannot_listen(config, error.strerror or str(error)) from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # its connections inherit it
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # inherited by its connections
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(BACKLOG_CONNECTIONS)
     except OSError as error:
         listener.close()
         taken = error.errno == errno.EADDRINUSE

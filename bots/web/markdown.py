@@ -1,4 +1,4 @@
-"""Markdown -> HTML that is safe to show: no raw HTML, no pictures from elsewhere, links only to the web and to mail."""
+"""Render Markdown as safe HTML: no raw HTML, no foreign pictures, and links only to the web and to mail."""
 
 import re
 
@@ -39,7 +39,7 @@ class _Renderer(RendererHTML):
 
 
 def _cell(tag: str, token: Token) -> str:
-    """The alignment as a class: the page's content security policy allows no style attributes."""
+    """Return the alignment as a class, because the page's content security policy allows no style attributes."""
     style = str(token.attrGet("style") or "")
     side = style.removeprefix("text-align:")
     return f'<{tag} class="{side}">' if side in ("left", "center", "right") else f"<{tag}>"

@@ -1,4 +1,4 @@
-"""A question from the web as it is written down."""
+"""Define a question from the web as it is stored."""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`pictures` are numbers of the conversation; `brought` are those of them that came with the question. `again` asks
-    its last question; `closer` looks less shrunk."""
+    """A stored question. `pictures` are numbers of the conversation; `brought` are those that came with the question.
+
+    `again` asks the last question again; `closer` looks at it less shrunk.
+    """
 
     person: str
     query: str = ""
@@ -21,7 +23,7 @@ class Asked:
         return json.dumps(asdict(self))
 
     def payload_with(self, numbers: Sequence[int], new: Sequence[int]) -> str:
-        """With pictures that come with it under these numbers."""
+        """Return the payload with its new pictures under these numbers."""
         return replace(self, pictures=(*self.pictures, *numbers), brought=tuple(new)).payload()
 
     @classmethod

@@ -1,6 +1,6 @@
-"""Takes questions from the web. One with a key is written down first and outlives its reader; one without ends with it.
+"""Receive questions from the web. One with a key is stored and outlives its reader; one without ends with it.
 
-A key is the client's own: whoever sends it again, also after a lost connection or a restart, gets the same answer.
+The client chooses the key. Sending it again, also after a lost connection or a restart, returns the same answer.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER, MOST_TOKENS
+from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS
 from bots.conversing.store import Store
 from bots.web.draft import Broadcast
 from bots.web.errors import Restarting
@@ -27,25 +27,25 @@ from core.pictures.images import make_image
 
 log = logging.getLogger(__name__)
 PREFIX = "web:"
-KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
-PAUSES_S = (1, 5, 30)  # before a question is tried again whose answer could not be saved
-WAITING_LIMIT = 4  # unanswered questions in one conversation
+KEPT_SECONDS = 60.0  # an answer stays in memory for returning readers; later it is read from the store
+PAUSES_SECONDS = (1, 5, 30)  # before a question is tried again whose answer could not be saved
+WAITING_QUESTIONS = 4  # unanswered in one conversation
 
 
 class AnswerGone(NotFound):
-    retryable = True  # under another key
+    retryable = True  # with another key
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An answer being written: `key` is what its turn is saved under; `task` writes one that is nobody else's."""
+    """An answer being written. Its turn is saved under `key`; `task` writes an answer that belongs to one reader."""
 
     key: str
     broadcast: Broadcast
     task: asyncio.Task[None] | None = None
 
     def hang_up(self) -> None:
-        """Its reader is gone: what only they would have read is not written on."""
+        """Stop an answer that only this reader would have read."""
         if self.task is not None:
             self.task.cancel()
 
@@ -55,21 +55,21 @@ class Receiver:
         self.assistant = assistant
         self.store = store
         self._images = images
-        self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_S)
+        self._inbox = Inbox(store, "web", self._work, pauses_s=PAUSES_SECONDS)
         self._broadcasts: dict[str, Broadcast] = {}
-        self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by key, while they are written down
+        self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by key, while they are being stored
         self._asking: Counter[str] = Counter()  # questions that are being answered, by conversation
-        self._forgotten: set[str] = set()  # conversations that a question which is being answered must not bring back
+        self._forgotten: set[str] = set()  # conversations that a question being answered must not bring back
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished("web"):
-            with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
+            with suppress(ValueError, TypeError, KeyError):  # it is damaged, and the inbox says so
                 self._broadcasts[message.key] = _broadcast(message.conversation_id, Asked.read(message.payload))
         await self._inbox.resume()
 
     async def close(self) -> None:
-        """Running answers are kept for after the restart; their readers are told so."""
+        """Keep running answers for after the restart, and tell their readers."""
         await asyncio.gather(*self._submitting.values(), return_exceptions=True)
         await self._inbox.close()
         for broadcast in self._broadcasts.values():
@@ -77,7 +77,7 @@ class Receiver:
                 broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
 
     async def conversation(self, conversation_id: str) -> Conversation:
-        """The outline of a conversation of the web's own. Raises `NotFound` for unknown ids and other platforms'."""
+        """Return the outline of a web conversation. Raises `NotFound` for unknown ids and those of other platforms."""
         own = conversation_id.startswith(PREFIX) and len(conversation_id) <= 100
         if own and conversation_id not in self._forgotten:
             conversation = await self.store.outline(conversation_id)
@@ -86,7 +86,7 @@ class Receiver:
         raise NotFound("There is no such conversation. It was deleted or has expired.")
 
     async def picture(self, conversation_id: str, number: int) -> tuple[str, int]:
-        """The id of a picture and its size in bytes. Raises `NotFound`."""
+        """Return a picture's id and its size in bytes. Raises `NotFound`."""
         own = conversation_id.startswith(PREFIX) and conversation_id not in self._forgotten
         found = await self.store.picture_size(conversation_id, number) if own else None
         if found is None:
@@ -98,13 +98,13 @@ class Receiver:
         await self._forget(conversation_id)
 
     def new_id(self, key: str | None = None) -> str:
-        """An id nobody can guess; the same one for the same key, so that a question sent twice stays one."""
+        """Return an id that cannot be guessed. The same key gets the same id, so that a repeated question stays one."""
         if key is None:
             return PREFIX + secrets.token_hex(16)
         return PREFIX + hashlib.sha256(f"conversation:{key}".encode()).hexdigest()[:32]
 
     def open_questions(self, conversation_id: str) -> list[tuple[str, Broadcast]]:
-        """Keys and answers of a conversation's questions that are still being answered, oldest first."""
+        """Return keys and answers of a conversation's questions that are still being answered, oldest first."""
         return [
             (key.removeprefix(PREFIX), broadcast)
             for key, broadcast in self._broadcasts.items()
@@ -112,7 +112,7 @@ class Receiver:
         ]
 
     def asking(self) -> dict[str, str]:
-        """The first of the questions that are being answered, by conversation."""
+        """Return the first question being answered, by conversation."""
         found: dict[str, str] = {}
         for broadcast in self._broadcasts.values():
             if not broadcast.over and broadcast.text:
@@ -120,7 +120,7 @@ class Receiver:
         return found
 
     def stop(self, conversation_id: str) -> bool:
-        """Also an answer that has not begun, while its pictures are looked at: then it ends as soon as it begins."""
+        """Stop an answer. One that has not begun, because its pictures are being read, ends as soon as it begins."""
         if self.assistant.stop(conversation_id):
             return True
         for _, broadcast in self.open_questions(conversation_id)[:1]:
@@ -129,11 +129,11 @@ class Receiver:
         return False
 
     def find(self, key: str) -> Broadcast | None:
-        """The answer under a key, while it is being written and for a while after."""
+        """Return the answer under a key, while it is being written and for a while after."""
         return self._broadcasts.get(PREFIX + key)
 
     async def resume(self, conversation_id: str, key: str) -> Writing | None:
-        """The answer to a question that was asked under the key before."""
+        """Return the answer to a question that was asked under the key before."""
         broadcast = await self._known(conversation_id, key)
         if broadcast is None:
             return None
@@ -147,8 +147,11 @@ class Receiver:
         images: Sequence[Image] = (),
         notes: Sequence[str] = (),
     ) -> Writing:
-        """A question and the answer to it. With a key it is on disk before this returns, its `images` too; without one
-        hanging up stops it and nothing is kept."""
+        """Take a question, and return its answer.
+
+        With a key it is on disk before this returns, with its `images`. Without one, hanging up stops it and nothing is
+        kept.
+        """
         if key is None:
             name = PREFIX + secrets.token_hex(16)
             broadcast = _broadcast(conversation_id, asked)
@@ -161,7 +164,10 @@ class Receiver:
         return Writing(PREFIX + key, broadcast)
 
     async def written(self, writing: Writing, answer: Answer) -> tuple[Conversation, int]:
-        """The conversation, and which of its turns, from 1, came of it; 0 when it was deleted meanwhile."""
+        """Return the conversation and the number of the turn, from 1, that came of it.
+
+        The number is 0 if the turn was deleted meanwhile.
+        """
         conversation_id = writing.broadcast.conversation_id
         known = await self.store.outline(conversation_id)
         keys = await self.store.keys(conversation_id)
@@ -180,17 +186,17 @@ class Receiver:
         return broadcast
 
     async def _submitted(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
-        """Several times at once it is one question, and all wait until that is on disk."""
+        """Store a question. Sent several times at once, it is one question, and all wait until it is on disk."""
         if (task := self._submitting.get(key)) is None:
             task = self._submitting[key] = asyncio.create_task(self._submit(conversation_id, asked, key, images))
             task.add_done_callback(lambda _: self._submitting.pop(key))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all readers may have gone
         return await asyncio.shield(task)
 
     async def _submit(self, conversation_id: str, asked: Asked, key: str, images: Sequence[Image]) -> Broadcast:
         if (found := self.find(key)) is not None:
-            return found  # its twin was a moment faster
-        if self._inbox.waiting(conversation_id) >= WAITING_LIMIT:
+            return found  # the same question was a moment faster
+        if self._inbox.waiting(conversation_id) >= WAITING_QUESTIONS:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
         name = PREFIX + key
         await self.store.make_room(asked.person, images)
@@ -204,7 +210,7 @@ class Receiver:
         return broadcast
 
     async def _left_over(self, name: str) -> Message | None:
-        """A question that is on disk and that nobody works on: it failed too often, or seemed not to be kept."""
+        """Take up a stored question that has no worker: it failed too often, or seemed not to be stored."""
         return next((message for message in await self.store.unfinished("web") if message.key == name), None)
 
     async def _work(self, batch: Sequence[Message]) -> None:
@@ -213,39 +219,39 @@ class Receiver:
             trace.begin(name)
             asker.begin(asked.person, message.arrived)
             broadcast = self._broadcasts.get(name)
-            if broadcast is None or broadcast.over:  # its readers were told that this may take long; others may come
+            if broadcast is None or broadcast.over:  # its readers were told that this may take long; new ones may come
                 broadcast = self._broadcasts[name] = _broadcast(message.conversation_id, asked)
             try:
                 await self._answer(message, asked, broadcast)
             except TakenBack:
                 raise
-            except Exception:  # it could not even be saved: the inbox tries again, and keeps it at last
+            except Exception:  # it could not be saved; the inbox tries again, and keeps it at last
                 broadcast.attempts += 1
-                if broadcast.attempts > len(PAUSES_S):
+                if broadcast.attempts > len(PAUSES_SECONDS):
                     broadcast.fail(Restarting("I cannot save answers at the moment. Your question is kept."))
                 raise
             finally:
                 if broadcast.over:
-                    asyncio.get_running_loop().call_later(KEPT_S, self._drop, name, broadcast)
+                    asyncio.get_running_loop().call_later(KEPT_SECONDS, self._drop, name, broadcast)
 
     def _drop(self, name: str, broadcast: Broadcast) -> None:
         if self._broadcasts.get(name) is broadcast:
             del self._broadcasts[name]
 
     async def _answer(self, message: Message, asked: Asked, broadcast: Broadcast) -> None:
-        """Raises only when nothing can be written down, and `TakenBack`: all else is told to the readers."""
+        """Answer a question. Raises only if nothing can be stored, and `TakenBack`; other errors go to the readers."""
         name = message.key
-        anew = broadcast.attempts > 0  # its readers have heard pieces already; the whole answer comes at the end
+        repeated = broadcast.attempts > 0  # readers have heard pieces already, so the whole answer comes at the end
 
         def tell(event: Event) -> None:
-            if not (anew and isinstance(event, Piece)):
+            if not (repeated and isinstance(event, Piece)):
                 broadcast.tell(event)
 
         try:
             broadcast.finish(await self._ask(name, asked, broadcast, tell))
         except Interrupted:
             raise
-        except BotError as error:  # whoever sends it again, with the same key too, asks anew
+        except BotError as error:  # sending it again, even with the same key, is a new question
             await self.store.take_back(message, asked.brought)
             self._drop(name, broadcast)
             broadcast.fail(error)
@@ -269,13 +275,13 @@ class Receiver:
         self._asking[conversation_id] += 1
         try:
             return await self._asked(conversation_id, key, asked, images, tell, lambda: broadcast.stopped)
-        finally:  # nothing holds the conversation's lock any more
+        finally:  # the conversation's lock is free
             self._asking -= Counter([conversation_id])
             if conversation_id in self._forgotten:
                 await self._forget(conversation_id)
 
     async def _forget(self, conversation_id: str) -> None:
-        """Once nobody asks there any more nothing can bring it back: then it is as unknown as any other."""
+        """Forget a conversation's id once nothing is being asked there, so that it is unknown like any other."""
         await self.assistant.forget(conversation_id)
         if not self._asking[conversation_id]:
             self._forgotten.discard(conversation_id)
@@ -302,15 +308,15 @@ class Receiver:
         return await self.assistant.ask(conversation_id, question, key, asked.person, tell, is_stopped)
 
     async def _sharper(self, image: Image) -> Image:
-        """The picture less shrunk, if what was sent is still there."""
+        """Return the picture less shrunk, if its original is still there."""
         original = await self.store.original(image.id)
-        tokens = min(MOST_TOKENS, CLOSER * self._images.image_tokens)
+        tokens = min(MOST_IMAGE_TOKENS, CLOSER_FACTOR * self._images.image_tokens)
         closer = self._images.model_copy(update={"image_tokens": tokens})
         return await make_image(original, closer) if original else image
 
 
 def _chosen(known: Conversation, numbers: Sequence[int]) -> list[Picture]:
-    """Raises `BadQuestion` for a number that the conversation does not have."""
+    """Return the chosen pictures. Raises `BadQuestion` for a number that the conversation does not have."""
     pictures = {picture.number: picture for picture in known.pictures}
     for number in numbers:
         if number not in pictures:

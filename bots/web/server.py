@@ -1,4 +1,4 @@
-"""uvicorn inside our own event loop: serves until cancelled, then ends its readers and closes cleanly."""
+"""Run uvicorn inside our own event loop: serve until cancelled, then end all readers and close cleanly."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,10 @@ from bots.web.receiver import Receiver
 from core import hardware
 
 log = logging.getLogger(__name__)
-DESCRIPTORS_FOR_CONNECTIONS = 0.75  # of what the process may open; files, decoders and platforms need the rest
-SELDOM = (
-    "bots.web.connections",
-    "bots.web.access.guard",
-    "uvicorn.error",
-    "asyncio",
-)  # loggers that whoever connects can make write
-PATIENCE_S = 3  # for answers to requests that are nearly done when the service ends
+CONNECTIONS_SHARE = 0.75  # of the process's descriptors; files, decoders and platforms need the rest
+# Loggers that any client can make write.
+SELDOM = ("bots.web.connections", "bots.web.access.guard", "uvicorn.error", "asyncio")
+PATIENCE_SECONDS = 3  # for requests that are nearly answered when the service ends
 
 
 async def serve(config: Config, services: Services, ready: Callable[[str], None] | None) -> None:
@@ -38,7 +34,7 @@ async def serve(config: Config, services: Services, ready: Callable[[str], None]
     app = make_app(config, receiver, services.images, operation, services.guests)
     settings = uvicorn.Config(
         app, http=Connection, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-        timeout_graceful_shutdown=PATIENCE_S, proxy_headers=bool(config.trusted_proxies),
+        timeout_graceful_shutdown=PATIENCE_SECONDS, proxy_headers=bool(config.trusted_proxies),
         forwarded_allow_ips=config.trusted_proxies,
     )  # fmt: skip
     settings.load()
@@ -47,7 +43,7 @@ async def serve(config: Config, services: Services, ready: Callable[[str], None]
     def connection(lost: Lost) -> Connection:
         return Connection(settings, server.server_state, config.body_timeout_seconds, lost)
 
-    limit = min(config.connections, int(DESCRIPTORS_FOR_CONNECTIONS * hardware.descriptors()))
+    limit = min(config.connections, int(CONNECTIONS_SHARE * hardware.descriptors()))
     connections = Connections(connection, limit, config.connections_per_address, config.trusted_proxies)
     with operation.troubles, OnceAMinute(*SELDOM), contextlib.closing(listen(config)) as listener:
         await receiver.open()
@@ -73,7 +69,7 @@ async def serve(config: Config, services: Services, ready: Callable[[str], None]
 
 
 async def _warm_up(app: ASGIApp) -> None:
-    """FastAPI prepares its routes at the first request, which takes a fifth of a second: nobody shall wait for that."""
+    """Prepare FastAPI's routes, which takes a fifth of a second that the first request should not wait for."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -92,12 +88,12 @@ async def _warm_up(app: ASGIApp) -> None:
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ctrl-C belongs to the composition root, which cancels us."""
+        """Leave Ctrl-C to the composition root, which cancels us."""
         yield
 
 
 def _shown(config: Config) -> str:
-    """A name that a browser on this machine can open."""
+    """Return a name that a browser on this machine can open."""
     if config.host in ("0.0.0.0", "::"):
         return "localhost"
     return f"[{config.host}]" if ":" in config.host else config.host

@@ -1,19 +1,19 @@
-"""Whose address it is: what limits are kept by, and the proxies that the operator named."""
+"""Tell whose address it is, for limits and for the proxies that the operator named."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-IPV6_PREFIX_BITS = 64  # what one customer is given; the addresses in it cost nothing
-NAME_LENGTH = 100  # characters kept of what is no address
+IPV6_PREFIX_BITS = 64  # one customer's network; the addresses in it cost nothing
+NAME_CHARACTERS = 100  # kept of a name that is no address
 
 
 def address_of(host: str) -> str:
-    """Return the address that limits are kept by: an IPv4 address, or an IPv6 network of one customer."""
+    """Return the address that limits count: an IPv4 address, or a customer's IPv6 network."""
     try:
         address = ipaddress.ip_address(unmapped(host))
     except ValueError:
-        return host[:NAME_LENGTH]
+        return host[:NAME_CHARACTERS]
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX_BITS), strict=False))
@@ -22,14 +22,14 @@ def address_of(host: str) -> str:
 def person_of(scope: Mapping[str, Any]) -> str:
     """Return whose quota and share a request counts against.
 
-    One token is one team, so it is the address that tells people apart.
+    One token is one team, so people are told apart by address.
     """
     client = scope.get("client")
     return f"web:{address_of(client[0]) if client else ''}"
 
 
 def unmapped(host: str) -> str:
-    """Return an IPv4 address that a socket for both kinds shows as IPv6 (::ffff:192.0.2.1) as what it is."""
+    """Return an IPv4 address that a socket for both kinds shows as IPv6 (::ffff:192.0.2.1) in its own form."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

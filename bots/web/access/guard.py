@@ -1,6 +1,6 @@
-"""What every request passes before any code of ours reads it: name and origin, token, size and pace of the body.
+"""Check every request before other code reads it: name and origin, token, size and pace of the body.
 
-Plain ASGI, so that a refusal costs nothing: no route is looked up and no byte of the body is read.
+This is plain ASGI, so that a refusal costs nothing: no route is looked up, and no byte of the body is read.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ from core import asker
 from core.errors import BotError, NotAllowed, StoreDown, TooLarge
 
 log = logging.getLogger(__name__)
-OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and what the login page shows: /static
+OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and the login page's files below /static
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",  # with no-referrer browsers would send our own forms with Origin: null
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send our own forms with Origin: null
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -48,7 +48,7 @@ TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
 
 
 class Guard:
-    """`webhooks` know their callers themselves."""
+    """The check of requests. `webhooks` know their callers themselves."""
 
     def __init__(self, app: ASGIApp, config: Config, auth: Authentication, webhooks: Webhooks) -> None:
         self._app = app
@@ -65,7 +65,7 @@ class Guard:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
-            return  # websockets: we have none, and closing without an answer refuses them
+            return  # closing without an answer refuses websockets, which we do not have
         headers = Headers(scope=scope)
 
         async def send_safely(message: Message) -> None:
@@ -79,7 +79,7 @@ class Guard:
 
         asker.begin(person_of(scope))
         if "x-forwarded-for" in headers and not self._config.trusted_proxies:
-            log.warning("X-Forwarded-For is not believed: name your proxy in trusted_proxies of [bots.web]")
+            log.warning("X-Forwarded-For is ignored: name your proxy in trusted_proxies of [bots.web]")
         refusal: Response | None
         try:
             refusal = await self._refuse(scope, headers)
@@ -93,11 +93,11 @@ class Guard:
 
     async def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         if "content-length" in headers and "transfer-encoding" in headers:
-            # Where the body ends is said twice, and somebody in front of us may believe the other one (RFC 9112, 6.1).
+            # The end of the body is given twice, and a proxy in front of us may believe the other one (RFC 9112, 6.1).
             unclear = problem(headers, 400, UNCLEAR)
             unclear.headers["Connection"] = "close"
             return unclear
-        if webhook := self._webhooks.find(scope):  # no browser calls it, and its secret says more than a name
+        if webhook := self._webhooks.find(scope):  # no browser calls it, and its secret proves more than a name
             if not webhook.admits(headers):
                 return Response(status_code=403)
         elif (refusal := await self._refuse_browser(scope, headers)) is not None:
@@ -115,7 +115,10 @@ class Guard:
         return None if self._is_open(scope["path"]) else await self._turn_away(scope, headers)
 
     def _known_host(self, host: str) -> bool:
-        """Names that a foreign page could point at us (DNS rebinding) are refused; addresses cannot be rebound."""
+        """Return whether a name is known.
+
+        A foreign page could point others at us (DNS rebinding); addresses are safe.
+        """
         name, _ = _name_and_port(host, "http") or ("", 0)
         if name in self._names:
             return True
@@ -127,7 +130,7 @@ class Guard:
 
     def _own_origin(self, scope: Scope, headers: Headers) -> bool:
         origin = headers.get("origin")
-        if origin is None:  # no browser, or one too old to say; then the cookie's SameSite=Strict holds
+        if origin is None:  # no browser, or an old one; then the cookie's SameSite=Strict protects
             return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
         scheme = origin.partition("://")[0]
         if scheme not in DEFAULT_PORTS or (scope["scheme"] == "https" and scheme != "https"):
@@ -158,7 +161,7 @@ class Guard:
 
 
 def cookies_of(headers: Headers) -> dict[str, str]:
-    """Return the cookies by name; none when they cannot be read."""
+    """Return the cookies by name, or none if they cannot be read."""
     try:
         return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
     except CookieError:
@@ -166,7 +169,7 @@ def cookies_of(headers: Headers) -> dict[str, str]:
 
 
 def _name_and_port(host: str, scheme: str) -> tuple[str, int] | None:
-    """Return what a Host header, or an origin without its scheme, means; None where it means nothing."""
+    """Return the name and port of a Host header, or of an origin without its scheme; None if it is invalid."""
     try:
         parts = urlsplit(f"//{host}")
         return (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS[scheme]

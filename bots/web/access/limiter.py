@@ -1,4 +1,4 @@
-"""How many may do something at the same time: in all, and of one person."""
+"""Limit how many may do something at the same time: in all, and per person."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from core.errors import Busy
 
 
 class Limiter:
-    """The others wait for a place, each for at most `patience` seconds."""
+    """Gives out places. Others wait for a place, each for at most `patience` seconds."""
 
     def __init__(self, limit: int, limit_per_person: int, patience: float) -> None:
         self._limit = limit
@@ -20,7 +20,7 @@ class Limiter:
 
     @asynccontextmanager
     async def place(self, person: str) -> AsyncIterator[None]:
-        """Hold a place. Raises `Busy` when none becomes free."""
+        """Hold a place. Raises `Busy` if none becomes free."""
 
         def is_free() -> bool:
             return self._taken[person] < self._limit_per_person and self._taken.total() < self._limit

@@ -1,4 +1,4 @@
-"""How often somebody may guess the token: of one address, and of all together."""
+"""Limit how often the token may be guessed: from one address, and from all together."""
 
 import time
 from collections import deque
@@ -8,25 +8,25 @@ from core.latest import Latest
 
 MINUTE_SECONDS = 60.0
 DAY_SECONDS = 24 * 3600.0
-TRIES_PER_ADDRESS = 10  # wrong ones within a minute
-TRIES_IN_ALL = 100  # as many guesses come from a thousand addresses as from one
-ADDRESSES = 10_000  # remembered at most
+WRONG_TRIES_PER_ADDRESS = 10  # within a minute
+WRONG_TRIES_IN_ALL = 100  # an attacker may have a thousand addresses
+REMEMBERED_ADDRESSES = 10_000
 
 
 class Throttle:
-    """Knows no token: it is told which tries were right and which were wrong, and from where they came."""
+    """Counts guesses. It knows no token; it is told which tries were right or wrong, and from where."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._wrong: Latest[str, deque[float]] = Latest(ADDRESSES)
-        self._all_wrong: deque[float] = deque(maxlen=TRIES_IN_ALL)
-        self._right: Latest[str, float] = Latest(ADDRESSES)
+        self._wrong: Latest[str, deque[float]] = Latest(REMEMBERED_ADDRESSES)
+        self._all_wrong: deque[float] = deque(maxlen=WRONG_TRIES_IN_ALL)
+        self._right: Latest[str, float] = Latest(REMEMBERED_ADDRESSES)
 
     def has_enough(self, address: str) -> bool:
-        """Return whether there were so many wrong tries lately that no further one should be looked at."""
+        """Return whether there were so many wrong tries lately that no more should be checked."""
         since = self._clock() - MINUTE_SECONDS
         own = sum(when > since for when in self._wrong.get(address, ()))
-        return own >= TRIES_PER_ADDRESS or sum(when > since for when in self._all_wrong) >= TRIES_IN_ALL
+        return own >= WRONG_TRIES_PER_ADDRESS or sum(when > since for when in self._all_wrong) >= WRONG_TRIES_IN_ALL
 
     def is_known(self, address: str) -> bool:
         """Return whether a right token came from there within the last day."""
@@ -34,7 +34,7 @@ class Throttle:
 
     def wrong(self, address: str) -> None:
         before = self._wrong.get(address, ())
-        self._wrong[address] = deque([*before, self._clock()], maxlen=TRIES_PER_ADDRESS)
+        self._wrong[address] = deque([*before, self._clock()], maxlen=WRONG_TRIES_PER_ADDRESS)
         self._all_wrong.append(self._clock())
 
     def right(self, address: str) -> None:

@@ -1,6 +1,6 @@
-"""Who may come in: the configured token, as a Bearer header or at the login page, or a session that it was shown for.
+"""Decide who may come in: by the token, as a Bearer header or at the login page, or by a session from that login.
 
-A session is a cookie signed with the token. Only those that were ended before their time are written down.
+A session is a cookie signed with the token. Only sessions that were ended early are stored.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from bots.web.access.rate_limit import Throttle
 
 COOKIE = "session"
 LASTS_S = 30 * 24 * 3600
-WRONG_AGAIN_SECONDS = 1.0  # that a wrong token waits for its answer where it is looked at although there were many
+WRONG_AGAIN_SECONDS = 1.0  # delay of the answer to a wrong token that is checked although there were many
 
 
 class Ended(Protocol):
-    """Where the ids of sessions that were ended are kept; each method raises `StoreDown`."""
+    """Where ids of ended sessions are stored. Each method raises `StoreDown`."""
 
     async def end_session(self, session: str, until: float) -> None:
-        """Remember it, at least until that moment in seconds since 1970."""
+        """Remember that a session ended, at least until `until`, in seconds since 1970."""
         ...
 
     async def is_ended(self, session: str) -> bool: ...
@@ -32,11 +32,11 @@ class Ended(Protocol):
 class Verdict(Enum):
     RIGHT = auto()
     WRONG = auto()
-    TOO_MANY = auto()  # wrong ones, so that this one was not looked at, or should not have been
+    TOO_MANY = auto()  # too many wrong ones, so this one was not checked, or should not have been
 
 
 class Authentication:
-    """Open to everybody without a token. Comparisons take the same time whatever is presented."""
+    """Checks tokens and sessions. Without a token it is open to everyone. Comparisons take constant time."""
 
     def __init__(self, token: str | None, ended: Ended, tries: Throttle | None = None) -> None:
         self._key = None if token is None else hashlib.sha256(f"picture-answers:{token}".encode()).digest()
@@ -49,9 +49,10 @@ class Authentication:
         return self._token is None
 
     async def try_token(self, token: str, address: str, cookies: Mapping[str, str]) -> Verdict:
-        """Look at a token, unless too many wrong ones came from there.
+        """Check a token, unless too many wrong ones came from there.
 
-        Whoever has a session, or is where the right token came from within a day, is not kept out by what others try.
+        Other people's tries do not keep out a person with a session, or at an address with a right token within the
+        last day.
         """
         enough = self._tries.has_enough(address)
         if enough and not self._tries.is_known(address) and not await self.is_session(cookies):
@@ -66,17 +67,17 @@ class Authentication:
         return Verdict.TOO_MANY
 
     async def is_session(self, cookies: Mapping[str, str]) -> bool:
-        """Return whether there is one that is good and was not ended. Raises `StoreDown`."""
+        """Return whether there is a session that is valid and was not ended. Raises `StoreDown`."""
         session = self._session(cookies)
         return session is not None and not await self._ended.is_ended(session)
 
     def new_session(self) -> str:
-        """A cookie's value: an id and until when it is good, signed; another token ends every session."""
+        """Return a signed cookie value with an id and an expiry time. Changing the token ends every session."""
         content = f"{secrets.token_hex(16)}.{int(time.time()) + LASTS_S}"
         return f"{content}.{self._sign(content)}"
 
     async def end_session(self, cookies: Mapping[str, str]) -> None:
-        """Every copy of its cookie is worth nothing from now on."""
+        """End a session, so that every copy of its cookie is worthless."""
         if (session := self._session(cookies)) is not None:
             await self._ended.end_session(session, time.time() + LASTS_S)
 
@@ -85,7 +86,7 @@ class Authentication:
         return self._token is None or hmac.compare_digest(presented, self._token)
 
     def _session(self, cookies: Mapping[str, str]) -> str | None:
-        """The id of a session whose signature and time are good."""
+        """Return the id of a session whose signature and time are valid."""
         content, _, signature = cookies.get(COOKIE, "").rpartition(".")
         session, _, until = content.partition(".")
         if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(content).encode()):

@@ -1,4 +1,4 @@
-"""The REST API: /api/v1. Everything that a program, or the page, can ask for."""
+"""Serve the REST API below /api/v1: everything that a program, or the page, can ask for."""
 
 import asyncio
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
     summary="Ask about pictures",
 )
 async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> Response:
-    """Ask a question about one or more pictures, or ask on in a conversation."""
+    """Ask a question about one or more pictures, or continue a conversation."""
     state, person = request.app.state, person_of(request.scope)
     async with read_form(request, state.config) as form:
         if not form.query:
@@ -98,7 +98,10 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
     "/pictures", response_model=Pictures, openapi_extra=form(ADD_FORM), summary="Add pictures ahead of a question"
 )
 async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
-    """They are looked at while the question is still being written, and belong to the conversation's next question."""
+    """Add pictures.
+
+    They are encoded while the question is being written, and belong to the conversation's next question.
+    """
     state = request.app.state
     async with read_form(request, state.config) as form:
         if not form.files:
@@ -122,7 +125,7 @@ async def conversations(
         Query(pattern=r"^([0-9]{1,20}(\.[0-9]{1,20})?~web:[0-9a-zA-Z:_-]{1,100})?$", description="`next` of a list."),
     ] = "",
 ) -> Summaries:
-    """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
+    """List conversations that were begun on the web, newest first, up to 200. Use `next` to ask for more."""
     asking = receiver.asking()
     page = await receiver.store.summaries("web", after, asking.keys())
     views = [
@@ -134,7 +137,7 @@ async def conversations(
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, known: Known, receiver: WithReceiver) -> ConversationView:
-    # Beside the event loop: rendering the Markdown of a long conversation takes a while.
+    # In a thread, because rendering a long conversation's Markdown is slow.
     return await asyncio.to_thread(viewer_of(request).conversation, known, receiver.open_questions(known.id))
 
 
@@ -150,7 +153,7 @@ async def forget(known: Known, receiver: WithReceiver) -> None:
     summary="Take a conversation along",
 )
 async def export(request: Request, known: Known, receiver: WithReceiver) -> Response:
-    """A zip with the pictures and the transcript, as Markdown and as JSON."""
+    """Export a zip with the pictures and the transcript, as Markdown and as JSON."""
     packed = archive(known, receiver.store.picture_data, voice_of(request.headers))
     headers = {"Content-Disposition": 'attachment; filename="conversation.zip"'}
     return StreamingResponse(packed, media_type="application/zip", headers=headers)
@@ -158,7 +161,7 @@ async def export(request: Request, known: Known, receiver: WithReceiver) -> Resp
 
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
 async def stop(conversation_id: str, receiver: WithReceiver) -> Stopped:
-    """What was written so far is kept as the answer."""
+    """Stop the answer. What was written so far is kept as the answer."""
     if conversation_id.startswith("web:") and receiver.stop(conversation_id):
         return Stopped(stopped=True)
     await receiver.conversation(conversation_id)
@@ -179,7 +182,7 @@ async def retry(
     html: Annotated[bool, Query()] = False,
     key: Key = None,
 ) -> Response:
-    """The new answer is drawn differently and takes the old one's place."""
+    """Answer again with other random choices. The new answer replaces the old one."""
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
@@ -195,7 +198,7 @@ async def retry(
 )
 async def picture(conversation_id: str, number: Number, receiver: WithReceiver) -> Response:
     image_id, size = await receiver.picture(conversation_id, number)
-    # The address that a view gives has the image in it: a number may pass to another one while the picture waits.
+    # A view's address contains the image, because a waiting picture's number may pass to another picture.
     headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(size)}
     return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
@@ -215,7 +218,7 @@ async def remove_picture(known: Known, number: Number, receiver: WithReceiver) -
     summary="Take a picture off the next question",
 )
 async def withdraw_picture(known: Known, number: Number, receiver: WithReceiver) -> None:
-    """An earlier question keeps it; without one it is removed."""
+    """Withdraw a waiting picture. Earlier questions keep it; otherwise it is removed."""
     if not await receiver.store.withdraw_picture(known.id, number):
         raise NotFound("There is no picture {number} in this conversation.", number=number)
 

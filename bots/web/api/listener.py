@@ -1,4 +1,4 @@
-"""Somebody who waits for a whole answer, and may hang up."""
+"""Wait for an answer as long as its client is connected."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 async def while_wanted(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What the work returns. Cancels it and raises `ClientDisconnect` as soon as nobody waits for it any more."""
+    """Return what the work returns. When the client hangs up, cancel it and raise `ClientDisconnect`."""
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_hung_up(request))
     try:

@@ -1,4 +1,4 @@
-"""The nouns of the REST API as they travel, with examples for /docs, and what its forms and answers are."""
+"""Define the nouns of the REST API as they are sent, with examples for /docs, and its forms and answers."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,10 @@ class Problem(BaseModel):
 
 
 class PictureView(BaseModel):
-    """`width` and `height` are what the model sees; the originals are what was sent. `url` gives the PNG."""
+    """A picture. `width` and `height` are what the model sees; the original ones are what was sent.
+
+    `url` returns the PNG.
+    """
 
     number: int = Field(examples=[1])
     width: int = Field(examples=[1024])
@@ -35,7 +38,7 @@ class PictureView(BaseModel):
 
 
 class BoxView(BaseModel):
-    """Where something is: left, top, right, bottom in thousandths of the picture; a point has no extent."""
+    """Where something is: left, top, right, bottom in thousandths of the picture. A point has no extent."""
 
     picture: int | None = Field(examples=[1])
     label: str = Field(examples=["stamp"])
@@ -50,7 +53,7 @@ class Marked(BaseModel):
 
 
 class Analysis(BaseModel):
-    """An answer. Ask on with `conversation`, then the pictures need not be sent again."""
+    """An answer. Continue with `conversation`; then the pictures need not be sent again."""
 
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     conversation: str = Field(examples=[EXAMPLE_ID])
@@ -61,8 +64,11 @@ class Analysis(BaseModel):
 
 
 class AnswerView(BaseModel):
-    """`html` is `text` with its Markdown rendered, safe to show. `receipt` says what was looked at, if that is worth
-    saying. `table` and `file` are addresses of the answer as CSV and as Markdown, where that is handy."""
+    """An answer for the page. `html` is `text` with its Markdown rendered, safe to show.
+
+    `receipt` says what was looked at, if that is worth saying. `table` and `file` are addresses of the answer as CSV
+    and as Markdown, if that is useful.
+    """
 
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     html: str = Field(examples=["<p>The total is <strong>1,284.50 EUR</strong>.</p>"])
@@ -85,7 +91,7 @@ class TurnView(BaseModel):
 
 
 class AskingView(BaseModel):
-    """A question that is being answered; ask again with its key as the Idempotency-Key to read along."""
+    """A question that is being answered. Ask again with its key as the Idempotency-Key to read along."""
 
     key: str
     text: str = Field(examples=["What is the total?"])
@@ -94,7 +100,7 @@ class AskingView(BaseModel):
 
 
 class ConversationView(BaseModel):
-    """`waiting` are pictures that no question was asked about yet; `asking` are questions being answered."""
+    """A conversation. `waiting` are pictures without a question yet; `asking` are questions being answered."""
 
     id: str = Field(examples=[EXAMPLE_ID])
     turns: list[TurnView]
@@ -114,7 +120,7 @@ class Summaries(BaseModel):
 
 
 class Pictures(BaseModel):
-    """Pictures that now wait for their question. `removed` had to make room; `notes` say so, and what was left out."""
+    """Pictures that now wait for their question. `removed` made room; `notes` say so, and what was left out."""
 
     conversation: str = Field(examples=[EXAMPLE_ID])
     pictures: list[PictureView]

@@ -1,4 +1,4 @@
-"""An answer as server-sent events: waiting, looking, piece, html, and at last done or error."""
+"""Send an answer as server-sent events: waiting, looking, piece, html, and at last done or error."""
 
 import json
 import time
@@ -18,15 +18,15 @@ from core.answers.transcription import as_markdown
 from core.conversation import Answer, Event, Looking, Piece, Waiting
 from core.errors import BotError
 
-HEARTBEAT_S = 10.0  # so that nothing between us and the reader takes a slow answer for a dead line
-RENDER_S = 0.25  # seconds between two renderings of a growing answer
+HEARTBEAT_SECONDS = 10.0  # so that no proxy takes a slow answer for a dead connection
+RENDER_SECONDS = 0.25  # between two renderings of a growing answer
 
 
 @dataclass(slots=True)
 class Stream:
-    """`html` adds the text so far with its Markdown rendered, for readers that show it as it grows.
+    """An answer's events. `html` adds the text so far with its Markdown rendered, for readers that show it as it grows.
 
-    `questions` are the conversation's, this one last.
+    `questions` are the conversation's, with this one last.
     """
 
     receiver: Receiver
@@ -42,11 +42,11 @@ class Stream:
         broadcast = self.writing.broadcast
         yield _event("conversation", {"conversation": broadcast.conversation_id})
         try:
-            heard = len(broadcast.events)  # before anything is sent: more may come meanwhile
+            heard = len(broadcast.events)  # counted before sending, because more may come meanwhile
             for part in self._told(broadcast.so_far):
                 yield part
             while not broadcast.over or len(broadcast.events) > heard:
-                if not await broadcast.changes(heard, HEARTBEAT_S):
+                if not await broadcast.changes(heard, HEARTBEAT_SECONDS):
                     yield b": still here\n\n"
                 news = broadcast.events[heard:]
                 heard += len(news)
@@ -76,7 +76,7 @@ class Stream:
         if text.startswith(self._shown) and text != self._shown:
             yield _event("piece", {"text": text[len(self._shown) :]})
             self._shown = text
-        if self.html and time.monotonic() - self._rendered_at >= RENDER_S:
+        if self.html and time.monotonic() - self._rendered_at >= RENDER_SECONDS:
             self._rendered_at = time.monotonic()
             yield _event("html", {"html": render(as_markdown(text, self.questions, growing=True))})
 
@@ -89,7 +89,7 @@ class Stream:
 
 
 class EventStream(StreamingResponse):
-    """Whatever becomes of the connection, the stream's reader has hung up when this has ended."""
+    """A response that ends its stream's reading when the connection ends in any way."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(stream.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

@@ -1,4 +1,4 @@
-"""What else of an answer can be had: its table, its text, its boxes drawn, a closer look, a thumb."""
+"""Serve what can be made from an answer: its table, its text, drawn boxes, a closer look, a rating."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -24,7 +24,7 @@ async def _turn(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, exam
 
 
 async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
-    """Hold one of the few places for answers that are in memory until they have been read."""
+    """Hold one of the few places for answers that stay in memory until they are read."""
     async with request.app.state.whole_in_memory.place(person_of(request.scope)):
         yield
 
@@ -40,7 +40,7 @@ OneTurn = Annotated[Turn, Depends(_turn)]
     summary="Get an answer's table for a spreadsheet",
 )
 async def table(turn: OneTurn) -> Response:
-    """UTF-8 with a byte order mark; no cell is taken for a formula."""
+    """Return the table as CSV in UTF-8 with a byte-order mark. No cell is taken for a formula."""
     return _file(turn, AnswerAction.CSV, "text/csv; charset=utf-8")
 
 
@@ -80,7 +80,7 @@ async def small_print(
     html: Annotated[bool, Query()] = False,
     key: Key = None,
 ) -> Response:
-    """The same question about the same pictures, less shrunk; the first answer stays."""
+    """Ask the same question about the same pictures, less shrunk. The first answer stays."""
     request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
     asked = Asked(person_of(request.scope), turn.text, numbers, closer=True)
@@ -90,7 +90,7 @@ async def small_print(
 
 @router.post("/rating", status_code=204, summary="Rate an answer")
 async def rate(known: Known, receiver: WithReceiver, turn: OneTurn, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
-    """1 is a thumb up, -1 down, 0 takes it back."""
+    """Rate an answer: 1 is a thumb up, -1 down, 0 removes the rating."""
     keys = await receiver.store.keys(known.id)
     number = known.turns.index(turn)
     if number >= len(keys) or not await receiver.store.rate(keys[number], rating):

@@ -1,4 +1,4 @@
-"""A posted form -> a question's text and its safe pictures. File names are never looked at."""
+"""Turn a posted form into a question's text and its safe pictures. File names are never used."""
 
 import re
 import secrets
@@ -28,7 +28,7 @@ NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`pictures` are numbers of pictures that the conversation already has; `files` have not been opened yet."""
+    """A posted form. `pictures` are numbers of the conversation's pictures; `files` have not been opened yet."""
 
     query: str
     files: tuple[UploadFile, ...]
@@ -40,7 +40,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the files were; `notes` say what was left out."""
+    """The pictures of the files. `notes` say what was left out."""
 
     images: tuple[Image, ...] = ()
     notes: tuple[str, ...] = ()
@@ -48,15 +48,15 @@ class Opened:
 
 @asynccontextmanager
 async def read_form(request: Request, config: Config) -> AsyncIterator[Form]:
-    """The form, whose files can be read until the end of the block. Raises `BadQuestion` or `TooLarge`."""
+    """Read the form. Its files can be read until the end of the block. Raises `BadQuestion` or `TooLarge`."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in FORM_TYPES:
         raise _unreadable()
     try:
-        # One file more than allowed is let through, so that the refusal can be ours.
+        # Accept one file more than allowed, so that the refusal is ours.
         posted = await request.form(max_files=config.pictures + 1, max_fields=20)
     except HTTPException as error:
         raise _too_many(config) if "Too many files" in str(error.detail) else _unreadable() from None
-    asker.begin(person_of(request.scope))  # who sends slowly does not arrive earlier for it
+    asker.begin(person_of(request.scope))  # a slow sender does not arrive earlier
     try:
         request.state.question = _text(posted, "query").strip()
         yield _checked(posted, config)
@@ -65,7 +65,7 @@ async def read_form(request: Request, config: Config) -> AsyncIterator[Form]:
 
 
 async def open_files(request: Request, form: Form, images: ImagesConfig, assistant: Assistant) -> Opened:
-    """Counts them against the person's quota first, and ends when nobody waits for it any more.
+    """Count the files against the person's quota, then open them. Stops when the client hangs up.
 
     Raises `QuotaReached`, `BadImage` and `ClientDisconnect`.
     """

@@ -1,11 +1,11 @@
-"""A conversation as its readers see it: Markdown rendered, boxes taken out of the text, and what else can be had."""
+"""Show a conversation to its readers: Markdown rendered, boxes taken out of the text, and each answer's actions."""
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.conversing.actions import MOST_TOKENS, AnswerAction, actions
+from bots.conversing.actions import MOST_IMAGE_TOKENS, AnswerAction, actions
 from bots.web.api.schema import (
     Analysis,
     AnswerView,
@@ -27,11 +27,11 @@ from core.i18n import Translator
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose language is spoken, whether receipts are shown, and how closely pictures are looked at in the beginning."""
+    """How a reader sees answers: the language, whether receipts are shown, and how closely pictures are read."""
 
     translator: Translator
     receipts: bool = True
-    image_tokens: int = MOST_TOKENS
+    image_tokens: int = MOST_IMAGE_TOKENS
 
     def conversation(self, known: Conversation, asking: Sequence[tuple[str, Broadcast]]) -> ConversationView:
         views = {picture.number: picture_view(known.id, picture) for picture in known.pictures}
@@ -70,7 +70,7 @@ class Viewer:
         )
 
     def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:
-        """Sentences about pictures that were not looked at, or are no longer kept."""
+        """Return sentences about pictures that were not looked at, or are no longer kept."""
         return [*left_out, made_room(removed, self.translator)] if removed else list(left_out)
 
     def _answer(self, known: Conversation, turn: Turn, answer: Answer) -> AnswerView:
@@ -80,7 +80,7 @@ class Viewer:
         here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
         possible = actions(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
-        drawing = zlib.crc32(answer.text.encode())  # another answer may take this one's place and address
+        drawing = zlib.crc32(answer.text.encode())  # another answer may replace this one at the same address
         return AnswerView(
             text=words,
             html=render(markdown),

@@ -1,4 +1,4 @@
-"""The operator's page at /admin: what the service is doing now and how its last answers went."""
+"""Serve the operator's page at /admin: what the service is doing now and how its last answers went."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from core.errors import NotAllowed
 from core.stats import AnswerRecord
 
 STAGES = (("queue_s", "in line"), ("image_s", "pictures"), ("prefill_s", "reading"), ("decode_s", "writing"))
-WIDTH, HEIGHT = 800, 200  # of the plot, in its own units
+PLOT_WIDTH, PLOT_HEIGHT = 800, 200  # in the plot's own units
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +38,7 @@ async def admin(request: Request) -> Response:
 
 
 def _platforms(operation: Operation) -> list[dict[str, Any]]:
-    """Questions and how their answers ended, by platform."""
+    """Return questions and how their answers ended, by platform."""
     stats = operation.stats
     names = sorted({*stats.questions, *(platform for platform, _ in stats.endings)})
     return [
@@ -54,14 +54,14 @@ def _platforms(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _bars(entries: list[AnswerRecord]) -> list[dict[str, Any]]:
-    """One stacked bar for each answer, oldest left: its stages from the bottom up."""
+    """Return one stacked bar for each answer, oldest left, with its stages from the bottom up."""
     longest = max((entry.figures.total_s for entry in entries), default=0.0) or 1.0
-    step = WIDTH / max(20, len(entries))
+    step = PLOT_WIDTH / max(20, len(entries))
     bars = []
     for index, entry in enumerate(entries):
-        parts, top = [], float(HEIGHT)
+        parts, top = [], float(PLOT_HEIGHT)
         for name, _ in STAGES:
-            height = HEIGHT * _seconds(entry.figures, name) / longest
+            height = PLOT_HEIGHT * _seconds(entry.figures, name) / longest
             top -= height
             parts.append({"stage": name, "y": round(top, 2), "height": round(height, 2)})
         bars.append({"x": round(index * step, 2), "width": round(step * 0.72, 2), "parts": parts, "entry": entry})

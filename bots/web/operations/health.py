@@ -1,4 +1,4 @@
-"""For machines that watch: alive, ready, and numbers."""
+"""Answer machines that watch: whether the service is alive and ready."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -11,7 +11,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/healthz")
 async def alive() -> Response:
-    """The process answers."""
+    """Answer as long as the process lives."""
     return PlainTextResponse("ok\n")
 
 

@@ -1,4 +1,4 @@
-"""What the operator's machines can see at /metrics, in Prometheus' own words: docs/operate.md lists what to watch."""
+"""Serve /metrics in Prometheus' own terms. docs/operate.md lists what to watch."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bots.web.operations.status import Operation
 
 PREFIX = "picture_answers"
-BEAT_S = 0.02  # between two looks at the event loop
+BEAT_SECONDS = 0.02  # between two checks of the event loop
 LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
 ABOUT = ("clock", "database", "disk", "limit", "model")
 DURATIONS = {
@@ -20,7 +20,7 @@ DURATIONS = {
     "queue_wait": ("queue_wait", "From all of a question being here to the model's beginning with it"),
     "answer": ("answer_duration", "From all of a question being here to its answer's end, however that ended"),
 }
-ENGINE = {  # a number of the engine -> its name without the prefix, and what it is
+ENGINE = {  # the engine's number -> its name without the prefix, and its description
     "running": ("running_answers", "Answers that the model is writing now"),
     "waiting": ("waiting_questions", "Questions in the model's line now; `waiting` in [core.engine] is the most"),
     "answers": ("engine_answers_total", "Answers that the model has written to the end"),
@@ -39,7 +39,7 @@ ENGINE = {  # a number of the engine -> its name without the prefix, and what it
 
 
 class Metrics:
-    """One registry to an app, so that two apps in one process (tests) do not meet."""
+    """One registry per app, so that two apps in one process (tests) stay apart."""
 
     def __init__(self, operation: Operation) -> None:
         self.registry = CollectorRegistry()
@@ -55,22 +55,25 @@ class Metrics:
         self.registry.register(_Service(operation))
 
     async def feel_pulse(self) -> None:
-        """Until cancelled. A block of a second is as many late beats as would have been in it, not one."""
+        """Measure the event loop's delays until cancelled.
+
+        A block of a second counts as all the beats that it made late.
+        """
         loop = asyncio.get_running_loop()
-        due = loop.time() + BEAT_S
+        due = loop.time() + BEAT_SECONDS
         while True:
             await asyncio.sleep(due - loop.time())
             now = loop.time()
             while due <= now:
                 self.lag.observe(now - due)
-                due += BEAT_S
+                due += BEAT_SECONDS
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
 
 class Counting:
-    """Counts every answered request by its route, so that no address somebody made up becomes a label."""
+    """Counts every answered request by its route, so that invented addresses never become labels."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -87,7 +90,7 @@ class Counting:
 
 
 class _Service(Collector):
-    """What the assistant counted, what works, and the engine's numbers."""
+    """Collects what the assistant counted, what works, and the engine's numbers."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation

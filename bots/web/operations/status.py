@@ -1,4 +1,7 @@
-"""What the operator may see of the running service: numbers, states and recent troubles. No questions, no pictures."""
+"""Collect what the operator may see of the running service: numbers, states and recent errors.
+
+No questions or pictures.
+"""
 
 import importlib.metadata
 import logging
@@ -50,7 +53,10 @@ class Troubles(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`figures` are the engine's numbers; `health` says what works, `readiness` whether anything can be answered."""
+    """The service's state.
+
+    `figures` returns the engine's numbers, `health` what works, `readiness` whether it can answer.
+    """
 
     stats: Stats
     figures: Callable[[], object] | None = None
@@ -59,7 +65,7 @@ class Operation:
     troubles: Troubles = field(default_factory=Troubles)
 
     def engine(self) -> dict[str, float]:
-        """The engine's numbers by name; empty without an engine that counts."""
+        """Return the engine's numbers by name, or none without an engine that counts."""
         figures = self.figures() if self.figures else None
         if not is_dataclass(figures):
             return {}
@@ -67,7 +73,7 @@ class Operation:
         return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
     def about(self) -> dict[str, str]:
-        """Which version and model answer here: version, model, precision, kernel."""
+        """Return which version and model answer here: version, model, precision, kernel."""
         figures = self.figures() if self.figures else None
         engine = {name: str(getattr(figures, name, "")) for name in ("model", "precision", "kernel")}
         return {"version": importlib.metadata.version("picture-answers"), **engine}
@@ -86,5 +92,5 @@ class Operation:
 
     @property
     def load(self) -> float:
-        """Processes that want a core, of the last minute."""
+        """Return how many processes wanted a core, on average over the last minute."""
         return float(psutil.getloadavg()[0])

@@ -1,15 +1,15 @@
-"""The OpenAPI document as something to read: what /docs shows, since nothing may be loaded from elsewhere."""
+"""Turn the OpenAPI document into a readable page: /docs must not load anything from elsewhere."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-EXAMPLES = {"image": "@photo.jpg", "query": "'What is the total?'"}  # other fields are numbers
+EXAMPLES = {"image": "@photo.jpg", "query": "'What is the total?'"}  # all other fields are numbers
 VALUES = {"{conversation_id}": "$ID", "{turn}": "1", "{number}": "1"}
 
 
 def endpoints(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """One entry for each path and method, in the document's order."""
+    """Return one entry for each path and method, in the document's order."""
     return [
         _endpoint(document, path, method, operation)
         for path, methods in document["paths"].items()
@@ -77,7 +77,7 @@ def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:
 
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """What a schema's own examples say, put together."""
+    """Return an example made from the schema's own examples."""
     schema = _resolved(document, schema)
     if "examples" in schema:
         return schema["examples"][0]

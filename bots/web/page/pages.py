@@ -1,4 +1,4 @@
-"""The pages for people: the page itself, the login, the documentation. Rendered in the browser's language."""
+"""Serve the pages for people: the page itself, the login and the documentation, in the browser's language."""
 
 import json
 import re
@@ -22,20 +22,20 @@ from core.pictures.file_types import SUFFIXES
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 SAMPLES = Path(core.__file__).parent / "demo" / "samples"
-SCENES = {  # sample -> what it is, and a first question about it
+SCENES = {  # sample -> its title, and a first question about it
     "invoice": (BotError("An invoice"), BotError("What is the total?")),
     "chart": (BotError("A bar chart"), BotError("Which quarter is the highest?")),
     "product": (BotError("A product page"), BotError("What are the selling points?")),
 }
 ACCEPT = ",".join(("image/*", "application/pdf", *SUFFIXES))  # some systems know no type for the newer ones
-SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # what the page's modules say
+SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # sentences in the page's modules
 LOGIN_BYTES = 4096
 
 router = APIRouter(include_in_schema=False)
 
 
 class Pages:
-    """Templates and words. `static` is where the page's modules are, whose sentences travel with the page."""
+    """Templates and sentences. `static` has the page's modules, whose sentences are sent with the page."""
 
     def __init__(self, static: Path) -> None:
         self._jinja = jinja2.Environment(
@@ -56,7 +56,7 @@ class Pages:
         return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": translator.language})
 
     def scenes(self, translator: Translator) -> list[dict[str, str]]:
-        """The samples, with a question for a first try in one click."""
+        """Return the samples, each with a first question that needs one click."""
         return [
             {"file": name, "label": translator.explain(label), "question": translator.explain(question)}
             for name in self.samples
@@ -64,7 +64,7 @@ class Pages:
         ]
 
     def _words(self, translator: Translator) -> str:
-        """For a <script type="application/json">, where nothing may look like the end of it."""
+        """Return JSON for a <script> element, where nothing may look like its end."""
         words = {sentence: translator.say(sentence) for sentence in self._sentences}
         return json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
 
@@ -86,7 +86,7 @@ async def page(request: Request) -> Response:
 
 @router.get("/samples/{name}")
 async def sample(request: Request, name: str) -> Response:
-    path = _pages(request).samples.get(name)  # a name from our own list, never a path from the address
+    path = _pages(request).samples.get(name)  # from our own list, never a path from the address
     if path is None:
         raise NotFound("There is nothing at this address.")
     return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})

@@ -40,8 +40,8 @@ class Page {
     await Promise.all([this.sidebar.load(), this.open(location.hash.slice(1) || null)]);
   }
 
-  async open(id, { anew = false } = {}) {
-    if (id !== null && id === this.conversation && !anew) return this.sidebar.show(false);
+  async open(id, { again = false } = {}) {
+    if (id !== null && id === this.conversation && !again) return this.sidebar.show(false);
     const opening = (this.opening = {});
     let known = null;
     let complaint = null;
@@ -169,7 +169,7 @@ class Page {
     } catch (error) {
       return this.complain(error.message);
     }
-    await this.open(this.conversation, { anew: true });
+    await this.open(this.conversation, { again: true });
     announce(say("Picture {number} is removed.", { number }));
   }
 
@@ -253,7 +253,7 @@ class Page {
     };
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
     this.scroller.onscroll = () => (this.pinned = this.#atEnd());
-    // Whoever reads at the end stays there, whatever grows: the answer, a picture that arrives late, the question's box.
+    // A reader at the end stays there while the answer, a late picture or the question box grows.
     const growing = new ResizeObserver(() => this.pinned && this.turns.length && this.#toEnd());
     growing.observe(this.scroller);
     growing.observe(byId("thread"));

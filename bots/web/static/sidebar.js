@@ -16,7 +16,7 @@ export class Sidebar {
     this.opener.onclick = () => this.show(true);
     document.getElementById("close-sidebar").onclick = () => this.show(false);
     document.getElementById("shade").onclick = () => this.show(false);
-    matchMedia("(max-width: 860px)").addEventListener("change", () => this.show(false)); // beside the page it hides nothing
+    matchMedia("(max-width: 860px)").addEventListener("change", () => this.show(false)); // next to the page it hides nothing
     addEventListener("keydown", (event) => event.key === "Escape" && this.shown && this.show(false));
   }
 

@@ -7,7 +7,7 @@ export class Viewer {
   constructor(dialog, page) {
     this.dialog = dialog;
     this.page = page;
-    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close()); // beside the picture
+    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close()); // outside the picture
   }
 
   show(url, number, removable) {

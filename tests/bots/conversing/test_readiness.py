@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bots.conversing import readiness
-from bots.conversing.readiness import FAILURES, REMEMBER_SECONDS, Readiness
+from bots.conversing.readiness import FAILED_QUESTIONS, REMEMBER_SECONDS, Readiness
 from bots.conversing.services import Services
 from bots.tasks.watch import look
 from core.assistant import Assistant
@@ -103,16 +103,16 @@ async def test_questions_that_all_fail_make_the_service_unready_until_one_is_ans
     at = Readiness(store, stats, lambda: None, lambda: now)
     assert stats.streak is not None
     now = stats.streak.last
-    for _ in range(FAILURES - 2):
+    for _ in range(FAILED_QUESTIONS - 2):
         stats.failed("model", "RuntimeError")
     assert await at.reasons() == {}
     stats.failed("model", "RuntimeError")
     now += 5
-    assert await at.reasons() == {"model": f"the last {FAILURES} questions failed: RuntimeError"}
+    assert await at.reasons() == {"model": f"the last {FAILED_QUESTIONS} questions failed: RuntimeError"}
     stats.answered("web:1", Answer("yes", Ending.DONE), {})
     now += 5
     assert await at.reasons() == {}
-    for _ in range(FAILURES):
+    for _ in range(FAILED_QUESTIONS):
         stats.failed("database", "malformed")
     now += 5
     assert list(await at.reasons()) == ["database"]
@@ -123,13 +123,13 @@ async def test_questions_that_all_fail_make_the_service_unready_until_one_is_ans
 
 async def test_a_service_in_which_every_question_fails_says_so(tmp_path: Path) -> None:
     async with service(tmp_path, ScriptedEngine(script=lambda _: RuntimeError("a bug"))) as web:
-        for number in range(FAILURES):
+        for number in range(FAILED_QUESTIONS):
             assert (await web.client.get("/readyz")).status_code == 200
             await asyncio.sleep(readiness.FRESH_SECONDS)
             assert (await web.ask("What?", "red", key=f"{KEY}{number}")).status_code == 500
         answer = await web.client.get("/readyz")
         assert answer.status_code == 503
-        assert answer.text.startswith(f"the model does not work: the last {FAILURES} questions failed: ")
+        assert answer.text.startswith(f"the model does not work: the last {FAILED_QUESTIONS} questions failed: ")
 
 
 async def test_a_question_that_finds_no_memory_is_said_with_503(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ async def test_a_question_that_finds_no_memory_is_said_with_503(tmp_path: Path) 
 
 async def test_people_who_ask_too_much_do_not_make_the_service_unready(tmp_path: Path) -> None:
     async with service(tmp_path, ScriptedEngine(script=lambda _: Busy("Too many are waiting."))) as web:
-        for number in range(2 * FAILURES):
+        for number in range(2 * FAILED_QUESTIONS):
             assert (await web.ask("What?", "red", key=f"{KEY}{number}")).status_code == 429
         assert (await web.client.get("/readyz")).text == "ok\n"
 

@@ -1,6 +1,6 @@
 """Strangers hear one line an hour in each chat, and what is kept of them is bounded."""
 
-from bots.conversing.strangers import BETWEEN_LINES_S, MOST_CHATS, Strangers
+from bots.conversing.strangers import BETWEEN_LINES_S, REMEMBERED_CHATS, Strangers
 
 
 def test_a_chat_hears_one_line_an_hour() -> None:
@@ -17,8 +17,8 @@ def test_a_chat_hears_one_line_an_hour() -> None:
 
 def test_of_many_chats_the_latest_are_kept() -> None:
     strangers = Strangers("slack", lambda: 0.0)
-    for number in range(2 * MOST_CHATS):
+    for number in range(2 * REMEMBERED_CHATS):
         assert strangers.is_due("1", str(number))
-    assert not strangers.is_due("1", str(2 * MOST_CHATS - 1))
-    assert not strangers.is_due("1", str(MOST_CHATS))
+    assert not strangers.is_due("1", str(2 * REMEMBERED_CHATS - 1))
+    assert not strangers.is_due("1", str(REMEMBERED_CHATS))
     assert strangers.is_due("1", "0")

@@ -86,7 +86,7 @@ async def test_a_call_that_fails_once_costs_nothing(scene: Scene, method: str) -
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "chat.delete"])
 async def test_a_failing_post_or_edit_costs_nothing(scene: Scene, method: str) -> None:
-    scene.engine.script = lambda conversation: LONG if scene.engine.samplings[-1].temperature == 0 else "short"
+    scene.engine.script = lambda conversation: LONG if scene.engine.samplings[-1].temperature is None else "short"
     async with scene.bot(streaming="edit"):
         for kind in KINDS:
             if method != "chat.delete":

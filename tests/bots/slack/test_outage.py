@@ -189,7 +189,7 @@ async def page(scene: Scene) -> AsyncIterator[tuple[Services, str]]:
 async def test_while_nobody_receives_slack_is_asked_to_come_again_and_never_told_that_nothing_is_there(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.slack.webhook.OPEN_SECONDS", 0.0)
+    monkeypatch.setattr("bots.slack.webhook.RECEIVER_WAIT_SECONDS", 0.0)
     event = {"type": "message", "channel": DM, "channel_type": "im", "user": "U0ANN", "text": "help", "ts": "1.1"}
     body = json.dumps({"type": "event_callback", "event": event, "event_id": "Ev0123456"})
     lose_the_token(scene)

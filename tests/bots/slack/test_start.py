@@ -58,7 +58,7 @@ async def test_an_empty_list_is_warned_of_where_nobody_is_answered(
     async with scene.bot(allow=[], admins=admins):
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel="D0ANN")
         assert (await scene.answer(asked, "D0ANN")).startswith("Answer to") == bool(admins)
-    assert ("nobody is answered" in caplog.text) == (not admins)
+    assert ("no one is answered" in caplog.text) == (not admins)
 
 
 async def test_slack_being_away_at_the_start_is_waited_for(scene: Scene) -> None:

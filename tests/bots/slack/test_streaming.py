@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bots.slack.text import LIMIT
+from bots.slack.text import MESSAGE_CHARACTERS
 from tests.bots.slack.conftest import LONG, Scene, says
 from tests.bots.slack.workspace import buttons, said
 
@@ -30,7 +30,7 @@ async def test_streamed_and_edited_answers_say_the_same(scene: Scene, text: str)
             asked = scene.ask()
             answers = await scene.finished(asked)
             whole.append([said(answer) for answer in answers])
-            assert all(len(part) <= LIMIT for part in whole[-1])
+            assert all(len(part) <= MESSAGE_CHARACTERS for part in whole[-1])
             assert [bool(buttons(answer)) for answer in answers] == [False] * (len(answers) - 1) + [True]
     assert whole[0] == whole[1]
     assert "".join("".join(whole[0]).split()).count("A-sentence-that-goes-on-for-a-while.") == text.count("A-sentence")

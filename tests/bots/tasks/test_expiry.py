@@ -59,7 +59,7 @@ async def test_a_jump_of_the_clock_is_noticed_within_a_minute_and_told(
         await store.close()
     [ahead, well] = caplog.messages
     assert ahead.endswith("or until `bots expire --yes` says that the clock is right.")
-    assert well == "the clock is all right again"
+    assert well == "the clock is fine again"
 
 
 async def test_the_operators_page_says_that_the_clock_is_in_doubt(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ async def test_a_lack_of_descriptors_is_logged_once_and_passes(
                 await until(lambda: caplog.records)
                 await asyncio.sleep(0.3)
                 assert [record.getMessage() for record in caplog.records] == [
-                    "no connection can be accepted for the moment: Too many open files"
+                    "no connection can be accepted now: Too many open files"
                 ]
             for client in clients:
                 client.sendall(request)

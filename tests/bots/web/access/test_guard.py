@@ -12,7 +12,7 @@ import pytest
 
 from bots import log
 from bots.web.access.address import address_of
-from bots.web.access.rate_limit import TRIES_IN_ALL, TRIES_PER_ADDRESS, Throttle
+from bots.web.access.rate_limit import WRONG_TRIES_IN_ALL, WRONG_TRIES_PER_ADDRESS, Throttle
 from bots.web.access.session import COOKIE, Authentication
 from bots.web.config import Config
 from core.conversation import Question
@@ -194,8 +194,8 @@ async def test_where_the_right_token_came_from_it_goes_on_opening_whatever_other
 
 async def test_guesses_from_many_addresses_are_limited_together(closed: Web) -> None:
     assert await right(closed) == 200
-    tries = [await guess(closed, n, f"127.0.1.{1 + n // 5}") for n in range(TRIES_IN_ALL + 5)]
-    assert tries == [401] * TRIES_IN_ALL + [429] * 5
+    tries = [await guess(closed, n, f"127.0.1.{1 + n // 5}") for n in range(WRONG_TRIES_IN_ALL + 5)]
+    assert tries == [401] * WRONG_TRIES_IN_ALL + [429] * 5
     assert await right(closed, "127.0.2.1") == 429
     assert await right(closed) == 200
 
@@ -223,7 +223,7 @@ def test_a_right_token_counts_for_a_day_and_a_wrong_one_for_a_minute() -> None:
     now = [0.0]
     throttle = Throttle(lambda: now[0])
     throttle.right("a")
-    for _ in range(TRIES_PER_ADDRESS):
+    for _ in range(WRONG_TRIES_PER_ADDRESS):
         throttle.wrong("b")
     assert (throttle.has_enough("b"), throttle.has_enough("a"), throttle.is_known("a")) == (True, False, True)
     now[0] = 61.0
