@@ -1,21 +1,27 @@
 """Hostile files through every platform of the real service. Each must be answered.
 
-Answered is: an answer about the picture, or one sentence that says what is wrong with the file; not the sentence for
-our own mistakes, and nothing that crashes or eats more memory than `MORE`.
+Answered is: an answer about the picture, or one sentence that says what is wrong with the file, in the language of the
+question and with the status that says so to programs; not the sentence for our own mistakes, and nothing that crashes,
+or eats more memory than `MORE` of the service and `WORKER_BYTES` of a process that opens files. The next ordinary
+picture is answered as before.
 """
 
 import asyncio
 import random
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import httpx
 import psutil
 
+from tests.chaos.people import SAMPLES, own, samples
 from tests.chaos.site import Site
 from tests.chaos.talkers import PATIENCE_S, talker
 from tests.core.hostile import hostile_files
@@ -23,8 +29,12 @@ from tests.core.hostile import hostile_files
 PLATFORMS = ("telegram", "slack", "web", "api", "terminal")
 MORE = 300 << 20  # bytes that the service may grow by; files are decoded in processes of their own
 AT_ONCE = 6  # files at a platform
-QUESTION = "What is it?"
+WORKER_BYTES = 1 << 30  # that a process may have had at its largest
+QUESTIONS = ("What is it?", "这是什么？")  # by turns
+CHINESE = re.compile("[\u4e00-\u9fff]")
+SLOWER, SLACK_S = 2.0, 1.0  # times the time before, and seconds more, that an ordinary picture may take after
 OUR_MISTAKE = "went wrong"  # of the sentence for it
+REFUSED = {"web": range(400, 500), "api": range(400, 500), "terminal": range(2, 3)}  # statuses of a sentence
 SHORT = "[core.assistant]\nmax_new_tokens = 4\n[core.images]\nimage_tokens = 32\n"  # the files matter, not the answers
 
 
@@ -37,7 +47,16 @@ class Findings:
     sentences: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
     grown: int = 0
+    worker: int = 0  # bytes of the largest process that opened files
+    before_s: float = 0.0  # for an ordinary picture
+    after_s: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """How long a picture takes is for a quiet machine to say, which `make hostile` needs."""
+        quick = self.after_s <= SLOWER * self.before_s + SLACK_S
+        return not self.bad and self.grown <= MORE and self.worker <= WORKER_BYTES and quick
 
     def __str__(self) -> str:
         lines = ["| platform | hostile files | answered |", "|---|---|---|"]
@@ -45,19 +64,37 @@ class Findings:
             f"| {platform} | {count} | {self.answered[platform]} |" for platform, count in sorted(self.sent.items())
         ]
         grown = f"- The service grew by {self.grown / 2**20:.0f} MiB, of {MORE >> 20} allowed, and never ended."
-        return "\n".join([*lines, "", grown, f"- {self.seconds / 60:.1f} minutes; {len(self.sentences)} sentences."])
+        worker = f"- The largest process that opened files had {self.worker / 2**20:.0f} MiB."
+        ordinary = f"- An ordinary picture took {self.before_s:.1f} s before and {self.after_s:.1f} s after."
+        return "\n".join(
+            [
+                *lines,
+                "",
+                grown,
+                worker,
+                ordinary,
+                f"- {self.seconds / 60:.1f} minutes; {len(self.sentences)} sentences.",
+            ]
+        )
 
 
-async def send_hostile_files(folder: Path, count: int, platforms: Sequence[str] = PLATFORMS) -> Findings:
-    """`count` files at each platform, all platforms at the same time."""
+async def send_hostile_files(
+    folder: Path, count: int, platforms: Sequence[str] = PLATFORMS, tables: str = ""
+) -> Findings:
+    """`count` files at each platform, all platforms at the same time; `tables` are settings other than the default."""
     findings, files, began = Findings(), hostile_files(count), time.monotonic()
-    async with Site(folder, platforms, random.Random(1), tables=SHORT) as site:
+    async with Site(folder, platforms, random.Random(1), tables=tables) as site:
         await site.start()
         await site.until_ready()
         service = psutil.Process(site.life.pid)
+        await _ordinary(site, findings, 0)  # then the pictures are known, before and after
+        findings.before_s = await _ordinary(site, findings, 1)
         before = service.memory_info().rss
+        watching = asyncio.create_task(_watch_workers(service, findings))
         await asyncio.gather(*[_at_door(platform, site, files, findings) for platform in platforms])
+        watching.cancel()
         site.check_alive()
+        findings.after_s = await _ordinary(site, findings, 2)
         findings.grown = service.memory_info().rss - before
     findings.seconds = time.monotonic() - began
     return findings
@@ -69,19 +106,59 @@ async def _at_door(platform: str, site: Site, files: Sequence[bytes], findings: 
     async def work() -> None:
         for number, data in line:
             findings.sent[platform] += 1
+            asking, question = talker(platform, site, number), QUESTIONS[number % len(QUESTIONS)]
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    words = await talker(platform, site, number).ask(QUESTION, data)
+                    words = await asking.ask(question, data)
             except (TimeoutError, httpx.HTTPError, RuntimeError) as error:
                 findings.bad.append(f"{platform}: file {number}: {error!r}")
                 site.check_alive()
                 continue
             findings.sentences[words] += 1
-            if words and OUR_MISTAKE not in words:
-                findings.answered[platform] += 1
+            if wrong := what_is_wrong(words, question, asking.status, REFUSED.get(platform, range(0))):
+                findings.bad.append(f"{platform}: file {number}: {wrong}: {words!r}")
             else:
-                findings.bad.append(f"{platform}: file {number}: {words!r}")
+                findings.answered[platform] += 1
             if not number % 50:
                 print(f"{platform}: {number} of {len(files)}", file=sys.stderr, flush=True)
 
     await asyncio.gather(*[work() for _ in range(AT_ONCE)])
+
+
+def what_is_wrong(words: str, question: str, status: int | None, refused: range) -> str:
+    """What is wrong with an answer; "" when nothing is."""
+    if not words.strip() or OUR_MISTAKE in words:
+        return "no answer"
+    if not own(words):
+        return "" if status in (None, 0, 200) else f"an answer with the status {status}"
+    if bool(CHINESE.search(words)) != bool(CHINESE.search(question)):
+        return f"not in the language of {question!r}"
+    return "" if status is None or status in refused else f"a refusal with the status {status}"
+
+
+async def _ordinary(site: Site, findings: Findings, number: int) -> float:
+    """Seconds for an answer about an ordinary picture, the median of some; each has several questions."""
+    took = []
+    for name, asked in samples().items():
+        began = time.monotonic()
+        said = await talker("api", site, 9000).ask(asked[number][0], (SAMPLES / name).read_bytes())
+        took.append(time.monotonic() - began)
+        if not said.strip() or own(said):
+            findings.bad.append(f"an ordinary picture: {said!r}")
+    return median(took)
+
+
+async def _watch_workers(service: psutil.Process, findings: Findings) -> None:
+    while True:
+        for child in service.children(recursive=True):
+            with suppress(psutil.Error):
+                findings.worker = max(findings.worker, _peak(child.pid))
+        await asyncio.sleep(0.05)
+
+
+def _peak(pid: int) -> int:
+    """Bytes that a process had at its largest, which only Linux says."""
+    with suppress(OSError):
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("utf-8"), re.MULTILINE)
+        return 1024 * int(found[1]) if found else 0
+    return 0

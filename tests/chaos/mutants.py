@@ -243,9 +243,11 @@ def _cache_takes_all(replaced: Any) -> Any:
 
 @mutant("the quota is never given back", "core.quota:Quota.admit", seen_by=["other words", "invented"])
 def _quota_kept(admit: Any) -> Any:
+    taken = []  # whatever nobody holds any more would give its place back
+
     @contextmanager
     def admit_for_good(quota: Any, person: str) -> Any:
-        entered = admit(quota, person)
+        taken.append(entered := admit(quota, person))
         entered.__enter__()
         yield
 

@@ -23,7 +23,9 @@ IN_CHATS = replace(ASKING, conversations=4, platforms=("telegram", "slack"))
 TWICE = replace(IN_CHATS, fewest_copies=2, copies=2)
 AIM = replace(ASKING, conversations=3, kills=2)
 READING = replace(AIM, platforms=("web",), kinds=("posts once",), held=True, aims=("after question taken by the web",))
-ON_SLACK = replace(AIM, platforms=("slack",), held=True, aims=("after acknowledgement to Slack",))
+ON_SLACK = replace(
+    AIM, platforms=("slack",), kinds=("goes on in private",), held=True, aims=("after acknowledgement to Slack",)
+)
 ON_TELEGRAM = replace(AIM, platforms=("telegram",), aims=("before editMessageText",))
 PLANS = {
     "web questions are never written down": READING,
@@ -47,8 +49,8 @@ PLANS = {
     "stop ends everybody's answers": replace(IN_CHATS, conversations=12, kinds=("stops", "asks twice")),
     "forgetting leaves the pictures": replace(ASKING, kinds=("forgets", "forgets a picture")),
     "forgetting keeps the conversation": replace(ASKING, kinds=("forgets", "forgets a picture")),
-    "the cache starves the disk": replace(
-        ASKING, conversations=5, platforms=("web",), kinds=("asks often",), disk_bytes=64 << 20
+    "the cache starves the disk": replace(  # what is left is less than the largest file, whatever comes last
+        ASKING, conversations=12, platforms=("web",), kinds=("asks often",), disk_bytes=128 << 20
     ),
     "the quota is never given back": replace(ASKING, conversations=3, kinds=("asks often",)),
 }

@@ -89,7 +89,13 @@ class Report:
         lines += [
             f"| {platform} | {' | '.join(str(counts[column]) for column in COLUMNS)} |" for platform, counts in rows
         ]
-        return "\n".join([*lines, "", *self._remarks()])
+        return "\n".join([*lines, "", *self._remarks(), "", *self._points_table()])
+
+    def _points_table(self) -> list[str]:
+        """How often the service was killed before and after each commit and each write to a platform; 0 is a gap."""
+        steps = sorted({point.partition(" ")[2] for point in self.points_there_are | self.points.keys()})
+        rows = [f"| {step} | {self.points[f'before {step}']} | {self.points[f'after {step}']} |" for step in steps]
+        return ["| step | killed before | killed after |", "|---|---|---|", *rows] if rows else []
 
     def _remarks(self) -> list[str]:
         kills = self.kills.total()
@@ -107,15 +113,15 @@ class Report:
         ]
         return [
             f"- Seed {self.seed}: {kills} kills in {self.seconds / 60:.1f} minutes ({_listed(self.kills)}).",
-            f"- Beside which steps: {_listed(self.points) or 'none'}.",
             *[f"- People on {platform}: {_listed(kinds)}." for platform, kinds in sorted(self.kinds.items())],
             f"- Came too late to count: {_listed(late) or 'nothing'}.",
             f"- Lives: {_listed(self.transports)}. Malformed events: {_listed(self.noise) or 'none'}.",
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",
             f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",
             f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}.",
-            f"- Not touched: kills {', '.join(untouched) or 'at no step that was seen'}; kinds "
-            f"{', '.join(unplayed) or 'all played'}.",
+            f"- Not touched: {len(untouched)} of the {len(self.points_there_are)} points at steps that were seen"
+            f"{': ' if untouched else ''}{', '.join(untouched)}; of what people do {', '.join(unplayed) or 'nothing'}; "
+            f"a real full disk {'was' if self.small_disk else 'was not'} there.",
         ]
 
 

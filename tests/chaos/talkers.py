@@ -19,6 +19,8 @@ PATIENCE_S = 300.0  # for one answer; a decoder that hangs has 40 s, and four pl
 
 
 class Talker(Protocol):
+    status: int | None  # of the last answer: HTTP's, or a process's exit status; chats have none
+
     async def ask(self, text: str, file: bytes | None = None) -> str:
         """What is answered: the whole text, or the sentence of a refusal."""
         ...
@@ -28,6 +30,7 @@ class Talker(Protocol):
 class OnTelegram:
     site: Site
     number: int
+    status: int | None = None
 
     async def ask(self, text: str, file: bytes | None = None) -> str:
         person = Person(self.site.platforms.telegram, self.site.platforms.telegram.world.chat(20_000 + self.number))
@@ -45,6 +48,7 @@ class OnSlack:
     number: int
     thread: str | None = None
     read: int = 0  # messages of the bot
+    status: int | None = None
 
     async def ask(self, text: str, file: bytes | None = None) -> str:
         slack = self.site.platforms.slack
@@ -66,15 +70,18 @@ class OnTheWeb:
     site: Site
     number: int
     place: dict[str, str] = field(default_factory=dict)
+    status: int | None = None
 
     async def ask(self, text: str, file: bytes | None = None) -> str:
         form = {"query": text, "stream": "true", "html": "true", **self.place}
         answer = await _post(self.site, self.number, form, file, {"Idempotency-Key": uuid4().hex})
-        if answer.status_code != 200:
+        self.status = answer.status_code
+        if self.status != 200:
             return str(answer.json()["detail"])
         events = events_of(answer)
         self.place = {"conversation": next(data["conversation"] for name, data in events if name == "conversation")}
         name, last = events[-1]
+        self.status = last.get("status", 200)
         return str(last["text"] if name == "done" else last["detail"])
 
 
@@ -85,9 +92,11 @@ class OfTheApi:
     site: Site
     number: int
     place: dict[str, str] = field(default_factory=dict)
+    status: int | None = None
 
     async def ask(self, text: str, file: bytes | None = None) -> str:
-        answer = (await _post(self.site, self.number, {"query": text, **self.place}, file, {})).json()
+        said = await _post(self.site, self.number, {"query": text, **self.place}, file, {})
+        self.status, answer = said.status_code, said.json()
         if "conversation" in answer:
             self.place = {"conversation": answer["conversation"]}
         return str(answer.get("text") or answer["detail"])
@@ -99,12 +108,13 @@ class InTheTerminal:
 
     site: Site
     number: int
+    status: int | None = None
 
     async def ask(self, text: str, file: bytes | None = None) -> str:
         path, out = self.site.folder / f"file {self.number}.png", self.site.folder / f"said {self.number}"
         await asyncio.to_thread(path.write_bytes, file or b"")
         life = await self.site.nursery.bear("ask", str(path), text, "--config", str(self.site.config), out=out)
-        status = await life.ended
+        status = self.status = await life.ended
         words = out.read_text("utf-8")
         path.unlink()
         out.unlink()

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
 from tests.chaos.people import Book, Person, Talk, Turn, begins, exactly, own
 from tests.chaos.points import Points
-from tests.chaos.records import Record, differences, left_in_database
+from tests.chaos.records import Record, differences, left_in_database, orphans
 from tests.chaos.report import Report
 
 ANSWER = "The total is 8."
@@ -165,3 +165,42 @@ def test_where_an_answer_may_be_shown_again_the_store_knows_the_last_one(reader:
     assert left_in_database(tmp_path / "answers.db", reader) == []
     reader.ids = ["7:0", "7:1", "7:2"]
     assert len(left_in_database(tmp_path / "answers.db", reader)) == 2
+
+
+def test_the_report_says_beside_which_steps_the_service_was_killed_and_which_were_left_out() -> None:
+    report = Report(seed=7)
+    steps = ("INSERT turns", "chat.update")
+    report.points_there_are = {f"{moment} {step}" for moment in ("before", "after") for step in steps}
+    report.points["before INSERT turns"] = 3
+    text = str(report)
+    assert "Seed 7" in text
+    assert "| INSERT turns | 3 | 0 |" in text
+    assert "| chat.update | 0 | 0 |" in text
+    assert (
+        "3 of the 4 points at steps that were seen: after INSERT turns, after chat.update, before chat.update" in text
+    )
+
+
+def test_edits_that_are_never_heeded_are_no_chance(reader: Reader) -> None:
+    reader.kind, reader.counted = "edits", False
+    report = Report()
+    for _ in range(2):
+        report.judge(reader)
+    report.judge_edits()
+    assert report.good, "two may both come too late"
+    report.judge(reader)
+    report.judge_edits()
+    assert report.checks == {"edits": 1}
+
+
+def test_a_forgotten_picture_and_one_that_no_conversation_shows_are_seen(reader: Reader, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.executescript(
+            """CREATE TABLE conversations (id); CREATE TABLE images (id); CREATE TABLE pictures (image_id);
+            CREATE TABLE turn_pictures (image_id); CREATE TABLE messages (id, key, conversation_id, finished);
+            CREATE TABLE deliveries (message_id, sent); INSERT INTO images VALUES ('one'), ('two');
+            INSERT INTO pictures VALUES ('one')"""
+        )
+    reader.forgot, reader.forgotten_pictures = True, ["one", "three"]
+    assert left_in_database(tmp_path / "answers.db", reader) == [("forgotten", "the picture one is still there")]
+    assert orphans(tmp_path / "answers.db") == [("forgotten", "no conversation shows the picture two")]
