@@ -1,9 +1,16 @@
 """Set up the log: plain lines or JSON, each with its question's id. Never captions, pictures or tokens."""
 
+import ast
 import json
 import logging
+import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -13,7 +20,11 @@ from core.latest import Latest
 
 MINUTE_SECONDS = 60.0
 MOST_LINES = 1000  # that are kept in mind: libraries put addresses and names into some of theirs
+PLAIN = "%(asctime)s %(levelname)-7s %(question)s %(name)s: %(message)s"
 OURS = ("bots", "core", "storage")
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+LEFT_OUT = "(what was said is left out: it may be somebody's words)"
+MOST_FILES = 50  # of libraries, whose sentences are kept in mind
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -28,8 +39,8 @@ def set_up(config: Config) -> None:
     """
     output = logging.StreamHandler()
     output.addFilter(_add_question)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(question)s %(name)s: %(message)s")
-    output.setFormatter(_Json() if config.format == "json" else plain)
+    output.addFilter(leave_words_out)
+    output.setFormatter(_Json() if config.format == "json" else _Plain(PLAIN))
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(config.level)), handlers=[output], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(config.level)
@@ -41,7 +52,62 @@ def _add_question(record: logging.LogRecord) -> bool:
     return True
 
 
-class _Json(logging.Formatter):
+def leave_words_out(record: logging.LogRecord) -> bool:
+    """Keep of a library's line what stands in its source: the rest may be somebody's words, or a token."""
+    if record.name.partition(".")[0] in OURS or hasattr(record, "left_out"):
+        return True
+    template = record.msg if isinstance(record.msg, str) else ""
+    known = template in _sentences_in(record.pathname)
+    record.msg = f"{template if known and not record.args else LEFT_OUT} [{record.module}:{record.lineno}]"
+    if known and record.args:
+        record.msg = f"{template!r} {LEFT_OUT} [{record.module}:{record.lineno}]"
+    record.args = ()
+    record.left_out = True
+    return True
+
+
+@lru_cache(MOST_FILES)
+def _sentences_in(path: str) -> frozenset[str]:
+    """Return every text that stands in a Python file; none where it cannot be read."""
+    try:
+        tree = ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()
+    nodes = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return frozenset(value for value in nodes if isinstance(value, str))
+
+
+class _Plain(logging.Formatter):
+    """Times carry their zone; a traceback has no words of a library's exception."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
+
+    def formatException(self, ei: ExceptionInfo) -> str:
+        return "\n".join(_told(ei[1])) if ei[1] is not None else ""
+
+
+def _told(error: BaseException, seen: frozenset[int] = frozenset()) -> Iterator[str]:
+    """Return the lines of a traceback, with what caused the exception and what a group of them holds.
+
+    A message is kept where the exception is ours or Python's own; a library's may quote what it was given.
+    """
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    seen = seen | {id(error)}
+    if before is not None and id(before) not in seen:
+        yield from [*_told(before, seen), "", "... which led to:", ""]
+    yield "Traceback (most recent call last):"
+    yield from "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    kind = type(error)
+    known = kind.__module__.partition(".")[0] in (*OURS, *sys.stdlib_module_names)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    yield f"{module}{kind.__qualname__}: {error if known else LEFT_OUT}"
+    for inner in getattr(error, "exceptions", ()):
+        if isinstance(inner, BaseException) and id(inner) not in seen:
+            yield from (f"  | {line}" for line in _told(inner, seen))
+
+
+class _Json(_Plain):
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": self.formatTime(record),
@@ -50,6 +116,9 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if event := getattr(record, "event", ""):
+            fields = {"event": event} | getattr(record, "fields", {})
+            line |= {name: value for name, value in fields.items() if name not in line}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

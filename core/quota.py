@@ -1,5 +1,6 @@
 """Limit how much one person may ask: per minute, per day, and at the same time. Counts are lost at a restart."""
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,9 @@ from itertools import takewhile
 from pydantic import BaseModel, Field
 
 from core.errors import BadQuestion, Busy, QuotaReached
+from core.trace import log_event
 
+log = logging.getLogger(__name__)
 MINUTE_SECONDS, DAY_SECONDS = 60, 86_400
 
 
@@ -43,7 +46,8 @@ class Quota:
     def admit(self, person: str) -> Iterator[None]:
         """Hold a place for a question while it waits and is answered. Raises `Busy` if the person has too many."""
         known = self._people.setdefault(person, _Usage())
-        self._check_running(known)
+        with _noting(person):
+            self._check_running(known)
         known.running += 1
         try:
             yield
@@ -54,8 +58,9 @@ class Quota:
         """Raise what `admit` and `count_question` would raise now, before any work is done for a question."""
         now = self._clock()
         known = self._known(person, now)
-        self._check_running(known)
-        self._check_questions(known, now)
+        with _noting(person):
+            self._check_running(known)
+            self._check_questions(known, now)
 
     def count_files(self, person: str, key: str, count: int) -> None:
         """Count files that are about to be opened, once per message, whatever becomes of them.
@@ -65,7 +70,8 @@ class Quota:
         now = self._clock()
         known = self._known(person, now)
         if key not in known.messages:
-            self._check_pictures(known, count, now)
+            with _noting(person):
+                self._check_pictures(known, count, now)
             known.files += [now] * count
             known.messages[key] = now
 
@@ -78,14 +84,16 @@ class Quota:
         known = self._known(person, now)
         if key in known.questions:
             return
-        self._check_questions(known, now)
-        self._count_pictures(known, pictures, now)
+        with _noting(person):
+            self._check_questions(known, now)
+            self._count_pictures(known, pictures, now)
         known.questions[key] = now
 
     def count_pictures(self, person: str, pictures: Collection[str]) -> None:
         """Count each picture once a minute, however often it is sent. Raises `QuotaReached` and `BadQuestion`."""
         now = self._clock()
-        self._count_pictures(self._known(person, now), pictures, now)
+        with _noting(person):
+            self._count_pictures(self._known(person, now), pictures, now)
 
     def _count_pictures(self, known: _Usage, pictures: Collection[str], now: float) -> None:
         new = set(pictures) - set(known.pictures)
@@ -120,6 +128,17 @@ class Quota:
             if each != name and not (person.running or person.questions or person.pictures or person.messages):
                 del self._people[each]
         return self._people.setdefault(name, _Usage())
+
+
+@contextmanager
+def _noting(person: str) -> Iterator[None]:
+    """Say in the log whom a limit stops."""
+    try:
+        yield
+    except Busy:
+        platform, _, name = person.partition(":")
+        log_event(log, "refused", platform=platform, reason="rate_limited", person=name)
+        raise
 
 
 def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: int, now: float) -> None:

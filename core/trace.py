@@ -19,7 +19,7 @@ def begin(key: str) -> None:
 def log_event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: str | int) -> None:
     """Log one event with named fields: `name key=value …` as a plain line, and real fields in JSON."""
     text = " ".join([name, *(f"{key}={value}" for key, value in fields.items())])
-    log.log(level, "%s", text, extra={"event": name, "fields": fields}, stacklevel=2)
+    log.log(level, text, extra={"event": name, "fields": fields}, stacklevel=2)
 
 
 def without_words(error: BaseException) -> str:

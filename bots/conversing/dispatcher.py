@@ -3,6 +3,7 @@
 The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from bots.conversing.services import Services
 from core import asker, inbox
 from core.conversation import Answer
 from core.i18n import Translator
+from core.trace import log_event
+
+log = logging.getLogger(__name__)
 
 
 class AnswerDraft(Draft[Any], Protocol):
@@ -110,7 +114,10 @@ class Dispatcher:
         Raises `bots.conversing.draft.Refused`, and whatever the inbox should retry.
         """
         asker.begin(request.person, message.arrived)
-        if not message.sent and (request.wants_nothing or await self.is_blocked(request.user)):
+        if not message.sent and request.wants_nothing:
+            return
+        if not message.sent and await self.is_blocked(request.user):
+            log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
             return
         running = self._running[message.conversation_id] = _Running(message)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from core.i18n import Translator
 from core.latest import Latest
+from core.trace import log_event
 
 log = logging.getLogger(__name__)
 BETWEEN_LINES_S = 3600
@@ -26,10 +27,7 @@ class Strangers:
         if now - self._told.get(chat, float("-inf")) < BETWEEN_LINES_S:
             return False
         self._told[chat] = now
-        platform = self._platform
-        log.info(
-            "a stranger asked: platform=%s person=%s chat=%s; allow in [bots.%s]", platform, person, chat, platform
-        )
+        log_event(log, "refused", platform=self._platform, reason="stranger", person=person, chat=chat)
         return True
 
 

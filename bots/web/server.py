@@ -23,7 +23,14 @@ from core import hardware
 log = logging.getLogger(__name__)
 CONNECTIONS_SHARE = 0.75  # of the process's descriptors; files, decoders and platforms need the rest
 # Loggers that any client can make write.
-SELDOM = ("bots.web.connections", "bots.web.access.guard", "uvicorn.error", "asyncio")
+SELDOM = (
+    "bots.web.connections",
+    "bots.web.access.guard",
+    "bots.web.operations.metrics",
+    "core.quota",
+    "uvicorn.error",
+    "asyncio",
+)
 PATIENCE_SECONDS = 3  # for requests that are nearly answered when the service ends
 
 

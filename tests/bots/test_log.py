@@ -2,8 +2,11 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
 
 import pytest
+from sqlalchemy.exc import StatementError
 
 from bots.log import MOST_LINES, Config, OnceAMinute, set_up
 from core import trace
@@ -34,7 +37,7 @@ def test_every_line_carries_the_id_of_its_question(output: io.StringIO) -> None:
     log.info("no question")
     first, second = output.getvalue().splitlines()
     assert "hello there" in first
-    assert first.split()[3] != second.split()[3] == "-"
+    assert first.split()[2] != second.split()[2] == "-"
 
 
 def test_json_lines_are_json_also_with_a_traceback(output: io.StringIO) -> None:
@@ -46,6 +49,61 @@ def test_json_lines_are_json_also_with_a_traceback(output: io.StringIO) -> None:
     line = json.loads(output.getvalue())
     assert line["message"] == "it failed"
     assert "ValueError: 线" in line["traceback"]
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_times_carry_their_zone(output: io.StringIO, form: Literal["plain", "json"]) -> None:
+    said(output, Config(format=form)).info("hello")
+    line = output.getvalue()
+    time = json.loads(line)["time"] if form == "json" else line.split()[0]
+    assert datetime.fromisoformat(time).utcoffset() is not None
+
+
+def test_an_event_has_real_fields_in_json_and_names_in_plain_lines(output: io.StringIO) -> None:
+    log = said(output, Config(format="json"))
+    trace.log_event(log, "answered", platform="slack", answer_ms=1200, level_of="x", time="no")
+    line = json.loads(output.getvalue())
+    assert (line["event"], line["platform"], line["answer_ms"]) == ("answered", "slack", 1200)
+    assert line["time"] != "no"  # no field hides what every line has
+    output.truncate(0)
+    trace.log_event(said(output, Config()), "answered", platform="slack", answer_ms=1200)
+    assert "bots.telegram: answered platform=slack answer_ms=1200\n" in output.getvalue()
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_nothing_that_a_library_was_given_reaches_the_log(output: io.StringIO, form: Literal["plain", "json"]) -> None:
+    said(output, Config(format=form))
+    secret = " ".join(["my", "passport", "and", "bot1:SECRET"])  # which does not stand in this file
+    library = logging.getLogger("somelib.client")
+    library.error(f"cannot send {secret}")
+    library.error("cannot send %s", secret)
+    library.error("cannot send {}".format(secret), exc_info=_raised_by_a_library(secret))  # noqa: UP032
+    logging.getLogger().warning(secret)  # what uses the root logger is no code of ours either
+    logging.getLogger("core.somewhere").error("ours fails", exc_info=_raised_by_a_library(secret))
+    said_ = output.getvalue()
+    assert len(said_.splitlines()) >= 5
+    assert "passport" not in said_
+    assert "SECRET" not in said_
+    assert "'cannot send %s'" in said_  # what stands in its source is nobody's words
+    assert "test_log:" in said_  # and where it stands
+    assert "sqlalchemy" in said_ and "StatementError" in said_  # what went wrong is known by its kind
+
+
+def test_a_librarys_plain_sentence_is_kept(output: io.StringIO) -> None:
+    said(output, Config())
+    logging.getLogger("somelib").error("The cable is unplugged.")
+    assert "The cable is unplugged. [test_log:" in output.getvalue()
+
+
+def _raised_by_a_library(words: str) -> Exception:
+    """As ours that was caused by theirs: both are in the traceback."""
+    try:
+        try:
+            raise StatementError(words, words, {"caption": words}, Exception("orig"))
+        except StatementError as error:
+            raise RuntimeError("it is our own") from error
+    except RuntimeError as error:
+        return error
 
 
 def test_libraries_that_log_urls_are_quiet(output: io.StringIO) -> None:

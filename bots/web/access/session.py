@@ -6,6 +6,7 @@ A session is a cookie signed with the token. Only sessions that were ended early
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from enum import Enum, auto
 from typing import Protocol
 
 from bots.web.access.rate_limit import Throttle
+from core.trace import log_event
 
+log = logging.getLogger(__name__)
 COOKIE = "session"
 LASTS_S = 30 * 24 * 3600
 WRONG_AGAIN_SECONDS = 1.0  # delay of the answer to a wrong token that is checked although there were many
@@ -61,6 +64,7 @@ class Authentication:
             self._tries.right(address)
             return Verdict.RIGHT
         self._tries.wrong(address)
+        log_event(log, "wrong_token", logging.WARNING, platform="web", address=address.removeprefix("web:"))
         if not enough:
             return Verdict.WRONG
         await asyncio.sleep(WRONG_AGAIN_SECONDS)

@@ -1,6 +1,7 @@
 """Serve /metrics in Prometheus' own terms. docs/operate.md lists what to watch."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -9,8 +10,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bots.web.access.address import person_of
 from bots.web.operations.status import Operation
+from core.trace import log_event
 
+log = logging.getLogger(__name__)
 PREFIX = "picture_answers"
 BEAT_SECONDS = 0.02  # between two checks of the event loop
 LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -73,7 +77,10 @@ class Metrics:
 
 
 class Counting:
-    """Counts every answered request by its route, so that invented addresses never become labels."""
+    """Counts every answered request by its route, so that invented addresses never become labels.
+
+    A refusal (4xx) is logged as an event, with the address that it came from.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -82,8 +89,12 @@ class Counting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                status = message["status"]
                 route = getattr(scope.get("route"), "path", "other")
-                self._metrics.requests.labels(route, message["status"]).inc()
+                self._metrics.requests.labels(route, status).inc()
+                if 400 <= status < 500:
+                    address = person_of(scope).removeprefix("web:")
+                    log_event(log, "refused", platform="web", status=status, route=route, address=address)
             await send(message)
 
         await self._app(scope, receive, send_counted)

@@ -14,6 +14,7 @@ import psutil
 
 from bots.conversing.health import Health
 from bots.conversing.readiness import Readiness
+from bots.log import leave_words_out
 from core.stats import Stats
 from core.units import MEGABYTE
 
@@ -35,6 +36,7 @@ class Troubles(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        self.addFilter(leave_words_out)
         self.latest: deque[Trouble] = deque(maxlen=KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,5 +1,9 @@
 """Strangers hear one line an hour in each chat, and what is kept of them is bounded."""
 
+import logging
+
+import pytest
+
 from bots.conversing.strangers import BETWEEN_LINES_S, REMEMBERED_CHATS, Strangers
 
 
@@ -13,6 +17,16 @@ def test_a_chat_hears_one_line_an_hour() -> None:
     assert not strangers.is_due("1", "a")
     now = BETWEEN_LINES_S
     assert strangers.is_due("1", "a")
+
+
+def test_a_stranger_is_an_event_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    strangers = Strangers("telegram", lambda: 0.0)
+    assert strangers.is_due("1", "a")
+    assert not strangers.is_due("1", "a")
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused platform=telegram reason=stranger person=1 chat=a"
+    ]
 
 
 def test_of_many_chats_the_latest_are_kept() -> None:

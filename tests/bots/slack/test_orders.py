@@ -1,6 +1,7 @@
 """Orders that do not wait in line: forgetting, and what only admins may do."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -76,7 +77,10 @@ async def test_stats_are_for_admins(scene: Scene) -> None:
         assert "Answered today: 0" in await scene.answer(asked, DM)
 
 
-async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(scene: Scene) -> None:
+async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bots")
     async with scene.bot(admins=[BOSS]):
         named = scene.slack.says("block @eve", channel=DM, user=BOSS)
         assert (await scene.answer(named, DM)).startswith("Say who, by id or by a real mention")
@@ -87,6 +91,7 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(scene: S
         await scene.slack.settled()
         await scene.answer(scene.slack.says(f"{ME} two", (scene.slack.upload(png()),)))
         assert not scene.slack.workspace.answers("C0GENERAL", ignored)
+        assert "refused platform=slack reason=blocked person=U0EVE1" in [line.getMessage() for line in caplog.records]
         order = scene.slack.says("unblock U0EVE1", channel=DM, user=BOSS)
         assert await scene.answer(order, DM) == "U0EVE1 is not blocked any more."
         assert (

@@ -1,5 +1,6 @@
 """Orders that do not wait in line: forgetting, and what only admins may do."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,9 @@ async def test_stats_are_for_admins(
 
 @pytest.mark.parametrize("by", ["id", "reply"])
 async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, by: str
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture, by: str
 ) -> None:
+    caplog.set_level(logging.INFO, "bots")
     chat = telegram.world.chat(-5)
     eve, boss = (Chatting(Person(telegram, chat, user_id=user)) for user in (8, ADMIN))
     settings: dict[str, Any] = {"admins": [ADMIN]}
@@ -129,6 +131,7 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
         assert await boss.answer(order) == "8 is blocked and gets no answer any more. /unblock 8 takes it back."
         ignored = eve.person.shows(photo(), "@picture_bot two")
         await boss.answer(boss.person.shows(photo(), "@picture_bot three"))
+    assert "refused platform=telegram reason=blocked person=8" in [line.getMessage() for line in caplog.records]
     async with service(telegram, tmp_path, engine, **settings):  # a restart changes nothing
         eve.person.says("/unblock 8")
         assert (await boss.answer(boss.person.says("/block 1"))) == "1 is an admin and cannot be blocked."

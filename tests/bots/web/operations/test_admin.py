@@ -14,6 +14,8 @@ import yaml  # type: ignore[import-untyped]
 from bots.web.operations.metrics import ENGINE
 from core.durations import Histogram
 from core.engine.stats import EngineStats
+from core.quota import Config as QuotaConfig
+from core.quota import Quota
 from tests.bots.web.conftest import Web, service
 from tests.fakes import ScriptedEngine
 
@@ -124,3 +126,46 @@ def test_a_duration_is_counted_in_every_bucket_that_it_is_not_above() -> None:
     counts = dict(histogram.buckets())
     assert (counts["0.25"], counts["0.5"], counts["600.0"], counts["+Inf"]) == (1, 2, 2, 3)
     assert histogram.total_s == pytest.approx(700.55)
+
+
+def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
+    return [vars(record)["fields"] for record in caplog.records if getattr(record, "event", "") == name]
+
+
+async def test_each_answer_is_one_event_with_its_figures_and_no_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with service(tmp_path, ScriptedEngine()) as web:
+        await web.ask("A secret question?", "red")
+    (event,) = events(caplog, "answered")
+    assert (event["platform"], event["ending"]) == ("web", "done")
+    assert {"queue_wait_ms", "first_token_ms", "answer_ms", "tokens_computed", "tokens_reused"} <= event.keys()
+    assert not any("secret" in record.getMessage() for record in caplog.records)
+
+
+async def test_refused_requests_and_wrong_tokens_are_events_with_their_address(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with service(tmp_path, token="the-right-token") as web:
+        await web.client.get("/nothing/at/all?with=words", headers={"Authorization": "Bearer the-right-token"})
+        for number in range(3):
+            await web.client.get("/api/v1/conversations", headers={"Authorization": f"Bearer guess-{number}"})
+        await web.client.post("/login", data={"token": "guess-by-form"})
+    wrong = events(caplog, "wrong_token")
+    assert wrong == [{"platform": "web", "address": "127.0.0.1"}] * 4  # fail2ban counts them
+    refused = [(event["status"], event["address"]) for event in events(caplog, "refused")]
+    assert (404, "127.0.0.1") in refused
+    assert (401, "127.0.0.1") in refused
+    written = " ".join(record.getMessage() for record in caplog.records if not record.name.startswith("httpx"))
+    assert "guess" not in written
+    assert "words" not in written
+
+
+async def test_who_asks_too_much_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with service(tmp_path, quota=Quota(QuotaConfig(questions_per_minute=1))) as web:
+        await web.ask("What?", "red")
+        assert (await web.ask("What?", "red")).status_code == 429
+    assert {"platform": "web", "reason": "rate_limited", "person": "127.0.0.1"} in events(caplog, "refused")
