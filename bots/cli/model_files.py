@@ -10,6 +10,7 @@ from bots.cli.fetch_model import PATTERNS
 from bots.config import Settings
 from bots.conversing.check_result import CheckResult, Level
 from core.engine import Config
+from core.engine.config import Kind
 from core.errors import BotError, ModelMissing
 
 if TYPE_CHECKING:
@@ -24,7 +25,25 @@ WEIGHTS, MODELS = "weights", "models"  # folders of the cache
 
 
 async def model(settings: Settings) -> list[CheckResult]:
-    return await asyncio.to_thread(_examine, settings["core.engine"])
+    """Which engine answers, and whether it has a model that it can run."""
+    config = settings["core.engine"]
+    examine = _examine_reference if config.kind is Kind.REFERENCE else _examine
+    return await asyncio.to_thread(examine, config)
+
+
+def _examine_reference(config: Config) -> list[CheckResult]:
+    from core.engine import any_model
+    from core.model.checkpoint import find_folder
+
+    lacks = "it answers one question at a time, keeps nothing for follow-ups, and has no int8 weights"
+    engine = CheckResult("engine", Level.NOTE, f"reference (transformers): {lacks}")
+    try:
+        name = any_model.check(find_folder(config.model), config.precision)
+    except ModelMissing as error:
+        return [engine, CheckResult("model", Level.WRONG, str(error)), *_would_be_fetched(config.model)]
+    except BotError as error:
+        return [engine, CheckResult("model", Level.WRONG, str(error))]
+    return [engine, CheckResult("model", Level.OK, f"{config.model} is a {name}")]
 
 
 def _examine(config: Config) -> list[CheckResult]:
@@ -40,7 +59,8 @@ def _examine(config: Config) -> list[CheckResult]:
         return [CheckResult("model", Level.WRONG, str(error))]
     size = sum(file.stat().st_size for file in checkpoint.files)
     found = CheckResult("model", Level.OK, f"{config.model} is complete, {size / 1e9:.2f} GB")
-    return [found, *_stale(config.cache, checkpoint)]
+    engine = CheckResult("engine", Level.OK, "native: Qwen3-VL on this processor")
+    return [engine, found, *_stale(config.cache, checkpoint)]
 
 
 def _would_be_fetched(name: str) -> Iterator[CheckResult]:

@@ -1,10 +1,16 @@
 """Define the table [core.engine] of the config file. Imports no torch."""
 
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 
 from core.model.precision import Precision
+
+
+class Kind(StrEnum):
+    NATIVE = "native"
+    REFERENCE = "reference"
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -14,6 +20,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
         "Qwen/Qwen3-VL-2B-Instruct",
         description='A folder, a Hugging Face name that was fetched, or "demo".',
         min_length=1,
+    )
+    kind: Kind = Field(
+        Kind.NATIVE, description="native: Qwen3-VL, fast on a CPU. reference: any model of transformers, also on a GPU."
     )
     precision: Precision = Field(
         Precision.AUTO, description="float32, float16, int8, or auto: what suits this machine."

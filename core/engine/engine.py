@@ -10,23 +10,26 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol
 
 import psutil
+import torch
 
 from core import asker, hardware, trace
 from core.conversation import Answer, Conversation, Image, Tell
 from core.engine.cache import Cache
-from core.engine.config import Config
+from core.engine.config import Config, Kind
 from core.engine.disk import Disk
 from core.engine.generation import read_sampling
 from core.engine.request import EventChannel, Forget, KeepOnly, Request
 from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
+from core.engine.work_queue import Message
 from core.engine.worker import ModelWorker
 from core.errors import OperatorError
 from core.hardware import Limit
-from core.model.checkpoint import Checkpoint
+from core.model.checkpoint import Checkpoint, find_folder
 from core.model.model import Model
 from core.sampling import Sampling
 from core.units import GIGABYTE
@@ -42,13 +45,25 @@ MEMORY_SETTING = "`memory_limit_gb` in [core.engine]"
 LEAST_BUDGET_TOKENS = 1024  # a memory budget for fewer tokens is a mistake
 
 
+class ModelThread(Protocol):
+    """What works in the model's thread: `ModelWorker`, or the reference engine's."""
+
+    def put(self, message: Message | None) -> None: ...
+
+    def figures(self) -> EngineStats: ...
+
+    def check(self) -> None: ...
+
+    def run(self) -> None: ...
+
+
 class Engine:
     """Answers questions with the model. Make one with `start`, and `close` it in the end.
 
     Implements `core.assistant.Engine` and `storage.store.Computed`.
     """
 
-    def __init__(self, worker: ModelWorker, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
+    def __init__(self, worker: ModelThread, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
         self._worker = worker
         self._model = model  # as the config names it
         self._thread = thread
@@ -58,7 +73,7 @@ class Engine:
     async def start(cls, config: Config) -> "Engine":
         """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
         loop = asyncio.get_running_loop()
-        ready: asyncio.Future[ModelWorker] = loop.create_future()
+        ready: asyncio.Future[ModelThread] = loop.create_future()
         ended = asyncio.Event()
 
         def live() -> None:
@@ -146,7 +161,7 @@ def budget(config: Config) -> Limit:
     return min([*limits, own] if own else limits)
 
 
-def _settle(ready: "asyncio.Future[ModelWorker]", outcome: ModelWorker | Exception) -> None:
+def _settle(ready: "asyncio.Future[ModelThread]", outcome: ModelThread | Exception) -> None:
     with suppress(asyncio.InvalidStateError):  # the caller stopped waiting
         if isinstance(outcome, Exception):
             ready.set_exception(outcome)
@@ -154,7 +169,22 @@ def _settle(ready: "asyncio.Future[ModelWorker]", outcome: ModelWorker | Excepti
             ready.set_result(outcome)
 
 
-def _load(config: Config) -> ModelWorker:
+def _load(config: Config) -> ModelThread:
+    return _load_reference(config) if config.kind is Kind.REFERENCE else _load_native(config)
+
+
+def _load_reference(config: Config) -> ModelThread:
+    from core.engine import any_model  # a second of imports that only this engine needs
+    from core.engine.reference import ReferenceWorker
+
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    model, processor = any_model.load(find_folder(config.model), config.precision, config.cache / "offload")
+    log.info("%s ready in transformers' own engine, on %s", config.model, model.device)
+    return ReferenceWorker(model, processor, config.context_tokens, config.waiting)
+
+
+def _load_native(config: Config) -> ModelWorker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit_gb * GIGABYTE)

@@ -18,15 +18,18 @@ def read_sampling(checkpoint: Checkpoint) -> Sampling:
 
     Raises `OperatorError` if it is invalid.
     """
-    settings = checkpoint.read_json(FILE)
-    drawn = settings.get("do_sample") is True
-    found: dict[str, Any] = {"repetition_penalty": settings.get("repetition_penalty"), "presence_penalty": 0.0}
-    if drawn:
-        found |= {key: settings.get(key) for key in ("temperature", "top_p", "top_k")}
-        found["temperature"] = 1.0 if found["temperature"] is None else found["temperature"]
-        found["presence_penalty"] = settings.get("presence_penalty", PRESENCE_PENALTY)
     try:
-        return Sampling.model_validate(found).completed(GREEDY)
+        return sampling_of(checkpoint.read_json(FILE))
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         refuse(checkpoint, FILE, f"{detail['loc'][0]} is {detail['input']!r}: {detail['msg']}")
+
+
+def sampling_of(settings: dict[str, Any]) -> Sampling:
+    """Return what the settings of generation_config.json say. Raises `ValidationError`."""
+    found: dict[str, Any] = {"repetition_penalty": settings.get("repetition_penalty"), "presence_penalty": 0.0}
+    if settings.get("do_sample") is True:
+        found |= {key: settings.get(key) for key in ("temperature", "top_p", "top_k")}
+        found["temperature"] = 1.0 if found["temperature"] is None else found["temperature"]
+        found["presence_penalty"] = settings.get("presence_penalty", PRESENCE_PENALTY)
+    return Sampling.model_validate(found).completed(GREEDY)

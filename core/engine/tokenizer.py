@@ -1,6 +1,7 @@
 """Turn text into token ids and back. What a person typed never becomes a special token."""
 
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Tokenizer as Encoder
 
@@ -26,10 +27,16 @@ class Tokenizer:
         return str(self._encoder.decode(ids, skip_special_tokens=True))
 
 
+class Decoder(Protocol):
+    """What makes text of tokens."""
+
+    def decode(self, ids: list[int]) -> str: ...
+
+
 class Detokenizer:
     """Turns tokens into the text of a growing answer, never half a character."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Decoder) -> None:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
         self._start = 0  # tokens before it are no longer needed as context

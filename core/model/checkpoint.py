@@ -41,38 +41,14 @@ class Checkpoint:
 
     @classmethod
     def find(cls, name: str) -> "Checkpoint":
-        """Return the checkpoint called `name`: "demo", a folder, or a Hugging Face name in the local cache.
-
-        Raises `ModelMissing`.
-        """
-        folder = DEMO if name == "demo" else Path(name).expanduser()
-        if not folder.is_dir():
-            folder = _cached_folder(name) or folder
-        needed = [folder / "config.json", folder / "tokenizer.json"]
+        """Return the checkpoint called `name`, as `find_folder`. Raises `OperatorError` for a model of another kind."""
+        folder = find_folder(name)
         try:
-            if all(path.is_file() for path in needed) and _weight_files(folder):
-                _check_size(folder)
-                return cls(folder)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:  # a download that broke off, or not JSON
+            return cls(folder)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise damaged(folder, error) from error
         except OSError as error:
-            raise OperatorError(
-                "The model in {folder} cannot be opened ({reason}). Choose a smaller one, or add memory.",
-                folder=str(folder),
-                reason=str(error),
-            ) from error
-        if Path(name).expanduser().is_dir() or name.count("/") != 1:
-            raise ModelMissing(
-                "There is no whole model in {folder}: config.json, tokenizer.json and all of its safetensors files "
-                "must lie there.",
-                folder=str(folder),
-            )
-        raise ModelMissing(
-            "The model {name} is not on this machine, or not all of it. Fetch it with "
-            "`python -m bots model fetch {name}`, or download its files by hand from "
-            "https://huggingface.co/{name} into a folder and write that folder as `model` into [core.engine].",
-            name=name,
-        )
+            raise _unopened(folder, error) from error
 
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -108,6 +84,42 @@ class Checkpoint:
             seen = file.stat()
             found.append([file.name, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino])
         return found
+
+
+def find_folder(name: str) -> Path:
+    """`name` is "demo", a folder, or a Hugging Face name in the local cache. Raises `ModelMissing`."""
+    folder = DEMO if name == "demo" else Path(name).expanduser()
+    if not folder.is_dir():
+        folder = _cached_folder(name) or folder
+    needed = [folder / "config.json", folder / "tokenizer.json"]
+    try:
+        if all(path.is_file() for path in needed) and _weight_files(folder):
+            _check_size(folder)
+            return folder
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # a download that broke off, or not JSON
+        raise damaged(folder, error) from error
+    except OSError as error:
+        raise _unopened(folder, error) from error
+    if Path(name).expanduser().is_dir() or name.count("/") != 1:
+        raise ModelMissing(
+            "There is no whole model in {folder}: config.json, tokenizer.json and all of its safetensors files "
+            "must lie there.",
+            folder=str(folder),
+        )
+    raise ModelMissing(
+        "The model {name} is not on this machine, or not all of it. Fetch it with "
+        "`python -m bots model fetch {name}`, or download its files by hand from "
+        "https://huggingface.co/{name} into a folder and write that folder as `model` into [core.engine].",
+        name=name,
+    )
+
+
+def _unopened(folder: Path, error: OSError) -> OperatorError:
+    return OperatorError(
+        "The model in {folder} cannot be opened ({reason}). Choose a smaller one, or add memory.",
+        folder=str(folder),
+        reason=str(error),
+    )
 
 
 def refusal(folder: Path, file: str, reason: str) -> OperatorError:

@@ -17,7 +17,10 @@ def objection(config: dict[str, Any]) -> str | None:
     if "moe" in str(kind) or (isinstance(text, dict) and text.get("num_experts")):
         return "it is a mixture of experts (MoE), which this engine does not run: take a dense Qwen3-VL"
     if kind != MODEL_TYPE:
-        return f"model_type is {kind!r}, and this engine runs {MODEL_TYPE!r}: it is not a Qwen3-VL model"
+        return (
+            f"model_type is {kind!r}, and this engine runs {MODEL_TYPE!r}: it is not a Qwen3-VL model. With "
+            'kind = "reference" in [core.engine] transformers runs it, slower'
+        )
     for part in (config, text, vision):
         for key in ("quantization_config", "compression_config"):
             if isinstance(part, dict) and part.get(key):

@@ -13,6 +13,7 @@ from bots.cli.ask import _talk
 from core.assistant import Assistant
 from core.conversation import Question
 from core.errors import BadQuestion
+from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
 from tests.fakes import MemoryHistory, ScriptedEngine, describe, image
@@ -96,3 +97,17 @@ runpy.run_module("bots", run_name="__main__", alter_sys=True)
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130
+
+
+@pytest.mark.timeout(300)  # processes that import torch and transformers
+@pytest.mark.parametrize("architecture", ["demo", "another"])
+def test_the_reference_engine_answers_here_too(tmp_path: Path, architecture: str) -> None:
+    model = "demo" if architecture == "demo" else make_other(tmp_path / "other")
+    config, cache = tmp_path / "config.toml", tmp_path / "cache"
+    config.write_text(f'[core.engine]\nmodel = "{model}"\nkind = "reference"\ncache = "{cache}"\n', "utf-8")
+    words = [sys.executable, "-m", "bots", "ask", "--config", str(config), str(SAMPLES / "invoice.png")]
+    result = subprocess.run([*words, "What is the total?"], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    if architecture == "demo":
+        assert result.stdout == "The total is ¥8,600.00.\n"

@@ -19,6 +19,7 @@ from core.model.checkpoint import Checkpoint
 from core.model.identity import identify
 from core.pictures import fonts
 from tests.bots.telegram.server import TOKEN, BotApi
+from tests.core.engine.any_tiny import make_other
 
 DEMO = Path(core.__file__).parent / "demo"
 
@@ -46,7 +47,18 @@ def config(folder: Path, more: str = "", model: str = "demo") -> str:
 async def test_a_good_config_is_found_good(tmp_path: Path) -> None:
     found = await findings(tmp_path, config(tmp_path, "[bots.web]\nport = 0\n"))
     assert {finding.what for finding in found.values() if finding.level is Level.WRONG} == set()
-    assert list(found) == ["config", "clock", "database", "disk", "model", "memory", "processor", "fonts", "web"]
+    assert list(found) == [
+        "config",
+        "clock",
+        "database",
+        "disk",
+        "engine",
+        "model",
+        "memory",
+        "processor",
+        "fonts",
+        "web",
+    ]
 
 
 async def test_a_setting_s_old_name_is_told(tmp_path: Path) -> None:
@@ -283,3 +295,18 @@ async def test_telegrams_token_and_settings_are_judged(tmp_path: Path) -> None:
     assert found["telegram"].level is Level.WRONG
     assert "@BotFather" in found["telegram"].text
     assert TOKEN not in found["telegram"].text
+
+
+async def test_the_reference_engine_is_said_with_what_it_lacks(tmp_path: Path) -> None:
+    other = make_other(tmp_path / "other")
+    text = config(tmp_path, model=str(other)).replace("[storage]", 'kind = "reference"\n[storage]')
+    found = await findings(tmp_path, text)
+    assert found["engine"].level is Level.NOTE
+    assert "one question at a time" in found["engine"].text
+    assert "Qwen2_5_VLForConditionalGeneration" in found["model"].text
+    (other / "config.json").write_text('{"model_type": "llama"}')
+    found = await findings(tmp_path, text)
+    assert found["model"].level is Level.WRONG
+    assert str(other) in found["model"].text
+    found = await findings(tmp_path, text.replace('kind = "ref', 'precision = "int8"\nkind = "ref'))
+    assert "no int8" in found["model"].text

@@ -1,0 +1,251 @@
+"""The reference engine's thread: transformers' own `generate`, one question at a time, without caches or batching."""
+
+import io
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from queue import Empty
+from typing import Any
+
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers.generation.streamers import BaseStreamer
+
+from core.conversation import Answer, Ending, Figures, Piece, Turn, Waiting
+from core.engine.generation import sampling_of
+from core.engine.memory import explain
+from core.engine.repetition import Repetition
+from core.engine.request import Request
+from core.engine.sampler import check, penalize
+from core.engine.stats import EngineStats
+from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
+from core.engine.work_queue import Message, WorkQueue, restarting
+from core.errors import BadQuestion, BotError, Busy
+from core.sampling import Sampling
+
+log = logging.getLogger(__name__)
+MOST_TURNS = 64  # of a conversation that are tried at first
+
+
+class ReferenceWorker:
+    """Has the same face as `core.engine.worker.ModelWorker`. `model` and `processor` are transformers'."""
+
+    def __init__(self, model: Any, processor: Any, context: int, line: int) -> None:
+        self._model, self._processor = model, processor
+        self._text = _Text(processor.tokenizer)
+        self._sampling = sampling_of(model.generation_config.to_dict())
+        self._context, self._most = context, line
+        self._queue = WorkQueue()
+        self._line: deque[Request] = deque()
+        self._told: dict[Request, int] = {}
+        self._ending = False
+        self._stats = EngineStats()
+
+    def put(self, message: Message | None) -> None:
+        """Pictures are looked at with their question, and nothing is kept to forget. From any thread."""
+        self._queue.put(message)
+
+    def figures(self) -> EngineStats:
+        return replace(self._stats, waiting=len(self._line))
+
+    def check(self) -> None:
+        if self._queue.closed:
+            raise restarting()
+
+    def run(self) -> None:
+        """Until `put(None)`."""
+        try:
+            while not self._ending:
+                self.receive(block=not self._line)
+                if self._line and not self._ending:
+                    self._take(self._line.popleft())
+        finally:
+            self._queue.close()
+            for request in self._line:
+                request.send(restarting())
+
+    def receive(self, block: bool = False) -> bool:
+        """Take in what has come, and tell places in line. Returns whether it is time to finish."""
+        try:
+            while not self._ending:
+                message = self._queue.get(block=block)
+                block = False
+                self._ending = message is None
+                if isinstance(message, Request):
+                    if len(self._line) < self._most:
+                        self._line.append(message)
+                    else:
+                        message.send(
+                            Busy("Too many questions are waiting already. Please ask again in a minute.", 60.0)
+                        )
+        except Empty:
+            pass
+        self._line = deque(request for request in self._line if not request.closed.is_set())
+        for place, request in enumerate(self._line, 1):
+            if self._told.get(request) != place:
+                request.send(Waiting(place, None))
+        self._told = {request: place for place, request in enumerate(self._line, 1)}
+        return self._ending
+
+    def _take(self, request: Request) -> None:
+        self._stats.running = 1
+        try:
+            answer = self._answer(request)
+            if not self._ending:
+                request.send(answer)
+                self._stats.answers += 1
+        except Exception as error:
+            error = explain(error)
+            traceback = None if isinstance(error, BotError) else error
+            log.error("cannot be answered: %s", error, exc_info=traceback, extra={"question": request.trace})
+            request.send(error)
+        else:
+            if self._ending:
+                request.send(restarting())
+        finally:
+            self._stats.running = 0
+
+    @torch.inference_mode()
+    def _answer(self, request: Request) -> Answer:
+        begin = time.monotonic()
+        sampling = request.sampling.completed(self._sampling)
+        tokens = min(sampling.max_new_tokens, self._context // 2)
+        inputs = self._fit(request.conversation.turns, self._context - tokens).to(self._model.device)
+        looked = time.monotonic()
+        torch.manual_seed(sampling.seed) if sampling.seed is not None else torch.seed()
+        watch = _Watch(self, request, self._text)
+        temperature = sampling.temperature or 0.0
+        drawn = {"temperature": temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if temperature else {}
+        self._model.generate(
+            **inputs,
+            do_sample=bool(temperature),
+            **drawn,
+            repetition_penalty=sampling.repetition_penalty,
+            max_new_tokens=tokens,
+            logits_processor=LogitsProcessorList([_Presence(sampling, inputs["input_ids"].shape[1])]),
+            stopping_criteria=StoppingCriteriaList([watch.stopping]),
+            streamer=watch,
+        )
+        now, first = time.monotonic(), watch.first or time.monotonic()
+        figures = Figures(
+            queue_s=max(0.0, begin - request.arrived), image_s=looked - begin, prefill_s=first - looked,
+            decode_s=now - first, prompt_tokens=int(inputs["input_ids"].shape[1]), answer_tokens=len(watch.ids),
+        )  # fmt: skip
+        self._stats.tokens_written += len(watch.ids)
+        self._stats.image_s, self._stats.prefill_s = looked - begin, first - looked
+        self._stats.decode_s += now - first
+        return watch.finish(figures, tokens, self._ends())
+
+    def _ends(self) -> set[int]:
+        ends = self._model.generation_config.eos_token_id
+        return set(ends if isinstance(ends, list) else [] if ends is None else [ends])
+
+    def _fit(self, turns: Sequence[Turn], room: int) -> Any:
+        """Return the inputs of as many turns as there is room for. The pictures seen last stay."""
+        seen = next((turn.pictures for turn in reversed(turns) if turn.pictures), ())
+        turns = turns[-MOST_TURNS:]
+        while True:
+            if not any(turn.pictures for turn in turns):
+                turns = [replace(turns[0], pictures=seen), *turns[1:]]
+            inputs = self._inputs(turns)
+            needed = int(inputs["input_ids"].shape[1])
+            if needed <= room:
+                return inputs
+            if len(turns) == 1:
+                raise BadQuestion(
+                    "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
+                    'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
+                    percent=-(-100 * needed // room),
+                )
+            turns = turns[(len(turns) + 1) // 2 :]
+
+    def _inputs(self, turns: Sequence[Turn]) -> Any:
+        messages, pictures = [], []
+        for turn in turns:
+            content: list[dict[str, str]] = []
+            for picture in turn.pictures:
+                content += [{"type": "text", "text": f"Picture {picture.number}: "}, {"type": "image"}]
+                with Pillow.open(io.BytesIO(picture.image.data)) as opened:
+                    pictures.append(opened.convert("RGB"))
+            messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
+            if turn.answer:
+                messages.append({"role": "assistant", "content": [{"type": "text", "text": turn.answer.text}]})
+        text = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return self._processor(text=[text], images=pictures or None, return_tensors="pt")
+
+
+class _Text:
+    """What `Detokenizer` and `Repetition` need of a tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+
+class _Presence(LogitsProcessor):  # type: ignore[misc]
+    """The one penalty that transformers does not have; and no token is drawn from what is no number."""
+
+    def __init__(self, sampling: Sampling, prompt: int) -> None:
+        self._sampling = sampling.model_copy(update={"repetition_penalty": 1.0})
+        self._prompt = prompt
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        check(scores)
+        return penalize(scores[0], self._sampling, input_ids[0], input_ids[0, self._prompt :].tolist())[None]
+
+
+class _Watch(BaseStreamer):  # type: ignore[misc]
+    """Hears every token: sends pieces, and lets the worker take in what comes meanwhile."""
+
+    def __init__(self, worker: ReferenceWorker, request: Request, text: _Text) -> None:
+        self._worker, self._request, self._decode = worker, request, text.decode
+        self._detokenizer, self._repetition = Detokenizer(text), Repetition(text.decode)
+        self._prompt = True
+        self._said = ""
+        self._good: int | None = None
+        self.ids: list[int] = []
+        self.first: float | None = None
+        self.stopping = _Stopping(self)
+
+    def put(self, value: Tensor) -> None:
+        if self._prompt:  # comes first
+            self._prompt = False
+            return
+        self.first = self.first or time.monotonic()
+        for token in value.flatten().tolist():
+            self.ids.append(token)
+            self._say(self._detokenizer.add(token))
+            self._good = self._repetition.add(token) if self._good is None else self._good
+
+    def end(self) -> None:
+        self._say(self._detokenizer.finish())
+
+    @property
+    def over(self) -> bool:
+        return self._worker.receive() or self._request.closed.is_set() or self._good is not None
+
+    def finish(self, figures: Figures, limit: int, ends: set[int]) -> Answer:
+        if self._good is not None:
+            text = self._decode(self.ids[: self._good]).rstrip(UNFINISHED_CHARACTER)
+            return Answer(text, Ending.REPEATED, figures)
+        is_done = bool(self.ids) and self.ids[-1] in ends
+        return Answer(self._said, Ending.DONE if is_done or len(self.ids) < limit else Ending.LENGTH, figures)
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._said += text
+            self._request.send(Piece(text))
+
+
+class _Stopping(StoppingCriteria):  # type: ignore[misc]
+    def __init__(self, watch: _Watch) -> None:
+        self._watch = watch
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **options: Any) -> Tensor:
+        return torch.full((len(input_ids),), self._watch.over, device=input_ids.device)
