@@ -194,7 +194,7 @@ START = textwrap.dedent("""
     from tests.core.engine.tiny import ask, make_image, read
 
     async def main():
-        engine = await Engine.start(Config(model=sys.argv[1], cache=Path(sys.argv[2]), threads=1, memory=50.0))
+        engine = await Engine.start(Config(model=sys.argv[1], cache=Path(sys.argv[2]), threads=1, memory_limit_gb=50.0))
         for number in range(3):
             answer, _ = await read(engine, ask("What is it?", make_image(number, 256, 256)), Sampling(max_new_tokens=8))
             print(answer.ending)
