@@ -31,6 +31,7 @@ def storm(
     noise: Annotated[float, typer.Option(help="Malformed events for each conversation.")] = 1.0,
     kinds: Annotated[str, typer.Option(help="What people do, see tests/chaos/kinds.py; empty: everything.")] = "",
     talks: Annotated[int, typer.Option(help="How many different ones there are.")] = 6,
+    disk: Annotated[int, typer.Option(help="Megabytes of a file system of its own, if root may; 0: none.")] = 64,
     patience: Annotated[float, typer.Option(help="Seconds without any progress until it is given up.")] = 240.0,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
@@ -47,6 +48,7 @@ def storm(
         talks=talks,
         seed=seed,
         patience_s=patience,
+        disk_bytes=disk << 20,
     )
     with tempfile.TemporaryDirectory() as folder:
         report = asyncio.run(Storm(keep or Path(folder), plan).blow())
