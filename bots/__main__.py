@@ -53,9 +53,12 @@ def main(version: Version = False) -> None:
 @cli.command()
 def run(config: ConfigOption = None) -> None:
     """Start everything the config enables; without a config, the web page with the demo model."""
-    from bots.service import serve
+    from bots.service import Terminated, serve
 
-    _finish(lambda: serve(_settings(config)))
+    try:
+        _finish(lambda: serve(_settings(config)))
+    except Terminated:
+        _leave(0)
 
 
 @cli.command()

@@ -37,15 +37,29 @@ NO_ENGINE = "The model needs packages that are not installed: {how}"
 PAUSES_S = (1, 2, 5, 10, 30, 60)
 
 
+class Terminated(Exception):
+    """SIGTERM asked the service to end, and it has ended cleanly."""
+
+
 async def serve(settings: Settings) -> None:
-    """Work until interrupted. Raises `OperatorError` when nothing can work."""
+    """Work until interrupted. Raises `Terminated` after SIGTERM, and `OperatorError` when nothing can work."""
+    received: set[int] = set()
+    _end_on_signals(received)
+    try:
+        await _serve(settings)
+    except asyncio.CancelledError:
+        if signal.SIGTERM in received:
+            raise Terminated from None
+        raise
+
+
+async def _serve(settings: Settings) -> None:
     if not settings.adapters:
         tables = ", ".join(f"[bots.{name}]" for name in PLATFORMS)
         raise OperatorError("The config enables nothing: add one of the tables {tables}.", tables=tables)
     set_up(settings["bots.log"])
     for notice in settings.notices:
         log.warning("%s", notice)
-    _end_on_signals()
     hardware.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)
     async with open_services(settings, start_engine_if_installed) as services:
@@ -209,10 +223,16 @@ async def _keep_running(
         failures += 1
 
 
-def _end_on_signals() -> None:
+def _end_on_signals(received: set[int]) -> None:
+    """Cancel this task at SIGINT and SIGTERM, and note which came."""
     task = asyncio.current_task()
     if task is None:
         return
+
+    def end(number: int) -> None:
+        received.add(number)
+        task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no loop signal handlers; Ctrl-C works there anyway
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, end, number)

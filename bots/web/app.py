@@ -17,6 +17,7 @@ from bots.web.access.session import Authentication
 from bots.web.api import conversations, turns
 from bots.web.config import Config
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
+from bots.web.head import HeadLikeGet
 from bots.web.operations import admin, health
 from bots.web.operations.metrics import Counting, Metrics
 from bots.web.operations.status import Operation
@@ -66,6 +67,7 @@ def make_app(
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(ClientDisconnect, on_hung_up)
     app.add_exception_handler(Exception, on_bug)
+    app.add_middleware(HeadLikeGet)
     app.add_middleware(Guard, config=config, auth=auth, webhooks=webhooks)
     app.add_middleware(Counting, metrics=app.state.metrics)
     return app

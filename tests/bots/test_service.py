@@ -196,3 +196,18 @@ async def test_an_adapter_that_fails_is_started_again_until_its_operator_has_to_
     assert state.reason == str(reason) == "Mend the token in [bots.clumsy]."
     assert caplog.text.count("RuntimeError: a bug") == 2
     assert "is started again: The disk is full." in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["loading demo", "the page is at"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_service_that_is_told_to_end_has_ended_well(
+    tmp_path: Path, moment: str, number: signal.Signals, status: int
+) -> None:
+    command = [sys.executable, "-m", "bots", "run", "--config", str(web_config(tmp_path))]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as service:
+        assert service.stderr
+        while moment not in (line := service.stderr.readline()):
+            assert line, "it has ended by itself"
+        service.send_signal(number)
+        assert "Traceback" not in service.stderr.read()
+    assert service.returncode == status

@@ -28,7 +28,7 @@ TELL_S = 20.0  # seconds between two lines about the progress
 PLAIN = ("at random", "while starting")  # moments that always come
 KILLS = (*PLAIN, "before a step", "before a step", "after a step", "after a step", *MOMENTS, *MOMENTS)
 CANNOT_WORK = 2  # exit status of a service that said why
-ENDED = (130, -signal.SIGTERM)  # of one that was asked to; the latter before it could listen
+ENDED = (0, -signal.SIGTERM)  # of one that was asked to; the latter before it could listen
 
 
 class Storm:

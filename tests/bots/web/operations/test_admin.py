@@ -169,3 +169,18 @@ async def test_who_asks_too_much_is_named_in_the_log(tmp_path: Path, caplog: pyt
         await web.ask("What?", "red")
         assert (await web.ask("What?", "red")).status_code == 429
     assert {"platform": "web", "reason": "rate_limited", "person": "127.0.0.1"} in events(caplog, "refused")
+
+
+@pytest.mark.parametrize("path", ["/", "/admin", "/docs", "/healthz", "/readyz", "/metrics", "/openapi.json", "/login"])
+async def test_head_works_on_every_page_as_get_does_without_a_body(web: Web, path: str) -> None:
+    wanted = await web.client.get(path)
+    head = await web.client.head(path)
+    assert (head.status_code, head.content) == (wanted.status_code, b"")
+    assert head.headers.get("content-type") == wanted.headers.get("content-type")
+
+
+async def test_head_needs_the_token_too(tmp_path: Path) -> None:
+    async with service(tmp_path, token="the-right-token") as web:
+        assert (await web.client.head("/admin")).status_code == 401
+        good = {"Authorization": "Bearer the-right-token"}
+        assert (await web.client.head("/admin", headers=good)).status_code == 200
