@@ -24,7 +24,7 @@ PARTS = {  # folder -> the optional part that its files may use
     "core/benchmark/": "cpu",
 }
 DEFERRED = {  # imported where an operator asked for it, with a sentence when it is missing
-    "huggingface-hub": "bots/cli/fetch_model.py",
+    "huggingface-hub": "bots/cli/",  # fetching, and what the doctor says of it once a model is looked for
     "modelscope": "bots/cli/fetch_model.py",
 }
 NAMED_ONLY = {  # used by the name that a library asks for, and imported by that library
