@@ -21,7 +21,7 @@ class Histogram:
         self.total_s += seconds
 
     def buckets(self) -> Iterator[tuple[str, float]]:
-        """How many were not above each bound, as Prometheus counts them."""
+        """Return how many were not above each bound, as Prometheus counts them."""
         return zip([*map(str, BOUNDS_SECONDS), "+Inf"], map(float, accumulate(self.counts)), strict=True)
 
 

@@ -147,7 +147,7 @@ clock = Table(
 
 
 def is_in(place: str) -> ColumnElement[bool]:
-    """Whether a conversation belongs to a platform ("web") or to a place there ("slack:T1:D1"); "" is everywhere.
+    """Return whether a conversation belongs to a platform ("web") or a place there ("slack:T1:D1"); "" is everywhere.
 
     The one place where a conversation's id is not opaque: no column says where it belongs, but every platform begins
     the ids that it makes with that, up to a colon.

@@ -25,7 +25,7 @@ WEIGHTS, MODELS = "weights", "models"  # folders of the cache
 
 
 async def model(settings: Settings) -> list[CheckResult]:
-    """Which engine answers, and whether it has a model that it can run."""
+    """Check which engine answers, and whether it has a model that it can run."""
     config = settings["core.engine"]
     examine = _examine_reference if config.kind is Kind.REFERENCE else _examine
     return await asyncio.to_thread(examine, config)

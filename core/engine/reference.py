@@ -57,7 +57,7 @@ class ReferenceWorker:
             raise restarting()
 
     def run(self) -> None:
-        """Until `put(None)`."""
+        """Work until `put(None)`."""
         try:
             while not self._ending:
                 self.receive(block=not self._line)

@@ -231,7 +231,7 @@ class ModelWorker:
         return draw(logits, sequence.sampling, sequence.generator, prompt, sequence.answer_ids)
 
     def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
-        """`good` is what is left of the text, where not all of it is."""
+        """Finish an answer. `good` is what is left of the text, if not all of it is."""
         sequence.say(sequence.detokenizer.finish())
         if good is not None:
             sequence.text = good.rstrip(UNFINISHED_CHARACTER)
