@@ -14,14 +14,16 @@ class Asker:
 
     person: str = ""
     arrived: float = field(default_factory=time.monotonic)
+    platform: str = "terminal"  # that they ask on
 
 
 _current: ContextVar[Asker | None] = ContextVar("asker", default=None)
 
 
-def begin(person: str, arrived: float | None = None) -> None:
+def begin(person: str, arrived: float | None = None, platform: str = "") -> None:
     """Make this task, and tasks that it starts, work for this person from now on."""
-    _current.set(Asker(person) if arrived is None else Asker(person, arrived))
+    since = time.monotonic() if arrived is None else arrived
+    _current.set(Asker(person, since, platform or current().platform))
 
 
 def current() -> Asker:

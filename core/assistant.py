@@ -31,7 +31,7 @@ from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
 from core.quota import Quota
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
-from core.stats import Stats, platform_of
+from core.stats import Stats
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
@@ -296,7 +296,7 @@ class Assistant:
         is_stopped: Callable[[], bool],
         watch: Stopwatch,
     ) -> Answer:
-        self.stats.asked(begun.conversation.id)
+        self.stats.asked()
         surplus = begun.conversation.surplus
         conversation = begun.conversation.without(surplus)
         turn = conversation.turns[-1]
@@ -316,28 +316,28 @@ class Assistant:
                 answer = await self._turns.until_stopped(conversation.id, writing)
             answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
-            self.stats.refused(conversation.id)
+            self.stats.refused()
             raise  # the answer did not begin (busy, too long), so there is nothing to save
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
-            self._note(conversation.id, failed, watch)
+            self._note(failed, watch)
             await self.history.save(conversation.id, replace(turn, answer=failed), key, begun.replaces, person)
             raise
         await self.history.save(conversation.id, replace(turn, answer=answer), key, begun.replaces, person)
-        self._note(conversation.id, answer, watch)
+        self._note(answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)
             tell(Removed(surplus))
         return answer
 
-    def _note(self, conversation_id: str, answer: Answer, watch: Stopwatch) -> None:
+    def _note(self, answer: Answer, watch: Stopwatch) -> None:
         """Count the answer, and say in the log how it went."""
         figures, durations = answer.figures, watch.durations(answer.figures.queue_s)
-        self.stats.answered(conversation_id, answer, durations)
+        self.stats.answered(answer, durations)
         log_event(
             log,
             "answered",
-            platform=platform_of(conversation_id),
+            platform=asker.current().platform,
             ending=answer.ending.value,
             **{f"{name}_ms": round(1000 * seconds) for name, seconds in durations.items()},
             image_ms=round(1000 * figures.image_s),

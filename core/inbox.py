@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
-from typing import Protocol
+from typing import Any, Protocol
 
 from core import trace
 from core.errors import Interrupted, StoreDown
 
 log = logging.getLogger(__name__)
 ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
+PAUSES_SECONDS = (1, 5, 30)  # before each further attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Message:
     """A message from a person. `key` is unique among all adapters; `group` ties an album together.
 
     `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
-    edited, not sent again. `resumed` is true for messages that an earlier run received.
+    edited, not sent again. `resumed` is true for messages that an earlier run received, `withdrawn` for those that
+    nobody wants answered any more. A message that is on no disk, because its sender waits for it, has the `id` 0.
     """
 
     id: int
@@ -38,6 +40,7 @@ class Message:
     sent: tuple[str, ...] = ()
     arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
     resumed: bool = field(default=False, compare=False)
+    withdrawn: bool = field(default=False, compare=False)
 
 
 class Mailbox(Protocol):
@@ -68,7 +71,7 @@ Work = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 class TakenBack(Exception):
-    """Raised by `Work` when its message is no longer on disk.
+    """Raised by `Work` when its message is not on disk, or no longer.
 
     SQLite may have given the message's id to the next message, which must not be finished in its place.
     """
@@ -95,7 +98,17 @@ class _Lane:
     task: asyncio.Task[None] | None = None
     working: int = 0  # how many of the first messages are being worked on
     attempt: asyncio.Future[None] | None = None
-    revised: bool = False  # the attempt was cancelled for a new payload
+    revised: bool = False  # the attempt was cancelled, to begin anew
+
+    def change(self, key: str, **changes: Any) -> bool:
+        """Change a message. If it is being worked on, the work begins anew."""
+        for index, message in enumerate(self.messages):
+            if message.key == key:
+                self.messages[index] = replace(message, **changes)
+                if index < self.working and self.attempt:
+                    self.revised = self.attempt.cancel()
+                return True
+        return False
 
     def give_up(self) -> set[asyncio.Task[None]]:
         """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""
@@ -121,7 +134,7 @@ class Inbox:
         work: Work,
         gathering: Callable[[str], Gathering] = lambda group: Gathering(),
         gather_limit_s: float = 10.0,
-        pauses_s: Sequence[float] = (1, 5, 30),  # not empty
+        pauses_s: Sequence[float] = PAUSES_SECONDS,  # not empty
         clears: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self.mailbox = mailbox
@@ -129,7 +142,7 @@ class Inbox:
         self._work = work
         self._gathering = gathering
         self._gather_limit_s = gather_limit_s
-        self._pauses_s = pauses_s  # before each further attempt
+        self._pauses_s = pauses_s
         self._clears = clears
         self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,7 +165,7 @@ class Inbox:
         return True
 
     def take_up(self, message: Message) -> None:
-        """Work off a message that is on disk already."""
+        """Process a message that is already on disk, or on none."""
         self._enqueue(message, clears=False)
 
     def waiting(self, conversation_id: str) -> int:
@@ -164,6 +177,11 @@ class Inbox:
         """Return the last unfinished message of a conversation."""
         lane = self._lanes.get(conversation_id)
         return lane.messages[-1] if lane and lane.messages else None
+
+    def find(self, key: str) -> Message | None:
+        """Return a message that is not finished."""
+        found = (message for lane in self._lanes.values() for message in lane.messages if message.key == key)
+        return next(found, None)
 
     async def revise(
         self, conversation_id: str, is_same: Callable[[str], bool], payload: str, may_restart: Callable[[], bool]
@@ -177,13 +195,14 @@ class Inbox:
         if lane is None or not found or (found[0] in _worked_on(lane) and not may_restart()):
             return False
         await self.mailbox.rewrite(found[0].id, payload)
-        for index, message in enumerate(lane.messages):
-            if message.id == found[0].id:
-                lane.messages[index] = replace(message, payload=payload)
-                if index < lane.working and lane.attempt:
-                    lane.revised = lane.attempt.cancel()
-                return True
-        return False
+        return lane.change(found[0].key, payload=payload)
+
+    def withdraw(self, key: str) -> bool:
+        """Cancel the work on a message, and call it once more to clear away what it did. Return False if finished."""
+        found = self.find(key)
+        if found is not None and not found.withdrawn:
+            self._lanes[found.conversation_id].change(key, withdrawn=True)
+        return found is not None
 
     async def close(self) -> None:
         """Cancel the work. Unfinished messages stay on disk."""
@@ -261,8 +280,8 @@ class Inbox:
             await asyncio.sleep(pause)
             batch = _worked_on(lane)
             with suppress(Exception):  # answers sent meanwhile are edited, not sent again
-                unfinished = await self.mailbox.unfinished(self._adapter)
-                batch = [message for message in unfinished if message.id in ids]
+                sent = {message.id: message.sent for message in await self.mailbox.unfinished(self._adapter)}
+                batch = [replace(message, sent=sent[message.id]) for message in batch if message.id in sent]
                 if not batch:
                     return  # it was forgotten meanwhile, or has expired
 

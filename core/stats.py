@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core import asker
 from core.conversation import Answer, Ending, Figures
 from core.durations import Histogram
 
@@ -38,27 +39,22 @@ class Stats:
     latest: deque[AnswerRecord] = field(default_factory=lambda: deque(maxlen=KEPT))
     streak: Streak | None = None  # until a question is answered
 
-    def asked(self, conversation_id: str) -> None:
-        self.questions[platform_of(conversation_id)] += 1
+    def asked(self) -> None:
+        self.questions[asker.current().platform] += 1
 
-    def refused(self, conversation_id: str) -> None:
-        self.endings[platform_of(conversation_id), "refused"] += 1
+    def refused(self) -> None:
+        self.endings[asker.current().platform, "refused"] += 1
 
     def failed(self, part: str, reason: str) -> None:
         count = self.streak.count if self.streak else 0
         self.streak = Streak(part, reason, count + 1, time.monotonic())
 
-    def answered(self, conversation_id: str, answer: Answer, durations: Mapping[str, float]) -> None:
+    def answered(self, answer: Answer, durations: Mapping[str, float]) -> None:
         """Count an answer; `durations` are its seconds by what they are of (`core.durations.Stopwatch`)."""
-        platform = platform_of(conversation_id)
+        platform = asker.current().platform
         if answer.ending is not Ending.FAILED:
             self.streak = None
         self.endings[platform, answer.ending.value] += 1
         for name, seconds in durations.items():
             self.durations[name, platform].observe(seconds)
         self.latest.append(AnswerRecord(platform, answer.ending, answer.figures, time.time()))
-
-
-def platform_of(conversation_id: str) -> str:
-    """Return where the conversation is: telegram, slack, web or terminal."""
-    return conversation_id.partition(":")[0]

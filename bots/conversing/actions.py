@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from bots.conversing.draft import Ask, File, Tell
+from bots.conversing.draft import AnswerAction, Ask, File, Tell
 from core.answers.boxes import Marked, find_boxes, mark, visible
 from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
@@ -22,29 +21,13 @@ CLOSER_FACTOR, MOST_IMAGE_TOKENS = 4, 16_384  # for small print; the limit is th
 TOKEN_PIXELS = 32 * 32
 
 
-class AnswerAction(StrEnum):
-    """A button under an answer. Its value is the command that it stands for."""
-
-    CSV = "csv"
-    TEXT = "text"
-    SMALL_PRINT = "smallprint"
-
-    def label(self, translator: Translator) -> str:
-        match self:
-            case AnswerAction.CSV:
-                return translator.say("Table as CSV")
-            case AnswerAction.TEXT:
-                return translator.say("As a text file")
-            case AnswerAction.SMALL_PRINT:
-                return translator.say("Read the small print")
-
-
 @dataclass(frozen=True, slots=True)
 class DisplayOptions:
     """What an adapter and its operator want to show."""
 
     files: bool = False
     receipt: bool = True
+    markdown: bool = True  # else whoever shows the answer makes its own of it
 
 
 async def shown(
@@ -55,7 +38,7 @@ async def shown(
     translator: Translator,
     tell: Tell,
 ) -> Answer:
-    """Tell an answer's events as people should see them, in Markdown, and return it.
+    """Tell an answer's events, and return it, as people see them: without the JSON of boxes, in Markdown.
 
     Grounding is drawn on its picture if files can be shown. `turn_of` returns the finished turn; `notes` are sentences
     about what was left out.
@@ -63,8 +46,9 @@ async def shown(
     raw = told = ""
     asked = Conversation("")  # up to this question
 
-    def grown(now: str) -> str:
+    def grown(growing: bool) -> str:
         nonlocal told
+        now = as_markdown(visible(raw), asked.questions, growing) if display.markdown else visible(raw)
         if not now.startswith(told):
             return ""
         piece, told = now[len(told) :], now
@@ -75,24 +59,27 @@ async def shown(
         match event:
             case Begun(conversation):
                 asked = conversation
+                tell(event)
             case Piece(text):
                 raw += text
-                if piece := grown(as_markdown(visible(raw), asked.questions, growing=True)):
+                if piece := grown(growing=True):
                     tell(Piece(piece))
-            case Removed(numbers):
+            case Removed(numbers) if display.markdown:
                 notes = [*notes, made_room(numbers, translator)]
             case _:
                 tell(event)
 
     try:
         answer = await ask(show)
+        if not display.markdown:
+            return answer
         turn = await turn_of()
         if display.files and turn is not None and find_boxes(answer.text).boxes:
             for marked in await _marked(asked.whole(turn), asked.pictures):
                 caption = translator.say("Picture {number}", number=marked.number)
                 tell(File(f"picture-{marked.number}.png", marked.png, caption))
-    except Exception:  # show what was held back and close an open code block before a sentence follows
-        if piece := grown(as_markdown(visible(raw), asked.questions)):
+    except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
+        if piece := grown(growing=False):
             tell(Piece(piece))
         raise
     return replace(answer, text=_words(answer, turn, asked.questions, display, notes, translator))

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, AnswerAction, actions, shown
+from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, actions, shown
 from bots.conversing.commands import obey, says
-from bots.conversing.draft import Ask, Tell
+from bots.conversing.draft import AnswerAction, Ask, Tell
 from bots.conversing.request import Request
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
-from core.conversation import Answer, Ending, Image, Question, Turn
-from core.errors import BadImage, BotError, Busy, Interrupted, NoPicture, NotFound
+from core.conversation import Answer, Ending, Image, Picture, Question, Turn
+from core.errors import BadImage, BadQuestion, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
 from core.pictures.documents import open_document
 from core.pictures.images import make_image
@@ -23,16 +23,14 @@ from core.small_talk import is_small_talk
 
 
 async def respond(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
-    """Answer a request. Raises `BotError` if asking again may help; other errors become the answer's text."""
+    """Answer a request. Raises `BotError`."""
     response = _Response(request, services, translator, tell, list(request.notes))
     try:
         return await response.answer()
-    except NoPicture:
-        return says(" ".join(response.notes) or translator.explain(_no_picture()))
-    except BotError as error:
-        if error.retryable:
+    except NoPicture as error:
+        if request.chooses:
             raise
-        return says(translator.explain(error))
+        raise NoPicture(" ".join(response.notes) or translator.explain(_no_picture())) from error
 
 
 @dataclass(slots=True)
@@ -65,12 +63,13 @@ class _Response:
         asks = bool(request.text and (answered or not is_small_talk(request.text)))  # a laugh below a picture does not
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
-        if request.stopped():
+        if request.stopped() and not request.chooses:
             await self._keep_for_later(pictures)
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
             try:
-                return await self._answer(Question(request.text, tuple(pictures), person=request.asker))
+                images = (*pictures, *request.images)
+                return await self._answer(Question(request.text, images, person=request.asker))
             except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
@@ -89,7 +88,7 @@ class _Response:
     async def _again(self) -> Answer:
         """Answer once more: the last question, or the one whose answer is in the message `about`."""
         request = self.request
-        turn = await self._turn_about()
+        turn = await self._turn_about() if request.about else None
         if request.about is None or (turn is not None and await self._is_last(turn)):
             retry = self.services.assistant.retry
             return await self._shown(
@@ -111,7 +110,7 @@ class _Response:
         sharper = self.services.images.model_copy(update={"image_tokens": tokens})
         self.services.assistant.check_question(self.request.person)
         sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
-        if not any(sent):
+        if not (any(sent) or self.request.chooses):
             raise NotFound(
                 "Your picture was too large to keep in its full size. Please send only the part with the small print."
             )
@@ -138,12 +137,21 @@ class _Response:
         return turn
 
     async def _turn_about(self) -> Turn | None:
+        """Return what the question is about: the answer that it replies to, or the chosen pictures."""
+        if self.request.pictures is not None:
+            return Turn(self.request.text, await self._chosen(self.request.pictures))
         if self.request.about is None:
             return None
-        conversation_id = self.request.conversation_id
-        return await self.services.store.turn_of_sent(
-            conversation_id.split(":")[0], self.request.about, conversation_id
-        )
+        platform, conversation_id = self.request.platform.name, self.request.conversation_id
+        return await self.services.store.turn_of_sent(platform, self.request.about, conversation_id)
+
+    async def _chosen(self, numbers: Sequence[int]) -> tuple[Picture, ...]:
+        known = await self.services.store.outline(self.request.conversation_id) if numbers else None
+        pictures = {picture.number: picture for picture in known.pictures} if known else {}
+        for number in numbers:
+            if number not in pictures:
+                raise BadQuestion("There is no picture {number} in this conversation.", number=number)
+        return tuple(pictures[number] for number in numbers)
 
     async def _look(self) -> list[Image]:
         """Open a file. If that fails, it is named and the others are used."""
@@ -175,7 +183,9 @@ class _Response:
         return f"{name}: {reason}"
 
     async def _keep_for_later(self, pictures: list[Image]) -> None:
-        """Keep pictures for the next question, unless there are too many now; then they must be sent again."""
+        """Unless there are too many just now: then they have to be sent again."""
+        if self.request.chooses:
+            return
         with suppress(Busy):
             await self._keep(pictures)
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bots.conversing.actions import AnswerAction, file_of
+from bots.conversing.actions import file_of
 from bots.conversing.administration import block, stats, unblock
-from bots.conversing.draft import File, Tell
+from bots.conversing.draft import AnswerAction, File, Tell
 from bots.conversing.platform import Platform
 from bots.conversing.request import EVERYTHING, Reply, Request
 from bots.conversing.services import Services

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Generic
+from typing import Any, Generic
 
-from bots.conversing.draft import Ask, Draft, File, Later, Part
+from bots.conversing.draft import AnswerAction, Ask, Draft, File, Later, Part, Record
 from bots.conversing.messages import Delivery
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, Interrupted
 from core.i18n import Translator
+from core.inbox import Message
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class StreamedReply(Generic[Part]):
         draft: Draft[Part],
         translator: Translator,
         sent: Sequence[str],
-        record: Callable[[Sequence[str]], Awaitable[None]],
+        record: Record,
     ) -> None:
         self.begun = False
         self._draft = draft
@@ -63,29 +64,36 @@ class StreamedReply(Generic[Part]):
         Errors become their sentence, except `Interrupted`, which is raised because the same question can be answered
         later. Raises `Refused` if the answer has no reader any more.
         """
-        self._changed.set()  # shows a placeholder at once, before the first event
-        asking = asyncio.create_task(self._ask(ask))
-        try:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                if self._down is not None:
-                    raise self._down
-                answer = self._answer
-                try:
-                    await self._show(answer)
-                except Later as later:
-                    # While the text grows the pause ends with the answer, which is tried at once; a draft whose
-                    # platform forbids that too says Later again.
-                    await _nap(later.seconds, None if answer else self._complete)
-                    self._changed.set()
-                    continue
-                if answer is not None:
-                    return answer
-                await _nap(self._draft.interval, self._complete)
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+        self._changed.set()  # something stands there at once, before the first event
+        async with self._draft:
+            asking = asyncio.create_task(self._ask(ask))
+            try:
+                return await self._show_until_whole()
+            finally:
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
+        self._draft.offer(actions)
+
+    async def _show_until_whole(self) -> Answer:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._down is not None:
+                raise self._down
+            answer = self._answer
+            try:
+                await self._show(answer)
+            except Later as later:
+                # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
+                # forbids that too says Later again.
+                await _nap(later.seconds, None if answer else self._complete)
+                self._changed.set()
+                continue
+            if answer is not None:
+                return answer
+            await _nap(self._draft.interval, self._complete)
 
     async def _show(self, answer: Answer | None) -> None:
         if answer is not None:
@@ -101,26 +109,39 @@ class StreamedReply(Generic[Part]):
 
     async def _ask(self, ask: Ask) -> None:
         try:
-            answer = await ask(self.tell)
-            self.begun = True
-            self._refused = bool(answer.text) and not self._text and not self._files
-            only_files = self._files and not answer.text
-            self._text = "" if only_files else answer.text + _note(self._translator, answer)
-            self._answer = answer
+            self._say(await ask(self.tell))
         except Interrupted as error:
             self._down = error
         except BotError as error:
-            self._fail(self._translator.explain(error))
+            sentence = self._translator.explain(error)
+            if error.retryable or self._text:
+                self._fail(sentence)
+            else:  # asking the same again would not help
+                self._say(Answer(sentence, Ending.DONE))
         except Exception:
             log.exception("an answer failed")
             self._fail(self._translator.say("Something went wrong on my side. Please try again."))
         self._complete.set()
         self._changed.set()
 
+    def _say(self, answer: Answer) -> None:
+        self.begun = True
+        self._refused = bool(answer.text) and not self._text and not self._files
+        only_files = self._files and not answer.text
+        self._text = "" if only_files else answer.text + _note(self._translator, answer)
+        self._answer = answer
+
     def _fail(self, sentence: str) -> None:
         self._refused = not self._text
         self._text = f"{self._text}\n\n{sentence}" if self._text else sentence
         self._answer = Answer(self._text, Ending.FAILED)
+
+
+def streamed(
+    draft_of: Callable[[Message], Draft[Any]], translator: Translator
+) -> Callable[[Message, Record], StreamedReply[Any]]:
+    """Show a message's answer in the draft that is made for it."""
+    return lambda message, record: StreamedReply(draft_of(message), translator, message.sent, record)
 
 
 def _place(translator: Translator, place: int, seconds: float | None) -> str:

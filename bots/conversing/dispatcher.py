@@ -1,19 +1,16 @@
-"""Run a chat platform's answers: show them in order, and stop and forget at once.
+"""A platform's answers in work: shown in order, stopped and forgotten at once.
 
 The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from bots.conversing.actions import AnswerAction
 from bots.conversing.answering import respond
 from bots.conversing.commands import says
-from bots.conversing.delivery import StreamedReply
-from bots.conversing.draft import Draft, Tell
+from bots.conversing.draft import AnswerAction, Ask, Record, Tell
 from bots.conversing.request import Request
 from bots.conversing.services import Services
 from core import asker, inbox
@@ -24,11 +21,20 @@ from core.trace import log_event
 log = logging.getLogger(__name__)
 
 
-class AnswerDraft(Draft[Any], Protocol):
-    """A draft that can have buttons."""
+class Reply(Protocol):
+    """How a growing answer is shown: in messages that are edited, or to readers who hear of each piece."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything of the answer."""
+        ...
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         """Set the actions for which the finished answer gets buttons."""
+        ...
+
+    async def write(self, ask: Ask) -> object:
+        """Ask, and return once the answer is shown, whole."""
         ...
 
 
@@ -36,7 +42,7 @@ class AnswerDraft(Draft[Any], Protocol):
 class _Running:
     message: inbox.Message  # includes the ids of what was posted for it
     stopped: bool = False
-    reply: StreamedReply[Any] | None = None
+    reply: Reply | None = None
 
 
 class Dispatcher:
@@ -105,20 +111,15 @@ class Dispatcher:
         message: inbox.Message,
         request: Request,
         translator: Translator,
-        draft_of: Callable[[inbox.Message], AbstractAsyncContextManager[AnswerDraft]],
+        reply_of: Callable[[inbox.Message, Record], Reply],
         ask: Callable[[Request, Tell], Awaitable[Answer]] | None = None,
         refusal: str | None = None,
     ) -> None:
         """Work off a message, or say a `refusal` instead. Blocked people get silence, and so do thanks in a group.
 
-        Raises `bots.conversing.draft.Refused`, and whatever the inbox should retry.
+        Raises what `Reply.write` does, and what the inbox should try again.
         """
-        asker.begin(request.person, message.arrived)
-        if not message.sent and request.wants_nothing:
-            return
-        if not message.sent and await self.is_blocked(request.user):
-            log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
-            return
+        asker.begin(request.person, message.arrived, self._platform)
         running = self._running[message.conversation_id] = _Running(message)
 
         async def record(sent: Sequence[str]) -> None:
@@ -126,20 +127,24 @@ class Dispatcher:
             await self._services.store.record_sent(message.id, sent)
 
         try:
+            if not message.sent and request.wants_nothing:
+                return
+            if not message.sent and await self.is_blocked(request.user):
+                log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
+                return
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
-            async with draft_of(message) as draft:
-                request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=draft.offer)
+            reply = running.reply = reply_of(message, record)
+            request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=reply.offer)
 
-                async def answer(tell: Tell) -> Answer:
-                    if refusal is not None:
-                        return says(refusal)
-                    if ask is not None:
-                        return await ask(request, tell)
-                    return await respond(request, self._services, translator, tell)
+            async def answer(tell: Tell) -> Answer:
+                if refusal is not None:
+                    return says(refusal)
+                if ask is not None:
+                    return await ask(request, tell)
+                return await respond(request, self._services, translator, tell)
 
-                running.reply = StreamedReply(draft, translator, message.sent, record)
-                await running.reply.write(answer)
+            await reply.write(answer)
         finally:
             del self._running[message.conversation_id]
 

@@ -1,10 +1,12 @@
 """Define a message being written on a platform, as the delivery loop sees it, and its errors."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from core.conversation import Answer, Event
+from core.i18n import Translator
 
 Part = TypeVar("Part")
 
@@ -33,6 +35,23 @@ class Gone(Exception):
     """This message is deleted, or cannot be edited. Its chat still exists, so another message can replace it."""
 
 
+class AnswerAction(StrEnum):
+    """A button under an answer; its value is the command that it stands for."""
+
+    CSV = "csv"
+    TEXT = "text"
+    SMALL_PRINT = "smallprint"
+
+    def label(self, translator: Translator) -> str:
+        match self:
+            case AnswerAction.CSV:
+                return translator.say("Table as CSV")
+            case AnswerAction.TEXT:
+                return translator.say("As a text file")
+            case AnswerAction.SMALL_PRINT:
+                return translator.say("Read the small print")
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file with an answer, told among its events. The answer's text may be empty."""
@@ -47,16 +66,21 @@ class File:
 
 
 Tell = Callable[[Event | File], None]  # never blocks
-Ask = Callable[[Tell], Awaitable[Answer]]  # tells an answer's events, and returns it
+Ask = Callable[[Tell], Awaitable[Answer]]  # tells the events of an answer and returns it
+Record = Callable[[Sequence[str]], Awaitable[None]]  # writes down the ids of the messages that carry an answer
 
 
 class Draft(Protocol[Part]):
-    """A message being written on some platform. A `Part` is what one of its messages can hold.
+    """A message being written on some platform; use it with `async with`. A `Part` is what one message can hold.
 
     Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and no other error of its SDK.
     """
 
-    keeps: bool  # messages to write over are an answer, which anything else must not replace
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    keeps: bool  # where messages are written over, they are an answer: what is no answer does not take its place
 
     @property
     def interval(self) -> float:
@@ -69,6 +93,10 @@ class Draft(Protocol[Part]):
 
         Then nothing is posted before there are words, and an answer that is complete by then is posted once.
         """
+        ...
+
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
+        """Set the actions for which the finished answer gets buttons."""
         ...
 
     def split(self, text: str) -> list[Part]:

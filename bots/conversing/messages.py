@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic
 
-from bots.conversing.draft import Draft, Failed, File, Gone, Later, Part, Refused
+from bots.conversing.draft import Draft, Failed, File, Gone, Later, Part, Record, Refused
 from core.conversation import Answer
 from core.errors import StoreDown
 from core.i18n import Translator
@@ -28,7 +28,7 @@ class Delivery(Generic[Part]):
         self,
         draft: Draft[Part],
         sent: list[str],
-        record: Callable[[Sequence[str]], Awaitable[None]],
+        record: Record,
         translator: Translator,
     ) -> None:
         self._draft = draft

@@ -5,19 +5,29 @@ from dataclasses import dataclass
 
 from core.note import Note
 
+HELP = Note("What I can do")
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A chat platform's words.
+    """How a platform's people order things.
 
-    `introduction` precedes the commands in the help. `prefix` precedes a command, as in /new; if it is empty, commands
-    are plain words in any of our languages. `person_id` matches a whole id of a person, `person` is an example, and
-    `whom` is said to an admin who names no one.
+    `introduction` stands above the commands in the help. `prefix` stands before a command, as in /new; if it is empty,
+    commands are plain words, in any of our languages. `person_id` is what a whole id of a person looks like, `person`
+    an example of one, and `whom` what is said to an admin who names nobody. A platform without commands in words, as
+    the page, has only a name.
     """
 
     name: str
-    introduction: Note
-    prefix: str
-    person_id: re.Pattern[str]
-    person: str
-    whom: Note
+    introduction: Note = HELP
+    prefix: str = ""
+    person_id: re.Pattern[str] = re.compile("(?!)")
+    person: str = ""
+    whom: Note = HELP
+
+    def id(self, rest: str) -> str:
+        """Return an id of a conversation, a message or a person. It is opaque."""
+        return f"{self.name}:{rest}"
+
+    def owns(self, id_: str) -> bool:
+        return id_.startswith(self.id(""))

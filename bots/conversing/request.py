@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from bots.conversing.actions import AnswerAction, DisplayOptions
-from bots.conversing.draft import File
+from bots.conversing.actions import DisplayOptions
+from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
 from core.conversation import Image
 from core.small_talk import is_small_talk
@@ -25,7 +25,8 @@ class Request:
     """What a person wants.
 
     `files` are downloaded when their turn comes. `about` is the platform's id of the bot's message that this one
-    replies to. `person` is who asks, for the quotas: platform and id. `admins` are ids alone. In a `shared`
+    replies to. `pictures` are numbers of the pictures it is about, if people choose them; `images` were opened before.
+    `person` is who asks, for the quotas; `user` is the platform's id of them, as `admins` are. In a `shared`
     conversation others can write; another person began one that is `anothers`. `quiet` ignores thanks and laughter,
     among people and in threads. `notes` are sentences about attachments that are not looked at, for the line below the
     answer.
@@ -46,13 +47,21 @@ class Request:
     stopped: Callable[[], bool] = field(default=lambda: False)  # it was stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # gets the pictures that the n-th file became
     display: DisplayOptions = field(default=DisplayOptions())
-    offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # gets the answer's actions before it ends
+    offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # told what else can be had, before the answer ends
+    user: str = ""
     admins: frozenset[str] = frozenset()
+    pictures: tuple[int, ...] | None = None
+    images: tuple[Image, ...] = ()
 
     @property
     def wants_nothing(self) -> bool:
         """Whether this is thanks or laughter, where an answer would only disturb people."""
         return self.quiet and not (self.command or self.files) and is_small_talk(self.text)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its pictures are chosen by their numbers. They are in the conversation already."""
+        return self.pictures is not None
 
     @property
     def forgets(self) -> bool:
@@ -62,11 +71,6 @@ class Request:
     def asker(self) -> str | None:
         """Who asks, in a conversation of several people."""
         return self.person if self.shared else None
-
-    @property
-    def user(self) -> str:
-        """The platform's id of the person who asks."""
-        return self.person.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bots.conversing.actions import AnswerAction
+from bots.conversing.draft import AnswerAction
 from bots.slack.place import Place
+from core.conversation import Answer, Ending
 from core.i18n import Translator
 
 MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element
@@ -21,27 +22,42 @@ class Pressed:
     about: str
 
 
-def while_growing(key: str, translator: Translator) -> list[dict[str, Any]]:
-    """Return the Stop button. `key` names the answer, because a leftover button must not stop the next one."""
-    return [_actions(_button("stop", translator.say("Stop"), key))]
+@dataclass(slots=True)
+class Buttons:
+    """Those of the answer `key`. One that is not `stoppable` is no answer of the model's and has none.
 
-
-def below(
-    place: Place, key: str, actions: Sequence[AnswerAction], translator: Translator, refused: Pressed | None = None
-) -> list[dict[str, Any]]:
-    """Return the buttons below the finished answer `key`.
-
-    Below the refusal of a closer look, "Try again" presses the `refused` button once more.
+    `pressed` is what "Try again" below a refusal presses, if not simply that. `actions` are what else of the answer can
+    be had, None until that is known.
     """
-    value = {"key": key, "asked": place.asked}
-    buttons = [_button(action, action.label(translator), json.dumps(value)) for action in actions]
-    command, again = "retry", value | ({"told": place.told} if place.told else {})
-    if refused is not None:
-        command, again = refused.command, again | {"key": refused.key, "about": refused.about}
-    written = json.dumps(again, ensure_ascii=False)
-    if len(written) <= MOST:
-        buttons.append(_button(command, translator.say("Try again"), written))
-    return [_actions(*buttons)] if buttons else []
+
+    place: Place
+    key: str
+    translator: Translator
+    stoppable: bool = True
+    pressed: Pressed | None = None
+    actions: Sequence[AnswerAction] | None = None
+
+    def below(self, answer: Answer | None) -> list[dict[str, Any]]:
+        """Return the buttons below an answer. `answer` is None while it grows.
+
+        The key tells which answer is stopped: a button that stayed behind must not stop the next one.
+        """
+        if not self.stoppable:
+            return []
+        if answer is None:
+            return [_actions(_button("stop", self.translator.say("Stop"), self.key))]
+        unanswered = answer.ending in (Ending.FAILED, Ending.STOPPED)
+        if self.actions is None and not unanswered:
+            return []  # a sentence of the bot's own, which would be the same again
+        value = {"key": self.key, "asked": self.place.asked}
+        buttons = [_button(it, it.label(self.translator), json.dumps(value)) for it in self.actions or ()]
+        command, again = "retry", value | ({"told": self.place.told} if self.place.told else {})
+        if self.pressed is not None and answer.ending is Ending.FAILED:
+            command, again = self.pressed.command, again | {"key": self.pressed.key, "about": self.pressed.about}
+        written = json.dumps(again, ensure_ascii=False)
+        if len(written) <= MOST:
+            buttons.append(_button(command, self.translator.say("Try again"), written))
+        return [_actions(*buttons)] if buttons else []
 
 
 def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:

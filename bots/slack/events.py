@@ -103,6 +103,7 @@ class Edited(Form):
 
     ts: Ts
     user: Optional[Id] = None
+    text: Text | None = None
 
 
 class FileDeleted(Form):

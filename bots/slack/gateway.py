@@ -9,11 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
+from bots.slack.api import SlackApi
 from bots.slack.events import Json, fields
 from core.errors import StoreDown
 from core.trace import without_words
@@ -29,6 +31,26 @@ _EVENT = frozenset(
 )
 _TEAMS = ("team", "user_team")  # without which a question is whole, and over which Bolt would stumble
 _OURS = re.compile(r"Ev[0-9A-Za-z]{4,40}|[0-9]{1,20}\.[0-9]{1,10}|V[0-9A-Z]{1,40}")
+
+
+def make_app(slack: SlackApi, signing_secret: SecretStr | None) -> AsyncApp:
+    """Return Bolt's app. It acknowledges after the listener by `process_before_response`; by default before."""
+
+    async def authorize() -> AuthorizeResult:
+        """As `introduce` found it; else Bolt would ask auth.test about every event."""
+        return AuthorizeResult(enterprise_id=None, team_id=slack.team, bot_user_id=slack.bot, bot_id=slack.bot_id)
+
+    return AsyncApp(
+        name="picture-answers",
+        client=slack.bare_client,
+        authorize=authorize,
+        signing_secret=signing_secret.get_secret_value() if signing_secret else None,
+        request_verification_enabled=False,
+        process_before_response=True,
+        attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
+        raise_error_for_unhandled_request=True,  # else Bolt logs what came
+    )
 
 
 class Gateway:

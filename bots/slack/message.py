@@ -63,6 +63,10 @@ class Message(Form):
         )
 
     @property
+    def place(self) -> Place:
+        return Place(self.channel, self.thread, self.ts, self.user, self.team)
+
+    @property
     def direct(self) -> bool:
         return self.channel.startswith("D")
 

@@ -5,21 +5,19 @@ Incomplete events raise `pydantic.ValidationError`, and `bots.slack.gateway` ack
 
 import asyncio
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 
-from bots.conversing.actions import AnswerAction
 from bots.conversing.commands import command_in
-from bots.conversing.draft import Later, Refused
+from bots.conversing.draft import AnswerAction, Later, Refused
 from bots.conversing.services import Services
+from bots.slack import window
 from bots.slack.api import SlackApi
 from bots.slack.config import Config
 from bots.slack.events import (
@@ -35,25 +33,20 @@ from bots.slack.events import (
     Submission,
     Value,
 )
+from bots.slack.gateway import make_app
 from bots.slack.message import Message, addresses_somebody
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
-from bots.slack.written import Asked, Clicked, Lost, Removed, Typed
-from core.i18n import Translator
+from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
 
 log = logging.getLogger(__name__)
-SHORTCUT = "ask_about_picture"
-_PLACE = TypeAdapter(Place)
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
 class Receiver:
-    """Bolt's listeners.
-
-    `app` acknowledges after the listener by `process_before_response`; by default it does so before.
-    """
+    """`app` is Bolt's, which calls this."""
 
     def __init__(self, config: Config, slack: SlackApi, worker: Worker, services: Services) -> None:
         self._config = config
@@ -62,23 +55,7 @@ class Receiver:
         self._dispatcher = worker.dispatcher
         self._services = services
         self._tasks: set[asyncio.Task[Any]] = set()
-
-        async def authorize() -> AuthorizeResult:
-            """Return what `introduce` found. Otherwise Bolt would call auth.test for every event."""
-            return AuthorizeResult(enterprise_id=None, team_id=slack.team, bot_user_id=slack.bot, bot_id=slack.bot_id)
-
-        secret = config.signing_secret.get_secret_value() if config.signing_secret else None
-        self.app = AsyncApp(
-            name="picture-answers",
-            client=slack.bare_client,
-            authorize=authorize,
-            signing_secret=secret,
-            request_verification_enabled=False,
-            process_before_response=True,
-            attaching_function_token_enabled=False,
-            attaching_conversation_kwargs_enabled=False,
-            raise_error_for_unhandled_request=True,  # otherwise Bolt logs the event
-        )
+        self.app = make_app(slack, config.signing_secret)
         self._attach(self.app)
 
     async def close(self) -> None:
@@ -103,8 +80,8 @@ class Receiver:
         app.action("stop")(self._on_stop)
         for button in ("retry", *AnswerAction):
             app.action(str(button))(self._on_button)
-        app.shortcut(SHORTCUT)(self._on_shortcut)
-        app.view(SHORTCUT)(self._on_question)
+        app.shortcut(window.SHORTCUT)(self._on_shortcut)
+        app.view(window.SHORTCUT)(self._on_question)
         anything = re.compile(".*", re.DOTALL)
         app.event(anything)(self._on_anything_else)
         app.action(anything)(self._on_lost_button)
@@ -141,19 +118,24 @@ class Receiver:
 
     async def _on_removed(self, event: Json) -> None:
         removal = Removal.model_validate(event)
-        question = self._key_of(removal.channel, removal.deleted_ts) if removal.deleted_ts else None
-        if question and not await self._worker.questions.waits(question):
-            question = None
-        if removal.files or question:
+        if removal.deleted_ts:  # not written down: what is answered after a restart is looked up before
+            self._dispatcher.inbox.withdraw(self._key_of(removal.channel, removal.deleted_ts))
+        if removal.files:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
-            removed = Removed(files=removal.files, question=question)
-            await self._dispatcher.inbox.receive(key, key, removed.model_dump_json())
+            await self._dispatcher.inbox.receive(key, key, Removed(files=removal.files).model_dump_json())
         if removal.message:
             await self._on_edited(removal.channel, Edited.model_validate(removal.message))
 
     async def _on_edited(self, channel: str, message: Edited) -> None:
-        if message.user not in (None, self._slack.bot):
-            await self._worker.questions.edit(self._key_of(channel, message.ts))
+        """Replace the words of a question whose answer has not begun. A later edit changes nothing."""
+        question = self._dispatcher.inbox.find(self._key_of(channel, message.ts))
+        written = read(question.payload) if question else None
+        if question is None or not isinstance(written, Asked) or message.user in (None, self._slack.bot):
+            return
+        if message.text not in (None, written.message.text):  # else Slack only adds what an address shows
+            revised = Asked(message=written.message.model_copy(update={"text": message.text}))
+            is_same = question.payload.__eq__
+            await self._dispatcher.revise(question.conversation_id, is_same, revised.model_dump_json())
 
     def _key_of(self, channel: str, ts: str) -> str:
         return f"slack:{self._slack.team}:{channel}:{ts}"
@@ -237,7 +219,7 @@ class Receiver:
         place = self._place(used, used.message.ts)
         translator = await self._worker.people.translator(place.user)
         try:
-            view = _window(json.dumps(asdict(place)), translator)
+            view = window.asking(place, translator)
             await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
         except (Later, Refused) as error:
             log.warning("the window for a question could not be opened: %s", error)
@@ -245,7 +227,7 @@ class Receiver:
     async def _on_question(self, ack: AsyncAck, body: Json) -> None:
         try:
             submission = Submission.model_validate(body)
-            place = replace(_PLACE.validate_json(submission.view.private_metadata), told=submission.question)
+            place = window.place_of(submission)
         except ValidationError:
             await self._on_lost_window(ack, body)
             return
@@ -257,37 +239,8 @@ class Receiver:
         """Say in a window of an older version or another app that it does not work."""
         person = Person.model_validate(body.get("user"))
         translator = self._worker.people.known_voice(person.id)  # asking Slack might outlast the three seconds
-        await ack(response_action="update", view=_lost(translator))
+        await ack(response_action="update", view=window.lost(translator))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledge anything else, so that Slack does not send it again."""
         await ack()
-
-
-def _window(private_metadata: str, translator: Translator) -> Json:
-    return {
-        "type": "modal",
-        "callback_id": SHORTCUT,
-        "private_metadata": private_metadata,
-        "title": {"type": "plain_text", "text": translator.say("Ask about a picture")},
-        "submit": {"type": "plain_text", "text": translator.say("Ask")},
-        "close": {"type": "plain_text", "text": translator.say("Cancel")},
-        "blocks": [
-            {
-                "type": "input",
-                "block_id": "question",
-                "label": {"type": "plain_text", "text": translator.say("Your question")},
-                "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000},
-            }
-        ],
-    }
-
-
-def _lost(translator: Translator) -> Json:
-    sentence = translator.say("I do not remember that answer any more. Please send the picture again.")
-    return {
-        "type": "modal",
-        "title": {"type": "plain_text", "text": translator.say("Ask about a picture")},
-        "close": {"type": "plain_text", "text": translator.say("Cancel")},
-        "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence}}],
-    }

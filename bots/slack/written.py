@@ -39,11 +39,10 @@ class Lost(Form):
 
 
 class Removed(Form):
-    """Files that were deleted in Slack, and the key of a question that was."""
+    """Files that went away in Slack."""
 
     kind: Literal["removed"] = "removed"
     files: list[str]
-    question: str | None = None
 
 
 Written = Annotated[Asked | Clicked | Typed | Lost | Removed, Field(discriminator="kind")]

@@ -1,11 +1,12 @@
 """Make the buttons below an answer, as Telegram's keyboards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bots.conversing.actions import AnswerAction
-from core.conversation import Ending
+from bots.conversing.draft import AnswerAction
+from core.conversation import Answer, Ending
 from core.i18n import Translator
 
 STOP, RETRY = "stop", "retry"
@@ -14,18 +15,28 @@ FORGOTTEN = "I do not remember that answer any more. Please send the picture aga
 ORDERS = frozenset({RETRY, *AnswerAction})  # presses that are stored; Stop is handled at once
 
 
-def while_growing(translator: Translator) -> InlineKeyboardMarkup:
-    return _keyboard([(translator.say("Stop"), STOP)])
+@dataclass(slots=True)
+class Buttons:
+    """The buttons of one answer.
 
+    An answer that is not `stoppable` is not written by the model: it has no Stop, and no button repeats it. `again`
+    returns the data of "Try again" below a refusal. `actions` are what else of the answer can be had.
+    """
 
-def below(
-    actions: Sequence[AnswerAction], ending: Ending, again: str, translator: Translator
-) -> InlineKeyboardMarkup | None:
-    """Return the buttons below a finished answer. `again` is the data of "Try again" below a refusal."""
-    buttons = [(action.label(translator), action.value) for action in actions]
-    if ending in (Ending.FAILED, Ending.STOPPED, Ending.REPEATED):
-        buttons.append((translator.say("Try again"), again if ending is Ending.FAILED else RETRY))
-    return _keyboard(buttons) if buttons else None
+    translator: Translator
+    stoppable: bool = True
+    again: Callable[[], str] = lambda: RETRY
+    actions: Sequence[AnswerAction] = ()
+
+    def below(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
+        """Return the buttons below an answer. `answer` is None while it grows."""
+        say = self.translator.say
+        if answer is None:
+            return _keyboard([(say("Stop"), STOP)]) if self.stoppable else None
+        buttons = [(action.label(self.translator), action.value) for action in self.actions]
+        if self.stoppable and answer.ending in (Ending.FAILED, Ending.STOPPED, Ending.REPEATED):
+            buttons.append((say("Try again"), self.again() if answer.ending is Ending.FAILED else RETRY))
+        return _keyboard(buttons) if buttons else None
 
 
 def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup:

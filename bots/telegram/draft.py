@@ -16,17 +16,14 @@ from telegram import (
 )
 from telegram.error import BadRequest, TelegramError
 
-from bots.conversing.actions import AnswerAction
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import File, Gone, Later
+from bots.conversing.draft import AnswerAction, File, Gone, Later
 from bots.telegram import text
-from bots.telegram.buttons import RETRY, below, while_growing
-from bots.telegram.place import Place
-from bots.telegram.rate_limit import Rank, RateLimit
+from bots.telegram.buttons import Buttons
+from bots.telegram.rate_limit import Rank
 from bots.telegram.sender import Result, Sender
 from bots.telegram.text import Part
-from core.conversation import Answer, Ending
-from core.i18n import Translator
+from core.conversation import Answer
 
 log = logging.getLogger(__name__)
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link read from a picture must not be fetched
@@ -37,41 +34,24 @@ TYPING_SECONDS = 4.0  # Telegram shows it for five seconds
 class TelegramDraft:
     """A `bots.conversing.draft.Draft` of `Part`s. Use it with `async with`.
 
-    `first` means that nothing of the answer was posted before. `typing` shows that the bot is at work; it is no message
-    and has no rate limit that matters. `again` returns the data of "Try again" below a refusal. `lost` is as in
-    `Sender`. `found` gets the id of the message that was posted after one that may be lost.
+    `typing` shows that the bot is at work; it is no message and has no rate limit that matters.
     """
 
+    keeps = False
+
     def __init__(
-        self,
-        bot: Bot,
-        rate_limit: RateLimit,
-        place: Place,
-        translator: Translator,
-        interval: float,
-        typing: Callable[[], None],
-        first: bool = True,
-        stoppable: bool = True,
-        preview: bool = False,
-        again: Callable[[], str] = lambda: RETRY,
-        lost: bool = False,
-        found: Callable[[str], None] = lambda sent: None,
+        self, bot: Bot, sender: Sender, buttons: Buttons, interval: float, preview: bool, typing: Callable[[], None]
     ) -> None:
         self.interval = interval
-        self.keeps = False
         self._bot = bot
-        self._sender = Sender(rate_limit, place, first, lost)
-        self._found = found
-        self._question = place.question
-        self._translator = translator
-        self._stoppable = stoppable
-        self._again = again
-        self._preview = preview and first and place.chat_id > 0  # Telegram has drafts in private chats only
+        self._sender = sender
+        self._buttons = buttons
+        self._translator = buttons.translator
+        self._preview = preview and sender.first and sender.chat_id > 0  # Telegram has drafts in private chats only
         self._typing = typing
         self._typed = float("-inf")  # loop time of the last typing status
         self._skipped = Backoff()  # growing texts that were refused
         self._grows = self._has_words = False  # the answer has begun; some of its words are shown
-        self._actions: tuple[AnswerAction, ...] = ()
 
     async def __aenter__(self) -> "TelegramDraft":
         self._show_typing()
@@ -86,7 +66,7 @@ class TelegramDraft:
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         """Set the actions for which the finished answer gets buttons."""
-        self._actions = actions
+        self._buttons.actions = actions
 
     def split(self, text_: str) -> list[Part]:
         return text.split(text_)
@@ -111,7 +91,7 @@ class TelegramDraft:
                 self._sender.write(
                     lambda: self._bot.send_message_draft(
                         self._sender.chat_id,
-                        self._question,
+                        self._sender.question,
                         parts[0].text,
                         message_thread_id=self._sender.topic,
                         entities=_entities(parts[0]),
@@ -128,7 +108,7 @@ class TelegramDraft:
         shown = part or Part(self._translator.say("One moment …"))
         try:
             sent = await self._paced(
-                self._post(self._message(shown, self._buttons(None)), Rank.FIRST if part else Rank.POST)
+                self._sender.post(self._message(shown, self._buttons.below(None)), Rank.FIRST if part else Rank.POST)
             )
             self._has_words = self._has_words or part is not None
             return sent
@@ -138,7 +118,7 @@ class TelegramDraft:
     async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
         """Edit a message. A refused growing text is skipped; a refused final text is tried in plainer forms."""
         if answer is None:
-            buttons = self._buttons(None) if last else None
+            buttons = self._buttons.below(None) if last else None
             try:
                 rank = Rank.GROWING if self._has_words or not self._grows else Rank.FIRST
                 await self._paced(self._sender.edit(sent, self._new_text(part, buttons), rank))
@@ -159,7 +139,7 @@ class TelegramDraft:
         refusal = TelegramError("nothing could be sent")
         for message in self._messages(content, answer, last):
             try:
-                return await self._post(message, Rank.FINAL)
+                return await self._sender.post(message, Rank.FINAL)
             except BadRequest as error:
                 log.warning("Telegram refuses a message; trying a plainer form: %s", error)
                 refusal = error
@@ -182,18 +162,11 @@ class TelegramDraft:
     async def remove(self, sent: str) -> None:
         await self._sender.delete(sent, self._bot.delete_message)
 
-    async def _post(self, message: Callable[..., Awaitable[Message]], rank: Rank) -> str:
-        sent = await self._sender.post(message, rank)
-        if self._sender.lost:
-            self._sender.lost = False
-            self._found(sent)
-        return sent
-
     # Requests to Telegram
 
     def _ways(self, part: Part, answer: Answer, last: bool) -> list[tuple[Part, InlineKeyboardMarkup | None]]:
         """Return the forms to try, from the best to the plainest."""
-        buttons = self._buttons(answer) if last else None
+        buttons = self._buttons.below(answer) if last else None
         ways = [(part, buttons), (Part(part.text), buttons), (Part(part.text), None)]
         return [way for index, way in enumerate(ways) if way not in ways[:index]]
 
@@ -228,12 +201,6 @@ class TelegramDraft:
 
     def _not_taken(self, file: File) -> Part:
         return Part(self._translator.say("{name} could not be sent: Telegram does not take it.", name=file.name))
-
-    def _buttons(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
-        if answer is None:
-            return while_growing(self._translator) if self._stoppable else None
-        ending = answer.ending if self._stoppable else Ending.DONE  # no button repeats a command
-        return below(self._actions, ending, self._again(), self._translator)
 
     async def _paced(self, growing: Awaitable[Result]) -> Result:
         """Await a write. If a growing text has to wait, show in the chat that the bot is at work."""

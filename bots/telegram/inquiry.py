@@ -10,8 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
-from bots.conversing.actions import AnswerAction
 from bots.conversing.commands import COMMANDS, Takes
+from bots.conversing.draft import AnswerAction
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
     Author,
@@ -27,6 +27,7 @@ from bots.telegram.message import (
     person_of,
     quoted,
     says_something,
+    topic_of,
     words_of,
 )
 from bots.telegram.place import sent_id
@@ -45,7 +46,8 @@ class Inquiry:
 
     `message_id` is the message to reply to, `about` the bot's own message that the question replied to. `others` are
     the files that are no pictures, as `bots.telegram.message` names them. `of_retry` comes from a button below the
-    answer to a /retry, `undelivered` from one below the word that Telegram did not deliver a file.
+    answer to a /retry, `undelivered` from one below the word that Telegram did not deliver a file. `topic` is as in
+    `bots.telegram.place.Place`.
     """
 
     chat_id: Id
@@ -58,6 +60,7 @@ class Inquiry:
     about: str | None = None
     of_retry: bool = False
     undelivered: bool = False
+    topic: Id = 0
 
     @property
     def is_strange(self) -> bool:
@@ -67,7 +70,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A pressed button of one of the bot's messages. `text` is that message's text, `question` what it replies to."""
+    """A pressed button of one of the bot's messages. `question` is what that message replies to."""
 
     query_id: Name
     asker: Author
@@ -75,9 +78,13 @@ class Press:
     chat_id: Id
     message_id: Id
     data: Text
-    text: Text
     question: Text
     question_id: int  # 0 for none
+
+    @property
+    def sent(self) -> str:
+        """The id under which its message is stored."""
+        return f"{self.chat_id}:{self.message_id}"
 
     @property
     def is_order(self) -> bool:
@@ -117,7 +124,8 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     text = "\n\n".join(filter(None, [words, *more]))
     others = tuple(kind for message in messages for kind in others_of(message))
     asker = asker_of(main)
-    return Inquiry(main.chat.id, main.message_id, asker, storable(text), command, tuple(files), others, about)
+    topic, text = topic_of(main), storable(text)
+    return Inquiry(main.chat.id, main.message_id, asker, text, command, tuple(files), others, about, topic=topic)
 
 
 def belongs_to(comment: Message, forward: Message) -> bool:
@@ -142,13 +150,11 @@ def press_of(query: CallbackQuery) -> Press | None:
     if not isinstance(message, Message):
         return None
     asker, conversation_id = person_of(query.from_user), conversation_of(message)
-    text, asked = storable(message.text or ""), message.reply_to_message
+    asked = message.reply_to_message
     question = storable(asked.text or asked.caption or "") if asked else ""
     data = query.data or ""
     question_id = asked.message_id if asked else 0
-    return Press(
-        query.id, asker, conversation_id, message.chat.id, message.message_id, data, text, question, question_id
-    )
+    return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, data, question, question_id)
 
 
 def is_about(press: Press, message: inbox.Message) -> bool:
@@ -157,7 +163,7 @@ def is_about(press: Press, message: inbox.Message) -> bool:
     A message that was posted but never stored, because Telegram's reply was lost, is known by the question it replies
     to.
     """
-    if f"{press.chat_id}:{press.message_id}" in message.sent:
+    if press.sent in message.sent:
         return True
     update = json.loads(message.payload)
     if query := update.get("callback_query"):
@@ -202,5 +208,11 @@ def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
     answer = press.message_id if undelivered else more or press.message_id  # a refusal's button may name the answer
     about = f"{press.chat_id}:{answer}"
     return replace(
-        asked, asker=press.asker, command=command, about=about, of_retry=asked.command == RETRY, undelivered=undelivered
+        asked,
+        asker=press.asker,
+        command=command,
+        about=about,
+        of_retry=asked.command == RETRY,
+        undelivered=undelivered,
+        topic=topic_of(query.message),
     )

@@ -26,7 +26,7 @@ STORED_SECONDS = 2.0  # until another answer's posted message is on disk
 async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, sent: str) -> None:
     """Delete unknown messages that were posted for an answer before `sent`. A failure does not matter."""
     chat_id, last = ids_of(sent)
-    sender = Sender(rate_limit, place, first=False)
+    sender = Sender(rate_limit, place)
     try:
         for message_id in range(place.question + 1, min(last, place.question + 1 + SEARCHED_MESSAGES)):
             if await store.is_sent("telegram", f"{chat_id}:{message_id}"):

@@ -48,8 +48,13 @@ def conversation_of(message: Message) -> str:
 
     Threads of replies carry a thread id too, but are no topics.
     """
+    return f"telegram:{chat_id_of(message)}:{topic_of(message)}"
+
+
+def topic_of(message: Message) -> int:
+    """Return the id of a message's topic, 0 outside a topic."""
     topic = message.message_thread_id if message.is_topic_message else None
-    return f"telegram:{chat_id_of(message)}:{_ID.validate_python(topic or 0)}"
+    return _ID.validate_python(topic or 0)
 
 
 def chat_id_of(sent: Message | MessageReactionUpdated) -> int:

@@ -19,7 +19,7 @@ from bots.telegram.message import Author, asker_of, chat_id_of, conversation_of,
 from bots.telegram.polling import id_of
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
-from core.i18n import LANGUAGES, Translator
+from core.i18n import Translator
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
@@ -157,11 +157,10 @@ class Receiver:
             await self._acknowledge(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
             await self._acknowledge(press.query_id, translator.say("This is finished already."))
-            # Delete a placeholder that was never stored; no restart would find it.
-            if press.text in {Translator(code).say("One moment …") for code in LANGUAGES}:
-                self._worker.later(self._bot.delete_message(press.chat_id, press.message_id))
-            else:
-                self._worker.later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))
+            # A message that was never stored is a leftover of a crash; no restart would find it.
+            known = await self._store.is_sent("telegram", press.sent)
+            clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
+            self._worker.later(clear(press.chat_id, press.message_id))
         elif press.is_order:
             # Repeated presses of one button count as one.
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"

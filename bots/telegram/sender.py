@@ -22,18 +22,27 @@ _NOT_EDITABLE = re.compile("to edit not found|can't be edited|message_id_invalid
 
 
 class Sender:
-    """Writes one answer's messages. The first message replies to the question.
+    """Writes one answer's messages. The `first` message replies to the question.
 
     `chat_id` changes when the chat becomes a supergroup. `lost` means that a message may have been posted without our
-    knowing its id.
+    knowing its id; `found` gets the id of the message that is posted after it.
     """
 
-    def __init__(self, rate_limit: RateLimit, place: Place, first: bool, lost: bool = False) -> None:
-        self.lost = lost
+    def __init__(
+        self,
+        rate_limit: RateLimit,
+        place: Place,
+        first: bool = False,
+        lost: bool = False,
+        found: Callable[[str], None] = lambda sent: None,
+    ) -> None:
         self.chat_id = place.chat_id
+        self.question = place.question
+        self.first = first
+        self._lost = lost
+        self._found = found
         self._rate_limit = rate_limit
         self._topic = place.thread
-        self._question = place.question
         self._replies = first
         self._outside = False  # the topic is not found, so every message must be a reply to appear in it
         self._backoff = Backoff()
@@ -60,12 +69,12 @@ class Sender:
         """
         refusal: BadRequest | None = None
         for topic, replies in dict.fromkeys([(self._topic, self._replies), (None, True), (None, False)]):
-            reply = ReplyParameters(self._question, allow_sending_without_reply=True) if replies else None
+            reply = ReplyParameters(self.question, allow_sending_without_reply=True) if replies else None
             posting = partial(call, self.chat_id, message_thread_id=topic, reply_parameters=reply)
             try:
                 message = await self.write(posting, rank)
             except Failed:
-                self.lost = True
+                self._lost = True
                 raise
             except ChatMigrated as error:
                 self.chat_id = error.new_chat_id
@@ -77,9 +86,15 @@ class Sender:
                 continue
             self._outside = self._outside or topic != self._topic
             self._topic, self._replies = topic, self._outside
-            return f"{self.chat_id}:{message.message_id}"
+            return self._posted(f"{self.chat_id}:{message.message_id}")
         assert refusal is not None
         raise refusal
+
+    def _posted(self, sent: str) -> str:
+        if self._lost:
+            self._lost = False
+            self._found(sent)
+        return sent
 
     async def edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
         """Edit a message. Raises `Gone`, and as `write` does."""

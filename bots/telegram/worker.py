@@ -14,14 +14,15 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bots.conversing import strangers
-from bots.conversing.actions import AnswerAction, DisplayOptions
+from bots.conversing.actions import DisplayOptions
 from bots.conversing.commands import asks_model
+from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import Later, NotWritable, Refused
+from bots.conversing.draft import AnswerAction, Later, NotWritable, Refused
 from bots.conversing.request import Request, forgets
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers
-from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED
+from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED, Buttons
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import Undelivered, attachments
@@ -154,6 +155,7 @@ class Worker:
                 self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._services.images, self._undelivered
             ),
             inquiry.about,
+            user=str(asker.id),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
             anothers=_is_group(inquiry),
@@ -164,9 +166,9 @@ class Worker:
         if stranger and not message.sent and not self.strangers.is_due(*known_as):
             return
         refusal = strangers.line(*known_as, translator) if stranger else self._refusal(inquiry, translator)
-        draft = partial(self._draft, inquiry=inquiry, translator=translator)
+        reply = streamed(partial(self._draft, inquiry, translator), translator)
         try:
-            await self.dispatcher.answer(message, request, translator, draft, refusal=refusal)
+            await self.dispatcher.answer(message, request, translator, reply, refusal=refusal)
         except NotWritable:
             if asker.id > 0:  # a person, not a channel in whose name a person writes
                 await self._tell_privately(asker, translator)
@@ -179,7 +181,7 @@ class Worker:
         Gives up after a few attempts.
         """
         sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
-        sender = Sender(self._rate_limit, Place(asker.id, 0, 0), first=False)
+        sender = Sender(self._rate_limit, Place(asker.id, 0, 0))
         for _ in range(TELLING_ATTEMPTS):
             try:
                 await sender.post(partial(self._bot.send_message, text=sentence), Rank.FINAL)
@@ -201,27 +203,21 @@ class Worker:
             return translator.say(FORGOTTEN)
         return None
 
-    def _draft(self, message: inbox.Message, inquiry: Inquiry, translator: Translator) -> TelegramDraft:
-        chat_id, topic = message.conversation_id.split(":")[1:]
-        place = Place(int(chat_id), int(topic), inquiry.message_id)
+    def _draft(self, inquiry: Inquiry, translator: Translator, message: inbox.Message) -> TelegramDraft:
+        place = Place(inquiry.chat_id, inquiry.topic, inquiry.message_id)
+        stoppable = asks_model(inquiry.command) or _begins_with_a_question(inquiry)
 
         def typing() -> None:
             self.later(self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread))
 
-        return TelegramDraft(
-            self._bot,
-            self._rate_limit,
-            place,
-            translator,
-            self._config.interval_seconds,
-            typing,
-            first=not message.sent,
-            stoppable=asks_model(inquiry.command) or _begins_with_a_question(inquiry),
-            preview=self._config.draft_preview,
-            again=partial(self._again, inquiry),
-            lost=message.resumed and not message.sent,
-            found=lambda sent: self._later(sweep(self._bot, self._rate_limit, self._services.store, place, sent)),
-        )
+        def found(sent: str) -> None:
+            self._later(sweep(self._bot, self._rate_limit, self._services.store, place, sent))
+
+        first = not message.sent
+        sender = Sender(self._rate_limit, place, first, message.resumed and first, found)
+        buttons = Buttons(translator, stoppable, partial(self._again, inquiry))
+        interval, preview = self._config.interval_seconds, self._config.draft_preview
+        return TelegramDraft(self._bot, sender, buttons, interval, preview, typing)
 
     def _again(self, inquiry: Inquiry) -> str:
         """Return the data of a button that repeats the question."""

@@ -4,23 +4,32 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from core.conversation import Answer, Begun, Event, Piece, Removed
+from bots.conversing.draft import AnswerAction, Ask, File
+from bots.web.message import Message
+from core.conversation import Answer, Begun, Ending, Event, Image, Piece, Removed
+from core.errors import NotFound
 
 
 class Broadcast:
-    """An answer's events. `text` and `numbers` are its question's, for a page that opens the conversation meanwhile.
+    """An answer's events.
+
+    `key` is what the answer is saved under, and `sent` what it answers. `images` came with a question that is on no
+    disk, for which only its one reader waits.
 
     A reader has no buffer, only a position among the `events`. There are only as many events as an answer has.
     """
 
-    def __init__(self, conversation_id: str, text: str = "", numbers: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, conversation_id: str, key: str, sent: Message = Message(""), images: Sequence[Image] | None = None
+    ) -> None:
         self.conversation_id = conversation_id
-        self.text = text
-        self.numbers = numbers
-        self.notes: Sequence[str] = ()  # about pictures that were left out
+        self.key = key
+        self.sent = sent
+        self.images = images
+        self.notes: Sequence[str] = ()  # what was left out of its pictures
         self.attempts = 0  # that failed
-        self.stopped = False  # before it began
-        self.events: list[Event] = []
+        self.begun = False
+        self.events: list[Event | File] = []
         self._answer: Answer | None = None
         self._error: Exception | None = None
         self._changed = asyncio.Event()
@@ -35,19 +44,42 @@ class Broadcast:
         return next((event.numbers for event in self.events if isinstance(event, Removed)), ())
 
     @property
-    def so_far(self) -> list[Event]:
-        """Return what a new reader needs: the text, and its position."""
-        text = "".join(event.text for event in self.events if isinstance(event, Piece))
-        return [*([Piece(text)] if text else ()), *(it for it in self.events[-1:] if not isinstance(it, Piece))]
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, Piece))
 
-    def tell(self, event: Event) -> None:
-        if not isinstance(event, Begun):  # readers need no pictures, and events are kept for a while
+    @property
+    def so_far(self) -> list[Event | File]:
+        """What somebody who comes now has to know: the text, and where in the line it is."""
+        return [
+            *([Piece(self.text)] if self.text else ()),
+            *(it for it in self.events[-1:] if not isinstance(it, Piece)),
+        ]
+
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
+        """Ignore the actions: a page finds them in the finished answer."""
+
+    async def write(self, ask: Ask) -> None:
+        self.finish(await ask(self.tell))
+
+    def tell(self, event: Event | File) -> None:
+        if isinstance(event, Begun):  # readers need no pictures, and the events are kept for a while
+            self.begun = True
+        elif not (self.attempts and isinstance(event, Piece)):  # heard already; the whole answer comes at the end
             self.events.append(event)
             self._wake()
 
     def finish(self, answer: Answer) -> None:
         self._answer = answer
         self._wake()
+
+    def give_up(self) -> None:
+        """Its conversation is deleted."""
+        if self.over:
+            return
+        if self.begun:
+            self.finish(Answer(self.text, Ending.STOPPED))
+        else:
+            self.fail(NotFound("There is no such conversation. It was deleted or has expired."))
 
     def fail(self, error: Exception) -> None:
         self._error = error

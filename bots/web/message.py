@@ -1,23 +1,26 @@
-"""Define a question from the web as it is stored."""
+"""What somebody sent from the web, as it is written down until it is answered."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from bots.conversing.draft import AnswerAction
+
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A stored question. `pictures` are numbers of the conversation; `brought` are those that came with the question.
+class Message:
+    """A stored message.
 
-    `again` asks the last question again; `closer` looks at it less shrunk.
+    `name` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are those that
+    came with the message.
     """
 
     person: str
-    query: str = ""
+    text: str = ""
+    command: str | None = None
     pictures: tuple[int, ...] = ()
     brought: tuple[int, ...] = ()
-    again: bool = False
-    closer: bool = False
+    name: str = ""
 
     def payload(self) -> str:
         return json.dumps(asdict(self))
@@ -26,8 +29,12 @@ class Asked:
         """Return the payload with its new pictures under these numbers."""
         return replace(self, pictures=(*self.pictures, *numbers), brought=tuple(new)).payload()
 
-    @classmethod
-    def read(cls, payload: str) -> "Asked":
-        fields = json.loads(payload)
-        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-        return cls(**fields | lists)
+
+def read(payload: str) -> Message:
+    """Read a stored message. Raises `ValueError`, `TypeError` or `KeyError`."""
+    fields = json.loads(payload)
+    if "query" in fields:  # of a version before
+        fields["text"], again, closer = fields.pop("query"), fields.pop("again"), fields.pop("closer")
+        fields["command"] = "retry" if again else AnswerAction.SMALL_PRINT if closer else None
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Message(**fields | lists)

@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 3  # for requests that are nearly answered when the service e
 
 
 async def serve(config: Config, services: Services, ready: Callable[[str], None] | None) -> None:
-    receiver = Receiver(services.assistant, services.store, services.images)
+    receiver = Receiver(services)
     readiness = Readiness(services.store, services.assistant.stats, services.check_model)
     operation = Operation(services.assistant.stats, services.figures, services.health, readiness)
     app = make_app(config, receiver, services.images, operation, services.guests)

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from core import asker
 from core.assistant import Assistant
 from core.conversation import (
     MOST_PICTURES,
@@ -278,15 +279,17 @@ def test_images_do_not_print_their_pixels() -> None:
     assert "PNG" not in repr(Image("x", b"\x89PNG", 1, 1, (1, 1), b"\x89PNG"))
 
 
-async def test_the_tally_counts_every_end_by_door() -> None:
+async def test_every_end_is_counted_by_platform_whatever_the_conversation_is_called() -> None:
     bot, engine, _ = assistant()
+    asker.begin("ann", platform="web")
     await bot.ask("web:1", Question("q", (image(),)), "1")
     engine.script = lambda _: Busy("later")
     with pytest.raises(Busy):
         await bot.ask("web:1", Question("q", (image(),)), "2")
     engine.script = lambda _: ZeroDivisionError()
+    asker.begin("ann", platform="slack")
     with pytest.raises(ZeroDivisionError):
-        await bot.ask("slack:1", Question("q", (image(),)), "3")
+        await bot.ask("web:1", Question("q", (image(),)), "3")
     assert bot.stats.questions == {"web": 2, "slack": 1}
     assert bot.stats.endings == {("web", "done"): 1, ("web", "refused"): 1, ("slack", "failed"): 1}
     assert [entry.platform for entry in bot.stats.latest] == ["web", "slack"]

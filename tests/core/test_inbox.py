@@ -309,6 +309,48 @@ async def test_a_message_that_is_worked_on_begins_anew_with_its_new_words_unless
     assert desk.begun == (1 if begun else 2)
 
 
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_withdrawn_message_is_given_up_and_worked_on_once_more_to_clear_away(begun: bool) -> None:
+    mailbox, done, gate = MemoryMailbox(), [], asyncio.Event()
+
+    async def work(messages: Sequence[Message]) -> None:
+        if not messages[0].withdrawn:
+            await gate.wait()
+        done.append((messages[0].key, messages[0].withdrawn, messages[0].sent))
+
+    inbox = Inbox(mailbox, "slack", work)
+    for key in ("k1", "k2"):
+        await inbox.receive(key, "c", key)
+    await asyncio.sleep(0.01)
+    await mailbox.record_sent(0, ["m1"])
+    assert inbox.withdraw("k1" if begun else "k2")
+    assert not inbox.withdraw("k3")
+    await asyncio.sleep(0.01)
+    gate.set()
+    await until_idle(inbox, "c")
+    assert done == ([("k1", True, ("m1",)), ("k2", False, ())] if begun else [("k1", False, ()), ("k2", True, ())])
+    assert not await mailbox.unfinished("slack")
+    assert not inbox.withdraw("k1")
+
+
+async def test_a_message_on_no_disk_is_gone_when_it_is_withdrawn() -> None:
+    done: list[str] = []
+
+    async def work(messages: Sequence[Message]) -> None:
+        try:
+            await asyncio.sleep(60 if messages[0].key == "k1" else 0)
+        finally:
+            done.append(messages[0].key)
+
+    inbox = Inbox(MemoryMailbox(), "web", work)
+    for key in ("k1", "k2"):
+        inbox.take_up(Message(0, "web", key, "c", ""))
+    await asyncio.sleep(0.01)
+    assert inbox.withdraw("k1")
+    await until_idle(inbox, "c")
+    assert done == ["k1", "k2"]
+
+
 async def test_a_revised_message_does_not_outlive_its_inbox() -> None:
     desk, mailbox = Desk(), MemoryMailbox()
     desk.gate.clear()

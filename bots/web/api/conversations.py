@@ -27,9 +27,10 @@ from bots.web.api.schema import (
 from bots.web.api.sse import EventStream, Stream
 from bots.web.api.upload import open_files, read_form
 from bots.web.api.view import Viewer, picture_view
+from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
-from bots.web.message import Asked
-from bots.web.receiver import Receiver, Writing
+from bots.web.message import Message
+from bots.web.receiver import Receiver
 from core.answers.transcript import archive
 from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
@@ -85,13 +86,13 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
         conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
         if form.conversation and (key is None or receiver.find(key) is None):
             questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
-        writing = await receiver.resume(conversation_id, key) if key else None
-        if writing is None:
+        broadcast = await receiver.resume(conversation_id, key) if key else None
+        if broadcast is None:
             receiver.assistant.check_question(person)
             opened = await open_files(request, form, state.images, receiver.assistant)
-            asked = Asked(person, form.query, form.pictures)
-            writing = await receiver.take(conversation_id, asked, key, opened.images, opened.notes)
-    return await answer_response(request, writing, questions, form.stream, form.html)
+            sent = Message(person, form.query, pictures=form.pictures, name=key or "")
+            broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
+    return await answer_response(request, broadcast, questions, form.stream, form.html)
 
 
 @router.post(
@@ -125,8 +126,8 @@ async def conversations(
         Query(pattern=r"^([0-9]{1,20}(\.[0-9]{1,20})?~web:[0-9a-zA-Z:_-]{1,100})?$", description="`next` of a list."),
     ] = "",
 ) -> Summaries:
-    """List conversations that were begun on the web, newest first, up to 200. Use `next` to ask for more."""
-    asking = receiver.asking()
+    """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
+    asking = receiver.broadcasts.asking()
     page = await receiver.store.summaries("web", after, asking.keys())
     views = [
         SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
@@ -137,13 +138,13 @@ async def conversations(
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, known: Known, receiver: WithReceiver) -> ConversationView:
-    # In a thread, because rendering a long conversation's Markdown is slow.
-    return await asyncio.to_thread(viewer_of(request).conversation, known, receiver.open_questions(known.id))
+    # Beside the event loop: rendering the Markdown of a long conversation takes a while.
+    return await asyncio.to_thread(viewer_of(request).conversation, known, receiver.broadcasts.open_questions(known.id))
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
-async def forget(known: Known, receiver: WithReceiver) -> None:
-    await receiver.forget(known.id)
+async def forget(request: Request, known: Known, receiver: WithReceiver) -> None:
+    await receiver.forget(known.id, person_of(request.scope))
 
 
 @router.get(
@@ -161,8 +162,8 @@ async def export(request: Request, known: Known, receiver: WithReceiver) -> Resp
 
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
 async def stop(conversation_id: str, receiver: WithReceiver) -> Stopped:
-    """Stop the answer. What was written so far is kept as the answer."""
-    if conversation_id.startswith("web:") and receiver.stop(conversation_id):
+    """Keep what was written so far as the answer."""
+    if receiver.stop(conversation_id):
         return Stopped(stopped=True)
     await receiver.conversation(conversation_id)
     return Stopped(stopped=False)
@@ -186,8 +187,8 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
-    writing = await receiver.take(known.id, Asked(person_of(request.scope), again=True), key)
-    return await answer_response(request, writing, questions_of(known), stream, html)
+    broadcast = await receiver.take(known.id, Message(person_of(request.scope), command="retry", name=key or ""))
+    return await answer_response(request, broadcast, questions_of(known), stream, html)
 
 
 @router.get(
@@ -229,19 +230,18 @@ def questions_of(known: Conversation) -> list[str]:
 
 async def answer_response(
     request: Request,
-    writing: Writing,
+    broadcast: Broadcast,
     questions: Sequence[str],
     stream: bool,
     html: bool,
 ) -> Response:
     """Return the whole answer to the last of the conversation's questions, or its events as they come."""
-    viewer = viewer_of(request)
+    receiver, viewer = await _receiver(request), viewer_of(request)
     if stream:
-        return EventStream(Stream(request.app.state.receiver, writing, viewer, html, questions))
-    broadcast = writing.broadcast
+        return EventStream(Stream(receiver, broadcast, viewer, html, questions))
     try:
         answer = await while_wanted(request, broadcast.answer())
     finally:
-        writing.hang_up()
+        receiver.hang_up(broadcast)
     analysis = viewer.analysis(broadcast.conversation_id, answer, viewer.notes(broadcast.notes, broadcast.removed))
     return Response(analysis.model_dump_json(), media_type="application/json")

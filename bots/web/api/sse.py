@@ -9,11 +9,12 @@ from typing import Any
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from bots.conversing.draft import File
 from bots.web.api.view import Viewer
+from bots.web.draft import Broadcast
 from bots.web.errors import log_bug, status_of
 from bots.web.markdown import render
-from bots.web.receiver import Receiver, Writing
-from core.answers.boxes import visible
+from bots.web.receiver import Receiver
 from core.answers.transcription import as_markdown
 from core.conversation import Answer, Event, Looking, Piece, Waiting
 from core.errors import BotError
@@ -30,16 +31,15 @@ class Stream:
     """
 
     receiver: Receiver
-    writing: Writing
+    broadcast: Broadcast
     viewer: Viewer
     html: bool
     questions: Sequence[str] = ()
     _text: str = field(default="", init=False)
-    _shown: str = field(default="", init=False)
     _rendered_at: float = field(default=0.0, init=False)
 
     async def events(self) -> AsyncIterator[bytes]:
-        broadcast = self.writing.broadcast
+        broadcast = self.broadcast
         yield _event("conversation", {"conversation": broadcast.conversation_id})
         try:
             heard = len(broadcast.events)  # counted before sending, because more may come meanwhile
@@ -61,7 +61,7 @@ class Stream:
             sentence = self.viewer.translator.say("Something went wrong on my side. Please try again.")
             yield _event("error", {"detail": sentence, "status": 500, "retryable": True})
 
-    def _told(self, events: Sequence[Event]) -> Iterator[bytes]:
+    def _told(self, events: Sequence[Event | File]) -> Iterator[bytes]:
         for event in events:
             match event:
                 case Waiting(place, seconds):
@@ -70,22 +70,18 @@ class Stream:
                     yield _event("looking", {"picture": picture, "of": of})
                 case Piece(piece):
                     self._text += piece
-                    yield from self._grown(visible(self._text))  # without the JSON of boxes
-
-    def _grown(self, text: str) -> Iterator[bytes]:
-        if text.startswith(self._shown) and text != self._shown:
-            yield _event("piece", {"text": text[len(self._shown) :]})
-            self._shown = text
-        if self.html and time.monotonic() - self._rendered_at >= RENDER_SECONDS:
-            self._rendered_at = time.monotonic()
-            yield _event("html", {"html": render(as_markdown(text, self.questions, growing=True))})
+                    yield _event("piece", {"text": piece})
+                    if self.html and time.monotonic() - self._rendered_at >= RENDER_SECONDS:
+                        self._rendered_at = time.monotonic()
+                        growing = as_markdown(self._text, self.questions, growing=True)
+                        yield _event("html", {"html": render(growing)})
 
     async def _done(self, answer: Answer) -> dict[str, Any]:
-        known, number = await self.receiver.written(self.writing, answer)
-        removed = self.writing.broadcast.removed
+        known, number = await self.receiver.written(self.broadcast, answer)
+        removed = self.broadcast.removed
         view = self.viewer.turn(known, number or 1).model_dump()
         what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
-        return {**what, "notes": self.viewer.notes(self.writing.broadcast.notes, removed), **view["answer"]}
+        return {**what, "notes": self.viewer.notes(self.broadcast.notes, removed), **view["answer"]}
 
 
 class EventStream(StreamingResponse):
@@ -93,13 +89,13 @@ class EventStream(StreamingResponse):
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(stream.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-        self._writing = stream.writing
+        self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._writing.hang_up()
+            self._stream.receiver.hang_up(self._stream.broadcast)
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

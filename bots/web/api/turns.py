@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
-from bots.conversing.actions import AnswerAction, file_of
+from bots.conversing.actions import file_of
+from bots.conversing.draft import AnswerAction
 from bots.web.access.address import person_of
 from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, questions_of
 from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
-from bots.web.message import Asked
+from bots.web.message import Message
 from core.answers.boxes import draw, pointed_at
 from core.conversation import Turn
 from core.errors import NotFound
@@ -83,9 +84,9 @@ async def small_print(
     """Ask the same question about the same pictures, less shrunk. The first answer stays."""
     request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
-    asked = Asked(person_of(request.scope), turn.text, numbers, closer=True)
+    sent = Message(person_of(request.scope), turn.text, AnswerAction.SMALL_PRINT, numbers, name=key or "")
     questions = questions_of(known)[: known.turns.index(turn) + 1]
-    return await answer_response(request, await receiver.take(known.id, asked, key), questions, stream, html)
+    return await answer_response(request, await receiver.take(known.id, sent), questions, stream, html)
 
 
 @router.post("/rating", status_code=204, summary="Rate an answer")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.conversing.actions import MOST_IMAGE_TOKENS, AnswerAction, actions
+from bots.conversing.actions import MOST_IMAGE_TOKENS, actions
+from bots.conversing.draft import AnswerAction
 from bots.web.api.schema import (
     Analysis,
     AnswerView,
@@ -33,18 +34,21 @@ class Viewer:
     receipts: bool = True
     image_tokens: int = MOST_IMAGE_TOKENS
 
-    def conversation(self, known: Conversation, asking: Sequence[tuple[str, Broadcast]]) -> ConversationView:
+    def conversation(self, known: Conversation, asking: Sequence[Broadcast]) -> ConversationView:
         views = {picture.number: picture_view(known.id, picture) for picture in known.pictures}
-        taken = {number for _, broadcast in asking for number in broadcast.numbers}
+        taken = {number for it in asking for number in it.sent.pictures}
         return ConversationView(
             id=known.id,
             turns=[self.turn(known, number) for number in range(1, len(known.turns) + 1)],
             waiting=[views[picture.number] for picture in known.waiting if picture.number not in taken],
             asking=[
                 AskingView(
-                    key=key, text=it.text, pictures=[views[n] for n in it.numbers if n in views], again=not it.text
+                    key=it.sent.name,
+                    text=it.sent.text,
+                    pictures=[views[number] for number in it.sent.pictures if number in views],
+                    again=not it.sent.text,
                 )
-                for key, it in asking
+                for it in asking
             ],
         )
 

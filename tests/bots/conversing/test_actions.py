@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import pytest
 
-from bots.conversing.actions import AnswerAction, DisplayOptions, file_of, shown
+from bots.conversing.actions import DisplayOptions, file_of, shown
 from bots.conversing.answering import got
-from bots.conversing.draft import File, Tell
+from bots.conversing.draft import AnswerAction, File, Tell
 from core.conversation import Answer, Begun, Conversation, Ending, Event, Image, Picture, Piece, Turn
 from core.i18n import Translator
 

@@ -52,7 +52,9 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     own = [line for line in lines if " – " in line]
     assert lines[0] in voice.explain(platform.introduction)
     assert len(own) == len(allowed(admin=False)) < len(ROWS)
-    admins = Request("chat", "1", platform, person, command="help", display=request.display, admins=frozenset({"7"}))
+    admins = Request(
+        "chat", "1", platform, person, command="help", display=request.display, user="7", admins=frozenset({"7"})
+    )
     lines = (await told(tmp_path, admins, language)).splitlines()
     for row in ROWS:
         assert f"{row.spelled(platform, voice)} – {voice.explain(row.menu)}" in lines
@@ -71,7 +73,7 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'answers.db'}"))
     try:
         services = Services(Assistant(ScriptedEngine(), store), store)
-        request = Request("chat", "1", TELEGRAM, "telegram:7", "12345", row.name, admins=frozenset({"8"}))
+        request = Request("chat", "1", TELEGRAM, "telegram:7", "12345", row.name, user="7", admins=frozenset({"8"}))
         with pytest.raises(Exception, match="Only this bot's admins may do that"):
             await obey(request, services, Translator("en"), lambda event: None)
         assert not await store.is_blocked("12345")

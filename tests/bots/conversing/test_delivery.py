@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from bots.conversing.draft import Failed, File, Gone, Later, Refused
+from bots.conversing.draft import AnswerAction, Failed, File, Gone, Later, Refused
 from bots.conversing.messages import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
@@ -28,6 +28,15 @@ class Board:
     names: Iterator[int] = field(default_factory=count)
     writes: int = 0
     endings: dict[str, Ending | None] = field(default_factory=dict)
+
+    async def __aenter__(self) -> "Board":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
+        pass
 
     def split(self, text: str) -> list[str]:
         return [text[start : start + 10] for start in range(0, len(text), 10)]

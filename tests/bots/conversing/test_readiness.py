@@ -109,7 +109,7 @@ async def test_questions_that_all_fail_make_the_service_unready_until_one_is_ans
     stats.failed("model", "RuntimeError")
     now += 5
     assert await at.reasons() == {"model": f"the last {FAILED_QUESTIONS} questions failed: RuntimeError"}
-    stats.answered("web:1", Answer("yes", Ending.DONE), {})
+    stats.answered(Answer("yes", Ending.DONE), {})
     now += 5
     assert await at.reasons() == {}
     for _ in range(FAILED_QUESTIONS):

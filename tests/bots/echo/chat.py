@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bots.conversing.actions import AnswerAction
 from bots.conversing.commands import command_in
+from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import File
+from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
 from bots.conversing.request import Attachment, Request, forgets
 from bots.conversing.services import Services
@@ -85,8 +85,11 @@ class Chat:
             return await asyncio.to_thread(picture.read_bytes)
 
         files = (Attachment(read, picture.name),) if picture.name else ()
-        request = Request(message.conversation_id, message.key, ECHO, f"echo:{said['who']}", text, command, files)
-        await self.dispatcher.answer(message, request, Translator("en"), lambda _: Line(self))
+        request = Request(
+            message.conversation_id, message.key, ECHO, f"echo:{said['who']}", text, command, files, user=said["who"]
+        )
+        voice = Translator("en")
+        await self.dispatcher.answer(message, request, voice, streamed(lambda _: Line(self), voice))
 
 
 class Line:

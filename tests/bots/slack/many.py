@@ -17,9 +17,13 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.conversing.health import Health
 from bots.slack.api import SlackApi
+from bots.slack.buttons import Buttons
 from bots.slack.draft import SlackDraft
 from bots.slack.place import Place
-from bots.slack.status import Abilities
+from bots.slack.sender import Sender
+from bots.slack.status import Abilities, Status
+from bots.slack.stream import Streams
+from core import inbox
 from core.conversation import Answer, Ending, Piece
 from core.i18n import Translator
 from tests.bots.slack.server import FakeSlack
@@ -127,11 +131,11 @@ async def answers_at_once(
         workspace.channels[CHANNEL].append({"ts": asked, "user": f"U{number}", "text": "?"})
         place = Place(CHANNEL, asked, asked, f"U{number}", "T0TEAM")
         translator = Translator("en")
-        draft = SlackDraft(
-            slack, place, f"slack:{number}", translator, abilities, 1.2, (), False, True, False, lambda: None
-        )  # fmt: skip
-        async with draft:
-            await reply(computed(words, pause), draft, translator, (), record)
+        message = inbox.Message(number, "slack", f"slack:{number}", "", "")
+        streams = Streams(slack, place, message.key, abilities, lambda: None)
+        sender, buttons = Sender(slack, place, message, streams), Buttons(place, message.key, translator)
+        draft = SlackDraft(slack, sender, Status(slack, place, abilities), buttons, 1.2)
+        await reply(computed(words, pause), draft, translator, (), record)
         return "".join(map(said, workspace.answers(CHANNEL, asked)))
 
     return list(await asyncio.gather(*map(answer, range(count))))

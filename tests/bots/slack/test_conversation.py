@@ -2,8 +2,9 @@
 
 import pytest
 
-from bots.slack.buttons import MOST, below
+from bots.slack.buttons import MOST, Buttons
 from bots.slack.place import Place
+from core.conversation import Answer, Ending
 from core.errors import Busy
 from core.i18n import Translator
 from tests.bots.slack.conftest import Scene, png
@@ -242,7 +243,8 @@ async def test_a_refused_question_of_the_shortcut_is_tried_again_as_it_was_typed
 @pytest.mark.parametrize(("length", "buttons"), [(1900, 1), (2000, 0)])
 def test_a_question_too_long_for_a_button_is_not_offered_to_be_tried_again(length: int, buttons: int) -> None:
     place = Place("C1", "1.0", "1.0", "U1", "T1", told="问" * length)
-    rows = below(place, "slack:window:V1", (), Translator("en"))
+    answer = Answer("?", Ending.DONE)
+    rows = Buttons(place, "slack:window:V1", Translator("en"), actions=()).below(answer)
     assert sum(len(row["elements"]) for row in rows) == buttons
     assert all(len(button["value"]) <= MOST for row in rows for button in row["elements"])
 

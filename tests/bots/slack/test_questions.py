@@ -1,11 +1,9 @@
 """Questions that are edited or deleted in Slack before their answers are whole."""
 
 import asyncio
-from typing import Any, cast
 
 import pytest
 
-from bots.slack.questions import Questions
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.workspace import BOT, said
 
@@ -107,12 +105,21 @@ async def test_a_question_that_is_edited_while_the_bot_is_down_counts_as_it_stan
         assert await scene.answer(second, DM) == "About two."
 
 
-async def test_an_edit_is_kept_in_mind_only_while_its_question_waits(scene: Scene) -> None:
-    questions = Questions(cast(Any, None), scene.store, cast(Any, None))
-    waiting = [await scene.store.put("slack", f"k{number}", f"slack:T0TEAM:D0ANN:{number}", "?") for number in range(3)]
-    for number in range(4):  # nobody waits for the last one
-        await questions.edit(f"k{number}")
-    assert questions._edited == {"k0", "k1", "k2"}
-    await scene.store.finish([message.id for message in waiting[:2] if message])  # forgotten, say
-    await questions.edit("k2")
-    assert questions._edited == {"k2"}
+@TRANSPORTS
+async def test_a_question_that_is_edited_while_its_answer_has_not_begun_is_asked_anew(
+    scene: Scene, transport: str
+) -> None:
+    scene.engine.pause, scene.engine.script = 60, lambda asked: f"About {asked.turns[-1].text}."
+    bot = scene.bot if transport == "socket" else scene.bot_over_http
+    async with bot():
+        asked = scene.slack.says("tow", (scene.slack.upload(png()),), channel=DM)
+        async with asyncio.timeout(30):
+            while not scene.engine.running:
+                await asyncio.sleep(0.01)
+        scene.slack.edits(DM, asked, "tow")  # Slack shows what an address in it leads to
+        await scene.slack.settled()
+        quickly(scene)
+        scene.slack.edits(DM, asked, "two")
+        assert await scene.answer(asked, DM) == "About two."
+    assert [conversation.turns[-1].text for conversation in scene.engine.asked] == ["tow", "two"]
+    assert not await scene.store.unfinished("slack")

@@ -12,7 +12,7 @@ from bots.conversing.check_result import Level
 from bots.conversing.services import Services
 from bots.slack import Config, examine, run
 from bots.slack.access import SCOPES, WISHES
-from bots.slack.receiver import SHORTCUT
+from bots.slack.window import SHORTCUT
 from core.assistant import Assistant
 from core.errors import OperatorError
 from tests.bots.slack.conftest import Scene, png, settings

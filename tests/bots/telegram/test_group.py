@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from bots.telegram.buttons import Buttons
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.place import Place
 from bots.telegram.rate_limit import RateLimit
+from bots.telegram.sender import Sender
 from core.conversation import Answer, Ending, Piece, Waiting
 from core.i18n import Translator
 from tests.telling import Told, reply
@@ -79,8 +81,9 @@ async def answer(network: Network, rate_limit: RateLimit, chat_id: int, topic: i
         posted.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.003)
 
-    async with TelegramDraft(network, rate_limit, place, Translator("en"), 1.5, lambda: None) as draft:  # type: ignore[arg-type]
-        await reply(events(network, seconds, ended), draft, Translator("en"), (), record)
+    sender, buttons = Sender(rate_limit, place, first=True), Buttons(Translator("en"))
+    draft = TelegramDraft(network, sender, buttons, 1.5, False, lambda: None)  # type: ignore[arg-type]
+    await reply(events(network, seconds, ended), draft, Translator("en"), (), record)
     final = max(moment for moment, kind in network.writes if kind == "final")  # ours, as the draft has just returned
     if posted[0] < ended[0]:  # else the group's minute was so full that there was no place for it before it ended
         network.ends.append((ended[0], final))

@@ -62,6 +62,20 @@ async def test_what_a_killed_run_posted_and_did_not_write_down_is_found_at_the_n
 
 
 @pytest.mark.usefixtures("unswept")
+@pytest.mark.parametrize("text", ["One moment …", "Looking at picture 1 of 1 …", "Half an answer"])
+async def test_the_stop_button_takes_a_leftover_away_whatever_it_says(
+    reached: BotApi, ann: Chatting, text: str
+) -> None:
+    await ann.answer(ann.person.shows(photo(), "One"))
+    stop = {"inline_keyboard": [[{"text": "Stop", "callback_data": "stop"}]]}
+    leftover = reached.world.add_by_bot(ann.chat, {"text": text}, {"reply_markup": stop})
+    answer = ann.chat.by_bot()[0]
+    ann.person.presses(leftover)
+    await until(lambda: leftover not in ann.chat.by_bot())
+    assert ann.chat.by_bot() == [answer]
+
+
+@pytest.mark.usefixtures("unswept")
 async def test_the_stop_button_of_a_leftover_stops_no_other_answer(
     reached: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:

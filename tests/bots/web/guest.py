@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from bots.conversing.actions import AnswerAction
+from bots.conversing.draft import AnswerAction
 from core.i18n import Translator
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.web.conftest import events_of

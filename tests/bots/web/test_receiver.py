@@ -127,6 +127,65 @@ async def test_a_deleted_conversation_is_not_brought_back_by_its_waiting_questio
         assert (await web.client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
 
 
+async def test_who_waits_in_a_conversation_that_is_deleted_is_told_so(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        conversation = await web.begin()
+        engine.pause = 60
+        running = asyncio.create_task(web.ask("1?", conversation=conversation, key=f"{KEY}1"))
+        await until(lambda: engine.running)
+        kept = asyncio.create_task(web.ask("2?", conversation=conversation, key=f"{KEY}2"))
+        alone = asyncio.create_task(web.ask("3?", conversation=conversation))
+        while len(await web.store.unfinished("web")) < 2:
+            await asyncio.sleep(0.01)
+        assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
+        assert (await running).json()["ending"] == "stopped"
+        assert [(await answer).status_code for answer in (kept, alone)] == [404, 404]
+        assert len(engine.asked) == 2
+        while await web.store.unfinished("web"):
+            await asyncio.sleep(0.01)
+        assert not (await web.store.outline(conversation)).turns
+
+
+async def test_two_who_delete_a_conversation_at_once_have_both_deleted_it(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        address = f"/api/v1/conversations/{await web.begin()}"
+        deleted = await asyncio.gather(*(web.client.delete(address) for _ in range(4)))
+        assert 204 in {response.status_code for response in deleted} <= {204, 404}
+        assert (await web.client.get(address)).status_code == 404
+
+
+async def test_a_conversation_is_deleted_though_the_service_ends_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def hang(*_: object) -> tuple[str, ...]:
+        begun.set()
+        await asyncio.sleep(60)
+        return ()
+
+    async with service(tmp_path) as web:
+        conversation = await web.begin()
+        monkeypatch.setattr(web.store, "forget", hang)
+        deleting = asyncio.create_task(web.client.delete(f"/api/v1/conversations/{conversation}"))
+        await begun.wait()
+    await asyncio.gather(deleting, return_exceptions=True)
+    async with service(tmp_path) as web:
+        while (await web.client.get(f"/api/v1/conversations/{conversation}")).status_code != 404:
+            await asyncio.sleep(0.01)
+        assert not (await web.store.outline(conversation)).turns
+
+
+async def test_questions_without_a_key_wait_in_a_line_that_has_an_end(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(pause=0.02)) as web:
+        conversation = await web.begin()
+        answers = await asyncio.gather(*(web.ask(f"{n}?", conversation=conversation) for n in range(6)))
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 429, 429]
+        assert (await web.ask("And now?", conversation=conversation)).status_code == 200
+
+
 async def test_a_failed_answer_is_said_and_its_question_stays(tmp_path: Path) -> None:
     async with service(tmp_path, ScriptedEngine(script=lambda _: RuntimeError("a bug"))) as web:
         events = events_of(await web.ask("What?", "red", key=KEY, stream="true"))

@@ -1,0 +1,88 @@
+"""What somebody asks of the bot in Slack: by a message, by a button, in the window of the shortcut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bots.conversing.commands import COMMANDS, asks_model, command_in
+from bots.conversing.draft import AnswerAction
+from bots.conversing.store import Store
+from bots.slack.message import Message
+from bots.slack.place import Place
+from bots.slack.platform import SLACK
+from bots.slack.text import plain
+from bots.slack.threads import Threads
+from bots.slack.written import Asked, Clicked, Lost, Typed
+from core import inbox
+from core.conversation import Ending
+
+LOST = "lost"  # a button that carries what nothing can be made of
+REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One answer. `about` is the id of the message below which a button was pressed, `key` that message's answer."""
+
+    message: inbox.Message
+    asked: Message
+    place: Place
+    command: str | None
+    text: str
+    about: str | None = None
+    key: str = ""
+    images: dict[str, list[str]] = field(default_factory=dict)  # of the question: a file's id -> its images'
+
+    @property
+    def links(self) -> bool:
+        """Whether somebody gave an address."""
+        return "http://" in self.asked.text or "https://" in self.asked.text
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether the model answers: a picture alone is kept for the question to come."""
+        typed = self.command is not None and self.about is None
+        return asks_model(self.command) and bool(self.text or typed)
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether it is about what a conversation holds, and begins one."""
+        about = self.command in COMMANDS and COMMANDS[self.command].about_conversation
+        return about and self.asked.top_level and self.about is None
+
+
+class Inquiries:
+    """Reads what was written down, and what stands in the thread there. `bot` is the bot's id."""
+
+    def __init__(self, store: Store, threads: Threads, bot: str) -> None:
+        self._store = store
+        self._threads = threads
+        self._bot = bot
+
+    async def read(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> Inquiry:
+        if isinstance(written, Asked):
+            asked = written.message
+            command, text = command_in(plain(asked.text, self._bot), SLACK)
+            return Inquiry(message, asked, asked.place, command, text)
+        place = written.place
+        if isinstance(written, Lost) or (isinstance(written, Clicked) and await self._is_forged(message, written)):
+            return Inquiry(message, Message.at(place), place, LOST, "")
+        asked = await self._threads.question(place)
+        text = place.told or plain(asked.text, self._bot)
+        if isinstance(written, Typed):
+            return Inquiry(message, asked, place, None, text)
+        if written.command in REWRITING and not message.sent:
+            message = replace(message, sent=await self._threads.answer(place, written.key))
+            await self._store.record_sent(message.id, message.sent)  # it carries another key from now on
+        return Inquiry(message, asked, place, written.command, text, written.about, written.key)
+
+    async def is_over_answer(self, inquiry: Inquiry) -> bool:
+        """Whether what is to be written over is an answer, and no failure or refusal."""
+        sent: Sequence[str] = inquiry.message.sent
+        if inquiry.command not in REWRITING or not sent:
+            return False
+        turn = await self._store.turn_of_sent(SLACK.name, sent[-1], inquiry.message.conversation_id)
+        return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
+
+    async def _is_forged(self, message: inbox.Message, clicked: Clicked) -> bool:
+        """Whether a button names an answer of another conversation, which none of ours ever did."""
+        return await self._store.conversation_of(clicked.key) not in (None, message.conversation_id)

@@ -1,0 +1,131 @@
+"""Posts and replaces the messages of one answer in a Slack thread, and finds those that nobody wrote down.
+
+A message whose `ts` was never written down is ours, and carries this answer's key or nothing.
+"""
+
+import logging
+from collections import Counter
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from bots.conversing.draft import Gone, Later, Refused
+from bots.slack.access import Declined
+from bots.slack.api import SlackApi, Unclear, patiently
+from bots.slack.place import Place
+from bots.slack.signature import Left, left_behind, signature
+from bots.slack.stream import Streams
+from bots.slack.text import MESSAGE_CHARACTERS, escape
+from core import inbox
+from core.errors import BotError
+
+log = logging.getLogger(__name__)
+UNEDITABLE = ("message_not_found", "cant_update_message", "edit_window_closed", "streaming_state_conflict")
+STOPS = 3  # attempts to stop a stream that Slack takes to be open
+
+
+class Sender:
+    def __init__(self, slack: SlackApi, place: Place, message: inbox.Message, streams: Streams) -> None:
+        self.streams = streams
+        self.begun_before = bool(message.sent)  # an earlier run has already begun to write
+        self._slack = slack
+        self._place = place
+        self._key = message.key
+        self._careful = message.resumed  # something of ours may stand in the thread that is not written down
+        self._sent = list(message.sent)
+        self._given_up: set[str] = set()  # messages that were to be removed, whether they are gone or not
+        self._stops: Counter[str] = Counter()  # how often each was tried to be stopped, to be edited then
+
+    async def open(self) -> str:
+        """Begin a stream."""
+        await self._slack.turn(self._place.channel)
+        try:
+            return await self.streams.open()
+        except Unclear:
+            self._careful = True
+            raise
+
+    async def post(self, text: str, blocks: list[dict[str, Any]]) -> str:
+        await self._slack.turn(self._place.channel)
+        try:
+            answer = await self._slack.call(
+                self._slack.client.chat_postMessage,
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                text=escape(text)[:MESSAGE_CHARACTERS],
+                blocks=blocks or None,
+                metadata=signature(self._key),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except Unclear:
+            self._careful = True
+            raise
+        return str(answer["ts"])
+
+    def posted(self, ts: str) -> None:
+        """Note one of the answer's messages."""
+        self._sent.append(ts)
+
+    async def replace(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
+        try:
+            await self._update(ts, text, blocks, **files)
+        except Declined as declined:
+            if declined.error == "streaming_state_conflict" and self._stops[ts] < STOPS:
+                self._stops[ts] += 1  # left open by a dead process, or its stop got lost
+                with suppress(Declined):
+                    await self.streams.stop(ts)
+                raise Later(0.2) from declined
+            if declined.error in UNEDITABLE:
+                raise Gone from declined
+            if not blocks:
+                raise
+            log.warning("Slack does not take an answer as it is (%s): sent as plain text", declined.error)
+            await self._update(ts, text, [])
+
+    async def _update(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
+        await self._slack.call(
+            self._slack.client.chat_update,
+            channel=self._place.channel,
+            ts=ts,
+            text=escape(text)[:MESSAGE_CHARACTERS],  # for notifications, where there are blocks to read
+            blocks=blocks,
+            metadata=signature(self._key),
+            **files,
+        )
+
+    async def remove(self, sent: str) -> None:
+        if sent in self._sent:
+            self._sent.remove(sent)
+        try:
+            await self._slack.call(self._slack.client.chat_delete, channel=self._place.channel, ts=sent)
+        except Declined as declined:
+            if declined.error != "message_not_found":
+                log.warning("a message that is not needed any more stays: %s", declined.error)
+        self._given_up.add(sent)
+
+    async def left_behind(self) -> list[Left]:
+        """Return our messages in the thread that may not be stored."""
+        return await self._look() if self._careful else []
+
+    async def clear_away(self) -> None:
+        """Let nothing of the answer stay."""
+        try:
+            left = await patiently(self._look)
+            for ts in sorted({*self._sent, *(each.ts for each in left)}):
+                await self._take_away(ts)
+        except (BotError, Refused) as error:
+            log.warning("the answer to a deleted question stays: %s", error)
+
+    async def _take_away(self, ts: str) -> None:
+        remove = partial(self._slack.call, self._slack.client.chat_delete, channel=self._place.channel, ts=ts)
+        try:
+            await patiently(remove)
+        except Declined as declined:
+            if declined.error == "message_not_found":
+                return
+            await patiently(partial(self.streams.stop, ts))
+            await patiently(remove)
+
+    async def _look(self) -> list[Left]:
+        return await left_behind(self._slack, self._place, self._key, {*self._sent, *self._given_up})

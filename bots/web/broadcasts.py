@@ -1,0 +1,63 @@
+"""The answers that are being written on the web, and for a while those that were: readers find them here."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bots.web.draft import Broadcast
+from bots.web.errors import Restarting
+from bots.web.message import Message
+from core.conversation import Image
+
+KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
+
+
+class Broadcasts:
+    def __init__(self) -> None:
+        self._by_key: dict[str, Broadcast] = {}
+
+    def add(self, conversation_id: str, key: str, sent: Message, images: Sequence[Image] | None = None) -> Broadcast:
+        broadcast = self._by_key[key] = Broadcast(conversation_id, key, sent, images)
+        return broadcast
+
+    def find(self, key: str) -> Broadcast | None:
+        return self._by_key.get(key)
+
+    def drop(self, broadcast: Broadcast) -> None:
+        if self._by_key.get(broadcast.key) is broadcast:
+            del self._by_key[broadcast.key]
+
+    def drop_soon(self, broadcast: Broadcast) -> None:
+        """Nobody comes back to one that is on no disk."""
+        kept = KEPT_S if broadcast.images is None else 0
+        asyncio.get_running_loop().call_later(kept, self.drop, broadcast)
+
+    def open_questions(self, conversation_id: str) -> list[Broadcast]:
+        """Return the answers being written in a conversation that can be asked for by name, oldest first."""
+        return [it for it in self._open() if it.conversation_id == conversation_id and it.sent.name]
+
+    def asking(self) -> dict[str, str]:
+        """Return the first of the questions being answered, by conversation."""
+        found: dict[str, str] = {}
+        for broadcast in self._open():
+            if broadcast.sent.text and broadcast.images is None:
+                found.setdefault(broadcast.conversation_id, broadcast.sent.text)
+        return found
+
+    def give_up(self, order: Broadcast) -> None:
+        """End those in its conversation that were asked for before an order to forget that."""
+        for broadcast in self._open():
+            if broadcast is order:
+                break
+            if broadcast.conversation_id == order.conversation_id:
+                broadcast.give_up()
+
+    def close(self) -> None:
+        """Tell readers that running answers continue after the restart."""
+        for broadcast in self._open():
+            if broadcast.images is None:
+                broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
+            else:
+                broadcast.fail(Restarting("The service is about to restart. Please ask again in a minute."))
+
+    def _open(self) -> list[Broadcast]:
+        return [broadcast for broadcast in self._by_key.values() if not broadcast.over]
