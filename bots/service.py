@@ -60,6 +60,7 @@ async def _serve(settings: Settings) -> None:
     set_up(settings["bots.log"])
     for notice in settings.notices:
         log.warning("%s", notice)
+    _check_port(settings)
     hardware.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings["core.engine"].model)
     async with open_services(settings, start_engine_if_installed) as services:
@@ -82,6 +83,19 @@ async def _serve(settings: Settings) -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _check_port(settings: Settings) -> None:
+    """Tell at once, and not after minutes of loading, that the page's port is taken. Others may work without it."""
+    from bots.web.listen import listen
+
+    if "bots.web" in settings.adapters:
+        try:
+            listen(settings["bots.web"]).close()
+        except OperatorError as error:
+            if len(settings.adapters) == 1:
+                raise
+            log.error("%s", error)
 
 
 async def start_engine(settings: Settings) -> "Engine":

@@ -211,3 +211,16 @@ def test_a_service_that_is_told_to_end_has_ended_well(
         service.send_signal(number)
         assert "Traceback" not in service.stderr.read()
     assert service.returncode == status
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        path = web_config(tmp_path)
+        path.write_text(path.read_text("utf-8").replace("port = 0", f"port = {port}"), "utf-8")
+        command = [sys.executable, "-m", "bots", "run", "--config", str(path)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"Port {port} on 127.0.0.1 cannot be had: another program has it." in done.stderr.splitlines()[-1]
+    assert "loading" not in done.stderr
+    assert not (tmp_path / "answers.db").exists()
