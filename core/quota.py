@@ -136,8 +136,7 @@ def _noting(person: str) -> Iterator[None]:
     try:
         yield
     except Busy:
-        platform, _, name = person.partition(":")
-        log_event(log, "refused", platform=platform, reason="rate_limited", person=name)
+        log_event(log, "refused", reason="rate_limited", person=person)
         raise
 
 

@@ -168,7 +168,7 @@ async def test_who_asks_too_much_is_named_in_the_log(tmp_path: Path, caplog: pyt
     async with service(tmp_path, quota=Quota(QuotaConfig(questions_per_minute=1))) as web:
         await web.ask("What?", "red")
         assert (await web.ask("What?", "red")).status_code == 429
-    assert {"platform": "web", "reason": "rate_limited", "person": "127.0.0.1"} in events(caplog, "refused")
+    assert {"reason": "rate_limited", "person": "web:127.0.0.1"} in events(caplog, "refused")
 
 
 @pytest.mark.parametrize("path", ["/", "/admin", "/docs", "/healthz", "/readyz", "/metrics", "/openapi.json", "/login"])
