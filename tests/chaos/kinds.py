@@ -129,17 +129,19 @@ async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
 
 async def forwards(me: OnTelegram, talk: Talk) -> None:
     """Clients send the comment first, then the picture. Where a kill comes between, each gets its own sentence, and
-    the question is asked once more."""
+    the question is asked once more. If the kill also comes before the comment is finished, its sentence becomes the
+    answer to both after the restart."""
     places, turn = me.forward(talk.questions[0], talk.pictures), Turn(talk.questions[:1], talk.pictures)
-    me.wants(places, exactly(me.truth(talk)[0]), turn)
-    while not (found := [text for place in places for text in me.found(place)]):
+    is_answer = exactly(me.truth(talk)[0])
+    me.wants(places, is_answer, turn)
+    while not any(map(is_answer, found := [text for place in places for text in me.found(place)])):
+        if len(found) >= 2:
+            break
         await asyncio.sleep(LOOK_S)
-    if own(found[0]):
+    if all(map(own, found)):
         me.counted = False
         me.wants(places, own, least=2, most=2)
-        while len([text for place in places for text in me.found(place)]) < 2:
-            await asyncio.sleep(LOOK_S)
-        me.wants(await me.ask(talk.questions[0]), exactly(me.truth(talk)[0]), turn)
+        me.wants(await me.ask(talk.questions[0]), is_answer, turn)
 
 
 async def begins_anew(me: OnTelegram, talk: Talk) -> None:

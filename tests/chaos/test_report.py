@@ -1,12 +1,16 @@
 """The storm's own eyes: what it would have to see is put before them."""
 
+import asyncio
 import random
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from tests.chaos.kinds import forwards
+from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
 from tests.chaos.people import Book, Person, Talk, Turn, begins, exactly, own
 from tests.chaos.points import Points
@@ -14,6 +18,8 @@ from tests.chaos.records import Record, differences, left_in_database, orphans
 from tests.chaos.report import Report
 
 ANSWER = "The total is 8."
+NO_PICTURE = "Send a picture with your question, or reply to a picture and ask about it."
+GOT_ONE = "Got picture 1. What would you like to know?"
 TALK = Talk((b"one", b"two"), ("Total?", "Date?"))
 
 
@@ -52,6 +58,16 @@ class Reader(Person):
     @property
     def conversation(self) -> str:
         return "telegram:7:0"
+
+
+class Forwarder(Reader):
+    """Somebody who forwards on a Telegram that a test moves."""
+
+    def forward(self, comment: str, pictures: Sequence[bytes]) -> tuple[str, ...]:
+        return "comment", "picture"
+
+    def truth(self, talk: Talk) -> list[str]:
+        return [ANSWER]
 
 
 @pytest.fixture
@@ -204,3 +220,22 @@ def test_a_forgotten_picture_and_one_that_no_conversation_shows_are_seen(reader:
     reader.forgot, reader.forgotten_pictures = True, ["one", "three"]
     assert left_in_database(tmp_path / "answers.db", reader) == [("forgotten", "the picture one is still there")]
     assert orphans(tmp_path / "answers.db") == [("forgotten", "no conversation shows the picture two")]
+
+
+@pytest.mark.parametrize(
+    ("then", "counted"),
+    [
+        ({"comment": [ANSWER]}, True),  # after a restart the sentence became the answer to both
+        ({"comment": [NO_PICTURE], "picture": [GOT_ONE], TALK.questions[0]: [ANSWER]}, False),
+    ],
+)
+async def test_who_forwards_awaits_one_answer_or_two_sentences(then: dict[str, list[str]], counted: bool) -> None:
+    forwarder = Forwarder()
+    forwarder.stands["comment"] = [NO_PICTURE]
+    story = asyncio.create_task(forwards(cast(OnTelegram, forwarder), TALK))
+    await asyncio.sleep(0)
+    assert not story.done()
+    forwarder.stands = then
+    await asyncio.wait_for(story, 60)
+    assert forwarder.counted == counted
+    assert all(asked.verdict == "answered once, whole" for asked in forwarder.asked())
