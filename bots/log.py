@@ -57,10 +57,11 @@ def leave_words_out(record: logging.LogRecord) -> bool:
     if record.name.partition(".")[0] in OURS or hasattr(record, "left_out"):
         return True
     template = record.msg if isinstance(record.msg, str) else ""
-    known = template in _sentences_in(record.pathname)
-    record.msg = f"{template if known and not record.args else LEFT_OUT} [{record.module}:{record.lineno}]"
-    if known and record.args:
-        record.msg = f"{template!r} {LEFT_OUT} [{record.module}:{record.lineno}]"
+    if template not in _sentences_in(record.pathname):
+        kept = LEFT_OUT
+    else:
+        kept = f"{template!r} {LEFT_OUT}" if record.args else template
+    record.msg = f"{kept} [{record.module}:{record.lineno}]"
     record.args = ()
     record.left_out = True
     return True

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import OperatorError
 
-# Renamed in 0.2; remove these in 0.3.
+# Renamed before 0.1.0, the first release; remove these in 0.2.0.
 NEW_NAMES = {  # table -> old name -> new name
     "core.engine": {"memory": "memory_limit_gb", "cache_limit": "cache_limit_gb"},
     "core.images": {"byte_limit_mib": "file_limit_mb"},

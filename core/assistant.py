@@ -40,7 +40,7 @@ QUESTION_CHARACTERS = 8_000  # more would not fit together with pictures
 
 
 class Engine(Protocol):
-    """What answers: `core.engine.Engine`, or the tests' scripted one."""
+    """What answers: `core.engine.engine.Engine`, or the tests' scripted one."""
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         """Answer the open last turn. Raises `BotError`. Cancelling it frees the model."""
@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 
 class History(Protocol):
-    """What remembers: `storage.Store`, or the tests' dictionary."""
+    """What remembers: `storage.store.Store`, or the tests' dictionary."""
 
     async def load(self, conversation_id: str) -> Conversation:
         """Return the conversation since its last restart. An unknown id is an empty conversation."""
@@ -96,7 +96,7 @@ class History(Protocol):
         ...
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
-        """Remove the conversation and every picture that no other conversation uses; see `storage.Store.forget`."""
+        """Remove the conversation and the pictures that it alone uses; see `storage.store.Store.forget`."""
         ...
 
     async def last_key(self, conversation_id: str) -> str | None:
@@ -154,7 +154,7 @@ class Assistant:
             images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
             self._quota.count_question(person, key, [image.id for image in images])
-            return _Begun(conversation, self._sampling)
+            return _Begun(conversation, self._sampling.for_retry() if question.again else self._sampling)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 

@@ -93,6 +93,7 @@ class Question:
     alone: bool = False  # leave waiting pictures out
     person: str | None = None
     closer: tuple[Picture, ...] = ()  # pictures of the conversation, less shrunk than they are stored
+    again: bool = False  # it was answered before: with other random choices
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Message:
 
 
 class Mailbox(Protocol):
-    """What an inbox writes to: `storage.Store`, or the tests' list."""
+    """What an inbox writes to: `storage.store.Store`, or the tests' list."""
 
     async def put(
         self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None

@@ -6,15 +6,15 @@ bot's words, and use up the few writes that a group allows.
 
 import psutil
 
-from bots.conversing.request import Reply, Request
+from bots.conversing.request import CommandResult, Request
 from bots.conversing.services import Services
 from core.i18n import Translator
 from core.units import MEGABYTE
 
 
-async def stats(_: Request, services: Services, translator: Translator) -> Reply:
+async def stats(_: Request, services: Services, translator: Translator) -> CommandResult:
     figures = services.figures()
-    return Reply(
+    return CommandResult(
         translator.say(
             "Answers being written: {running}, waiting: {waiting}\nAnswered today: {answered}\n"
             "Memory: {used} MB used, {free} MB free",
@@ -27,14 +27,14 @@ async def stats(_: Request, services: Services, translator: Translator) -> Reply
     )
 
 
-async def block(request: Request, services: Services, translator: Translator) -> Reply:
+async def block(request: Request, services: Services, translator: Translator) -> CommandResult:
     person = _named(request)
     if person is None:
-        return Reply(translator.explain(request.platform.whom))
+        return CommandResult(translator.explain(request.platform.whom))
     if person in request.admins:
-        return Reply(translator.say("{person} is an admin and cannot be blocked.", person=person))
+        return CommandResult(translator.say("{person} is an admin and cannot be blocked.", person=person))
     await services.store.block(person)
-    return Reply(
+    return CommandResult(
         translator.say(
             "{person} is blocked and gets no answer any more. {slash}unblock {person} takes it back.",
             person=person,
@@ -43,13 +43,13 @@ async def block(request: Request, services: Services, translator: Translator) ->
     )
 
 
-async def unblock(request: Request, services: Services, translator: Translator) -> Reply:
+async def unblock(request: Request, services: Services, translator: Translator) -> CommandResult:
     person = _named(request)
     if person is None:
-        return Reply(translator.explain(request.platform.whom))
+        return CommandResult(translator.explain(request.platform.whom))
     if await services.store.unblock(person):
-        return Reply(translator.say("{person} is not blocked any more.", person=person))
-    return Reply(translator.say("{person} was not blocked.", person=person))
+        return CommandResult(translator.say("{person} is not blocked any more.", person=person))
+    return CommandResult(translator.say("{person} was not blocked.", person=person))
 
 
 def _named(request: Request) -> str | None:

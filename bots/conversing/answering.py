@@ -95,7 +95,8 @@ class _Response:
                 lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped)
             )
         if turn is not None:
-            return await self._answer(Question(turn.text, tuple(it.image for it in turn.pictures), alone=True))
+            images = tuple(it.image for it in turn.pictures)
+            return await self._answer(Question(turn.text, images, alone=True, again=True))
         return await self._ask()  # it was never answered, so what was asked is asked again
 
     async def _is_last(self, turn: Turn) -> bool:

@@ -11,7 +11,7 @@ from bots.conversing.actions import file_of
 from bots.conversing.administration import block, stats, unblock
 from bots.conversing.draft import AnswerAction, File, Tell
 from bots.conversing.platform import Platform
-from bots.conversing.request import EVERYTHING, Reply, Request
+from bots.conversing.request import EVERYTHING, CommandResult, Request
 from bots.conversing.services import Services
 from core.answers.transcript import archive
 from core.conversation import Answer, Conversation, Ending
@@ -59,7 +59,7 @@ class Command:
     name: str
     chinese: str
     menu: Note
-    run: "Callable[[Request, Services, Translator], Awaitable[Reply]] | None"
+    run: "Callable[[Request, Services, Translator], Awaitable[CommandResult]] | None"
     takes: Takes = Takes.NOTHING
     also: tuple[str, ...] = ()
     for_admins: bool = False
@@ -112,7 +112,7 @@ async def obey(request: Request, services: Services, translator: Translator, tel
     return says(reply.text)
 
 
-async def _carry_out(request: Request, services: Services, translator: Translator) -> Reply:
+async def _carry_out(request: Request, services: Services, translator: Translator) -> CommandResult:
     if request.command in (AnswerAction.CSV, AnswerAction.TEXT) and request.display.files:
         return await _file(request, services)
     command = COMMANDS.get(request.command or "")
@@ -123,24 +123,24 @@ async def _carry_out(request: Request, services: Services, translator: Translato
     return await command.run(request, services, translator)
 
 
-async def _help(request: Request, _: Services, translator: Translator) -> Reply:
+async def _help(request: Request, _: Services, translator: Translator) -> CommandResult:
     """Return all commands that this person may give."""
     lines = [
         f"{command.spelled(request.platform, translator)} – {translator.explain(command.menu)}"
         for command in allowed(admin=request.user in request.admins, files=request.display.files)
     ]
-    return Reply("\n".join([translator.explain(request.platform.introduction), "", *lines]))
+    return CommandResult("\n".join([translator.explain(request.platform.introduction), "", *lines]))
 
 
-async def _new(request: Request, services: Services, translator: Translator) -> Reply:
+async def _new(request: Request, services: Services, translator: Translator) -> CommandResult:
     await services.assistant.begin(request.conversation_id)
-    return Reply(translator.say("This is a new conversation. Send a picture and ask about it."))
+    return CommandResult(translator.say("This is a new conversation. Send a picture and ask about it."))
 
 
-async def _forget(request: Request, _: Services, translator: Translator) -> Reply:
+async def _forget(request: Request, _: Services, translator: Translator) -> CommandResult:
     if request.forgets:  # the dispatcher has done it already, before everything that waits
-        return Reply(translator.say("Forgotten: this conversation and its pictures are deleted."))
-    return Reply(
+        return CommandResult(translator.say("Forgotten: this conversation and its pictures are deleted."))
+    return CommandResult(
         translator.say(
             "Others take part in this conversation. If you want to delete it for everybody, with all its pictures, "
             "tell me “{command}”.",
@@ -149,45 +149,45 @@ async def _forget(request: Request, _: Services, translator: Translator) -> Repl
     )
 
 
-async def _stop(_: Request, __: Services, translator: Translator) -> Reply:
+async def _stop(_: Request, __: Services, translator: Translator) -> CommandResult:
     """Answer that nothing is being written. A running answer is stopped by the dispatcher at once."""
-    return Reply(translator.say("Nothing is being written just now."))
+    return CommandResult(translator.say("Nothing is being written just now."))
 
 
-async def _pictures(request: Request, services: Services, translator: Translator) -> Reply:
+async def _pictures(request: Request, services: Services, translator: Translator) -> CommandResult:
     conversation = await services.assistant.history.load(request.conversation_id)
     if not conversation.pictures:
-        return Reply(translator.say("There are no pictures in this conversation yet."))
+        return CommandResult(translator.say("There are no pictures in this conversation yet."))
     listed = _list(conversation, translator)
     if not request.display.files:
-        return Reply(listed)
-    return Reply(listed, (File("pictures.png", await contact_sheet(conversation.pictures)),))
+        return CommandResult(listed)
+    return CommandResult(listed, (File("pictures.png", await contact_sheet(conversation.pictures)),))
 
 
-async def _remove(request: Request, services: Services, translator: Translator) -> Reply:
+async def _remove(request: Request, services: Services, translator: Translator) -> CommandResult:
     number = request.text.strip()
     if not number.isdecimal() or len(number) > PICTURE_NUMBER_DIGITS:
         prefix = request.platform.prefix
-        return Reply(translator.say("Say which picture: {slash}remove 2, for example.", slash=prefix))
+        return CommandResult(translator.say("Say which picture: {slash}remove 2, for example.", slash=prefix))
     await services.assistant.remove_picture(request.conversation_id, int(number))
-    return Reply(translator.say("Picture {number} is removed.", number=int(number)))
+    return CommandResult(translator.say("Picture {number} is removed.", number=int(number)))
 
 
-async def _export(request: Request, services: Services, translator: Translator) -> Reply:
+async def _export(request: Request, services: Services, translator: Translator) -> CommandResult:
     conversation = await services.store.outline(request.conversation_id)
     if not conversation.turns and not conversation.waiting:
         raise NotFound("There is nothing in this conversation yet.")
     async with services.exports:
         packed = [piece async for piece in archive(conversation, services.store.picture_data, translator)]
-        return Reply(files=(File("conversation.zip", b"".join(packed)),))
+        return CommandResult(files=(File("conversation.zip", b"".join(packed)),))
 
 
-async def _file(request: Request, services: Services) -> Reply:
+async def _file(request: Request, services: Services) -> CommandResult:
     turn = await services.store.turn_of_sent(request.platform.name, request.about or "", request.conversation_id)
     file = file_of(turn, AnswerAction(request.command or "")) if turn else None
     if file is None:
         raise NotFound("I do not remember that answer any more. Please send the picture again.")
-    return Reply(files=(file,))
+    return CommandResult(files=(file,))
 
 
 def _list(conversation: Conversation, translator: Translator) -> str:

@@ -74,7 +74,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CommandResult:
     """What a command says, and the files before it."""
 
     text: str = ""

@@ -25,7 +25,7 @@ SOON_SECONDS = 2.0  # for which a stream is waited for
 class SlackDraft:
     """`keeps` is as in `bots.conversing.draft.Draft`. What has a Stop button is streamed."""
 
-    scarce = False  # Slack's writes are shared out by `bots.slack.pace`
+    scarce = False  # Slack's writes are shared out by `bots.slack.rate_limit`
 
     def __init__(
         self, slack: SlackApi, sender: Sender, status: Status, buttons: Buttons, interval: float, keeps: bool = False

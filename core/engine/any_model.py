@@ -19,22 +19,13 @@ TYPES: dict[Precision, Any] = {
 
 def check(folder: Path, precision: Precision) -> str:
     """Return the architecture's name. Raises `OperatorError` for what cannot be loaded, before a weight is read."""
-    if precision not in TYPES:
-        raise OperatorError('The reference engine has no int8: set precision = "auto" in [core.engine].')
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        name = AutoModelForImageTextToText._model_mapping[type(config)].__name__
-        load_processor(folder, config)
-    except Exception as error:  # transformers raises dozens of types for what it does not know
-        raise _explained(folder, error) from error
-    return str(name)
+    return _prepare(folder, precision)[0]
 
 
 def load(folder: Path, precision: Precision, offload: Path) -> tuple[Any, Any]:
     """Return model and processor. What has room on no GPU and not in memory goes to the folder `offload`."""
-    check(folder, precision)
+    _, processor = _prepare(folder, precision)
     try:
-        processor = load_processor(folder, AutoConfig.from_pretrained(folder, local_files_only=True))
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=TYPES[precision], device_map="auto", offload_folder=str(offload), local_files_only=True
         )
@@ -43,6 +34,17 @@ def load(folder: Path, precision: Precision, offload: Path) -> tuple[Any, Any]:
     if model.generation_config is None:
         model.generation_config = GenerationConfig()
     return model.eval(), processor
+
+
+def _prepare(folder: Path, precision: Precision) -> tuple[str, Any]:
+    if precision not in TYPES:
+        raise OperatorError('The reference engine has no int8: set precision = "auto" in [core.engine].')
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        name = str(AutoModelForImageTextToText._model_mapping[type(config)].__name__)
+        return name, load_processor(folder, config)
+    except Exception as error:  # transformers raises dozens of types for what it does not know
+        raise _explained(folder, error) from error
 
 
 def load_processor(folder: Path, config: Any) -> Any:

@@ -60,7 +60,7 @@ class ModelThread(Protocol):
 class Engine:
     """Answers questions with the model. Make one with `start`, and `close` it in the end.
 
-    Implements `core.assistant.Engine` and `storage.store.Computed`.
+    Implements `core.assistant.Engine` and `storage.operation.Computed`.
     """
 
     def __init__(self, worker: ModelThread, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:

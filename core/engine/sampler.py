@@ -41,12 +41,12 @@ def penalize(logits: Tensor, sampling: Sampling, prompt: Tensor, answer: list[in
     Repetition (Keskar 2019) counts the prompt, too; presence, as OpenAI defines it, only the answer.
     """
     repetition, presence = sampling.repetition_penalty or 1.0, sampling.presence_penalty or 0.0
-    said = torch.tensor(sorted(set(answer)), dtype=torch.long)
     if repetition != 1.0:
         known = torch.tensor(sorted({*prompt.tolist(), *answer}), dtype=torch.long)
         own = logits[known]
         logits = logits.index_copy(0, known, torch.where(own < 0, own * repetition, own / repetition))
-    if presence and len(said):
+    if presence and answer:
+        said = torch.tensor(sorted(set(answer)), dtype=torch.long)
         logits = logits.index_add(0, said, torch.full((len(said),), -presence))
     return logits
 

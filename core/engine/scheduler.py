@@ -120,7 +120,7 @@ class Scheduler(Generic[J]):
         )
 
     def _share(self, newcomers: list[J], seconds: float) -> tuple[tuple[J, int], ...]:
-        """Divide the step's rows among jobs that need no more encoding, first come first served."""
+        """Divide the step's rows among jobs that need no more encoding, in the given order."""
         left = (
             UNMEASURED_PREFILL_ROWS
             if self.speeds.row is None

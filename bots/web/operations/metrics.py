@@ -126,7 +126,7 @@ class _Service(Collector):
             questions.add_metric([platform], count)
         answers = CounterMetricFamily(
             f"{PREFIX}_answers",
-            "Answers by platform and how they ended: done, length, stopped, failed, refused",
+            "Answers by platform and how they ended: done, length, repeated, stopped, failed, refused",
             labels=["platform", "ending"],
         )
         for (platform, ending), count in list(stats.endings.items()):

@@ -193,6 +193,16 @@ async def test_retry_answers_the_last_question_again_drawn_differently(
     assert [sampling.temperature for sampling in engine.samplings] == [None, 0.7]
 
 
+async def test_retry_below_an_older_answer_answers_its_question_differently(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    [older] = await ann.answers(ann.person.shows(photo(), "One"))
+    await ann.answer(ann.person.says("Two"))
+    again = await ann.answer(ann.person.says("/retry", reply_to=older))
+    assert again.startswith("Answer to 'One' about [1]")
+    assert [sampling.seed for sampling in engine.samplings] == [0, 0, None]
+
+
 async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:

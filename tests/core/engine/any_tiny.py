@@ -1,7 +1,5 @@
 """Another architecture than ours, with random weights: a Qwen2.5-VL of a few hundred kilobytes."""
 
-import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -9,6 +7,7 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from core.engine.tokenizer import Tokenizer
 from core.model.checkpoint import DEMO
+from tests.core.engine.tiny import save, special_tokens
 
 
 def make_other(folder: Path, seed: int = 0) -> Path:
@@ -24,19 +23,12 @@ def make_other(folder: Path, seed: int = 0) -> Path:
         "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 64, "window_size": 56,
         "fullatt_block_indexes": [1],
     }  # fmt: skip
-    names = {"image_token_id": "image_pad", "video_token_id": "video_pad"}
-    names |= {"vision_start_token_id": "vision_start", "vision_end_token_id": "vision_end"}
-    ids = {key: tokenizer.special(f"<|{name}|>") for key, name in names.items()}
     torch.manual_seed(seed)
-    config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
-    model = Qwen2_5_VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.special("<|im_end|>")
-    model.save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(DEMO / name, folder)
-    settings = {
+    config = Qwen2_5_VLConfig(
+        text_config=text, vision_config=vision, tie_word_embeddings=True, **special_tokens(tokenizer)
+    )
+    pictures = {
         "image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14, "merge_size": 2, "temporal_patch_size": 2,
         "min_pixels": 3136, "max_pixels": 200704,
     }  # fmt: skip
-    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
-    return folder
+    return save(Qwen2_5_VLForConditionalGeneration(config), tokenizer, folder, pictures)

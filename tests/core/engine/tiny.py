@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,18 +37,28 @@ def make_model(folder: Path, seed: int = 0, merge: int = 2) -> Path:
         "spatial_merge_size": merge, "temporal_patch_size": 2, "out_hidden_size": 64, "num_position_embeddings": 64,
         "deepstack_visual_indexes": [0, 2], "initializer_range": 0.2,
     }  # fmt: skip
+    torch.manual_seed(seed)
+    config = Qwen3VLConfig(
+        text_config=text, vision_config=vision, tie_word_embeddings=True, **special_tokens(tokenizer)
+    )
+    pictures = {"size": {"shortest_edge": 4096, "longest_edge": 262144}, "merge_size": merge}
+    return save(Qwen3VLForConditionalGeneration(config), tokenizer, folder, pictures)
+
+
+def special_tokens(tokenizer: Tokenizer) -> dict[str, int]:
+    """Return the tokens for pictures, by their names in the settings of Qwen's models."""
     names = {"image_token_id": "image_pad", "video_token_id": "video_pad"}
     names |= {"vision_start_token_id": "vision_start", "vision_end_token_id": "vision_end"}
-    ids = {key: tokenizer.special(f"<|{name}|>") for key, name in names.items()}
-    torch.manual_seed(seed)
-    config = Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
-    model = Qwen3VLForConditionalGeneration(config)
+    return {key: tokenizer.special(f"<|{name}|>") for key, name in names.items()}
+
+
+def save(model: Any, tokenizer: Tokenizer, folder: Path, pictures: dict[str, Any]) -> Path:
+    """Write a checkpoint with the demo's tokenizer; `pictures` are the settings of its picture processor."""
     model.generation_config.eos_token_id = tokenizer.special("<|im_end|>")
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copy(DEMO / name, folder)
-    settings = {"size": {"shortest_edge": 4096, "longest_edge": 262144}, "merge_size": merge}
-    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    (folder / "preprocessor_config.json").write_text(json.dumps(pictures))
     return folder
 
 
