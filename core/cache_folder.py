@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 PRIVATE_FOLDER_MODE = 0o700  # computed files reveal people's pictures and words
+WEIGHTS_FOLDER = "weights"  # int8, by model
+MODELS_FOLDER = "models"  # what identifies each
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bots.cli.fetch_model import PATTERNS
 from bots.config import Settings
 from bots.conversing.check_result import CheckResult, Level
+from core.cache_folder import MODELS_FOLDER, WEIGHTS_FOLDER
 from core.engine import Config
 from core.engine.config import Kind
 from core.errors import BotError, ModelMissing
@@ -16,12 +17,7 @@ from core.errors import BotError, ModelMissing
 if TYPE_CHECKING:
     from core.model.checkpoint import Checkpoint
 
-WEIGHTS_BYTES = {  # of popular models, as the hubs have them
-    "Qwen/Qwen3-VL-2B-Instruct": 4_255_000_000,
-    "Qwen/Qwen3-VL-4B-Instruct": 8_876_000_000,
-    "Qwen/Qwen3-VL-8B-Instruct": 17_534_000_000,
-}
-WEIGHTS, MODELS = "weights", "models"  # folders of the cache
+WEIGHTS_BYTES = {"Qwen/Qwen3-VL-2B-Instruct": 4_255_000_000}  # about
 
 
 async def model(settings: Settings) -> list[CheckResult]:
@@ -91,9 +87,9 @@ def _stale(cache: Path, checkpoint: "Checkpoint") -> Iterator[CheckResult]:
     from core.model.identity import identify
 
     folders = [
-        path for kind in (COMPUTED_FOLDER, WEIGHTS) for path in sorted((cache / kind).glob("*")) if path.is_dir()
+        path for kind in (COMPUTED_FOLDER, WEIGHTS_FOLDER) for path in sorted((cache / kind).glob("*")) if path.is_dir()
     ]
-    own = identify(checkpoint, cache / MODELS) if folders else ""
+    own = identify(checkpoint, cache / MODELS_FOLDER) if folders else ""
 
     def is_read(folder: Path) -> bool:
         return folder.name.startswith(f"{own}-") and (

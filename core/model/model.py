@@ -59,10 +59,10 @@ class Model:
         torch.set_num_threads(threads)
         folder = self.identity = None  # of what is kept on disk
         if cache:
-            known = identify(checkpoint, cache_folder.make(cache / "models", below=cache))
+            known = identify(checkpoint, cache_folder.make(cache / cache_folder.MODELS_FOLDER, below=cache))
             self.identity = f"{known}-{self.precision}"
         if cache and self.identity and self._kernel:
-            folder = cache_folder.make(cache / "weights" / self.identity, below=cache)
+            folder = cache_folder.make(cache / cache_folder.WEIGHTS_FOLDER / self.identity, below=cache)
         theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder)).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
