@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, actions, shown
-from bots.conversing.commands import obey, says
+from bots.conversing.commands import COMMANDS, obey, says
 from bots.conversing.draft import AnswerAction, Ask, Tell
 from bots.conversing.request import Request
 from bots.conversing.services import Services
@@ -52,7 +52,7 @@ class _Response:
             case AnswerAction.SMALL_PRINT:
                 return await self._closer()
             case _:
-                return await obey(self.request, self.services, self.translator, self.tell)
+                return await self._obey()
 
     async def _ask(self) -> Answer:
         request = self.request
@@ -79,6 +79,26 @@ class _Response:
             return says(" ".join([await self._keep(pictures), *self.notes]))
         raise _no_picture()
 
+    async def _obey(self) -> Answer:
+        """Carry out a command. A picture beside it is kept first, also if its caption asks for something else."""
+        command = self.request.command
+        kept = await self._keep_files() if command in COMMANDS and COMMANDS[command].keeps_files else []
+        try:
+            answer = await obey(self.request, self.services, self.translator, self.tell)
+        except BotError as error:
+            if not kept:
+                raise
+            answer = says(self.translator.explain(error))
+        return replace(answer, text="\n".join(filter(None, [*kept, answer.text])))
+
+    async def _keep_files(self) -> list[str]:
+        """Keep the pictures that came with a command. Return what to say about them and about what was no picture."""
+        try:
+            pictures = await self._look()
+        except NoPicture:  # the notes name what is wrong with each file
+            return self.notes
+        return [await self._keep(pictures), *self.notes] if pictures else self.notes
+
     async def _begin_with_a_question(self) -> Answer:
         """Begin a new conversation with its first question. A repetition restarts only what was not reported yet."""
         if not await self.services.assistant.history.answered(self.request.key):
@@ -90,6 +110,8 @@ class _Response:
         request = self.request
         turn = await self._turn_about() if request.about else None
         if request.about is None or (turn is not None and await self._is_last(turn)):
+            if request.about is None:
+                self.notes = await self._keep_files()
             retry = self.services.assistant.retry
             return await self._shown(
                 lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped)

@@ -66,6 +66,11 @@ class Command:
     about_conversation: bool = False
     needs_files: bool = False
 
+    @property
+    def keeps_files(self) -> bool:
+        """Whether pictures that come with it wait for a question, as they do without any words."""
+        return not self.for_admins and self.name != "forget"
+
     def spelled(self, platform: Platform, translator: Translator) -> str:
         """Return it as people write it on this platform, with an example of what must follow."""
         word = self.chinese if translator.language == "zh" and not platform.prefix else self.name
@@ -149,8 +154,10 @@ async def _forget(request: Request, _: Services, translator: Translator) -> Comm
     )
 
 
-async def _stop(_: Request, __: Services, translator: Translator) -> CommandResult:
+async def _stop(request: Request, _: Services, translator: Translator) -> CommandResult:
     """Answer that nothing is being written. A running answer is stopped by the dispatcher at once."""
+    if request.files:  # its picture is kept, and that is said
+        return CommandResult()
     return CommandResult(translator.say("Nothing is being written just now."))
 
 

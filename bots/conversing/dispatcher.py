@@ -85,17 +85,19 @@ class Dispatcher:
         self._services.assistant.stop(conversation_id)
         return True
 
-    async def stop_once(self, key: str, conversation_id: str, payload: str) -> bool:
+    async def stop_by(
+        self, key: str, conversation_id: str, payload: str, group: str | None = None, *, has_files: bool = False
+    ) -> None:
         """Stop because of a message, and store it, so that its repeated delivery does not stop a later answer.
 
-        Return False if no answer runs.
+        It waits for its turn if no answer runs, and if it has files, which are kept then.
         """
-        if not self.is_busy(conversation_id):
-            return False
-        if message := await self._services.store.put(self._platform, key, conversation_id, payload):
-            self.stop(conversation_id)
-            await self._services.store.finish([message.id])
-        return True
+        if self.is_busy(conversation_id) and not has_files:
+            if message := await self._services.store.put(self._platform, key, conversation_id, payload):
+                self.stop(conversation_id)
+                await self._services.store.finish([message.id])
+        elif await self.inbox.receive(key, conversation_id, payload, group):
+            self.stop(conversation_id, lambda running: running.key != key)
 
     async def revise(self, conversation_id: str, is_same: Callable[[str], bool], payload: str) -> bool:
         """Replace a question's words, unless its answer has begun. `is_same` recognizes it by its payload."""

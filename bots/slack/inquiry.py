@@ -45,9 +45,11 @@ class Inquiry:
 
     @property
     def is_misplaced(self) -> bool:
-        """Whether it is about what a conversation holds, and begins one."""
-        about = self.command in COMMANDS and COMMANDS[self.command].about_conversation
-        return about and self.asked.top_level and self.about is None
+        """Whether it is about what a conversation holds, and begins one without any picture."""
+        command = COMMANDS.get(self.command or "")
+        if command is None or not command.about_conversation or not self.asked.top_level or self.about is not None:
+            return False
+        return not (command.keeps_files and self.asked.files)
 
 
 class Inquiries:

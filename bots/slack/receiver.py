@@ -99,13 +99,10 @@ class Receiver:
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
-        if (
-            stops
-            and await self._worker.may(message)
-            and await self._dispatcher.stop_once(key, conversation_id, written)
-        ):
-            return
-        await self._dispatcher.inbox.receive(key, conversation_id, written)
+        if stops and await self._worker.may(message):
+            await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
+        else:
+            await self._dispatcher.inbox.receive(key, conversation_id, written)
 
     async def _is_for_bot(self, message: Message) -> bool:
         if message.direct or message.mentions(self._slack.bot):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.answering import got, respond
-from bots.conversing.commands import command_in, says
+from bots.conversing.commands import COMMANDS, command_in, says
 from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, Refused, Tell
@@ -192,6 +192,8 @@ class Worker:
             found.own = tuple(pictures(own))
             if found.own:
                 request = replace(request, command=None if inquiry.command == "help" else inquiry.command)
+        elif inquiry.command in COMMANDS and inquiry.about is None:
+            found.own = tuple(pictures(inquiry.asked.files))
         asks = inquiry.command is None or (inquiry.command == "retry" and inquiry.about)
         if asks and not await self._services.assistant.history.answered(request.key):
             if inquiry.about:

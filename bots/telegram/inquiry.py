@@ -107,8 +107,8 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     """Return what messages that belong together ask, whether they are meant for the bot or not."""
     messages = sorted(messages, key=lambda message: message.message_id)
     main = next((message for message in messages if message.text or message.caption), messages[0])
-    files = [file for message in messages for file in files_of(message)]
-    about = None
+    own = [file for message in messages for file in files_of(message)]
+    files, about = own, None
     replied = main.reply_to_message
     if replied and not replied.forum_topic_created:
         files = [*files_of(replied), *files]
@@ -117,6 +117,8 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if main.external_reply:
         files = [*files_of(main.external_reply), *files]
     command, words = _order(main, me, bool(files))
+    if command in COMMANDS and command != "new":
+        files = own  # a command is not about the picture that it replies to
     names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
     if names_somebody and not words and replied and (somebody := asker_of(replied)):
         words = str(somebody.id)

@@ -14,7 +14,7 @@ from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, Reacti
 from bots.conversing import strangers
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP
-from bots.telegram.inquiry import Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
+from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
 from bots.telegram.message import Author, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
 from bots.telegram.worker import COMMENT, Worker
@@ -103,7 +103,7 @@ class Receiver:
         if not wanted:
             return None
         if inquiry.command == "stop":
-            return partial(self._stop, key, conversation_id, payload, asker, inquiry.chat_id)
+            return partial(self._stop, key, payload, message, inquiry, group)
         if group is None and may_be_comment(message, inquiry):
             group = f"{COMMENT}{message.message_id}"
         return partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group)
@@ -133,10 +133,12 @@ class Receiver:
 
         return partial(self._dispatcher.revise, conversation_id, is_same, payload)
 
-    async def _stop(self, key: str, conversation_id: str, payload: str, asker: Author, chat_id: int) -> None:
-        stops = await self._worker.may(asker, chat_id)
-        if not (stops and await self._dispatcher.stop_once(key, conversation_id, payload)):
-            await self._dispatcher.inbox.receive(key, conversation_id, payload)
+    async def _stop(self, key: str, payload: str, message: Message, inquiry: Inquiry, group: str | None) -> None:
+        conversation_id = conversation_of(message)
+        if await self._worker.may(inquiry.asker, inquiry.chat_id):
+            await self._dispatcher.stop_by(key, conversation_id, payload, group, has_files=bool(inquiry.files))
+        else:
+            await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
 
     def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Step:
         press = press_of(query)

@@ -35,6 +35,16 @@ async def test_the_next_message_after_a_picture_alone_is_its_question(scene: Sce
         assert await scene.answer(asked, DM) == "Answer to 'is it red?' about [1] after 0 turns."
 
 
+@pytest.mark.parametrize("command", ["pictures", "stop", "export"])
+async def test_a_picture_with_any_command_is_kept_for_the_next_question(scene: Scene, command: str) -> None:
+    async with scene.bot():
+        shown = scene.slack.says(command, (scene.slack.upload(png()),), channel=DM)
+        told = "\n".join(map(said, await scene.finished(shown, channel=DM)))
+        assert "Got picture 1. What would you like to know?" in told
+        asked = scene.slack.says("is it red?", channel=DM)
+        assert await scene.answer(asked, DM) == "Answer to 'is it red?' about [1] after 0 turns."
+
+
 async def test_after_a_restart_the_next_message_is_still_about_the_last_picture(scene: Scene) -> None:
     async with scene.bot():
         await scene.finished(scene.slack.says("one", (scene.slack.upload(png()),), channel=DM), channel=DM)

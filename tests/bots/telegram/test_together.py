@@ -115,6 +115,47 @@ async def test_a_picture_with_a_command_alone_waits_for_its_question(
     assert await ann.answer(ann.person.shows(photo(), caption)) == GOT_ONE
 
 
+@pytest.mark.parametrize("caption", ["/pictures", "/export", "/stop", "/retry", "/remove 7"])
+async def test_a_picture_with_any_command_is_kept_for_the_next_question(
+    running: BotApi, ann: Chatting, caption: str
+) -> None:
+    await ann.answer(ann.person.shows(photo("red"), "Before"))
+    got = (await ann.answer(ann.person.shows(photo("blue"), caption))).splitlines()
+    assert "Got picture 2. What would you like to know?" in got
+    assert " about [2] after 1 turns." in await ann.answer(ann.person.says("And this?"))
+
+
+async def test_an_album_whose_caption_is_a_command_is_kept(running: BotApi, ann: Chatting) -> None:
+    first = ann.person.shows(photo("red"), "/stop", album="a")
+    ann.person.shows(photo("blue"), album="a")
+    assert await ann.answer(first) == "Got pictures 1, 2. What would you like to know?"
+
+
+async def test_a_picture_with_stop_stops_the_answer_and_is_kept(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.pause = 60
+    question = ann.person.shows(photo("red"), "Before")
+    await until(lambda: bool(engine.running))
+    stop = ann.person.shows(photo("blue"), "/stop")
+    assert "Got picture" in await ann.answer(stop)
+    assert engine.cancelled == 1 and await ann.answer(question)
+
+
+async def test_a_command_in_reply_to_a_picture_does_not_take_it_in(running: BotApi, ann: Chatting) -> None:
+    shown = ann.person.shows(photo(), "Before")
+    await ann.answer(shown)
+    assert "Got" not in await ann.answer(ann.person.says("/pictures", reply_to=shown))
+
+
+async def test_a_broken_picture_with_a_command_is_named_and_the_command_carried_out(
+    running: BotApi, ann: Chatting
+) -> None:
+    answer = await ann.answer(ann.person.shows(b"broken", "/pictures"))
+    assert answer.startswith("This is a text file.")
+    assert answer.endswith("There are no pictures in this conversation yet.")
+
+
 async def test_a_new_conversation_with_a_question_begins_once_also_after_a_crash(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
