@@ -1,0 +1,60 @@
+"""The page with answers of the real model's shapes: nothing is wider than the window, in the dark and on a phone."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from core.conversation import Answer, Ending, Picture, Turn
+from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.conftest import Web, service
+from tests.bots.web.real_answers import REAL_ANSWERS
+from tests.fakes import image
+
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+
+CONVERSATION = "web:" + "0" * 32
+LOOKS: dict[str, dict[str, Any]] = {
+    "phone": PHONE,
+    "phone in the dark": {**PHONE, "color_scheme": "dark"},
+    "desktop": {},
+    "desktop in the dark": {"color_scheme": "dark"},
+}
+TOO_WIDE = """() => {
+  const scroller = document.getElementById("scroller");
+  const column = document.getElementById("thread").getBoundingClientRect();
+  const scrolls = (it) => it !== scroller && ["auto", "scroll"].includes(getComputedStyle(it).overflowX);
+  const inside = (it) => it === scroller ? null : scrolls(it) ? it : inside(it.parentElement);
+  const out = [...document.querySelectorAll("#thread *")].filter((it) => {
+    const box = it.getBoundingClientRect();
+    return box.width && (box.right > column.right + 1 || box.left < column.left - 1) && !inside(it.parentElement);
+  });
+  return [scroller.scrollWidth - scroller.clientWidth, out.map((it) => it.outerHTML.slice(0, 80))];
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with started() as browser:
+        yield browser
+
+
+async def remember(web: Web, *answers: str) -> str:
+    """A conversation in which these were answered; returns the path of its page."""
+    for number, answer in enumerate(answers, 1):
+        pictures = (Picture(1, image()),) if number == 1 else ()
+        turn = Turn(f"Question {number}?", pictures, Answer(answer, Ending.DONE))
+        await web.store.save(CONVERSATION, turn, f"web:key-{number}")
+    return f"/#{CONVERSATION}"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_no_answer_is_wider_than_its_column(browser: Browser, tmp_path: Path, look: str) -> None:
+    async with service(tmp_path) as web:
+        path = await remember(web, *REAL_ANSWERS.values())
+        async with visit(browser, web.url, path, **LOOKS[look]) as page:
+            await expect(page.locator(".turn")).to_have_count(len(REAL_ANSWERS))
+            assert await page.evaluate(TOO_WIDE) == [0, []]
