@@ -1,6 +1,7 @@
 """Who may know whom. Reads the imports of every file, and keeps the directions as docs/architecture.md draws them."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_folder_knows_only_what_lies_below_it(file: str) -> None:
     known = {folder.strip("/").replace("/", "."), *allowed}
     modules = {name for name in imports(file) if (ROOT / f"{name.replace('.', '/')}.py").exists()}
     assert not {name for name in modules if not any(f"{name}.".startswith(f"{layer}.") for layer in known)}
+
+
+def test_the_architecture_names_all_that_a_folder_may_import() -> None:
+    """So that the table that people read and the one that this test keeps are the same."""
+    rows = [line.split("|") for line in (ROOT / "docs/architecture.md").read_text("utf-8").splitlines()]
+    layers = [(set(re.findall(r"`([^`]+)`", row[1])), row[3]) for row in rows if len(row) == 5]
+    for folder, allowed in LAYERS.items():
+        [written] = [right for folders, right in layers if folder in folders]
+        assert set(re.findall(r"`([^`]+)`", written)) == {name.replace(".", "/") for name in allowed}, folder
 
 
 @pytest.mark.parametrize(

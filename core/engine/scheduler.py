@@ -1,8 +1,9 @@
 """Decide which requests are computed next. Pure policy: imports no torch, knows no tensors and reads no clock.
 
-This is continuous batching with chunked prefill. Every step decodes one token for each running answer. The rest of the
-step's seconds goes to new requests, which encode pictures and prefill a slice at a time, so that a reader never waits
-long for the next token.
+This is continuous batching with chunked prefill. Requests are admitted in the order they came, while memory is free.
+Every step decodes one token for each running answer. The rest of the step's seconds goes to new requests, the cheapest
+first, where waiting makes a request cheaper. They encode pictures and prefill a slice at a time, so that a reader never
+waits long for the next token.
 """
 
 import math
@@ -47,7 +48,10 @@ class Step(Generic[J]):
 
 @dataclass(slots=True)
 class Speeds:
-    """Measured seconds as moving averages; None until measured."""
+    """Hold moving averages of the seconds that one patch, one row and one decoding step take; None until measured.
+
+    `answer` is the average length of an answer, in tokens.
+    """
 
     patch: float | None = None
     row: float | None = None
