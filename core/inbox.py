@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 from typing import Any, Protocol
 
 from core import trace
@@ -110,6 +110,14 @@ class _Lane:
                 return True
         return False
 
+    def begins_anew(self, key: str) -> bool:
+        """Begin anew with a message that waits or is being worked on. Return False if it is not, or no more."""
+        attempt = self.attempt
+        over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
+        if over and any(message.key == key for message in islice(self.messages, self.working)):
+            return False
+        return self.change(key)
+
     def give_up(self) -> set[asyncio.Task[None]]:
         """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""
         if self.task is None:
@@ -146,6 +154,7 @@ class Inbox:
         self._clears = clears
         self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def resume(self) -> int:
         """Take up what the last run did not finish. Call this before any message is received."""
@@ -167,6 +176,15 @@ class Inbox:
     def take_up(self, message: Message) -> None:
         """Process a message that is already on disk, or on none."""
         self._enqueue(message, clears=False)
+
+    def take_up_again(self, message: Message) -> None:
+        """Process a message that was unfinished again on disk, as after a restart.
+
+        If it is still being worked on, that begins anew.
+        """
+        lane = self._lanes.get(message.conversation_id)
+        if lane is None or not lane.begins_anew(message.key):
+            self._enqueue(replace(message, resumed=True), clears=False)
 
     def waiting(self, conversation_id: str) -> int:
         """Return how many messages of a conversation are unfinished, including the one being worked on."""
@@ -205,7 +223,8 @@ class Inbox:
         return found is not None
 
     async def close(self) -> None:
-        """Cancel the work. Unfinished messages stay on disk."""
+        """Cancel the work. Unfinished messages stay on disk, and so does what comes later."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -224,6 +243,8 @@ class Inbox:
             return False
 
     def _enqueue(self, message: Message, clears: bool) -> None:
+        if self._closed:
+            return
         before = self._lanes.get(message.conversation_id)
         if before is not None and not clears:
             before.messages.append(message)

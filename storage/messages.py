@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Case, Select, case, delete, func, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import Message
@@ -62,9 +62,26 @@ async def rewrite(connection: AsyncConnection, message_id: int, payload: str) ->
 
 
 async def finish(connection: AsyncConnection, now: float, message_ids: Sequence[int]) -> None:
-    """Drop the payloads. The keys are kept to recognize repeated deliveries."""
+    """Drop the payloads, unless they are held for a stranger. The keys are kept to recognize repeated deliveries."""
     where = messages.c.id.in_(message_ids)
-    await connection.execute(update(messages).where(where).values(finished=now, payload=None))
+    payload = case((messages.c.held_for.is_(None), null()), else_=messages.c.payload)
+    await connection.execute(update(messages).where(where).values(finished=now, payload=payload))
+
+
+async def release(connection: AsyncConnection, adapter: str, person: str) -> list[Message]:
+    """Make what was held for a person unfinished, and return it, oldest first. What was posted for it stays."""
+    held = messages.c.adapter == adapter, messages.c.held_for == person, messages.c.payload.is_not(None)
+    rows = (await connection.execute(select(messages).where(*held).order_by(messages.c.id))).all()
+    ids = [row.id for row in rows]
+    await connection.execute(delete(deliveries).where(deliveries.c.message_id.in_(ids)))
+    await connection.execute(update(messages).where(messages.c.id.in_(ids)).values(finished=None, held_for=None))
+    return [_message(row, ()) for row in rows]
+
+
+async def let_go(connection: AsyncConnection, adapter: str, person: str) -> None:
+    """Drop what was held for a person."""
+    held = messages.c.adapter == adapter, messages.c.held_for == person
+    await connection.execute(update(messages).where(*held).values(held_for=None, payload=_unless_finished()))
 
 
 async def take_back(connection: AsyncConnection, message_id: int) -> None:
@@ -91,6 +108,8 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
             await record_sent(connection, dropped, ())
         await record_sent(connection, order, sent)
     await finish(connection, now, list(found.values()))
+    held = messages.c.conversation_id == conversation_id, messages.c.held_for.is_not(None)
+    await connection.execute(update(messages).where(*held).values(held_for=None, payload=_unless_finished()))
     return sent
 
 
@@ -138,3 +157,8 @@ async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]
 
 def _message(row: Any, sent: tuple[str, ...]) -> Message:
     return Message(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent)
+
+
+def _unless_finished() -> Case[Any]:
+    """Keep the payload of a message that is still worked on."""
+    return case((messages.c.finished.is_(None), messages.c.payload), else_=null())

@@ -102,6 +102,7 @@ messages = Table(
     Column("album", String(255)),
     Column("created", Float, nullable=False),
     Column("finished", Float, index=True),
+    Column("held_for", String(255), index=True),  # a finished message of this stranger, kept until they are let in
 )
 
 deliveries = Table(
@@ -122,11 +123,14 @@ files = Table(
     UniqueConstraint("file", "conversation_id", "image_id"),
 )
 
-blocked = Table(
-    "blocked",
+people = Table(
+    "people",
     metadata,
-    Column("person", String(255), primary_key=True),  # the platform's id, unique among all platforms
-    Column("created", Float, nullable=False),
+    Column("platform", String(64), primary_key=True),
+    Column("person", String(255), primary_key=True),  # the platform's id of a person or a chat
+    Column("standing", String(16), nullable=False),  # see core.person
+    Column("since", Float, nullable=False),
+    Column("told", Float),  # when the admins were told that this person waits
 )
 
 ended_sessions = Table(

@@ -13,7 +13,7 @@ from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
 from core.inbox import Message
 from core.units import GIGABYTE
-from storage import allowance, blocks, conversations, files, messages, pictures, questions, sessions
+from storage import allowance, conversations, files, messages, people, pictures, questions, sessions
 from storage.allowance import Allowance
 from storage.clock import Clock
 from storage.database import Database
@@ -172,9 +172,10 @@ class Store(OpenDatabase):
 
     # People
 
-    block = writing_dated(blocks.block)
-    unblock = writing(blocks.unblock)
-    is_blocked = reading(blocks.is_blocked)
+    standings = reading(people.standings)
+    known_people = reading(people.known_people)
+    meet = writing_dated(people.meet)
+    decide = writing_dated(people.decide)
     rated = reading(conversations.rated)
     is_ended = reading(sessions.is_ended)
 

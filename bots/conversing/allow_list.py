@@ -1,5 +1,9 @@
 """Read ids of people and chats in a config: `allow` and `admins` are written the same way for every platform."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
 from pydantic import AfterValidator, BeforeValidator
 
 EVERYBODY = "*"
@@ -20,3 +24,29 @@ def _nobody_unnamed(ids: tuple[object, ...]) -> tuple[object, ...]:
 
 ONE_OR_MORE = BeforeValidator(_one_or_more)
 NAMED = AfterValidator(_nobody_unnamed)
+
+
+class Lists(Protocol):
+    """A platform's config."""
+
+    @property
+    def allow(self) -> Collection[object]: ...
+
+    @property
+    def admins(self) -> Collection[object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Ids of people and chats that a config lets in, or everybody, and of its admins."""
+
+    allow: frozenset[str] = frozenset({EVERYBODY})
+    admins: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, config: Lists) -> "AllowList":
+        return cls(frozenset(map(str, config.allow)), frozenset(map(str, config.admins)))
+
+    def has(self, *ids: str) -> bool:
+        """Return whether one of these ids is let in: of a person, their chat, their workspace."""
+        return not {EVERYBODY, *ids}.isdisjoint(self.allow | self.admins)

@@ -6,10 +6,12 @@ A new command is a row of `COMMANDS` with its function, and its sentences in `co
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 
 from bots.conversing.actions import file_of
-from bots.conversing.administration import block, stats, unblock
+from bots.conversing.administration import decide, people, stats
 from bots.conversing.draft import AnswerAction, File, Tell
+from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
 from bots.conversing.request import EVERYTHING, CommandResult, Request
 from bots.conversing.services import Services
@@ -20,7 +22,11 @@ from core.i18n import Translator
 from core.note import Note
 from core.pictures.contact_sheet import contact_sheet
 
+ADMINS_ONLY = "Only this bot's admins may do that."
 PICTURE_NUMBER_DIGITS = 6  # databases refuse larger numbers in their own ways
+
+
+Run = Callable[[Request, Services, Translator], Awaitable[CommandResult]]
 
 
 class Takes(Enum):
@@ -59,7 +65,7 @@ class Command:
     name: str
     chinese: str
     menu: Note
-    run: "Callable[[Request, Services, Translator], Awaitable[CommandResult]] | None"
+    run: Run | None
     takes: Takes = Takes.NOTHING
     also: tuple[str, ...] = ()
     for_admins: bool = False
@@ -124,7 +130,7 @@ async def _carry_out(request: Request, services: Services, translator: Translato
     if command is None or command.run is None or (command.needs_files and not request.display.files):
         return await _help(request, services, translator)
     if command.for_admins and request.user not in request.admins:
-        raise NotAllowed("Only this bot's admins may do that.")
+        raise NotAllowed(ADMINS_ONLY)
     return await command.run(request, services, translator)
 
 
@@ -197,6 +203,10 @@ async def _file(request: Request, services: Services) -> CommandResult:
     return CommandResult(files=(file,))
 
 
+def _decides(decision: Decision) -> Run:
+    return partial(decide, decision)
+
+
 def _list(conversation: Conversation, translator: Translator) -> str:
     waiting = {picture.number for picture in conversation.waiting}
     lines = []
@@ -231,7 +241,11 @@ _ROWS = (
         about_conversation=True,
     ),
     Command("stats", "统计", Note("How the service is doing"), stats, for_admins=True),
-    Command("block", "屏蔽", Note("Stop answering somebody"), block, Takes.PERSON, for_admins=True),
-    Command("unblock", "解除屏蔽", Note("Answer somebody again"), unblock, Takes.PERSON, for_admins=True),
+    Command("people", "成员", Note("Who may ask, and who waits for it"), people, for_admins=True),
+    Command("allow", "允许", Note("Let somebody in"), _decides(Decision.ALLOW), Takes.PERSON, for_admins=True),
+    Command("block", "屏蔽", Note("Stop answering somebody"), _decides(Decision.BLOCK), Takes.PERSON, for_admins=True),
+    Command(
+        "unblock", "解除屏蔽", Note("Answer somebody again"), _decides(Decision.UNBLOCK), Takes.PERSON, for_admins=True
+    ),
 )
 COMMANDS = {command.name: command for command in _ROWS}

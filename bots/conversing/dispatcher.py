@@ -8,14 +8,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.commands import says
 from bots.conversing.draft import AnswerAction, Ask, Record, Tell
+from bots.conversing.permissions import Permissions
+from bots.conversing.platform import Platform
 from bots.conversing.request import Request
 from bots.conversing.services import Services
+from bots.conversing.strangers import Strangers, line, line_when_asked
 from core import asker, inbox
 from core.conversation import Answer
 from core.i18n import Translator
+from core.person import Knock, Standing
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
@@ -48,30 +53,32 @@ class _Running:
 class Dispatcher:
     """Runs answers.
 
-    `forgets` recognizes by its payload an allowed order to forget a conversation. `admins` are ids of people, who
-    cannot be blocked. `gathering` is as in `core.inbox`.
+    `forgets` recognizes by its payload an allowed order to forget a conversation. `listed` are those whom the config
+    lets in, and the admins; `tell_admins` asks these about a stranger, without waiting. `gathering` is as in
+    `core.inbox`.
     """
 
     def __init__(
         self,
         services: Services,
-        platform: str,
+        platform: Platform,
         work: inbox.Work,
         forgets: Callable[[str], Awaitable[bool]],
-        admins: frozenset[str],
+        listed: AllowList,
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
+        tell_admins: Callable[[Request], None] = lambda request: None,
     ) -> None:
-        self.inbox = inbox.Inbox(services.store, platform, work, gathering=gathering, clears=forgets)
+        self.inbox = inbox.Inbox(services.store, platform.name, work, gathering=gathering, clears=forgets)
+        self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
+        self.strangers = Strangers(platform.name)
+        services.permissions[platform.name] = self.permissions
         self._services = services
-        self._platform = platform
-        self._admins = admins
+        self._platform = platform.name
+        self._tell_admins = tell_admins
         self._running: dict[str, _Running] = {}
 
     def is_busy(self, conversation_id: str) -> bool:
         return conversation_id in self._running
-
-    async def is_blocked(self, user: str) -> bool:
-        return user not in self._admins and await self._services.store.is_blocked(user)
 
     def stop(self, conversation_id: str, is_meant: Callable[[inbox.Message], bool] = lambda message: True) -> bool:
         """Stop at once: the running answer ends, and one that has not begun does not begin.
@@ -119,6 +126,8 @@ class Dispatcher:
     ) -> None:
         """Work off a message, or say a `refusal` instead. Blocked people get silence, and so do thanks in a group.
 
+        Strangers are told so, and the admins are asked about them.
+
         Raises what `Reply.write` does, and what the inbox should try again.
         """
         asker.begin(request.person, message.arrived, self._platform)
@@ -131,13 +140,17 @@ class Dispatcher:
         try:
             if not message.sent and request.wants_nothing:
                 return
-            if not message.sent and await self.is_blocked(request.user):
+            standing = await self.permissions.standing(request.user, request.places)
+            if not message.sent and standing is Standing.BLOCKED:
                 log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
+                return
+            if standing is None and (refusal := await self._meet(message, request, translator, refusal)) is None:
                 return
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
             reply = running.reply = reply_of(message, record)
-            request = replace(request, stopped=lambda: running.stopped, admins=self._admins, offer=reply.offer)
+            admins = self.permissions.listed.admins
+            request = replace(request, stopped=lambda: running.stopped, admins=admins, offer=reply.offer)
 
             async def answer(tell: Tell) -> Answer:
                 if refusal is not None:
@@ -149,6 +162,22 @@ class Dispatcher:
             await reply.write(answer)
         finally:
             del self._running[message.conversation_id]
+
+    async def _meet(
+        self, message: inbox.Message, request: Request, translator: Translator, refusal: str | None
+    ) -> str | None:
+        """Return what a stranger is told, or None for nothing.
+
+        What they asked is kept for the time when an admin lets them in, unless it would be refused even then.
+        """
+        knock = Knock()
+        if refusal is None and self.permissions.listed.admins:
+            knock = await self._services.store.meet(request.user, message)
+        if knock.due:
+            self._tell_admins(request)
+        if not self.strangers.is_due(request.user, request.chat) and not message.sent:
+            return None
+        return (line_when_asked if knock.held else line)(request.known_as, translator)
 
     async def _forget(self, message: inbox.Message) -> inbox.Message:
         """Forget a conversation before the confirmation is sent.

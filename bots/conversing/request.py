@@ -26,10 +26,11 @@ class Request:
 
     `files` are downloaded when their turn comes. `about` is the platform's id of the bot's message that this one
     replies to. `pictures` are numbers of the pictures it is about, if people choose them; `images` were opened before.
-    `person` is who asks, for the quotas; `user` is the platform's id of them, as `admins` are. In a `shared`
-    conversation others can write; another person began one that is `anothers`. `quiet` ignores thanks and laughter,
-    among people and in threads. `notes` are sentences about attachments that are not looked at, for the line below the
-    answer.
+    `person` is who asks, for the quotas; `user` is the platform's id of them, as `admins` are, and `called` the name
+    that its people see. `places` are ids of the chat, and of what it belongs to, which may be let in whole. In a
+    `shared` conversation others can write; another person began one that is `anothers`. `quiet` ignores thanks and
+    laughter, among people and in threads. `notes` are sentences about attachments that are not looked at, for the line
+    below the answer.
     """
 
     conversation_id: str
@@ -49,6 +50,8 @@ class Request:
     display: DisplayOptions = field(default=DisplayOptions())
     offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # told what else can be had, before the answer ends
     user: str = ""
+    called: str = ""
+    places: tuple[str, ...] = ()
     admins: frozenset[str] = frozenset()
     pictures: tuple[int, ...] | None = None
     images: tuple[Image, ...] = ()
@@ -66,6 +69,16 @@ class Request:
     @property
     def forgets(self) -> bool:
         return forgets(self.command, self.text, self.anothers)
+
+    @property
+    def chat(self) -> str:
+        """The chat, or the person if they are alone with the bot."""
+        return self.places[0] if self.shared and self.places else self.user
+
+    @property
+    def known_as(self) -> str:
+        """Who asks and, among others, in which chat: the ids that an admin needs to let them in."""
+        return self.user if self.chat == self.user else f"{self.user} ({self.chat})"
 
     @property
     def asker(self) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bots.conversing.health import Health
+from bots.conversing.permissions import Permissions
 from bots.conversing.store import Store
 from core.assistant import Assistant
 from core.pictures.images import Config as ImagesConfig
@@ -26,6 +27,7 @@ class Services:
 
     `figures` returns the engine's current numbers, `check_model` raises why it cannot answer, and `model_ended` returns
     when it never will again. `guests` holds routes that the web adapter carries for others; it is None without the web.
+    `permissions` are those of each platform that was started, by its name.
     """
 
     assistant: Assistant
@@ -36,4 +38,5 @@ class Services:
     guests: "Router | None" = None
     model_ended: Callable[[], Awaitable[None]] = _never
     health: Health = field(default_factory=Health)
+    permissions: dict[str, Permissions] = field(default_factory=dict)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))

@@ -9,6 +9,7 @@ from typing import Protocol
 from core.assistant import History
 from core.conversation import Image, SummaryPage, Turn
 from core.inbox import Mailbox, Message
+from core.person import Knock, KnownPerson, Standing
 
 
 class Expiry(Protocol):
@@ -86,11 +87,15 @@ class Store(History, Mailbox, Protocol):
 
     async def rate_sent(self, adapter: str, sent: str, rating: int) -> bool: ...
 
-    async def block(self, person: str) -> bool: ...
+    async def standings(self, platform: str, ids: Collection[str]) -> dict[str, Standing]: ...
 
-    async def unblock(self, person: str) -> bool: ...
+    async def known_people(self, limit: int, platform: str | None = None) -> list[KnownPerson]: ...
 
-    async def is_blocked(self, person: str) -> bool: ...
+    async def meet(self, person: str, message: Message) -> Knock: ...
+
+    async def decide(
+        self, platform: str, person: str, standing: Standing | None, only_from: Standing | None = None
+    ) -> tuple[bool, Sequence[Message]]: ...
 
     # Sessions of the web page
 

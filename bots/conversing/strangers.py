@@ -1,16 +1,20 @@
-"""Answer people who are not on a platform's list: each chat gets one polite line an hour."""
+"""Answer people who are not let in: each chat gets one polite line an hour. Ask the admins about them."""
 
 import logging
 import time
 from collections.abc import Callable
 
-from core.i18n import Translator
+from bots.conversing.permissions import Decision
+from bots.conversing.request import Request
+from core.i18n import LANGUAGES, Translator
 from core.latest import Latest
+from core.note import Note
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
 BETWEEN_LINES_S = 3600
 REMEMBERED_CHATS = 2000
+NAME_CHARACTERS = 60  # of somebody's name, who may call themselves anything
 
 
 class Strangers:
@@ -31,9 +35,37 @@ class Strangers:
         return True
 
 
-def line(person: str, chat: str, translator: Translator) -> str:
-    """Return what strangers are told. A person alone with the bot may have one id for both."""
-    who = person if chat == person else f"{person} ({chat})"
+def line(who: str, translator: Translator) -> str:
+    """Return what strangers are told. `who` are the ids that an admin needs."""
     return translator.say(
         "Sorry, I may not answer you yet. To be let in, tell the person who runs this bot: {who}", who=who
+    )
+
+
+def line_when_asked(who: str, translator: Translator) -> str:
+    """Return what strangers are told if the admins were asked about them."""
+    return translator.say(
+        "Sorry, I may not answer you yet. I have asked the person who runs this bot: as soon as they let you in, I "
+        "answer you here. They know you as {who}",
+        who=who,
+    )
+
+
+def told_to_admins(request: Request) -> str:
+    """Return the question to the admins whether a stranger is let in, in all languages, as its readers are unknown."""
+    name = " ".join(request.called.split())[:NAME_CHARACTERS]
+    note = Note("Somebody new writes to me: {name} – {who}. Shall I answer them?", name=name, who=request.known_as)
+    return in_all_languages(note)
+
+
+def in_all_languages(note: Note) -> str:
+    return "\n".join(Translator(language).explain(note) for language in LANGUAGES)
+
+
+def buttons() -> tuple[tuple[str, Decision], ...]:
+    """Return the labels of the buttons below that question, in all languages, and what each decides."""
+    labels = {Decision.ALLOW: Note("Allow"), Decision.IGNORE: Note("Ignore")}
+    return tuple(
+        (" · ".join(Translator(language).explain(label) for language in LANGUAGES), decision)
+        for decision, label in labels.items()
     )

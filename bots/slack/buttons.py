@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bots.conversing import strangers
 from bots.conversing.draft import AnswerAction
 from bots.slack.place import Place
 from core.conversation import Answer, Ending
@@ -58,6 +59,16 @@ class Buttons:
         if len(written) <= MOST:
             buttons.append(_button(command, self.translator.say("Try again"), written))
         return [_actions(*buttons)] if buttons else []
+
+
+def about_stranger(text: str, person: str) -> list[dict[str, Any]]:
+    """Return the question to the admins whether somebody is let in, with its buttons, as blocks."""
+    buttons = [_button(decision, label, person) for label, decision in strangers.buttons()]
+    return [section(text), _actions(*buttons)]
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:

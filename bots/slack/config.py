@@ -29,7 +29,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
         (), description='Who is answered: ids of people (U…), channels (C…) and workspaces (T…); "*" is everybody.'
     )
     admins: Annotated[tuple[str, ...], ONE_OR_MORE, NAMED] = Field(
-        (), description="Ids of people (U…) who may always ask, see stats and block others."
+        (), description="Ids of people (U…) who may always ask, see stats, and allow or block others."
     )
     threads: Literal["mention", "follow"] = Field(
         "mention", description='"follow" also answers without a mention in threads where the bot was asked before.'
@@ -66,6 +66,3 @@ class Config(BaseModel, extra="forbid", frozen=True):
     def needs_web(self) -> str:
         """Why [bots.web] must be configured as well, or "" if it need not."""
         return "signing_secret needs the web page" if self.signing_secret else ""
-
-    def allows(self, user: str, channel: str, team: str) -> bool:
-        return not {EVERYBODY, user, channel, team}.isdisjoint((*self.allow, *self.admins))

@@ -145,6 +145,7 @@ class _Below(Form):
 
     ts: Ts
     thread_ts: Ts | None = None
+    text: str = ""
 
 
 class Interaction(Form):

@@ -8,17 +8,22 @@ import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bots.conversing import strangers
 from bots.conversing.commands import command_in
 from bots.conversing.draft import AnswerAction, Later, Refused
+from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
 from bots.slack import window
-from bots.slack.api import SlackApi
+from bots.slack.api import SlackApi, patiently
+from bots.slack.buttons import section
 from bots.slack.config import Config
 from bots.slack.events import (
     Edited,
@@ -40,8 +45,11 @@ from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
 from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
+from core.errors import BotError
+from core.person import Standing
 
 log = logging.getLogger(__name__)
+DECISIONS = (Decision.ALLOW, Decision.IGNORE)  # that have buttons
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
@@ -80,6 +88,8 @@ class Receiver:
         app.action("stop")(self._on_stop)
         for button in ("retry", *AnswerAction):
             app.action(str(button))(self._on_button)
+        for decision in DECISIONS:
+            app.action(decision)(self._on_decision)
         app.shortcut(window.SHORTCUT)(self._on_shortcut)
         app.view(window.SHORTCUT)(self._on_question)
         anything = re.compile(".*", re.DOTALL)
@@ -109,7 +119,7 @@ class Receiver:
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
             return False
-        if not self._worker.allows(message):  # people talk to each other there
+        if not await self._worker.may(message):  # people talk to each other there
             return False
         return await self._worker.takes_part(message.conversation(self._slack.team))
 
@@ -147,19 +157,37 @@ class Receiver:
         thumb, item = reaction.reaction.partition("::")[0], reaction.item  # after the colons is the skin tone
         if thumb not in THUMBS or reaction.item_user != self._slack.bot or item.ts is None:
             return
-        allowed = self._config.allows(reaction.user, item.channel, self._slack.team)
-        if self._services.store.ratings and allowed and not await self._dispatcher.is_blocked(reaction.user):
+        if self._services.store.ratings and await self._may(reaction.user, item.channel):
             rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
             await self._services.store.rate_sent("slack", item.ts, rating)  # not stored first: a lost one does no harm
 
     async def _on_session_stopped(self, event: Json) -> None:
         stopped = SessionStopped.model_validate(event)
         user, channel = stopped.user, stopped.channel
-        allowed = self._config.allows(user, channel, self._slack.team)
-        if stopped.thread_ts and allowed and not await self._dispatcher.is_blocked(user):
+        if stopped.thread_ts and await self._may(user, channel):
             self._dispatcher.stop(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
 
+    async def _may(self, user: str, channel: str) -> bool:
+        return await self._dispatcher.permissions.may(user, [channel, self._slack.team])
+
     # Buttons, the shortcut and its window
+
+    async def _on_decision(self, ack: AsyncAck, body: Json) -> None:
+        """Carry out an admin's decision about a stranger. Anybody else's press does nothing."""
+        press = Press.model_validate(body)
+        person, admin = press.action.value or "", press.user.id
+        if admin in self._dispatcher.permissions.listed.admins and SLACK.person_id.fullmatch(person):
+            note = await self._dispatcher.permissions.decide(person, Decision(press.action.action_id), admin)
+            text = f"{press.message.text}\n\n{strangers.in_all_languages(note)}".strip()
+            self._worker.later(self._settle(press.channel.id, press.message.ts, text))
+        await ack()
+
+    async def _settle(self, channel: str, ts: str, text: str) -> None:
+        """Write a message over, so that its buttons go."""
+        update = self._slack.client.chat_update
+        with suppress(BotError, Refused):
+            blocks = [section(text)]
+            await patiently(partial(self._slack.call, update, channel=channel, ts=ts, text=text, blocks=blocks))
 
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         press = Press.model_validate(body)
@@ -191,7 +219,8 @@ class Receiver:
         """Handle a button of an older version, or one with content that we never wrote. Its answer is unknown."""
         press = Press.model_validate(body)
         place = self._place(press, press.message.ts)
-        if not await self._dispatcher.is_blocked(place.user):  # a stranger is told so
+        standing = await self._dispatcher.permissions.standing(place.user, [place.channel, place.team])
+        if standing is not Standing.BLOCKED:  # a stranger is told so
             key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
             await self._dispatcher.inbox.receive(
                 key, await self._conversation(place), Lost(place=place).model_dump_json()

@@ -46,7 +46,7 @@ async def serve(config: Config, services: Services) -> None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             await receiver.close()
-            await worker.dispatcher.inbox.close()
+            await worker.close()
             services.health.tellers.pop("slack", None)
 
 

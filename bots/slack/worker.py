@@ -1,14 +1,18 @@
 """Work off what the listeners stored: find the pictures, and have the question answered in its thread."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 
+from bots.conversing import strangers
 from bots.conversing.actions import DisplayOptions
+from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import got, respond
 from bots.conversing.commands import COMMANDS, command_in, says
 from bots.conversing.delivery import streamed
@@ -16,13 +20,12 @@ from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, Refused, Tell
 from bots.conversing.request import Attachment, Request, forgets
 from bots.conversing.services import Services
-from bots.conversing.strangers import Strangers, line
 from bots.slack.api import SlackApi, patiently
-from bots.slack.buttons import Buttons, Pressed
+from bots.slack.buttons import Buttons, Pressed, about_stranger
 from bots.slack.config import Config
 from bots.slack.conversations import Conversations
 from bots.slack.draft import SlackDraft
-from bots.slack.events import SlackFile, fields
+from bots.slack.events import Json, SlackFile, fields
 from bots.slack.files import Files
 from bots.slack.finder import Finder, Found
 from bots.slack.inquiry import LOST, Inquiries, Inquiry
@@ -51,7 +54,9 @@ BESIDE_PICTURES = ("help", "new")  # with a picture of their own they are a gree
 
 class Worker:
     def __init__(self, config: Config, slack: SlackApi, services: Services) -> None:
-        self.dispatcher = Dispatcher(services, "slack", self._work, self._forgets, frozenset(config.admins))
+        self.dispatcher = Dispatcher(
+            services, SLACK, self._work, self._forgets, AllowList.of(config), tell_admins=self._ask_admins
+        )
         self.people = People(slack)
         self.conversations = Conversations(services.store, slack.team, slack.bot)
         self._config = config
@@ -61,7 +66,7 @@ class Worker:
         self._files = Files(slack, services.images)
         self._inquiries = Inquiries(services.store, self._threads, slack.bot)
         self._finder = Finder(self._threads, self._files, services)
-        self._strangers = Strangers("slack")
+        self._background: set[asyncio.Task[None]] = set()
         self._abilities = Abilities(streams=config.streaming == "native")
         self._deleted: Latest[str, None] = Latest(MOST_DELETED)  # files that went away while they were asked about
 
@@ -80,16 +85,13 @@ class Worker:
         known = self.dispatcher.inbox.waiting(conversation_id) or await history.last_key(conversation_id)
         return bool(known or await self._services.store.known_files(conversation_id))
 
-    def allows(self, asker: Message | Place) -> bool:
-        return self._config.allows(asker.user, asker.channel, asker.team)
-
     async def may(self, who: Message | Place) -> bool:
         """Return whether a person may do something that is done at once, or over an old answer.
 
         Everything else is stored unseen, and the dispatcher checks it, because an acknowledgement must not wait for one
         more read from disk.
         """
-        return self.allows(who) and not await self.dispatcher.is_blocked(who.user)
+        return await self.dispatcher.permissions.may(who.user, [who.channel, who.team])
 
     async def _forgets(self, payload: str) -> bool:
         try:
@@ -137,10 +139,6 @@ class Worker:
 
     async def _answer(self, inquiry: Inquiry) -> None:
         message, place = inquiry.message, inquiry.place
-        known_as = place.user, place.user if place.direct else place.channel
-        stranger = not self.allows(place)
-        if stranger and not message.sent and not self._strangers.is_due(*known_as):
-            return
         asked = place.told or plain(inquiry.asked.text, self._slack.bot)
         translator = (await self.people.translator(place.user)).for_question(asked)
         request = Request(
@@ -153,13 +151,15 @@ class Worker:
             tuple(self._attachment(file) for file in inquiry.asked.files),
             about=inquiry.about,
             user=place.user,
+            called=f"<@{place.user}>",
+            places=(place.channel, place.team),
             quiet=not (place.direct and inquiry.asked.top_level),
             shared=not place.direct,
             anothers=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
             display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
-        refusal = line(*known_as, translator) if stranger else None
-        if refusal is None and inquiry.command == LOST:
+        refusal = None
+        if inquiry.command == LOST:
             refusal = translator.say("I do not remember that answer any more. Please send the picture again.")
         keeps = not message.resumed and await self._inquiries.is_over_answer(inquiry)
         reply = streamed(partial(self._draft, inquiry, translator, keeps), translator)
@@ -249,8 +249,31 @@ class Worker:
             sentence = translator.say("I cannot write in that channel. Invite me there with /invite, then ask again.")
         else:
             sentence = translator.say("I cannot write in that channel. Please ask me here instead.")
-        post = partial(self._slack.call, self._slack.client.chat_postMessage, channel=place.user, text=sentence)
+        await self._post(place.user, sentence)
+
+    def _ask_admins(self, request: Request) -> None:
+        """Ask each admin, in the background, whether a stranger is let in."""
+        text = strangers.told_to_admins(request)
+        for admin in self._config.admins:
+            self.later(self._post(admin, text, about_stranger(text, request.user)))
+
+    async def _post(self, person: str, text: str, blocks: list[Json] | None = None) -> None:
+        """Write to somebody in their conversation with the app, if that is possible."""
+        post = self._slack.client.chat_postMessage
         try:
-            await patiently(post)
+            await patiently(partial(self._slack.call, post, channel=person, text=text, blocks=blocks))
         except (BotError, Refused) as refused:
-            log.info("nor can its person be told: %s", refused)
+            log.info("%s cannot be told: %s", person, refused)
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task in the background whose failure does not matter."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def close(self) -> None:
+        """Stop. Unfinished messages wait on disk for the next start."""
+        await self.dispatcher.inbox.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)

@@ -1,17 +1,21 @@
 """Make the buttons below an answer, as Telegram's keyboards."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from bots.conversing import strangers
 from bots.conversing.draft import AnswerAction
+from bots.conversing.permissions import Decision
 from core.conversation import Answer, Ending
 from core.i18n import Translator
 
 STOP, RETRY = "stop", "retry"
 UNDELIVERED = "undelivered"  # appended to RETRY: Telegram did not deliver the file that was asked about
 FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
+_DECISION = re.compile(rf"({Decision.ALLOW}|{Decision.IGNORE}):(-?[0-9]{{1,20}})")
 ORDERS = frozenset({RETRY, *AnswerAction})  # presses that are stored; Stop is handled at once
 
 
@@ -37,6 +41,17 @@ class Buttons:
         if self.stoppable and answer.ending in (Ending.FAILED, Ending.STOPPED, Ending.REPEATED):
             buttons.append((say("Try again"), self.again() if answer.ending is Ending.FAILED else RETRY))
         return _keyboard(buttons) if buttons else None
+
+
+def decided_in(data: str) -> tuple[Decision, str] | None:
+    """Return what a button below a question about a stranger decides about whom. None for other buttons."""
+    found = _DECISION.fullmatch(data)
+    return (Decision(found[1]), found[2]) if found else None
+
+
+def about_stranger(person: str) -> InlineKeyboardMarkup:
+    """Return the admins' buttons below the question whether somebody is let in."""
+    return _keyboard([(label, f"{decision}:{person}") for label, decision in strangers.buttons()])
 
 
 def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup:

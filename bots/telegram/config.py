@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
-from bots.conversing.allow_list import EVERYBODY, NAMED, ONE_OR_MORE
+from bots.conversing.allow_list import NAMED, ONE_OR_MORE
 
 Everybody = Literal["*"]
 
@@ -20,7 +20,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
         description='Ids of users and chats that may ask; "*" means everybody. The bot tells strangers their id.',
     )
     admins: Annotated[tuple[int, ...], ONE_OR_MORE, NAMED] = Field(
-        default=(), description="Ids of users who may always ask, see /stats and /block others."
+        default=(), description="Ids of users who may always ask, see /stats, and /allow or /block others."
     )
     mode: Literal["polling", "webhook"] = Field(
         default="polling",
@@ -76,6 +76,3 @@ class Config(BaseModel, extra="forbid", frozen=True):
             if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret):
                 raise ValueError('mode = "webhook" needs webhook_secret: 16 to 256 letters, digits, _ and -')
         return self
-
-    def allows(self, user_id: int, chat_id: int) -> bool:
-        return not {EVERYBODY, user_id, chat_id}.isdisjoint({*self.allow, *self.admins})

@@ -70,7 +70,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A pressed button of one of the bot's messages. `question` is what that message replies to."""
+    """A pressed button of one of the bot's messages, `text`. `question` is what that message replies to."""
 
     query_id: Name
     asker: Author
@@ -80,6 +80,7 @@ class Press:
     data: Text
     question: Text
     question_id: int  # 0 for none
+    text: Text = ""
 
     @property
     def sent(self) -> str:
@@ -156,7 +157,8 @@ def press_of(query: CallbackQuery) -> Press | None:
     question = storable(asked.text or asked.caption or "") if asked else ""
     data = query.data or ""
     question_id = asked.message_id if asked else 0
-    return Press(query.id, asker, conversation_id, message.chat.id, message.message_id, data, question, question_id)
+    chat_id, text = message.chat.id, storable(message.text or "")
+    return Press(query.id, asker, conversation_id, chat_id, message.message_id, data, question, question_id, text)
 
 
 def is_about(press: Press, message: inbox.Message) -> bool:

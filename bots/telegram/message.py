@@ -6,6 +6,7 @@ anything, but what was read once can be read again.
 
 import re
 from collections.abc import Sequence
+from dataclasses import field
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
@@ -28,10 +29,14 @@ _ID = TypeAdapter[int](Id)
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who asks: a person, or a chat in whose name a person writes. `language` is their client's, such as `zh-hans`."""
+    """Who asks: a person, or a chat in whose name a person writes. `language` is their client's, such as `zh-hans`.
+
+    `name` is what they call themselves.
+    """
 
     id: Id
     language: Annotated[str, Field(strict=True, max_length=35)] | None = None
+    name: Annotated[str, Field(strict=True, max_length=1024)] = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,13 @@ def asker_of(message: Message) -> Author | None:
     if sender is None:
         return None
     if sender.is_bot:
-        return Author(chat.id) if chat is not None else None
+        return Author(chat.id, name=storable(chat.effective_name or "")) if chat is not None else None
     return person_of(sender)
 
 
 def person_of(user: User) -> Author:
-    return Author(user.id, user.language_code)
+    username = f" (@{user.username})" if user.username else ""
+    return Author(user.id, user.language_code, storable(f"{user.full_name}{username}"))
 
 
 def is_for(me: User, message: Message) -> bool:

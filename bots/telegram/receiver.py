@@ -12,14 +12,17 @@ from functools import partial
 from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
 from bots.conversing import strangers
+from bots.conversing.commands import ADMINS_ONLY
+from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
-from bots.telegram.buttons import FORGOTTEN, STOP
+from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
 from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
 from bots.telegram.message import Author, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
 from core.i18n import Translator
+from core.person import Standing
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
@@ -149,12 +152,16 @@ class Receiver:
 
     async def _receive_button(self, press: Press, payload: str) -> None:
         translator = Translator(press.asker.language).for_question(press.question)
-        if not self._worker.allows(press.asker, press.chat_id):
-            known_as = str(press.asker.id), str(press.chat_id)
-            due = self._worker.strangers.is_due(*known_as)
-            await self._acknowledge(press.query_id, strangers.line(*known_as, translator) if due else None)
-        elif await self._dispatcher.is_blocked(str(press.asker.id)):
+        person, chat = str(press.asker.id), str(press.chat_id)
+        standing = await self._dispatcher.permissions.standing(person, [chat])
+        if standing is Standing.BLOCKED:
             await self._acknowledge(press.query_id)
+        elif standing is None:
+            due = self._dispatcher.strangers.is_due(person, chat)
+            who = person if person == chat else f"{person} ({chat})"
+            await self._acknowledge(press.query_id, strangers.line(who, translator) if due else None)
+        elif decided := decided_in(press.data):
+            await self._decide(press, *decided, translator)
         elif press.data == STOP and self._dispatcher.stop(press.conversation_id, partial(is_about, press)):
             await self._acknowledge(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
@@ -170,6 +177,17 @@ class Receiver:
             await self._acknowledge(press.query_id)
         else:
             await self._acknowledge(press.query_id, translator.say(FORGOTTEN))
+
+    async def _decide(self, press: Press, decision: Decision, person: str, translator: Translator) -> None:
+        """Carry out an admin's decision about a stranger. A client can send anything, so whose it is is looked at."""
+        admin = str(press.asker.id)
+        if admin not in self._dispatcher.permissions.listed.admins:
+            await self._acknowledge(press.query_id, translator.say(ADMINS_ONLY))
+            return
+        note = await self._dispatcher.permissions.decide(person, decision, admin)
+        await self._acknowledge(press.query_id, translator.explain(note))
+        told = f"{press.text}\n\n{strangers.in_all_languages(note)}".strip()
+        self._worker.later(self._bot.edit_message_text(told, press.chat_id, press.message_id))
 
     async def _acknowledge(self, query_id: str, sentence: str | None = None) -> None:
         """Stop the button's spinner, and show `sentence` above the chat, where Telegram accepts 200 characters."""

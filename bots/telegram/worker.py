@@ -9,20 +9,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from telegram import Bot, Message, Update, User
+from telegram import Bot, InlineKeyboardMarkup, Message, Update, User
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bots.conversing import strangers
 from bots.conversing.actions import DisplayOptions
+from bots.conversing.allow_list import AllowList
 from bots.conversing.commands import asks_model
 from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, Later, NotWritable, Refused
 from bots.conversing.request import Request, forgets
 from bots.conversing.services import Services
-from bots.conversing.strangers import Strangers
-from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED, Buttons
+from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED, Buttons, about_stranger
 from bots.telegram.config import Config
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import Undelivered, attachments
@@ -58,15 +58,19 @@ class Worker:
         rate_limit: RateLimit | None = None,
         settled: asyncio.Event | None = None,
     ) -> None:
-        admins = frozenset(map(str, config.admins))
         self.dispatcher = Dispatcher(
-            services, "telegram", self._work, self._forgets, admins, partial(_gathering, settled)
+            services,
+            TELEGRAM,
+            self._work,
+            self._forgets,
+            AllowList.of(config),
+            partial(_gathering, settled),
+            self._ask_admins,
         )
         self._config = config
         self._bot = bot
         self._me = me
         self._services = services
-        self.strangers = Strangers("telegram")
         self._undelivered = Undelivered()
         self._rate_limit = rate_limit or RateLimit()
         self._background: set[asyncio.Task[Any]] = set()
@@ -77,9 +81,6 @@ class Worker:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-
-    def allows(self, asker: Author | None, chat_id: int) -> bool:
-        return asker is not None and self._config.allows(asker.id, chat_id)
 
     def later(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a task in the background whose failure does not matter."""
@@ -97,7 +98,7 @@ class Worker:
 
     async def may(self, asker: Author | None, chat_id: int) -> bool:
         """Return whether a person may do something that is done at once. The dispatcher checks stored messages."""
-        return asker is not None and self.allows(asker, chat_id) and not await self.dispatcher.is_blocked(str(asker.id))
+        return asker is not None and await self.dispatcher.permissions.may(str(asker.id), [str(chat_id)])
 
     async def _forgets(self, payload: str) -> bool:
         if "/forget" not in payload.lower():
@@ -156,16 +157,15 @@ class Worker:
             ),
             inquiry.about,
             user=str(asker.id),
+            called=asker.name,
+            places=(str(inquiry.chat_id),),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
             anothers=_is_group(inquiry),
             notes=_notes(inquiry, translator),
             display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
-        stranger, known_as = not self.allows(asker, inquiry.chat_id), (str(asker.id), str(inquiry.chat_id))
-        if stranger and not message.sent and not self.strangers.is_due(*known_as):
-            return
-        refusal = strangers.line(*known_as, translator) if stranger else self._refusal(inquiry, translator)
+        refusal = self._refusal(inquiry, translator)
         reply = streamed(partial(self._draft, inquiry, translator), translator)
         try:
             await self.dispatcher.answer(message, request, translator, reply, refusal=refusal)
@@ -176,20 +176,29 @@ class Worker:
             log.info("the answer has no reader any more")
 
     async def _tell_privately(self, asker: Author, translator: Translator) -> None:
-        """Tell the asker in private, which works if they have written to the bot there.
+        sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
+        await self._post_privately(asker.id, sentence)
+
+    def _ask_admins(self, request: Request) -> None:
+        """Ask each admin, in the background, whether a stranger is let in."""
+        text, buttons = strangers.told_to_admins(request), about_stranger(request.user)
+        for admin in self._config.admins:
+            self._later(self._post_privately(admin, text, buttons))
+
+    async def _post_privately(self, person: int, text: str, buttons: InlineKeyboardMarkup | None = None) -> None:
+        """Write to somebody in private, which works if they have written to the bot there.
 
         Gives up after a few attempts.
         """
-        sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
-        sender = Sender(self._rate_limit, Place(asker.id, 0, 0))
+        sender = Sender(self._rate_limit, Place(person, 0, 0))
         for _ in range(TELLING_ATTEMPTS):
             try:
-                await sender.post(partial(self._bot.send_message, text=sentence), Rank.FINAL)
+                await sender.post(partial(self._bot.send_message, text=text, reply_markup=buttons), Rank.FINAL)
                 break
             except Later as later:
                 await asyncio.sleep(later.seconds)
             except (Refused, TelegramError) as error:
-                log.info("the asker cannot be told in private either: %s", error)
+                log.info("%s cannot be told in private: %s", person, error)
                 break
         sender.close()
 

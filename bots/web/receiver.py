@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bots.conversing.actions import DisplayOptions
+from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Tell
@@ -44,7 +45,7 @@ class Receiver:
         self.assistant = services.assistant
         self.store = services.store
         self._services = services
-        self._dispatcher = Dispatcher(services, WEB.name, self._work, _forgets, frozenset())
+        self._dispatcher = Dispatcher(services, WEB, self._work, _forgets, AllowList())
         self.broadcasts = Broadcasts()
         self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by name, while they are written down
 

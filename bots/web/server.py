@@ -37,7 +37,9 @@ PATIENCE_SECONDS = 3  # for requests that are nearly answered when the service e
 async def serve(config: Config, services: Services, ready: Callable[[str], None] | None) -> None:
     receiver = Receiver(services)
     readiness = Readiness(services.store, services.assistant.stats, services.check_model)
-    operation = Operation(services.assistant.stats, services.figures, services.health, readiness)
+    operation = Operation(
+        services.assistant.stats, services.figures, services.health, readiness, permissions=services.permissions
+    )
     app = make_app(config, receiver, services.images, operation, services.guests)
     settings = uvicorn.Config(
         app, http=Connection, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bots.config import Settings, load, owner, owners
+from bots.conversing.allow_list import AllowList
 from bots.renamed_settings import NEW_NAMES
 from core.errors import OperatorError
 
@@ -172,9 +173,9 @@ def test_allow_is_written_the_same_way_for_every_platform(tmp_path: Path, table:
 
     def allowed(text: str) -> tuple[object, ...]:
         config = written(tmp_path, f"[{table}]\n{secrets}allow = {text}\n")[table]
-        team = () if table == "bots.telegram" else ("T1",)
-        assert config.allows(*nobody, *team) == ("*" in config.allow)
-        assert config.allows(somebody, nobody[1], *team)
+        listed = AllowList.of(config)
+        assert listed.has(*map(str, nobody)) == ("*" in config.allow)
+        assert listed.has(str(somebody), str(nobody[1]))
         return tuple(config.allow)
 
     assert allowed('"*"') == allowed('["*"]') == ("*",)

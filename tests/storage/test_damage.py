@@ -49,7 +49,7 @@ async def read_everything(path: Path) -> None:
             store.rated,
             store.answered_today,
             store.expiry.expire,
-            lambda: store.is_blocked("1"),
+            lambda: store.standings("telegram", ["1"]),
             *(lambda number=number: store.load(f"web:{number}") for number in range(7)),
             lambda: store.answered("k1"),
             lambda: store.put("web", "u99", "web:1", "?"),

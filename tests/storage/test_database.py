@@ -281,7 +281,7 @@ async def test_a_check_finds_out_that_the_disk_is_full_also_when_nothing_is_said
     with files_up_to(0), pytest.raises(StoreDown):
         await store.check()
     await store.check()
-    assert not await store.is_blocked("")
+    assert not await store.standings("", [])
 
 
 async def test_a_full_disk_is_reported_and_harms_nothing(store: Store, path: Path) -> None:

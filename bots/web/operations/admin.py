@@ -1,26 +1,66 @@
-"""Serve the operator's page at /admin: what the service is doing now and how its last answers went."""
+"""Serve the operator's page at /admin: what the service is doing now, how its last answers went, who may ask."""
 
 import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from bots.conversing.permissions import Decision, Permissions
+from bots.web.errors import voice_of
 from bots.web.operations.status import Operation
+from bots.web.page.pages import fields_of
+from bots.web.receiver import WEB
 from core.conversation import Figures
-from core.errors import NotAllowed
+from core.errors import BadQuestion, NotAllowed
+from core.person import Standing
 from core.stats import AnswerRecord
 
 STAGES = (("queue_s", "in line"), ("image_s", "pictures"), ("prefill_s", "reading"), ("decode_s", "writing"))
 PLOT_WIDTH, PLOT_HEIGHT = 800, 200  # in the plot's own units
+SHOWN_PEOPLE = 200
+DECISIONS = {  # what can be decided about people with each standing
+    Standing.WAITING: (Decision.ALLOW, Decision.IGNORE, Decision.BLOCK),
+    Standing.IGNORED: (Decision.ALLOW, Decision.BLOCK),
+    Standing.ALLOWED: (Decision.BLOCK,),
+    Standing.BLOCKED: (Decision.UNBLOCK, Decision.ALLOW),
+}
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/admin")
 async def admin(request: Request) -> Response:
+    return await _shown(request)
+
+
+@router.post("/admin")
+async def decide(request: Request) -> Response:
+    """Let somebody in on a chat platform, or block them, as its admins can in the chat."""
+    _check(request)
+    fields = await fields_of(request)
+    permissions = _chats(request).get(fields.get("platform", ""))
+    if permissions is None or fields.get("decision") not in tuple(Decision):
+        raise BadQuestion("This request could not be understood.")
+    note = await permissions.decide(fields.get("person", ""), Decision(fields["decision"]), "the page")
+    return await _shown(request, voice_of(request.headers).explain(note))
+
+
+def _check(request: Request) -> None:
     state = request.app.state
     if state.auth.open and not state.config.loopback:
         raise NotAllowed("Set a token in [bots.web] first: others can reach this address too.")
+
+
+def _chats(request: Request) -> dict[str, Permissions]:
+    """Return the permissions of each platform where people can be let in."""
+    operation: Operation = request.app.state.operation
+    return {name: each for name, each in operation.permissions.items() if name != WEB.name}
+
+
+async def _shown(request: Request, said: str = "") -> Response:
+    """Return the page, with a sentence about what was just done."""
+    _check(request)
+    state = request.app.state
     operation: Operation = state.operation
     entries = list(operation.stats.latest)
     response: Response = state.pages.show(
@@ -33,6 +73,11 @@ async def admin(request: Request) -> Response:
         longest=max((entry.figures.total_s for entry in entries), default=0.0),
         stages=STAGES,
         now=time.monotonic(),
+        said=said,
+        chats=sorted(_chats(request)),
+        people=await state.receiver.store.known_people(SHOWN_PEOPLE),
+        decisions=DECISIONS,
+        day=lambda seconds: time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)),
     )
     return response
 

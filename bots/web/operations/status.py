@@ -7,12 +7,13 @@ import importlib.metadata
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import psutil
 
 from bots.conversing.health import Health
+from bots.conversing.permissions import Permissions
 from bots.conversing.readiness import Readiness
 from bots.log import leave_words_out
 from core.stats import Stats
@@ -57,7 +58,8 @@ class Troubles(logging.Handler):
 class Operation:
     """The service's state.
 
-    `figures` returns the engine's numbers, `health` what works, `readiness` whether it can answer.
+    `figures` returns the engine's numbers, `health` what works, `readiness` whether it can answer. `permissions` are
+    those of each chat platform.
     """
 
     stats: Stats
@@ -65,6 +67,7 @@ class Operation:
     health: Health = field(default_factory=Health)
     readiness: Readiness | None = None
     troubles: Troubles = field(default_factory=Troubles)
+    permissions: Mapping[str, Permissions] = field(default_factory=dict)
 
     def engine(self) -> dict[str, float]:
         """Return the engine's numbers by name, or none without an engine that counts."""

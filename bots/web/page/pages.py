@@ -16,7 +16,7 @@ from bots.web.access.session import COOKIE, LASTS_S, Verdict
 from bots.web.api.schema import REFUSALS
 from bots.web.errors import voice_of
 from bots.web.page.api_docs import endpoints
-from core.errors import BotError, NotFound, TooLarge
+from core.errors import BadQuestion, BotError, NotFound, TooLarge
 from core.i18n import Translator
 from core.pictures.file_types import SUFFIXES
 
@@ -29,7 +29,7 @@ SCENES = {  # sample -> its title, and a first question about it
 }
 ACCEPT = ",".join(("image/*", "application/pdf", *SUFFIXES))  # some systems know no type for the newer ones
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # sentences in the page's modules
-LOGIN_BYTES = 4096
+FORM_BYTES = 4096
 
 router = APIRouter(include_in_schema=False)
 
@@ -102,7 +102,8 @@ async def login_page(request: Request) -> Response:
 @router.post("/login")
 async def login(request: Request) -> Response:
     state, translator = request.app.state, voice_of(request.headers)
-    verdict = await state.auth.try_token(await _token(request), person_of(request.scope), request.cookies)
+    token = (await fields_of(request)).get("token", "")
+    verdict = await state.auth.try_token(token, person_of(request.scope), request.cookies)
     if verdict is Verdict.TOO_MANY:
         error = translator.say("Too many tries. Please wait a minute.")
         return _pages(request).show(request, "login.html", 429, error=error)
@@ -143,11 +144,15 @@ def _scene(name: str) -> tuple[BotError, BotError]:
     return SCENES.get(Path(name).stem) or (BotError("A picture"), BotError("What does this picture show?"))
 
 
-async def _token(request: Request) -> str:
+async def fields_of(request: Request) -> dict[str, str]:
+    """Return the fields of a small form."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LOGIN_BYTES:
+        if len(body) > FORM_BYTES:
             raise TooLarge("This request could not be understood.")
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
-    return fields.get("token", [""])[0]
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        raise BadQuestion("This request could not be understood.") from None
+    return {name: values[0] for name, values in fields.items()}

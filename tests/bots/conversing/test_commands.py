@@ -76,7 +76,7 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
         request = Request("chat", "1", TELEGRAM, "telegram:7", "12345", row.name, user="7", admins=frozenset({"8"}))
         with pytest.raises(Exception, match="Only this bot's admins may do that"):
             await obey(request, services, Translator("en"), lambda event: None)
-        assert not await store.is_blocked("12345")
+        assert not await store.standings("telegram", ["12345"])
     finally:
         await store.close()
 

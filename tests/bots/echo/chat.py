@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from bots.conversing.allow_list import AllowList
 from bots.conversing.commands import command_in
 from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
@@ -46,7 +47,7 @@ class Chat:
     """One conversation for everyone who connects."""
 
     def __init__(self, services: Services, admins: frozenset[str]) -> None:
-        self.dispatcher = Dispatcher(services, "echo", self._work, self._forgets, admins)
+        self.dispatcher = Dispatcher(services, ECHO, self._work, self._forgets, AllowList(admins=admins))
         self._people: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._keys = count(1)
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bots.conversing.allow_list import AllowList
 from bots.telegram import Config
 
 
@@ -11,20 +12,20 @@ def config(**values: Any) -> Config:
 
 
 def test_nobody_is_let_in_by_default() -> None:
-    assert not config().allows(7, 7)
+    assert not AllowList.of(config()).has("7", "7")
 
 
 @pytest.mark.parametrize("allow", ["*", ["*"]])
 def test_a_star_lets_everybody_in(allow: object) -> None:
-    assert config(allow=allow).allows(7, -100)
+    assert AllowList.of(config(allow=allow)).has("7", "-100")
 
 
 def test_people_and_chats_are_let_in_by_id_and_admins_always() -> None:
-    allowed = config(allow=[7, "-100"], admins=[9])
-    assert allowed.allows(7, 7)
-    assert allowed.allows(8, -100)
-    assert allowed.allows(9, -200)
-    assert not allowed.allows(8, -200)
+    allowed = AllowList.of(config(allow=[7, "-100"], admins=[9]))
+    assert allowed.has("7", "7")
+    assert allowed.has("8", "-100")
+    assert allowed.has("9", "-200")
+    assert not allowed.has("8", "-200")
 
 
 @pytest.mark.parametrize(
