@@ -97,6 +97,48 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 @cli.command()
+def selftest(
+    model: Annotated[
+        str | None, typer.Option("--model", help='Instead of the config\'s: "demo", a folder, or a fetched name.')
+    ] = None,
+    against_reference: Annotated[
+        bool,
+        typer.Option(
+            "--against-reference",
+            help="Also compare float32, float16 and int8 with transformers' own engine. Takes minutes, and needs "
+            "memory for float32: 10 GB for a model of 2 billion parameters.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write what you can attach to an issue, as Markdown.", dir_okay=False),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask the model about a dozen pictures that ship with the product, and say which answers are right.
+
+    Prints each answer, tokens per second, the time to the first token, memory and loops. Exit status 1 if an answer is
+    wrong that the model should know. Without a config it asks the demo model, which is not expected to know everything.
+    """
+    from bots.cli.selftest import SelfTest, check_comparison
+
+    with _ending():
+        settings = _settings(config)
+        if model:
+            settings = settings.with_value("core.engine", "model", model)
+        test = SelfTest(settings, report)
+        if against_reference:
+            check_comparison(settings)
+    _finish(test.ask)
+    with _ending():
+        if against_reference:
+            test.compare()
+        test.write()
+    if not test.passed:
+        sys.exit(1)
+
+
+@cli.command()
 def health(config: ConfigOption = None) -> None:
     """Ask the running service whether it is alive, at the port from the config. Exit status 1 if it is not."""
     import httpx

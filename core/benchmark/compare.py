@@ -20,11 +20,15 @@ from core.model.precision import Precision
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Means over an answer's tokens: KL(reference || other) in nats, and how often both prefer the same token."""
+    """Means over an answer's tokens: KL(reference || other) in nats, and how often both prefer the same token.
+
+    `largest` is the largest difference of two logits.
+    """
 
     kl: float
     same_top: float
     same_answer: bool
+    largest: float
 
 
 def compare_pictures(
@@ -76,7 +80,8 @@ def differ(expected: Tensor, found: Tensor) -> Difference:
     a, b = expected.double().log_softmax(-1), found.double().log_softmax(-1)
     same = expected.argmax(-1) == found.argmax(-1)
     kl = (a.exp() * (a - b)).sum(-1).mean()
-    return Difference(float(kl), float(same.float().mean()), bool(same.all()))
+    largest = (expected - found).abs().max()
+    return Difference(float(kl), float(same.float().mean()), bool(same.all()), float(largest))
 
 
 def _look(model: Model, image: Image) -> Tensor:

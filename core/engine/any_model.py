@@ -1,12 +1,16 @@
 """Any vision-language checkpoint that transformers can load, through accelerate, and its processor for pictures."""
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image as Pillow
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
+from core.conversation import Turn
 from core.errors import OperatorError
 from core.model.precision import Precision
 
@@ -73,6 +77,22 @@ def load_processor(folder: Path, config: Any) -> Any:
     if not processor.chat_template:
         raise ValueError("it has no chat template")
     return processor
+
+
+def make_inputs(processor: Any, turns: Sequence[Turn]) -> Any:
+    """Return the model's inputs for a conversation's turns: the chat template's text as tokens, and pixels."""
+    messages, pictures = [], []
+    for turn in turns:
+        content: list[dict[str, str]] = []
+        for picture in turn.pictures:
+            content += [{"type": "text", "text": f"Picture {picture.number}: "}, {"type": "image"}]
+            with Pillow.open(io.BytesIO(picture.image.data)) as opened:
+                pictures.append(opened.convert("RGB"))
+        messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
+        if turn.answer:
+            messages.append({"role": "assistant", "content": [{"type": "text", "text": turn.answer.text}]})
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    return processor(text=[text], images=pictures or None, return_tensors="pt")
 
 
 def _explained(folder: Path, error: Exception) -> OperatorError:

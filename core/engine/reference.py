@@ -1,6 +1,5 @@
 """The reference engine's thread: transformers' own `generate`, one question at a time, without caches or batching."""
 
-import io
 import logging
 import time
 from collections import deque
@@ -10,12 +9,12 @@ from queue import Empty
 from typing import Any
 
 import torch
-from PIL import Image as Pillow
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
 from core.conversation import Answer, Ending, Figures, Piece, Turn, Waiting
+from core.engine.any_model import make_inputs
 from core.engine.generation import sampling_of
 from core.engine.memory import explain
 from core.engine.repetition import Repetition
@@ -151,7 +150,7 @@ class ReferenceWorker:
         while True:
             if not any(turn.pictures for turn in turns):
                 turns = [replace(turns[0], pictures=seen), *turns[1:]]
-            inputs = self._inputs(turns)
+            inputs = make_inputs(self._processor, turns)
             needed = int(inputs["input_ids"].shape[1])
             if needed <= room:
                 return inputs
@@ -162,20 +161,6 @@ class ReferenceWorker:
                     percent=-(-100 * needed // room),
                 )
             turns = turns[(len(turns) + 1) // 2 :]
-
-    def _inputs(self, turns: Sequence[Turn]) -> Any:
-        messages, pictures = [], []
-        for turn in turns:
-            content: list[dict[str, str]] = []
-            for picture in turn.pictures:
-                content += [{"type": "text", "text": f"Picture {picture.number}: "}, {"type": "image"}]
-                with Pillow.open(io.BytesIO(picture.image.data)) as opened:
-                    pictures.append(opened.convert("RGB"))
-            messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
-            if turn.answer:
-                messages.append({"role": "assistant", "content": [{"type": "text", "text": turn.answer.text}]})
-        text = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return self._processor(text=[text], images=pictures or None, return_tensors="pt")
 
 
 class _Text:
