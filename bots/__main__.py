@@ -202,13 +202,21 @@ def example_config() -> None:
 def fetch(
     name: Annotated[str, typer.Argument(help="Hub name of a Qwen3-VL model.")] = "Qwen/Qwen3-VL-2B-Instruct",
     source: Annotated[Source, typer.Option("--from", help="The hub to download from.")] = Source.HUGGINGFACE,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Branch, tag or commit; by default the one fetched before.")
+    ] = None,
 ) -> None:
-    """Download a model. It can be interrupted and started again."""
+    """Download a model and check every file. It can be interrupted and started again.
+
+    A model stays at the revision that was fetched first, until you name another: --revision main is the newest.
+    """
     from bots.cli.fetch_model import fetch as download
 
     with _ending():  # without an event loop, which would hold the first Ctrl-C back until the download ends
-        path = download(name, source.value)
-        typer.echo(f"{name} is ready in {path}", err=True)
+        fetched = download(name, source.value, revision)
+    typer.echo(f"{fetched}\nDoes it work here? python -m bots selftest --model {fetched.model}", err=True)
+    if sys.stdin.isatty() and typer.confirm("Run this self-test now? It takes some minutes.", err=True):
+        selftest(model=fetched.model)
 
 
 def _settings(config: Path | None) -> Any:

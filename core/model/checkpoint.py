@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
 
 from core import hardware
 from core.errors import ModelMissing, OperatorError
-from core.model import kind
+from core.model import kind, pinned
 from core.model.tensor_file import ForeignTensor, TensorFile, TensorPlace
 
 DEMO = Path(__file__).parent.parent / "demo"
@@ -90,7 +88,7 @@ def find_folder(name: str) -> Path:
     """`name` is "demo", a folder, or a Hugging Face name in the local cache. Raises `ModelMissing`."""
     folder = DEMO if name == "demo" else Path(name).expanduser()
     if not folder.is_dir():
-        folder = _cached_folder(name) or folder
+        folder = pinned.find(name) or folder
     needed = [folder / "config.json", folder / "tokenizer.json"]
     try:
         if all(path.is_file() for path in needed) and _weight_files(folder):
@@ -152,11 +150,3 @@ def _check_size(folder: Path) -> None:
     size, memory = sum(file.stat().st_size for file in _weight_files(folder)), hardware.memory()
     if size > LARGEST_CHECKPOINT_PER_INT8 * memory.bytes:
         raise OSError(errno.ENOMEM, f"{size / 1e9:.0f} GB of weights, {memory.bytes / 1e9:.0f} GB of memory")
-
-
-def _cached_folder(name: str) -> Path | None:
-    try:
-        path = try_to_load_from_cache(name, "config.json")
-    except HFValidationError:
-        return None
-    return Path(path).parent if isinstance(path, str) else None

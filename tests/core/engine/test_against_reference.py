@@ -20,7 +20,7 @@ from core.selftest.report import fidelity_table
 from core.selftest.results import begin, load_pictures
 from core.selftest.tasks import TASKS
 
-pytestmark = pytest.mark.timeout(300)  # loads five models
+pytestmark = pytest.mark.timeout(600)  # loads five models
 ASKED = [task for task in TASKS if task.kind in ("invoice", "comparison")][1:3]  # in Chinese, and two pictures
 
 
