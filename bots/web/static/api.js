@@ -78,7 +78,7 @@ async function reach(where, options) {
     throw error.name === "AbortError" ? error : new Lost();
   });
   if (response.ok) return response;
-  if (response.status === 401) location.assign("/login");
+  if (response.status === 401) location.assign("/login" + location.hash); // which comes back with the one who signed in
   let problem = { detail: say("Something went wrong on my side. Please try again."), retryable: true };
   try {
     problem = await response.json();

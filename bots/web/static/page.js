@@ -6,12 +6,16 @@ import { Attached } from "./attached.js";
 import { listen } from "./composer.js";
 import { confirmed } from "./confirmed.js";
 import { announce } from "./element.js";
+import { keepFocus } from "./focus.js";
 import { Sidebar } from "./sidebar.js";
 import { Turn } from "./turn.js";
+import { keepTyped, taken } from "./typed.js";
 import { Viewer } from "./viewer.js";
 import { say } from "./words.js";
 
+const STOP_AGAIN_MS = 250;
 const byId = (id) => document.getElementById(id);
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 class Page {
   constructor() {
@@ -26,6 +30,8 @@ class Page {
     this.attached = new Attached(byId("attached"), this, null);
     this.sidebar = new Sidebar(byId("conversations"), this);
     this.viewer = new Viewer(byId("viewer"), this);
+    keepFocus();
+    keepTyped();
     listen(this);
     this.#listen();
   }
@@ -67,6 +73,7 @@ class Page {
   // A conversation has begun on the server.
   began(id) {
     this.attached.conversation = id;
+    if (this.running) taken(this.running.turn.text);
     history.replaceState(null, "", `#${id}`);
   }
 
@@ -140,7 +147,16 @@ class Page {
   }
 
   async stop() {
-    if (this.conversation) await post(path(this.conversation, "/stop")).catch((error) => this.complain(error.message));
+    const { running } = this;
+    if (!running || running.stopping) return;
+    running.stopping = true;
+    try {
+      // Again, as long as the question is still on its way to where it can be stopped.
+      while (this.running === running && !(await post(path(this.conversation, "/stop"))).stopped) await pause(STOP_AGAIN_MS);
+    } catch (error) {
+      this.complain(error.message);
+    }
+    running.stopping = false;
   }
 
   complain(sentence) {
@@ -251,6 +267,10 @@ class Page {
       event.preventDefault(); // following the link would be a popstate, and open a conversation named "question"
       this.question.focus();
     };
+    addEventListener("keydown", ({ key, isComposing }) => {
+      const busy = isComposing || this.sidebar.shown || document.querySelector("dialog[open]");
+      if (key === "Escape" && this.running && !busy) this.stop();
+    });
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
     this.scroller.onscroll = () => (this.pinned = this.#atEnd());
     // A reader at the end stays there while the answer, a late picture or the question box grows.

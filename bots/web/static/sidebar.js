@@ -74,9 +74,9 @@ export class Sidebar {
 
   #entry({ id, title }) {
     const current = id === this.page.conversation;
-    const open = element("button", { type: "button", class: "open", title, onclick: () => this.page.open(id), "aria-current": current && "page" }, title);
-    const save = element("a", { class: "quiet", href: address(id, "/export"), download: "", title: say("Save as a zip file"), "aria-label": say("Save “{title}” as a zip file", { title }) }, icon("down"));
-    const erase = iconButton("delete", say("Delete “{title}”", { title }), () => this.#remove(id));
+    const open = element("button", { type: "button", class: "open", title, "data-focus": `open ${id}`, onclick: () => this.page.open(id), "aria-current": current && "page" }, title);
+    const save = element("a", { class: "quiet", "data-focus": `save ${id}`, href: address(id, "/export"), download: "", title: say("Save as a zip file"), "aria-label": say("Save “{title}” as a zip file", { title }) }, icon("down"));
+    const erase = iconButton("delete", say("Delete “{title}”", { title }), () => this.#remove(id), { "data-focus": `delete ${id}` });
     return element("li", { class: current ? "entry current" : "entry" }, open, save, erase);
   }
 

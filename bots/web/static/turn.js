@@ -1,6 +1,7 @@
 // One question and its answer on the page.
 
 import { announce, element, icon, iconButton, prose } from "./element.js";
+import { grow } from "./grow.js";
 import { say } from "./words.js";
 
 export class Turn {
@@ -14,7 +15,7 @@ export class Turn {
     this.status = element("div", { class: "status", hidden: true }, element("span"));
     this.words = element("div");
     this.foot = element("div");
-    this.answered = element("div", { class: "answered" }, this.status, this.words, this.foot);
+    this.answered = element("div", { class: "answered", tabindex: "-1" }, this.status, this.words, this.foot);
     this.node = element("article", { class: "turn" }, this.asked, this.answered);
     if (answer) this.finish(answer);
   }
@@ -44,7 +45,7 @@ export class Turn {
 
   html({ html }) {
     this.status.hidden = true;
-    this.words.replaceChildren(prose(html));
+    this.#write(html);
   }
 
   lost() {
@@ -64,7 +65,7 @@ export class Turn {
     this.#end();
     if (answer.number) this.number = answer.number;
     if (answer.pictures) this.#update(answer.pictures);
-    this.words.replaceChildren(prose(answer.html));
+    this.#write(answer.html);
     if (answer.marked.length) this.words.append(this.#marked(answer.marked));
     const note = noteOf(answer);
     this.foot.replaceChildren();
@@ -87,6 +88,11 @@ export class Turn {
     this.node.classList.toggle("last", last);
     const button = this.foot.querySelector(".again");
     if (button) button.hidden = !last;
+  }
+
+  #write(html) {
+    const fresh = element("div", {}, prose(html));
+    grow(this.words, fresh);
   }
 
   #end() {

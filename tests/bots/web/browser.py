@@ -17,6 +17,21 @@ ARGUMENTS = [
 ]  # fmt: skip
 PATIENCE_MS = 60_000  # the machine may be busy
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+# Whoever uses a keyboard or a screen reader starts again at the top of the page when the focus falls to its body.
+WATCH_FOCUS = """
+let held = null;
+(function watch() {
+  const now = document.activeElement;
+  const shown = (it) => it.isConnected && it.checkVisibility({ visibilityProperty: true });
+  const there = (it) => shown(it) && !it.disabled && !it.closest("[inert]");
+  if (now && now !== document.body) held = now;
+  else if (held) {
+    if (!there(held)) console.error(`focus lost by ${held.outerHTML.slice(0, 120)}`);
+    held = null;
+  }
+  requestAnimationFrame(watch);
+})();
+"""
 expect.set_options(timeout=PATIENCE_MS)
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None,
@@ -34,10 +49,14 @@ async def started() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visit(browser: Browser, url: str, path: str = "/", **context: Any) -> AsyncIterator[Page]:
-    """A page in a fresh profile. Afterwards: nothing was loaded from elsewhere, and nothing was complained about."""
+    """A page in a fresh profile.
+
+    Afterwards: nothing was loaded from elsewhere, nothing was complained about, and the focus was never lost.
+    """
     settings: dict[str, Any] = {"viewport": {"width": 1280, "height": 820}, "locale": "en-US", **context}
     profile = await browser.new_context(**settings)
     try:
+        await profile.add_init_script(WATCH_FOCUS)
         page = await profile.new_page()
         page.set_default_timeout(PATIENCE_MS)
         complaints: list[str] = []
@@ -46,7 +65,7 @@ async def visit(browser: Browser, url: str, path: str = "/", **context: Any) -> 
         page.on("request", lambda request: _watch(request, url, complaints))
         await page.goto(url + path)
         yield page
-        assert not complaints
+        assert not complaints, complaints
     finally:
         await profile.close()
 

@@ -1,0 +1,20 @@
+// Changes only what is new in an answer, so that one can select in it, or stand in its table, while it grows.
+
+export function grow(shown, fresh) {
+  const known = [...shown.childNodes];
+  for (const [place, node] of [...fresh.childNodes].entries()) follow(shown, known[place], node);
+  for (const node of known.slice(fresh.childNodes.length)) node.remove();
+}
+
+function follow(parent, known, node) {
+  if (!known) parent.append(node.cloneNode(true));
+  else if (known.isEqualNode(node)) return;
+  else if (known.nodeType === Node.TEXT_NODE && node.nodeType === Node.TEXT_NODE) lengthen(known, node.data);
+  else if (known.nodeType === Node.ELEMENT_NODE && known.cloneNode().isEqualNode(node.cloneNode())) grow(known, node);
+  else known.replaceWith(node.cloneNode(true));
+}
+
+function lengthen(text, data) {
+  if (data.startsWith(text.data)) text.appendData(data.slice(text.length));
+  else text.data = data;
+}
