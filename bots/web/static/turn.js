@@ -10,6 +10,7 @@ export class Turn {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
     this.text = text;
+    this.rated = Promise.resolve();
     this.pictures = pictures;
     this.asked = this.#asked();
     this.status = element("div", { class: "status", hidden: true }, element("span"));
@@ -157,11 +158,13 @@ export class Turn {
       [1, say("A good answer"), "quiet"],
       [-1, say("A bad answer"), "quiet thumb-down"],
     ].map(([rating, label, look]) => {
-      const thumb = iconButton("thumb", label, async () => {
+      const tap = async () => {
         const taken = thumb.getAttribute("aria-pressed") === "true";
         if (!(await this.page.rate(this, taken ? 0 : rating))) return;
         for (const other of thumbs) other.setAttribute("aria-pressed", String(other === thumb && !taken));
-      }, { class: look, "aria-pressed": String(rating === given) });
+      };
+      // One after the other: of two requests at once the earlier could be stored last.
+      const thumb = iconButton("thumb", label, () => (this.rated = this.rated.then(tap, tap)), { class: look, "aria-pressed": String(rating === given) });
       return thumb;
     });
     return thumbs;
