@@ -13,6 +13,7 @@ from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import OnTheWeb
 from tests.chaos.people import LOOK_S, Person, Talk, Turn, anything, begins, exactly, not_own, own, talks
 
+FOR_EVERYBODY = "forget all"
 Story = Callable[[Any, Talk], Awaitable[None]]
 
 
@@ -68,6 +69,22 @@ async def retries(me: Person, talk: Talk) -> None:
     me.wants(again, anything, Turn(talk.questions[:1], talk.pictures))
 
 
+async def _forget(me: Person, place: str) -> None:
+    """Forget the conversation, and say so for everybody where the bot cannot see who began the thread.
+
+    The confirmation stands below the order, or in the place of what had just been written there.
+    """
+    said = me.found(place)
+    order = "forget"
+    while not me.forgot:
+        at = await me.order(order)
+        me.wants(at, own, least=0)
+        while not (new := [text for it in (place, at) for text in me.found(it) if own(text) and text not in said]):
+            await asyncio.sleep(LOOK_S)
+        me.forgot = not any(FOR_EVERYBODY in text for text in new)
+        order = FOR_EVERYBODY
+
+
 async def forgets(me: Person, talk: Talk) -> None:
     """Nothing is kept, and what is asked below that is about no picture.
 
@@ -76,11 +93,7 @@ async def forgets(me: Person, talk: Talk) -> None:
     first = await _first(me, talk)
     await me.answered(first)
     me.wants(first, lambda text: own(text) or text == me.truth(talk)[0], least=0, model=True)
-    place = await me.order("forget")
-    me.wants(place, own, least=0)
-    while not any(own(text) for at in (first, place) for text in me.found(at)):
-        await asyncio.sleep(LOOK_S)
-    me.forgot = True
+    await _forget(me, first)
     me.wants(await me.ask(talk.questions[1]), own)
 
 
@@ -91,12 +104,7 @@ async def forgets_a_picture(me: Person, talk: Talk) -> None:
         me.wants(place, own, least=0)
         await me.answered(place)
     if me.counted:
-        said = me.found(place)
-        order = await me.order("forget")
-        me.wants(order, own, least=0)
-        while not [text for at in (place, order) for text in me.found(at) if own(text) and text not in said]:
-            await asyncio.sleep(LOOK_S)
-        me.forgot = True
+        await _forget(me, place)
         me.forgotten_pictures.append((await make_image(picture)).id)
 
 
