@@ -8,17 +8,18 @@ from typing import Literal
 import pytest
 from sqlalchemy.exc import StatementError
 
-from bots.log import MOST_LINES, Config, OnceAMinute, set_up
+from bots.log import MOST_LINES, OURS, Config, OnceAMinute, set_up
 from core import trace
 
 
 @pytest.fixture
 def output() -> Iterator[io.StringIO]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, levels = root.handlers[:], {log: log.level for log in (root, *map(logging.getLogger, OURS))}
     yield io.StringIO()
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for log, level in levels.items():
+        log.setLevel(level)
 
 
 def said(output: io.StringIO, config: Config) -> logging.Logger:

@@ -1,6 +1,7 @@
 """No connection for ever: each state of one ends, and nobody has all of them."""
 
 import asyncio
+import logging
 import os
 import resource
 import socket
@@ -180,6 +181,7 @@ async def test_a_lack_of_descriptors_is_logged_once_and_passes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    caplog.set_level(logging.WARNING, "bots")
     async with service(tmp_path) as web:
         url = httpx.URL(web.url)
         with ExitStack() as stack:
