@@ -49,7 +49,6 @@ from core.errors import BotError
 from core.person import Standing
 
 log = logging.getLogger(__name__)
-DECISIONS = (Decision.ALLOW, Decision.IGNORE)  # that have buttons
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
@@ -88,7 +87,7 @@ class Receiver:
         app.action("stop")(self._on_stop)
         for button in ("retry", *AnswerAction):
             app.action(str(button))(self._on_button)
-        for decision in DECISIONS:
+        for _, decision in strangers.buttons():
             app.action(decision)(self._on_decision)
         app.shortcut(window.SHORTCUT)(self._on_shortcut)
         app.view(window.SHORTCUT)(self._on_question)
