@@ -27,12 +27,12 @@ LEFT_OUT = "(what was said is left out: it may be somebody's words)"
 MOST_FILES = 50  # of libraries, whose sentences are kept in mind
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class LogConfig(BaseModel, extra="forbid", frozen=True):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     format: Literal["plain", "json"] = Field("plain", description="plain lines, or json for a log collector.")
 
 
-def set_up(config: Config) -> None:
+def set_up(config: LogConfig) -> None:
     """Log to stderr. Libraries log only warnings and errors, at any level.
 
     httpx logs URLs, and Telegram's contain the token; aiosqlite logs what is written, with pictures.

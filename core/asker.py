@@ -20,7 +20,7 @@ class Asker:
 _current: ContextVar[Asker | None] = ContextVar("asker", default=None)
 
 
-def begin(person: str, arrived: float | None = None, platform: str = "") -> None:
+def set_current(person: str, arrived: float | None = None, platform: str = "") -> None:
     """Make this task, and tasks that it starts, work for this person from now on."""
     since = time.monotonic() if arrived is None else arrived
     _current.set(Asker(person, since, platform or current().platform))

@@ -13,19 +13,19 @@ from core import asker
 from core.conversation import (
     MOST_PICTURES,
     Answer,
-    Begun,
     Conversation,
+    ConversationLoaded,
     Ending,
     Event,
     Image,
+    PicturesRemoved,
     Piece,
     Question,
-    Removed,
     Tell,
     Turn,
     storable,
 )
-from core.conversation_lock import Turns
+from core.conversation_lock import ConversationLocks
 from core.durations import Stopwatch
 from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
 from core.quota import Quota
@@ -105,7 +105,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _EngineQuestion:
     """What the engine is asked, how, and the key of the turn that is replaced."""
 
     conversation: Conversation
@@ -122,7 +122,7 @@ class Assistant:
         self._quota = quota or Quota()
         self._engine = engine
         self._sampling = sampling
-        self._turns = Turns()
+        self._turns = ConversationLocks()
 
     async def ask(
         self,
@@ -146,7 +146,7 @@ class Assistant:
             )
         person = person or conversation_id
 
-        async def begin() -> _Begun:
+        async def begin() -> _EngineQuestion:
             conversation = await self.history.load(conversation_id)
             whole = await self._with_data(question, conversation)
             conversation = conversation.ask(replace(whole, text=storable(question.text)))
@@ -154,7 +154,7 @@ class Assistant:
             images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
             self._quota.count_question(person, key, [image.id for image in images])
-            return _Begun(conversation, self._sampling.for_retry() if question.again else self._sampling)
+            return _EngineQuestion(conversation, self._sampling.for_retry() if question.again else self._sampling)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -169,7 +169,7 @@ class Assistant:
         """Answer the last question again with other random choices, replacing the old answer. Otherwise like `ask`."""
         person = person or conversation_id
 
-        async def begin() -> _Begun:
+        async def begin() -> _EngineQuestion:
             conversation = await self.history.load(conversation_id)
             old_key = await self.history.last_key(conversation_id)
             if not conversation.turns or old_key is None:
@@ -178,7 +178,7 @@ class Assistant:
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             turns = (*conversation.turns[:-1], open_turn)
-            return _Begun(replace(conversation, turns=turns), self._sampling.for_retry(), old_key)
+            return _EngineQuestion(replace(conversation, turns=turns), self._sampling.for_retry(), old_key)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -237,7 +237,7 @@ class Assistant:
         conversation_id: str,
         key: str,
         person: str,
-        begin: Callable[[], Awaitable[_Begun]],
+        begin: Callable[[], Awaitable[_EngineQuestion]],
         tell: Tell,
         is_stopped: Callable[[], bool],
     ) -> Answer:
@@ -254,7 +254,7 @@ class Assistant:
                     if answer is None:
                         watch = Stopwatch(arrived)
                         return await self._write(await begin(), key, person, tell, is_stopped, watch)
-        tell(Begun(await self.history.load(conversation_id)))
+        tell(ConversationLoaded(await self.history.load(conversation_id)))
         tell(Piece(answer.text))
         return answer
 
@@ -289,7 +289,7 @@ class Assistant:
 
     async def _write(
         self,
-        begun: _Begun,
+        begun: _EngineQuestion,
         key: str,
         person: str,
         tell: Tell,
@@ -301,7 +301,7 @@ class Assistant:
         conversation = begun.conversation.without(surplus)
         turn = conversation.turns[-1]
         pieces: list[str] = []
-        tell(Begun(conversation))
+        tell(ConversationLoaded(conversation))
 
         def hear(event: Event) -> None:
             if isinstance(event, Piece):
@@ -327,7 +327,7 @@ class Assistant:
         self._note(answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)
-            tell(Removed(surplus))
+            tell(PicturesRemoved(surplus))
         return answer
 
     def _note(self, answer: Answer, watch: Stopwatch) -> None:

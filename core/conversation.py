@@ -216,7 +216,7 @@ def storable(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ConversationSummary:
     """A conversation in a list. `title` is its first question, `updated` is in UTC."""
 
     id: str
@@ -228,7 +228,7 @@ class Summary:
 class SummaryPage:
     """A part of a list. `next` is the cursor of the following part, or None at the end."""
 
-    summaries: tuple[Summary, ...]
+    summaries: tuple[ConversationSummary, ...]
     next: str | None
 
 
@@ -256,14 +256,14 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class PicturesRemoved:
     """Pictures that were removed from their conversation to make room."""
 
     numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class ConversationLoaded:
     """What the model is asked, with the open question last.
 
     Callers that need the pictures or earlier words find them here, and load nothing again.
@@ -272,5 +272,5 @@ class Begun:
     conversation: Conversation
 
 
-Event = Begun | Waiting | Looking | Piece | Removed  # sent while an answer is written
+Event = ConversationLoaded | Waiting | Looking | Piece | PicturesRemoved  # sent while an answer is written
 Tell = Callable[[Event], None]  # never blocks

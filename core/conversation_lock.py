@@ -9,7 +9,7 @@ from typing import Any
 from core.conversation import Answer
 
 
-class Turns:
+class ConversationLocks:
     def __init__(self) -> None:
         self._locks: dict[str, asyncio.Lock] = {}
         self._users: Counter[str] = Counter()  # of each lock; the last user removes it

@@ -23,7 +23,7 @@ PAUSES_SECONDS = (1, 5, 30)  # before each further attempt
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class StoredMessage:
     """A message from a person. `key` is unique among all adapters; `group` ties an album together.
 
     `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
@@ -48,11 +48,11 @@ class Mailbox(Protocol):
 
     async def put(
         self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
-    ) -> Message | None:
+    ) -> StoredMessage | None:
         """Store a message. Return None if its key was seen before, also before a restart."""
         ...
 
-    async def unfinished(self, adapter: str) -> list[Message]:
+    async def unfinished(self, adapter: str) -> list[StoredMessage]:
         """Return the unfinished messages, oldest first."""
         ...
 
@@ -67,7 +67,7 @@ class Mailbox(Protocol):
         ...
 
 
-Work = Callable[[Sequence[Message]], Awaitable[None]]
+Work = Callable[[Sequence[StoredMessage]], Awaitable[None]]
 
 
 class TakenBack(Exception):
@@ -93,7 +93,7 @@ class Gathering:
 class _Lane:
     """The queue of one conversation, including the message being worked on."""
 
-    messages: deque[Message]
+    messages: deque[StoredMessage]
     after: set[asyncio.Task[None]]  # cancelled tasks that still have to end
     task: asyncio.Task[None] | None = None
     working: int = 0  # how many of the first messages are being worked on
@@ -173,11 +173,11 @@ class Inbox:
         self._enqueue(message, clears)
         return True
 
-    def take_up(self, message: Message) -> None:
+    def take_up(self, message: StoredMessage) -> None:
         """Process a message that is already on disk, or on none."""
         self._enqueue(message, clears=False)
 
-    def take_up_again(self, message: Message) -> None:
+    def take_up_again(self, message: StoredMessage) -> None:
         """Process a message that was unfinished again on disk, as after a restart.
 
         If it is still being worked on, that begins anew.
@@ -191,12 +191,12 @@ class Inbox:
         lane = self._lanes.get(conversation_id)
         return len(lane.messages) if lane else 0
 
-    def last(self, conversation_id: str) -> Message | None:
+    def last(self, conversation_id: str) -> StoredMessage | None:
         """Return the last unfinished message of a conversation."""
         lane = self._lanes.get(conversation_id)
         return lane.messages[-1] if lane and lane.messages else None
 
-    def find(self, key: str) -> Message | None:
+    def find(self, key: str) -> StoredMessage | None:
         """Return a message that is not finished."""
         found = (message for lane in self._lanes.values() for message in lane.messages if message.key == key)
         return next(found, None)
@@ -232,7 +232,7 @@ class Inbox:
     async def _is_clearing(self, payload: str) -> bool:
         return self._clears is not None and await self._clears(payload)
 
-    async def _resumes_clearing(self, message: Message) -> bool:
+    async def _resumes_clearing(self, message: StoredMessage) -> bool:
         """Return whether a stored message clears its conversation. A damaged message must not stop the others."""
         try:
             return await self._is_clearing(message.payload)
@@ -242,7 +242,7 @@ class Inbox:
             log.error("message %s cannot be read: %s", message.key, trace.without_words(error))
             return False
 
-    def _enqueue(self, message: Message, clears: bool) -> None:
+    def _enqueue(self, message: StoredMessage, clears: bool) -> None:
         if self._closed:
             return
         before = self._lanes.get(message.conversation_id)
@@ -262,7 +262,7 @@ class Inbox:
             while lane.messages:
                 batch = await self._gather(lane.messages)
                 lane.working = len(batch)
-                trace.begin(batch[0].key)
+                trace.set_current(batch[0].key)
                 await self._finish(batch, lane)
                 lane.working = 0
                 for _ in batch:
@@ -271,7 +271,7 @@ class Inbox:
             if self._lanes.get(conversation_id) is lane:
                 del self._lanes[conversation_id]
 
-    async def _finish(self, batch: Sequence[Message], lane: _Lane) -> None:
+    async def _finish(self, batch: Sequence[StoredMessage], lane: _Lane) -> None:
         """Work until it succeeds or is given up, keeping the message's place in the queue."""
         ids = [message.id for message in batch]
         failures = 0
@@ -306,7 +306,7 @@ class Inbox:
                 if not batch:
                     return  # it was forgotten meanwhile, or has expired
 
-    async def _gather(self, lane: deque[Message]) -> list[Message]:
+    async def _gather(self, lane: deque[StoredMessage]) -> list[StoredMessage]:
         """Return the first message, or all messages of its album that follow directly."""
         group = lane[0].group
         if group is None:
@@ -323,5 +323,5 @@ class Inbox:
         return list(takewhile(lambda message: message.group == group, lane))
 
 
-def _worked_on(lane: _Lane) -> list[Message]:
+def _worked_on(lane: _Lane) -> list[StoredMessage]:
     return list(lane.messages)[: lane.working]

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 MINUTE_SECONDS, DAY_SECONDS = 60, 86_400
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class QuotaConfig(BaseModel, extra="forbid", frozen=True):
     """Quotas of one person. 0 means no limit."""
 
     questions_per_minute: int = Field(10, ge=0, description="Of one person; 0: no limit.")
@@ -37,7 +37,7 @@ class _Usage:
 
 
 class Quota:
-    def __init__(self, config: Config = Config(), clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, config: QuotaConfig = QuotaConfig(), clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._clock = clock
         self._people: dict[str, _Usage] = {}

@@ -1,6 +1,6 @@
 """Give each question one id, from the adapter to the engine, on every line that is logged for it.
 
-The model thread works on many questions at once, and finds the id in `core.engine.request.Request`.
+The model thread works on many questions at once, and finds the id in `core.engine.request.EngineRequest`.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 current: ContextVar[str] = ContextVar("current", default="-")
 
 
-def begin(key: str) -> None:
+def set_current(key: str) -> None:
     """Make this task, and tasks that it starts, work on the message `key`. The id reveals nothing about the person."""
     current.set(hashlib.sha256(key.encode()).hexdigest()[:8])
 

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import (
     Answer,
     Conversation,
+    ConversationSummary,
     Ending,
     Figures,
     Image,
     Picture,
-    Summary,
     SummaryPage,
     Turn,
     storable,
@@ -242,7 +242,7 @@ async def summaries(
         moment, conversation_id = _position_of(after)
         query = query.where(or_(updated < moment, and_(updated == moment, conversations.c.id > conversation_id)))
     rows = (await connection.execute(query.order_by(updated.desc(), conversations.c.id).limit(limit + 1))).all()
-    found = tuple(Summary(row.id, row.title, _date(row.updated)) for row in rows[:limit])
+    found = tuple(ConversationSummary(row.id, row.title, _date(row.updated)) for row in rows[:limit])
     more = len(rows) > limit > 0
     return SummaryPage(found, f"{float(rows[limit - 1].updated)!r}~{rows[limit - 1].id}" if more else None)
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Case, Select, case, delete, func, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.inbox import Message
+from core.inbox import StoredMessage
 from storage.schema import deliveries, messages
 
 ASKING = select(messages.c.conversation_id).where(messages.c.finished.is_(None))  # where a question waits
@@ -20,7 +20,7 @@ async def put(
     conversation_id: str,
     payload: str,
     group: str | None = None,
-) -> Message | None:
+) -> StoredMessage | None:
     """Store a message. Return None if its key was seen before."""
     if await is_known(connection, key):
         return None
@@ -40,7 +40,7 @@ async def is_known(connection: AsyncConnection, key: str) -> bool:
     return (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first() is not None
 
 
-async def unfinished(connection: AsyncConnection, adapter: str) -> list[Message]:
+async def unfinished(connection: AsyncConnection, adapter: str) -> list[StoredMessage]:
     """Return the unfinished messages, oldest first."""
     query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
     return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
@@ -68,7 +68,7 @@ async def finish(connection: AsyncConnection, now: float, message_ids: Sequence[
     await connection.execute(update(messages).where(where).values(finished=now, payload=payload))
 
 
-async def release(connection: AsyncConnection, adapter: str, person: str) -> list[Message]:
+async def release(connection: AsyncConnection, adapter: str, person: str) -> list[StoredMessage]:
     """Make what was held for a person unfinished, and return it, oldest first. What was posted for it stays."""
     held = messages.c.adapter == adapter, messages.c.held_for == person, messages.c.payload.is_not(None)
     rows = (await connection.execute(select(messages).where(*held).order_by(messages.c.id))).all()
@@ -155,8 +155,8 @@ async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]
     return tuple((await connection.execute(query)).scalars())
 
 
-def _message(row: Any, sent: tuple[str, ...]) -> Message:
-    return Message(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent)
+def _message(row: Any, sent: tuple[str, ...]) -> StoredMessage:
+    return StoredMessage(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent)
 
 
 def _unless_finished() -> Case[Any]:

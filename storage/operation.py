@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 DatedWork = Callable[Concatenate[AsyncConnection, float, P], Awaitable[Result]]  # gets the current time
 
 
-class Computed(Protocol):
+class ComputedCache(Protocol):
     """The cache of what was computed from conversations and pictures. It must not outlive them."""
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
@@ -36,7 +36,7 @@ class OpenDatabase:
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
         self.clock = clock
-        self.computed: Computed | None = None
+        self.computed: ComputedCache | None = None
 
     async def removed(self, image_ids: Collection[str], conversation_id: str | None = None) -> None:
         """Leave no trace of images that no conversation shows any more, and of a removed conversation."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.inbox import Message
+from core.inbox import StoredMessage
 from core.person import Knock, KnownPerson, Standing
 from storage import messages as inbox
 from storage.schema import messages, people
@@ -35,7 +35,7 @@ async def known_people(connection: AsyncConnection, limit: int, platform: str | 
     return [KnownPerson(row.platform, row.person, Standing(row.standing), row.since) for row in rows]
 
 
-async def meet(connection: AsyncConnection, now: float, person: str, message: Message) -> Knock:
+async def meet(connection: AsyncConnection, now: float, person: str, message: StoredMessage) -> Knock:
     """Note that a stranger asked something, and hold it for the time when they are let in.
 
     The admins are to be told once a day of each, and of a few an hour.
@@ -66,7 +66,7 @@ async def decide(
     person: str,
     standing: Standing | None,
     only_from: Standing | None = None,
-) -> tuple[bool, Sequence[Message]]:
+) -> tuple[bool, Sequence[StoredMessage]]:
     """Decide about a person or a chat; None forgets what was decided. Return whether that was done.
 
     Also return what is to be answered now because it was held. With `only_from`, nothing changes for those who have
@@ -105,7 +105,7 @@ async def _make_room(connection: AsyncConnection) -> None:
         await connection.execute(delete(people).where(*gone))
 
 
-async def _hold(connection: AsyncConnection, person: str, message: Message) -> bool:
+async def _hold(connection: AsyncConnection, person: str, message: StoredMessage) -> bool:
     """Hold a message, and its whole album. Return False if too much is held already."""
     own = messages.c.id == message.id
     if message.group is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Ending, Image, Picture, Turn
-from core.inbox import Message
+from core.inbox import StoredMessage
 from core.pseudonym import pseudonym
 from storage import conversations, files, messages, pictures
 
@@ -26,7 +26,7 @@ async def put(
     images: Sequence[Image],
     payload: Payload,
     person: str,
-) -> Message | None:
+) -> StoredMessage | None:
     """Store a message as `messages.put`, with its pictures.
 
     `payload` gets their numbers, and which of these are new.
@@ -39,7 +39,7 @@ async def put(
     return await messages.put(connection, now, adapter, key, conversation_id, written)
 
 
-async def take_back(connection: AsyncConnection, message: Message, numbers: Sequence[int]) -> Collection[str]:
+async def take_back(connection: AsyncConnection, message: StoredMessage, numbers: Sequence[int]) -> Collection[str]:
     """Remove a refused question as `conversations.take_back`."""
     await messages.take_back(connection, message.id)
     return await conversations.take_back(connection, message.conversation_id, numbers)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from core.conversation import Image
 from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
-from core.inbox import Message
+from core.inbox import StoredMessage
 from core.units import GIGABYTE
 from storage import allowance, conversations, files, messages, people, pictures, questions, sessions
 from storage.allowance import Allowance
@@ -26,7 +26,7 @@ PIECES_AT_ONCE = 4  # SQLite has the whole picture in memory while it reads a pi
 PIECE_BYTES = 256 * 1024  # of a picture, read at once
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class StoreConfig(BaseModel, extra="forbid", frozen=True):
     url: str = Field("sqlite+aiosqlite:///data/answers.db", description="SQLAlchemy address of the database.")
     expire_days: float = Field(
         30,
@@ -53,7 +53,7 @@ class Store(OpenDatabase):
     Implements `bots.conversing.store.Store`.
     """
 
-    def __init__(self, database: Database, config: Config, clock: Clock) -> None:
+    def __init__(self, database: Database, config: StoreConfig, clock: Clock) -> None:
         super().__init__(database, clock)
         self.ratings = config.ratings  # whether answers may be rated
         self.expiry = Expiry(self, config.expire_days)
@@ -62,7 +62,7 @@ class Store(OpenDatabase):
         self._reading = asyncio.Semaphore(PIECES_AT_ONCE)
 
     @classmethod
-    async def open(cls, config: Config, clock: Clock | None = None, alone: bool = False) -> Self:
+    async def open(cls, config: StoreConfig, clock: Clock | None = None, alone: bool = False) -> Self:
         """Open the database, making or upgrading it; `alone` as in `Database.open`. Raises `OperatorError`."""
         store = cls(await Database.open(config.url, alone), config, clock or Clock())
         try:
@@ -164,7 +164,7 @@ class Store(OpenDatabase):
     rewrite = writing(messages.rewrite)
     finish = writing_dated(messages.finish)
 
-    async def take_back(self, message: Message, numbers: Sequence[int]) -> None:
+    async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None:
         """Remove all of a refused question: its key, its pictures unless a question shows them, and an empty chat."""
         image_ids = await self.database.write(questions.take_back, message, numbers)
         if image_ids:

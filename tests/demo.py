@@ -9,7 +9,7 @@ from PIL import Image as PilImage
 
 from core.conversation import Conversation, Image, Picture, Question
 from core.engine.engine import Engine
-from core.pictures.images import Config, make_image
+from core.pictures.images import ImagesConfig, make_image
 from core.sampling import Sampling
 
 SAMPLES = Path(__file__).parents[1] / "core" / "demo" / "samples"
@@ -35,7 +35,7 @@ async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Pict
     for text, pictures in turns:
         closer = tuple(picture for picture in pictures if isinstance(picture, Picture))
         files = [data for data in pictures if not isinstance(data, Picture)]
-        images = tuple([data if isinstance(data, Image) else await make_image(data, Config()) for data in files])
+        images = tuple([data if isinstance(data, Image) else await make_image(data, ImagesConfig()) for data in files])
         conversation = conversation.ask(Question(text, images, closer=closer))
         answer = await engine.answer(conversation, Sampling(), lambda event: None)
         answers.append(answer.text)

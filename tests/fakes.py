@@ -9,7 +9,7 @@ from PIL import Image as PilImage
 
 from core.conversation import Answer, Conversation, Ending, Image, Looking, Picture, Piece, Tell, Turn, Waiting
 from core.errors import NotFound
-from core.inbox import Message
+from core.inbox import StoredMessage
 from core.pseudonym import pseudonym
 from core.sampling import Sampling
 
@@ -154,19 +154,19 @@ class MemoryHistory:
 class MemoryMailbox:
     """A `Mailbox` in a list. A second inbox over the same one is a restart."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[StoredMessage] = field(default_factory=list)
     finished: set[int] = field(default_factory=set)
 
     async def put(
         self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
-    ) -> Message | None:
+    ) -> StoredMessage | None:
         if any(message.key == key for message in self.messages):
             return None
-        message = Message(len(self.messages), adapter, key, conversation_id, payload, group)
+        message = StoredMessage(len(self.messages), adapter, key, conversation_id, payload, group)
         self.messages.append(message)
         return message
 
-    async def unfinished(self, adapter: str) -> list[Message]:
+    async def unfinished(self, adapter: str) -> list[StoredMessage]:
         return [m for m in self.messages if m.adapter == adapter and m.id not in self.finished]
 
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from bots.conversing.delivery import StreamedReply
 from bots.conversing.draft import Ask, Draft, File, Tell
+from bots.conversing.streamed_reply import StreamedReply
 from core.conversation import Answer, Event
 from core.i18n import Translator
 

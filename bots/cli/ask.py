@@ -17,7 +17,7 @@ from core.errors import BadImage, BadQuestion, BotError, OperatorError
 from core.i18n import Translator
 from core.pictures.documents import Document, open_document
 from core.pictures.file_types import SUFFIXES
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 
 ID = "terminal:1"
 

@@ -63,7 +63,7 @@ async def _disks(settings: Settings) -> list[CheckResult]:
     with suppress(BotError):  # told by the database's own check
         if file := file_of(storage.url):
             places.append((file.parent, storage.size_limit_gb * GIGABYTE, "url in [storage]"))
-    return [await asyncio.to_thread(machine.room, *place) for place in places]
+    return [await asyncio.to_thread(machine.check_free_space, *place) for place in places]
 
 
 async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:

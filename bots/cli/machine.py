@@ -39,7 +39,7 @@ def judge_clock(now: float) -> CheckResult:
     return CheckResult("clock", Level.OK, text)
 
 
-def room(folder: Path, may_grow: float, setting: str) -> CheckResult:
+def check_free_space(folder: Path, may_grow: float, setting: str) -> CheckResult:
     """Check the disk of a folder that may grow by so many bytes. `setting` names the folder's setting."""
     folder = folder.absolute()
     while not folder.exists():

@@ -10,7 +10,7 @@ from bots.cli.fetch_model import PATTERNS
 from bots.config import Settings
 from bots.conversing.check_result import CheckResult, Level
 from core.cache_folder import MODELS_FOLDER, WEIGHTS_FOLDER
-from core.engine import Config
+from core.engine import EngineConfig
 from core.engine.config import Kind
 from core.errors import BotError, ModelMissing
 
@@ -27,7 +27,7 @@ async def model(settings: Settings) -> list[CheckResult]:
     return await asyncio.to_thread(examine, config)
 
 
-def _examine_reference(config: Config) -> list[CheckResult]:
+def _examine_reference(config: EngineConfig) -> list[CheckResult]:
     from core.engine import any_model
     from core.model.checkpoint import find_folder
 
@@ -42,7 +42,7 @@ def _examine_reference(config: Config) -> list[CheckResult]:
     return [engine, CheckResult("model", Level.OK, f"{config.model} is a {name}")]
 
 
-def _examine(config: Config) -> list[CheckResult]:
+def _examine(config: EngineConfig) -> list[CheckResult]:
     from core.model.checkpoint import Checkpoint
     from core.model.compatibility import make_model
 

@@ -13,9 +13,9 @@ from core.benchmark.memory import peak_memory
 from core.conversation import Image
 from core.engine.stats import EngineStats
 from core.errors import OperatorError
-from core.selftest.report import Report, fidelity_table, shortened, verdict
-from core.selftest.results import Result, Verdict, ask_all, begin, load_pictures
-from core.selftest.summary import Summary
+from core.selftest.report import SelftestReport, fidelity_table, shortened, verdict
+from core.selftest.results import Result, Verdict, ask_all, load_pictures, start_conversation
+from core.selftest.summary import SelftestSummary
 from core.selftest.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SelfTest:
         self._out = Console(soft_wrap=True, highlight=False, markup=False)
         self._progress = Console(stderr=True, markup=False)
         self._pictures: dict[str, Image] = {}
-        self._summary = Summary((), is_demo=settings["core.engine"].model == "demo")
+        self._summary = SelftestSummary((), is_demo=settings["core.engine"].model == "demo")
         self._stats = EngineStats()
         self._fidelity: list[Fidelity] = []
         if report:
@@ -56,7 +56,7 @@ class SelfTest:
             async for result in ask_all(engine, TASKS, self._pictures, self._settings["core.assistant"]):
                 results.append(result)
                 self._print(result)
-            self._summary = Summary(results, self._summary.is_demo, peak_memory())
+            self._summary = SelftestSummary(results, self._summary.is_demo, peak_memory())
             self._stats = engine.figures()
         finally:
             self._forget(engine.forget)
@@ -69,7 +69,7 @@ class SelfTest:
         from core.benchmark.against_reference import compare
 
         asked = [task for task in TASKS if task.pictures][::COMPARED_EVERY]
-        questions = [begin(task, self._pictures) for task in asked]
+        questions = [start_conversation(task, self._pictures) for task in asked]
         with self._progress.status(f"Comparing {len(questions)} answers with transformers …"):
             for each in compare(self._settings["core.engine"], questions):
                 self._fidelity.append(each)
@@ -81,7 +81,7 @@ class SelfTest:
         if not self._report:
             return
         version, sampling = importlib.metadata.version("picture-answers"), self._settings["core.assistant"]
-        report = Report(version, self._identity(), self._stats, sampling, self._summary, self._fidelity)
+        report = SelftestReport(version, self._identity(), self._stats, sampling, self._summary, self._fidelity)
         try:
             self._report.write_text(report.markdown(), "utf-8")
         except OSError as error:
@@ -99,7 +99,7 @@ class SelfTest:
         images = [image.id for image in self._pictures.values()]
         for number, task in enumerate(TASKS):
             if task.pictures:
-                forget(begin(task, self._pictures, number).id, images)
+                forget(start_conversation(task, self._pictures, number).id, images)
 
     def _identity(self) -> str:
         from core.cache_folder import MODELS_FOLDER

@@ -5,12 +5,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bots.conversing.draft import AnswerAction, Ask, File, Tell
-from core.answers.boxes import Marked, find_boxes, mark, visible
+from core.answers.boxes import MarkedPicture, find_boxes, mark, visible
 from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
 from core.answers.tables import csv_file, find_tables
 from core.answers.transcription import as_markdown
-from core.conversation import Answer, Begun, Conversation, Ending, Event, Image, Picture, Piece, Removed, Turn
+from core.conversation import (
+    Answer,
+    Conversation,
+    ConversationLoaded,
+    Ending,
+    Event,
+    Image,
+    Picture,
+    PicturesRemoved,
+    Piece,
+    Turn,
+)
 from core.errors import BotError
 from core.i18n import Translator
 from core.pictures.images import KEPT_ORIGINAL_RATIO
@@ -57,14 +68,14 @@ async def shown(
     def show(event: Event | File) -> None:
         nonlocal raw, notes, asked
         match event:
-            case Begun(conversation):
+            case ConversationLoaded(conversation):
                 asked = conversation
                 tell(event)
             case Piece(text):
                 raw += text
                 if piece := grown(growing=True):
                     tell(Piece(piece))
-            case Removed(numbers) if display.markdown:
+            case PicturesRemoved(numbers) if display.markdown:
                 notes = [*notes, made_room(numbers, translator)]
             case _:
                 tell(event)
@@ -112,7 +123,7 @@ def file_of(turn: Turn, action: AnswerAction) -> File | None:
     return File("answer.md", inert(as_markdown(text, [turn.text])).encode()) if text else None
 
 
-async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[Marked]:
+async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[MarkedPicture]:
     try:
         return await mark(turn, pictures)
     except BotError as error:  # the answer is saved, and good without boxes

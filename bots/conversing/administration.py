@@ -8,7 +8,7 @@ import psutil
 
 from bots.conversing.allow_list import EVERYBODY
 from bots.conversing.permissions import Decision
-from bots.conversing.request import CommandResult, Request
+from bots.conversing.request import AnswerRequest, CommandResult
 from bots.conversing.services import Services
 from core.i18n import Translator
 from core.note import Note
@@ -24,7 +24,7 @@ GROUPS = {
 }
 
 
-async def stats(_: Request, services: Services, translator: Translator) -> CommandResult:
+async def stats(_: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     figures = services.figures()
     return CommandResult(
         translator.say(
@@ -39,13 +39,15 @@ async def stats(_: Request, services: Services, translator: Translator) -> Comma
     )
 
 
-async def decide(decision: Decision, request: Request, services: Services, translator: Translator) -> CommandResult:
+async def decide(
+    decision: Decision, request: AnswerRequest, services: Services, translator: Translator
+) -> CommandResult:
     """Carry out what an admin decided about the person whom they named."""
     permissions = services.permissions[request.platform.name]
     return CommandResult(translator.explain(await permissions.decide(request.text, decision, request.user)))
 
 
-async def people(request: Request, services: Services, translator: Translator) -> CommandResult:
+async def people(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     """Return who waits to be let in, whom admins let in or block, and whom the config lets in."""
     platform = request.platform
     known = await services.store.known_people(SHOWN_PEOPLE + 1, platform.name)

@@ -1,6 +1,6 @@
 """Turn a request into an answer on every chat platform, and tell its events.
 
-The bot's own sentences are answers too, so that everything goes through the one loop in `bots.conversing.delivery`.
+The bot's own sentences are answers too, so that everything goes through the one loop in `bots.conversing.streamed_reply`.
 Everything here can be repeated after a crash without being noticed.
 """
 
@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, actions, shown
-from bots.conversing.commands import COMMANDS, obey, says
+from bots.conversing.commands import COMMANDS, fixed_answer, obey
 from bots.conversing.draft import AnswerAction, Ask, Tell
-from bots.conversing.request import Request
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
 from core.conversation import Answer, Ending, Image, Picture, Question, Turn
@@ -22,7 +22,7 @@ from core.pictures.images import make_image
 from core.small_talk import is_small_talk
 
 
-async def respond(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
+async def respond(request: AnswerRequest, services: Services, translator: Translator, tell: Tell) -> Answer:
     """Answer a request. Raises `BotError`."""
     response = _Response(request, services, translator, tell, list(request.notes))
     try:
@@ -35,7 +35,7 @@ async def respond(request: Request, services: Services, translator: Translator, 
 
 @dataclass(slots=True)
 class _Response:
-    request: Request
+    request: AnswerRequest
     services: Services
     translator: Translator
     tell: Tell
@@ -76,7 +76,7 @@ class _Response:
                 await self._keep_for_later(pictures)
                 raise
         if pictures:
-            return says(" ".join([await self._keep(pictures), *self.notes]))
+            return fixed_answer(" ".join([await self._keep(pictures), *self.notes]))
         raise _no_picture()
 
     async def _obey(self) -> Answer:
@@ -88,7 +88,7 @@ class _Response:
         except BotError as error:
             if not kept:
                 raise
-            answer = says(self.translator.explain(error))
+            answer = fixed_answer(self.translator.explain(error))
         return replace(answer, text="\n".join(filter(None, [*kept, answer.text])))
 
     async def _keep_files(self) -> list[str]:
@@ -218,10 +218,10 @@ class _Response:
         )
         if gone:
             self.notes.append(made_room(gone, self.translator))
-        return got(numbers, self.translator)
+        return acknowledge_pictures(numbers, self.translator)
 
 
-def got(numbers: Sequence[int], translator: Translator) -> str:
+def acknowledge_pictures(numbers: Sequence[int], translator: Translator) -> str:
     """Return what to say to pictures without a question. One that came again has kept its number."""
     numbers = sorted(set(numbers))
     if len(numbers) == 1:

@@ -13,7 +13,7 @@ from bots.conversing.administration import decide, people, stats
 from bots.conversing.draft import AnswerAction, File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
-from bots.conversing.request import EVERYTHING, CommandResult, Request
+from bots.conversing.request import EVERYTHING, AnswerRequest, CommandResult
 from bots.conversing.services import Services
 from core.answers.transcript import archive
 from core.conversation import Answer, Conversation, Ending
@@ -26,7 +26,7 @@ ADMINS_ONLY = "Only this bot's admins may do that."
 PICTURE_NUMBER_DIGITS = 6  # databases refuse larger numbers in their own ways
 
 
-Run = Callable[[Request, Services, Translator], Awaitable[CommandResult]]
+Run = Callable[[AnswerRequest, Services, Translator], Awaitable[CommandResult]]
 
 
 class Takes(Enum):
@@ -111,19 +111,19 @@ def asks_model(command: str | None) -> bool:
     return command is None or command == AnswerAction.SMALL_PRINT
 
 
-def says(sentence: str) -> Answer:
+def fixed_answer(sentence: str) -> Answer:
     return Answer(sentence, Ending.DONE)
 
 
-async def obey(request: Request, services: Services, translator: Translator, tell: Tell) -> Answer:
+async def obey(request: AnswerRequest, services: Services, translator: Translator, tell: Tell) -> Answer:
     """Run a command. An unknown command gets the help. Raises `NotFound` and `NotAllowed`."""
     reply = await _carry_out(request, services, translator)
     for file in reply.files:
         tell(file)
-    return says(reply.text)
+    return fixed_answer(reply.text)
 
 
-async def _carry_out(request: Request, services: Services, translator: Translator) -> CommandResult:
+async def _carry_out(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     if request.command in (AnswerAction.CSV, AnswerAction.TEXT) and request.display.files:
         return await _file(request, services)
     command = COMMANDS.get(request.command or "")
@@ -134,7 +134,7 @@ async def _carry_out(request: Request, services: Services, translator: Translato
     return await command.run(request, services, translator)
 
 
-async def _help(request: Request, _: Services, translator: Translator) -> CommandResult:
+async def _help(request: AnswerRequest, _: Services, translator: Translator) -> CommandResult:
     """Return all commands that this person may give."""
     lines = [
         f"{command.spelled(request.platform, translator)} – {translator.explain(command.menu)}"
@@ -143,12 +143,12 @@ async def _help(request: Request, _: Services, translator: Translator) -> Comman
     return CommandResult("\n".join([translator.explain(request.platform.introduction), "", *lines]))
 
 
-async def _new(request: Request, services: Services, translator: Translator) -> CommandResult:
+async def _new(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     await services.assistant.begin(request.conversation_id)
     return CommandResult(translator.say("This is a new conversation. Send a picture and ask about it."))
 
 
-async def _forget(request: Request, _: Services, translator: Translator) -> CommandResult:
+async def _forget(request: AnswerRequest, _: Services, translator: Translator) -> CommandResult:
     if request.forgets:  # the dispatcher has done it already, before everything that waits
         return CommandResult(translator.say("Forgotten: this conversation and its pictures are deleted."))
     return CommandResult(
@@ -160,14 +160,14 @@ async def _forget(request: Request, _: Services, translator: Translator) -> Comm
     )
 
 
-async def _stop(request: Request, _: Services, translator: Translator) -> CommandResult:
+async def _stop(request: AnswerRequest, _: Services, translator: Translator) -> CommandResult:
     """Answer that nothing is being written. A running answer is stopped by the dispatcher at once."""
     if request.files:  # its picture is kept, and that is said
         return CommandResult()
     return CommandResult(translator.say("Nothing is being written just now."))
 
 
-async def _pictures(request: Request, services: Services, translator: Translator) -> CommandResult:
+async def _pictures(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     conversation = await services.assistant.history.load(request.conversation_id)
     if not conversation.pictures:
         return CommandResult(translator.say("There are no pictures in this conversation yet."))
@@ -177,7 +177,7 @@ async def _pictures(request: Request, services: Services, translator: Translator
     return CommandResult(listed, (File("pictures.png", await contact_sheet(conversation.pictures)),))
 
 
-async def _remove(request: Request, services: Services, translator: Translator) -> CommandResult:
+async def _remove(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     number = request.text.strip()
     if not number.isdecimal() or len(number) > PICTURE_NUMBER_DIGITS:
         prefix = request.platform.prefix
@@ -186,7 +186,7 @@ async def _remove(request: Request, services: Services, translator: Translator) 
     return CommandResult(translator.say("Picture {number} is removed.", number=int(number)))
 
 
-async def _export(request: Request, services: Services, translator: Translator) -> CommandResult:
+async def _export(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     conversation = await services.store.outline(request.conversation_id)
     if not conversation.turns and not conversation.waiting:
         raise NotFound("There is nothing in this conversation yet.")
@@ -195,7 +195,7 @@ async def _export(request: Request, services: Services, translator: Translator) 
         return CommandResult(files=(File("conversation.zip", b"".join(packed)),))
 
 
-async def _file(request: Request, services: Services) -> CommandResult:
+async def _file(request: AnswerRequest, services: Services) -> CommandResult:
     turn = await services.store.turn_of_sent(request.platform.name, request.about or "", request.conversation_id)
     file = file_of(turn, AnswerAction(request.command or "")) if turn else None
     if file is None:

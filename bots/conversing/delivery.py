@@ -1,177 +1,163 @@
-"""Show a growing answer on a platform that can post and edit messages. This is the only such loop."""
+"""Manage the messages that carry one answer, on a platform that may refuse to edit any of them.
+
+Every step can be repeated safely: a message is posted as a placeholder, its id is stored, and only then is it edited
+into the answer or a part of it. So after a crash between two steps, the next step is simply done again. If messages
+cannot be edited, nothing is shown until the answer is complete; then it comes as new messages. If writes are scarce,
+there is no placeholder: the first write shows words, or the whole answer if it is complete by then.
+"""
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Generic
+from functools import partial
+from typing import Generic
 
-from bots.conversing.draft import AnswerAction, Ask, Draft, File, Later, Part, Record
-from bots.conversing.messages import Delivery
-from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
-from core.errors import BotError, Interrupted
+from bots.conversing.draft import Draft, Failed, File, Gone, Later, Part, Record, Refused
+from core.conversation import Answer
+from core.errors import StoreDown
 from core.i18n import Translator
-from core.inbox import Message
 
-log = logging.getLogger(__name__)
+POSTING_SECONDS = 2.0  # for a message that is being posted when the service ends
+MOST_LOST_MESSAGES = 2  # of one answer that cannot be edited; then no edit is tried any more
+MOST_GROWING_WRITES = 1000  # of one answer; its rest is shown when it is complete
+PATIENCE_SECONDS, PATIENCE_WRITES = 180.0, 5  # a last write that fails longer and more often is given up
 
 
-class StreamedReply(Generic[Part]):
-    """An answer on its way to its messages. `tell` hears how it grows; `write` asks for it and shows it.
-
-    `sent` are the ids of messages that an earlier run posted for the same answer; `record` stores the list each time it
-    changes. `begun` tells whether any of the answer exists.
-    """
-
+class Delivery(Generic[Part]):
     def __init__(
         self,
         draft: Draft[Part],
-        translator: Translator,
-        sent: Sequence[str],
+        sent: list[str],
         record: Record,
+        translator: Translator,
     ) -> None:
-        self.begun = False
         self._draft = draft
-        self._translator = translator
+        self._sent = sent
         self._record = record
-        self._delivery = Delivery(draft, list(sent), record, translator)
-        self._text = ""
-        self._status = ""
-        self._files: list[File] = []
-        self._answer: Answer | None = None
-        self._refused = False  # a sentence of the bot is said instead of an answer
-        self._down: Interrupted | None = None
-        self._changed = asyncio.Event()
-        self._complete = asyncio.Event()
+        self._translator = translator
+        self._shown: dict[str, object] = {}
+        self._lost: set[str] = set()  # messages that cannot be edited
+        self._abandoned: list[File] = []  # files that could not be uploaded
+        self._failures: dict[str, list[float]] = {}  # message -> when its last write failed, in loop time
+        self._writes = 0
 
-    def tell(self, event: Event | File) -> None:
-        match event:
-            case Piece(text):
-                self._text += text
-                self.begun = True
-            case Waiting(place, seconds):
-                self._status = _place(self._translator, place, seconds)
-            case Looking(picture, of):
-                self._status = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
-            case File():
-                self._files.append(event)
-                self.begun = True
-        self._changed.set()
+    async def show(self, text: str, answer: Answer | None, files: Sequence[File]) -> None:
+        """Make the messages say `text` and carry `files`. `answer` is None while it grows."""
+        if answer is None and (not self._can_edit or self._writes >= MOST_GROWING_WRITES):
+            return
+        parts = self._draft.split(text) if text else []
+        contents = [*parts, *(self._abandon(file) if file in self._abandoned else file for file in files)]
+        for index, content in enumerate(contents):
+            await self._show(index, content, answer, last=index == len(parts) - 1)
+        if not contents and not self._sent and not self._draft.scarce:
+            await self._put(0, self._draft.post)
+        while answer is not None and len(self._sent) > len(contents):  # an earlier run posted more
+            await self._remove_last()
 
-    async def write(self, ask: Ask) -> Answer:
-        """Ask, and return the answer once all of it is on the platform.
+    @property
+    def _can_edit(self) -> bool:
+        return len(self._lost) < MOST_LOST_MESSAGES
 
-        Errors become their sentence, except `Interrupted`, which is raised because the same question can be answered
-        later. Raises `Refused` if the answer has no reader any more.
-        """
-        self._changed.set()  # something stands there at once, before the first event
-        async with self._draft:
-            asking = asyncio.create_task(self._ask(ask))
-            try:
-                return await self._show_until_whole()
-            finally:
-                asking.cancel()
-                await asyncio.gather(asking, return_exceptions=True)
-
-    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
-        self._draft.offer(actions)
-
-    async def _show_until_whole(self) -> Answer:
+    async def _show(self, index: int, content: Part | File, answer: Answer | None, last: bool) -> None:
+        """Post a message for this place if there is none, and write unless it says the same already."""
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            if self._down is not None:
-                raise self._down
-            answer = self._answer
-            try:
-                await self._show(answer)
-            except Later as later:
-                # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
-                # forbids that too says Later again.
-                await _nap(later.seconds, None if answer else self._complete)
-                self._changed.set()
-                continue
-            if answer is not None:
-                return answer
-            await _nap(self._draft.interval, self._complete)
+            state = (content, answer.ending if answer and last else None, last)
+            sent = self._sent[index] if index < len(self._sent) else None
+            if sent is not None and self._shown.get(sent) == state:
+                return
+            once = not self._can_edit or (self._draft.scarce and not isinstance(content, File))
+            if sent is not None and sent not in self._lost:
+                content = await self._write(sent, state, content, answer, last)
+            elif not once:
+                await self._put(index, self._draft.post)
+            elif answer is not None:
+                content = await self._send(index, state, content, answer, last)
+            elif self._can_edit and not isinstance(content, File):
+                await self._put(index, partial(self._draft.post, content))
+                self._shown[self._sent[index]] = (content, None, True)
+            else:
+                return
 
-    async def _show(self, answer: Answer | None) -> None:
-        if answer is not None:
-            if self._draft.keeps and self._refused:
-                self._refused, self._delivery = False, Delivery(self._draft, [], self._record, self._translator)
-            await self._delivery.show(self._text, answer, self._files)
-        elif not await self._aside():
-            await self._delivery.show(self._text or self._status, None, ())
-
-    async def _aside(self) -> bool:
-        """Return whether the platform showed the text in a place of its own, so that no message is needed yet."""
-        return await (self._draft.preview(self._text) if self._text else self._draft.status(self._status))
-
-    async def _ask(self, ask: Ask) -> None:
+    async def _send(self, index: int, state: object, content: Part | File, answer: Answer, last: bool) -> Part | File:
+        """Post what is finished, and return what its place must say now."""
         try:
-            self._say(await ask(self.tell))
-        except Interrupted as error:
-            self._down = error
-        except BotError as error:
-            sentence = self._translator.explain(error)
-            if error.retryable or self._text:
-                self._fail(sentence)
-            else:  # asking the same again would not help
-                self._say(Answer(sentence, Ending.DONE))
-        except Exception:
-            log.exception("an answer failed")
-            self._fail(self._translator.say("Something went wrong on my side. Please try again."))
-        self._complete.set()
-        self._changed.set()
+            await self._put(index, partial(self._draft.send, content, answer, last))
+        except Failed:
+            if not isinstance(content, File) or not self._is_hopeless(content.name):
+                raise
+            self._abandoned.append(content)
+            return self._abandon(content)
+        self._shown[self._sent[index]] = state
+        return content
 
-    def _say(self, answer: Answer) -> None:
-        self.begun = True
-        self._refused = bool(answer.text) and not self._text and not self._files
-        only_files = self._files and not answer.text
-        self._text = "" if only_files else answer.text + _note(self._translator, answer)
-        self._answer = answer
+    async def _write(
+        self, sent: str, state: object, content: Part | File, answer: Answer | None, last: bool
+    ) -> Part | File:
+        """Write once, and return what its place must say now."""
+        self._writes += 1
+        try:
+            if isinstance(content, File):
+                await self._draft.attach(sent, content)
+            else:
+                await self._draft.edit(sent, content, answer, last)
+        except Gone:
+            await self._lose(sent)
+        except Failed:
+            if answer is None or not self._is_hopeless(sent):
+                raise
+            if isinstance(content, File):
+                self._abandoned.append(content)
+                del self._failures[sent]
+                return self._abandon(content)
+            await self._lose(sent)
+        else:
+            self._shown[sent] = state
+        return content
 
-    def _fail(self, sentence: str) -> None:
-        self._refused = not self._text
-        self._text = f"{self._text}\n\n{sentence}" if self._text else sentence
-        self._answer = Answer(self._text, Ending.FAILED)
+    def _is_hopeless(self, sent: str) -> bool:
+        """Count a failed last write. Return whether it has failed often, and for long enough."""
+        failures = self._failures.setdefault(sent, [])
+        failures.append(asyncio.get_running_loop().time())
+        return len(failures) >= PATIENCE_WRITES and failures[-1] - failures[0] >= PATIENCE_SECONDS
 
+    def _abandon(self, file: File) -> Part:
+        """Return what is said in place of a file."""
+        sentence = self._translator.say("{name} could not be sent. Please ask for it again later.", name=file.name)
+        return self._draft.split(sentence)[0]
 
-def streamed(
-    draft_of: Callable[[Message], Draft[Any]], translator: Translator
-) -> Callable[[Message, Record], StreamedReply[Any]]:
-    """Show a message's answer in the draft that is made for it."""
-    return lambda message, record: StreamedReply(draft_of(message), translator, message.sent, record)
+    async def _lose(self, sent: str) -> None:
+        """Delete a message that cannot be edited. If that must wait, it moves behind the answer's messages."""
+        self._lost.add(sent)
+        with suppress(Later, Refused):
+            await self._draft.remove(sent)
+            self._sent.remove(sent)
 
+    async def _remove_last(self) -> None:
+        try:
+            await self._draft.remove(self._sent[-1])
+        except Failed:
+            if not self._is_hopeless(self._sent[-1]):
+                raise
+        self._sent.pop()
+        await self._record(self._sent)
 
-def _place(translator: Translator, place: int, seconds: float | None) -> str:
-    if seconds is None:
-        return translator.say("You are number {place} in line …", place=place)
-    return translator.say(
-        "You are number {place} in line, about {seconds} s …", place=place, seconds=max(1, round(seconds))
-    )
+    async def _put(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
+        """Post a message and store its id, even during a shutdown. Otherwise it would never be edited."""
+        posting = asyncio.ensure_future(self._post_and_record(index, post))
+        try:
+            await asyncio.shield(posting)
+        except asyncio.CancelledError:
+            await asyncio.wait({posting}, timeout=POSTING_SECONDS)
+            posting.cancel()
+            await asyncio.gather(posting, return_exceptions=True)
+            raise
 
-
-def _note(translator: Translator, answer: Answer) -> str:
-    if answer.ending is Ending.FAILED:  # saved, but the process ended before it was reported
-        note = translator.say("Something went wrong on my side. Please try again.")
-    elif answer.ending is Ending.STOPPED:
-        note = translator.say("(stopped)")
-    elif answer.ending is Ending.LENGTH:
-        note = translator.say("(This is as long as one answer can be. Say “go on” for the rest.)")
-    elif answer.ending is Ending.REPEATED:
-        note = translator.say("(I began to repeat myself, so I stopped. Please ask in other words.)")
-    elif not answer.text.strip():
-        note = translator.say("(No answer came. Please ask in other words.)")
-    else:
-        return ""
-    return f"\n\n{note}" if answer.text.strip() else note
-
-
-async def _nap(seconds: float, wake: asyncio.Event | None) -> None:
-    """Sleep; with `wake`, at most until it is set."""
-    if wake is None:
-        await asyncio.sleep(seconds)
-        return
-    with suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), seconds)
+    async def _post_and_record(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
+        sent = await post()
+        self._sent.insert(index, sent)
+        try:
+            await self._record(self._sent)
+        except StoreDown:  # it would be unknown when the same question is answered later
+            with suppress(Later, Refused):
+                await self._draft.remove(sent)
+            raise

@@ -10,13 +10,13 @@ from typing import Protocol
 
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
-from bots.conversing.commands import says
+from bots.conversing.commands import fixed_answer
 from bots.conversing.draft import AnswerAction, Ask, Record, Tell
 from bots.conversing.permissions import Permissions
 from bots.conversing.platform import Platform
-from bots.conversing.request import Request
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
-from bots.conversing.strangers import Strangers, line, line_when_asked
+from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
 from core import asker, inbox
 from core.conversation import Answer
 from core.i18n import Translator
@@ -45,7 +45,7 @@ class Reply(Protocol):
 
 @dataclass(slots=True)
 class _Running:
-    message: inbox.Message  # includes the ids of what was posted for it
+    message: inbox.StoredMessage  # includes the ids of what was posted for it
     stopped: bool = False
     reply: Reply | None = None
 
@@ -66,7 +66,7 @@ class Dispatcher:
         forgets: Callable[[str], Awaitable[bool]],
         listed: AllowList,
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
-        tell_admins: Callable[[Request], None] = lambda request: None,
+        tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
     ) -> None:
         self.inbox = inbox.Inbox(services.store, platform.name, work, gathering=gathering, clears=forgets)
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
@@ -80,7 +80,9 @@ class Dispatcher:
     def is_busy(self, conversation_id: str) -> bool:
         return conversation_id in self._running
 
-    def stop(self, conversation_id: str, is_meant: Callable[[inbox.Message], bool] = lambda message: True) -> bool:
+    def stop(
+        self, conversation_id: str, is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True
+    ) -> bool:
         """Stop at once: the running answer ends, and one that has not begun does not begin.
 
         Return False if nothing is being written, or nothing that is meant.
@@ -117,11 +119,11 @@ class Dispatcher:
 
     async def answer(
         self,
-        message: inbox.Message,
-        request: Request,
+        message: inbox.StoredMessage,
+        request: AnswerRequest,
         translator: Translator,
-        reply_of: Callable[[inbox.Message, Record], Reply],
-        ask: Callable[[Request, Tell], Awaitable[Answer]] | None = None,
+        reply_of: Callable[[inbox.StoredMessage, Record], Reply],
+        ask: Callable[[AnswerRequest, Tell], Awaitable[Answer]] | None = None,
         refusal: str | None = None,
     ) -> None:
         """Work off a message, or say a `refusal` instead. Blocked people get silence, and so do thanks in a group.
@@ -130,7 +132,7 @@ class Dispatcher:
 
         Raises what `Reply.write` does, and what the inbox should try again.
         """
-        asker.begin(request.person, message.arrived, self._platform)
+        asker.set_current(request.person, message.arrived, self._platform)
         running = self._running[message.conversation_id] = _Running(message)
 
         async def record(sent: Sequence[str]) -> None:
@@ -154,7 +156,7 @@ class Dispatcher:
 
             async def answer(tell: Tell) -> Answer:
                 if refusal is not None:
-                    return says(refusal)
+                    return fixed_answer(refusal)
                 if ask is not None:
                     return await ask(request, tell)
                 return await respond(request, self._services, translator, tell)
@@ -164,7 +166,7 @@ class Dispatcher:
             del self._running[message.conversation_id]
 
     async def _meet(
-        self, message: inbox.Message, request: Request, translator: Translator, refusal: str | None
+        self, message: inbox.StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None
     ) -> str | None:
         """Return what a stranger is told, or None for nothing.
 
@@ -177,9 +179,9 @@ class Dispatcher:
             self._tell_admins(request)
         if not self.strangers.is_due(request.user, request.chat) and not message.sent:
             return None
-        return (line_when_asked if knock.held else line)(request.known_as, translator)
+        return (stranger_line_when_asked if knock.held else stranger_line)(request.known_as, translator)
 
-    async def _forget(self, message: inbox.Message) -> inbox.Message:
+    async def _forget(self, message: inbox.StoredMessage) -> inbox.StoredMessage:
         """Forget a conversation before the confirmation is sent.
 
         Half-written answers to dropped questions become the confirmation, so that nothing of them stays in the chat.

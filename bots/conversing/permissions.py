@@ -10,7 +10,7 @@ from enum import StrEnum
 from bots.conversing.allow_list import AllowList
 from bots.conversing.platform import Platform
 from bots.conversing.store import Store
-from core.inbox import Message
+from core.inbox import StoredMessage
 from core.note import Note
 from core.person import Standing
 from core.trace import log_event
@@ -38,7 +38,9 @@ _EFFECTS = {  # decision -> the new standing, and the only standing that it chan
 class Permissions:
     """One platform's permissions. `answer` takes up a held message of somebody who was just let in."""
 
-    def __init__(self, store: Store, platform: Platform, listed: AllowList, answer: Callable[[Message], None]) -> None:
+    def __init__(
+        self, store: Store, platform: Platform, listed: AllowList, answer: Callable[[StoredMessage], None]
+    ) -> None:
         self.listed = listed
         self._store = store
         self._platform = platform
@@ -74,7 +76,7 @@ class Permissions:
             self._answer(message)
         return self._told(person, decision, done, held)
 
-    def _told(self, person: str, decision: Decision, done: bool, held: Sequence[Message]) -> Note:
+    def _told(self, person: str, decision: Decision, done: bool, held: Sequence[StoredMessage]) -> Note:
         slash = self._platform.prefix
         match decision:
             case Decision.ALLOW if held:

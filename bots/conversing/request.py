@@ -1,4 +1,4 @@
-"""Define what a person wants: adapters read messages into `Request`s, and `bots.conversing.answering` answers them."""
+"""Define what a person wants: adapters read messages into `AnswerRequest`s, and `bots.conversing.answering` answers them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AnswerRequest:
     """What a person wants.
 
     `files` are downloaded when their turn comes. `about` is the platform's id of the bot's message that this one
     replies to. `pictures` are numbers of the pictures it is about, if people choose them; `images` were opened before.
     `person` is who asks, for the quotas; `user` is the platform's id of them, as `admins` are, and `called` the name
     that its people see. `places` are ids of the chat, and of what it belongs to, which may be let in whole. In a
-    `shared` conversation others can write; another person began one that is `anothers`. `quiet` ignores thanks and
+    `shared` conversation others can write; another person began one that is `begun_by_another`. `quiet` ignores thanks and
     laughter, among people and in threads. `notes` are sentences about attachments that are not looked at, for the line
     below the answer.
     """
@@ -43,7 +43,7 @@ class Request:
     about: str | None = None
     quiet: bool = False
     shared: bool = False
-    anothers: bool = False
+    begun_by_another: bool = False
     notes: tuple[str, ...] = ()
     stopped: Callable[[], bool] = field(default=lambda: False)  # it was stopped before it was running
     made: Callable[[int, Image], Awaitable[None]] | None = None  # gets the pictures that the n-th file became
@@ -68,7 +68,7 @@ class Request:
 
     @property
     def forgets(self) -> bool:
-        return forgets(self.command, self.text, self.anothers)
+        return forgets(self.command, self.text, self.begun_by_another)
 
     @property
     def chat(self) -> str:
@@ -94,6 +94,6 @@ class CommandResult:
     files: tuple[File, ...] = ()
 
 
-def forgets(command: str | None, text: str, anothers: bool) -> bool:
+def forgets(command: str | None, text: str, begun_by_another: bool) -> bool:
     """Return whether an order to forget is carried out. What another person began needs a second word for it."""
-    return command == "forget" and (not anothers or text.strip().lower() in EVERYTHING)
+    return command == "forget" and (not begun_by_another or text.strip().lower() in EVERYTHING)

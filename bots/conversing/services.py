@@ -9,7 +9,7 @@ from bots.conversing.health import Health
 from bots.conversing.permissions import Permissions
 from bots.conversing.store import Store
 from core.assistant import Assistant
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 
 if TYPE_CHECKING:
     from starlette.routing import Router

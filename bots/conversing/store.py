@@ -8,7 +8,7 @@ from typing import Protocol
 
 from core.assistant import History
 from core.conversation import Image, SummaryPage, Turn
-from core.inbox import Mailbox, Message
+from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
 
 
@@ -71,9 +71,9 @@ class Store(History, Mailbox, Protocol):
         images: Sequence[Image],
         payload: Callable[[Sequence[int], Sequence[int]], str],
         person: str,
-    ) -> Message | None: ...
+    ) -> StoredMessage | None: ...
 
-    async def take_back(self, message: Message, numbers: Sequence[int]) -> None: ...
+    async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None: ...
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...
 
@@ -91,11 +91,11 @@ class Store(History, Mailbox, Protocol):
 
     async def known_people(self, limit: int, platform: str | None = None) -> list[KnownPerson]: ...
 
-    async def meet(self, person: str, message: Message) -> Knock: ...
+    async def meet(self, person: str, message: StoredMessage) -> Knock: ...
 
     async def decide(
         self, platform: str, person: str, standing: Standing | None, only_from: Standing | None = None
-    ) -> tuple[bool, Sequence[Message]]: ...
+    ) -> tuple[bool, Sequence[StoredMessage]]: ...
 
     # Sessions of the web page
 

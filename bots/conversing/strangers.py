@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from bots.conversing.permissions import Decision
-from bots.conversing.request import Request
+from bots.conversing.request import AnswerRequest
 from core.i18n import LANGUAGES, Translator
 from core.latest import Latest
 from core.note import Note
@@ -35,14 +35,14 @@ class Strangers:
         return True
 
 
-def line(who: str, translator: Translator) -> str:
+def stranger_line(who: str, translator: Translator) -> str:
     """Return what strangers are told. `who` are the ids that an admin needs."""
     return translator.say(
         "Sorry, I may not answer you yet. To be let in, tell the person who runs this bot: {who}", who=who
     )
 
 
-def line_when_asked(who: str, translator: Translator) -> str:
+def stranger_line_when_asked(who: str, translator: Translator) -> str:
     """Return what strangers are told if the admins were asked about them."""
     return translator.say(
         "Sorry, I may not answer you yet. I have asked the person who runs this bot: as soon as they let you in, I "
@@ -51,7 +51,7 @@ def line_when_asked(who: str, translator: Translator) -> str:
     )
 
 
-def told_to_admins(request: Request) -> str:
+def told_to_admins(request: AnswerRequest) -> str:
     """Return the question to the admins whether a stranger is let in, in all languages, as its readers are unknown."""
     name = " ".join(request.called.split())[:NAME_CHARACTERS]
     note = Note("Somebody new writes to me: {name} – {who}. Shall I answer them?", name=name, who=request.known_as)

@@ -2,7 +2,7 @@
 
 from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
-from bots.slack.config import Config
+from bots.slack.config import SlackConfig as Config
 
 __all__ = ["PACKAGES", "Config", "examine", "run"]
 PACKAGES = ("aiohttp", "slack_bolt", "slack_sdk")  # what its extra installs

@@ -41,7 +41,7 @@ class Declined(Refused):
         self.error = error
 
 
-class Outage(Later):
+class AccessLost(Later):
     """Slack can be asked nothing until the operator has repaired something."""
 
 
@@ -77,12 +77,12 @@ class Access:
         return answer
 
     def check(self) -> None:
-        """Raise `Outage` while the token is refused."""
+        """Raise `AccessLost` while the token is refused."""
         if self._refused is not None:
-            raise Outage(self._pause)
+            raise AccessLost(self._pause)
 
     async def doubt(self) -> None:
-        """Check the token after an error that may be about it. Raises `Outage` if it is refused."""
+        """Check the token after an error that may be about it. Raises `AccessLost` if it is refused."""
         async with self._asking:
             self.check()
             try:

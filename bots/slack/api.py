@@ -15,7 +15,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.conversing.backoff import Backoff
 from bots.conversing.draft import Failed, Later
 from bots.conversing.health import Health
-from bots.slack.access import DOUBTFUL, WISHES, Access, Declined, Outage, granted
+from bots.slack.access import DOUBTFUL, WISHES, Access, AccessLost, Declined, granted
 from bots.slack.rate_limit import CALLS_PER_MINUTE, Budget
 from core.errors import BotError, OperatorError
 
@@ -82,7 +82,7 @@ class SlackApi:
     async def call(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
         """Call a method of `client`.
 
-        Raises `Later` (`Unclear` if it may have happened, `Outage` while the token is refused) or `Declined`, which is
+        Raises `Later` (`Unclear` if it may have happened, `AccessLost` while the token is refused) or `Declined`, which is
         about this request only.
         """
         self.access.check()
@@ -158,7 +158,7 @@ async def patiently(request: Callable[[], Awaitable[Result]], attempts: int = 8)
         try:
             return await request()
         except Later as later:
-            failures += not isinstance(later, Outage)
+            failures += not isinstance(later, AccessLost)
             await asyncio.sleep(later.seconds)
     raise BotError("Slack does not answer me at the moment. Please try again in a few minutes.")
 

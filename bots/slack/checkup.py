@@ -7,12 +7,12 @@ from bots.conversing.draft import Later
 from bots.conversing.health import Health
 from bots.slack.access import WISHES
 from bots.slack.api import SlackApi, patiently
-from bots.slack.config import Config
+from bots.slack.config import SlackConfig
 from bots.slack.socket import open_address
 from core.errors import BotError, OperatorError
 
 
-async def examine(config: Config) -> list[CheckResult]:
+async def examine(config: SlackConfig) -> list[CheckResult]:
     """Return what the doctor finds. Raises `OperatorError` for a bad token or a missing scope."""
     async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, Health()) as slack:
         try:

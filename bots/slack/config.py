@@ -10,7 +10,7 @@ from bots.conversing.allow_list import EVERYBODY, NAMED, ONE_OR_MORE
 _ID = re.compile(r"[TECGDUW][A-Z0-9]+")
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class SlackConfig(BaseModel, extra="forbid", frozen=True):
     """Settings of the Slack app.
 
     bots/slack_manifest.yaml makes one: api.slack.com/apps, Create New App, From a manifest.
@@ -53,7 +53,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return ids
 
     @model_validator(mode="after")
-    def _check_way_in(self) -> "Config":
+    def _check_way_in(self) -> "SlackConfig":
         if (self.app_token is None) == (self.signing_secret is None):
             raise ValueError("give either app_token (Socket Mode) or signing_secret (HTTP)")
         if not self.bot_token.get_secret_value().startswith("xoxb-"):

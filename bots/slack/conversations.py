@@ -6,7 +6,7 @@ picture continues the conversation about the last picture, and so does its threa
 
 from bots.conversing.commands import command_in
 from bots.conversing.store import Store
-from bots.slack.message import Message
+from bots.slack.message import SlackMessage
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from core.latest import Latest
@@ -23,7 +23,7 @@ class Conversations:
         self._bot = bot
         self._last: Latest[str, str] = Latest(REMEMBERED_CHANNELS)  # the conversation to continue, by channel
 
-    async def of(self, message: Message) -> str:
+    async def of(self, message: SlackMessage) -> str:
         if not (message.direct and message.top_level):
             return await self.of_thread(message.channel, message.thread)
         own = message.conversation(self._team)

@@ -38,11 +38,11 @@ Kind = TypeVar("Kind")
 Optional = Annotated[Kind | None, WrapValidator(_or_none)]  # an invalid value counts as missing
 
 
-class Form(BaseModel, extra="ignore", frozen=True):
+class SlackModel(BaseModel, extra="ignore", frozen=True):
     pass
 
 
-class SlackFile(Form):
+class SlackFile(SlackModel):
     """A file of a message. A file of Slack Connect has only its id; a deleted one says only that."""
 
     id: Optional[Id] = None
@@ -80,7 +80,7 @@ def _dicts(listed: object) -> list[Json]:
     return [each for each in listed[:MOST_FILES] if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
-class Removal(Form):
+class Removal(SlackModel):
     """A message was deleted or changed, which may remove files."""
 
     channel: Id
@@ -98,7 +98,7 @@ class Removal(Form):
         return sorted(file_id for file_id in before - left if file_id)
 
 
-class Edited(Form):
+class Edited(SlackModel):
     """A message after a change. Some bots' messages have no user."""
 
     ts: Ts
@@ -106,16 +106,16 @@ class Edited(Form):
     text: Text | None = None
 
 
-class FileDeleted(Form):
+class FileDeleted(SlackModel):
     file_id: Id
 
 
-class _Item(Form):
+class _Item(SlackModel):
     channel: Id
     ts: Ts | None = None  # a file or a comment has none
 
 
-class Reaction(Form):
+class Reaction(SlackModel):
     type: str
     user: Id
     reaction: str
@@ -123,7 +123,7 @@ class Reaction(Form):
     item_user: Optional[Id] = None
 
 
-class SessionStopped(Form):
+class SessionStopped(SlackModel):
     channel: Id
     thread_ts: Ts | None = None
     user: Id
@@ -132,7 +132,7 @@ class SessionStopped(Form):
 # What people do with buttons, shortcuts and windows
 
 
-class _Named(Form):
+class _Named(SlackModel):
     id: Id
 
 
@@ -140,7 +140,7 @@ class Person(_Named):
     team_id: Optional[Id] = None
 
 
-class _Below(Form):
+class _Below(SlackModel):
     """The message of a button or of a shortcut."""
 
     ts: Ts
@@ -148,7 +148,7 @@ class _Below(Form):
     text: str = ""
 
 
-class Interaction(Form):
+class Interaction(SlackModel):
     """A person did something with a message."""
 
     user: Person
@@ -161,7 +161,7 @@ class Interaction(Form):
         return self.message.thread_ts or self.message.ts
 
 
-class _Action(Form):
+class _Action(SlackModel):
     action_id: str
     value: str | None = None
 
@@ -174,7 +174,7 @@ class Press(Interaction):
         return self.actions[0]
 
 
-class Value(Form):
+class Value(SlackModel):
     """The content of one of our buttons, as `bots.slack.buttons` writes it."""
 
     key: Annotated[str, StringConstraints(pattern=r"^slack:", max_length=255)]
@@ -183,29 +183,29 @@ class Value(Form):
     told: Text = ""
 
 
-class _Input(Form):
+class _Input(SlackModel):
     value: Text
 
 
-class _Question(Form):
+class _Question(SlackModel):
     text: _Input
 
 
-class _Values(Form):
+class _Values(SlackModel):
     question: _Question
 
 
-class _State(Form):
+class _State(SlackModel):
     values: _Values
 
 
-class _View(Form):
+class _View(SlackModel):
     id: Id
     private_metadata: str
     state: _State
 
 
-class Submission(Form):
+class Submission(SlackModel):
     """A question that was typed into the shortcut's window."""
 
     view: _View

@@ -9,12 +9,12 @@ import aiohttp
 
 from bots.conversing.backoff import Backoff
 from bots.conversing.draft import Later
-from bots.slack.access import Declined, Outage
+from bots.slack.access import AccessLost, Declined
 from bots.slack.api import SlackApi, patiently, retry_after
 from bots.slack.events import SlackFile
 from core.errors import BadImage, NotDelivered
 from core.pictures.file_types import is_web_page
-from core.pictures.images import Config, check_size
+from core.pictures.images import ImagesConfig, check_size
 
 log = logging.getLogger(__name__)
 REDIRECTS = 3
@@ -25,7 +25,7 @@ PAGE = b"<html"
 
 
 class Files:
-    def __init__(self, slack: SlackApi, images: Config) -> None:
+    def __init__(self, slack: SlackApi, images: ImagesConfig) -> None:
         self._slack = slack
         self._images = images
 
@@ -52,7 +52,7 @@ class Files:
             try:
                 self._slack.access.check()
                 data = await self._get(file, url)
-            except Outage as outage:
+            except AccessLost as outage:
                 await asyncio.sleep(outage.seconds)
                 continue
             except Later as later:

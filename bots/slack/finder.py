@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bots.conversing.request import Request
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.slack.events import SlackFile
 from bots.slack.files import Files
-from bots.slack.message import Message, no_picture, pictures
+from bots.slack.message import SlackMessage, no_picture, pictures
 from bots.slack.threads import Threads
 from core.answers.receipt import left_out, not_looked_at
 from core.conversation import named_pictures
@@ -44,7 +44,7 @@ class Finder:
         self._files = files
         self._services = services
 
-    async def find(self, asked: Message, request: Request, translator: Translator) -> Found:
+    async def find(self, asked: SlackMessage, request: AnswerRequest, translator: Translator) -> Found:
         """Find a question's pictures.
 
         Raises a picture's `BotError` if a retry may help and there is no other, and `Busy`.
@@ -72,7 +72,7 @@ class Finder:
         self,
         new: Sequence[SlackFile],
         older: list[SlackFile],
-        request: Request,
+        request: AnswerRequest,
         found: Found,
         translator: Translator,
     ) -> None:
@@ -84,7 +84,12 @@ class Finder:
         await self._take(new[-THREAD_PICTURES:], first, request, found, translator)
 
     async def _take(
-        self, files: Sequence[SlackFile], first: int | None, request: Request, found: Found, translator: Translator
+        self,
+        files: Sequence[SlackFile],
+        first: int | None,
+        request: AnswerRequest,
+        found: Found,
+        translator: Translator,
     ) -> None:
         """Take in a file. If that fails, it is named and the others are used."""
         store, conversation_id = self._services.store, request.conversation_id

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from bots.conversing.commands import COMMANDS, asks_model, command_in
 from bots.conversing.draft import AnswerAction
 from bots.conversing.store import Store
-from bots.slack.message import Message
+from bots.slack.message import SlackMessage
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
@@ -23,8 +23,8 @@ REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
 class Inquiry:
     """One answer. `about` is the id of the message below which a button was pressed, `key` that message's answer."""
 
-    message: inbox.Message
-    asked: Message
+    message: inbox.StoredMessage
+    asked: SlackMessage
     place: Place
     command: str | None
     text: str
@@ -60,14 +60,14 @@ class Inquiries:
         self._threads = threads
         self._bot = bot
 
-    async def read(self, message: inbox.Message, written: Asked | Clicked | Typed | Lost) -> Inquiry:
+    async def read(self, message: inbox.StoredMessage, written: Asked | Clicked | Typed | Lost) -> Inquiry:
         if isinstance(written, Asked):
             asked = written.message
             command, text = command_in(plain(asked.text, self._bot), SLACK)
             return Inquiry(message, asked, asked.place, command, text)
         place = written.place
         if isinstance(written, Lost) or (isinstance(written, Clicked) and await self._is_forged(message, written)):
-            return Inquiry(message, Message.at(place), place, LOST, "")
+            return Inquiry(message, SlackMessage.at(place), place, LOST, "")
         asked = await self._threads.question(place)
         text = place.told or plain(asked.text, self._bot)
         if isinstance(written, Typed):
@@ -85,6 +85,6 @@ class Inquiries:
         turn = await self._store.turn_of_sent(SLACK.name, sent[-1], inquiry.message.conversation_id)
         return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
 
-    async def _is_forged(self, message: inbox.Message, clicked: Clicked) -> bool:
+    async def _is_forged(self, message: inbox.StoredMessage, clicked: Clicked) -> bool:
         """Whether a button names an answer of another conversation, which none of ours ever did."""
         return await self._store.conversation_of(clicked.key) not in (None, message.conversation_id)

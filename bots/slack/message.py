@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bots.slack.events import Form, Id, Json, Optional, SlackFile, Text, Ts, files_of
+from bots.slack.events import Id, Json, Optional, SlackFile, SlackModel, Text, Ts, files_of
 from bots.slack.place import Place
 from core.i18n import Translator
 from core.pictures.refusals import by_name
@@ -13,7 +13,7 @@ _ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
 ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of people's messages
 
 
-class _Written(Form):
+class _Written(SlackModel):
     channel: Id
     ts: Ts
     thread_ts: Ts | None = None
@@ -24,7 +24,7 @@ class _Written(Form):
     text: Text | None = None
 
 
-class Message(Form):
+class SlackMessage(SlackModel):
     """A person's message. At the top level `thread` is its own `ts`: every such message begins a conversation."""
 
     channel: Id
@@ -38,12 +38,12 @@ class Message(Form):
     by_app: bool = False  # by a bot, or by an app in a person's name; only Slack knows which
 
     @staticmethod
-    def of(event: Json, team: str) -> "Message | None":
+    def of(event: Json, team: str) -> "SlackMessage | None":
         """Return the message of an event, or None for joins, edits and deletions. Raises `pydantic.ValidationError`."""
         if event.get("subtype") not in ASKING or not event.get("user"):
             return None
         written = _Written.model_validate(event)
-        return Message(
+        return SlackMessage(
             channel=written.channel,
             ts=written.ts,
             thread=written.thread_ts or written.ts,
@@ -56,9 +56,9 @@ class Message(Form):
         )
 
     @staticmethod
-    def at(place: Place) -> "Message":
+    def at(place: Place) -> "SlackMessage":
         """Return a deleted question: it has no words and no files."""
-        return Message(
+        return SlackMessage(
             channel=place.channel, ts=place.asked, thread=place.thread, user=place.user, team=place.team, text=""
         )
 

@@ -24,7 +24,7 @@ from bots.conversing.services import Services
 from bots.slack import window
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import section
-from bots.slack.config import Config
+from bots.slack.config import SlackConfig
 from bots.slack.events import (
     Edited,
     FileDeleted,
@@ -39,12 +39,12 @@ from bots.slack.events import (
     Value,
 )
 from bots.slack.gateway import make_app
-from bots.slack.message import Message, addresses_somebody
+from bots.slack.message import SlackMessage, addresses_somebody
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
-from bots.slack.written import Asked, Clicked, Lost, Removed, Typed, read
+from bots.slack.written import Asked, Clicked, Lost, RemovedFiles, Typed, read
 from core.errors import BotError
 from core.person import Standing
 
@@ -55,7 +55,7 @@ THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 class Receiver:
     """`app` is Bolt's, which calls this."""
 
-    def __init__(self, config: Config, slack: SlackApi, worker: Worker, services: Services) -> None:
+    def __init__(self, config: SlackConfig, slack: SlackApi, worker: Worker, services: Services) -> None:
         self._config = config
         self._slack = slack
         self._worker = worker
@@ -102,7 +102,7 @@ class Receiver:
         if event.get("subtype") in ("message_deleted", "message_changed"):
             await self._on_removed(event)
             return
-        message = Message.of(event, self._slack.team)
+        message = SlackMessage.of(event, self._slack.team)
         if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
             return
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
@@ -113,7 +113,7 @@ class Receiver:
         else:
             await self._dispatcher.inbox.receive(key, conversation_id, written)
 
-    async def _is_for_bot(self, message: Message) -> bool:
+    async def _is_for_bot(self, message: SlackMessage) -> bool:
         if message.direct or message.mentions(self._slack.bot):
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
@@ -128,7 +128,7 @@ class Receiver:
             self._dispatcher.inbox.withdraw(self._key_of(removal.channel, removal.deleted_ts))
         if removal.files:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
-            await self._dispatcher.inbox.receive(key, key, Removed(files=removal.files).model_dump_json())
+            await self._dispatcher.inbox.receive(key, key, RemovedFiles(files=removal.files).model_dump_json())
         if removal.message:
             await self._on_edited(removal.channel, Edited.model_validate(removal.message))
 
@@ -149,7 +149,7 @@ class Receiver:
     async def _on_file_deleted(self, event: Json) -> None:
         file_id = FileDeleted.model_validate(event).file_id
         key = f"slack:deleted:{file_id}"
-        await self._dispatcher.inbox.receive(key, key, Removed(files=[file_id]).model_dump_json())
+        await self._dispatcher.inbox.receive(key, key, RemovedFiles(files=[file_id]).model_dump_json())
 
     async def _on_reaction(self, event: Json) -> None:
         reaction = Reaction.model_validate(event)
@@ -244,7 +244,7 @@ class Receiver:
         place = self._place(used, used.message.ts)
         translator = await self._worker.people.translator(place.user)
         try:
-            view = window.asking(place, translator)
+            view = window.question_window(place, translator)
             await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
         except (Later, Refused) as error:
             log.warning("the window for a question could not be opened: %s", error)
@@ -264,7 +264,7 @@ class Receiver:
         """Say in a window of an older version or another app that it does not work."""
         person = Person.model_validate(body.get("user"))
         translator = self._worker.people.known_voice(person.id)  # asking Slack might outlast the three seconds
-        await ack(response_action="update", view=window.lost(translator))
+        await ack(response_action="update", view=window.unknown_window(translator))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledge anything else, so that Slack does not send it again."""

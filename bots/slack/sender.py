@@ -25,7 +25,7 @@ STOPS = 3  # attempts to stop a stream that Slack takes to be open
 
 
 class Sender:
-    def __init__(self, slack: SlackApi, place: Place, message: inbox.Message, streams: Streams) -> None:
+    def __init__(self, slack: SlackApi, place: Place, message: inbox.StoredMessage, streams: Streams) -> None:
         self.streams = streams
         self.begun_before = bool(message.sent)  # an earlier run has already begun to write
         self._slack = slack

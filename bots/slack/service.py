@@ -10,7 +10,7 @@ from bots.conversing.services import Services
 from bots.slack import socket, webhook
 from bots.slack.access import WISHES, Declined
 from bots.slack.api import SlackApi
-from bots.slack.config import Config
+from bots.slack.config import SlackConfig
 from bots.slack.gateway import Gateway
 from bots.slack.receiver import Receiver
 from bots.slack.worker import Worker
@@ -19,7 +19,7 @@ from core.errors import OperatorError
 log = logging.getLogger(__name__)
 
 
-async def serve(config: Config, services: Services) -> None:
+async def serve(config: SlackConfig, services: Services) -> None:
     if config.signing_secret and services.guests is None:
         raise OperatorError(
             "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
@@ -57,7 +57,7 @@ async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
             await slack.call(slack.client.chat_postMessage, channel=admin, text=text)
 
 
-async def _receive(config: Config, slack: SlackApi, gateway: Gateway, endpoint: webhook.Endpoint | None) -> None:
+async def _receive(config: SlackConfig, slack: SlackApi, gateway: Gateway, endpoint: webhook.Endpoint | None) -> None:
     if config.app_token:
         await socket.receive(gateway, slack, config.app_token.get_secret_value())
     if endpoint is None:

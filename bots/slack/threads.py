@@ -12,7 +12,7 @@ from bots.conversing.request import forgets
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of
-from bots.slack.message import Message, mentions
+from bots.slack.message import SlackMessage, mentions
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.signature import key_of
@@ -29,7 +29,7 @@ class Threads:
     def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
 
-    async def files(self, asked: Message, *, acquainted: bool) -> tuple[list[SlackFile], tuple[SlackFile, ...]]:
+    async def files(self, asked: SlackMessage, *, acquainted: bool) -> tuple[list[SlackFile], tuple[SlackFile, ...]]:
         """Return files from earlier in the thread and the message's own, because a mention may come without them.
 
         A direct message always comes with its files. `acquainted` means that the conversation knows those above it.
@@ -52,13 +52,13 @@ class Threads:
                 earlier += files_of(message)
         return earlier, own
 
-    def _forgets(self, message: Json, asked: Message, root: Json) -> bool:
+    def _forgets(self, message: Json, asked: SlackMessage, root: Json) -> bool:
         text = message.get("text") or ""
-        anothers = not asked.direct and message.get("user") != root.get("user")
+        begun_by_another = not asked.direct and message.get("user") != root.get("user")
         to_bot = asked.direct or mentions(text, self._slack.bot)
-        return to_bot and forgets(*command_in(plain(text, self._slack.bot), SLACK), anothers)
+        return to_bot and forgets(*command_in(plain(text, self._slack.bot), SLACK), begun_by_another)
 
-    async def is_anothers(self, asked: Message) -> bool:
+    async def is_anothers(self, asked: SlackMessage) -> bool:
         """Return whether another person began the thread, and True if that cannot be seen."""
         if asked.direct or asked.top_level:
             return False
@@ -72,18 +72,18 @@ class Threads:
             return True
         return not messages or messages[0].get("user") != asked.user
 
-    async def question(self, place: Place) -> Message:
+    async def question(self, place: Place) -> SlackMessage:
         """Return a question as it is in Slack now, without words if it is deleted."""
-        nothing = Message.at(place)
+        nothing = SlackMessage.at(place)
         try:
             messages = await patiently(partial(self._read, place.channel, place.thread, latest=place.asked))
         except (Declined, BotError) as error:
             log.warning("a question cannot be looked up: %s", error)
             return nothing
         found = [message for message in messages if message["ts"] == place.asked]
-        return (found and Message.of({**found[0], "channel": place.channel}, place.team)) or nothing
+        return (found and SlackMessage.of({**found[0], "channel": place.channel}, place.team)) or nothing
 
-    async def standing(self, asked: Message) -> Message | None:
+    async def standing(self, asked: SlackMessage) -> SlackMessage | None:
         """Return the message as it is in Slack now, or None if it is deleted.
 
         If that cannot be seen, return it as it came.
@@ -91,7 +91,7 @@ class Threads:
         read = partial(self._read, asked.channel, asked.thread, oldest=asked.ts, latest=asked.ts)
         try:
             found = [message for message in await patiently(read) if message["ts"] == asked.ts]
-            standing = Message.of({**found[0], "channel": asked.channel}, asked.team) if found else None
+            standing = SlackMessage.of({**found[0], "channel": asked.channel}, asked.team) if found else None
         except Declined as declined:
             return None if declined.error in GONE else asked
         except (BotError, ValidationError):

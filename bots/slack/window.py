@@ -13,7 +13,7 @@ SHORTCUT = "ask_about_picture"
 _PLACE = TypeAdapter(Place)
 
 
-def asking(place: Place, translator: Translator) -> Json:
+def question_window(place: Place, translator: Translator) -> Json:
     return {
         "type": "modal",
         "callback_id": SHORTCUT,
@@ -37,7 +37,7 @@ def place_of(submission: Submission) -> Place:
     return replace(_PLACE.validate_json(submission.view.private_metadata), told=submission.question)
 
 
-def lost(translator: Translator) -> Json:
+def unknown_window(translator: Translator) -> Json:
     """Return the window that says that one of an older version or another app does not work."""
     sentence = translator.say("I do not remember that answer any more. Please send the picture again.")
     return {

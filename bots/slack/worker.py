@@ -13,23 +13,23 @@ from pydantic import ValidationError
 from bots.conversing import strangers
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
-from bots.conversing.answering import got, respond
-from bots.conversing.commands import COMMANDS, command_in, says
-from bots.conversing.delivery import streamed
+from bots.conversing.answering import acknowledge_pictures, respond
+from bots.conversing.commands import COMMANDS, command_in, fixed_answer
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, Refused, Tell
-from bots.conversing.request import Attachment, Request, forgets
+from bots.conversing.request import AnswerRequest, Attachment, forgets
 from bots.conversing.services import Services
+from bots.conversing.streamed_reply import streamed
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Buttons, Pressed, about_stranger
-from bots.slack.config import Config
+from bots.slack.config import SlackConfig
 from bots.slack.conversations import Conversations
 from bots.slack.draft import SlackDraft
 from bots.slack.events import Json, SlackFile, fields
 from bots.slack.files import Files
 from bots.slack.finder import Finder, Found
 from bots.slack.inquiry import LOST, Inquiries, Inquiry
-from bots.slack.message import Message, no_picture, pictures
+from bots.slack.message import SlackMessage, no_picture, pictures
 from bots.slack.people import People
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
@@ -38,7 +38,7 @@ from bots.slack.status import Abilities, Status
 from bots.slack.stream import Streams
 from bots.slack.text import plain
 from bots.slack.threads import Threads
-from bots.slack.written import Asked, Removed, read
+from bots.slack.written import Asked, RemovedFiles, read
 from core import inbox
 from core.conversation import Answer, Image
 from core.errors import BotError
@@ -53,7 +53,7 @@ BESIDE_PICTURES = ("help", "new")  # with a picture of their own they are a gree
 
 
 class Worker:
-    def __init__(self, config: Config, slack: SlackApi, services: Services) -> None:
+    def __init__(self, config: SlackConfig, slack: SlackApi, services: Services) -> None:
         self.dispatcher = Dispatcher(
             services, SLACK, self._work, self._forgets, AllowList.of(config), tell_admins=self._ask_admins
         )
@@ -85,7 +85,7 @@ class Worker:
         known = self.dispatcher.inbox.waiting(conversation_id) or await history.last_key(conversation_id)
         return bool(known or await self._services.store.known_files(conversation_id))
 
-    async def may(self, who: Message | Place) -> bool:
+    async def may(self, who: SlackMessage | Place) -> bool:
         """Return whether a person may do something that is done at once, or over an old answer.
 
         Everything else is stored unseen, and the dispatcher checks it, because an acknowledgement must not wait for one
@@ -106,7 +106,7 @@ class Worker:
             return False
         return forgets(command, text, await self._threads.is_anothers(asked))
 
-    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
         """Answer a stored message. Raises only errors for which the inbox should keep it until another start."""
         message = batch[0]
         try:
@@ -114,7 +114,7 @@ class Worker:
         except ValidationError as error:  # stored by another version
             log.error("a stored message is not whole and is given up (%s)", fields(error))
             return
-        if isinstance(written, Removed):
+        if isinstance(written, RemovedFiles):
             await self._remove(written.files)
         elif not isinstance(written, Asked):
             await self._answer(await self._inquiries.read(message, written))
@@ -123,7 +123,7 @@ class Worker:
         elif not await self._is_bots(asked):
             await self._answer(await self._inquiries.read(message, Asked(message=asked)))
 
-    async def _current(self, message: inbox.Message, asked: Message) -> Message | None:
+    async def _current(self, message: inbox.StoredMessage, asked: SlackMessage) -> SlackMessage | None:
         """Return the question as it is in Slack now, or None if it was deleted.
 
         What an earlier run began is continued.
@@ -133,7 +133,7 @@ class Worker:
         standing = await self._threads.standing(asked) if message.resumed else asked
         return asked if standing and message.sent else standing
 
-    async def _is_bots(self, asked: Message) -> bool:
+    async def _is_bots(self, asked: SlackMessage) -> bool:
         """Return whether a bot wrote it, and no person through an app."""
         return asked.by_app and await self.people.is_bot(asked.user)
 
@@ -141,7 +141,7 @@ class Worker:
         message, place = inquiry.message, inquiry.place
         asked = place.told or plain(inquiry.asked.text, self._slack.bot)
         translator = (await self.people.translator(place.user)).for_question(asked)
-        request = Request(
+        request = AnswerRequest(
             message.conversation_id,
             message.key,
             SLACK,
@@ -155,7 +155,7 @@ class Worker:
             places=(place.channel, place.team),
             quiet=not (place.direct and inquiry.asked.top_level),
             shared=not place.direct,
-            anothers=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
+            begun_by_another=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
             display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
         refusal = None
@@ -176,10 +176,10 @@ class Worker:
             await self._services.store.remember_file(file, message.conversation_id, images)
             await self._services.store.remove_file(file)
 
-    async def _ask(self, inquiry: Inquiry, translator: Translator, request: Request, tell: Tell) -> Answer:
+    async def _ask(self, inquiry: Inquiry, translator: Translator, request: AnswerRequest, tell: Tell) -> Answer:
         conversation_id = request.conversation_id
         if inquiry.is_misplaced:
-            return says(
+            return fixed_answer(
                 translator.say(
                     "This works only in a thread with a picture: each thread is a conversation of its own. "
                     'Say "{command}" in the thread of the picture.',
@@ -202,9 +202,9 @@ class Worker:
                 found = await self._finder.find(inquiry.asked, request, translator)
             inquiry.images.update(found.images)
             if inquiry.asked.files and not found.own:
-                return says(no_picture(inquiry.asked.files, translator))
+                return fixed_answer(no_picture(inquiry.asked.files, translator))
             if found.numbers and not found.own and not inquiry.text:
-                return says(" ".join([got(found.numbers, translator), *found.notes]))
+                return fixed_answer(" ".join([acknowledge_pictures(found.numbers, translator), *found.notes]))
             if not (found.own or found.numbers) and inquiry.links and not await self._has_pictures(conversation_id):
                 found.notes.append(translator.say("I fetch nothing from addresses. Please upload the picture itself."))
 
@@ -220,7 +220,7 @@ class Worker:
     async def _has_pictures(self, conversation_id: str) -> bool:
         return bool((await self._services.store.outline(conversation_id)).pictures)
 
-    def _draft(self, inquiry: Inquiry, translator: Translator, keeps: bool, message: inbox.Message) -> SlackDraft:
+    def _draft(self, inquiry: Inquiry, translator: Translator, keeps: bool, message: inbox.StoredMessage) -> SlackDraft:
         place, closer = inquiry.place, None
         if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about is not None:
             closer = Pressed(inquiry.command, inquiry.key, inquiry.about)
@@ -230,7 +230,7 @@ class Worker:
             self._slack, self._sender(message, place), status, buttons, self._config.interval_seconds, keeps
         )
 
-    def _sender(self, message: inbox.Message, place: Place) -> Sender:
+    def _sender(self, message: inbox.StoredMessage, place: Place) -> Sender:
         stopped = partial(self.dispatcher.stop, message.conversation_id)
         return Sender(self._slack, place, message, Streams(self._slack, place, message.key, self._abilities, stopped))
 
@@ -251,7 +251,7 @@ class Worker:
             sentence = translator.say("I cannot write in that channel. Please ask me here instead.")
         await self._post(place.user, sentence)
 
-    def _ask_admins(self, request: Request) -> None:
+    def _ask_admins(self, request: AnswerRequest) -> None:
         """Ask each admin, in the background, whether a stranger is let in."""
         text = strangers.told_to_admins(request)
         for admin in self._config.admins:

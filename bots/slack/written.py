@@ -4,17 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from bots.slack.events import Form
-from bots.slack.message import Message
+from bots.slack.events import SlackModel
+from bots.slack.message import SlackMessage
 from bots.slack.place import Place
 
 
-class Asked(Form):
+class Asked(SlackModel):
     kind: Literal["message"] = "message"
-    message: Message
+    message: SlackMessage
 
 
-class Clicked(Form):
+class Clicked(SlackModel):
     """A pressed button below the message `about`, which carries the answer `key`."""
 
     kind: Literal["button"] = "button"
@@ -24,31 +24,31 @@ class Clicked(Form):
     key: str
 
 
-class Typed(Form):
+class Typed(SlackModel):
     """A question in the shortcut's window."""
 
     kind: Literal["window"] = "window"
     place: Place
 
 
-class Lost(Form):
+class Lost(SlackModel):
     """A pressed button whose content is unknown."""
 
     kind: Literal["lost"] = "lost"
     place: Place
 
 
-class Removed(Form):
+class RemovedFiles(SlackModel):
     """Files that went away in Slack."""
 
     kind: Literal["removed"] = "removed"
     files: list[str]
 
 
-Written = Annotated[Asked | Clicked | Typed | Lost | Removed, Field(discriminator="kind")]
-_WRITTEN: TypeAdapter[Asked | Clicked | Typed | Lost | Removed] = TypeAdapter(Written)
+Written = Annotated[Asked | Clicked | Typed | Lost | RemovedFiles, Field(discriminator="kind")]
+_WRITTEN: TypeAdapter[Asked | Clicked | Typed | Lost | RemovedFiles] = TypeAdapter(Written)
 
 
-def read(payload: str) -> Asked | Clicked | Typed | Lost | Removed:
+def read(payload: str) -> Asked | Clicked | Typed | Lost | RemovedFiles:
     """Read a stored event. Raises `pydantic.ValidationError` for one from another version."""
     return _WRITTEN.validate_json(payload)

@@ -22,14 +22,14 @@ async def keep_watching(services: Services) -> None:
     announcer = Announcer(services.health)
     while True:
         try:
-            await look(services, readiness)
+            await check_services(services, readiness)
             await announcer.step()
         except Exception:  # a bug; the next check may work
             log.exception("the service's health could not be checked")
         await asyncio.sleep(WATCH_EVERY_SECONDS)
 
 
-async def look(services: Services, readiness: Readiness) -> None:
+async def check_services(services: Services, readiness: Readiness) -> None:
     """Record in `services.health` what does not work, or soon will not."""
     reasons = await readiness.reasons()
     for name, sentence in SENTENCES.items():

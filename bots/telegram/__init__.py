@@ -2,7 +2,7 @@
 
 from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig as Config
 
 __all__ = ["PACKAGES", "Config", "examine", "run"]
 PACKAGES = ("telegram", "telegramify_markdown")  # what its extra installs

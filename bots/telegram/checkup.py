@@ -5,13 +5,13 @@ from contextlib import suppress
 from telegram.error import InvalidToken, TelegramError
 
 from bots.conversing.check_result import CheckResult, Level
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import BAD_TOKEN
 from bots.telegram.service import make_bot
 from core.errors import OperatorError
 
 
-async def examine(config: Config) -> list[CheckResult]:
+async def examine(config: TelegramConfig) -> list[CheckResult]:
     """Return what the doctor finds. Raises `OperatorError` for a bad token."""
     bot = make_bot(config)
     try:

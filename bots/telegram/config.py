@@ -11,7 +11,7 @@ from bots.conversing.allow_list import NAMED, ONE_OR_MORE
 Everybody = Literal["*"]
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class TelegramConfig(BaseModel, extra="forbid", frozen=True):
     FORMER: ClassVar = ("host", "port")  # went to [bots.web]
 
     token: SecretStr = Field(description="From @BotFather.")

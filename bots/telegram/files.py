@@ -14,8 +14,7 @@ from bots.telegram.transport import understood, wait_of
 from core.errors import NotDelivered, TooLarge
 from core.latest import Latest
 from core.pictures.file_types import is_web_page
-from core.pictures.images import Config as ImagesConfig
-from core.pictures.images import check_size
+from core.pictures.images import ImagesConfig, check_size
 from core.units import MEGABYTE
 
 log = logging.getLogger(__name__)

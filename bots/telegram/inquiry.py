@@ -161,7 +161,7 @@ def press_of(query: CallbackQuery) -> Press | None:
     return Press(query.id, asker, conversation_id, chat_id, message.message_id, data, question, question_id, text)
 
 
-def is_about(press: Press, message: inbox.Message) -> bool:
+def is_about(press: Press, message: inbox.StoredMessage) -> bool:
     """Return whether a button is below an answer to this message, or below a part of one.
 
     A message that was posted but never stored, because Telegram's reply was lost, is known by the question it replies

@@ -159,7 +159,7 @@ class Receiver:
         elif standing is None:
             due = self._dispatcher.strangers.is_due(person, chat)
             who = person if person == chat else f"{person} ({chat})"
-            await self._acknowledge(press.query_id, strangers.line(who, translator) if due else None)
+            await self._acknowledge(press.query_id, strangers.stranger_line(who, translator) if due else None)
         elif decided := decided_in(press.data):
             await self._decide(press, *decided, translator)
         elif press.data == STOP and self._dispatcher.stop(press.conversation_id, partial(is_about, press)):

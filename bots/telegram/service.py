@@ -13,7 +13,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bots.conversing.commands import allowed
 from bots.conversing.services import Services
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import Outage
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.polling import insist, poll
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 64
 
 
-async def serve(config: Config, services: Services, rate_limit: RateLimit | None = None) -> None:
+async def serve(config: TelegramConfig, services: Services, rate_limit: RateLimit | None = None) -> None:
     """Work until cancelled. Raises `OperatorError`."""
     if config.needs_web and services.guests is None:
         raise OperatorError("[bots.telegram] {reason}: add a table [bots.web].", reason=config.needs_web)
@@ -59,7 +59,7 @@ async def _tell(bot: Bot, admins: Sequence[int], text: str) -> None:
 
 
 async def _work(
-    config: Config,
+    config: TelegramConfig,
     bot: Bot,
     worker: Worker,
     receiver: Receiver,
@@ -83,7 +83,7 @@ async def _work(
         await worker.close()
 
 
-def make_bot(config: Config) -> Bot:
+def make_bot(config: TelegramConfig) -> Bot:
     api_url = config.api_url.rstrip("/")
     file_url = config.file_url.rstrip("/") or f"{api_url}/file"
     return Bot(

@@ -13,7 +13,7 @@ from starlette.routing import Router
 from telegram import Bot
 
 from bots.conversing.webhook import Webhook
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import Outage
 from bots.telegram.polling import WANTED, Receive, insist
 from core.errors import BotError
@@ -23,7 +23,7 @@ LARGEST_UPDATE_BYTES = 1 << 20
 CHECK_SECONDS = 60.0  # between two checks of our address at Telegram
 
 
-async def listen(bot: Bot, config: Config, guests: Router, receive: Receive, outage: Outage) -> None:
+async def listen(bot: Bot, config: TelegramConfig, guests: Router, receive: Receive, outage: Outage) -> None:
     """Work until cancelled. `guests` are the routes that the web page's server carries for others."""
     secret = config.webhook_secret.get_secret_value()
     endpoint = _Endpoint(secret, receive)

@@ -17,13 +17,13 @@ from bots.conversing import strangers
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
 from bots.conversing.commands import asks_model
-from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, Later, NotWritable, Refused
-from bots.conversing.request import Request, forgets
+from bots.conversing.request import AnswerRequest, forgets
 from bots.conversing.services import Services
+from bots.conversing.streamed_reply import streamed
 from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED, Buttons, about_stranger
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry, read
@@ -51,7 +51,7 @@ class Worker:
 
     def __init__(
         self,
-        config: Config,
+        config: TelegramConfig,
         bot: Bot,
         me: User,
         services: Services,
@@ -114,9 +114,9 @@ class Worker:
     def _update(self, payload: str) -> Update:
         return Update.de_json(json.loads(payload), self._bot)
 
-    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
         """Answer a message, an album or a pressed button. Raises only errors that the inbox should retry."""
-        trace.begin(batch[0].key)
+        trace.set_current(batch[0].key)
         try:
             updates = [self._update(message.payload) for message in batch]
             inquiry = read(updates, self._me)
@@ -137,7 +137,7 @@ class Worker:
         )
         await self._services.store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
-    async def _answer(self, message: inbox.Message, inquiry: Inquiry, asker: Author) -> None:
+    async def _answer(self, message: inbox.StoredMessage, inquiry: Inquiry, asker: Author) -> None:
         translator = Translator(asker.language).for_question(inquiry.text)
         if inquiry.of_retry and not await self._services.store.turn_of_sent(
             "telegram", inquiry.about or "", message.conversation_id
@@ -145,7 +145,7 @@ class Worker:
             inquiry = replace(inquiry, about=None)  # the /retry was refused; it was about the last question
         if inquiry.undelivered and (files := self._undelivered.take(inquiry.chat_id, inquiry.message_id)):
             inquiry = replace(inquiry, files=files)
-        request = Request(
+        request = AnswerRequest(
             message.conversation_id,
             message.key,
             TELEGRAM,
@@ -161,7 +161,7 @@ class Worker:
             places=(str(inquiry.chat_id),),
             quiet=_is_group(inquiry),
             shared=_is_group(inquiry),
-            anothers=_is_group(inquiry),
+            begun_by_another=_is_group(inquiry),
             notes=_notes(inquiry, translator),
             display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
@@ -179,7 +179,7 @@ class Worker:
         sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
         await self._post_privately(asker.id, sentence)
 
-    def _ask_admins(self, request: Request) -> None:
+    def _ask_admins(self, request: AnswerRequest) -> None:
         """Ask each admin, in the background, whether a stranger is let in."""
         text, buttons = strangers.told_to_admins(request), about_stranger(request.user)
         for admin in self._config.admins:
@@ -212,7 +212,7 @@ class Worker:
             return translator.say(FORGOTTEN)
         return None
 
-    def _draft(self, inquiry: Inquiry, translator: Translator, message: inbox.Message) -> TelegramDraft:
+    def _draft(self, inquiry: Inquiry, translator: Translator, message: inbox.StoredMessage) -> TelegramDraft:
         place = Place(inquiry.chat_id, inquiry.topic, inquiry.message_id)
         stoppable = asks_model(inquiry.command) or _begins_with_a_question(inquiry)
 

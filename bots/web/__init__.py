@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bots.conversing.check_result import CheckResult
 from bots.conversing.services import Services
-from bots.web.config import Config
+from bots.web.config import WebConfig as Config
 
 __all__ = ["PACKAGES", "Config", "examine", "run"]
 PACKAGES = ()  # that not every installation has

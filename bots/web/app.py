@@ -15,7 +15,7 @@ from bots.web.access.guard import Guard
 from bots.web.access.limiter import Limiter
 from bots.web.access.session import Authentication
 from bots.web.api import conversations, turns
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.head import HeadLikeGet
 from bots.web.operations import admin, health
@@ -24,7 +24,7 @@ from bots.web.operations.status import Operation
 from bots.web.page import pages
 from bots.web.receiver import Receiver
 from core.errors import BotError
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
@@ -32,7 +32,7 @@ WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # places for answers of megabytes that
 
 
 def make_app(
-    config: Config,
+    config: WebConfig,
     receiver: Receiver,
     images: ImagesConfig,
     operation: Operation,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bots.web.draft import Broadcast
 from bots.web.errors import Restarting
-from bots.web.message import Message
+from bots.web.message import WebMessage
 from core.conversation import Image
 
 KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
@@ -15,7 +15,7 @@ class Broadcasts:
     def __init__(self) -> None:
         self._by_key: dict[str, Broadcast] = {}
 
-    def add(self, conversation_id: str, key: str, sent: Message, images: Sequence[Image] | None = None) -> Broadcast:
+    def add(self, conversation_id: str, key: str, sent: WebMessage, images: Sequence[Image] | None = None) -> Broadcast:
         broadcast = self._by_key[key] = Broadcast(conversation_id, key, sent, images)
         return broadcast
 

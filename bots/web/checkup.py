@@ -1,12 +1,12 @@
 """Check the web page for the doctor."""
 
 from bots.conversing.check_result import CheckResult, Level
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from bots.web.listen import listen
 from core.errors import OperatorError
 
 
-async def examine(config: Config) -> list[CheckResult]:
+async def examine(config: WebConfig) -> list[CheckResult]:
     """Return what the doctor finds. Raises `OperatorError` if the port cannot be used."""
     try:
         listen(config).close()

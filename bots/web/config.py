@@ -9,7 +9,7 @@ from bots.web.access.address import network_of
 from core.units import MEGABYTE
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class WebConfig(BaseModel, extra="forbid", frozen=True):
     """The settings of the web page and the REST API."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network card.")

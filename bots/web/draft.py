@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from bots.conversing.draft import AnswerAction, Ask, File
-from bots.web.message import Message
-from core.conversation import Answer, Begun, Ending, Event, Image, Piece, Removed
+from bots.web.message import WebMessage
+from core.conversation import Answer, ConversationLoaded, Ending, Event, Image, PicturesRemoved, Piece
 from core.errors import NotFound
 
 
@@ -20,7 +20,7 @@ class Broadcast:
     """
 
     def __init__(
-        self, conversation_id: str, key: str, sent: Message = Message(""), images: Sequence[Image] | None = None
+        self, conversation_id: str, key: str, sent: WebMessage = WebMessage(""), images: Sequence[Image] | None = None
     ) -> None:
         self.conversation_id = conversation_id
         self.key = key
@@ -41,7 +41,7 @@ class Broadcast:
     @property
     def removed(self) -> tuple[int, ...]:
         """The pictures that were removed to make room."""
-        return next((event.numbers for event in self.events if isinstance(event, Removed)), ())
+        return next((event.numbers for event in self.events if isinstance(event, PicturesRemoved)), ())
 
     @property
     def text(self) -> str:
@@ -62,7 +62,7 @@ class Broadcast:
         self.finish(await ask(self.tell))
 
     def tell(self, event: Event | File) -> None:
-        if isinstance(event, Begun):  # readers need no pictures, and the events are kept for a while
+        if isinstance(event, ConversationLoaded):  # readers need no pictures, and the events are kept for a while
             self.begun = True
         elif not (self.attempts and isinstance(event, Piece)):  # heard already; the whole answer comes at the end
             self.events.append(event)

@@ -3,14 +3,14 @@
 import errno
 import socket
 
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from core.errors import OperatorError
 
 BACKLOG_CONNECTIONS = 1024  # that the system keeps until they are accepted
 SEND_BUFFER_BYTES = 256 * 1024  # of an answer in the system's memory, for each reader that is slow
 
 
-def listen(config: Config) -> socket.socket:
+def listen(config: WebConfig) -> socket.socket:
     """Return a listening socket. Raises `OperatorError` if the port cannot be used."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -32,7 +32,7 @@ def listen(config: Config) -> socket.socket:
     return listener
 
 
-def _cannot_listen(config: Config, reason: str) -> OperatorError:
+def _cannot_listen(config: WebConfig, reason: str) -> OperatorError:
     return OperatorError(
         "Port {port} on {host} cannot be had: {reason}. Choose another port in [bots.web].",
         port=config.port,

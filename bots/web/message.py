@@ -8,7 +8,7 @@ from bots.conversing.draft import AnswerAction
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class WebMessage:
     """A stored message.
 
     `name` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are those that
@@ -30,11 +30,11 @@ class Message:
         return replace(self, pictures=(*self.pictures, *numbers), brought=tuple(new)).payload()
 
 
-def read(payload: str) -> Message:
+def read(payload: str) -> WebMessage:
     """Read a stored message. Raises `ValueError`, `TypeError` or `KeyError`."""
     fields = json.loads(payload)
     if "query" in fields:  # of a version before
         fields["text"], again, closer = fields.pop("query"), fields.pop("again"), fields.pop("closer")
         fields["command"] = "retry" if again else AnswerAction.SMALL_PRINT if closer else None
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return Message(**fields | lists)
+    return WebMessage(**fields | lists)

@@ -17,12 +17,12 @@ from bots.conversing.answering import respond
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Tell
 from bots.conversing.platform import Platform
-from bots.conversing.request import Request
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.web.broadcasts import Broadcasts
 from bots.web.draft import Broadcast
 from bots.web.errors import Restarting
-from bots.web.message import Message, read
+from bots.web.message import WebMessage, read
 from core import asker, inbox
 from core.conversation import Answer, Conversation, Image, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
@@ -79,7 +79,7 @@ class Receiver:
 
     async def forget(self, conversation_id: str, person: str) -> None:
         """Return once nothing of the conversation is there any more."""
-        key, sent = WEB.id(secrets.token_hex(16)), Message(person, command=FORGET)
+        key, sent = WEB.id(secrets.token_hex(16)), WebMessage(person, command=FORGET)
         broadcast = self.broadcasts.add(conversation_id, key, sent)
         broadcast.begun = True  # given up for another such order, it is carried out all the same
         try:
@@ -119,7 +119,7 @@ class Receiver:
         return broadcast
 
     async def take(
-        self, conversation_id: str, sent: Message, images: Sequence[Image] = (), notes: Sequence[str] = ()
+        self, conversation_id: str, sent: WebMessage, images: Sequence[Image] = (), notes: Sequence[str] = ()
     ) -> Broadcast:
         """Take a question, and return its answer.
 
@@ -143,11 +143,13 @@ class Receiver:
             return known, keys.index(broadcast.key) + 1
         return Conversation(known.id, (Turn("", (), answer),)), 0
 
-    def _take_unwritten(self, conversation_id: str, sent: Message, images: Sequence[Image]) -> Broadcast:
+    def _take_unwritten(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
         self._check_line(conversation_id)
         key = WEB.id(secrets.token_hex(16))
         broadcast = self.broadcasts.add(conversation_id, key, sent, images)
-        message = inbox.Message(0, WEB.name, key, conversation_id, sent.payload(), arrived=asker.current().arrived)
+        message = inbox.StoredMessage(
+            0, WEB.name, key, conversation_id, sent.payload(), arrived=asker.current().arrived
+        )
         self._dispatcher.inbox.take_up(message)
         return broadcast
 
@@ -155,7 +157,7 @@ class Receiver:
         if self._dispatcher.inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
 
-    async def _submitted(self, conversation_id: str, sent: Message, images: Sequence[Image]) -> Broadcast:
+    async def _submitted(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
         """Several times at once it is one question, and all wait until that is on disk."""
         if (task := self._submitting.get(sent.name)) is None:
             task = self._submitting[sent.name] = asyncio.create_task(self._submit(conversation_id, sent, images))
@@ -163,7 +165,7 @@ class Receiver:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
         return await asyncio.shield(task)
 
-    async def _submit(self, conversation_id: str, sent: Message, images: Sequence[Image]) -> Broadcast:
+    async def _submit(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
         if (found := self.find(sent.name)) is not None:
             return found  # its twin was a moment faster
         self._check_line(conversation_id)
@@ -178,11 +180,11 @@ class Receiver:
         self._dispatcher.inbox.take_up(replace(message, arrived=asker.current().arrived))
         return broadcast
 
-    async def _left_over(self, key: str) -> inbox.Message | None:
+    async def _left_over(self, key: str) -> inbox.StoredMessage | None:
         """Return a stored question that is not being processed: it failed too often, or seemed not to be stored."""
         return next((message for message in await self.store.unfinished(WEB.name) if message.key == key), None)
 
-    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
         """Answer a message. Raises only if nothing can be stored, and `TakenBack`; all else is told to the readers."""
         for message in batch:
             sent, broadcast = read(message.payload), self.broadcasts.find(message.key)
@@ -201,8 +203,8 @@ class Receiver:
                 if broadcast.over:
                     self.broadcasts.drop_soon(broadcast)
 
-    async def _answer(self, message: inbox.Message, sent: Message, broadcast: Broadcast) -> None:
-        request = Request(
+    async def _answer(self, message: inbox.StoredMessage, sent: WebMessage, broadcast: Broadcast) -> None:
+        request = AnswerRequest(
             message.conversation_id,
             message.key,
             WEB,
@@ -223,12 +225,14 @@ class Receiver:
         if not message.id:
             raise inbox.TakenBack
 
-    async def _ask(self, request: Request, tell: Tell) -> Answer:
+    async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
         if not (request.images or request.forgets):
             await self.conversation(request.conversation_id)
         return await respond(request, self._services, Translator("en"), tell)
 
-    async def _fail(self, message: inbox.Message, sent: Message, broadcast: Broadcast, error: Exception) -> None:
+    async def _fail(
+        self, message: inbox.StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception
+    ) -> None:
         if not message.id:
             broadcast.fail(error)
         elif isinstance(error, Interrupted):

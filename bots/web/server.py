@@ -12,7 +12,7 @@ from bots.conversing.readiness import Readiness
 from bots.conversing.services import Services
 from bots.log import OnceAMinute
 from bots.web.app import make_app
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from bots.web.connection import Connection
 from bots.web.connections import Connections, Lost
 from bots.web.listen import listen
@@ -34,7 +34,7 @@ SELDOM = (
 PATIENCE_SECONDS = 3  # for requests that are nearly answered when the service ends
 
 
-async def serve(config: Config, services: Services, ready: Callable[[str], None] | None) -> None:
+async def serve(config: WebConfig, services: Services, ready: Callable[[str], None] | None) -> None:
     receiver = Receiver(services)
     readiness = Readiness(services.store, services.assistant.stats, services.check_model)
     operation = Operation(
@@ -101,7 +101,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _shown(config: Config) -> str:
+def _shown(config: WebConfig) -> str:
     """Return a name that a browser on this machine can open."""
     if config.host in ("0.0.0.0", "::"):
         return "localhost"

@@ -53,7 +53,7 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedPicture:
     """A picture of the conversation with boxes drawn on it, as PNG."""
 
     number: int
@@ -109,10 +109,10 @@ def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[
     return {picture: found[picture] for picture in sorted(found, key=lambda picture: picture.number)}
 
 
-async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[Marked]:
+async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[MarkedPicture]:
     """Return the pictures that a turn's answer points into, with the boxes drawn; see `pointed_at`."""
     found = pointed_at(turn, known)
-    return [Marked(picture.number, await draw(picture.image, boxes)) for picture, boxes in found.items()]
+    return [MarkedPicture(picture.number, await draw(picture.image, boxes)) for picture, boxes in found.items()]
 
 
 async def draw(image: Image, boxes: list[Box]) -> bytes:

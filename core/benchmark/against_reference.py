@@ -15,7 +15,7 @@ from core import hardware
 from core.benchmark.compare import Difference, differ, follow
 from core.conversation import Conversation
 from core.engine import any_model
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.prompt import Prompter
 from core.engine.tokenizer import Tokenizer
 from core.errors import OperatorError
@@ -56,7 +56,7 @@ class Fidelity:
     largest: float  # difference of two logits
 
 
-def check(config: Config) -> None:
+def check(config: EngineConfig) -> None:
     """Raise `OperatorError` if the comparison cannot work here, before anything slow begins."""
     checkpoint = Checkpoint.find(config.model)
     places = [place for _, places in checkpoint.layout() for place in places]
@@ -72,7 +72,7 @@ def check(config: Config) -> None:
         )
 
 
-def compare(config: Config, questions: Sequence[Conversation]) -> Iterator[Fidelity]:
+def compare(config: EngineConfig, questions: Sequence[Conversation]) -> Iterator[Fidelity]:
     """Yield each precision's distance from transformers. Only one model is in memory at a time."""
     expected = _ask_transformers(config, questions)
     for precision in PRECISIONS:
@@ -81,7 +81,7 @@ def compare(config: Config, questions: Sequence[Conversation]) -> Iterator[Fidel
         yield _measure(config, precision, questions, expected)
 
 
-def _ask_transformers(config: Config, questions: Sequence[Conversation]) -> list[Expected]:
+def _ask_transformers(config: EngineConfig, questions: Sequence[Conversation]) -> list[Expected]:
     folder = Checkpoint.find(config.model).folder
     model, processor = any_model.load(folder, Precision.FLOAT32, config.cache / "offload")
     return [_write(model, any_model.make_inputs(processor, question.turns)) for question in questions]
@@ -98,7 +98,7 @@ def _write(model: Any, inputs: Any) -> Expected:
 
 
 def _measure(
-    config: Config, precision: Precision, questions: Sequence[Conversation], expected: Sequence[Expected]
+    config: EngineConfig, precision: Precision, questions: Sequence[Conversation], expected: Sequence[Expected]
 ) -> Fidelity:
     checkpoint = Checkpoint.find(config.model)
     cache: Path | None = config.cache if config.cache_limit_gb else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 
-from core.benchmark.scene import begin, go_on, make_picture
+from core.benchmark.scene import go_on, make_picture, start_conversation
 from core.benchmark.target import AnswerTimes, Target
 from core.conversation import Conversation
 
@@ -98,7 +98,7 @@ class _Round:
 
     def _new(self, name: str) -> Conversation:
         self._seed += 1
-        return begin(name, make_picture(self._seed, self._picture))
+        return start_conversation(name, make_picture(self._seed, self._picture))
 
     async def _ask(self, conversation: Conversation, tokens: int | None = None) -> AnswerTimes:
         return await self._target.ask(conversation, tokens or self._tokens, AnswerTimes())

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.errors import BotError
 from core.model.precision import Precision
 
@@ -42,7 +42,7 @@ def bench(
     from core.benchmark.server import Server
     from core.benchmark.target import Ours, Target
 
-    config = Config(model=model, precision=precision, threads=threads, memory_limit_gb=memory, cache=cache)
+    config = EngineConfig(model=model, precision=precision, threads=threads, memory_limit_gb=memory, cache=cache)
     targets: dict[str, Target] = {"here": Ours(config)}
     if against:
         targets["other"] = Server(against, command)
@@ -66,7 +66,7 @@ def crowd(
     """Measure pauses, estimates and memory while conversations about pictures arrive during others' answers."""
     from core.benchmark.crowd import crowd as come
 
-    config = Config(model=model, precision=precision, threads=threads, memory_limit_gb=memory, cache=cache)
+    config = EngineConfig(model=model, precision=precision, threads=threads, memory_limit_gb=memory, cache=cache)
     report = asyncio.run(come(config, conversations, seconds, tokens))
     typer.echo("| visit | told at first | first token | longest pause |\n|---|---|---|---|")
     for number, visit in enumerate(report.visits, 1):

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 
 from core.benchmark.memory import forget_peak, peak_memory
-from core.benchmark.scene import begin, make_picture
+from core.benchmark.scene import make_picture, start_conversation
 from core.benchmark.target import AnswerTimes
 from core.conversation import Event, Waiting
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.engine import Engine, budget
 from core.sampling import Sampling
 
@@ -23,7 +23,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CrowdReport:
     visits: list[Visit]
     memory: int | None  # peak in bytes
     budget: int  # bytes
@@ -39,7 +39,7 @@ class Report:
         return statistics.mean(errors) if errors else None
 
 
-async def crowd(config: Config, conversations: int, seconds: float, tokens: int) -> Report:
+async def crowd(config: EngineConfig, conversations: int, seconds: float, tokens: int) -> CrowdReport:
     """Run the visits. The first one makes speeds known and is not reported."""
     forget_peak()
     engine = await Engine.start(config)
@@ -47,14 +47,14 @@ async def crowd(config: Config, conversations: int, seconds: float, tokens: int)
         await _visit(engine, 0, 0.0, 8)
         waits = [number * seconds / conversations for number in range(conversations)]
         visits = await asyncio.gather(*[_visit(engine, n, wait, tokens) for n, wait in enumerate(waits, 1)])
-        return Report(list(visits), peak_memory(), budget(config).bytes)
+        return CrowdReport(list(visits), peak_memory(), budget(config).bytes)
     finally:
         await engine.close()
 
 
 async def _visit(engine: Engine, number: int, wait: float, tokens: int) -> Visit:
     await asyncio.sleep(wait)
-    conversation = begin(f"crowd:{number}", make_picture(time.time_ns()))
+    conversation = start_conversation(f"crowd:{number}", make_picture(time.time_ns()))
     told: float | None = None
     writing = AnswerTimes()
 

@@ -12,7 +12,7 @@ FIRST = "What does this picture show, and what is the total amount written on it
 THEN = "And what is the second largest number in it?"
 
 
-def begin(name: str, image: Image) -> Conversation:
+def start_conversation(name: str, image: Image) -> Conversation:
     return Conversation(name).ask(Question(FIRST, (image,)))
 
 

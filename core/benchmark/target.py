@@ -11,7 +11,7 @@ from typing import Protocol
 
 from core.benchmark.memory import forget_peak, peak_memory
 from core.conversation import Conversation, Event, Piece
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 from core.sampling import Sampling
 
@@ -89,7 +89,7 @@ class Target(Protocol):
 
 
 class Ours:
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._engine: Engine | None = None
 

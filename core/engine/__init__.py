@@ -3,7 +3,7 @@
 Begin with `core.engine.engine.Engine`. NOTES.md tells what was measured and what did not help.
 """
 
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.model.precision import Precision
 
-__all__ = ["Config", "Precision"]
+__all__ = ["EngineConfig", "Precision"]

@@ -13,7 +13,7 @@ class Kind(StrEnum):
     REFERENCE = "reference"
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class EngineConfig(BaseModel, extra="forbid", frozen=True):
     """What the operator may set about the model."""
 
     model: str = Field(

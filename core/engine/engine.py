@@ -18,10 +18,10 @@ import torch
 from core import asker, hardware, trace
 from core.conversation import Answer, Conversation, Image, Tell
 from core.engine.cache import Cache
-from core.engine.config import Config, Kind
+from core.engine.config import EngineConfig, Kind
 from core.engine.disk import Disk
 from core.engine.generation import read_sampling
-from core.engine.request import EventChannel, Forget, KeepOnly, Request
+from core.engine.request import EngineRequest, EventChannel, Forget, KeepOnly
 from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
@@ -60,7 +60,7 @@ class ModelThread(Protocol):
 class Engine:
     """Answers questions with the model. Make one with `start`, and `close` it in the end.
 
-    Implements `core.assistant.Engine` and `storage.operation.Computed`.
+    Implements `core.assistant.Engine` and `storage.operation.ComputedCache`.
     """
 
     def __init__(self, worker: ModelThread, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
@@ -70,7 +70,7 @@ class Engine:
         self._ended = ended
 
     @classmethod
-    async def start(cls, config: Config) -> "Engine":
+    async def start(cls, config: EngineConfig) -> "Engine":
         """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[ModelThread] = loop.create_future()
@@ -99,7 +99,7 @@ class Engine:
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         """Answer the open last turn. Raises `BotError`. Cancelling it frees the model before its next step."""
         channel = EventChannel(tell)
-        request = Request(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
+        request = EngineRequest(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
         self._worker.put(request)
         try:
             return await channel.answer
@@ -149,7 +149,7 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
 
 
-def budget(config: Config) -> Limit:
+def budget(config: EngineConfig) -> Limit:
     """Return the bytes that model and conversations may take: the smallest limit that applies."""
     shared, own = hardware.memory(), hardware.process_memory()
     if config.memory_limit_gb:
@@ -169,11 +169,11 @@ def _settle(ready: "asyncio.Future[ModelThread]", outcome: ModelThread | Excepti
             ready.set_result(outcome)
 
 
-def _load(config: Config) -> ModelThread:
+def _load(config: EngineConfig) -> ModelThread:
     return _load_reference(config) if config.kind is Kind.REFERENCE else _load_native(config)
 
 
-def _load_reference(config: Config) -> ModelThread:
+def _load_reference(config: EngineConfig) -> ModelThread:
     from core.engine import any_model  # a second of imports that only this engine needs
     from core.engine.reference import ReferenceWorker
 
@@ -184,7 +184,7 @@ def _load_reference(config: Config) -> ModelThread:
     return ReferenceWorker(model, processor, config.context_tokens, config.waiting)
 
 
-def _load_native(config: Config) -> ModelWorker:
+def _load_native(config: EngineConfig) -> ModelWorker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit_gb * GIGABYTE)
@@ -201,7 +201,7 @@ def _load_native(config: Config) -> ModelWorker:
     return ModelWorker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting, sampling)
 
 
-def _explain(error: Exception, config: Config) -> Exception:
+def _explain(error: Exception, config: EngineConfig) -> Exception:
     """Turn the error that kept the model from being loaded into one for the operator."""
     if hardware.is_out_of_memory(error):
         return OperatorError(
@@ -219,7 +219,7 @@ def _explain(error: Exception, config: Config) -> Exception:
     return error
 
 
-def _room(config: Config, model: Model) -> int:
+def _room(config: EngineConfig, model: Model) -> int:
     """Return the bytes that conversations may take: the budget minus what the process uses already."""
     hardware.trim_heap()  # returns what making int8 weights needed
     allowed = budget(config)

@@ -18,7 +18,7 @@ from core.engine.any_model import make_inputs
 from core.engine.generation import sampling_of
 from core.engine.memory import explain
 from core.engine.repetition import Repetition
-from core.engine.request import Request
+from core.engine.request import EngineRequest
 from core.engine.sampler import check, penalize
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
@@ -39,8 +39,8 @@ class ReferenceWorker:
         self._sampling = sampling_of(model.generation_config.to_dict())
         self._context, self._most = context, line
         self._queue = WorkQueue()
-        self._line: deque[Request] = deque()
-        self._told: dict[Request, int] = {}
+        self._line: deque[EngineRequest] = deque()
+        self._told: dict[EngineRequest, int] = {}
         self._ending = False
         self._stats = EngineStats()
 
@@ -74,7 +74,7 @@ class ReferenceWorker:
                 message = self._queue.get(block=block)
                 block = False
                 self._ending = message is None
-                if isinstance(message, Request):
+                if isinstance(message, EngineRequest):
                     if len(self._line) < self._most:
                         self._line.append(message)
                     else:
@@ -90,7 +90,7 @@ class ReferenceWorker:
         self._told = {request: place for place, request in enumerate(self._line, 1)}
         return self._ending
 
-    def _take(self, request: Request) -> None:
+    def _take(self, request: EngineRequest) -> None:
         self._stats.running = 1
         try:
             answer = self._answer(request)
@@ -109,7 +109,7 @@ class ReferenceWorker:
             self._stats.running = 0
 
     @torch.inference_mode()
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: EngineRequest) -> Answer:
         begin = time.monotonic()
         sampling = request.sampling.completed(self._sampling)
         tokens = min(sampling.max_new_tokens, self._context // 2)
@@ -188,7 +188,7 @@ class _Presence(LogitsProcessor):  # type: ignore[misc]
 class _Watch(BaseStreamer):  # type: ignore[misc]
     """Hears every token: sends pieces, and lets the worker take in what comes meanwhile."""
 
-    def __init__(self, worker: ReferenceWorker, request: Request, text: _Text) -> None:
+    def __init__(self, worker: ReferenceWorker, request: EngineRequest, text: _Text) -> None:
         self._worker, self._request, self._decode = worker, request, text.decode
         self._detokenizer, self._repetition = Detokenizer(text), Repetition(text.decode)
         self._prompt = True

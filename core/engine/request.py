@@ -41,7 +41,7 @@ class EventChannel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class EngineRequest:
     """A question for the model thread.
 
     It ends before the next step once `closed` is set. `trace` is its id in the log (`core.trace`). `arrived` decides

@@ -9,7 +9,7 @@ import torch
 from core.conversation import Answer, Ending, Figures, Piece
 from core.engine.prompt import Ints, Prompt
 from core.engine.repetition import Repetition
-from core.engine.request import Request
+from core.engine.request import EngineRequest
 from core.engine.scheduler import Job
 from core.engine.tokenizer import Detokenizer
 from core.model.kv import KV
@@ -20,7 +20,7 @@ from core.sampling import Sampling
 @dataclass(slots=True, eq=False, kw_only=True)
 class Sequence(Job):
     prompt: Prompt
-    request: Request
+    request: EngineRequest
     detokenizer: Detokenizer
     sampling: Sampling
     generator: torch.Generator

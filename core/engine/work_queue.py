@@ -4,10 +4,10 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from core.conversation import Image
-from core.engine.request import Forget, KeepOnly, Request
+from core.engine.request import EngineRequest, Forget, KeepOnly
 from core.errors import EngineEnded
 
-Message = Request | Image | Forget | KeepOnly
+Message = EngineRequest | Image | Forget | KeepOnly
 
 
 class WorkQueue:
@@ -38,7 +38,7 @@ class WorkQueue:
     def _refuse(self) -> None:
         with suppress(Empty):
             while True:
-                if isinstance(message := self._queue.get(block=False), Request):
+                if isinstance(message := self._queue.get(block=False), EngineRequest):
                     message.send(restarting())
 
 

@@ -17,7 +17,7 @@ from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.model_runner import ModelRunner
 from core.engine.prompt import Prompter
 from core.engine.repetition import Repetition
-from core.engine.request import Forget, KeepOnly, Request
+from core.engine.request import EngineRequest, Forget, KeepOnly
 from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
@@ -127,12 +127,12 @@ class ModelWorker:
                 else:
                     self._take(message)
             except Exception as error:
-                if isinstance(message, Request):
+                if isinstance(message, EngineRequest):
                     message.send(explain(error))
                 else:  # no caller waits for a reply
                     log.warning("%s failed", type(message).__name__.lower(), exc_info=error)
 
-    def _take(self, request: Request) -> None:
+    def _take(self, request: EngineRequest) -> None:
         """Queue a request for admission. Raises `Busy` or `BadQuestion`."""
         if sum(not sequence.begun for sequence in self._sequences) >= self._line:
             raise Busy("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)

@@ -11,7 +11,7 @@ from core.i18n import Translator
 from core.note import Note
 from core.pictures import workers
 from core.pictures.file_types import is_pdf
-from core.pictures.images import KEPT_ORIGINAL_BYTES, Config, check_size, decode_file, read_notes
+from core.pictures.images import KEPT_ORIGINAL_BYTES, ImagesConfig, check_size, decode_file, read_notes
 from core.pictures.jpeg import takes_long
 from core.pictures.page_ranges import page_ranges
 from core.pictures.spool import spool
@@ -61,7 +61,7 @@ class Document:
         return first, first + 1 if first < self.of and first + 1 not in self.pages else first
 
 
-async def open_document(data: bytes, question: str = "", config: Config = Config()) -> Document:
+async def open_document(data: bytes, question: str = "", config: ImagesConfig = ImagesConfig()) -> Document:
     """Return the pages that the question names, or the first ones; at most `config.page_limit`.
 
     Raises `BadImage` and `TooLarge` like `make_image`, and for a page that does not exist.

@@ -19,7 +19,7 @@ KEPT_ORIGINAL_BYTES = 8 * MEGABYTE  # a larger file is not kept for "Read the sm
 KEPT_ORIGINAL_RATIO = 2.0  # the original is kept if its area is more than so many times the shrunk one
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
+class ImagesConfig(BaseModel, extra="forbid", frozen=True):
     """Limits of pictures.
 
     An image token is 32x32 pixels of what the model sees; 1,000 tokens are about one megapixel.
@@ -41,13 +41,13 @@ class Config(BaseModel, extra="forbid", frozen=True):
     page_limit: int = Field(default=4, ge=1, le=50, description="Most pages of one document in one question.")
 
 
-async def make_image(data: bytes, config: Config = Config()) -> Image:
+async def make_image(data: bytes, config: ImagesConfig = ImagesConfig()) -> Image:
     """Decode a picture as `decode` does, without its notes."""
     image, _ = await decode(data, config)
     return image
 
 
-async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[Note, ...]]:
+async def decode(data: bytes, config: ImagesConfig = ImagesConfig()) -> tuple[Image, tuple[Note, ...]]:
     """Return the picture and what a person should know about it.
 
     Decodes in a worker, in at most `worker.ADDRESS_SPACE_BYTES` and `workers.JOB_SECONDS`. Raises `BadImage` or
@@ -58,7 +58,7 @@ async def decode(data: bytes, config: Config = Config()) -> tuple[Image, tuple[N
         return await decode_file(file, takes_long(data), config)
 
 
-async def decode_file(file: IO[bytes], slow: bool, config: Config) -> tuple[Image, tuple[Note, ...]]:
+async def decode_file(file: IO[bytes], slow: bool, config: ImagesConfig) -> tuple[Image, tuple[Note, ...]]:
     """Decode a file whose size was checked, as `decode` does; `slow` as in `workers.run`."""
     options = {"pixel_limit": int(config.pixel_limit_mp * 1e6), "image_tokens": config.image_tokens}
     [(made, png)] = await workers.run("core.pictures.decoder:picture", file, options, slow=slow)
@@ -73,7 +73,7 @@ def read_notes(made: dict[str, Any]) -> tuple[Note, ...]:
     return tuple(Note(sentence, **values) for sentence, values in made["notes"])
 
 
-def check_size(size: int, config: Config) -> None:
+def check_size(size: int, config: ImagesConfig) -> None:
     """Check a file's size before it is read. Raises `TooLarge`, or `BadImage` for an empty file."""
     if size == 0:
         raise BadImage("This file is empty. Please send the picture again.")

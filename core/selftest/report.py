@@ -12,7 +12,7 @@ from core.conversation import Ending
 from core.engine.stats import EngineStats
 from core.sampling import Sampling
 from core.selftest.results import Result, Verdict
-from core.selftest.summary import Summary
+from core.selftest.summary import SelftestSummary
 
 if TYPE_CHECKING:
     from core.benchmark.against_reference import Fidelity
@@ -21,14 +21,14 @@ ANSWER_CHARACTERS = 300  # of an answer that are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SelftestReport:
     """What the report says. `version` is the product's, `identity` the checkpoint's content."""
 
     version: str
     identity: str
     engine: EngineStats
     sampling: Sampling
-    summary: Summary
+    summary: SelftestSummary
     fidelity: Sequence["Fidelity"] = ()
 
     def markdown(self) -> str:
@@ -63,7 +63,7 @@ class Report:
         return parts
 
 
-def verdict(summary: Summary, result: Result) -> str:
+def verdict(summary: SelftestSummary, result: Result) -> str:
     """Return right, wrong or broken, and why it may be wrong."""
     notes = [str(result.ending)] if result.verdict is Verdict.WRONG and result.ending is not Ending.DONE else []
     if result.verdict is Verdict.WRONG and not summary.expects(result):

@@ -9,8 +9,7 @@ from enum import StrEnum
 from core.assistant import Engine
 from core.conversation import Answer, Conversation, Ending, Event, Figures, Image, Piece, Question
 from core.errors import BotError, EngineEnded
-from core.pictures.images import Config as ImagesConfig
-from core.pictures.images import make_image
+from core.pictures.images import ImagesConfig, make_image
 from core.sampling import Sampling
 from core.selftest.drawing import FOLDER
 from core.selftest.tasks import Task
@@ -47,7 +46,7 @@ async def load_pictures(tasks: Sequence[Task], config: ImagesConfig) -> dict[str
     return {name: await make_image((FOLDER / f"{name}.png").read_bytes(), config) for name in names}
 
 
-def begin(task: Task, pictures: Mapping[str, Image], number: int = 0) -> Conversation:
+def start_conversation(task: Task, pictures: Mapping[str, Image], number: int = 0) -> Conversation:
     """Return a new conversation with the task's question, still open. `number` tells it from others."""
     images = tuple(pictures[name] for name in task.pictures)
     return Conversation(f"selftest:{number}").ask(Question(task.question, images))
@@ -59,7 +58,9 @@ async def ask_all(
     """Yield each task's result. One that fails harms no other; raises `EngineEnded` if the engine is gone."""
     conversation, shown = Conversation("selftest:0"), set[str]()
     for number, task in enumerate(tasks):
-        asked = begin(task, pictures, number) if task.pictures else conversation.ask(Question(task.question))
+        asked = (
+            start_conversation(task, pictures, number) if task.pictures else conversation.ask(Question(task.question))
+        )
         result = replace(await _ask(engine, task, asked, sampling), is_new=bool({*task.pictures} - shown))
         shown.update(task.pictures)
         if result.verdict is not Verdict.BROKEN:

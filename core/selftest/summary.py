@@ -8,7 +8,7 @@ from core.selftest.results import Result, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class SelftestSummary:
     """The results, and what this machine needed for them. `peak_bytes` is None where the system does not tell it."""
 
     results: Sequence[Result]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.engine import Config as EngineConfig
+from core.engine import EngineConfig
 from core.engine.config import Kind
 from core.engine.engine import Engine
 from tests.core.engine.any_tiny import make_other

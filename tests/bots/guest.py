@@ -14,11 +14,9 @@ from bots.conversing.health import Health
 from bots.conversing.services import Services
 from core.assistant import Assistant
 from core.engine.engine import Engine
-from core.pictures.images import Config as ImagesConfig
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from core.pictures.images import ImagesConfig
+from core.quota import Quota, QuotaConfig
+from storage.store import Store, StoreConfig
 
 UNLIMITED = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
 

@@ -13,10 +13,10 @@ from typing import Any
 from PIL import Image as PilImage
 from playwright.async_api import Browser, Page, expect
 
-from core.engine import Config as EngineConfig
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.i18n import Translator
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 from tests.bots.guest import Guest, Home, Sent, opened
 from tests.bots.slack import guest as slack
 from tests.bots.slack import screen as slack_screen

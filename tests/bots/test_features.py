@@ -26,8 +26,7 @@ from core.answers.tables import csv_file, find_tables
 from core.conversation import MOST_PICTURES, Image, Picture
 from core.engine.engine import Engine
 from core.pictures.documents import open_document
-from core.pictures.images import Config as ImagesConfig
-from core.pictures.images import make_image
+from core.pictures.images import ImagesConfig, make_image
 from tests.bots.guest import Guest, Home, Seen, Sent, opened
 from tests.bots.slack import guest as slack
 from tests.bots.telegram import guest as telegram

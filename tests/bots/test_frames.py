@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bots.conversing.delivery import StreamedReply
+from bots.conversing.streamed_reply import StreamedReply
 from bots.web.draft import Broadcast
 from core.conversation import Piece
 from tests.bots.telegram.conftest import Chatting, photo

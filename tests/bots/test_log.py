@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from sqlalchemy.exc import StatementError
 
-from bots.log import MOST_LINES, OURS, Config, OnceAMinute, set_up
+from bots.log import MOST_LINES, OURS, LogConfig, OnceAMinute, set_up
 from core import trace
 
 
@@ -22,7 +22,7 @@ def output() -> Iterator[io.StringIO]:
         log.setLevel(level)
 
 
-def said(output: io.StringIO, config: Config) -> logging.Logger:
+def said(output: io.StringIO, config: LogConfig) -> logging.Logger:
     set_up(config)
     handler = logging.getLogger().handlers[0]
     assert isinstance(handler, logging.StreamHandler)
@@ -31,8 +31,8 @@ def said(output: io.StringIO, config: Config) -> logging.Logger:
 
 
 def test_every_line_carries_the_id_of_its_question(output: io.StringIO) -> None:
-    log = said(output, Config())
-    trace.begin("telegram:1:17")
+    log = said(output, LogConfig())
+    trace.set_current("telegram:1:17")
     log.info("hello %s", "there")
     trace.current.set("-")
     log.info("no question")
@@ -42,7 +42,7 @@ def test_every_line_carries_the_id_of_its_question(output: io.StringIO) -> None:
 
 
 def test_json_lines_are_json_also_with_a_traceback(output: io.StringIO) -> None:
-    log = said(output, Config(format="json"))
+    log = said(output, LogConfig(format="json"))
     try:
         raise ValueError("线")
     except ValueError:
@@ -54,26 +54,26 @@ def test_json_lines_are_json_also_with_a_traceback(output: io.StringIO) -> None:
 
 @pytest.mark.parametrize("form", ["plain", "json"])
 def test_times_carry_their_zone(output: io.StringIO, form: Literal["plain", "json"]) -> None:
-    said(output, Config(format=form)).info("hello")
+    said(output, LogConfig(format=form)).info("hello")
     line = output.getvalue()
     time = json.loads(line)["time"] if form == "json" else line.split()[0]
     assert datetime.fromisoformat(time).utcoffset() is not None
 
 
 def test_an_event_has_real_fields_in_json_and_names_in_plain_lines(output: io.StringIO) -> None:
-    log = said(output, Config(format="json"))
+    log = said(output, LogConfig(format="json"))
     trace.log_event(log, "answered", platform="slack", answer_ms=1200, level_of="x", time="no")
     line = json.loads(output.getvalue())
     assert (line["event"], line["platform"], line["answer_ms"]) == ("answered", "slack", 1200)
     assert line["time"] != "no"  # no field hides what every line has
     output.truncate(0)
-    trace.log_event(said(output, Config()), "answered", platform="slack", answer_ms=1200)
+    trace.log_event(said(output, LogConfig()), "answered", platform="slack", answer_ms=1200)
     assert "bots.telegram: answered platform=slack answer_ms=1200\n" in output.getvalue()
 
 
 @pytest.mark.parametrize("form", ["plain", "json"])
 def test_nothing_that_a_library_was_given_reaches_the_log(output: io.StringIO, form: Literal["plain", "json"]) -> None:
-    said(output, Config(format=form))
+    said(output, LogConfig(format=form))
     secret = " ".join(["my", "passport", "and", "bot1:SECRET"])  # which does not stand in this file
     library = logging.getLogger("somelib.client")
     library.error(f"cannot send {secret}")
@@ -91,7 +91,7 @@ def test_nothing_that_a_library_was_given_reaches_the_log(output: io.StringIO, f
 
 
 def test_a_librarys_plain_sentence_is_kept(output: io.StringIO) -> None:
-    said(output, Config())
+    said(output, LogConfig())
     logging.getLogger("somelib").error("The cable is unplugged.")
     assert "The cable is unplugged. [test_log:" in output.getvalue()
 
@@ -108,7 +108,7 @@ def _raised_by_a_library(words: str) -> Exception:
 
 
 def test_libraries_that_log_urls_are_quiet(output: io.StringIO) -> None:
-    said(output, Config(level="DEBUG"))
+    said(output, LogConfig(level="DEBUG"))
     logging.getLogger("httpx").info("POST https://api.telegram.org/bot1:secret/sendMessage")
     logging.getLogger("aiosqlite").debug("executing insert into messages values ('a caption')")
     assert output.getvalue() == ""
@@ -117,7 +117,7 @@ def test_libraries_that_log_urls_are_quiet(output: io.StringIO) -> None:
 
 
 def test_the_id_says_nothing_about_the_key() -> None:
-    trace.begin("telegram:alice")
+    trace.set_current("telegram:alice")
     assert "alice" not in trace.current.get()
     trace.current.set("-")
 

@@ -19,8 +19,7 @@ from bots.conversing.services import Services
 from bots.service import _keep_running
 from core.assistant import Assistant
 from core.errors import OperatorError
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots import echo
 from tests.bots.web.conftest import photo
 from tests.fakes import ScriptedEngine

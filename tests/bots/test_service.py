@@ -19,8 +19,7 @@ from core.conversation import Question
 from core.errors import OperatorError
 from core.pictures.images import make_image
 from storage.lock import hold
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots import clumsy
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.demo import sample

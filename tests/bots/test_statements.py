@@ -13,8 +13,7 @@ from sqlalchemy import Engine, event
 
 from core.conversation import Image
 from storage import pictures
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT

@@ -5,16 +5,14 @@ from pathlib import Path
 import pytest
 
 from bots.conversing.answering import respond
-from bots.conversing.request import Attachment, Request
+from bots.conversing.request import AnswerRequest, Attachment
 from bots.conversing.services import Services
 from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
 from core.errors import BotError
 from core.i18n import Translator
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from core.quota import Quota, QuotaConfig
+from storage.store import Store, StoreConfig
 from tests.bots.web.conftest import photo
 from tests.fakes import ScriptedEngine
 
@@ -31,7 +29,7 @@ async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, tex
         return b"no picture" if fetched == 1 else photo()
 
     async def send(key: str) -> str:
-        request = Request("chat:1:0", key, TELEGRAM, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
+        request = AnswerRequest("chat:1:0", key, TELEGRAM, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
         try:
             return (await respond(request, services, Translator("en"), lambda event: None)).text
         except BotError as error:

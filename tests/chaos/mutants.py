@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from core.inbox import Message
+from core.inbox import StoredMessage
 
 Replacement = Callable[[Any], Any]
 LATE_S = 5.0  # after it was acknowledged, until a message is written down
@@ -72,9 +72,9 @@ NUMBERS = count(10**9)  # of messages that are not on disk
 def _never_written_down(_: Any) -> Any:
     async def put_question(
         store: Any, adapter: str, key: str, conversation_id: str, images: Any, payload: Any, person: str
-    ) -> Message:
+    ) -> StoredMessage:
         numbers = await store.add_pictures(conversation_id, images, person) if images else []
-        return Message(next(NUMBERS), adapter, key, conversation_id, payload(numbers, numbers))
+        return StoredMessage(next(NUMBERS), adapter, key, conversation_id, payload(numbers, numbers))
 
     return put_question
 
@@ -98,7 +98,7 @@ def _acknowledged_first(receive: Any) -> Any:
 @mutant("finished before it is answered", "core.inbox:Inbox.__init__", seen_by=["lost"])
 def _finished_first(begin: Any) -> Any:
     def begin_so(inbox: Any, mailbox: Any, adapter: str, work: Any, *args: Any, **more: Any) -> None:
-        async def finish_and_work(batch: Sequence[Message]) -> None:
+        async def finish_and_work(batch: Sequence[StoredMessage]) -> None:
             await mailbox.finish([message.id for message in batch])
             await work(batch)
 
@@ -110,7 +110,7 @@ def _finished_first(begin: Any) -> Any:
 @mutant("answered twice", "core.inbox:Inbox.__init__", seen_by=["doubled"])
 def _answered_twice(begin: Any) -> Any:
     def begin_so(inbox: Any, mailbox: Any, adapter: str, work: Any, *args: Any, **more: Any) -> None:
-        async def work_twice(batch: Sequence[Message]) -> None:
+        async def work_twice(batch: Sequence[StoredMessage]) -> None:
             await work(batch)
             await work([replace(message, sent=()) for message in batch])
 
@@ -132,7 +132,7 @@ def _saved_twice(save: Any) -> Any:
 def _no_deduplication(put: Any) -> Any:
     async def put_any(store: Any, adapter: str, key: str, conversation_id: str, payload: str, group: Any = None) -> Any:
         message = await put(store, adapter, key, conversation_id, payload, group)
-        return message or Message(next(NUMBERS), adapter, key, conversation_id, payload, group)
+        return message or StoredMessage(next(NUMBERS), adapter, key, conversation_id, payload, group)
 
     return put_any
 
@@ -147,7 +147,7 @@ def _new_key(put: Any) -> Any:
 
 @mutant("the order is lost", "core.inbox:Inbox._enqueue", seen_by=["other words", "out of order", "invented"])
 def _no_order(enqueue: Any) -> Any:
-    def enqueue_beside(inbox: Any, message: Message, clears: bool) -> None:
+    def enqueue_beside(inbox: Any, message: StoredMessage, clears: bool) -> None:
         inbox._lanes.pop(message.conversation_id, None)
         enqueue(inbox, message, clears)
 

@@ -11,14 +11,13 @@ from core.conversation import (
     Ending,
     Event,
     Image,
+    PicturesRemoved,
     Piece,
     Question,
-    Removed,
     named_pictures,
 )
 from core.errors import BadQuestion, Busy, NoPicture, NotFound
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
+from core.quota import Quota, QuotaConfig
 from core.sampling import Sampling
 from tests.fakes import MemoryHistory, ScriptedEngine, image
 from tests.writing import hang_up, writing
@@ -95,7 +94,7 @@ async def test_at_the_limit_the_picture_nobody_asked_about_for_longest_goes_and_
     await bot.ask("c", Question("the first", (kept[0],)), "2")
     told: list[Event] = []
     await bot.ask("c", Question("two more", (image("white"), image("grey"))), "3", tell=told.append)
-    assert told[-1] == Removed((2, 3))
+    assert told[-1] == PicturesRemoved((2, 3))
     numbers = {picture.number for picture in (await history.load("c")).pictures}
     assert numbers == {*range(1, MOST_PICTURES + 3)} - {2, 3}
     assert {picture.number for picture in engine.asked[-1].pictures} == numbers
@@ -281,13 +280,13 @@ def test_images_do_not_print_their_pixels() -> None:
 
 async def test_every_end_is_counted_by_platform_whatever_the_conversation_is_called() -> None:
     bot, engine, _ = assistant()
-    asker.begin("ann", platform="web")
+    asker.set_current("ann", platform="web")
     await bot.ask("web:1", Question("q", (image(),)), "1")
     engine.script = lambda _: Busy("later")
     with pytest.raises(Busy):
         await bot.ask("web:1", Question("q", (image(),)), "2")
     engine.script = lambda _: ZeroDivisionError()
-    asker.begin("ann", platform="slack")
+    asker.set_current("ann", platform="slack")
     with pytest.raises(ZeroDivisionError):
         await bot.ask("web:1", Question("q", (image(),)), "3")
     assert bot.stats.questions == {"web": 2, "slack": 1}

@@ -136,7 +136,7 @@ def test_a_group_has_no_more_than_it_and_its_parents_were_given(
         ("0::/../../elsewhere", {"memory.max": "max"}),
         ("4:memory:/a\n3:cpu:/a", {"memory/a/memory.limit_in_bytes": NONE_V1, "cpu/a/cpu.cfs_quota_us": "-1"}),
     ],
-    ids="nothing max beyond-the-machine anothers outside v1".split(),
+    ids="nothing max beyond-the-machine begun_by_another outside v1".split(),
 )
 def test_without_limits_it_is_the_machines(tmp_path: Path, case: tuple[str, dict[str, str]]) -> None:
     root = tree(tmp_path / "limited", *case)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from core.errors import StoreDown
-from core.inbox import Gathering, Inbox, Message
+from core.inbox import Gathering, Inbox, StoredMessage
 from tests.fakes import MemoryMailbox
 
 
@@ -19,7 +19,7 @@ class Desk:
         self.failing: set[str] = set()
         self.begun = 0
 
-    async def work(self, messages: Sequence[Message]) -> None:
+    async def work(self, messages: Sequence[StoredMessage]) -> None:
         self.begun += 1
         await self.gate.wait()
         if messages[0].payload in self.failing:
@@ -79,7 +79,7 @@ async def test_one_conversation_never_waits_for_another() -> None:
     held, free = Desk(), Desk()
     held.gate.clear()
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         await (held if messages[0].conversation_id == "a" else free).work(messages)
 
     inbox = Inbox(MemoryMailbox(), "telegram", work)
@@ -127,7 +127,7 @@ async def test_work_that_fails_for_a_while_keeps_its_place_in_line_and_what_it_s
     mailbox = MemoryMailbox()
     tried: list[tuple[str, tuple[str, ...]]] = []
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         tried.append((messages[0].payload, messages[0].sent))
         if len(tried) == 1:
             await mailbox.record_sent(messages[0].id, ["posted"])
@@ -193,7 +193,7 @@ async def test_while_nobody_knows_whether_a_message_clears_it_is_not_taken_in_an
 async def test_a_message_waits_in_its_place_for_as_long_as_the_database_is_down() -> None:
     mailbox, tries = MemoryMailbox(), 0
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         nonlocal tries
         tries += messages[0].payload == "1"
         if tries < 6:
@@ -212,7 +212,7 @@ async def test_attempts_that_the_database_failed_are_not_counted_against_a_messa
     failing: list[Exception] = [StoreDown("no memory")] * 3 + [OSError("no network")]
     done: list[str] = []
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         if failing:
             raise failing.pop(0)
         done.append(messages[0].payload)
@@ -227,7 +227,7 @@ async def test_a_message_that_is_gone_from_the_mailbox_is_not_tried_again_and_ho
     mailbox = MemoryMailbox()
     tried: list[str] = []
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         tried.append(messages[0].payload)
         if tried == ["1"]:
             await mailbox.finish([messages[0].id])  # as expiry does
@@ -244,7 +244,7 @@ async def test_a_second_message_that_clears_waits_for_what_the_first_one_ended()
     running = 0
     most = 0
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -313,7 +313,7 @@ async def test_a_message_that_is_worked_on_begins_anew_with_its_new_words_unless
 async def test_a_withdrawn_message_is_given_up_and_worked_on_once_more_to_clear_away(begun: bool) -> None:
     mailbox, done, gate = MemoryMailbox(), [], asyncio.Event()
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         if not messages[0].withdrawn:
             await gate.wait()
         done.append((messages[0].key, messages[0].withdrawn, messages[0].sent))
@@ -336,7 +336,7 @@ async def test_a_withdrawn_message_is_given_up_and_worked_on_once_more_to_clear_
 async def test_a_message_on_no_disk_is_gone_when_it_is_withdrawn() -> None:
     done: list[str] = []
 
-    async def work(messages: Sequence[Message]) -> None:
+    async def work(messages: Sequence[StoredMessage]) -> None:
         try:
             await asyncio.sleep(60 if messages[0].key == "k1" else 0)
         finally:
@@ -344,7 +344,7 @@ async def test_a_message_on_no_disk_is_gone_when_it_is_withdrawn() -> None:
 
     inbox = Inbox(MemoryMailbox(), "web", work)
     for key in ("k1", "k2"):
-        inbox.take_up(Message(0, "web", key, "c", ""))
+        inbox.take_up(StoredMessage(0, "web", key, "c", ""))
     await asyncio.sleep(0.01)
     assert inbox.withdraw("k1")
     await until_idle(inbox, "c")

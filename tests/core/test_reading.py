@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 from core.model.precision import Precision
 from core.pictures.documents import open_document
@@ -48,7 +48,9 @@ FILES: dict[str, Callable[[], bytes]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     folder: Path = tmp_path_factory.mktemp("reading")
-    engine = await Engine.start(Config(model="demo", precision=Precision.FLOAT32, cache=folder, cache_limit_gb=0.1))
+    engine = await Engine.start(
+        EngineConfig(model="demo", precision=Precision.FLOAT32, cache=folder, cache_limit_gb=0.1)
+    )
     yield engine
     await engine.close()
 

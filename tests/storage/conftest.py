@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 
 
@@ -19,6 +19,6 @@ def machine() -> Machine:
 
 @pytest.fixture
 async def store(path: Path, machine: Machine) -> AsyncIterator[Store]:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True), machine.clock())
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", ratings=True), machine.clock())
     yield store
     await store.close()

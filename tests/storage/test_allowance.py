@@ -10,7 +10,7 @@ import pytest
 
 from core.conversation import Answer, Ending, Image, Picture, Question
 from core.errors import NoRoom
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import image
 
@@ -24,7 +24,7 @@ def photo(name: str, shown: int = 20_000, sent: int = MB) -> Image:
 @pytest.fixture
 async def small(path: Path, machine: Machine) -> AsyncIterator[Store]:
     """Five megabytes for all, three of them for one person."""
-    config = Config(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.005, person_limit_gb=0.003)
+    config = StoreConfig(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.005, person_limit_gb=0.003)
     store = await Store.open(config, machine.clock())
     yield store
     await store.close()
@@ -90,7 +90,7 @@ async def test_a_picture_for_which_no_room_can_be_made_is_refused_and_text_is_no
 async def test_a_question_without_a_picture_that_finds_no_room_is_not_told_of_pictures(
     path: Path, machine: Machine
 ) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.0001), machine.clock())
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.0001), machine.clock())
     with pytest.raises(NoRoom, match="no room for more questions"):
         await store.make_room("ann", [])
     await store.close()
@@ -116,7 +116,7 @@ async def test_one_picture_counts_for_everybody_who_brought_it_and_once_for_all(
 
 @pytest.mark.parametrize("setting", ["size_limit_gb", "person_limit_gb"])
 async def test_zero_is_no_limit(path: Path, machine: Machine, setting: str) -> None:
-    config = Config(
+    config = StoreConfig(
         url=f"sqlite+aiosqlite:///{path}", **{"size_limit_gb": 0.001, "person_limit_gb": 0.001} | {setting: 0.0}
     )
     store = await Store.open(config, machine.clock())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.clock import DAY_SECONDS, HOUR_SECONDS, Reading, uptime
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import ask, image
 
@@ -22,7 +22,7 @@ def start(path: Path, machine: Machine) -> Start:
 
     @asynccontextmanager
     async def started() -> AsyncIterator[Store]:
-        store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
+        store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
         try:
             await store.expiry.expire()
             yield store

@@ -9,7 +9,7 @@ import pytest
 from core.conversation import Answer, Conversation, Ending, Picture, Question, Turn
 from core.pseudonym import pseudonym
 from storage.clock import DAY_SECONDS
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import answer_turn, ask, image, numbers, outlined
 
@@ -32,7 +32,7 @@ async def test_an_unknown_conversation_is_empty(store: Store) -> None:
 async def test_what_was_saved_is_loaded_also_after_a_restart(store: Store, path: Path) -> None:
     first = await ask(store, "web:1", "What is it?", CAT, DOG, key="k1", answer="一只猫和一条狗 🐕")
     second = await ask(store, "web:1", "And now?", BIRD, CAT, key="k2")
-    again = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    again = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     conversation = await again.load("web:1")
     await again.close()
     assert conversation == Conversation("web:1", (first, second), (), 4)
@@ -125,7 +125,7 @@ async def test_a_closer_look_keeps_the_number_and_what_was_seen_then(store: Stor
     later = await ask(store, "t:1", "And this?", SHARP, CAT, BIRD, key="k3")
     assert [(picture.number, picture.image) for picture in later.pictures] == [(1, SHARP), (3, BIRD)]
     await look_closer(store, "k4")
-    again = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    again = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     assert await store.load("t:1") == await again.load("t:1")
     await again.close()
 
@@ -327,7 +327,7 @@ async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everythi
             other.close()
 
     back: set[str] = set()
-    store = await Returned.open(Config(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
+    store = await Returned.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"), machine.clock())
     for conversation_id in ("t:1", "t:2"):
         await ask(store, conversation_id, "?", CAT, key=conversation_id)
     machine.passes(31 * DAY_SECONDS)
@@ -337,7 +337,7 @@ async def test_somebody_who_comes_back_while_others_are_forgotten_keeps_everythi
 
 
 async def test_with_zero_days_nothing_expires(path: Path, machine: Machine) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", expire_days=0), machine.clock())
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", expire_days=0), machine.clock())
     await ask(store, "t:1", "?", CAT, key="k1")
     machine.passes(10_000 * DAY_SECONDS)
     assert await store.expiry.expire() == 0

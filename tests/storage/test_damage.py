@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import BotError, OperatorError
 from storage import database
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.things import ask, image
 
 PAGE = 4096  # bytes
@@ -26,7 +26,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "answers.db"
 
     async def write() -> None:
-        store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
+        store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", ratings=True))
         for number in range(30):
             picture = image(f"{number}", original=random.Random(number).randbytes(9_000))
             await ask(store, f"web:{number % 7}", f"Question {number}?", picture, key=f"k{number}")
@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def read_everything(path: Path) -> None:
     """Raises only what has a sentence for people."""
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", ratings=True))
     try:
         works: list[Callable[[], Awaitable[object]]] = [
             store.check,
@@ -104,7 +104,7 @@ async def test_a_damaged_file_is_a_sentence_for_whoever_meets_the_damage(
 async def test_a_file_whose_pages_are_damaged_does_not_start(whole: Path, tmp_path: Path) -> None:
     path = damaged(whole, tmp_path, cut_off, 1)
     with pytest.raises(OperatorError, match=r"answers\.db is damaged: .*Put a copy in its place"):
-        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+        await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
 
 
 async def test_a_large_file_does_not_keep_the_start_waiting(
@@ -113,7 +113,7 @@ async def test_a_large_file_does_not_keep_the_start_waiting(
     monkeypatch.setattr(database, "PROGRESS_STEPS", 1)
     monkeypatch.setattr(database, "EXAMINE_SECONDS", 0.0)
     path = Path(shutil.copy(whole, tmp_path / "answers.db"))
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     monkeypatch.setattr(time, "monotonic", lambda: float("inf"))  # nothing later is stopped by it
     assert len((await store.summaries()).summaries) == 7
     await store.close()
@@ -136,7 +136,7 @@ async def test_a_file_in_which_something_is_missing_does_not_start(whole: Path, 
         other.execute(statement)
     other.close()
     with pytest.raises(OperatorError):
-        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+        await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_a_value_that_is_damaged_hides_nothing_else(whole: Path, tmp_path:
     with sqlite3.connect(path) as other:
         assert other.execute(statement).rowcount == 1
     other.close()
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", ratings=True))
     assert len(await store.unfinished("web")) == 30
     assert len(await store.rated()) == 30
     assert len((await store.summaries()).summaries) == 7
@@ -168,4 +168,4 @@ async def test_a_folder_in_place_of_the_file_is_explained(tmp_path: Path) -> Non
     path = tmp_path / "answers.db"
     path.mkdir()
     with pytest.raises(OperatorError, match="cannot be opened"):
-        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+        await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))

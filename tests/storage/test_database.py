@@ -23,7 +23,7 @@ from core.conversation import Answer, Ending, Question
 from core.errors import Busy, OperatorError, StoreDown
 from storage.database import Database
 from storage.lock import hold
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from storage.write_queue import Priority, WriteQueue
 from tests.storage.things import ask, image, numbers
 from tests.storage.writer import PICTURES
@@ -48,7 +48,7 @@ async def test_a_kill_at_any_moment_leaves_whole_conversations(path: Path) -> No
     for start in range(3):
         saved, forgotten = _write_and_kill(url, str(start), random.uniform(0.02, 0.5))
         assert pragma(path, "integrity_check") == "ok"
-        store = await Store.open(Config(url=url))
+        store = await Store.open(StoreConfig(url=url))
         conversations = [await store.load(f"c:{number}") for number in range(3)]
         turns = {turn.text: turn for conversation in conversations for turn in conversation.turns}
         lost = [key for key, conversation_id in saved.items() if key not in turns and conversation_id not in forgotten]
@@ -124,7 +124,7 @@ async def test_nobody_else_may_read_the_files_whatever_the_umask_and_whoever_mad
     try:
         for _ in range(2):
             with hold(url):
-                store = await Store.open(Config(url=url))
+                store = await Store.open(StoreConfig(url=url))
                 await ask(store, "t:1", "?", image("cat"), key="k1")
                 assert modes(path.parent) == {path.name + end: 0o600 for end in ("", "-wal", "-shm", ".lock")}
                 await store.close()
@@ -160,7 +160,7 @@ async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
 ) -> None:
     url = f"sqlite+aiosqlite:///{path}"
     monkeypatch.setattr("storage.tidier.RETRY_SECONDS", (600,))
-    killed = await Store.open(Config(url=url))
+    killed = await Store.open(StoreConfig(url=url))
     await ask(killed, "t:1", "what only one person may know", key="k1")
     reader = sqlite3.connect(path, isolation_level=None)  # as long as anybody has it open, closing empties nothing
     reader.execute("SELECT count(*) FROM turns").fetchone()
@@ -168,7 +168,7 @@ async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
     log = path.with_name(path.name + "-wal")
     assert log.stat().st_size
     monkeypatch.setattr("storage.tidier.RETRY_SECONDS", (0.05,))
-    store = await Store.open(Config(url=url))
+    store = await Store.open(StoreConfig(url=url))
     async with asyncio.timeout(20):
         while log.stat().st_size:
             await asyncio.sleep(0.02)
@@ -180,7 +180,7 @@ async def test_a_removal_stands_where_its_room_cannot_be_given_back(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("storage.database.BUSY_TIMEOUT_MS", 50)
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(100_000)), key="k1")
     other = sqlite3.connect(path, isolation_level=None)
 
@@ -221,7 +221,7 @@ async def test_a_write_waits_for_another_process(store: Store, path: Path) -> No
 
 
 async def test_two_stores_write_the_same_message_once(store: Store, path: Path) -> None:
-    other = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    other = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     keys = [f"k{number}" for number in range(20)]
     results = await asyncio.gather(*[side.put("t", key, "t:1", "x") for key in keys for side in (store, other)])
     assert sum(result is not None for result in results) == len(keys)
@@ -252,7 +252,7 @@ def test_opening_can_be_given_up_at_any_moment_and_leaves_nothing_running(tmp_pa
     """What still ran could keep the process from ending: asyncio cancels it once more and waits for it."""
 
     async def work() -> None:
-        task = asyncio.create_task(Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db")))
+        task = asyncio.create_task(Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db")))
         await asyncio.sleep(number / 800)
         task.cancel()
         for store in await asyncio.gather(task, return_exceptions=True):
@@ -311,14 +311,14 @@ async def test_what_people_said_is_not_logged_when_the_database_fails(
 )
 async def test_an_address_that_cannot_work_is_explained(url: str) -> None:
     with pytest.raises(OperatorError, match=r"database"):
-        await Store.open(Config(url=url))
+        await Store.open(StoreConfig(url=url))
 
 
 async def test_a_file_that_is_no_database_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database at all, but something else " * 100)
     with pytest.raises(OperatorError, match="file is not a database"):
-        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+        await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
 
 
 async def test_a_write_that_meets_a_full_disk_is_tried_again_when_something_gave_way(store: Store) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import Busy
-from core.inbox import Message
+from core.inbox import StoredMessage
 from storage.clock import DAY_SECONDS
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import ask, image, outlined
 
 
-async def put(store: Store, key: str, conversation_id: str = "t:1", group: str | None = None) -> Message:
+async def put(store: Store, key: str, conversation_id: str = "t:1", group: str | None = None) -> StoredMessage:
     message = await store.put("telegram", key, conversation_id, f"payload of {key}", group)
     assert message is not None
     return message
@@ -19,9 +19,9 @@ async def put(store: Store, key: str, conversation_id: str = "t:1", group: str |
 
 async def test_a_message_is_written_down_once_also_after_a_restart(store: Store, path: Path) -> None:
     message = await put(store, "u1", group="album")
-    assert message == Message(message.id, "telegram", "u1", "t:1", "payload of u1", "album")
+    assert message == StoredMessage(message.id, "telegram", "u1", "t:1", "payload of u1", "album")
     assert await store.put("telegram", "u1", "t:1", "again") is None
-    again = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    again = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     assert await again.put("telegram", "u1", "t:1", "again") is None
     assert await again.unfinished("telegram") == [message]
     await again.close()

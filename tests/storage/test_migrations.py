@@ -11,7 +11,7 @@ from core.conversation import Answer, Ending, Figures, Picture, Turn
 from core.errors import OperatorError
 from storage.migrations import upgrade
 from storage.schema import metadata
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.things import ask, image
 
 CAT, DOG = image("cat", b"as it was sent"), image("dog")
@@ -49,7 +49,7 @@ async def test_a_database_of_the_previous_version_keeps_its_conversations(path: 
         old.execute("INSERT INTO pictures VALUES (2, 't:1', 0, 2, ?)", (DOG.id,))
         old.execute("UPDATE conversations SET next_number = 3")
     old.close()
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", ratings=True))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", ratings=True))
     conversation = await store.load("t:1")
     [turn] = conversation.turns
     assert conversation.waiting == (Picture(2, DOG),)
@@ -69,7 +69,7 @@ async def test_opening_again_changes_nothing(store: Store, path: Path) -> None:
         return found
 
     before = schema()
-    await (await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))).close()
+    await (await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))).close()
     assert schema() == before
 
 
@@ -78,4 +78,4 @@ async def test_a_database_of_a_newer_program_is_refused(store: Store, path: Path
         future.execute("UPDATE alembic_version SET version_num = '9999'")
     future.close()
     with pytest.raises(OperatorError, match="newer version"):
-        await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+        await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))

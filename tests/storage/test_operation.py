@@ -10,7 +10,7 @@ import pytest
 from core.conversation import Conversation
 from core.errors import StoreDown
 from storage import conversations, store
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 
 OPERATIONS = [name for name in vars(Store) if not name.startswith("_")]
 
@@ -33,7 +33,7 @@ def test_no_method_of_the_store_only_hands_on_its_arguments() -> None:
 
 
 async def test_an_operation_takes_its_arguments_by_place_or_by_name(path: Path) -> None:
-    opened = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    opened = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     try:
         assert await opened.load(conversation_id="web:1") == await opened.load("web:1") == Conversation("web:1")
         assert await opened.put("web", "k1", conversation_id="web:1", payload="?")

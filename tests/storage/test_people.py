@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from core.inbox import Message
+from core.inbox import StoredMessage
 from core.person import Knock, Standing
 from storage import people
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.test_migrations import migrated
 
 DAY = 24 * 3600.0
 
 
-async def asked(store: Store, key: str, group: str | None = None) -> Message:
+async def asked(store: Store, key: str, group: str | None = None) -> StoredMessage:
     message = await store.put("telegram", key, "telegram:8:0", f"payload {key}", group)
     assert message is not None
     return message
@@ -125,7 +125,7 @@ async def test_who_was_blocked_in_an_older_version_stays_blocked(path: Path) -> 
         for person in ("12", "-100", "U0EVE1", "W0X"):
             old.execute("INSERT INTO blocked VALUES (?, 1e9)", (person,))
     old.close()
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     assert await store.standings("telegram", ["12", "-100"]) == dict.fromkeys(["12", "-100"], Standing.BLOCKED)
     assert await store.standings("slack", ["U0EVE1", "W0X"]) == dict.fromkeys(["U0EVE1", "W0X"], Standing.BLOCKED)
     await store.close()

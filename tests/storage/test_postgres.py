@@ -18,7 +18,7 @@ import pytest
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
 from core.errors import Busy, NoRoom, OperatorError
 from storage.clock import DAY_SECONDS, Clock
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.ports import free_port
 from tests.storage.machine import Machine
 from tests.storage.things import ask, image, numbers, outlined
@@ -83,7 +83,7 @@ def _wait(port: int) -> None:
 async def store(server: str) -> AsyncIterator[Store]:
     for attempt in range(100):  # it listens a moment before it serves
         try:
-            store = await Store.open(Config(url=server, ratings=True))
+            store = await Store.open(StoreConfig(url=server, ratings=True))
             break
         except (OperatorError, OSError):
             if attempt == 99:
@@ -133,7 +133,7 @@ async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
     await store.finish([message.id])
     assert await store.unfinished("telegram") == []
     machine = Machine()
-    replica = await Store.open(Config(url=server), machine.clock())
+    replica = await Store.open(StoreConfig(url=server), machine.clock())
     machine.passes(31 * DAY_SECONDS)
     assert await replica.expiry.expire() == 1
     await replica.close()
@@ -145,7 +145,7 @@ async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, se
     await ask(store, "t:1", "?", DOG, key="u1")
     wrong = Clock()
     wrong._here = lambda: time.time() + 400 * DAY_SECONDS
-    replica = await Store.open(Config(url=server), wrong)
+    replica = await Store.open(StoreConfig(url=server), wrong)
     assert (await replica.expiry.expire(), replica.expiry.doubt) == (0, "")
     await ask(replica, "t:2", "?", DOG, key="u2")
     await replica.close()
@@ -154,7 +154,7 @@ async def test_a_replica_whose_clock_is_wrong_asks_the_database(store: Store, se
 
 
 async def test_replicas_take_a_message_once_and_number_pictures_once(store: Store, server: str) -> None:
-    other = await Store.open(Config(url=server, ratings=True))
+    other = await Store.open(StoreConfig(url=server, ratings=True))
     keys = [f"replica {number}" for number in range(20)]
     results = await asyncio.gather(*[side.put("t", key, "t:1", "x") for key in keys for side in (store, other)])
     assert sum(result is not None for result in results) == len(keys)
@@ -170,13 +170,13 @@ async def test_replicas_take_a_message_once_and_number_pictures_once(store: Stor
 async def test_a_lost_server_is_explained(server: str) -> None:
     url = server.rsplit(":", 1)[0] + ":1/postgres"
     with pytest.raises((OperatorError, Busy), match="cannot be opened"):
-        await Store.open(Config(url=url))
+        await Store.open(StoreConfig(url=url))
 
 
 async def test_what_was_sent_goes_first_where_there_is_a_limit(store: Store, server: str) -> None:
     large = replace(image("large"), data=bytes(60_000), original=bytes(800_000))
     await ask(store, "t:large", "?", large, key="large")
-    small = await Store.open(Config(url=server, size_limit_gb=0.001, person_limit_gb=0.0))
+    small = await Store.open(StoreConfig(url=server, size_limit_gb=0.001, person_limit_gb=0.0))
     await small.make_room("ann", [replace(image("new"), data=bytes(200_000))])
     assert (await small.picture(large.id)).original is None
     with pytest.raises(NoRoom):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import StoreDown
 from storage.database import Database
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from storage.watch import Watch
 from tests.storage.things import ask, image
 
@@ -84,7 +84,7 @@ def foreign(path: Path) -> None:
 async def test_what_is_written_after_its_file_was_overwritten_in_place_is_not_acknowledged(
     path: Path, happen: Callable[[Path], None]
 ) -> None:
-    config = Config(url=f"sqlite+aiosqlite:///{path}")
+    config = StoreConfig(url=f"sqlite+aiosqlite:///{path}")
     store = await Store.open(config, alone=True)
     await ask(store, "t:1", "?", image("cat"), key="k1")
     await store.close()
@@ -106,7 +106,7 @@ async def test_what_is_written_after_its_file_was_overwritten_in_place_is_not_ac
 
 
 async def test_closing_it_twice_closes_nobody_elses_file(path: Path) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"), alone=True)
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"), alone=True)
     await store.close()
     with path.open("rb") as handle:  # has the number of the one that was closed
         await store.close()
@@ -115,7 +115,7 @@ async def test_closing_it_twice_closes_nobody_elses_file(path: Path) -> None:
 
 async def test_what_sqlite_itself_writes_over_it_is_no_alarm(path: Path) -> None:
     """Growing, shrinking and emptying the log; and commands that only look, in between."""
-    config = Config(url=f"sqlite+aiosqlite:///{path}")
+    config = StoreConfig(url=f"sqlite+aiosqlite:///{path}")
     store = await Store.open(config, alone=True)
     for number in range(3):
         photo = replace(image("cat"), id=f"cat {number}", data=bytes(3_000_000))
@@ -130,7 +130,7 @@ async def test_what_sqlite_itself_writes_over_it_is_no_alarm(path: Path) -> None
 
 
 async def test_a_reader_that_keeps_the_log_busy_at_the_start_is_no_alarm(path: Path) -> None:
-    config = Config(url=f"sqlite+aiosqlite:///{path}")
+    config = StoreConfig(url=f"sqlite+aiosqlite:///{path}")
     await (await Store.open(config)).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         await (await Store.open(config, alone=True)).close()
@@ -169,7 +169,7 @@ async def test_a_log_that_sqlite_makes_anew_itself_is_no_alarm(store: Store, pat
     await ask(store, "t:1", "?", image("cat"), key="k1")
     await store.database._engine.dispose()  # the last connection removes the log, the next one makes another
     assert "answers.db-wal" not in os.listdir(path.parent)
-    other = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    other = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     await ask(other, "t:1", "?", key="k2")
     await ask(store, "t:1", "?", key="k3")
     assert len((await store.load("t:1")).turns) == 3

@@ -7,14 +7,14 @@ import asyncio
 import itertools
 import sys
 
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.storage.things import ask, image
 
 PICTURES = 3
 
 
 async def main(url: str, start: str) -> None:
-    store = await Store.open(Config(url=url))
+    store = await Store.open(StoreConfig(url=url))
     for number in itertools.count():
         key = f"{start}:{number}"
         pictures = [image(f"{key}:{place} " + "x" * 50_000) for place in range(PICTURES)]

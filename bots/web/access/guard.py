@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.conversing.webhook import Webhooks
 from bots.web.access.address import person_of
-from bots.web.access.session import Authentication, Verdict
+from bots.web.access.session import Authentication, TokenCheck
 from bots.web.body import pieces, receive_metered
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from bots.web.errors import problem
 from core import asker
 from core.errors import BotError, NotAllowed, StoreDown, TooLarge
@@ -50,7 +50,7 @@ TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
 class Guard:
     """The check of requests. `webhooks` know their callers themselves."""
 
-    def __init__(self, app: ASGIApp, config: Config, auth: Authentication, webhooks: Webhooks) -> None:
+    def __init__(self, app: ASGIApp, config: WebConfig, auth: Authentication, webhooks: Webhooks) -> None:
         self._app = app
         self._config = config
         self._auth = auth
@@ -77,7 +77,7 @@ class Guard:
             for piece in pieces(message):
                 await send(piece)
 
-        asker.begin(person_of(scope))
+        asker.set_current(person_of(scope))
         if "x-forwarded-for" in headers and not self._config.trusted_proxies:
             log.warning("X-Forwarded-For is ignored: name your proxy in trusted_proxies of [bots.web]")
         refusal: Response | None
@@ -146,10 +146,10 @@ class Guard:
         if scheme.lower() == "bearer":
             verdict = await self._auth.try_token(token.strip(), person_of(scope), cookies)
         else:
-            verdict = Verdict.RIGHT if await self._auth.is_session(cookies) else Verdict.WRONG
-        if verdict is Verdict.RIGHT:
+            verdict = TokenCheck.RIGHT if await self._auth.is_session(cookies) else TokenCheck.WRONG
+        if verdict is TokenCheck.RIGHT:
             return None
-        if verdict is Verdict.TOO_MANY:
+        if verdict is TokenCheck.TOO_MANY:
             refusal = problem(headers, 429, TOO_MANY_TRIES)
             refusal.headers["Retry-After"] = "60"
             return refusal

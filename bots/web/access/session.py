@@ -32,7 +32,7 @@ class Ended(Protocol):
     async def is_ended(self, session: str) -> bool: ...
 
 
-class Verdict(Enum):
+class TokenCheck(Enum):
     RIGHT = auto()
     WRONG = auto()
     TOO_MANY = auto()  # too many wrong ones, so this one was not checked, or should not have been
@@ -51,7 +51,7 @@ class Authentication:
     def open(self) -> bool:
         return self._token is None
 
-    async def try_token(self, token: str, address: str, cookies: Mapping[str, str]) -> Verdict:
+    async def try_token(self, token: str, address: str, cookies: Mapping[str, str]) -> TokenCheck:
         """Check a token, unless too many wrong ones came from there.
 
         Other people's tries do not keep out a person with a session, or at an address with a right token within the
@@ -59,16 +59,16 @@ class Authentication:
         """
         enough = self._tries.has_enough(address)
         if enough and not self._tries.is_known(address) and not await self.is_session(cookies):
-            return Verdict.TOO_MANY
+            return TokenCheck.TOO_MANY
         if self._knows(token):
             self._tries.right(address)
-            return Verdict.RIGHT
+            return TokenCheck.RIGHT
         self._tries.wrong(address)
         log_event(log, "wrong_token", logging.WARNING, platform="web", address=address.removeprefix("web:"))
         if not enough:
-            return Verdict.WRONG
+            return TokenCheck.WRONG
         await asyncio.sleep(WRONG_AGAIN_SECONDS)
-        return Verdict.TOO_MANY
+        return TokenCheck.TOO_MANY
 
     async def is_session(self, cookies: Mapping[str, str]) -> bool:
         """Return whether there is a session that is valid and was not ended. Raises `StoreDown`."""

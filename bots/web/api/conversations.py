@@ -29,7 +29,7 @@ from bots.web.api.upload import open_files, read_form
 from bots.web.api.view import Viewer, picture_view
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
-from bots.web.message import Message
+from bots.web.message import WebMessage
 from bots.web.receiver import Receiver
 from core.answers.transcript import archive
 from core.conversation import Conversation, Picture
@@ -90,7 +90,7 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
         if broadcast is None:
             receiver.assistant.check_question(person)
             opened = await open_files(request, form, state.images, receiver.assistant)
-            sent = Message(person, form.query, pictures=form.pictures, name=key or "")
+            sent = WebMessage(person, form.query, pictures=form.pictures, name=key or "")
             broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
     return await answer_response(request, broadcast, questions, form.stream, form.html)
 
@@ -187,7 +187,7 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
-    broadcast = await receiver.take(known.id, Message(person_of(request.scope), command="retry", name=key or ""))
+    broadcast = await receiver.take(known.id, WebMessage(person_of(request.scope), command="retry", name=key or ""))
     return await answer_response(request, broadcast, questions_of(known), stream, html)
 
 

@@ -45,7 +45,7 @@ class BoxView(BaseModel):
     corners: tuple[float, float, float, float] = Field(examples=[[120, 80, 340, 260]])
 
 
-class Marked(BaseModel):
+class MarkedView(BaseModel):
     """A picture with the answer's boxes drawn on it."""
 
     number: int = Field(examples=[1])
@@ -76,7 +76,7 @@ class AnswerView(BaseModel):
     figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
     boxes: list[BoxView] = Field(examples=[[]])
     receipt: str = Field(examples=["Looked at picture 1 (1024×768, shrunk from 4000×3000) · 12 s"])
-    marked: list[Marked] = Field(examples=[[]])
+    marked: list[MarkedView] = Field(examples=[[]])
     table: str | None = Field(examples=[None])
     file: str | None = Field(examples=[None])
     small_print: bool = Field(description="Asking again with sharper pictures may read more.")

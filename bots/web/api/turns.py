@@ -10,7 +10,7 @@ from bots.conversing.draft import AnswerAction
 from bots.web.access.address import person_of
 from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, questions_of
 from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
-from bots.web.message import Message
+from bots.web.message import WebMessage
 from core.answers.boxes import draw, pointed_at
 from core.conversation import Turn
 from core.errors import NotFound
@@ -84,7 +84,7 @@ async def small_print(
     """Ask the same question about the same pictures, less shrunk. The first answer stays."""
     request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
-    sent = Message(person_of(request.scope), turn.text, AnswerAction.SMALL_PRINT, numbers, name=key or "")
+    sent = WebMessage(person_of(request.scope), turn.text, AnswerAction.SMALL_PRINT, numbers, name=key or "")
     questions = questions_of(known)[: known.turns.index(turn) + 1]
     return await answer_response(request, await receiver.take(known.id, sent), questions, stream, html)
 

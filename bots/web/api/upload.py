@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from bots.web.access.address import person_of
 from bots.web.api.listener import while_wanted
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from bots.web.errors import voice_for
 from core import asker
 from core.assistant import Assistant
@@ -20,7 +20,7 @@ from core.conversation import Image
 from core.errors import BadImage, BadQuestion, TooLarge
 from core.i18n import Translator
 from core.pictures.documents import Document, open_document
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
@@ -47,7 +47,7 @@ class Opened:
 
 
 @asynccontextmanager
-async def read_form(request: Request, config: Config) -> AsyncIterator[Form]:
+async def read_form(request: Request, config: WebConfig) -> AsyncIterator[Form]:
     """Read the form. Its files can be read until the end of the block. Raises `BadQuestion` or `TooLarge`."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in FORM_TYPES:
         raise _unreadable()
@@ -56,7 +56,7 @@ async def read_form(request: Request, config: Config) -> AsyncIterator[Form]:
         posted = await request.form(max_files=config.pictures + 1, max_fields=20)
     except HTTPException as error:
         raise _too_many(config) if "Too many files" in str(error.detail) else _unreadable() from None
-    asker.begin(person_of(request.scope))  # a slow sender does not arrive earlier
+    asker.set_current(person_of(request.scope))  # a slow sender does not arrive earlier
     try:
         request.state.question = _text(posted, "query").strip()
         yield _checked(posted, config)
@@ -75,7 +75,7 @@ async def open_files(request: Request, form: Form, images: ImagesConfig, assista
     return await while_wanted(request, _opened(form, images, voice_for(request)))
 
 
-def _checked(posted: FormData, config: Config) -> Form:
+def _checked(posted: FormData, config: WebConfig) -> Form:
     files = [part for part in posted.getlist("image") if isinstance(part, UploadFile)]
     if len(files) < len(posted.getlist("image")):
         raise BadQuestion("The field image must be a file. Pictures are not fetched from addresses.")
@@ -132,5 +132,5 @@ def _unreadable() -> BadQuestion:
     return BadQuestion("The form could not be read. Send multipart/form-data with the fields image and query.")
 
 
-def _too_many(config: Config) -> TooLarge:
+def _too_many(config: WebConfig) -> TooLarge:
     return TooLarge("At most {limit} pictures in one question, please.", limit=config.pictures)

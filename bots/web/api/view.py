@@ -13,7 +13,7 @@ from bots.web.api.schema import (
     AskingView,
     BoxView,
     ConversationView,
-    Marked,
+    MarkedView,
     PictureView,
     TurnView,
 )
@@ -92,7 +92,9 @@ class Viewer:
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
             receipt=receipt(turn, self.translator) if self.receipts else "",
-            marked=[Marked(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing:08x}") for it in pictures],
+            marked=[
+                MarkedView(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing:08x}") for it in pictures
+            ],
             table=f"{here}/table.csv" if AnswerAction.CSV in possible else None,
             file=f"{here}/answer.md" if AnswerAction.TEXT in possible else None,
             small_print=AnswerAction.SMALL_PRINT in possible,

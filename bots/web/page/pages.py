@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 
 import core
 from bots.web.access.address import person_of
-from bots.web.access.session import COOKIE, LASTS_S, Verdict
+from bots.web.access.session import COOKIE, LASTS_S, TokenCheck
 from bots.web.api.schema import REFUSALS
 from bots.web.errors import voice_of
 from bots.web.page.api_docs import endpoints
@@ -104,10 +104,10 @@ async def login(request: Request) -> Response:
     state, translator = request.app.state, voice_of(request.headers)
     token = (await fields_of(request)).get("token", "")
     verdict = await state.auth.try_token(token, person_of(request.scope), request.cookies)
-    if verdict is Verdict.TOO_MANY:
+    if verdict is TokenCheck.TOO_MANY:
         error = translator.say("Too many tries. Please wait a minute.")
         return _pages(request).show(request, "login.html", 429, error=error)
-    if verdict is Verdict.WRONG:
+    if verdict is TokenCheck.WRONG:
         return _pages(request).show(request, "login.html", 401, error=translator.say("This is not the token."))
     response = RedirectResponse("/", 303)
     response.set_cookie(

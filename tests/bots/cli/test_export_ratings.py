@@ -10,7 +10,7 @@ import pytest
 from bots.cli.export_ratings import write
 from core.conversation import Answer, Ending, Picture, Turn
 from core.errors import NotAllowed
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.fakes import image
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +21,7 @@ def turn(text: str) -> Turn:
 
 
 async def test_rated_turns_become_lines_and_each_picture_one_file(tmp_path: Path) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite", ratings=True))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite", ratings=True))
     await store.save("web:1", turn("好吗"), "a")
     await store.save("web:2", turn("bad"), "b")
     await store.save("web:3", turn("never rated"), "c")
@@ -40,7 +40,7 @@ async def test_rated_turns_become_lines_and_each_picture_one_file(tmp_path: Path
 
 def test_nobody_else_on_the_machine_may_read_what_was_exported(tmp_path: Path) -> None:
     async def rate() -> None:
-        store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite", ratings=True))
+        store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite", ratings=True))
         await store.save("web:1", turn("q"), "a")
         await store.rate("a", 1)
         await store.close()
@@ -55,7 +55,7 @@ def test_nobody_else_on_the_machine_may_read_what_was_exported(tmp_path: Path) -
 
 
 async def test_nobody_can_rate_where_it_is_not_switched_on(tmp_path: Path) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite"))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/db.sqlite"))
     await store.save("web:1", replace(turn("q")), "a")
     with pytest.raises(NotAllowed):
         await store.rate("a", 1)

@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 
 from bots.conversing.actions import DisplayOptions, file_of, shown
-from bots.conversing.answering import got
+from bots.conversing.answering import acknowledge_pictures
 from bots.conversing.draft import AnswerAction, File, Tell
-from core.conversation import Answer, Begun, Conversation, Ending, Event, Image, Picture, Piece, Turn
+from core.conversation import Answer, Conversation, ConversationLoaded, Ending, Event, Image, Picture, Piece, Turn
 from core.i18n import Translator
 
 BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]'
@@ -18,7 +18,7 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
     answer = Answer(f"Here it is: {BOXES}", Ending.DONE)
 
     async def ask(tell: Tell) -> Answer:
-        tell(Begun(Conversation("t:1", (Turn("where is the cat?", (broken,)),))))
+        tell(ConversationLoaded(Conversation("t:1", (Turn("where is the cat?", (broken,)),))))
         tell(Piece(answer.text))
         return answer
 
@@ -35,7 +35,7 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
 @pytest.mark.parametrize(("asked", "shows"), [("Read text", "```\n- 320 and\n```"), ("What is it?", "- 320 and")])
 async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked: str, shows: str) -> None:
     async def ask(tell: Tell) -> Answer:
-        tell(Begun(Conversation("t:1", (Turn(asked),))))
+        tell(ConversationLoaded(Conversation("t:1", (Turn(asked),))))
         tell(Piece("- 320 and"))
         raise RuntimeError("a bug of the model")
 
@@ -49,9 +49,9 @@ async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked
 
 
 def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:
-    assert got([2, 1, 3], Translator("en")) == "Got pictures 1, 2, 3. What would you like to know?"
-    assert got([2, 1, 2], Translator("zh")) == "收到图片 1、2。您想知道什么？"
-    assert got([1, 1], Translator("en")) == "Got picture 1. What would you like to know?"
+    assert acknowledge_pictures([2, 1, 3], Translator("en")) == "Got pictures 1, 2, 3. What would you like to know?"
+    assert acknowledge_pictures([2, 1, 2], Translator("zh")) == "收到图片 1、2。您想知道什么？"
+    assert acknowledge_pictures([1, 1], Translator("en")) == "Got picture 1. What would you like to know?"
 
 
 def test_an_answer_as_a_file_holds_no_html_and_no_picture() -> None:

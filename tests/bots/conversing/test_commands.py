@@ -7,14 +7,13 @@ import pytest
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.commands import COMMANDS, Command, Takes, allowed, asks_model, command_in, obey
 from bots.conversing.platform import Platform
-from bots.conversing.request import Request
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.slack.platform import SLACK
 from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
 from core.i18n import LANGUAGES, Translator
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 
 PLATFORMS = [TELEGRAM, SLACK]
@@ -25,7 +24,7 @@ def id_of(value: object) -> str:
     return value.name if isinstance(value, Command | Platform) else str(value)
 
 
-async def told(folder: Path, request: Request, language: str = "en") -> str:
+async def told(folder: Path, request: AnswerRequest, language: str = "en") -> str:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
     try:
         services = Services(Assistant(ScriptedEngine(), store), store)
@@ -47,12 +46,12 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     tmp_path: Path, platform: Platform, language: str
 ) -> None:
     person, voice = f"{platform.name}:7", Translator(language)
-    request = Request("chat", "1", platform, person, command="help", display=DisplayOptions(files=True))
+    request = AnswerRequest("chat", "1", platform, person, command="help", display=DisplayOptions(files=True))
     lines = (await told(tmp_path, request, language)).splitlines()
     own = [line for line in lines if " – " in line]
     assert lines[0] in voice.explain(platform.introduction)
     assert len(own) == len(allowed(admin=False)) < len(ROWS)
-    admins = Request(
+    admins = AnswerRequest(
         "chat", "1", platform, person, command="help", display=request.display, user="7", admins=frozenset({"7"})
     )
     lines = (await told(tmp_path, admins, language)).splitlines()
@@ -61,9 +60,9 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
 
 
 async def test_what_a_platform_cannot_show_is_not_offered(tmp_path: Path) -> None:
-    request = Request("chat", "1", TELEGRAM, "telegram:7", command="help")
+    request = AnswerRequest("chat", "1", TELEGRAM, "telegram:7", command="help")
     assert "/export" not in await told(tmp_path, request)
-    assert await told(tmp_path, Request("chat", "2", TELEGRAM, "telegram:7", command="export")) == await told(
+    assert await told(tmp_path, AnswerRequest("chat", "2", TELEGRAM, "telegram:7", command="export")) == await told(
         tmp_path, request
     )
 
@@ -73,7 +72,9 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'answers.db'}"))
     try:
         services = Services(Assistant(ScriptedEngine(), store), store)
-        request = Request("chat", "1", TELEGRAM, "telegram:7", "12345", row.name, user="7", admins=frozenset({"8"}))
+        request = AnswerRequest(
+            "chat", "1", TELEGRAM, "telegram:7", "12345", row.name, user="7", admins=frozenset({"8"})
+        )
         with pytest.raises(Exception, match="Only this bot's admins may do that"):
             await obey(request, services, Translator("en"), lambda event: None)
         assert not await store.standings("telegram", ["12345"])

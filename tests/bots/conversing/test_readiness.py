@@ -11,13 +11,13 @@ import pytest
 from bots.conversing import readiness
 from bots.conversing.readiness import FAILED_QUESTIONS, REMEMBER_SECONDS, Readiness
 from bots.conversing.services import Services
-from bots.tasks.watch import look
+from bots.tasks.watch import check_services
 from core.assistant import Assistant
 from core.conversation import Answer, Ending
 from core.errors import Busy, OutOfMemory
 from core.missing_engine import MissingEngine
 from core.stats import Stats
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.bots.web.conftest import KEY, service
 from tests.fakes import ScriptedEngine
 from tests.storage.test_database import files_up_to
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def opened(path: Path) -> Store:
-    return await Store.open(Config(url=f"sqlite+aiosqlite:///{path}"))
+    return await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
 
 
 async def test_a_full_disk_is_the_reason_and_leaves_nothing_of_the_check(path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_what_does_not_work_is_noted_for_the_operator_until_it_works(path:
     store = await opened(path)
     services = Services(Assistant(ScriptedEngine(), store), store, check_model=MissingEngine().check)
     at = Readiness(store, services.assistant.stats, services.check_model)
-    await look(services, at)
+    await check_services(services, at)
     assert services.health.notices == {
         "model": "The model does not work, so nothing can be answered: "
         "There is no model on this server yet. The log of the server says what to install."
@@ -182,7 +182,7 @@ async def test_the_operator_is_told_of_the_limit_and_of_a_disk_that_is_nearly_fu
     left = 1000
     monkeypatch.setattr("storage.store.free", lambda _: left)
     monkeypatch.setattr("storage.store.reserve", lambda _: 1000)
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.0001))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}", size_limit_gb=0.0001))
     services = Services(Assistant(ScriptedEngine(), store), store)
     told = []
     for left in (1000, 501, 499, 600, 749, 750, 600):  # noqa: B007 (the disk reads it)
@@ -191,6 +191,6 @@ async def test_the_operator_is_told_of_the_limit_and_of_a_disk_that_is_nearly_fu
     assert told == [False, False, True, True, True, False, False]
     await ask(store, "t:1", "?", key="k1")
     at = Readiness(store, services.assistant.stats, services.check_model)
-    await look(services, at)
+    await check_services(services, at)
     assert "of 0.0001 GB" in services.health.notices["limit"]
     await store.close()

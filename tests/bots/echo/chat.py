@@ -11,12 +11,12 @@ from typing import Any
 
 from bots.conversing.allow_list import AllowList
 from bots.conversing.commands import command_in
-from bots.conversing.delivery import streamed
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
-from bots.conversing.request import Attachment, Request, forgets
+from bots.conversing.request import AnswerRequest, Attachment, forgets
 from bots.conversing.services import Services
+from bots.conversing.streamed_reply import streamed
 from core import inbox
 from core.conversation import Answer
 from core.errors import OperatorError
@@ -74,7 +74,7 @@ class Chat:
         command, words = command_in(json.loads(payload)["text"].removeprefix(ECHO.prefix), ECHO)
         return forgets(command, words, False)
 
-    async def _work(self, batch: Sequence[inbox.Message]) -> None:
+    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
         [message] = batch
         said = json.loads(message.payload)
         command, text = None, said["text"]
@@ -86,7 +86,7 @@ class Chat:
             return await asyncio.to_thread(picture.read_bytes)
 
         files = (Attachment(read, picture.name),) if picture.name else ()
-        request = Request(
+        request = AnswerRequest(
             message.conversation_id, message.key, ECHO, f"echo:{said['who']}", text, command, files, user=said["who"]
         )
         voice = Translator("en")

@@ -18,8 +18,7 @@ from bots.conversing.services import Services
 from bots.slack import Config, run
 from core.assistant import Assistant
 from core.conversation import Conversation
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import APP_TOKEN, BOT, BOT_TOKEN, SECRET, Json, buttons, said
 from tests.fakes import ScriptedEngine

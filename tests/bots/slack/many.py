@@ -131,7 +131,7 @@ async def answers_at_once(
         workspace.channels[CHANNEL].append({"ts": asked, "user": f"U{number}", "text": "?"})
         place = Place(CHANNEL, asked, asked, f"U{number}", "T0TEAM")
         translator = Translator("en")
-        message = inbox.Message(number, "slack", f"slack:{number}", "", "")
+        message = inbox.StoredMessage(number, "slack", f"slack:{number}", "", "")
         streams = Streams(slack, place, message.key, abilities, lambda: None)
         sender, buttons = Sender(slack, place, message, streams), Buttons(place, message.key, translator)
         draft = SlackDraft(slack, sender, Status(slack, place, abilities), buttons, 1.2)

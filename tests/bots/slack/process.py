@@ -12,8 +12,7 @@ from bots import web
 from bots.conversing.services import Services
 from bots.slack import Config, run
 from core.assistant import Assistant
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots.slack.workspace import APP_TOKEN, BOT_TOKEN, SECRET
 from tests.fakes import ScriptedEngine
 

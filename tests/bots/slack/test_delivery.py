@@ -9,8 +9,7 @@ import pytest
 
 from core.conversation import Image
 from core.errors import StoreDown
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots.slack.conftest import LONG, Scene, png
 from tests.bots.slack.server import once
 from tests.bots.slack.workspace import BOT, said

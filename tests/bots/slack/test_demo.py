@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.engine import Config as EngineConfig
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from tests.bots.slack.conftest import Scene
 from tests.bots.slack.server import FakeSlack

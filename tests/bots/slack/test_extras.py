@@ -8,8 +8,7 @@ from PIL import Image as PilImage
 
 from core.conversation import Conversation
 from core.errors import Busy
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.server import once
 from tests.bots.slack.workspace import BOT, SCOPES, Json, buttons, said

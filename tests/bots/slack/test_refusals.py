@@ -126,7 +126,7 @@ async def test_a_file_that_cannot_be_uploaded_is_given_up_and_the_thread_goes_on
     scene: Scene, transport: str, failing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "bots.conversing.messages.PATIENCE_SECONDS", 0.0
+        "bots.conversing.delivery.PATIENCE_SECONDS", 0.0
     )  # minutes; what is left is that it was tried often
     scene.slack.fault = lambda method: Fault("before") if method == failing else None
     async with bot(scene, transport):

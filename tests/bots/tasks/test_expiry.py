@@ -13,14 +13,14 @@ from bots.conversing.health import Health
 from bots.tasks import expiry
 from bots.tasks.expiry import keep_expiring
 from storage.clock import DAY_SECONDS
-from storage.store import Config, Store
+from storage.store import Store, StoreConfig
 from tests.bots.web.conftest import service, until
 from tests.storage.machine import Machine
 from tests.storage.things import ask
 
 
 async def test_expiry_goes_on_after_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"))
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"))
     monkeypatch.setattr(expiry, "EXPIRE_EVERY_SECONDS", 0.001)
     monkeypatch.setattr(expiry, "LOOK_EVERY_SECONDS", 0.001)
     tries, enough = 0, asyncio.Event()
@@ -45,7 +45,7 @@ async def test_a_jump_of_the_clock_is_noticed_within_a_minute_and_told(
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(expiry, "LOOK_EVERY_SECONDS", 0.001)
     machine, health = Machine(), Health()
-    store = await Store.open(Config(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"), machine.clock())
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"), machine.clock())
     task = asyncio.create_task(keep_expiring(store.expiry, health))
     try:
         await ask(store, "web:1", "?", key="k1")
@@ -72,7 +72,7 @@ async def test_the_operators_page_says_that_the_clock_is_in_doubt(tmp_path: Path
 
 def _database_of_long_ago(folder: Path) -> Callable[[], list[str]]:
     """A config with a database in which one old conversation is; returns what reads its conversations."""
-    config = Config(url=f"sqlite+aiosqlite:///{folder}/answers.db")
+    config = StoreConfig(url=f"sqlite+aiosqlite:///{folder}/answers.db")
     (folder / "config.toml").write_text(f'[bots.web]\n[storage]\nurl = "{config.url}"\n', "utf-8")
 
     async def write() -> None:

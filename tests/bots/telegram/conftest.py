@@ -15,14 +15,12 @@ from bots import web
 from bots.conversing.health import Health
 from bots.conversing.services import Services
 from bots.telegram import worker
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from core.quota import Quota, QuotaConfig
+from storage.store import Store, StoreConfig
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.world import Json
@@ -77,7 +75,7 @@ async def service(
         tasks.append(asyncio.create_task(web.run(web.Config(port=0, **(page or {})), services, listening.set_result)))
         telegram.posts_to = await listening
         tasks.append(asyncio.create_task(telegram.post_updates()))
-    task = asyncio.create_task(serve(Config.model_validate(values), services, rate_limit), name="telegram")
+    task = asyncio.create_task(serve(TelegramConfig.model_validate(values), services, rate_limit), name="telegram")
     try:
         yield task
     finally:

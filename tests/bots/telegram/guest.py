@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bots.telegram.config import Config
+from bots.telegram.config import TelegramConfig
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve
 from tests.bots.guest import Home, Seen, Sent
@@ -22,7 +22,7 @@ async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
     async with BotApi(strict=False) as telegram:
         values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3}
         rate_limit = RateLimit(pause_s=0.02, group_per_minute=1000)
-        config = Config.model_validate(values).model_copy(
+        config = TelegramConfig.model_validate(values).model_copy(
             update={"interval_seconds": 0.05}
         )  # less than Telegram would bear
         task = asyncio.create_task(serve(config, home.services, rate_limit))

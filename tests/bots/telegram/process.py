@@ -13,8 +13,7 @@ from bots import web
 from bots.conversing.services import Services
 from bots.telegram import Config, run
 from core.assistant import Assistant
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from storage.store import Store, StoreConfig
 from tests.bots.telegram.server import TOKEN
 from tests.fakes import ScriptedEngine
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image as PilImage
 
-from core.engine import Config as EngineConfig
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.pictures.documents import open_document
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 from tests.bots.telegram.conftest import Chatting, service
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversing import backoff, messages
+from bots.conversing import backoff, delivery
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -81,12 +81,12 @@ async def test_a_file_that_cannot_be_uploaded_is_given_up_and_the_chat_goes_on(
     reached: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backoff, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(messages, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 0.2)
     await ann.answer(ann.person.shows(photo(), "One"))
     reached.trouble = lambda method: "500" if method == "editMessageMedia" else None
     said = await ann.answer(ann.person.says("/export"))
     assert said == "conversation.zip could not be sent. Please ask for it again later."
-    assert reached.faults["500"] >= messages.PATIENCE_WRITES
+    assert reached.faults["500"] >= delivery.PATIENCE_WRITES
     assert (await ann.answer(ann.person.says("Two"))).startswith("Answer to 'Two'")
 
 

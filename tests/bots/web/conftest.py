@@ -15,13 +15,11 @@ from PIL import Image as PilImage
 
 from bots.conversing.health import Health
 from bots.conversing.services import Services
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from bots.web.server import serve
 from core.assistant import Assistant, Engine
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
-from storage.store import Config as StoreConfig
-from storage.store import Store
+from core.quota import Quota, QuotaConfig
+from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 
 KEY = "a-key-nobody-guesses"
@@ -81,7 +79,7 @@ async def service(
     url = f"sqlite+aiosqlite:///{folder / 'answers.db'}"
     store = await kind.open(storage.model_copy(update={"url": url}))
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
-    config = Config.model_validate({"port": 0, **settings})
+    config = WebConfig.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     services = Services(assistant, store, figures=figures)
     task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from core.engine import Config as EngineConfig
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from tests.bots.web.browser import needs_chromium, started, visit
 from tests.bots.web.conftest import service

@@ -9,9 +9,8 @@ import pytest
 
 from core.conversation import Image
 from core.errors import BadQuestion, Busy, StoreDown
-from core.inbox import Message
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
+from core.inbox import StoredMessage
+from core.quota import Quota, QuotaConfig
 from storage.store import Store
 from tests.bots.web.conftest import KEY, photo, service, until
 from tests.fakes import ScriptedEngine
@@ -119,7 +118,7 @@ class Shaky(Store):
         images: Sequence[Image],
         payload: Callable[..., str],
         person: str,
-    ) -> Message | None:
+    ) -> StoredMessage | None:
         await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":

@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from core.i18n import Translator
-from storage.store import Config as StoreConfig
+from storage.store import StoreConfig
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.engine import Config
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import make_model
@@ -32,7 +32,7 @@ def start(tiny: Path, tmp_path: Path) -> Start:
     @asynccontextmanager
     async def started(**settings: Any) -> AsyncIterator[Engine]:
         engine = await Engine.start(
-            Config(**({"model": str(tiny), "cache": tmp_path / "cache", "threads": 1} | settings))
+            EngineConfig(**({"model": str(tiny), "cache": tmp_path / "cache", "threads": 1} | settings))
         )
         try:
             yield engine

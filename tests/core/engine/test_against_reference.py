@@ -11,13 +11,13 @@ from torch import Tensor
 from core.benchmark import against_reference
 from core.benchmark.against_reference import Fidelity, check, compare
 from core.conversation import Conversation
-from core.engine import Config, Precision
+from core.engine import EngineConfig, Precision
 from core.engine.prompt import Prompt, Prompter
 from core.errors import OperatorError
 from core.model.layers import Rotation
-from core.pictures.images import Config as ImagesConfig
+from core.pictures.images import ImagesConfig
 from core.selftest.report import fidelity_table
-from core.selftest.results import begin, load_pictures
+from core.selftest.results import load_pictures, start_conversation
 from core.selftest.tasks import TASKS
 
 pytestmark = pytest.mark.timeout(600)  # loads five models
@@ -26,11 +26,11 @@ ASKED = [task for task in TASKS if task.kind in ("invoice", "comparison")][1:3] 
 
 async def questions() -> list[Conversation]:
     pictures = await load_pictures(ASKED, ImagesConfig())
-    return [begin(task, pictures) for task in ASKED]
+    return [start_conversation(task, pictures) for task in ASKED]
 
 
 async def test_each_precision_is_compared_and_the_demo_says_the_same_in_all(tmp_path: Path) -> None:
-    found = list(compare(Config(model="demo", cache=tmp_path), await questions()))
+    found = list(compare(EngineConfig(model="demo", cache=tmp_path), await questions()))
     assert [each.precision for each in found] == [Precision.FLOAT32, Precision.FLOAT16, Precision.INT8]
     assert all(each.used is each.precision for each in found)
     assert all(each.questions == each.same_prompts == each.same_answers == len(ASKED) for each in found)
@@ -51,7 +51,7 @@ async def test_another_prompt_is_seen(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(against_reference, "PRECISIONS", (Precision.FLOAT32,))
     monkeypatch.setattr(Prompter, "write", write_another)
-    [found] = compare(Config(model="demo", cache=tmp_path), await questions())
+    [found] = compare(EngineConfig(model="demo", cache=tmp_path), await questions())
     assert found.same_prompts == 0
 
 
@@ -63,7 +63,7 @@ async def test_a_fault_in_the_forward_pass_is_seen(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(against_reference, "PRECISIONS", (Precision.FLOAT32,))
     monkeypatch.setattr(Rotation, "of", turned_back)
-    [found] = compare(Config(model="demo", cache=tmp_path), await questions())
+    [found] = compare(EngineConfig(model="demo", cache=tmp_path), await questions())
     assert found.same_prompts == found.questions
     assert found.same_answers < found.questions
     assert found.same_top < 1.0
@@ -71,7 +71,7 @@ async def test_a_fault_in_the_forward_pass_is_seen(tmp_path: Path, monkeypatch: 
 
 
 def test_without_memory_for_float32_it_is_refused_before_anything_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Config(model="demo")
+    config = EngineConfig(model="demo")
     check(config)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1_500_000_000, total=8e9))
     with pytest.raises(OperatorError, match=r"needs about 1.6 GB of memory for this model; 1.5 GB are free"):

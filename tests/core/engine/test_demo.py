@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 from core.model.precision import Precision
 from tests.demo import SAMPLES, directly, sample
@@ -19,7 +19,7 @@ QUESTIONS = {
 
 
 async def demo(folder: Path, precision: Precision = Precision.FLOAT32) -> Engine:
-    return await Engine.start(Config(model="demo", precision=precision, cache=folder, cache_limit_gb=0.1))
+    return await Engine.start(EngineConfig(model="demo", precision=precision, cache=folder, cache_limit_gb=0.1))
 
 
 async def everything(engine: Engine) -> list[str]:

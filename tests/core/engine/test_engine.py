@@ -13,7 +13,7 @@ from PIL import UnidentifiedImageError
 
 from core import trace
 from core.conversation import Ending, Looking, Waiting
-from core.engine import Config
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.errors import BadQuestion, Busy, ModelMissing, OperatorError
 from core.sampling import Sampling
@@ -208,7 +208,7 @@ async def test_a_question_too_long_for_the_context_is_refused_with_numbers(start
 
 async def test_a_model_that_is_not_there_says_how_to_get_it() -> None:
     with pytest.raises(ModelMissing, match="python -m bots model fetch Qwen/NoSuchModel"):
-        await Engine.start(Config(model="Qwen/NoSuchModel"))
+        await Engine.start(EngineConfig(model="Qwen/NoSuchModel"))
 
 
 async def test_too_little_memory_is_said_at_the_start(start: Start) -> None:
@@ -254,7 +254,7 @@ async def test_a_picture_that_cannot_be_looked_at_ahead_keeps_nobody_from_an_ans
 async def test_what_the_model_thread_logs_carries_the_id_of_its_question(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trace.begin("telegram:1:17")
+    trace.set_current("telegram:1:17")
     name = trace.current.get()
     async with start() as engine:
         with pytest.raises(UnidentifiedImageError):

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from core.conversation import Answer, Conversation, Event, Image, Looking
 from core.engine.cache import Cache
 from core.engine.engine import Engine
-from core.engine.request import Request
+from core.engine.request import EngineRequest
 from core.engine.sampler import draw
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.worker import ModelWorker
@@ -155,7 +155,7 @@ async def test_a_question_that_is_given_up_leaves_nothing_that_is_no_number(brok
     cache = Cache(1 << 26, None)
     worker = Hand(broken, cache)
     for text, kept in ((f"{BAD} and then {'much more ' * 80}", False), (f"And then {'much more ' * 80}", True)):
-        request = Request(ask(text), GREEDY, lambda event: None, "-")
+        request = EngineRequest(ask(text), GREEDY, lambda event: None, "-")
         worker.put(request)
         worker._receive()
         worker._admit()
@@ -182,7 +182,7 @@ async def test_a_step_that_finds_no_memory_in_its_last_product_is_done_again_as_
         return found
 
     worker._model._head = failing
-    worker.put(Request(ask("What is it?"), GREEDY, events.append, "-"))
+    worker.put(EngineRequest(ask("What is it?"), GREEDY, events.append, "-"))
     worker._receive()
     worker._admit()
     while worker._sequences:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from core import hardware
-from core.engine import Config
+from core.engine import EngineConfig
 from core.engine.cache import Cache
 from core.engine.engine import DEFAULT_MEMORY_SHARE, LARGEST_MEMORY_SHARE, budget
 from core.engine.memory import Memory, explain
@@ -63,7 +63,7 @@ def test_the_budget_is_the_smallest_limit(monkeypatch: pytest.MonkeyPatch) -> No
     ):
         limit = None if own is None else hardware.Limit(own, "ulimit")
         monkeypatch.setattr(hardware, "process_memory", lambda limit=limit: limit)
-        found = budget(Config(memory_limit_gb=asked))
+        found = budget(EngineConfig(memory_limit_gb=asked))
         assert found.bytes == expected
         assert source in found.source
 

@@ -13,7 +13,7 @@ from PIL import Image
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from core.conversation import Answer, Ending, Event, Piece, Waiting
-from core.engine import Config
+from core.engine import EngineConfig
 from core.engine.any_model import load_processor
 from core.engine.config import Kind
 from core.engine.engine import Engine
@@ -40,7 +40,7 @@ def start(other: Path, tmp_path: Path) -> Start:
     @asynccontextmanager
     async def started(**settings: Any) -> AsyncIterator[Engine]:
         options = {"model": str(other), "kind": Kind.REFERENCE, "cache": tmp_path, "threads": 1} | settings
-        engine = await Engine.start(Config(**options))
+        engine = await Engine.start(EngineConfig(**options))
         try:
             yield engine
         finally:

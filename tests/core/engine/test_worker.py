@@ -6,7 +6,7 @@ import pytest
 
 from core.conversation import Conversation
 from core.engine.cache import Cache
-from core.engine.request import Request
+from core.engine.request import EngineRequest
 from core.engine.tokenizer import Tokenizer
 from core.engine.worker import ModelWorker
 from core.model.checkpoint import Checkpoint
@@ -32,7 +32,7 @@ class Hand(ModelWorker):
         super().__init__(model, Tokenizer(folder), Cache(0, None), FITS * model.row_bytes, 1024, 9)
 
     def ask(self, conversation: Conversation) -> None:
-        self.put(Request(conversation, Sampling(max_new_tokens=TOKENS), lambda event: None, "-"))
+        self.put(EngineRequest(conversation, Sampling(max_new_tokens=TOKENS), lambda event: None, "-"))
         self._receive()
         self._admit()
 

@@ -7,7 +7,7 @@ import pytest
 
 from bots.cli.doctor import examine
 from bots.conversing.check_result import Level
-from core.engine import Config
+from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.errors import OperatorError
 from core.model.checkpoint import DEMO, Checkpoint
@@ -36,7 +36,7 @@ async def test_what_is_foreign_or_broken_is_refused_at_start_and_by_doctor(
 ) -> None:
     broken = break_copy(whole, tmp_path / "broken", name)
     with pytest.raises(OperatorError) as refused:
-        await Engine.start(Config(model=str(broken), cache=tmp_path / "cache", threads=1))
+        await Engine.start(EngineConfig(model=str(broken), cache=tmp_path / "cache", threads=1))
     for words in (*BROKEN[name].words, str(broken)):
         assert words in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 from core.model import identity
 from core.model.checkpoint import Checkpoint
@@ -90,7 +90,7 @@ async def test_two_fine_tunes_share_neither_weights_nor_rows(model: Path, tmp_pa
     other, picture = fine_tune(model, tmp_path / "other"), make_image(1)
 
     async def answer(folder: Path, cache: Path) -> tuple[str, int]:
-        engine = await Engine.start(Config(model=str(folder), cache=cache, threads=1, precision=Precision.INT8))
+        engine = await Engine.start(EngineConfig(model=str(folder), cache=cache, threads=1, precision=Precision.INT8))
         try:
             written, _ = await read(engine, ask("what?", picture), Sampling(max_new_tokens=12))
         finally:

@@ -10,7 +10,7 @@ from core.errors import BadImage, BotError, TooLarge
 from core.i18n import Translator
 from core.pictures import workers
 from core.pictures.documents import open_document
-from core.pictures.images import Config, make_image
+from core.pictures.images import ImagesConfig, make_image
 from core.pictures.page_ranges import page_ranges
 from tests.core.files import RED, encoded, plain
 from tests.core.papers import cjk_pdf, locked_pdf, pdf, tiff
@@ -47,13 +47,13 @@ async def test_the_question_chooses_the_pages() -> None:
 
 
 async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
-    document = await open_document(pdf(TEN), "What is it?", Config(page_limit=3))
+    document = await open_document(pdf(TEN), "What is it?", ImagesConfig(page_limit=3))
     assert document.pages == (1, 2, 3)
     assert document.note(Translator("en")) == (
         "Pages looked at: 1-3 of 10. For others, send it again and say “pages 4-5”, for example."
     )
     assert document.note(Translator("zh")) == "看了第 1-3 页（共 10 页）。要看其他页，请再发一次，并写上例如“第4-5页”。"
-    assert (await open_document(pdf(TEN), "pages 2-9", Config(page_limit=3))).pages == (2, 3, 4)
+    assert (await open_document(pdf(TEN), "pages 2-9", ImagesConfig(page_limit=3))).pages == (2, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
     ],
 )
 async def test_the_pages_left_out_are_offered_as_people_say_it(question: str, of: int, shown: str, others: str) -> None:
-    document = await open_document(pdf(TEN[:of]), question, Config(page_limit=2))
+    document = await open_document(pdf(TEN[:of]), question, ImagesConfig(page_limit=2))
     note = f"Pages looked at: {shown} of {of}. For others, send it again and say “{others}”, for example."
     assert document.note(Translator("en")) == note
     assert "、".join(shown.split(", ")) in document.note(Translator("zh"))
@@ -87,7 +87,7 @@ async def test_a_page_that_does_not_exist_is_refused() -> None:
 async def test_the_small_print_of_a_page_can_be_read() -> None:
     [page] = (await open_document(pdf(["One"]))).images
     assert page.original is not None
-    fine = await make_image(page.original, Config(image_tokens=4000))
+    fine = await make_image(page.original, ImagesConfig(image_tokens=4000))
     assert fine.width > 1.8 * page.width
 
 
@@ -104,7 +104,7 @@ async def test_a_tiff_with_several_pages_is_a_document_and_its_thumbnails_are_no
 async def test_the_small_print_of_a_scan_can_be_read_whatever_its_colours_are(mode: str) -> None:
     [page, _] = (await open_document(tiff([255, 255], (1240, 1754), mode=mode))).images
     assert page.original is not None
-    fine = await make_image(page.original, Config(image_tokens=4000))
+    fine = await make_image(page.original, ImagesConfig(image_tokens=4000))
     assert (fine.width, fine.height) == (1240, 1754)
     assert shade(fine) == shade(page)
 
@@ -196,4 +196,4 @@ async def test_a_poster_is_drawn_within_the_pixel_budget() -> None:
 
 async def test_a_document_has_the_byte_limit_of_pictures() -> None:
     with pytest.raises(TooLarge):
-        await open_document(pdf(TEN), config=Config(file_limit_mb=0.001))
+        await open_document(pdf(TEN), config=ImagesConfig(file_limit_mb=0.001))

@@ -13,7 +13,7 @@ from core.conversation import Image
 from core.errors import BadImage, BotError, TooLarge
 from core.pictures import refusals, workers
 from core.pictures.documents import open_document
-from core.pictures.images import Config, make_image
+from core.pictures.images import ImagesConfig, make_image
 from core.pictures.sizes import LONGEST_ASPECT, fit
 from core.pictures.worker import ADDRESS_SPACE_BYTES
 from tests.core.files import GREEN, GREY, RED, Colour, busy, chunk, encoded, endless_jpeg, icc_profile, plain
@@ -150,16 +150,16 @@ async def test_the_sent_file_is_kept_only_when_much_was_lost() -> None:
 async def test_the_small_print_comes_back_with_a_larger_budget() -> None:
     first = await make_image(encoded(plain(RED, (3000, 2000)), "PNG"))
     assert first.original
-    second = await make_image(first.original, Config(image_tokens=4000))
+    second = await make_image(first.original, ImagesConfig(image_tokens=4000))
     assert first.width * first.height * 3 < second.width * second.height <= 4000 * 1024
 
 
 async def test_limits_are_settings_and_the_sentences_name_them() -> None:
     data = encoded(busy((400, 300)), "PNG")
     with pytest.raises(TooLarge, match=r"0\.3 MB; at most 0\.1 MB"):
-        await make_image(data, Config(file_limit_mb=0.1))
+        await make_image(data, ImagesConfig(file_limit_mb=0.1))
     with pytest.raises(TooLarge, match=r"400x300 pixels; at most 0\.1 megapixels"):
-        await make_image(data, Config(pixel_limit_mp=0.1))
+        await make_image(data, ImagesConfig(pixel_limit_mp=0.1))
 
 
 async def test_a_jpeg_may_have_four_times_the_pixels_because_it_is_decoded_smaller() -> None:
@@ -168,9 +168,9 @@ async def test_a_jpeg_may_have_four_times_the_pixels_because_it_is_decoded_small
         image = await make_image(encoded(telephone, "JPEG", quality=30, progressive=progressive))
         assert (image.width, image.height, image.original_size) == (1152, 864, (12_000, 9_000))
         assert near(opened(image), (500, 500), (254, 0, 0))
-    small = Config(pixel_limit_mp=1)
+    small = ImagesConfig(pixel_limit_mp=1)
     assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), small)).original_size == (2000, 1900)
-    closer = Config(pixel_limit_mp=1, image_tokens=16_384)
+    closer = ImagesConfig(pixel_limit_mp=1, image_tokens=16_384)
     assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), closer)).original_size == (2000, 1900)
     with pytest.raises(TooLarge, match="at most 4 megapixels"):
         await make_image(encoded(plain(RED, (2100, 2000)), "JPEG"), small)

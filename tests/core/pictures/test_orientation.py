@@ -4,7 +4,7 @@ import pytest
 from PIL import Image as Pillow
 
 from core.pictures.documents import open_document
-from core.pictures.images import Config, make_image
+from core.pictures.images import ImagesConfig, make_image
 from tests.core.files import GREEN, RED, encoded, plain
 from tests.core.prints import (
     avif_turned_by_exif_only,
@@ -85,7 +85,7 @@ async def test_the_small_print_is_upright_as_the_picture_is(file_format: str) ->
     large = upright().resize((4096, 2048))
     image = await make_image(turned(file_format, 6, large))
     assert image.original
-    closer = await make_image(image.original, Config(image_tokens=4000))
+    closer = await make_image(image.original, ImagesConfig(image_tokens=4000))
     assert looks_upright(image.data)
     assert looks_upright(closer.data)
     pages = [stored(large, 6)] * 2
@@ -93,7 +93,7 @@ async def test_the_small_print_is_upright_as_the_picture_is(file_format: str) ->
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:], tiffinfo={274: 6}, compression="tiff_lzw")
     [page, _] = (await open_document(file.getvalue())).images
     assert page.original
-    assert looks_upright((await make_image(page.original, Config(image_tokens=4000))).data)
+    assert looks_upright((await make_image(page.original, ImagesConfig(image_tokens=4000))).data)
 
 
 async def test_a_kept_picture_says_nothing_of_the_file_that_it_came_in() -> None:

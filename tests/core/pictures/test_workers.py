@@ -152,7 +152,7 @@ class Slow:
 
 
 async def of(person: str, work: Coroutine[Any, Any, Any]) -> Any:
-    asker.begin(person)
+    asker.set_current(person)
     return await work
 
 

@@ -9,9 +9,9 @@ from core.conversation import Answer, Conversation, Ending, Figures, Tell
 from core.engine.stats import EngineStats
 from core.errors import BadQuestion, EngineEnded
 from core.sampling import Sampling
-from core.selftest.report import Report
+from core.selftest.report import SelftestReport
 from core.selftest.results import Result, Verdict, ask_all
-from core.selftest.summary import Summary
+from core.selftest.summary import SelftestSummary
 from core.selftest.tasks import TASKS
 from tests.fakes import ScriptedEngine, image
 
@@ -45,7 +45,7 @@ async def asked(engine: ScriptedEngine) -> list[Result]:
 
 async def test_who_knows_everything_is_right_everywhere() -> None:
     engine = Timed(script=know)
-    summary = Summary(await asked(engine), is_demo=False, peak_bytes=3_700_000_000)
+    summary = SelftestSummary(await asked(engine), is_demo=False, peak_bytes=3_700_000_000)
     assert {result.verdict for result in summary.results} == {Verdict.RIGHT}
     assert summary.lines()[0] == f"{len(TASKS)} of {len(TASKS)} answers are right, 0 wrong, 0 failed; 0 loops"
     assert summary.lines()[1].startswith("2.0 tokens/s; first token after 0.0")
@@ -70,7 +70,7 @@ async def test_first_tokens_are_told_apart_by_whether_the_picture_is_new() -> No
     new = [result.task.pictures for result in results if result.is_new]
     assert len(new) == len(PICTURES)  # each counts once
     both = [replace(result, first_token_s=8.0 if result.is_new else 0.25) for result in results]
-    summary = Summary(both, is_demo=False)
+    summary = SelftestSummary(both, is_demo=False)
     assert (summary.first_token_s(True), summary.first_token_s(False)) == (8.0, 0.25)
 
 
@@ -78,15 +78,15 @@ async def test_nonsense_is_wrong_and_of_the_demo_only_what_it_knows_is_expected(
     results = await asked(Timed(script=lambda conversation: "Nonsense"))
     assert {result.verdict for result in results} == {Verdict.WRONG}
     beyond = [task for task in TASKS if not task.demo]
-    assert len(Summary(results, is_demo=False).failed) == len(TASKS)
-    summary = Summary(results, is_demo=True)
+    assert len(SelftestSummary(results, is_demo=False).failed) == len(TASKS)
+    summary = SelftestSummary(results, is_demo=True)
     assert len(summary.failed) == len(TASKS) - len(beyond) > len(beyond) > 0
     assert f"{len(beyond)} of the wrong ones are more than the demo model was taught" in summary.lines()[0]
 
 
 @pytest.mark.parametrize("ending", [Ending.REPEATED, Ending.LENGTH])
 async def test_a_right_answer_that_has_no_end_is_wrong(ending: Ending) -> None:
-    summary = Summary(await asked(Timed(script=know, ending=ending)), is_demo=False)
+    summary = SelftestSummary(await asked(Timed(script=know, ending=ending)), is_demo=False)
     assert summary.right == 0
     assert summary.loops == (len(TASKS) if ending is Ending.REPEATED else 0)
 
@@ -103,7 +103,7 @@ async def test_a_question_that_fails_is_told_and_harms_no_other(error: Exception
     assert "/home" not in first.text
     assert {result.verdict for result in others} == {Verdict.RIGHT}
     assert [picture.image for picture in engine.asked[1].turns[-1].pictures] == [PICTURES["invoice"]]
-    assert Summary([first, *others], is_demo=True).failed == [first]
+    assert SelftestSummary([first, *others], is_demo=True).failed == [first]
 
 
 async def test_an_engine_that_has_ended_ends_the_test() -> None:
@@ -113,9 +113,11 @@ async def test_an_engine_that_has_ended_ends_the_test() -> None:
 
 async def test_the_report_has_every_answer_and_what_would_have_been_right() -> None:
     results = await asked(Timed(script=failing("What is the total?", BadQuestion("Too long."))))
-    summary = Summary([*results[:-1], replace(results[-1], verdict=Verdict.WRONG, text="x" * 9000)], is_demo=False)
+    summary = SelftestSummary(
+        [*results[:-1], replace(results[-1], verdict=Verdict.WRONG, text="x" * 9000)], is_demo=False
+    )
     stats = EngineStats(model="/tmp", precision="int8", kernel="int8-AVX2")
-    text = Report("0.1.0", "ab" * 16, stats, Sampling(), summary).markdown()
+    text = SelftestReport("0.1.0", "ab" * 16, stats, Sampling(), summary).markdown()
     assert all(task.question in text for task in TASKS)
     assert "### broken: What is the total? (invoice, invoice.png)\n\n~~~~\nToo long.\n~~~~" in text
     assert TASKS[-1].example in text

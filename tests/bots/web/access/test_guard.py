@@ -14,12 +14,11 @@ from bots import log
 from bots.web.access.address import address_of
 from bots.web.access.rate_limit import WRONG_TRIES_IN_ALL, WRONG_TRIES_PER_ADDRESS, Throttle
 from bots.web.access.session import COOKIE, Authentication
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from core.conversation import Question
 from core.errors import OperatorError
 from core.pictures import workers
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
+from core.quota import Quota, QuotaConfig
 from tests.bots.web.conftest import Web, photo, service, until
 from tests.fakes import ScriptedEngine, image
 
@@ -241,7 +240,7 @@ def test_one_network_of_ipv6_is_one_address() -> None:
 @pytest.mark.parametrize("proxy", ["proxy.example", "10.0.0.0/99", ""])
 def test_a_proxy_that_is_no_address_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match="trusted_proxies"):
-        Config.model_validate({"trusted_proxies": [proxy]})
+        WebConfig.model_validate({"trusted_proxies": [proxy]})
 
 
 async def test_too_long_a_token_is_too_large(closed: Web) -> None:
@@ -436,7 +435,7 @@ async def test_tokens_questions_and_pictures_never_reach_the_log(
 
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 8 characters"):
-        Config.model_validate({"token": "short"})
+        WebConfig.model_validate({"token": "short"})
 
 
 async def test_a_taken_port_is_said_in_one_sentence(web: Web, tmp_path: Path) -> None:

@@ -2,10 +2,9 @@ from pathlib import Path
 
 import httpx
 
-from bots.web.config import Config
+from bots.web.config import WebConfig
 from core.errors import Busy
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
+from core.quota import Quota, QuotaConfig
 from tests.bots.web.conftest import Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
 
@@ -131,7 +130,7 @@ async def test_what_is_wrong_is_said_in_a_sentence_with_its_status(web: Web) -> 
         (await web.ask("What?", "red", pictures="one"), 400),
         (await post("/api/v1/analyze", data={"query": "?"}, files={"image": b"<html>"}), 415),
         (await post("/api/v1/analyze", data={"query": "?"}, files={"image": b""}), 415),
-        (await web.ask("What?", *["red"] * (Config().pictures + 1)), 413),
+        (await web.ask("What?", *["red"] * (WebConfig().pictures + 1)), 413),
         (await web.ask("What?", "red", key="short"), 422),
         (await web.ask("What?", conversation=unknown), 404),
         (await web.client.get(f"/api/v1/conversations/{await web.begin()}/pictures/nine"), 422),

@@ -9,7 +9,7 @@ import httpx
 import pypdfium2
 import pytest
 
-from storage.store import Config as StoreConfig
+from storage.store import StoreConfig
 from tests.bots.web.conftest import KEY, Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
 

@@ -14,8 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from bots.web.operations.metrics import ENGINE
 from core.durations import Histogram
 from core.engine.stats import EngineStats
-from core.quota import Config as QuotaConfig
-from core.quota import Quota
+from core.quota import Quota, QuotaConfig
 from tests.bots.web.conftest import Web, service
 from tests.fakes import ScriptedEngine
 

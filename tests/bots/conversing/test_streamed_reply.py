@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
+from bots.conversing.delivery import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from bots.conversing.draft import AnswerAction, Failed, File, Gone, Later, Refused
-from bots.conversing.messages import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
 from core.i18n import Translator
