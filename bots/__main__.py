@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -125,7 +126,7 @@ def selftest(
     with _ending():
         settings = _settings(config)
         if model:
-            settings = settings.with_value("core.engine", "model", model)
+            settings = replace(settings, engine=settings.engine.model_copy(update={"model": model}))
         test = SelfTest(settings, report)
         if against_reference:
             check_comparison(settings)
@@ -145,9 +146,9 @@ def health(config: ConfigOption = None) -> None:
 
     with _ending():
         settings = _settings(config)
-        if "bots.web" not in settings.adapters:
+        if settings.web is None:
             raise OperatorError("The config has no table [bots.web], so there is no port to ask.")
-        port = settings["bots.web"].port
+        port = settings.web.port
         try:
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=4, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:

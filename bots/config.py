@@ -9,11 +9,12 @@ import difflib
 import importlib
 import importlib.util
 import os
+import pkgutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,18 +22,27 @@ from bots import renamed_settings
 from bots.environment import is_secret, settings_of
 from core.errors import OperatorError
 
+if TYPE_CHECKING:
+    from bots.log import LogConfig
+    from bots.web.config import WebConfig
+    from core.engine import EngineConfig
+    from core.pictures.images import ImagesConfig
+    from core.quota import QuotaConfig
+    from core.sampling import Sampling
+    from storage.store import StoreConfig
+
 PLATFORMS = {  # [bots.NAME] -> its package, with `Config`, `run`, `examine` and the `PACKAGES` that its extra installs
     "web": "bots.web",
     "telegram": "bots.telegram",
     "slack": "bots.slack",
 }
-PARTS = {  # every other table -> the module whose Config checks it
-    "core.engine": "core.engine",
-    "core.images": "core.pictures.images",
-    "core.assistant": "core.sampling",
-    "core.quota": "core.quota",
-    "storage": "storage.store",
-    "bots.log": "bots.log",
+PARTS = {  # every other table -> the class that checks it
+    "core.engine": "core.engine:EngineConfig",
+    "core.images": "core.pictures.images:ImagesConfig",
+    "core.assistant": "core.sampling:Sampling",
+    "core.quota": "core.quota:QuotaConfig",
+    "storage": "storage.store:StoreConfig",
+    "bots.log": "bots.log:LogConfig",
 }
 WITHOUT_A_FILE: dict[str, dict[str, Any]] = {"core.engine": {"model": "demo"}, "bots.web": {}}
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -40,60 +50,63 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A checked Config for every table: core and storage always, adapters only if their table is present.
+    """The checked settings. A field has the last word of its table's name; an adapter is there if its table is.
 
     `notices` are sentences for the operator about settings that have new names.
     """
 
-    tables: Mapping[str, BaseModel]
+    engine: "EngineConfig"
+    images: "ImagesConfig"
+    assistant: "Sampling"
+    quota: "QuotaConfig"
+    storage: "StoreConfig"
+    log: "LogConfig"
+    platforms: Mapping[str, Any]  # table -> the `Config` of its platform's package
     notices: tuple[str, ...] = ()
 
-    def __getitem__(self, table: str) -> Any:
-        return self.tables[table]
-
-    def with_value(self, table: str, key: str, value: Any) -> "Settings":
-        changed = self.tables[table].model_copy(update={key: value})
-        return Settings({**self.tables, table: changed}, self.notices)
+    @property
+    def web(self) -> "WebConfig | None":
+        return self.platforms.get("bots.web")
 
     @property
     def adapters(self) -> tuple[str, ...]:
-        return tuple(table for table in _platform_tables() if table in self.tables)
+        return tuple(table for table in _platform_tables() if table in self.platforms)
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings from a file. Without one: the web page with the demo model. Raises `OperatorError`."""
     tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
-    for name, key, value in settings_of(environment, _configs()):
+    for name, key, value in settings_of(environment, {table: _config(table) for table in known_tables()}):
         tables.setdefault(name, {})[key] = value
     notices = renamed_settings.rename(tables)
-    wanted = [name for name in owners() if name in tables or name in PARTS]
-    settings = Settings({name: _check(name, tables.get(name, {}), environment) for name in wanted}, notices)
-    for name in settings.adapters:
-        if "bots.web" not in wanted and (reason := getattr(settings[name], "needs_web", "")):
+    parts: dict[str, Any] = {name.rpartition(".")[2]: _check(name, tables.get(name, {}), environment) for name in PARTS}
+    platforms = {name: _check(name, tables[name], environment) for name in _platform_tables() if name in tables}
+    for name, config in platforms.items():
+        if "bots.web" not in platforms and (reason := getattr(config, "needs_web", "")):
             raise OperatorError(
                 "[{table}] {reason}: add a table [bots.web], empty or with its own settings.", table=name, reason=reason
             )
-    return settings
+    return Settings(**parts, platforms=platforms, notices=notices)
 
 
-def owners() -> dict[str, str]:
-    """Return every table that a config may have, with the module whose Config checks it."""
-    return PARTS | _platform_tables()
+def known_tables() -> list[str]:
+    """Return the name of every table that a config may have."""
+    return [*PARTS, *_platform_tables()]
 
 
 def owner(table: str) -> type[BaseModel]:
-    """Return the Config that checks a table. Raises `OperatorError` if its platform's packages are not installed."""
-    module = importlib.import_module(owners()[table])
-    if not all(importlib.util.find_spec(package) for package in getattr(module, "PACKAGES", ())):
+    """Return the class that checks a table. Raises `OperatorError` if its platform's packages are not installed."""
+    packages = () if table in PARTS else platform(table).PACKAGES
+    if not all(importlib.util.find_spec(package) for package in packages):
         how = how_to_install(table.rpartition(".")[2])
         raise OperatorError("[{table}] needs packages that are not installed: {how}", table=table, how=how)
-    config: type[BaseModel] = module.Config
+    return _config(table)
+
+
+def _config(table: str) -> type[BaseModel]:
+    """Return the class that checks a table, also of a platform whose packages are not installed."""
+    config: type[BaseModel] = pkgutil.resolve_name(PARTS[table]) if table in PARTS else platform(table).Config
     return config
-
-
-def _configs() -> dict[str, type[BaseModel]]:
-    """Return the Config of each table, including platforms whose packages are not installed."""
-    return {table: importlib.import_module(module).Config for table, module in owners().items()}
 
 
 def platform(table: str) -> Any:
@@ -130,12 +143,12 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         if not isinstance(content, dict):
             tables[part] = content
     for name, table in tables.items():
-        if name not in owners() or not isinstance(table, dict):
+        if name not in known_tables() or not isinstance(table, dict):
             raise OperatorError(
                 "{path}: there is no table [{name}]; known are: {known}.",
                 path=str(path),
                 name=name,
-                known=", ".join(f"[{known}]" for known in owners()),
+                known=", ".join(f"[{known}]" for known in known_tables()),
             )
     return tables
 

@@ -12,7 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bots.config import PLATFORMS, Settings, how_to_install, platform
 from bots.conversing.services import Services
@@ -57,12 +57,12 @@ async def _serve(settings: Settings) -> None:
     if not settings.adapters:
         tables = ", ".join(f"[bots.{name}]" for name in PLATFORMS)
         raise OperatorError("The config enables nothing: add one of the tables {tables}.", tables=tables)
-    set_up(settings["bots.log"])
+    set_up(settings.log)
     for notice in settings.notices:
         log.warning("%s", notice)
     _check_port(settings)
     hardware.limit_heaps()  # before the database's threads and the model's begin
-    log.info("loading %s", settings["core.engine"].model)
+    log.info("loading %s", settings.engine.model)
     async with open_services(settings, start_engine_if_installed) as services:
         gc.freeze()  # scanning torch's and transformers' objects would stop everything for 0.3 s
         await workers.warm()
@@ -89,9 +89,9 @@ def _check_port(settings: Settings) -> None:
     """Tell at once, and not after minutes of loading, that the page's port is taken. Others may work without it."""
     from bots.web.listen import listen
 
-    if "bots.web" in settings.adapters:
+    if settings.web:
         try:
-            listen(settings["bots.web"]).close()
+            listen(settings.web).close()
         except OperatorError as error:
             if len(settings.adapters) == 1:
                 raise
@@ -104,7 +104,7 @@ async def start_engine(settings: Settings) -> "Engine":
         raise ModelMissing(NO_ENGINE, how=how_to_install("cpu"))
     from core.engine.engine import Engine
 
-    return await Engine.start(settings["core.engine"])
+    return await Engine.start(settings.engine)
 
 
 async def start_engine_if_installed(settings: Settings) -> "Engine | MissingEngine":
@@ -126,7 +126,7 @@ async def open_services(
     """Open the store for this process alone and load the model. Both are closed at the end."""
     from storage.lock import hold
 
-    with hold(settings["storage"].url):
+    with hold(settings.storage.url):
         make_room = _room_maker(settings)
         # Check before torch is imported, so that errors are reported at once.
         async with _open_store(settings, alone=True) as store:
@@ -136,11 +136,9 @@ async def open_services(
             try:
                 store.computed = engine
                 store.make_room_with(make_room)
-                assistant = Assistant(engine, store, settings["core.assistant"], Quota(settings["core.quota"]))
+                assistant = Assistant(engine, store, settings.assistant, Quota(settings.quota))
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
-                yield Services(
-                    assistant, store, settings["core.images"], engine.figures, engine.check, guests, engine.ended
-                )
+                yield Services(assistant, store, settings.images, engine.figures, engine.check, guests, engine.ended)
             finally:
                 await engine.close()
 
@@ -153,10 +151,10 @@ def _room_maker(settings: Settings) -> Callable[[], bool]:
     from core.engine.room import COMPUTED_FOLDER, give_way, is_scarce
     from storage.address import file_of
 
-    database = file_of(settings["storage"].url)
+    database = file_of(settings.storage.url)
     if database is None:
         return lambda: False
-    make_room = partial(give_way, settings["core.engine"].cache / COMPUTED_FOLDER, database.parent)
+    make_room = partial(give_way, settings.engine.cache / COMPUTED_FOLDER, database.parent)
     if is_scarce(database.parent):
         make_room()
     return make_room
@@ -164,7 +162,7 @@ def _room_maker(settings: Settings) -> Callable[[], bool]:
 
 async def rated_turns(settings: Settings) -> list[Turn]:
     """Return every rated turn, oldest first. Raises `OperatorError` if ratings are not switched on."""
-    if not settings["storage"].ratings:
+    if not settings.storage.ratings:
         raise OperatorError("Ratings are switched off: set ratings = true in [storage], and people can rate answers.")
     async with _open_store(settings) as store:
         return await store.rated()
@@ -177,7 +175,7 @@ async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
         if yes:
             return f"{await store.expiry.expire_now(unanswered)} conversations expired."
         doubt = store.expiry.doubt
-    days, kept = settings["storage"].expire_days, "" if unanswered else "; they are kept"
+    days, kept = settings.storage.expire_days, "" if unanswered else "; they are kept"
     return (
         f"{doubt} Older than {days:g} days by the clock of this machine: {conversations} conversations would be "
         f"removed with --yes, and {questions} questions were never answered{kept}."
@@ -188,7 +186,7 @@ async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
 async def _open_store(settings: Settings, alone: bool = False) -> AsyncIterator["Store"]:
     from storage.store import Store
 
-    store = await Store.open(settings["storage"], alone=alone)
+    store = await Store.open(settings.storage, alone=alone)
     try:
         yield store
     finally:
@@ -205,13 +203,14 @@ async def _end_with_the_model(services: Services) -> None:
 
 async def _run_adapters(settings: Settings, services: Services) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_keep_running(name, settings, services)) for name in settings.adapters]
+        running = (_keep_running(name, config, services) for name, config in settings.platforms.items())
+        tasks = [group.create_task(each) for each in running]
     reasons = [str(task.result()) for task in tasks]
     raise OperatorError("Nothing is left to do. {reasons}", reasons=" ".join(reasons))
 
 
 async def _keep_running(
-    name: str, settings: Settings, services: Services, pauses_s: Sequence[float] = PAUSES_S
+    name: str, config: Any, services: Services, pauses_s: Sequence[float] = PAUSES_S
 ) -> OperatorError:
     """Run an adapter for ever. Returns only an error that the operator must repair."""
     failures = 0
@@ -220,7 +219,7 @@ async def _keep_running(
         began = asyncio.get_running_loop().time()
         services.health.starts(label)
         try:
-            await platform(name).run(settings[name], services)
+            await platform(name).run(config, services)
             log.warning("%s ended", name)
         except OperatorError as error:
             services.health.down(label, str(error))

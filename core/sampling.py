@@ -1,4 +1,4 @@
-"""Configure how answers are drawn: the table [core.assistant] of the configuration."""
+"""Configure how the tokens of an answer are sampled: the table [core.assistant] of the configuration."""
 
 from pydantic import BaseModel, Field
 
@@ -19,9 +19,9 @@ class Sampling(BaseModel, extra="forbid", frozen=True):
         description="0: always the likeliest word; higher: freer. By default as the model's makers say.",
     )
     top_p: float | None = Field(
-        None, gt=0, le=1, description="Of the likeliest tokens, the share that is drawn from; 1: all."
+        None, gt=0, le=1, description="Of the likeliest tokens, the share that is sampled from; 1: all."
     )
-    top_k: int | None = Field(None, ge=0, description="How many of the likeliest tokens are drawn from; 0: all.")
+    top_k: int | None = Field(None, ge=0, description="How many of the likeliest tokens are sampled from; 0: all.")
     presence_penalty: float | None = Field(
         None, ge=-2, le=2, description="Against tokens that the answer has already; 0: none."
     )
@@ -39,6 +39,3 @@ class Sampling(BaseModel, extra="forbid", frozen=True):
     def for_retry(self) -> "Sampling":
         """Return settings that give the same question another answer."""
         return self.model_copy(update={"seed": None, "temperature": max(self.temperature or 0.0, RETRY_TEMPERATURE)})
-
-
-Config = Sampling

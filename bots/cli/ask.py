@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -29,16 +30,17 @@ async def converse(settings: Settings, words: list[str], chat: bool) -> None:
         raise BadQuestion('Name a picture and ask: python -m bots ask invoice.png "What is the total?"')
     console, translator = Console(stderr=True, markup=False), _translator(query)
     try:
-        documents = [await _open(path, paths, query, settings["core.images"]) for path in paths]
+        documents = [await _open(path, paths, query, settings.images) for path in paths]
     except BadImage as error:
         raise type(error)(translator.explain(error)) from error
     for note in filter(None, (document.note(translator) for document in documents)):
         console.print(note, style="dim")
     images = tuple(image for document in documents for image in document.images)
     with tempfile.TemporaryDirectory() as folder:  # a terminal chat is private and ends with its window
-        settings = settings.with_value("storage", "url", f"sqlite+aiosqlite:///{folder}/chat.sqlite")
+        storage = settings.storage.model_copy(update={"url": f"sqlite+aiosqlite:///{folder}/chat.sqlite"})
+        settings = replace(settings, storage=storage)
         async with AsyncExitStack() as stack:
-            with console.status(f"Loading {settings['core.engine'].model} …"):
+            with console.status(f"Loading {settings.engine.model} …"):
                 services = await stack.enter_async_context(open_services(settings))
             try:
                 await _talk(services.assistant, console, Question(query, images), chat or not query)

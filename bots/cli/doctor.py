@@ -42,7 +42,7 @@ async def _database(settings: Settings) -> list[CheckResult]:
     from storage.store import Store
 
     try:
-        store = await Store.open(settings["storage"])
+        store = await Store.open(settings.storage)
         try:
             await store.check()
             doubt = store.expiry.doubt
@@ -58,7 +58,7 @@ async def _disks(settings: Settings) -> list[CheckResult]:
     """Check the disks of the caches and of the database, if it is a file."""
     from storage.address import file_of
 
-    engine, storage = settings["core.engine"], settings["storage"]
+    engine, storage = settings.engine, settings.storage
     places = [(Path(engine.cache), engine.cache_limit_gb * GIGABYTE, "cache in [core.engine]")]
     with suppress(BotError):  # told by the database's own check
         if file := file_of(storage.url):
@@ -69,7 +69,7 @@ async def _disks(settings: Settings) -> list[CheckResult]:
 async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:
     """Yield what an adapter finds out by asking its platform who it is."""
     name = table.removeprefix("bots.")
-    config = settings[table]
+    config = settings.platforms[table]
     if not (getattr(config, "allow", True) or config.admins):
         yield CheckResult(
             name, Level.NOTE, "allow is empty, so no one is answered: send it a message, it tells you your id"

@@ -64,7 +64,7 @@ def judge_room(folder: Path, free: float, may_grow: float) -> CheckResult:
 async def memory(settings: Settings) -> CheckResult:
     from core.model.checkpoint import Checkpoint
 
-    config, available = settings["core.engine"], psutil.virtual_memory().available
+    config, available = settings.engine, psutil.virtual_memory().available
     total = min(limit.bytes for limit in (hardware.memory(), hardware.process_memory()) if limit)
     try:
         weights = sum(file.stat().st_size for file in Checkpoint.find(config.model).files)

@@ -22,7 +22,7 @@ WEIGHTS_BYTES = {"Qwen/Qwen3-VL-2B-Instruct": 4_255_000_000}  # about
 
 async def model(settings: Settings) -> list[CheckResult]:
     """Check which engine answers, and whether it has a model that it can run."""
-    config = settings["core.engine"]
+    config = settings.engine
     examine = _examine_reference if config.kind is Kind.REFERENCE else _examine
     return await asyncio.to_thread(examine, config)
 

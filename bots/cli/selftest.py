@@ -34,7 +34,7 @@ class SelfTest:
         self._out = Console(soft_wrap=True, highlight=False, markup=False)
         self._progress = Console(stderr=True, markup=False)
         self._pictures: dict[str, Image] = {}
-        self._summary = SelftestSummary((), is_demo=settings["core.engine"].model == "demo")
+        self._summary = SelftestSummary((), is_demo=settings.engine.model == "demo")
         self._stats = EngineStats()
         self._fidelity: list[Fidelity] = []
         if report:
@@ -47,13 +47,13 @@ class SelfTest:
 
     async def ask(self) -> None:
         """Ask everything, and print each answer as it comes."""
-        self._pictures = await load_pictures(TASKS, self._settings["core.images"])
-        with self._progress.status(f"Loading {self._settings['core.engine'].model} …"):
+        self._pictures = await load_pictures(TASKS, self._settings.images)
+        with self._progress.status(f"Loading {self._settings.engine.model} …"):
             engine = await start_engine(self._settings)
         try:
             self._forget(engine.forget)
             results: list[Result] = []
-            async for result in ask_all(engine, TASKS, self._pictures, self._settings["core.assistant"]):
+            async for result in ask_all(engine, TASKS, self._pictures, self._settings.assistant):
                 results.append(result)
                 self._print(result)
             self._summary = SelftestSummary(results, self._summary.is_demo, peak_memory())
@@ -71,7 +71,7 @@ class SelfTest:
         asked = [task for task in TASKS if task.pictures][::COMPARED_EVERY]
         questions = [start_conversation(task, self._pictures) for task in asked]
         with self._progress.status(f"Comparing {len(questions)} answers with transformers …"):
-            for each in compare(self._settings["core.engine"], questions):
+            for each in compare(self._settings.engine, questions):
                 self._fidelity.append(each)
                 self._progress.print(f"{each.precision} is compared")
         self._out.print(f"\n{fidelity_table(self._fidelity)}")
@@ -80,7 +80,7 @@ class SelfTest:
         """Write the report, if one is wanted."""
         if not self._report:
             return
-        version, sampling = importlib.metadata.version("picture-answers"), self._settings["core.assistant"]
+        version, sampling = importlib.metadata.version("picture-answers"), self._settings.assistant
         report = SelftestReport(version, self._identity(), self._stats, sampling, self._summary, self._fidelity)
         try:
             self._report.write_text(report.markdown(), "utf-8")
@@ -106,7 +106,7 @@ class SelfTest:
         from core.model.checkpoint import Checkpoint
         from core.model.identity import identify
 
-        config = self._settings["core.engine"]
+        config = self._settings.engine
         try:
             return identify(Checkpoint.find(config.model), config.cache / MODELS_FOLDER)
         except OperatorError:  # a model that only the reference engine reads
@@ -117,7 +117,7 @@ def check_comparison(settings: Settings) -> None:
     """Raise `OperatorError` if the comparison with transformers cannot work here, before anything slow begins."""
     from core.benchmark.against_reference import check
 
-    check(settings["core.engine"])
+    check(settings.engine)
 
 
 def _check_place(report: Path) -> None:

@@ -1,7 +1,7 @@
 """Turn a request into an answer on every chat platform, and tell its events.
 
-The bot's own sentences are answers too, so that everything goes through the one loop in `bots.conversing.streamed_reply`.
-Everything here can be repeated after a crash without being noticed.
+The bot's own sentences are answers too, so that everything goes through the one loop in
+`bots.conversing.streamed_reply`. Everything here can be repeated after a crash without being noticed.
 """
 
 from collections.abc import Sequence

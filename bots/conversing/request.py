@@ -1,4 +1,4 @@
-"""Define what a person wants: adapters read messages into `AnswerRequest`s, and `bots.conversing.answering` answers them."""
+"""Define what a person wants. Adapters make an `AnswerRequest` of a message; `bots.conversing.answering` answers it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ class AnswerRequest:
     replies to. `pictures` are numbers of the pictures it is about, if people choose them; `images` were opened before.
     `person` is who asks, for the quotas; `user` is the platform's id of them, as `admins` are, and `called` the name
     that its people see. `places` are ids of the chat, and of what it belongs to, which may be let in whole. In a
-    `shared` conversation others can write; another person began one that is `begun_by_another`. `quiet` ignores thanks and
-    laughter, among people and in threads. `notes` are sentences about attachments that are not looked at, for the line
-    below the answer.
+    `shared` conversation others can write; one that is `begun_by_another` is forgotten only after asking again. `quiet`
+    ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
+    looked at, for the line below the answer.
     """
 
     conversation_id: str

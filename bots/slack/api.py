@@ -82,8 +82,8 @@ class SlackApi:
     async def call(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
         """Call a method of `client`.
 
-        Raises `Later` (`Unclear` if it may have happened, `AccessLost` while the token is refused) or `Declined`, which is
-        about this request only.
+        Raises `Later` (`Unclear` if it may have happened, `AccessLost` while the token is refused) or `Declined`, which
+        is about this request only.
         """
         self.access.check()
         try:

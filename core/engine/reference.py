@@ -118,11 +118,11 @@ class ReferenceWorker:
         torch.manual_seed(sampling.seed) if sampling.seed is not None else torch.seed()
         watch = _Watch(self, request, self._text)
         temperature = sampling.temperature or 0.0
-        drawn = {"temperature": temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if temperature else {}
+        sampled = {"temperature": temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if temperature else {}
         self._model.generate(
             **inputs,
             do_sample=bool(temperature),
-            **drawn,
+            **sampled,
             repetition_penalty=sampling.repetition_penalty,
             max_new_tokens=tokens,
             logits_processor=LogitsProcessorList([_Presence(sampling, inputs["input_ids"].shape[1])]),
@@ -174,7 +174,7 @@ class _Text:
 
 
 class _Presence(LogitsProcessor):  # type: ignore[misc]
-    """The one penalty that transformers does not have; and no token is drawn from what is no number."""
+    """The one penalty that transformers does not have; and no token is sampled from what is no number."""
 
     def __init__(self, sampling: Sampling, prompt: int) -> None:
         self._sampling = sampling.model_copy(update={"repetition_penalty": 1.0})

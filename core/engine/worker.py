@@ -210,7 +210,7 @@ class ModelWorker:
             self._totals.longest_step_s = max(self._totals.longest_step_s, self._clock() - begin)
 
     def _next_token(self, sequence: Sequence, outcome: Tensor | Exception) -> None:
-        """Add the next token to an answer. Raises `outcome` if it is an error, or why no token can be drawn."""
+        """Add the next token to an answer. Raises `outcome` if it is an error, or why no token can be sampled."""
         if isinstance(outcome, Exception):
             raise outcome
         token = self._memory.attempt(lambda: self._draw(sequence, outcome))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bots.config import Settings, load, owner, owners
+from bots.config import Settings, known_tables, load, owner
 from bots.conversing.allow_list import AllowList
 from bots.renamed_settings import NEW_NAMES
 from core.errors import OperatorError
@@ -25,13 +25,13 @@ def written(folder: Path, text: str, environment: dict[str, str] | None = None) 
 def test_without_a_file_the_web_page_runs_with_the_demo_model() -> None:
     settings = load(None, {})
     assert settings.adapters == ("bots.web",)
-    assert settings["core.engine"].model == "demo"
+    assert settings.engine.model == "demo"
 
 
 def test_a_file_without_the_engine_means_the_real_model(tmp_path: Path) -> None:
     settings = written(tmp_path, "[bots.web]\nport = 8080\n")
-    assert settings["core.engine"].model == "Qwen/Qwen3-VL-2B-Instruct"
-    assert settings["bots.web"].port == 8080
+    assert settings.engine.model == "Qwen/Qwen3-VL-2B-Instruct"
+    assert settings.platforms["bots.web"].port == 8080
 
 
 def test_a_platform_whose_table_is_absent_is_not_started(tmp_path: Path) -> None:
@@ -66,19 +66,19 @@ def test_secrets_come_from_the_environment(tmp_path: Path) -> None:
     text = '[bots.web]\ntoken = "env:PAGE_TOKEN"\n'
     with pytest.raises(OperatorError, match="PAGE_TOKEN, which is not set"):
         written(tmp_path, text)
-    token = written(tmp_path, text, {"PAGE_TOKEN": "hunter-22"})["bots.web"].token
+    token = written(tmp_path, text, {"PAGE_TOKEN": "hunter-22"}).platforms["bots.web"].token
     assert token == SecretStr("hunter-22")
     assert "hunter-22" not in repr(token)
 
 
 def test_a_container_is_configured_by_its_environment() -> None:
     settings = load(None, {"PA_BOTS_WEB_PORT": "8080", "PA_CORE_ENGINE_PRECISION": "float32", "PATH": "/bin"})
-    assert settings["bots.web"].port == 8080
-    assert settings["core.engine"].precision == "float32"
+    assert settings.platforms["bots.web"].port == 8080
+    assert settings.engine.precision == "float32"
 
 
 def test_a_token_of_digits_is_a_token() -> None:
-    assert load(None, {"PA_BOTS_WEB_TOKEN": "20261126"})["bots.web"].token == SecretStr("20261126")
+    assert load(None, {"PA_BOTS_WEB_TOKEN": "20261126"}).platforms["bots.web"].token == SecretStr("20261126")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_the_name_of_the_config_and_other_programs_variables_are_no_settings() -
 
 
 def test_every_setting_of_the_example_is_a_variable_too() -> None:
-    for table in owners():
+    for table in known_tables():
         for key in owner(table).model_fields:
             variable = f"PA_{table.replace('.', '_')}_{key}".upper()
             told = ""
@@ -131,11 +131,11 @@ def test_line_feeds_around_a_secret_are_stripped_wherever_it_comes_from(tmp_path
     given = f"hunter-22{line_feed}"
     text = '[bots.web]\ntoken = "env:PAGE_TOKEN"\n[storage]\nurl = "env:ADDRESS"\n'
     settings = written(tmp_path, text, {"PAGE_TOKEN": given, "ADDRESS": f"sqlite+aiosqlite:///x.db{line_feed}"})
-    assert settings["bots.web"].token == SecretStr("hunter-22")
-    assert settings["storage"].url == "sqlite+aiosqlite:///x.db"
-    assert load(None, {"PA_BOTS_WEB_TOKEN": given})["bots.web"].token == SecretStr("hunter-22")
+    assert settings.platforms["bots.web"].token == SecretStr("hunter-22")
+    assert settings.storage.url == "sqlite+aiosqlite:///x.db"
+    assert load(None, {"PA_BOTS_WEB_TOKEN": given}).platforms["bots.web"].token == SecretStr("hunter-22")
     escaped = given.encode("unicode_escape").decode()
-    assert written(tmp_path, f'[bots.web]\ntoken = "{escaped}"\n')["bots.web"].token == SecretStr("hunter-22")
+    assert written(tmp_path, f'[bots.web]\ntoken = "{escaped}"\n').platforms["bots.web"].token == SecretStr("hunter-22")
 
 
 def test_a_secret_with_a_line_break_inside_or_none_at_all_is_refused(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_secret_with_a_line_break_inside_or_none_at_all_is_refused(tmp_path: P
 def test_a_config_that_a_windows_editor_saved_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes("# 设置\r\n[bots.web]\r\nport = 8080\r\n".encode(encoding))
-    assert load(path, {})["bots.web"].port == 8080
+    assert load(path, {}).platforms["bots.web"].port == 8080
 
 
 def test_a_config_in_another_encoding_is_told(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_allow_is_written_the_same_way_for_every_platform(tmp_path: Path, table:
     nobody, somebody = (1, 1) if table == "bots.telegram" else ("U1", "C1"), alone[0]
 
     def allowed(text: str) -> tuple[object, ...]:
-        config = written(tmp_path, f"[{table}]\n{secrets}allow = {text}\n")[table]
+        config = written(tmp_path, f"[{table}]\n{secrets}allow = {text}\n").platforms[table]
         listed = AllowList.of(config)
         assert listed.has(*map(str, nobody)) == ("*" in config.allow)
         assert listed.has(str(somebody), str(nobody[1]))
@@ -183,7 +183,7 @@ def test_allow_is_written_the_same_way_for_every_platform(tmp_path: Path, table:
     assert allowed(one) == allowed(f"[{one}]") == alone
     variable = f"PA_{table.replace('.', '_').upper()}_ALLOW"
     for text, ids in (("*", ("*",)), (one.strip('"'), alone), (", ".join(map(str, two)), two)):
-        assert written(tmp_path, f"[{table}]\n{secrets}", {variable: text})[table].allow == ids
+        assert written(tmp_path, f"[{table}]\n{secrets}", {variable: text}).platforms[table].allow == ids
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -208,7 +208,7 @@ def test_the_example_loads_and_names_every_setting_with_its_default() -> None:
     )
     document = tomllib.loads(uncommented)
     load(EXAMPLE, {})
-    for table in owners():
+    for table in known_tables():
         shown = document
         for part in table.split("."):
             shown = shown[part]
@@ -246,9 +246,9 @@ OLD = [(table, old, new) for table, names in NEW_NAMES.items() for old, new in n
 def test_a_setting_s_old_name_still_works_and_is_told(tmp_path: Path, table: str, old: str, new: str) -> None:
     needed = {"bots.telegram": "token = '1:a'\n", "bots.slack": "bot_token = 'xoxb-1'\napp_token = 'xapp-1'\n"}
     settings = written(tmp_path, f"[{table}]\n{needed.get(table, '')}{old} = 7\n")
-    assert getattr(settings[table], new) == 7
+    checked = settings.platforms.get(table) or getattr(settings, table.rpartition(".")[2])
+    assert getattr(checked, new) == 7
     assert settings.notices == (f"[{table}] {old} is called {new} now. The old name works until the next release.",)
-    assert settings.with_value("core.engine", "model", "demo").notices == settings.notices
 
 
 def test_new_names_are_settings_and_old_ones_are_none() -> None:
@@ -259,7 +259,7 @@ def test_new_names_are_settings_and_old_ones_are_none() -> None:
 
 def test_an_environment_variable_s_old_name_still_works(tmp_path: Path) -> None:
     settings = written(tmp_path, "[bots.web]\n", {"PA_CORE_ENGINE_CACHE_LIMIT": "3.5"})
-    assert settings["core.engine"].cache_limit_gb == 3.5
+    assert settings.engine.cache_limit_gb == 3.5
     assert "cache_limit is called cache_limit_gb now" in settings.notices[0]
 
 

@@ -45,7 +45,7 @@ async def running(folder: Path, settings: Settings) -> AsyncIterator[tuple[Servi
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     tasks = [
         asyncio.create_task(web.run(web.Config(port=0), services, address.set_result)),
-        asyncio.create_task(_keep_running("bots.echo", settings, services)),
+        asyncio.create_task(_keep_running("bots.echo", settings.platforms["bots.echo"], services)),
     ]
     try:
         yield services, await address
@@ -136,7 +136,7 @@ def test_the_settings_of_a_new_platform_are_checked(tmp_path: Path, text: str, s
 @pytest.mark.usefixtures("registered")
 def test_the_settings_of_a_new_platform_come_from_the_environment_too(tmp_path: Path) -> None:
     settings = written(tmp_path, "[bots.echo]\n", PA_BOTS_ECHO_SOCKET="/a/b")
-    assert settings["bots.echo"].socket == "/a/b"
+    assert settings.platforms["bots.echo"].socket == "/a/b"
 
 
 @pytest.mark.usefixtures("registered")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.config import PLATFORMS, Settings, load
+from bots.config import PLATFORMS, load
 from bots.conversing.services import Services
 from bots.service import _keep_running, _run_adapters, open_services
 from core.assistant import Assistant
@@ -186,7 +186,7 @@ async def test_an_adapter_that_fails_is_started_again_until_its_operator_has_to_
     monkeypatch.setitem(PLATFORMS, "clumsy", clumsy.__name__)
     config, name = clumsy.Config(), "bots.clumsy"
     try:
-        reason = await _keep_running(name, Settings({name: config}), services, pauses_s=(0, 0.001))
+        reason = await _keep_running(name, config, services, pauses_s=(0, 0.001))
     finally:
         await store.close()
     assert config.starts == 4

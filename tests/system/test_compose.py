@@ -37,13 +37,15 @@ def test_the_compose_file_fits_the_published_schema(schema: Any) -> None:
 
 
 def test_the_settings_in_the_compose_file_and_the_image_are_known() -> None:
-    from bots.config import owner, owners
+    from bots.config import known_tables, owner
 
     for file in ("compose.yaml", "Dockerfile"):
         for variable in re.findall(r"\bPA_[A-Z_]+\b", (ROOT / file).read_text("utf-8")):
             if variable == "PA_CONFIG":
                 continue
-            table = next(name for name in owners() if variable.startswith(f"PA_{name.replace('.', '_').upper()}_"))
+            table = next(
+                name for name in known_tables() if variable.startswith(f"PA_{name.replace('.', '_').upper()}_")
+            )
             key = variable.removeprefix(f"PA_{table.replace('.', '_').upper()}_").lower()
             assert key in owner(table).model_fields, f"{file} names {variable}"
 

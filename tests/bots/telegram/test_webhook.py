@@ -129,7 +129,7 @@ def test_a_webhook_needs_the_page_and_its_old_address_is_refused_with_what_to_wr
     with pytest.raises(OperatorError, match=r'mode = "webhook" needs the web page: add a table \[bots\.web\]'):
         load(config, {})
     config.write_text(f"{BOT}\n[bots.web]\n")
-    assert load(config, {})["bots.telegram"].mode == "webhook"
+    assert load(config, {}).platforms["bots.telegram"].mode == "webhook"
     config.write_text(f'{BOT}host = "0.0.0.0"\nport = 8443\n[bots.web]\n')
     with pytest.raises(OperatorError) as refused:
         load(config, {})
