@@ -8,7 +8,7 @@ from starlette.types import Message, Receive
 from bots.web.errors import BodyTooSlow
 from core.errors import TooLarge
 
-SLOWEST_UPLOAD_BYTES_PER_SECOND = 16 * 1024  # on average
+SLOWEST_UPLOAD_BYTES_PER_SECOND = 4 * 1024  # on average; a telephone with one bar sends twice as much
 PIECE_BYTES = 64 * 1024  # of an answer; no more than that waits for a slow reader
 
 
