@@ -5,7 +5,7 @@ from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig as Config
 
 __all__ = ["PACKAGES", "Config", "examine", "run"]
-PACKAGES = ("telegram", "telegramify_markdown")  # what its extra installs
+PACKAGES = ("telegram", "regex", "telegramify_markdown")  # what its extra installs
 
 
 async def run(config: Config, services: Services) -> None:

@@ -1,10 +1,10 @@
 """Turn an answer's Markdown into Telegram messages: plain text with entities, split at the best places."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import regex
 from telegramify_markdown import RenderConfig, convert
 
 from core.answers.markdown import code_and_tables, protected, within
@@ -154,8 +154,8 @@ def _cut(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int
     first = min((e.offset for e in within), default=None)
     if first is not None:
         return offsets.index(first)
-    nearest = range(end, max(start, end - CHARACTER_CODE_POINTS), -1)
-    return next((place for place in nearest if _breakable(text, place)), end)
+    begun = max(found.start() for found in _CHARACTER.finditer(text, start, end + 1))
+    return begun if begun > max(start, end - CHARACTER_CODE_POINTS) else end
 
 
 def _uncut(entities: tuple[Entity, ...], limit: int) -> list[Entity]:
@@ -163,25 +163,8 @@ def _uncut(entities: tuple[Entity, ...], limit: int) -> list[Entity]:
     return [e for e in entities if e.length <= limit // 4 or e.type in ("code", "text_link")]
 
 
-CHARACTER_CODE_POINTS = 64  # a longer pile of marks is cut
-_JOINERS = {"\u200d", "\ufe0f", "\ufe0e"}
-
-
-def _breakable(text: str, place: int) -> bool:
-    """Return whether `place` is between two visible characters, not inside combining marks, joined emoji or flags."""
-    before, after = text[place - 1], text[place]
-    if after in _JOINERS or before == "\u200d" or unicodedata.category(after).startswith("M"):
-        return False
-    if "\U0001f3fb" <= after <= "\U0001f3ff":
-        return False
-    letters = place
-    while letters and _is_flag_letter(after) and _is_flag_letter(text[letters - 1]):
-        letters -= 1
-    return (place - letters) % 2 == 0  # a flag is two letters
-
-
-def _is_flag_letter(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
+_CHARACTER = regex.compile(r"\X")  # as people see it: a family, a flag, a letter with its accents
+CHARACTER_CODE_POINTS = 64  # of one character; a longer pile of marks is cut
 
 
 def _part(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int, end: int) -> Part:

@@ -55,7 +55,11 @@ def _is_formula(text: str) -> bool:
 
 
 def _markdown(answer: str) -> list[Table]:
-    """Return GitHub's tables: a row, a rule with as many dashes, and rows until a line without a bar."""
+    """Return GitHub's tables: a row, a rule with as many dashes, and rows until a line without a bar.
+
+    A Markdown parser is not enough here: it drops the cells that a row has beyond the header, and finds no table in a
+    code fence, where models like to put them.
+    """
     lines = answer.splitlines()
     tables: list[Table] = []
     at = 1

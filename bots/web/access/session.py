@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Protocol
 
+from itsdangerous import BadData, URLSafeSerializer
+
 from bots.web.access.rate_limit import Throttle
 from core.trace import log_event
 
@@ -42,7 +44,7 @@ class Authentication:
     """Checks tokens and sessions. Without a token it is open to everyone. Comparisons take constant time."""
 
     def __init__(self, token: str | None, ended: Ended, tries: Throttle | None = None) -> None:
-        self._key = None if token is None else hashlib.sha256(f"picture-answers:{token}".encode()).digest()
+        self._signer = URLSafeSerializer(token or "", salt="session", signer_kwargs={"digest_method": hashlib.sha256})
         self._token = None if token is None else hashlib.sha256(token.encode()).digest()
         self._ended = ended
         self._tries = tries or Throttle()
@@ -77,8 +79,7 @@ class Authentication:
 
     def new_session(self) -> str:
         """Return a signed cookie value with an id and an expiry time. Changing the token ends every session."""
-        content = f"{secrets.token_hex(16)}.{int(time.time()) + LASTS_S}"
-        return f"{content}.{self._sign(content)}"
+        return str(self._signer.dumps([secrets.token_hex(16), int(time.time()) + LASTS_S]))
 
     async def end_session(self, cookies: Mapping[str, str]) -> None:
         """End a session, so that every copy of its cookie is worthless."""
@@ -91,12 +92,8 @@ class Authentication:
 
     def _session(self, cookies: Mapping[str, str]) -> str | None:
         """Return the id of a session whose signature and time are valid."""
-        content, _, signature = cookies.get(COOKIE, "").rpartition(".")
-        session, _, until = content.partition(".")
-        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(content).encode()):
+        try:
+            session, until = self._signer.loads(cookies.get(COOKIE, "").encode("utf-8", "replace"))
+        except BadData:
             return None
-        return session if int(until) > time.time() else None
-
-    def _sign(self, content: str) -> str:
-        signed = content.encode("utf-8", "replace")
-        return hmac.new(self._key or b"", signed, hashlib.sha256).hexdigest()
+        return str(session) if until > time.time() else None

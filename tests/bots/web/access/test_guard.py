@@ -128,11 +128,14 @@ async def test_a_session_ends_with_its_time_and_with_its_token() -> None:
     assert await auth.is_session({COOKIE: session})
     assert not await other.is_session({COOKIE: session})
     content, _, signature = session.rpartition(".")
-    name, _, until = content.partition(".")
-    assert not await auth.is_session({COOKIE: f"{name}.{int(until) + 1}.{signature}"})
-    assert not await auth.is_session({COOKIE: f"{'0' * len(name)}.{until}.{signature}"})
-    past = f"{name}.{int(time.time()) - 1}"
-    assert not await auth.is_session({COOKIE: f"{past}.{auth._sign(past)}"})
+    name, until = auth._signer.loads(session)
+    for forged in ([name, until + 1], ["0" * len(name), until]):
+        unsigned, _, _ = str(auth._signer.dumps(forged)).rpartition(".")
+        assert unsigned != content
+        assert not await auth.is_session({COOKIE: f"{unsigned}.{signature}"})
+    assert not await auth.is_session({COOKIE: str(auth._signer.dumps([name, int(time.time()) - 1]))})
+    for broken in ("", ".", content, f"{content}.", f".{signature}", session[:-1], "\udcff.x"):
+        assert not await auth.is_session({COOKIE: broken})
 
 
 async def test_signing_out_ends_every_copy_of_a_cookie_also_after_a_restart(tmp_path: Path) -> None:
