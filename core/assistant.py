@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Answer the open last turn. Raises `BotError`. Cancelling it frees the model."""
         ...
 
-    async def look(self, image: Image) -> None:
+    async def encode_ahead(self, image: Image) -> None:
         """Encode a picture ahead of its question, when nothing else waits. Never raises for a busy engine."""
         ...
 
@@ -91,7 +91,7 @@ class History(Protocol):
 
     async def remove_picture(self, conversation_id: str, number: int) -> bool: ...
 
-    async def begin(self, conversation_id: str) -> None:
+    async def restart(self, conversation_id: str) -> None:
         """Restart the conversation. Earlier turns stay on disk until they expire, but no longer belong to it."""
         ...
 
@@ -195,7 +195,7 @@ class Assistant:
         await self.history.make_room(person, images)
         numbers = list(await self.history.add_pictures(conversation_id, images, person))
         for image in images:
-            await self._engine.look(image)
+            await self._engine.encode_ahead(image)
         surplus: tuple[int, ...] = ()
         if max(numbers, default=0) > MOST_PICTURES:
             surplus = (await self.history.outline(conversation_id)).surplus
@@ -223,9 +223,9 @@ class Assistant:
         async with self._turns.take(conversation_id):
             return await self.history.forget(conversation_id, key)
 
-    async def begin(self, conversation_id: str) -> None:
+    async def restart(self, conversation_id: str) -> None:
         async with self._turns.take(conversation_id):
-            await self.history.begin(conversation_id)
+            await self.history.restart(conversation_id)
 
     async def remove_picture(self, conversation_id: str, number: int) -> None:
         async with self._turns.take(conversation_id):

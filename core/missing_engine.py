@@ -16,7 +16,7 @@ class MissingEngine:
         """Raise `EngineMissing`."""
         self.check()
 
-    async def look(self, image: Image) -> None:
+    async def encode_ahead(self, image: Image) -> None:
         """Do nothing."""
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:

@@ -115,7 +115,7 @@ class Clock:
         known = stored or await _newest(connection) or Reading(wall, wall)
         self._keep(known.followed_by(wall, None), stored)
 
-    async def look(self, connection: AsyncConnection) -> None:
+    async def observe(self, connection: AsyncConnection) -> None:
         """Read the clock and store what it says. Dates in the future, from a wrong clock, are corrected."""
         await self.start(connection)
         await self._store(connection)

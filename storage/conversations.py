@@ -177,7 +177,7 @@ async def withdraw_picture(connection: AsyncConnection, conversation_id: str, nu
     return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)
 
 
-async def begin(connection: AsyncConnection, now: float, conversation_id: str) -> None:
+async def restart(connection: AsyncConnection, now: float, conversation_id: str) -> None:
     """Restart the conversation. Earlier turns stay on disk until they expire, but no longer belong to it."""
     values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": now}
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))

@@ -24,7 +24,7 @@ class Expiry:
         Nothing that waits for its answer expires, and nothing at all while the clock is in doubt. Cached results that
         belong to nothing in the database are removed as well.
         """
-        await self._database.write(self._clock.look)
+        await self._database.write(self._clock.observe)
         expired = await self._expire() if self._days and not self._clock.reading.doubtful else 0
         if self._opened.computed:
             self._opened.computed.keep_only(*await self._database.read(_known))

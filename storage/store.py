@@ -90,7 +90,7 @@ class Store(OpenDatabase):
     summaries = reading(conversations.summaries)
     last_pictured = reading(pictures.last_pictured)
     save = writing_dated(questions.save)
-    begin = writing_dated(conversations.begin)
+    restart = writing_dated(conversations.restart)
 
     async def answered_today(self) -> int:
         """Return how many questions were answered since midnight, local time, and not forgotten."""

@@ -68,7 +68,7 @@ class ScriptedEngine:
         finally:
             self.running -= 1
 
-    async def look(self, image: Image) -> None:
+    async def encode_ahead(self, image: Image) -> None:
         self.looked.append(image.id)
 
 
@@ -135,7 +135,7 @@ class MemoryHistory:
         self.conversations[conversation_id] = known.without([number])
         return True
 
-    async def begin(self, conversation_id: str) -> None:
+    async def restart(self, conversation_id: str) -> None:
         self.conversations.pop(conversation_id, None)
         self.keys.pop(conversation_id, None)
 

@@ -102,7 +102,7 @@ class _Response:
     async def _begin_with_a_question(self) -> Answer:
         """Begin a new conversation with its first question. A repetition restarts only what was not reported yet."""
         if not await self.services.assistant.history.answered(self.request.key):
-            await self.services.assistant.begin(self.request.conversation_id)
+            await self.services.assistant.restart(self.request.conversation_id)
         return await self._ask()
 
     async def _again(self) -> Answer:

@@ -144,7 +144,7 @@ async def _help(request: AnswerRequest, _: Services, translator: Translator) -> 
 
 
 async def _new(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
-    await services.assistant.begin(request.conversation_id)
+    await services.assistant.restart(request.conversation_id)
     return CommandResult(translator.say("This is a new conversation. Send a picture and ask about it."))
 
 

@@ -32,10 +32,10 @@ class Broadcasts:
         asyncio.get_running_loop().call_later(kept, self.drop, broadcast)
 
     def open_questions(self, conversation_id: str) -> list[Broadcast]:
-        """Return the answers being written in a conversation that can be asked for by name, oldest first."""
-        return [it for it in self._open() if it.conversation_id == conversation_id and it.sent.name]
+        """Return the answers being written in a conversation that can be asked for by their key, oldest first."""
+        return [it for it in self._open() if it.conversation_id == conversation_id and it.sent.idempotency_key]
 
-    def asking(self) -> dict[str, str]:
+    def first_questions(self) -> dict[str, str]:
         """Return the first of the questions being answered, by conversation."""
         found: dict[str, str] = {}
         for broadcast in self._open():

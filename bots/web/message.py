@@ -11,8 +11,8 @@ from bots.conversing.draft import AnswerAction
 class WebMessage:
     """A stored message.
 
-    `name` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are those that
-    came with the message.
+    `idempotency_key` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are
+    those that came with the message.
     """
 
     person: str
@@ -20,7 +20,7 @@ class WebMessage:
     command: str | None = None
     pictures: tuple[int, ...] = ()
     brought: tuple[int, ...] = ()
-    name: str = ""
+    idempotency_key: str = ""
 
     def payload(self) -> str:
         return json.dumps(asdict(self))
@@ -36,5 +36,7 @@ def read(payload: str) -> WebMessage:
     if "query" in fields:  # of a version before
         fields["text"], again, closer = fields.pop("query"), fields.pop("again"), fields.pop("closer")
         fields["command"] = "retry" if again else AnswerAction.SMALL_PRINT if closer else None
+    if "name" in fields:  # of a version before
+        fields["idempotency_key"] = fields.pop("name")
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     return WebMessage(**fields | lists)

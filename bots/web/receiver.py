@@ -1,6 +1,6 @@
-"""Takes messages from the web. One with a name is written down first and outlives its reader; one without ends with it.
+"""Take messages from the web: with an `Idempotency-Key` they are stored first, without one they end with their reader.
 
-A name is the client's own: whoever sends it again, also after a lost connection or a restart, gets the same answer.
+The key is the client's own: who sends it again, also after a lost connection or a restart, gets the same answer.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ FORGET = "forget"
 
 
 class AnswerGone(NotFound):
-    retryable = True  # under another name
+    retryable = True  # under another key
 
 
 class Receiver:
@@ -47,7 +47,7 @@ class Receiver:
         self._services = services
         self._dispatcher = Dispatcher(services, WEB, self._work, _forgets, AllowList())
         self.broadcasts = Broadcasts()
-        self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by name, while they are written down
+        self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by idempotency key, while they are written down
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
@@ -89,11 +89,11 @@ class Receiver:
             raise
         await broadcast.answer()
 
-    def new_id(self, name: str | None = None) -> str:
-        """Return an id that cannot be guessed: the same for the same name, so that a question sent twice stays one."""
-        if name is None:
+    def new_id(self, idempotency_key: str | None = None) -> str:
+        """Return an id that cannot be guessed: the same for the same key, so that a question sent twice stays one."""
+        if idempotency_key is None:
             return WEB.id(secrets.token_hex(16))
-        return WEB.id(hashlib.sha256(f"conversation:{name}".encode()).hexdigest()[:32])
+        return WEB.id(hashlib.sha256(f"conversation:{idempotency_key}".encode()).hexdigest()[:32])
 
     def stop(self, conversation_id: str) -> bool:
         return self._dispatcher.stop(conversation_id)
@@ -103,18 +103,18 @@ class Receiver:
         if broadcast.images is not None:
             self._dispatcher.inbox.withdraw(broadcast.key)
 
-    def find(self, name: str) -> Broadcast | None:
-        """Return the answer to a question of that name, while it is being written and for a while after."""
-        return self.broadcasts.find(WEB.id(name))
+    def find(self, idempotency_key: str) -> Broadcast | None:
+        """Return the answer to the question of that key, while it is being written and for a while after."""
+        return self.broadcasts.find(WEB.id(idempotency_key))
 
-    async def resume(self, conversation_id: str, name: str) -> Broadcast | None:
-        """Return the answer to a question that was asked under the name before."""
-        if (found := self.find(name)) is not None:
+    async def resume(self, conversation_id: str, idempotency_key: str) -> Broadcast | None:
+        """Return the answer to a question that was asked under the key before."""
+        if (found := self.find(idempotency_key)) is not None:
             return found
-        turn = await self.store.answered(WEB.id(name))
+        turn = await self.store.answered(WEB.id(idempotency_key))
         if turn is None or turn.answer is None:
             return None
-        broadcast = Broadcast(conversation_id, WEB.id(name))
+        broadcast = Broadcast(conversation_id, WEB.id(idempotency_key))
         broadcast.finish(turn.answer)
         return broadcast
 
@@ -123,12 +123,12 @@ class Receiver:
     ) -> Broadcast:
         """Take a question, and return its answer.
 
-        With a name it is on disk before this returns, its `images` too. Without one, hanging up stops it and nothing is
-        kept.
+        With an idempotency key it is on disk before this returns, its `images` too. Without one, hanging up stops it,
+        and nothing is kept.
         """
-        if not sent.name:
+        if not sent.idempotency_key:
             broadcast = self._take_unwritten(conversation_id, sent, images)
-        elif (known := await self.resume(conversation_id, sent.name)) is not None:
+        elif (known := await self.resume(conversation_id, sent.idempotency_key)) is not None:
             return known
         else:
             broadcast = await self._submitted(conversation_id, sent, images)
@@ -159,17 +159,19 @@ class Receiver:
 
     async def _submitted(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
         """Several times at once it is one question, and all wait until that is on disk."""
-        if (task := self._submitting.get(sent.name)) is None:
-            task = self._submitting[sent.name] = asyncio.create_task(self._submit(conversation_id, sent, images))
-            task.add_done_callback(lambda _: self._submitting.pop(sent.name))
+        if (task := self._submitting.get(sent.idempotency_key)) is None:
+            task = self._submitting[sent.idempotency_key] = asyncio.create_task(
+                self._submit(conversation_id, sent, images)
+            )
+            task.add_done_callback(lambda _: self._submitting.pop(sent.idempotency_key))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
         return await asyncio.shield(task)
 
     async def _submit(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
-        if (found := self.find(sent.name)) is not None:
+        if (found := self.find(sent.idempotency_key)) is not None:
             return found  # its twin was a moment faster
         self._check_line(conversation_id)
-        key = WEB.id(sent.name)
+        key = WEB.id(sent.idempotency_key)
         await self.store.make_room(sent.person, images)
         message = await self.store.put_question(
             WEB.name, key, conversation_id, images, sent.payload_with, sent.person
@@ -237,7 +239,7 @@ class Receiver:
             broadcast.fail(error)
         elif isinstance(error, Interrupted):
             raise error
-        elif isinstance(error, BotError):  # whoever sends it again, with the same name too, asks anew
+        elif isinstance(error, BotError):  # whoever sends it again, with the same key too, asks again
             await self.store.take_back(message, sent.brought)
             self.broadcasts.drop(broadcast)
             broadcast.fail(error)

@@ -85,7 +85,7 @@ def differ(expected: Tensor, found: Tensor) -> Difference:
 
 
 def _look(model: Model, image: Image) -> Tensor:
-    work = model.vision.look(image.data)
+    work = model.vision.encode(image.data)
     with torch.inference_mode():
         while True:
             try:

@@ -106,7 +106,7 @@ class Engine:
         finally:
             request.closed.set()
 
-    async def look(self, image: Image) -> None:
+    async def encode_ahead(self, image: Image) -> None:
         """Encode a picture when nothing else is to do. Returns at once."""
         self._worker.put(image)
 

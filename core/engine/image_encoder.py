@@ -36,7 +36,7 @@ class ImageEncoder:
     def __len__(self) -> int:
         return len(self._open)
 
-    def look_ahead(self, image: Image) -> None:
+    def encode_ahead(self, image: Image) -> None:
         """Begin a picture that `next` then returns in order, unless it is known or too many are waiting."""
         if len(self._open) < LOOK_AHEAD_PICTURES and self._cache.picture(image.id) is None:
             self._begin(image)
@@ -49,7 +49,7 @@ class ImageEncoder:
         sight = self._open.get(image.id)
         return sight.patches if sight else self._patches(image)
 
-    def look(self, image: Image, seconds: float) -> bool:
+    def encode(self, image: Image, seconds: float) -> bool:
         """Encode for about `seconds`, and return True once the picture is finished.
 
         When decoding raises an error, the picture is dropped and the error passed on.
@@ -96,7 +96,7 @@ class ImageEncoder:
 
     def _begin(self, image: Image) -> _Sight:
         if image.id not in self._open:
-            self._open[image.id] = _Sight(image, self._vision.look(image.data), self._patches(image))
+            self._open[image.id] = _Sight(image, self._vision.encode(image.data), self._patches(image))
         return self._open[image.id]
 
     def _patches(self, image: Image) -> int:

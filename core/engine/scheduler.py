@@ -42,7 +42,7 @@ class Step(Generic[J]):
 
     decode: tuple[J, ...]
     prefill: tuple[tuple[J, int], ...]
-    look: J | None
+    encoding: J | None
     seconds: float
 
 

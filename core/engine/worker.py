@@ -119,7 +119,7 @@ class ModelWorker:
             idle = False
             try:
                 if isinstance(message, Image):
-                    self._image_encoder.look_ahead(message)
+                    self._image_encoder.encode_ahead(message)
                 elif isinstance(message, Forget):
                     self._forget(message)
                 elif isinstance(message, KeepOnly):
@@ -195,7 +195,7 @@ class ModelWorker:
         step = self._scheduler.next_step(begin)
         if step is None:
             if (image := self._image_encoder.next()) is not None:
-                self._look(image, LOOK_AHEAD_SECONDS)
+                self._encode_image(image, LOOK_AHEAD_SECONDS)
             return
         if step.decode or step.prefill:
             for sequence, outcome in self._model_runner.forward(step):
@@ -203,9 +203,9 @@ class ModelWorker:
                     self._next_token(sequence, outcome)
                 except Exception as error:
                     self._fail([sequence], error)
-        if step.look is not None:
-            self._announce(step.look)
-            self._look(step.look.prompt.images[step.look.missing[0]], step.seconds)
+        if step.encoding is not None:
+            self._announce(step.encoding)
+            self._encode_image(step.encoding.prompt.images[step.encoding.missing[0]], step.seconds)
         if step.decode:
             self._totals.longest_step_s = max(self._totals.longest_step_s, self._clock() - begin)
 
@@ -251,11 +251,11 @@ class ModelWorker:
             sequence.begun = True
             sequence.request.send(Looking(number, sequence.new_pictures))
 
-    def _look(self, image: Image, seconds: float) -> None:
+    def _encode_image(self, image: Image, seconds: float) -> None:
         """Encode a picture for a while. If that fails, only the questions about this picture fail."""
         waiting = [sequence for sequence in self._sequences if image.id in sequence.missing]
         try:
-            done = self._model_runner.look(image, seconds)
+            done = self._model_runner.encode_image(image, seconds)
         except Exception as error:
             self._fail(waiting, error)
             return

@@ -50,7 +50,7 @@ class Vision:
         size = settings["size"]
         self.grid = Grid(settings["patch_size"] * self.merge, size["shortest_edge"], size["longest_edge"])
 
-    def look(self, data: bytes) -> Generator[int, None, Tensor]:
+    def encode(self, data: bytes) -> Generator[int, None, Tensor]:
         """Encode a picture, and yield after each slice how many patches it was worth.
 
         Returns the features (1 + deepstack, image tokens, hidden).

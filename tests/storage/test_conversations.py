@@ -212,20 +212,20 @@ async def test_a_retried_turn_takes_the_place_of_the_old_one(store: Store) -> No
 async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Store, path: Path) -> None:
     await ask(store, "t:1", "old", CAT, DOG, key="k1")
     await store.add_pictures("t:1", [BIRD])
-    await store.begin("t:1")
+    await store.restart("t:1")
     assert await store.load("t:1") == Conversation("t:1")
     assert await store.last_key("t:1") is None
     new = await ask(store, "t:1", "new", DOG, key="k2")
     assert numbers(new) == [1]
     assert (await store.load("t:1")).turns == (new,)
     assert rows(path, "SELECT count(*) FROM turns") == [(2,)]
-    await store.begin("t:2")
+    await store.restart("t:2")
     assert rows(path, "SELECT id FROM conversations") == [("t:1",)]
 
 
 async def test_forgetting_removes_the_conversation_and_what_nobody_else_uses(store: Store, path: Path) -> None:
     await ask(store, "t:1", "a secret question", CAT, DOG, key="k1")
-    await store.begin("t:1")
+    await store.restart("t:1")
     await store.add_pictures("t:1", [BIRD])
     kept = await ask(store, "t:2", "?", DOG, key="k2")
     message = await store.put("t", "m1", "t:1", "a secret payload")
@@ -382,7 +382,7 @@ async def test_the_conversation_with_pictures_that_changed_last_is_found(store: 
     await ask(store, "slack:D1:3", "without one", key="k3")
     await store.add_pictures("slack:D2:4", [BIRD])
     assert await store.last_pictured("slack:D1") == "slack:D1:2"
-    await store.begin("slack:D1:2")
+    await store.restart("slack:D1:2")
     assert await store.last_pictured("slack:D1") == "slack:D1:1"
     await store.remove_picture("slack:D1:1", 1)
     assert await store.last_pictured("slack:D1") is None

@@ -110,7 +110,7 @@ async def test_conversations_live_as_on_sqlite(store: Store) -> None:
     assert await store.remove_picture("t:1", 1)
     assert (await store.load("t:1")).next_number == 3
     assert [summary.id for summary in (await store.summaries("t")).summaries] == ["t:1"]
-    await store.begin("t:1")
+    await store.restart("t:1")
     assert await store.load("t:1") == Conversation("t:1")
     assert not (await store.summaries("t")).summaries  # nothing was asked in it yet
     assert await store.rate("k3", 1)

@@ -59,8 +59,9 @@ Key = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=r"^[A-Za-z0-9_-]{16,128}$",
-        description="A random name for this question. With it the question is written down, survives a lost connection "
-        "or a restart, and sending it again gives the same answer, once. Without it, hanging up stops the answer.",
+        description="A random text that names this question. With it the question is stored and survives a lost "
+        "connection or a restart, and sending it again gives the same answer, once. Without it, hanging up stops the "
+        "answer.",
     ),
 ]
 Number = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
@@ -90,7 +91,7 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
         if broadcast is None:
             receiver.assistant.check_question(person)
             opened = await open_files(request, form, state.images, receiver.assistant)
-            sent = WebMessage(person, form.query, pictures=form.pictures, name=key or "")
+            sent = WebMessage(person, form.query, pictures=form.pictures, idempotency_key=key or "")
             broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
     return await answer_response(request, broadcast, questions, form.stream, form.html)
 
@@ -127,7 +128,7 @@ async def conversations(
     ] = "",
 ) -> Summaries:
     """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
-    asking = receiver.broadcasts.asking()
+    asking = receiver.broadcasts.first_questions()
     page = await receiver.store.summaries("web", after, asking.keys())
     views = [
         SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
@@ -187,7 +188,9 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
-    broadcast = await receiver.take(known.id, WebMessage(person_of(request.scope), command="retry", name=key or ""))
+    broadcast = await receiver.take(
+        known.id, WebMessage(person_of(request.scope), command="retry", idempotency_key=key or "")
+    )
     return await answer_response(request, broadcast, questions_of(known), stream, html)
 
 

@@ -84,7 +84,7 @@ async def small_print(
     """Ask the same question about the same pictures, less shrunk. The first answer stays."""
     request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
-    sent = WebMessage(person_of(request.scope), turn.text, AnswerAction.SMALL_PRINT, numbers, name=key or "")
+    sent = WebMessage(person_of(request.scope), turn.text, AnswerAction.SMALL_PRINT, numbers, idempotency_key=key or "")
     questions = questions_of(known)[: known.turns.index(turn) + 1]
     return await answer_response(request, await receiver.take(known.id, sent), questions, stream, html)
 

@@ -43,7 +43,7 @@ class Viewer:
             waiting=[views[picture.number] for picture in known.waiting if picture.number not in taken],
             asking=[
                 AskingView(
-                    key=it.sent.name,
+                    key=it.sent.idempotency_key,
                     text=it.sent.text,
                     pictures=[views[number] for number in it.sent.pictures if number in views],
                     again=not it.sent.text,

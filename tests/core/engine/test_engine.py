@@ -138,7 +138,7 @@ async def test_a_picture_in_another_conversation_is_not_looked_at_again(start: S
 
 async def test_a_picture_looked_at_ahead_is_ready_when_its_question_comes(start: Start) -> None:
     async with start() as engine:
-        await engine.look(make_image(1))
+        await engine.encode_ahead(make_image(1))
         while not engine.figures().pictures_computed:
             await asyncio.sleep(0.01)
         _, events = await read(engine, ask("What is it?", make_image(1)), GREEDY)
@@ -245,7 +245,7 @@ async def test_a_picture_that_cannot_be_read_fails_only_its_own_question(start: 
 async def test_a_picture_that_cannot_be_looked_at_ahead_keeps_nobody_from_an_answer(start: Start) -> None:
     strip = make_image(1, 32, 32 * 223)
     async with start() as engine:
-        await engine.look(strip)
+        await engine.encode_ahead(strip)
         with pytest.raises(BadQuestion, match="too long and narrow"):
             await asyncio.wait_for(read(engine, ask("What?", strip), GREEDY), 5)
         assert (await asyncio.wait_for(read(engine, ask("What?"), GREEDY), 5))[0].text

@@ -56,10 +56,10 @@ class Day:
             speeds.measure("token", spent)
         elif rows >= 8:
             speeds.measure("row", (spent - decode_s) / rows)
-        if step.look is not None:
-            looked = min(step.look.patches, int(step.seconds / PATCH))
-            step.look.patches -= looked
-            step.look.begun = True
+        if step.encoding is not None:
+            looked = min(step.encoding.patches, int(step.seconds / PATCH))
+            step.encoding.patches -= looked
+            step.encoding.begun = True
             spent += self.noisy(PATCH) * looked
         self.now += spent
         for job, count in step.prefill:

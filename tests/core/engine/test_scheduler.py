@@ -83,7 +83,7 @@ def test_nobody_is_passed_forever() -> None:
     old, new = job(patches=2000, arrived=0.0), job(rows=50, arrived=100.0)
     step = admitted(old, new).next_step(100.0)
     assert step is not None
-    assert step.look is old
+    assert step.encoding is old
 
 
 def test_looking_at_a_picture_leaves_decoding_going() -> None:
@@ -91,7 +91,7 @@ def test_looking_at_a_picture_leaves_decoding_going() -> None:
     step = admitted(writing, looking).next_step(0.0)
     assert step is not None
     assert step.decode == (writing,)
-    assert step.look is looking
+    assert step.encoding is looking
     assert step.seconds <= DECODING_STEP_SECONDS
 
 

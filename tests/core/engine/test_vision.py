@@ -19,7 +19,7 @@ def model(tiny: Path) -> Model:
 
 def seen(model: Model, picture: Image.Image) -> torch.Tensor:
     with torch.inference_mode():
-        return _result(model.vision.look(encoded(picture, "PNG")))
+        return _result(model.vision.encode(encoded(picture, "PNG")))
 
 
 def _result(work: Generator[int, None, torch.Tensor]) -> torch.Tensor:
