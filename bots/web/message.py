@@ -32,7 +32,7 @@ class WebMessage:
 
 def read(payload: str) -> WebMessage:
     """Read a stored message. Raises `ValueError`, `TypeError` or `KeyError`."""
-    fields = json.loads(payload)
+    fields = dict(json.loads(payload))
     if "query" in fields:  # of a version before
         fields["text"], again, closer = fields.pop("query"), fields.pop("again"), fields.pop("closer")
         fields["command"] = "retry" if again else AnswerAction.SMALL_PRINT if closer else None
