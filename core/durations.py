@@ -1,4 +1,4 @@
-"""How long answers took: a histogram for whoever watches, and the times of one answer."""
+"""How long answers took: a histogram for monitoring, and the times of one answer."""
 
 import bisect
 import time

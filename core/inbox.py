@@ -28,7 +28,7 @@ class StoredMessage:
 
     `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
     edited, not sent again. `resumed` is true for messages that an earlier run received, `withdrawn` for those that
-    nobody wants answered any more. A message that is on no disk, because its sender waits for it, has the `id` 0.
+    no one wants answered any more. A message that is on no disk, because its sender waits for it, has the `id` 0.
     """
 
     id: int
@@ -98,10 +98,10 @@ class _Lane:
     task: asyncio.Task[None] | None = None
     working: int = 0  # how many of the first messages are being worked on
     attempt: asyncio.Future[None] | None = None
-    revised: bool = False  # the attempt was cancelled, to begin anew
+    revised: bool = False  # the attempt was cancelled, to start again
 
     def change(self, key: str, **changes: Any) -> bool:
-        """Change a message. If it is being worked on, the work begins anew."""
+        """Change a message. If it is being worked on, the work starts again."""
         for index, message in enumerate(self.messages):
             if message.key == key:
                 self.messages[index] = replace(message, **changes)
@@ -111,7 +111,7 @@ class _Lane:
         return False
 
     def begins_anew(self, key: str) -> bool:
-        """Begin anew with a message that waits or is being worked on. Return False if it is not, or no more."""
+        """Start again with a message that waits or is being worked on. Return False if there is none."""
         attempt = self.attempt
         over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
         if over and any(message.key == key for message in islice(self.messages, self.working)):
@@ -180,7 +180,7 @@ class Inbox:
     def take_up_again(self, message: StoredMessage) -> None:
         """Process a message that was unfinished again on disk, as after a restart.
 
-        If it is still being worked on, that begins anew.
+        If it is still being worked on, that starts again.
         """
         lane = self._lanes.get(message.conversation_id)
         if lane is None or not lane.begins_anew(message.key):

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Standing(StrEnum):
-    """What is known of somebody beside the config's lists."""
+    """What is known of somebody apart from the config's lists."""
 
     WAITING = "waiting"  # they asked, and no admin has decided
     IGNORED = "ignored"  # an admin dismissed what they asked

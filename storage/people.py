@@ -96,7 +96,7 @@ async def _told_lately(connection: AsyncConnection, platform: str, now: float) -
 
 
 async def _make_room(connection: AsyncConnection) -> None:
-    """Forget the oldest of the people about whom nobody decided, so that strangers cannot fill the table."""
+    """Forget the oldest of the people about whom no admin has decided, so that strangers cannot fill the table."""
     undecided = people.c.standing.in_(UNDECIDED)
     query = select(people.c.platform, people.c.person).where(undecided).order_by(people.c.since.desc())
     for row in (await connection.execute(query.offset(UNDECIDED_PEOPLE - 1))).all():

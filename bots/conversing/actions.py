@@ -38,7 +38,7 @@ class DisplayOptions:
 
     files: bool = False
     receipt: bool = True
-    markdown: bool = True  # else whoever shows the answer makes its own of it
+    markdown: bool = True  # otherwise the platform formats the answer itself
 
 
 async def shown(

@@ -1,6 +1,6 @@
 """Know who may ask on a platform: the config's lists, and what admins have decided since, without a restart.
 
-A decision is stored beside the lists and never touches them. Admins are named by the config alone.
+Decisions are stored in the database and never change the lists. Only the config names admins.
 """
 
 import logging

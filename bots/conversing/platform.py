@@ -14,7 +14,7 @@ class Platform:
 
     `introduction` stands above the commands in the help. `prefix` stands before a command, as in /new; if it is empty,
     commands are plain words, in any of our languages. `person_id` is what a whole id of a person looks like, `person`
-    an example of one, and `whom` what is said to an admin who names nobody. A platform without commands in words, as
+    an example of one, and `whom` what is said to an admin who names no one. A platform without commands in words, as
     the page, has only a name.
     """
 

@@ -1,4 +1,4 @@
-"""Posts and replaces the messages of one answer in a Slack thread, and finds those that nobody wrote down.
+"""Post and replace the messages of one answer in a Slack thread, and find those whose ids were not stored.
 
 A message whose `ts` was never written down is ours, and carries this answer's key or nothing.
 """

@@ -71,7 +71,7 @@ class Streams:
             await self.stop(ts, rest, blocks=buttons, metadata=signature(self._key))
             return True
         except Unclear:
-            self._open.pop(ts, None)  # nobody knows what it says now
+            self._open.pop(ts, None)  # what it says now is unknown
             return False
         except Declined as declined:
             self._open.pop(ts, None)

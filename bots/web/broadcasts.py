@@ -27,7 +27,7 @@ class Broadcasts:
             del self._by_key[broadcast.key]
 
     def drop_soon(self, broadcast: Broadcast) -> None:
-        """Nobody comes back to one that is on no disk."""
+        """Keep a finished answer for readers that come back. An answer that is not stored is dropped at once."""
         kept = KEPT_S if broadcast.images is None else 0
         asyncio.get_running_loop().call_later(kept, self.drop, broadcast)
 

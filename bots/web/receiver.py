@@ -239,7 +239,7 @@ class Receiver:
             broadcast.fail(error)
         elif isinstance(error, Interrupted):
             raise error
-        elif isinstance(error, BotError):  # whoever sends it again, with the same key too, asks again
+        elif isinstance(error, BotError):  # sent again, with the same key too, it is a new question
             await self.store.take_back(message, sent.brought)
             self.broadcasts.drop(broadcast)
             broadcast.fail(error)

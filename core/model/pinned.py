@@ -1,6 +1,6 @@
 """Remember which revision of a fetched model is used, so that the model stays the same until somebody fetches another.
 
-It is written beside the files as a ref of the hub's own cache: refs/picture-answers names a commit, as refs/main does.
+It is written next to the files as a ref of the hub's own cache: refs/picture-answers names a commit, as refs/main does.
 """
 
 from pathlib import Path

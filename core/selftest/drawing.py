@@ -1,4 +1,4 @@
-"""Draw the self-test's pictures with the product's own font: `python -m core.selftest.drawing` writes them anew.
+"""Draw the self-test's pictures with the product's own font: `python -m core.selftest.drawing` draws them again.
 
 The drawn PNG files ship with the product, so that every machine asks about the same pixels and people can look at them.
 """

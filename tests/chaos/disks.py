@@ -1,9 +1,11 @@
 """A real file system of its own, so small that the database and the cache share a disk that gets full."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from core.disk_space import free
 
@@ -22,7 +24,12 @@ def small_disk(folder: Path, size: int) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
+            with (
+                TemporaryDirectory() as away
+            ):  # what lay on the disk stays in the folder, for whoever looks for a cause
+                shutil.copytree(folder, away, dirs_exist_ok=True)
+                subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
+                shutil.copytree(away, folder, dirs_exist_ok=True)
 
 
 @contextmanager

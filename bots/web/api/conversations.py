@@ -139,7 +139,7 @@ async def conversations(
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, known: Known, receiver: WithReceiver) -> ConversationView:
-    # Beside the event loop: rendering the Markdown of a long conversation takes a while.
+    # In a thread of its own: rendering the Markdown of a long conversation takes a while.
     return await asyncio.to_thread(viewer_of(request).conversation, known, receiver.broadcasts.open_questions(known.id))
 
 

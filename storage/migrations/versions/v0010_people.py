@@ -1,4 +1,4 @@
-"""Keep whom admins let in beside whom they block, and what people ask before they are let in."""
+"""Store whom admins let in, besides whom they block, and what people ask before they are let in."""
 
 import sqlalchemy as sa
 from alembic import op
