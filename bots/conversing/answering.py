@@ -80,7 +80,7 @@ class _Response:
         raise _no_picture()
 
     async def _obey(self) -> Answer:
-        """Carry out a command. A picture that came with it is kept first, also if its caption asks for something else."""
+        """Carry out a command. Pictures that came with it are kept first, whatever its caption asks for."""
         command = self.request.command
         kept = await self._keep_files() if command in COMMANDS and COMMANDS[command].keeps_files else []
         try:

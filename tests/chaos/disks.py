@@ -26,7 +26,7 @@ def small_disk(folder: Path, size: int) -> Iterator[bool]:
         if mounted:
             with (
                 TemporaryDirectory() as away
-            ):  # what lay on the disk stays in the folder, for whoever looks for a cause
+            ):  # its files stay in the folder, to find causes
                 shutil.copytree(folder, away, dirs_exist_ok=True)
                 subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
                 shutil.copytree(away, folder, dirs_exist_ok=True)
