@@ -161,6 +161,8 @@ class Conversation:
 
     def without(self, numbers: Collection[int]) -> "Conversation":
         """Return the conversation with these pictures removed from every turn."""
+        if not numbers:
+            return self
 
         def left(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
             return tuple(picture for picture in pictures if picture.number not in numbers)

@@ -1,7 +1,8 @@
 """Write a conversation as the model sees it: token ids, pictures in place, and 3-D positions (M-RoPE). Pure numpy."""
 
 import hashlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -71,37 +72,49 @@ class Prompter:
     def write(self, conversation: Conversation, answer_tokens: int) -> Prompt:
         """Write the prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
 
-        When there is no room, the oldest turns go, half the budget at a time. If one turn went per question, every
-        prompt would begin differently and nothing in the cache could be used. The pictures seen last stay: the oldest
-        turn that is left shows them, so that no answer is invented without a picture.
+        When there is no room, the oldest turns go. The pictures seen last stay: the oldest turn that is left shows
+        them, so that no answer is invented without a picture.
         """
-        room = self._limit - answer_tokens
-        turns = [self._turn(turn) for turn in conversation.turns]
-        first = 0
-        for last in range(len(turns)):
-            if sum(map(len, turns[first : last + 1])) > room:
-                while first < last and sum(map(len, turns[first : last + 1])) > room // 2:
-                    first += 1
-        if not any(turn.pictures for turn in conversation.turns[first:]):
-            first = self._show_again(conversation, turns, first, room)
-        needed = len(turns[-1])
+        room, turns = self._limit - answer_tokens, conversation.turns
+        rows = self._newest(turns, room)
+        if not any(turn.pictures for turn in turns[-len(rows) :]):
+            rows = self._show_again(turns, rows, room)
+        needed = len(rows[-1])
         if needed > room:
             raise BadQuestion(
                 "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
                 'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
                 percent=-(-100 * needed // room),
             )
-        return _join(turns[first:])
+        return _join(rows)
 
-    def _show_again(self, conversation: Conversation, turns: list["_Rows"], first: int, room: int) -> int:
-        """Put the pictures seen last into the first turn that then has room, and return that turn's index."""
-        seen = next((turn.pictures for turn in reversed(conversation.turns[:first]) if turn.pictures), ())
-        while seen:
-            turns[first] = self._turn(replace(conversation.turns[first], pictures=seen))
-            if first == len(turns) - 1 or sum(map(len, turns[first:])) <= room:
-                break
-            first += 1
-        return first
+    def _newest(self, turns: Sequence[Turn], room: int) -> list["_Rows"]:
+        """Return the newest turns that fit, at least the last one. Turns that do not fit are never encoded.
+
+        If one turn went per question, every prompt would begin differently and nothing in the cache could be used. So
+        of the turns whose successors fill the room by half or more, the one whose index is the multiple of the largest
+        power of two comes first: it stays the first for about half as many questions as fit.
+        """
+        rows: deque[_Rows] = deque()
+        used, latest = 0, len(turns) - 1
+        for index in reversed(range(len(turns))):
+            turn = self._turn(turns[index])
+            used += len(turn)
+            if rows and used > room:
+                first = max(range(index + 1, latest + 1), key=lambda number: number & -number)
+                return list(rows)[first - index - 1 :]
+            rows.appendleft(turn)
+            if used <= room // 2:
+                latest = index
+        return list(rows)
+
+    def _show_again(self, turns: Sequence[Turn], rows: list["_Rows"], room: int) -> list["_Rows"]:
+        """Return the newest turns that fit together with the pictures seen last, which the oldest of them shows."""
+        seen = next((turn.pictures for turn in reversed(turns) if turn.pictures), ())
+        if not seen:
+            return rows
+        rows = self._newest(turns, room - len(self._turn(Turn("", seen))))
+        return [self._turn(replace(turns[-len(rows)], pictures=seen)), *rows[1:]]
 
     def _turn(self, turn: Turn) -> "_Rows":
         special = self._special

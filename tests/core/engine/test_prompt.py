@@ -1,6 +1,9 @@
 """The prompt equals what transformers' chat template and M-RoPE arithmetic make of the same conversation."""
 
 import itertools
+import random
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 import torch
 
 from core.conversation import Answer, Conversation, Ending, Picture, Turn
-from core.engine.prompt import Prompter, picture_keys
+from core.engine.prompt import Prompt, Prompter, picture_keys
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.errors import BadQuestion
 from core.model.vision import Grid
@@ -76,15 +79,60 @@ def test_the_oldest_turns_go_first_and_the_question_never(tiny: Path) -> None:
     assert len(prompt.spans) == 1
 
 
-def test_old_turns_go_many_at_a_time_so_that_the_cache_helps(tiny: Path) -> None:
-    prompter = Prompter(Tokenizer(tiny), Grid(32, 4096, 262144), 512)
-    begins = []
-    for count in range(1, 30):
-        turns = [Turn(f"Question {n}? " + "x" * 30, (), Answer("y" * 10, Ending.DONE)) for n in range(count)]
-        turns[-1] = replace(turns[-1], answer=None)
-        begins.append(tuple(prompter.write(Conversation("c", tuple(turns)), 12).ids[:20].tolist()))
-    changes = sum(a != b for a, b in itertools.pairwise(begins))
-    assert 1 <= changes <= 6
+class CountingTokenizer(Tokenizer):
+    """Counts the characters that it encodes."""
+
+    characters = 0
+
+    def encode(self, text: str) -> list[int]:
+        self.characters += len(text)
+        return super().encode(text)
+
+
+def talk(lengths: Sequence[int], *pictures: Picture) -> Conversation:
+    """Return a conversation of questions so long, the first one about the pictures and the last one open."""
+    turns = [Turn(f"Question {n}? " + "x" * length, (), Answer("y" * 10, Ending.DONE)) for n, length in
+             enumerate(lengths)]  # fmt: skip
+    turns[0] = replace(turns[0], pictures=pictures)
+    return Conversation("c", (*turns[:-1], replace(turns[-1], answer=None)))
+
+
+def first_question(tokenizer: Tokenizer, prompt: Prompt) -> int:
+    found = re.search(r"Question (\d+)\?", tokenizer.decode(prompt.ids.tolist()))
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.parametrize("pictures", [(), (Picture(1, make_image(1, 160, 64)),)])
+def test_only_turns_that_fit_are_encoded_however_long_the_conversation_is(
+    tiny: Path, pictures: tuple[Picture, ...]
+) -> None:
+    encoded = []
+    for count in (200, 15_000):
+        tokenizer = CountingTokenizer(tiny)
+        prompt = Prompter(tokenizer, Grid(32, 4096, 262144), 512).write(talk([30] * count, *pictures), 12)
+        assert len(prompt.ids) <= 500
+        assert len(prompt.spans) == len(pictures)
+        encoded.append(tokenizer.characters)
+    assert encoded[1] < 2 * encoded[0]
+
+
+@pytest.mark.parametrize("pictures", [(), (Picture(1, make_image(1, 160, 64)),)])
+def test_old_turns_go_many_at_a_time_so_that_the_cache_helps(tiny: Path, pictures: tuple[Picture, ...]) -> None:
+    tokenizer, draw = Tokenizer(tiny), random.Random(8)
+    prompter = Prompter(tokenizer, Grid(32, 4096, 262144), 1024)
+    lengths = [draw.choice([10, 30, 120]) for _ in range(160)]
+    firsts, turns_kept = [], []
+    for count in range(1, len(lengths) + 1):
+        prompt = prompter.write(talk(lengths[:count], *pictures), 24)
+        assert len(prompt.ids) <= 1000
+        firsts.append(first_question(tokenizer, prompt))
+        turns_kept.append(count - firsts[-1])
+        if firsts[-1]:
+            assert len(prompt.ids) >= 300  # about half of the room is always used
+    changes = sum(a != b for a, b in itertools.pairwise(firsts))
+    assert firsts == sorted(firsts)
+    assert 1 <= changes <= 3 * len(lengths) / max(turns_kept)
 
 
 def test_the_pictures_seen_last_outlive_their_turn(tiny: Path) -> None:
