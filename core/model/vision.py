@@ -16,7 +16,7 @@ from core.errors import BadQuestion
 SLICE_PATCHES = 512  # less than 0.1 s of a 2B model's encoder on two cores
 # Attention scores of one slice's patches with all others: torch is faster with more than 768 patches at once.
 SLICE_SCORES = 1 << 21
-QWEN3_VL = {
+QWEN3_VL: dict[str, Any] = {
     "size": {"shortest_edge": 65536, "longest_edge": 16777216},
     "patch_size": 16,
     "temporal_patch_size": 2,

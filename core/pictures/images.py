@@ -5,13 +5,14 @@ Decoding happens in `core.pictures.decoder`, in a process that may be killed.
 
 from typing import IO, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from core.conversation import Image
 from core.errors import BadImage, TooLarge
 from core.note import Note
 from core.pictures import workers
 from core.pictures.jpeg import takes_long
+from core.pictures.sizes import LEAST_TOKENS
 from core.pictures.spool import contents, size, spool
 from core.units import MEGABYTE
 
@@ -27,9 +28,9 @@ class ImagesConfig(BaseModel, extra="forbid", frozen=True):
 
     image_tokens: int = Field(
         default=1000,
-        ge=16,
         le=16_384,
-        description="Pictures are shrunk to so many tokens of 32x32 pixels; more reads smaller print, but slower.",
+        description="Pictures are shrunk to so many tokens of 32x32 pixels, at least 64; more reads smaller print, but "
+        "slower.",
     )
     file_limit_mb: float = Field(default=32, gt=0, description="Larger files are refused, in megabytes.")
     pixel_limit_mp: float = Field(
@@ -39,6 +40,16 @@ class ImagesConfig(BaseModel, extra="forbid", frozen=True):
         description="Pictures with more megapixels are refused; of JPEG, those with four times as many.",
     )
     page_limit: int = Field(default=4, ge=1, le=50, description="Most pages of one document in one question.")
+
+    @field_validator("image_tokens")
+    @classmethod
+    def _enough(cls, tokens: int) -> int:
+        if tokens < LEAST_TOKENS:
+            raise ValueError(
+                f"{LEAST_TOKENS} is the smallest sensible value: the model looks at every picture with at least so many"
+                " tokens, and with fewer it would be as slow and see less"
+            )
+        return tokens
 
 
 async def make_image(data: bytes, config: ImagesConfig = ImagesConfig()) -> Image:

@@ -1,6 +1,7 @@
 """Limit how large a picture may be, and shrink it to the model's budget."""
 
 import math
+from collections.abc import Callable
 
 from PIL import Image
 
@@ -8,6 +9,7 @@ from core.errors import BadImage, TooLarge
 from core.pictures.colours import Colours
 
 TOKEN_PIXELS = 32  # width and height of one image token of Qwen3-VL
+LEAST_TOKENS = 64  # of a picture; Qwen3-VL's image processor enlarges one with fewer pixels, without its detail
 LONGEST_ASPECT = 200  # long side : short side; Qwen's image processor refuses more
 STRIP_PIXELS = 1 << 21  # converted at once
 
@@ -35,17 +37,26 @@ def check_shape(width: int, height: int) -> None:
 def fit(width: int, height: int, image_tokens: int) -> tuple[int, int]:
     """Return the size within the budget. Shrunk sides are multiples of 32, which the model's processor leaves alone.
 
-    The formula is `smart_resize` of Qwen2-VL's image processor. Rounding never makes a strip longer than
-    `LONGEST_ASPECT`.
+    The formula is `smart_resize` of Qwen2-VL's image processor: it rounds down, but never below `LEAST_TOKENS`.
+    Rounding never makes a strip longer than `LONGEST_ASPECT`.
     """
-    budget = image_tokens * TOKEN_PIXELS * TOKEN_PIXELS
-    if width * height <= budget:
+    area = TOKEN_PIXELS * TOKEN_PIXELS
+    if width * height <= image_tokens * area:
         return width, height
-    scale = math.sqrt(width * height / budget)
-    width, height = (
-        max(TOKEN_PIXELS, math.floor(side / scale / TOKEN_PIXELS) * TOKEN_PIXELS) for side in (width, height)
-    )
+    shrunk = _scaled(width, height, image_tokens * area, math.floor)
+    if shrunk[0] * shrunk[1] < LEAST_TOKENS * area:
+        shrunk = _scaled(width, height, LEAST_TOKENS * area, math.ceil)
+        if shrunk[0] > width or shrunk[1] > height:
+            return width, height
+    width, height = shrunk
     return min(width, LONGEST_ASPECT * height), min(height, LONGEST_ASPECT * width)
+
+
+def _scaled(width: int, height: int, pixels: int, rounded: Callable[[float], int]) -> tuple[int, int]:
+    """Return the sides in whole tokens of a picture with about so many pixels."""
+    scale = math.sqrt(width * height / pixels) * TOKEN_PIXELS
+    width, height = (max(1, rounded(side / scale)) * TOKEN_PIXELS for side in (width, height))
+    return width, height
 
 
 def shrink(image: Image.Image, colours: Colours, width: int, height: int) -> Image.Image:

@@ -46,6 +46,7 @@ def test_a_platform_whose_table_is_absent_is_not_started(tmp_path: Path) -> None
         ("[bots.wbe]\nport = 1\n", r"there is no table \[bots.wbe\]; known are: .*\[bots.web\]"),
         ("[bots.web]\nport = 'many'\n", r"\[bots.web\] port: .*valid integer"),
         ("[core.assistant]\ntemperature = 9\n", r"\[core.assistant\] temperature: .*less than or equal to 2"),
+        ("[core.images]\nimage_tokens = 63\n", r"\[core.images\] image_tokens: 64 is the smallest sensible value"),
         ("[bots.telegram]\nallow = ['*']\n", r"\[bots.telegram\] token is missing"),
         ("[bots.web\n", "cannot be read"),
         ("port = 1\n", r"there is no table \[port\]"),
@@ -55,6 +56,10 @@ def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, text: str, sentence: 
     with pytest.raises(OperatorError, match=sentence) as caught:
         written(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+def test_the_smallest_sensible_pictures_are_taken(tmp_path: Path) -> None:
+    assert written(tmp_path, "[core.images]\nimage_tokens = 64\n").images.image_tokens == 64
 
 
 def test_a_missing_file_is_told() -> None:

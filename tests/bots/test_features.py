@@ -21,6 +21,7 @@ from PIL import Image as PilImage
 from typer.testing import CliRunner
 
 from bots.__main__ import cli
+from bots.conversing.actions import CLOSER_FACTOR
 from core.answers.boxes import draw, find_boxes
 from core.answers.tables import csv_file, find_tables
 from core.conversation import MOST_PICTURES, Image, Picture
@@ -38,7 +39,7 @@ PLATFORMS: dict[str, Callable[[Home, str], AbstractAsyncContextManager[Guest]]] 
     "slack": slack.visiting,
     "web": web.visiting,
 }
-SMALL = ImagesConfig(image_tokens=24)  # a quarter of the samples' pixels, so that their print becomes small
+SMALL = ImagesConfig(image_tokens=64)  # less than a quarter of a scan's pixels, so that its print becomes small
 TOTAL, PRICE, TABLE = "What is the total?", "What is the price?", "Show the values as a table."
 IN_LINE = {"en": r"You are number \d+ in line, about \d+ s …", "zh": r"您排在第 \d+ 位，大约还要 \d+ 秒 …"}
 
@@ -74,14 +75,17 @@ async def test_receipt_and_small_print_in_the_askers_language(
     platform: str, demo: Engine, tmp_path: Path, language: str
 ) -> None:
     question = {"en": TOTAL, "zh": "合计金额是多少？"}[language]
-    quick, sharp = [await make_image(sample("invoice"), config) for config in (SMALL, ImagesConfig())]
+    scan = PilImage.open(io.BytesIO(sample("invoice"))).resize((768, 512), PilImage.Resampling.LANCZOS)
+    sent = Sent("invoice.png", "image/png", saved(scan, "PNG"))
+    fine = SMALL.model_copy(update={"image_tokens": CLOSER_FACTOR * SMALL.image_tokens})
+    quick, sharp = [await make_image(sent.data, config) for config in (SMALL, fine)]
     expected = await directly(demo, (question, (quick,)), (question, (Picture(1, sharp),)))
     async with visit(platform, demo, tmp_path, SMALL, language) as (_, guest):
-        first = await guest.ask(question, png("invoice"))
+        first = await guest.ask(question, sent)
         assert shows(first.words, expected[0])
         looked = {
-            "en": "Looked at picture 1 (192×128, shrunk from 384×256)",
-            "zh": "看了图片 1（192×128，由 384×256 缩小）",
+            "en": "Looked at picture 1 (320×224, shrunk from 768×512)",
+            "zh": "看了图片 1（320×224，由 768×512 缩小）",
         }
         assert looked[language] in first.words
         closer = {"en": "Read the small print", "zh": "看清小字"}[language]

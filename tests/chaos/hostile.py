@@ -35,7 +35,7 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 SLOWER, SLACK_S = 2.0, 1.0  # times the time before, and seconds more, that an ordinary picture may take after
 OUR_MISTAKE = "went wrong"  # of the sentence for it
 REFUSED = {"web": range(400, 500), "api": range(400, 500), "terminal": range(2, 3)}  # statuses of a sentence
-SHORT = "[core.assistant]\nmax_new_tokens = 4\n[core.images]\nimage_tokens = 32\n"  # the files matter, not the answers
+SHORT = "[core.assistant]\nmax_new_tokens = 4\n[core.images]\nimage_tokens = 64\n"  # the files matter, not the answers
 
 
 @dataclass

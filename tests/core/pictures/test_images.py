@@ -1,4 +1,5 @@
 import io
+import random
 import resource
 import struct
 import zlib
@@ -11,10 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from core.conversation import Image
 from core.errors import BadImage, BotError, TooLarge
+from core.model.vision import QWEN3_VL, Grid
 from core.pictures import refusals, workers
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image
-from core.pictures.sizes import LONGEST_ASPECT, fit
+from core.pictures.sizes import LEAST_TOKENS, LONGEST_ASPECT, fit
 from core.pictures.worker import ADDRESS_SPACE_BYTES
 from tests.core.files import GREEN, GREY, RED, Colour, busy, chunk, encoded, endless_jpeg, icc_profile, plain
 from tests.core.pictures.specimens import Specimen, mutated, specimens
@@ -119,7 +121,7 @@ async def test_a_picture_within_the_budget_keeps_its_size_and_a_larger_one_is_sh
 @pytest.mark.parametrize("tokens", [64, 1000, 16_384])
 def test_the_budget_is_kept_and_well_used_and_the_shape_with_it(size: tuple[int, int], tokens: int) -> None:
     width, height = fit(*size, tokens)
-    assert width * height <= tokens * 1024 or min(width, height) == 32
+    assert width * height <= max(tokens, 80) * 1024 or min(width, height) == 32
     assert max(width, height) <= LONGEST_ASPECT * min(width, height)
     if (width, height) == size:
         return
@@ -127,6 +129,22 @@ def test_the_budget_is_kept_and_well_used_and_the_shape_with_it(size: tuple[int,
     if min(width, height) >= 256:
         assert width * height > 0.7 * tokens * 1024
         assert abs(width / height / (size[0] / size[1]) - 1) < 0.15
+
+
+def test_the_model_leaves_a_shrunk_picture_as_it_is() -> None:
+    """Otherwise it would be enlarged again: as many tokens, of which some show nothing."""
+    least, most = QWEN3_VL["size"]["shortest_edge"], QWEN3_VL["size"]["longest_edge"]
+    assert least == LEAST_TOKENS * 1024
+    seen_as, draw = Grid(32, least, most), random.Random(32)
+    for _ in range(5_000):
+        width, height = (round(2 ** draw.uniform(5, 13)) for _ in range(2))
+        tokens = draw.choice([LEAST_TOKENS, 65, 80, 100, 1000, 16_384])
+        if max(width, height) > LONGEST_ASPECT * min(width, height):
+            continue
+        size = fit(width, height, tokens)
+        assert size[0] <= max(width, 32) and size[1] <= max(height, 32)
+        if size != (width, height):
+            assert seen_as(*size) == (size[1] // 32, size[0] // 32), (width, height, tokens)
 
 
 async def test_a_huge_picture_shrinks_to_what_it_would_in_one_piece() -> None:
