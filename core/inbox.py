@@ -130,9 +130,9 @@ class Inbox:
     """One adapter's messages.
 
     `work` gets one message, or all of one album. When it raises, it is called again, and at last the messages are kept
-    for the next start. A message whose payload `clears` its conversation goes before all that waits there: waiting
-    messages are dropped, running work is cancelled, and the message's own work tells the mailbox. `clears` may raise
-    `StoreDown`.
+    for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
+    `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
+    own work deletes what is stored.
     """
 
     def __init__(
@@ -178,9 +178,9 @@ class Inbox:
         self._enqueue(message, clears=False)
 
     def take_up_again(self, message: StoredMessage) -> None:
-        """Process a message that was unfinished again on disk, as after a restart.
+        """Process a finished message that was reopened in the database, like after a restart.
 
-        If it is still being worked on, that starts again.
+        If it is still being worked on, the work starts again.
         """
         lane = self._lanes.get(message.conversation_id)
         if lane is None or not lane.begins_anew(message.key):
@@ -216,7 +216,7 @@ class Inbox:
         return lane.change(found[0].key, payload=payload)
 
     def withdraw(self, key: str) -> bool:
-        """Cancel the work on a message, and call it once more to clear away what it did. Return False if finished."""
+        """Cancel the work on a message, then call `work` again to clean up. Return False if it is finished."""
         found = self.find(key)
         if found is not None and not found.withdrawn:
             self._lanes[found.conversation_id].change(key, withdrawn=True)

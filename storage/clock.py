@@ -78,7 +78,7 @@ class Clock:
     """Tells the time in seconds since 1970.
 
     Without `wall` it reads PostgreSQL's own clock where there is one, so that replicas agree. Call `start` before it is
-    used, and `look` from time to time.
+    used, and `observe` from time to time.
     """
 
     def __init__(self, wall: Callable[[], float] | None = None, elapsed: Callable[[], float] = uptime) -> None:
@@ -121,7 +121,7 @@ class Clock:
         await self._store(connection)
 
     async def believe(self, connection: AsyncConnection) -> None:
-        """Read and store the clock as `look` does, after the operator said that it is right."""
+        """Read and store the time like `observe`, but trust it: the operator has confirmed it."""
         wall = await self._read_wall(connection)
         self._keep(Reading(wall, wall), None)
         await self._store(connection)

@@ -171,7 +171,7 @@ async def take_back(connection: AsyncConnection, conversation_id: str, numbers: 
 async def withdraw_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
     """Stop a picture from waiting for the next question. It is removed if no turn shows it.
 
-    Returns as `remove_picture`.
+    Returns what `remove_picture` returns.
     """
     row = await _locked(connection, conversation_id)
     return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)

@@ -165,7 +165,7 @@ async def of_turns(
 async def withdraw(
     connection: AsyncConnection, conversation_id: str, chapter: int, number: int
 ) -> Collection[str] | None:
-    """Withdraw a picture as `conversations.withdraw_picture`, unless a question has just taken it up."""
+    """Delete a waiting picture, unless a question has just taken it up."""
     here = and_(_in(conversation_id, chapter), pictures.c.number == number, pictures.c.image_id.is_not(None))
     found = (await connection.execute(select(pictures.c.waiting, _unasked().label("unasked")).where(here))).first()
     if found is not None and found.waiting and found.unasked:
@@ -183,7 +183,7 @@ async def belong(connection: AsyncConnection, conversation_id: str, image_ids: C
 async def take_back(
     connection: AsyncConnection, conversation_id: str, chapter: int, numbers: Iterable[int]
 ) -> Collection[str]:
-    """Remove pictures that no turn shows, as if they had never come. Returns as `drop_unused`."""
+    """Delete pictures that no turn shows, with their numbers. Return the ids of images that nothing uses any more."""
     unasked = and_(_in(conversation_id, chapter), pictures.c.number.in_(list(numbers)), _unasked())
     found = (await connection.execute(delete(pictures).where(unasked).returning(pictures.c.image_id))).scalars()
     return await drop_unused(connection, [image_id for image_id in found if image_id is not None])
@@ -192,7 +192,7 @@ async def take_back(
 async def remove(
     connection: AsyncConnection, conversation_id: str, chapter: int, number: int
 ) -> Collection[str] | None:
-    """Remove a picture's image as `conversations.remove_picture`.
+    """Delete a picture, but not its number.
 
     The row stays, so that its number is not given again.
     """

@@ -27,7 +27,7 @@ async def put(
     payload: Payload,
     person: str,
 ) -> StoredMessage | None:
-    """Store a message as `messages.put`, with its pictures.
+    """Store a message with its pictures.
 
     `payload` gets their numbers, and which of these are new.
     """
@@ -40,7 +40,7 @@ async def put(
 
 
 async def take_back(connection: AsyncConnection, message: StoredMessage, numbers: Sequence[int]) -> Collection[str]:
-    """Remove a refused question as `conversations.take_back`."""
+    """Delete a refused question with its pictures."""
     await messages.take_back(connection, message.id)
     return await conversations.take_back(connection, message.conversation_id, numbers)
 
@@ -83,7 +83,7 @@ async def forget(
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
-    """Move a conversation as `conversations.move`, with its messages and files."""
+    """Move a conversation with its messages and files."""
     if not await conversations.move(connection, conversation_id, new_id):
         return False
     await messages.move(connection, conversation_id, new_id)

@@ -111,7 +111,7 @@ class Store(OpenDatabase):
     async def move(self, conversation_id: str, new_id: str) -> bool:
         """Move a conversation when the platform renamed its place.
 
-        Return False if there was nothing, or something in both.
+        Return False if the old id has no conversation, or the new id has one.
         """
         moved = await self.database.write(questions.move, conversation_id, new_id)
         if moved:
@@ -147,12 +147,12 @@ class Store(OpenDatabase):
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
         """Make room for a question with these pictures. Raises `NoRoom` if that is impossible."""
-        left = await self.database.read(allowance.excess, person, images, self._allowance)
-        while left.person > 0 or left.all > 0:
-            whose, wanted = (person, left.person) if left.person > 0 else (None, left.all)
+        excess = await self.database.read(allowance.excess, person, images, self._allowance)
+        while excess.person > 0 or excess.all > 0:
+            whose, wanted = (person, excess.person) if excess.person > 0 else (None, excess.all)
             if not await self.database.write(allowance.drop_originals, wanted, whose):
                 raise _no_room(whose, bool(images))
-            left = await self.database.read(allowance.excess, person, images, self._allowance)
+            excess = await self.database.read(allowance.excess, person, images, self._allowance)
 
     # Messages
 
@@ -180,17 +180,17 @@ class Store(OpenDatabase):
     is_ended = reading(sessions.is_ended)
 
     async def rate(self, key: str, rating: int) -> bool:
-        """Rate a turn as `conversations.rate`. Raises `NotAllowed` if the operator did not switch ratings on."""
+        """Rate a turn. Raises `NotAllowed` if the operator did not switch ratings on."""
         self._check_ratings()
         return await self.database.write(conversations.rate, key, rating)
 
     async def rate_sent(self, adapter: str, sent: str, rating: int, conversation_id: str | None = None) -> bool:
-        """Rate a turn as `conversations.rate_sent`. Raises `NotAllowed` as `rate` does."""
+        """Rate the turn whose answer is in this message. Raises `NotAllowed` like `rate`."""
         self._check_ratings()
         return await self.database.write(conversations.rate_sent, adapter, sent, rating, conversation_id)
 
     async def end_session(self, session: str, until: float) -> None:
-        """End a session as `sessions.end`. If an ended session were dropped too early, it could be used again."""
+        """Store that a session ended. If an ended session were dropped too early, it could be used again."""
         await self.database.write(sessions.end, self.clock.certain(), session, until)
 
     def _check_ratings(self) -> None:

@@ -60,7 +60,9 @@ class _Response:
         answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
         if not answered:
             pictures = await self._look()
-        asks = bool(request.text and (answered or not is_small_talk(request.text)))  # a laugh below a picture does not
+        asks = bool(
+            request.text and (answered or not is_small_talk(request.text))
+        )  # "haha" below a picture is no question
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
         if request.stopped() and not request.chooses:
@@ -177,7 +179,7 @@ class _Response:
         return tuple(pictures[number] for number in numbers)
 
     async def _look(self) -> list[Image]:
-        """Open a file. If that fails, it is named and the others are used."""
+        """Open the files. One that cannot be opened is named in a note, and the others are used."""
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
         self.services.assistant.count_files(self.request.person, self.request.key, len(self.request.files))

@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Reply(Protocol):
-    """How a growing answer is shown: in messages that are edited, or to readers who hear of each piece."""
+    """How a growing answer is shown: in messages that are edited, or to readers who get each piece."""
 
     @property
     def begun(self) -> bool:
-        """Whether there is anything of the answer."""
+        """Whether any of the answer has been written."""
         ...
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
@@ -53,9 +53,9 @@ class _Running:
 class Dispatcher:
     """Runs answers.
 
-    `forgets` recognizes by its payload an allowed order to forget a conversation. `listed` are those whom the config
-    lets in, and the admins; `tell_admins` asks these about a stranger, without waiting. `gathering` is as in
-    `core.inbox`.
+    `forgets` tells by a payload whether it is a command to forget the conversation, from somebody who may give it.
+    `listed` comes from the config: who is let in, and the admins. `tell_admins` starts asking the admins about a
+    stranger and returns at once. For `gathering` see `core.inbox`.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Dispatcher:
     ) -> None:
         """Work off a message, or say a `refusal` instead. Blocked people get silence, and so do thanks in a group.
 
-        Strangers are told so, and the admins are asked about them.
+        Strangers get a short notice, and the admins are asked about them.
 
         Raises what `Reply.write` does, and what the inbox should try again.
         """

@@ -80,7 +80,7 @@ class Draft(Protocol[Part]):
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    keeps: bool  # where messages are written over, they are an answer: what is no answer does not take its place
+    keeps: bool  # the messages to edit hold an earlier answer, which an error must not replace
 
     @property
     def interval(self) -> float:
@@ -89,7 +89,7 @@ class Draft(Protocol[Part]):
 
     @property
     def scarce(self) -> bool:
-        """Whether writes are so scarce now that each counts.
+        """Whether so few writes are allowed now that none may be wasted.
 
         Then nothing is posted before there are words, and an answer that is complete by then is posted once.
         """

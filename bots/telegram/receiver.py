@@ -179,7 +179,7 @@ class Receiver:
             await self._acknowledge(press.query_id, translator.say(FORGOTTEN))
 
     async def _decide(self, press: Press, decision: Decision, person: str, translator: Translator) -> None:
-        """Carry out an admin's decision about a stranger. A client can send anything, so whose it is is looked at."""
+        """Carry out an admin's decision about a stranger. A client can send any button data, so check the sender."""
         admin = str(press.asker.id)
         if admin not in self._dispatcher.permissions.listed.admins:
             await self._acknowledge(press.query_id, translator.say(ADMINS_ONLY))

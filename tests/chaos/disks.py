@@ -24,9 +24,7 @@ def small_disk(folder: Path, size: int) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            with (
-                TemporaryDirectory() as away
-            ):  # its files stay in the folder, to find causes
+            with TemporaryDirectory() as away:  # its files stay in the folder, to find causes
                 shutil.copytree(folder, away, dirs_exist_ok=True)
                 subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
                 shutil.copytree(away, folder, dirs_exist_ok=True)
