@@ -1,7 +1,6 @@
 """Run transactions with one SQLAlchemy engine. Knows no table; the database's own errors end here."""
 
 import asyncio
-import json
 import logging
 import random
 import sqlite3
@@ -10,33 +9,26 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, event, false, select
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    NoSuchModuleError,
-    OperationalError,
-    SQLAlchemyError,
-)
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import false, select
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import OperatorError
-from storage.address import file_of, keep_private, not_an_address, parse
+from storage import sql_engine
+from storage.address import file_of, keep_private, parse
 from storage.failures import UNAVAILABLE, down, has_collided, is_full, reason_of
 from storage.group_commit import GroupCommit
 from storage.migrations import upgrade
 from storage.running import Running
 from storage.schema import metadata
+from storage.sql_engine import make_engine
 from storage.tidier import Tidier
 from storage.watch import Watch, new_mark
 from storage.write_queue import Priority, WriteQueue
 
 log = logging.getLogger(__name__)
-POOL = {"pool_size": 4, "max_overflow": 28}  # each SQLite connection is a thread; overflow ones close after use
-CACHE_KIB = 512  # of the file in each connection's memory; the system caches it for all of them
 EXAMINE_SECONDS = 5.0  # longest check of the file at a start
 PROGRESS_STEPS = 10_000  # of SQLite's machine between two looks at the clock
-BUSY_TIMEOUT_MS = 10_000  # how long SQLite waits for another process's write
 WRITE_ATTEMPTS = 6  # when a write collides with another one
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -56,7 +48,7 @@ class Database:
         if engine.dialect.name == "sqlite":
             self._reader = engine.execution_options(begin="BEGIN")
             self._queue = WriteQueue()  # SQLite's own waiting is polling; in a queue each writer is served at once
-            self._tidier = Tidier(engine, self._queue, BUSY_TIMEOUT_MS)
+            self._tidier = Tidier(engine, self._queue, sql_engine.BUSY_TIMEOUT_MS)
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
             self._queue = None
@@ -67,7 +59,7 @@ class Database:
 
         With `alone`, no other process opens it this way; then a copy written over its file is noticed.
         """
-        file, engine, running = file_of(url), _engine(url), Running()
+        file, engine, running = file_of(url), make_engine(parse(url)), Running()
         mark = new_mark() if file and alone else None
         try:
             if file is not None:
@@ -171,19 +163,6 @@ class Database:
         return self._queue.turn(priority) if self._queue else nullcontext()
 
 
-def _engine(url: str) -> AsyncEngine:
-    parsed = parse(url)
-    try:
-        pool = POOL if parsed.get_backend_name() == "sqlite" else {}
-        engine = create_async_engine(parsed, json_deserializer=_lenient, **pool)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise not_an_address(error) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
 async def _bring_up_to_date(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
@@ -216,34 +195,3 @@ async def _examine(connection: AsyncConnection) -> None:
         await raw.set_progress_handler(None, 0)
     if found != "ok":
         raise DatabaseError(None, None, sqlite3.DatabaseError(f"the file is damaged ({found})"))
-
-
-def _lenient(text: str) -> Any:
-    """Parse JSON, or return None: a damaged value must not hide the row."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.driver_connection.text_factory = lambda data: data.decode("utf-8", "replace")
-    connection.isolation_level = None  # Python's driver begins transactions late, and none for a read
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        f"cache_size = -{CACHE_KIB}",
-        "auto_vacuum = INCREMENTAL",  # before the first table is made
-        "journal_mode = WAL",
-        "synchronous = FULL",  # an acknowledged message survives a power cut, not only a crash
-        "foreign_keys = ON",
-        "secure_delete = ON",  # forgotten data is overwritten
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first may no longer get the lock for writing, so writers ask for it at once.
-    if begin := connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"):
-        connection.exec_driver_sql(begin)

@@ -179,7 +179,7 @@ async def test_what_a_killed_run_left_in_the_log_is_emptied_by_the_next_one(
 async def test_a_removal_stands_where_its_room_cannot_be_given_back(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("storage.database.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("storage.sql_engine.BUSY_TIMEOUT_MS", 50)
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(100_000)), key="k1")
     other = sqlite3.connect(path, isolation_level=None)
