@@ -192,6 +192,55 @@ def expire(
 
 
 @cli.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file. It is never overwritten.", dir_okay=False)],
+    config: ConfigOption = None,
+) -> None:
+    """Write the whole database into one file, also while the service runs.
+
+    It has every conversation, picture, unanswered question and decision about people, of one moment. Not in it: the
+    config, the model's files and the caches. Keep it safe: it holds people's words and pictures. `restore` reads it.
+    """
+    from bots.cli.backup import back_up
+
+    _report(lambda: back_up(_settings(config), file))
+
+
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote, also on PostgreSQL or in an older version.")],
+    config: ConfigOption = None,
+) -> None:
+    """Read a backup into the config's database. Stop the service first.
+
+    The whole file is checked before anything is written. A database in which there is something is left as it is: put
+    its file away, or name an empty one in [storage]. Questions that waited when the backup was made are answered at the
+    next start.
+    """
+    from bots.cli.backup import restore as read
+
+    _report(lambda: read(_settings(config), file))
+
+
+@cli.command()
+def copy_database(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Its address, as url in [storage].")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Another one, of an empty database.")],
+) -> None:
+    """Copy a database into an empty one, and compare each row: from SQLite to PostgreSQL, or back.
+
+    Stop the service first, and set url in [storage] to TO afterwards. Nothing is changed in FROM.
+
+    picture-answers copy-database sqlite+aiosqlite:///data/answers.db postgresql+asyncpg://bots@localhost/answers
+
+    A password is better kept in the variable PGPASSWORD than in an address, which others on this machine can see.
+    """
+    from bots.cli.backup import copy_database as copy
+
+    _report(lambda: copy(source, target))
+
+
+@cli.command()
 def example_config() -> None:
     """Print a config file with every setting and its default: picture-answers example-config > config.toml."""
     here = Path(__file__).parent
@@ -232,6 +281,15 @@ def _finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     confinement.hide()
     with _ending():
         asyncio.run(work())
+
+
+def _report(work: Callable[[], Coroutine[Any, Any, str]]) -> None:
+    """Run a command as `_finish`, and print the sentence that it returns."""
+
+    async def told() -> None:
+        typer.echo(await work(), err=True)
+
+    _finish(told)
 
 
 @contextmanager

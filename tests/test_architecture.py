@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMPOSITION_ROOTS = {"bots/service.py", "bots/config.py", "bots/cli/doctor.py"}  # plug bots, core and storage together
+# These plug bots, core and storage together.
+COMPOSITION_ROOTS = {"bots/service.py", "bots/config.py", "bots/cli/backup.py", "bots/cli/doctor.py"}
 LAYERS = {  # folder -> our other modules that it may import
     "bots/conversing/": {"core"},
     "bots/tasks/": {"bots.conversing", "core"},

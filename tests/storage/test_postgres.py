@@ -1,17 +1,9 @@
 """The store on PostgreSQL, for several replicas; needs its server's programs and asyncpg, which SQLite users do not."""
 
 import asyncio
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,64 +11,13 @@ from core.conversation import Answer, Conversation, Ending, Picture, Turn
 from core.errors import Busy, NoRoom, OperatorError
 from storage.clock import DAY_SECONDS, Clock
 from storage.store import Store, StoreConfig
-from tests.ports import free_port
 from tests.storage.machine import Machine
+from tests.storage.postgres import skip_without_postgres
 from tests.storage.things import ask, image, numbers, outlined
 
-pytest.importorskip("asyncpg", reason="asyncpg is not installed: the store was not tested on PostgreSQL")
-if not shutil.which("initdb") or not shutil.which("postgres"):
-    pytest.skip("PostgreSQL is not installed: the store was not tested on it", allow_module_level=True)
+skip_without_postgres()
 
 CAT, DOG = image("cat", b"as it was sent"), image("dog")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of a cluster of our own, on loopback; it refuses to run as root."""
-    user = next((name for name in ("postgres", "nobody") if _exists(name)), None) if os.getuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    try:
-        if user:
-            shutil.chown(folder, user)
-        data = folder / "data"
-        subprocess.run(
-            ["initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
-            user=user,
-            check=True,
-            capture_output=True,
-            cwd=folder,
-        )
-        port = free_port()
-        settings = [
-            f"-c{s}"
-            for s in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
-        ]
-        with subprocess.Popen(
-            ["postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
-        ) as process:
-            _wait(port)
-            yield f"postgresql+asyncpg://tester@127.0.0.1:{port}/postgres"
-            process.send_signal(signal.SIGINT)  # which does not wait for clients
-    finally:
-        shutil.rmtree(folder)
-
-
-def _exists(user: str) -> bool:
-    try:
-        return bool(pwd.getpwnam(user))
-    except KeyError:
-        return False
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            with socket.create_connection(("127.0.0.1", port)):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise TimeoutError("PostgreSQL did not start")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import io
 import os
 import random
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image as PilImage
 
 from tests.system.conftest import Host, Service
+from tests.system.small_disk import small_disk
 
 MB = 1 << 20
 DISK_MB = 20
@@ -24,17 +24,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Host]:
     """A service whose cache and database are on a disk of 20 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk: full disks were not tested")
-    try:
+    with small_disk(tmp_path / "small", DISK_MB) as folder:
         yield Host(folder)
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def picture(number: int) -> bytes:
