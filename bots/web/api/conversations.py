@@ -131,7 +131,12 @@ async def conversations(
     asking = receiver.broadcasts.first_questions()
     page = await receiver.store.summaries("web", after, asking.keys())
     views = [
-        SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
+        SummaryView(
+            id=known.id,
+            title=known.title or asking.get(known.id, ""),
+            updated=known.updated,
+            writing=receiver.broadcasts.is_writing(known.id),
+        )
         for known in page.summaries
     ]
     return Summaries(conversations=views, next=page.next)
