@@ -95,7 +95,7 @@ async def test_what_another_tab_asks_appears_while_it_is_written_and_takes_nothi
             await look(there)
             await expect(there.locator(".writing .prose")).to_have_text("So far")
             engine.go.set()
-            await expect(there.locator(".turn")).to_have_count(2)
+            await expect(there.locator(".actions")).to_have_count(2)
             await expect(there.locator(".prose").last).to_have_text("So far and on.")
             await expect(there.locator("#question")).to_have_value("Half a word")
             assert await there.evaluate("getSelection().toString()") == "So far and on."
