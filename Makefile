@@ -16,7 +16,7 @@ test: .venv/dev.stamp system
 test-system: .venv/dev.stamp .venv/build.stamp system-packages
 	$(BIN)/python -m pytest -m system -rs tests/system $(ARGS)
 
-SYSTEM_PACKAGES := clang faketime qemu-user
+SYSTEM_PACKAGES := clang faketime qemu-user systemd
 # Unpacked and not installed: Debian would start them as services.
 UNPACKED := prometheus
 UNPACKED_FILES := usr/bin/promtool

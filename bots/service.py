@@ -18,6 +18,7 @@ from bots.config import PLATFORMS, Settings, how_to_install, platform
 from bots.conversing.services import Services
 from bots.log import set_up
 from bots.tasks.expiry import keep_expiring
+from bots.tasks.systemd import Notifier, keep_notifying
 from bots.tasks.watch import keep_watching
 from core import hardware
 from core.assistant import Assistant
@@ -74,6 +75,7 @@ async def _serve(settings: Settings) -> None:
             *working,
             asyncio.create_task(keep_expiring(services.store.expiry, services.health)),
             asyncio.create_task(keep_watching(services)),
+            asyncio.create_task(keep_notifying(services.health, Notifier())),
         ]
         try:
             done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,15 +92,17 @@ class Host:
         return [sys.executable, "-m", "bots", *words, "--config", str(self.config)]
 
     @contextmanager
-    def start(self, environment: Mapping[str, str] = {}, wait: bool = True) -> Iterator[Service]:
-        """Start the service. It is killed with -9 at the end of the block."""
+    def start(
+        self, environment: Mapping[str, str] = {}, wait: bool = True, under: Sequence[str] = ()
+    ) -> Iterator[Service]:
+        """Start the service, perhaps under another command. It is killed with -9 at the end of the block."""
         self.starts += 1
         log = self.folder / f"log-{self.starts}"
         with ExitStack() as stack:
             out = stack.enter_context(log.open("wb"))
             process = stack.enter_context(
                 subprocess.Popen(
-                    self.command("run"), cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
+                    [*under, *self.command("run")], cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
                 )
             )
             stack.callback(process.kill)
