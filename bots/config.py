@@ -170,6 +170,8 @@ def _check(name: str, table: Mapping[str, Any], environment: Mapping[str, str]) 
 
 def _given(table: str, key: str, value: Any, environment: Mapping[str, str]) -> Any:
     """Return a setting's value, which a variable may hold. Files and shells leave line feeds around secrets."""
+    if isinstance(value, dict):
+        return {name: _given(table, key, each, environment) for name, each in value.items()}
     if isinstance(value, str) and value.startswith("env:"):
         value = _variable(table, key, value.removeprefix("env:"), environment)
     if not isinstance(value, str) or not is_secret(owner(table), key):

@@ -4,7 +4,7 @@ Knows no platform, model or database.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -121,7 +121,7 @@ class Assistant:
         self.stats = Stats()
         self._quota = quota or Quota()
         self._engine = engine
-        self._sampling = sampling
+        self.sampling = sampling
         self._turns = ConversationLocks()
 
     async def ask(
@@ -154,7 +154,7 @@ class Assistant:
             images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
             self._quota.count_question(person, key, [image.id for image in images])
-            return _EngineQuestion(conversation, self._sampling.for_retry() if question.again else self._sampling)
+            return _EngineQuestion(conversation, self.sampling.for_retry() if question.again else self.sampling)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -178,9 +178,35 @@ class Assistant:
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             turns = (*conversation.turns[:-1], open_turn)
-            return _EngineQuestion(replace(conversation, turns=turns), self._sampling.for_retry(), old_key)
+            return _EngineQuestion(replace(conversation, turns=turns), self.sampling.for_retry(), old_key)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
+
+    async def complete(self, conversation: Conversation, sampling: Sampling, person: str, tell: Tell) -> Answer:
+        """Answer the open last turn of a conversation that its caller keeps, and nothing of it here.
+
+        Quotas and errors are as in `ask`. Cancelling it frees the model.
+        """
+        watch = Stopwatch(asker.current().arrived)
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Piece):
+                watch.saw_token()
+            tell(event)
+
+        with self._quota.admit(person), self._noting_failures():
+            self._quota.count_question(person, conversation.id, list(conversation.images))
+            self.stats.asked()
+            try:
+                answer = await self._engine.answer(conversation, sampling, hear)
+            except BotError:
+                self.stats.refused()
+                raise
+            except Exception:
+                self._note(Answer("", Ending.FAILED), watch)
+                raise
+            self._note(answer, watch)
+            return answer
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None
@@ -205,6 +231,13 @@ class Assistant:
     def check_question(self, person: str) -> None:
         """Raise `Busy` if a question of this person would be refused now, before its pictures are opened."""
         self._quota.check_question(person)
+
+    def count_contents(self, person: str, digests: Collection[str]) -> None:
+        """Count files by what is in them, before they are opened: each once a minute, however often it is sent.
+
+        Raises `QuotaReached` and `BadQuestion`.
+        """
+        self._quota.count_contents(person, digests)
 
     def count_files(self, person: str, key: str, count: int) -> None:
         """Count a message's files against the person's quota before they are fetched and opened. Raises `Busy`."""

@@ -108,12 +108,18 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`id` is opaque (`telegram:42:7`, `slack:T1:C1:171.2`, `web:9f…`). `waiting` pictures have no question yet."""
+    """`id` is opaque (`telegram:42:7`, `slack:T1:C1:171.2`, `web:9f…`). `waiting` pictures have no question yet.
+
+    `system` is what the model is told before the first question. A conversation that is not `stored` is on no disk, and
+    neither is anything that is computed for it.
+    """
 
     id: str
     turns: tuple[Turn, ...] = ()
     waiting: tuple[Picture, ...] = ()
     next_number: int = 1  # a removed picture's number is never given again
+    system: str = ""
+    stored: bool = True
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

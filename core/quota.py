@@ -28,7 +28,7 @@ class QuotaConfig(BaseModel, extra="forbid", frozen=True):
 @dataclass(slots=True)
 class _Usage:
     # Times, oldest first: of a day's questions by key, of a minute's pictures by id, of files that are no pictures yet,
-    # and of messages by key whose files were counted.
+    # and of messages by key, and contents by digest, whose files were counted.
     questions: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, float] = field(default_factory=dict)
     files: list[float] = field(default_factory=list)
@@ -70,10 +70,16 @@ class Quota:
         now = self._clock()
         known = self._known(person, now)
         if key not in known.messages:
-            with _noting(person):
-                self._check_pictures(known, count, now)
-            known.files += [now] * count
+            self._count_files(person, known, count, now)
             known.messages[key] = now
+
+    def count_contents(self, person: str, digests: Collection[str]) -> None:
+        """Count files as `count_files` does, each content once a minute, in whatever message it comes again."""
+        now = self._clock()
+        known = self._known(person, now)
+        new = dict.fromkeys(digest for digest in digests if digest not in known.messages)
+        self._count_files(person, known, len(new), now)
+        known.messages |= dict.fromkeys(new, now)
 
     def count_question(self, person: str, key: str, pictures: Collection[str] = ()) -> None:
         """Count a question once, however often it is tried. `pictures` are ids.
@@ -94,6 +100,11 @@ class Quota:
         now = self._clock()
         with _noting(person):
             self._count_pictures(self._known(person, now), pictures, now)
+
+    def _count_files(self, person: str, known: _Usage, count: int, now: float) -> None:
+        with _noting(person):
+            self._check_pictures(known, count, now)
+        known.files += [now] * count
 
     def _count_pictures(self, known: _Usage, pictures: Collection[str], now: float) -> None:
         new = set(pictures) - set(known.pictures)

@@ -13,11 +13,13 @@ from starlette.routing import Router
 from bots.conversing.webhook import Webhooks
 from bots.web.access.guard import Guard
 from bots.web.access.limiter import Limiter
+from bots.web.access.origins import OpenToOrigins
 from bots.web.access.session import Authentication
 from bots.web.api import conversations, turns
 from bots.web.config import WebConfig
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.head import HeadLikeGet
+from bots.web.openai import routes as openai
 from bots.web.operations import admin, health
 from bots.web.operations.metrics import Counting, Metrics
 from bots.web.operations.status import Operation
@@ -29,6 +31,7 @@ from core.pictures.images import ImagesConfig
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
 WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # places for answers of megabytes that cannot be made in pieces
+BODIES_AT_ONCE, BODIES_PER_PERSON = 8, 4  # places for questions of megabytes that are parsed as a whole
 
 
 def make_app(
@@ -42,18 +45,21 @@ def make_app(
     app = FastAPI(
         title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
     )
-    auth = Authentication(config.token.get_secret_value() if config.token else None, receiver.store)
+    keys = {name: key.get_secret_value() for name, key in config.keys.items()}
+    auth = Authentication(config.token.get_secret_value() if config.token else None, receiver.store, keys=keys)
     app.state.config = config
     app.state.receiver = receiver
     app.state.images = images
     app.state.auth = auth
     app.state.whole_in_memory = Limiter(WHOLE_AT_ONCE, WHOLE_PER_ADDRESS, config.body_timeout_seconds)
+    app.state.bodies = Limiter(BODIES_AT_ONCE, BODIES_PER_PERSON, config.body_timeout_seconds)
     app.state.operation = operation
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
     app.include_router(conversations.router, dependencies=needed)
     app.include_router(turns.router, dependencies=needed)
+    app.include_router(openai.router, dependencies=needed)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(admin.router)
@@ -69,5 +75,7 @@ def make_app(
     app.add_exception_handler(Exception, on_bug)
     app.add_middleware(HeadLikeGet)
     app.add_middleware(Guard, config=config, auth=auth, webhooks=webhooks)
+    if config.origins:
+        app.add_middleware(OpenToOrigins, origins=config.origins)
     app.add_middleware(Counting, metrics=app.state.metrics)
     return app

@@ -1,12 +1,17 @@
 """Define the settings of [bots.web]. Imports no FastAPI, so that checking a config stays quick."""
 
 import ipaddress
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from bots.web.access.address import network_of
 from core.units import MEGABYTE
+
+LEAST_SECRET_CHARACTERS = 8
+KEY_NAMES = re.compile(r"[A-Za-z0-9_-]{1,40}")
+ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 
 class WebConfig(BaseModel, extra="forbid", frozen=True):
@@ -18,6 +23,13 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
         None,
         description="Needed to open the page or call the API; without one, everyone who can connect is let in.",
     )
+    keys: Annotated[
+        dict[str, SecretStr],
+        Field(description="Keys of programs that may use /v1, by name; each has a quota of its own."),
+    ] = {}
+    origins: Annotated[
+        list[str], Field(description="Other web pages whose scripts may use /v1, such as https://chat.example.org.")
+    ] = []
     hosts: Annotated[
         list[str], Field(description="Names the page may be opened under, apart from localhost and addresses.")
     ] = []
@@ -44,9 +56,29 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
     @field_validator("token")
     @classmethod
     def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and len(token.get_secret_value()) < 8:
+        if token is not None and len(token.get_secret_value()) < LEAST_SECRET_CHARACTERS:
             raise ValueError("a token needs at least 8 characters; `openssl rand -hex 16` makes a good one")
         return token
+
+    @field_validator("keys")
+    @classmethod
+    def _told_apart(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, key in keys.items():
+            if not KEY_NAMES.fullmatch(name):
+                raise ValueError(f"{name!r} is no name for a key: 1 to 40 letters, digits, _ and -")
+            if len(key.get_secret_value()) < LEAST_SECRET_CHARACTERS:
+                raise ValueError(f"{name} needs at least 8 characters; `openssl rand -hex 16` makes a good key")
+        if len({key.get_secret_value() for key in keys.values()}) < len(keys):
+            raise ValueError("two names have the same key")
+        return keys
+
+    @field_validator("origins")
+    @classmethod
+    def _whole_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not ORIGINS.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: https://chat.example.org or http://localhost:3000 are")
+        return origins
 
     @property
     def upload_bytes(self) -> int:

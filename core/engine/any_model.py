@@ -79,9 +79,15 @@ def load_processor(folder: Path, config: Any) -> Any:
     return processor
 
 
-def make_inputs(processor: Any, turns: Sequence[Turn]) -> Any:
-    """Return the model's inputs for a conversation's turns: the chat template's text as tokens, and pixels."""
-    messages, pictures = [], []
+def make_inputs(processor: Any, turns: Sequence[Turn], system: str = "") -> Any:
+    """Return the model's inputs for a conversation's turns: the chat template's text as tokens, and pixels.
+
+    `system` is what the model is told first.
+    """
+    messages: list[dict[str, Any]] = []
+    if system:
+        messages.append({"role": "system", "content": [{"type": "text", "text": system}]})
+    pictures = []
     for turn in turns:
         content: list[dict[str, str]] = []
         for picture in turn.pictures:

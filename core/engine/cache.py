@@ -62,8 +62,8 @@ class Cache:
         name = f"picture-{image_id}"
         return name in self._entries or (self._disk is not None and self._disk.has(name))
 
-    def keep_picture(self, image_id: str, features: Tensor) -> None:
-        self._put(f"picture-{image_id}", CacheEntry({"features": features.numpy()}, None))
+    def keep_picture(self, image_id: str, features: Tensor, on_disk: bool = True) -> None:
+        self._put(f"picture-{image_id}", CacheEntry({"features": features.numpy()}, None), on_disk)
 
     def resume(self, rows: Ints, kv: KV) -> int:
         """Copy the longest cached prefix of `rows` into the empty `kv` and return its length.
@@ -84,18 +84,18 @@ class Cache:
         """Return what `resume` would return if all files are undamaged."""
         return self._longest(rows[:-1])[0]
 
-    def keep(self, conversation_id: str, rows: Ints, kv: KV) -> None:
-        """Cache `kv`, computed from `rows`. Drops cached prefixes that it extends."""
+    def keep(self, conversation_id: str, rows: Ints, kv: KV, on_disk: bool = True) -> None:
+        """Cache `kv`, computed from `rows`. Drops cached prefixes that it extends, where it is kept instead."""
         length = len(rows)
         name = _prefix(conversation_id) + _digest(rows.tobytes())
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
         for each, old in known.items():
             if old is not None and each != name and _common(old, rows) == len(old):
-                self._drop(each)
+                self._drop(each, on_disk)
         computed = kv.rows[:, :, :length]
         self._shrink(self.limit - 2 * computed.nbytes)  # two copies exist while it is copied
         kept = take_pages(computed.shape, computed.dtype).copy_(computed).numpy()
-        self._put(name, CacheEntry({"kv": kept, "rows": rows}, rows))
+        self._put(name, CacheEntry({"kv": kept, "rows": rows}, rows), on_disk)
 
     def forget(self, conversation_id: str | None, image_ids: Collection[str]) -> None:
         """Drop all that was computed for this conversation or from these pictures, in memory and on disk."""
@@ -168,9 +168,9 @@ class Cache:
         self._remember(name, entry)
         return entry
 
-    def _put(self, name: str, entry: CacheEntry) -> None:
+    def _put(self, name: str, entry: CacheEntry, on_disk: bool) -> None:
         self._remember(name, entry)
-        if self._disk:
+        if self._disk and on_disk:
             self._disk.write(name, entry.arrays)
 
     def _remember(self, name: str, entry: CacheEntry) -> None:
@@ -189,9 +189,9 @@ class Cache:
         if name in self._entries:
             self.used -= self._entries.pop(name).bytes
 
-    def _drop(self, name: str) -> None:
+    def _drop(self, name: str, on_disk: bool) -> None:
         self._leave(name)
-        if self._disk:
+        if self._disk and on_disk:
             self._disk.remove(name)
 
 

@@ -10,7 +10,9 @@ from core.sampling import Sampling
 
 FILE = "generation_config.json"
 PRESENCE_PENALTY = 1.5  # that Qwen3-VL's makers publish for sampled answers; their file has no place for it
-GREEDY = Sampling(temperature=0.0, top_p=1.0, top_k=0, presence_penalty=0.0, repetition_penalty=1.0)
+GREEDY = Sampling(
+    temperature=0.0, top_p=1.0, top_k=0, presence_penalty=0.0, frequency_penalty=0.0, repetition_penalty=1.0
+)
 
 
 def read_sampling(checkpoint: Checkpoint) -> Sampling:

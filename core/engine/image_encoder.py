@@ -49,8 +49,8 @@ class ImageEncoder:
         sight = self._open.get(image.id)
         return sight.patches if sight else self._patches(image)
 
-    def encode(self, image: Image, seconds: float) -> bool:
-        """Encode for about `seconds`, and return True once the picture is finished.
+    def encode(self, image: Image, seconds: float, on_disk: bool = True) -> bool:
+        """Encode for about `seconds`, and return True once the picture is finished and kept, `on_disk` or not.
 
         When decoding raises an error, the picture is dropped and the error passed on.
         """
@@ -65,7 +65,7 @@ class ImageEncoder:
             features = done.value.to(self._dtype, copy=True)
             check(features)
             self._features[image.id] = features
-            self._cache.keep_picture(image.id, features)
+            self._cache.keep_picture(image.id, features, on_disk)
             return True
         except Exception:
             self.close(image.id)

@@ -71,7 +71,8 @@ class Memory:
                 self._model.forward([sequence.closing_pass(self._closing)])
             if kv.is_finite(sequence.reused):
                 rows = sequence.rows_with(self._closing)[: kv.length]
-                self._cache.keep(sequence.request.conversation.id, rows, kv)
+                conversation = sequence.request.conversation
+                self._cache.keep(conversation.id, rows, kv, conversation.stored)
         except Exception as error:
             log.warning("what was computed is not kept", exc_info=error, extra=sequence.about)
         finally:

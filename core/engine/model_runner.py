@@ -68,10 +68,10 @@ class ModelRunner:
     def _pass(self, sequence: Sequence, rows: int) -> ForwardInput:
         return sequence.prefill_pass(rows, self._image_encoder.features) if rows else sequence.decode_pass()
 
-    def encode_image(self, image: Image, seconds: float) -> bool:
-        """Continue encoding a picture, and return True once its features are known."""
+    def encode_image(self, image: Image, seconds: float, on_disk: bool) -> bool:
+        """Continue encoding a picture, and return True once its features are known and kept, `on_disk` or not."""
         begin, before = self._clock(), self._image_encoder.left(image)
-        done = self._memory.attempt(lambda: self._image_encoder.encode(image, seconds))
+        done = self._memory.attempt(lambda: self._image_encoder.encode(image, seconds, on_disk))
         elapsed, looked = self._clock() - begin, before - (0 if done else self._image_encoder.left(image))
         self._totals.image_s += elapsed
         self._totals.pictures_computed += done

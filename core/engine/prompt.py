@@ -75,7 +75,8 @@ class Prompter:
         When there is no room, the oldest turns go. The pictures seen last stay: the oldest turn that is left shows
         them, so that no answer is invented without a picture.
         """
-        room, turns = self._limit - answer_tokens, conversation.turns
+        system, turns = self._system(conversation.system), conversation.turns
+        room = self._limit - answer_tokens - len(system)
         rows = self._newest(turns, room)
         if not any(turn.pictures for turn in turns[-len(rows) :]):
             rows = self._show_again(turns, rows, room)
@@ -84,9 +85,9 @@ class Prompter:
             raise BadQuestion(
                 "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
                 'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
-                percent=-(-100 * needed // room),
+                percent=-(-100 * (needed + len(system)) // (room + len(system))),
             )
-        return _join(rows)
+        return _join([system, *rows])
 
     def _newest(self, turns: Sequence[Turn], room: int) -> list["_Rows"]:
         """Return the newest turns that fit, at least the last one. Turns that do not fit are never encoded.
@@ -115,6 +116,17 @@ class Prompter:
             return rows
         rows = self._newest(turns, room - len(self._turn(Turn("", seen))))
         return [self._turn(replace(turns[-len(rows)], pictures=seen)), *rows[1:]]
+
+    def _system(self, text: str) -> "_Rows":
+        """Return the rows of what the model is told first; none without a text."""
+        special = self._special
+        rows = _Rows(special["image_pad"])
+        if text:
+            rows.add_token(special["im_start"])
+            rows.add_text(self._tokenizer, f"system\n{text}")
+            rows.add_token(special["im_end"])
+            rows.add_text(self._tokenizer, "\n")
+        return rows
 
     def _turn(self, turn: Turn) -> "_Rows":
         special = self._special

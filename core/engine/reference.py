@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from core.conversation import Answer, Ending, Figures, Piece, Turn, Waiting
+from core.conversation import Answer, Conversation, Ending, Figures, Piece, Turn, Waiting
 from core.engine.any_model import make_inputs
 from core.engine.generation import sampling_of
 from core.engine.memory import explain
@@ -21,6 +21,7 @@ from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
 from core.engine.sampler import check, penalize
 from core.engine.stats import EngineStats
+from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, Busy
@@ -113,10 +114,10 @@ class ReferenceWorker:
         begin = time.monotonic()
         sampling = request.sampling.completed(self._sampling)
         tokens = min(sampling.max_new_tokens, self._context // 2)
-        inputs = self._fit(request.conversation.turns, self._context - tokens).to(self._model.device)
+        inputs = self._fit(request.conversation, self._context - tokens).to(self._model.device)
         looked = time.monotonic()
         torch.manual_seed(sampling.seed) if sampling.seed is not None else torch.seed()
-        watch = _Watch(self, request, self._text)
+        watch = _Watch(self, request, self._text, StopTexts(sampling.stop))
         temperature = sampling.temperature or 0.0
         sampled = {"temperature": temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if temperature else {}
         self._model.generate(
@@ -143,14 +144,15 @@ class ReferenceWorker:
         ends = self._model.generation_config.eos_token_id
         return set(ends if isinstance(ends, list) else [] if ends is None else [ends])
 
-    def _fit(self, turns: Sequence[Turn], room: int) -> Any:
+    def _fit(self, conversation: Conversation, room: int) -> Any:
         """Return the inputs of as many turns as there is room for. The pictures seen last stay."""
+        turns: Sequence[Turn] = conversation.turns
         seen = next((turn.pictures for turn in reversed(turns) if turn.pictures), ())
         turns = turns[-MOST_TURNS:]
         while True:
             if not any(turn.pictures for turn in turns):
                 turns = [replace(turns[0], pictures=seen), *turns[1:]]
-            inputs = make_inputs(self._processor, turns)
+            inputs = make_inputs(self._processor, turns, conversation.system)
             needed = int(inputs["input_ids"].shape[1])
             if needed <= room:
                 return inputs
@@ -188,9 +190,10 @@ class _Presence(LogitsProcessor):  # type: ignore[misc]
 class _Watch(BaseStreamer):  # type: ignore[misc]
     """Hears every token: sends pieces, and lets the worker take in what comes meanwhile."""
 
-    def __init__(self, worker: ReferenceWorker, request: EngineRequest, text: _Text) -> None:
+    def __init__(self, worker: ReferenceWorker, request: EngineRequest, text: _Text, stop: StopTexts) -> None:
         self._worker, self._request, self._decode = worker, request, text.decode
         self._detokenizer, self._repetition = Detokenizer(text), Repetition(text.decode)
+        self._stop = stop
         self._prompt = True
         self._said = ""
         self._good: int | None = None
@@ -205,21 +208,22 @@ class _Watch(BaseStreamer):  # type: ignore[misc]
         self.first = self.first or time.monotonic()
         for token in value.flatten().tolist():
             self.ids.append(token)
-            self._say(self._detokenizer.add(token))
+            self._say(self._stop.add(self._detokenizer.add(token)))
             self._good = self._repetition.add(token) if self._good is None else self._good
 
     def end(self) -> None:
-        self._say(self._detokenizer.finish())
+        self._say(self._stop.add(self._detokenizer.finish()))
+        self._say(self._stop.finish())
 
     @property
     def over(self) -> bool:
-        return self._worker.receive() or self._request.closed.is_set() or self._good is not None
+        return self._worker.receive() or self._request.closed.is_set() or self._good is not None or self._stop.found
 
     def finish(self, figures: Figures, limit: int, ends: set[int]) -> Answer:
         if self._good is not None:
             text = self._decode(self.ids[: self._good]).rstrip(UNFINISHED_CHARACTER)
             return Answer(text, Ending.REPEATED, figures)
-        is_done = bool(self.ids) and self.ids[-1] in ends
+        is_done = self._stop.found or (bool(self.ids) and self.ids[-1] in ends)
         return Answer(self._said, Ending.DONE if is_done or len(self.ids) < limit else Ending.LENGTH, figures)
 
     def _say(self, text: str) -> None:

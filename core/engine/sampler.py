@@ -38,16 +38,17 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator, prompt:
 def penalize(logits: Tensor, sampling: Sampling, prompt: Tensor, answer: list[int]) -> Tensor:
     """Return the logits with penalties for tokens that occurred before.
 
-    Repetition (Keskar 2019) counts the prompt, too; presence, as OpenAI defines it, only the answer.
+    Repetition (Keskar 2019) counts the prompt, too; presence and frequency, as OpenAI defines them, only the answer.
     """
     repetition, presence = sampling.repetition_penalty or 1.0, sampling.presence_penalty or 0.0
+    frequency = sampling.frequency_penalty or 0.0
     if repetition != 1.0:
         known = torch.tensor(sorted({*prompt.tolist(), *answer}), dtype=torch.long)
         own = logits[known]
         logits = logits.index_copy(0, known, torch.where(own < 0, own * repetition, own / repetition))
-    if presence and answer:
-        said = torch.tensor(sorted(set(answer)), dtype=torch.long)
-        logits = logits.index_add(0, said, torch.full((len(said),), -presence))
+    if (presence or frequency) and answer:
+        said, times = torch.unique(torch.tensor(answer, dtype=torch.long), return_counts=True)
+        logits = logits.index_add(0, said, -(presence + frequency * times.to(logits.dtype)))
     return logits
 
 

@@ -11,6 +11,7 @@ from core.engine.prompt import Ints, Prompt
 from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
 from core.engine.scheduler import Job
+from core.engine.stop import StopTexts
 from core.engine.tokenizer import Detokenizer
 from core.model.kv import KV
 from core.model.model import ForwardInput
@@ -25,6 +26,7 @@ class Sequence(Job):
     sampling: Sampling
     generator: torch.Generator
     repetition: Repetition
+    stop: StopTexts
     clock: Callable[[], float]
     kv: KV | None = None
     reused: int = 0  # rows of the prompt that were taken from the cache
@@ -93,6 +95,15 @@ class Sequence(Job):
         return np.concatenate([self.prompt.keys, np.array([*self.answer_ids, *following], np.int64)])
 
     def say(self, text: str) -> None:
+        """Add to the answer what is certain to be no text that stops it."""
+        self._show(self.stop.add(text))
+
+    def say_last(self) -> None:
+        """Say what was held back: broken characters, and beginnings of texts that would have stopped the answer."""
+        self.say(self.detokenizer.finish())
+        self._show(self.stop.finish())
+
+    def _show(self, text: str) -> None:
         if text:
             self.text += text
             self.request.send(Piece(text))

@@ -22,6 +22,7 @@ from core.engine.sampler import draw
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
+from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
@@ -157,6 +158,7 @@ class ModelWorker:
             sampling=sampling,
             generator=generator,
             repetition=Repetition(self._tokenizer.decode),
+            stop=StopTexts(sampling.stop),
             request=request,
             clock=self._clock,
             since=now,
@@ -221,7 +223,9 @@ class ModelWorker:
         sequence.written += 1
         self._totals.tokens_written += 1
         sequence.say(sequence.detokenizer.add(token))
-        if (good := sequence.repetition.add(token)) is not None:
+        if sequence.stop.found:
+            self._finish(sequence, Ending.DONE)
+        elif (good := sequence.repetition.add(token)) is not None:
             self._finish(sequence, Ending.REPEATED, self._tokenizer.decode(sequence.answer_ids[:good]))
         elif sequence.written >= sequence.answer_tokens:
             self._finish(sequence, Ending.LENGTH)
@@ -232,7 +236,7 @@ class ModelWorker:
 
     def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
         """Finish an answer. `good` is what is left of the text, if not all of it is."""
-        sequence.say(sequence.detokenizer.finish())
+        sequence.say_last()
         if good is not None:
             sequence.text = good.rstrip(UNFINISHED_CHARACTER)
         sequence.close_stage("decode_s")
@@ -255,7 +259,8 @@ class ModelWorker:
         """Encode a picture for a while. If that fails, only the questions about this picture fail."""
         waiting = [sequence for sequence in self._sequences if image.id in sequence.missing]
         try:
-            done = self._model_runner.encode_image(image, seconds)
+            on_disk = not waiting or any(sequence.request.conversation.stored for sequence in waiting)
+            done = self._model_runner.encode_image(image, seconds, on_disk)
         except Exception as error:
             self._fail(waiting, error)
             return

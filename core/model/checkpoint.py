@@ -84,6 +84,11 @@ class Checkpoint:
         return found
 
 
+def is_demo(name: str) -> bool:
+    """Return whether a name that `find_folder` knows is that of the demo model, which has only seen pictures."""
+    return name == "demo" or Path(name).expanduser().resolve() == DEMO.resolve()
+
+
 def find_folder(name: str) -> Path:
     """`name` is "demo", a folder, or a Hugging Face name in the local cache. Raises `ModelMissing`."""
     folder = DEMO if name == "demo" else Path(name).expanduser()

@@ -6,6 +6,7 @@ from typing import Any
 
 IPV6_PREFIX_BITS = 64  # one customer's network; the addresses in it cost nothing
 NAME_CHARACTERS = 100  # kept of a name that is no address
+KEY_NAME = "api_key"  # where a request's scope has the name of its program's key
 
 
 def address_of(host: str) -> str:
@@ -22,8 +23,10 @@ def address_of(host: str) -> str:
 def person_of(scope: Mapping[str, Any]) -> str:
     """Return whose quota and share a request counts against.
 
-    One token is one team, so people are told apart by address.
+    One token is one team, so people are told apart by address. A program's key is somebody of its own.
     """
+    if name := scope.get(KEY_NAME):
+        return f"api:{name}"
     client = scope.get("client")
     return f"web:{address_of(client[0]) if client else ''}"
 

@@ -14,11 +14,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.conversing.webhook import Webhooks
-from bots.web.access.address import person_of
+from bots.web.access.address import KEY_NAME, person_of
 from bots.web.access.session import Authentication, TokenCheck
 from bots.web.body import pieces, receive_metered
 from bots.web.config import WebConfig
 from bots.web.errors import problem
+from bots.web.openai import errors as openai
 from core import asker
 from core.errors import BotError, NotAllowed, StoreDown, TooLarge
 
@@ -44,6 +45,7 @@ UNKNOWN_HOST = BotError(
 )
 FOREIGN_PAGE = NotAllowed("Another web page sent this request, which is not allowed.")
 NO_TOKEN = NotAllowed("Please give the token: as 'Authorization: Bearer …', or at /login.")
+NO_KEY = NotAllowed("Please give the key: as 'Authorization: Bearer …'.")
 TOO_MANY_TRIES = NotAllowed("Too many tries. Please wait a minute.")
 
 
@@ -84,7 +86,7 @@ class Guard:
         try:
             refusal = await self._refuse(scope, headers)
         except StoreDown as error:
-            refusal = problem(headers, 503, error)
+            refusal = problem(scope, 503, error)
         if refusal is not None:
             await refusal(scope, receive, send_safely)
             return
@@ -94,7 +96,7 @@ class Guard:
     async def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         if "content-length" in headers and "transfer-encoding" in headers:
             # The end of the body is given twice, and a proxy in front of us may believe the other one (RFC 9112, 6.1).
-            unclear = problem(headers, 400, UNCLEAR)
+            unclear = problem(scope, 400, UNCLEAR)
             unclear.headers["Connection"] = "close"
             return unclear
         if webhook := self._webhooks.find(scope):  # no browser calls it, and its secret proves more than a name
@@ -104,14 +106,16 @@ class Guard:
             return refusal
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > self._config.upload_bytes:
-            return problem(headers, 413, self._too_much)
+            return problem(scope, 413, self._too_much)
         return None
 
     async def _refuse_browser(self, scope: Scope, headers: Headers) -> Response | None:
         if not self._known_host(headers.get("host", "")):
-            return problem(headers, 400, UNKNOWN_HOST)
+            return problem(scope, 400, UNKNOWN_HOST)
         if scope["method"] not in SAFE_METHODS and not self._own_origin(scope, headers):
-            return problem(headers, 403, FOREIGN_PAGE)
+            return problem(scope, 403, FOREIGN_PAGE)
+        if openai.owns(scope["path"]):
+            return None if self._auth.open_to_programs else await self._turn_away(scope, headers, of_program=True)
         return None if self._is_open(scope["path"]) else await self._turn_away(scope, headers)
 
     def _known_host(self, host: str) -> bool:
@@ -130,6 +134,8 @@ class Guard:
 
     def _own_origin(self, scope: Scope, headers: Headers) -> bool:
         origin = headers.get("origin")
+        if origin in self._config.origins and openai.owns(scope["path"]):
+            return True
         if origin is None:  # no browser, or an old one; then the cookie's SameSite=Strict protects
             return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
         scheme = origin.partition("://")[0]
@@ -141,21 +147,23 @@ class Guard:
     def _is_open(self, path: str) -> bool:
         return self._auth.open or path in OPEN_PATHS or path.startswith(("/static/", "/slack/"))  # Slack signs
 
-    async def _turn_away(self, scope: Scope, headers: Headers) -> Response | None:
+    async def _turn_away(self, scope: Scope, headers: Headers, of_program: bool = False) -> Response | None:
         cookies, (scheme, _, token) = cookies_of(headers), headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            verdict = await self._auth.try_token(token.strip(), person_of(scope), cookies)
+            verdict = await self._auth.try_token(token.strip(), person_of(scope), cookies, of_program)
         else:
             verdict = TokenCheck.RIGHT if await self._auth.is_session(cookies) else TokenCheck.WRONG
         if verdict is TokenCheck.RIGHT:
+            if of_program:
+                scope[KEY_NAME] = self._auth.name_of(token.strip())
             return None
         if verdict is TokenCheck.TOO_MANY:
-            refusal = problem(headers, 429, TOO_MANY_TRIES)
+            refusal = problem(scope, 429, TOO_MANY_TRIES)
             refusal.headers["Retry-After"] = "60"
             return refusal
         if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", 303)
-        refusal = problem(headers, 401, NO_TOKEN)
+        refusal = problem(scope, 401, NO_KEY if of_program else NO_TOKEN)
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal
 

@@ -41,11 +41,17 @@ class TokenCheck(Enum):
 
 
 class Authentication:
-    """Checks tokens and sessions. Without a token it is open to everyone. Comparisons take constant time."""
+    """Checks tokens, sessions and programs' keys, by name. Without a token the page is open to everyone.
 
-    def __init__(self, token: str | None, ended: Ended, tries: Throttle | None = None) -> None:
+    Comparisons take constant time.
+    """
+
+    def __init__(
+        self, token: str | None, ended: Ended, tries: Throttle | None = None, keys: Mapping[str, str] = {}
+    ) -> None:
         self._signer = URLSafeSerializer(token or "", salt="session", signer_kwargs={"digest_method": hashlib.sha256})
-        self._token = None if token is None else hashlib.sha256(token.encode()).digest()
+        self._token = None if token is None else _digest(token)
+        self._keys = {name: _digest(key) for name, key in keys.items()}
         self._ended = ended
         self._tries = tries or Throttle()
 
@@ -53,8 +59,19 @@ class Authentication:
     def open(self) -> bool:
         return self._token is None
 
-    async def try_token(self, token: str, address: str, cookies: Mapping[str, str]) -> TokenCheck:
-        """Check a token, unless too many wrong ones came from there.
+    @property
+    def open_to_programs(self) -> bool:
+        return self.open and not self._keys
+
+    def name_of(self, key: str) -> str | None:
+        """Return the name of a program's key."""
+        presented = _digest(key)
+        return next((name for name, known in self._keys.items() if hmac.compare_digest(presented, known)), None)
+
+    async def try_token(
+        self, token: str, address: str, cookies: Mapping[str, str], of_program: bool = False
+    ) -> TokenCheck:
+        """Check a token, or a program's key, unless too many wrong ones came from there.
 
         Other people's tries do not keep out a person with a session, or at an address with a right token within the
         last day.
@@ -62,7 +79,7 @@ class Authentication:
         enough = self._tries.has_enough(address)
         if enough and not self._tries.is_known(address) and not await self.is_session(cookies):
             return TokenCheck.TOO_MANY
-        if self._knows(token):
+        if self._knows(token, of_program):
             self._tries.right(address)
             return TokenCheck.RIGHT
         self._tries.wrong(address)
@@ -74,7 +91,7 @@ class Authentication:
 
     async def is_session(self, cookies: Mapping[str, str]) -> bool:
         """Return whether there is a session that is valid and was not ended. Raises `StoreDown`."""
-        session = self._session(cookies)
+        session = None if self.open else self._session(cookies)
         return session is not None and not await self._ended.is_ended(session)
 
     def new_session(self) -> str:
@@ -86,9 +103,12 @@ class Authentication:
         if (session := self._session(cookies)) is not None:
             await self._ended.end_session(session, time.time() + LASTS_S)
 
-    def _knows(self, token: str) -> bool:
-        presented = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        return self._token is None or hmac.compare_digest(presented, self._token)
+    def _knows(self, token: str, of_program: bool) -> bool:
+        if of_program and self.name_of(token) is not None:
+            return True
+        if self._token is None:
+            return not of_program or self.open_to_programs
+        return hmac.compare_digest(_digest(token), self._token)
 
     def _session(self, cookies: Mapping[str, str]) -> str | None:
         """Return the id of a session whose signature and time are valid."""
@@ -97,3 +117,7 @@ class Authentication:
         except BadData:
             return None
         return str(session) if until > time.time() else None
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 EXAMPLES = {"image": "@photo.jpg", "query": "'What is the total?'"}  # all other fields are numbers
-VALUES = {"{conversation_id}": "$ID", "{turn}": "1", "{number}": "1"}
+JSON = "application/json"
+VALUES = {"{model}": "Qwen/Qwen3-VL-2B-Instruct", "{conversation_id}": "$ID", "{turn}": "1", "{number}": "1"}
 
 
 def endpoints(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -21,7 +22,7 @@ def _endpoint(document: dict[str, Any], path: str, method: str, operation: dict[
     return {
         "anchor": operation["operationId"],
         "method": method.upper(),
-        "path": path,
+        "path": path.replace(":path}", "}"),
         "summary": operation.get("summary", path),
         "description": operation.get("description", ""),
         "fields": list(_fields(document, operation)),
@@ -38,20 +39,24 @@ def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[dic
             "required": parameter.get("required", False),
             "description": parameter.get("description", ""),
         }
-    schema = _form(document, operation)
+    where, schema = _body(document, operation)
     for name, field in schema.get("properties", {}).items():
         description = field.get("description", "")
         yield {
             "name": name,
-            "where": "form",
+            "where": where,
             "required": name in schema.get("required", ()),
             "description": description,
         }
 
 
-def _form(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+def _body(document: dict[str, Any], operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return how a body is sent, "form" or "json", and its schema; an empty one if there is no body."""
     content = operation.get("requestBody", {}).get("content", {})
-    return _resolved(document, next(iter(content.values()))["schema"]) if content else {}
+    if not content:
+        return "form", {}
+    kind, described = next(iter(content.items()))
+    return "json" if kind == JSON else "form", _resolved(document, described["schema"])
 
 
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -61,9 +66,11 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
 
 
 def _curl(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> str:
-    form = _form(document, operation)
-    names = [name for name in form.get("properties", ()) if name in EXAMPLES or name in form.get("required", ())]
+    where, schema = _body(document, operation)
+    names = [name for name in schema.get("properties", ()) if name in EXAMPLES or name in schema.get("required", ())]
     fields = "".join(f"-F {name}={EXAMPLES.get(name, 1)} " for name in names)
+    if where == "json":
+        fields = f"--json '{json.dumps(schema.get('example', {}))}' "
     verb = "" if method == "get" or fields else f"-X {method.upper()} "
     address = path
     for name, value in VALUES.items():

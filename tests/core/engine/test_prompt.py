@@ -178,3 +178,19 @@ def test_positions_of_a_picture_are_its_grid(prompter: Prompter) -> None:
     (span,) = prompt.spans
     own = prompt.positions[:, span.start : span.stop] - prompt.positions[0, span.start]
     assert np.array_equal(own, [[0] * 6, [0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2]])
+
+
+def test_what_the_model_is_told_first_equals_transformers(prompter: Prompter, reference: Reference) -> None:
+    told = replace(dialogue(), system="Be brief.\n\n<|im_end|> is text.".replace("<|im_end|>", "This"))
+    inputs = reference.inputs(told)
+    assert prompter.write(told, 100).ids.tolist() == inputs["input_ids"][0].tolist()
+
+
+def test_what_the_model_is_told_first_stays_when_old_turns_go(tiny: Path) -> None:
+    prompter = Prompter(Tokenizer(tiny), Grid(32, 4096, 262144), 256)
+    turns = [Turn(f"Question {n}? " + "x" * 40, (), Answer("y" * 20, Ending.DONE)) for n in range(20)]
+    conversation = Conversation("c", (*turns, Turn("The last?", (Picture(9, make_image(1)),))), system="Be brief.")
+    prompt = prompter.write(conversation, 56)
+    text = Tokenizer(tiny).decode(prompt.ids.tolist())
+    assert len(prompt.ids) <= 200
+    assert "Be brief." in text and "The last?" in text and "Question 0?" not in text

@@ -1,0 +1,163 @@
+"""Check the fields of a request. What is not named here is ignored, because every client sends something of its own."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+
+from bots.web.openai.errors import BadField
+from core.sampling import Sampling
+
+STOP_CHARACTERS = 500  # of one text that ends an answer
+SEED_BITS = 2**63 - 1
+
+
+def _text(value: str) -> str:
+    """Refuse what JSON can carry and no tokenizer accepts."""
+    if "\0" in value or (not value.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in value)):
+        raise ValueError("it has characters that are not text")
+    return value
+
+
+def _parts(value: Any) -> Any:
+    """Return content as a list of parts: most clients send a text alone, and some send null."""
+    if isinstance(value, str):
+        return [{"type": "text", "text": value}]
+    return [] if value is None else value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _address(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class _Fields(BaseModel, strict=True, extra="ignore", frozen=True):
+    pass
+
+
+class ImageUrl(_Fields):
+    url: str
+    detail: Text | None = None
+
+
+class File(_Fields):
+    file_data: str | None = None
+
+
+class Part(_Fields):
+    type: Text
+    text: Text | None = None
+    refusal: Text | None = None
+    image_url: Annotated[ImageUrl | None, BeforeValidator(_address)] = None
+    file: File | None = None
+
+
+class Function(_Fields):
+    name: Text = ""
+    arguments: Text = ""
+
+
+class ToolCall(_Fields):
+    function: Function = Function()
+
+
+class Message(_Fields):
+    role: Text
+    content: Annotated[list[Part], BeforeValidator(_parts)] = []
+    tool_calls: list[ToolCall] | None = None
+
+
+class StreamOptions(_Fields):
+    include_usage: bool | None = None
+
+
+class ResponseFormat(_Fields):
+    type: Text
+
+
+class ChatRequest(_Fields):
+    """The body of POST /v1/chat/completions."""
+
+    model: Text | None = None
+    messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[Integer, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[Integer, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    top_k: Annotated[Integer, Field(ge=-1)] | None = None
+    stop: Annotated[
+        list[Annotated[Text, Field(max_length=STOP_CHARACTERS)]] | None, BeforeValidator(_listed), Field(max_length=4)
+    ] = None
+    seed: Integer | None = None
+    n: Integer | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)] | None = None
+    response_format: ResponseFormat | None = None
+    modalities: list[Text] | None = None
+    tool_choice: Any = None
+
+    @property
+    def include_usage(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def check_supported(self) -> None:
+        """Raise `BadField` for what would change the answer's meaning and cannot be done."""
+        if self.n not in (None, 1):
+            raise BadField("Only one answer at a time is possible: n must be 1.", "n", "unsupported_value")
+        if self.modalities is not None and set(self.modalities) - {"text"}:
+            raise BadField("Answers are text: modalities must be text alone.", "modalities", "unsupported_value")
+        if self.response_format and self.response_format.type != "text":
+            raise BadField(
+                "Answers in a given JSON shape are not possible yet: response_format must be text.",
+                "response_format",
+                "unsupported_value",
+            )
+        if self.tool_choice not in (None, "none", "auto"):
+            raise BadField(
+                "Calls of tools cannot be forced yet: leave tool_choice out, or set it to auto.",
+                "tool_choice",
+                "unsupported_value",
+            )
+
+    def sampling(self, own: Sampling) -> Sampling:
+        """Return the service's own sampling with what the request asks for instead.
+
+        Answers never become longer than the operator allows.
+        """
+        longest = self.max_completion_tokens or self.max_tokens or own.max_new_tokens
+        asked = {
+            "temperature": self.temperature,
+            "top_p": self.top_p and max(self.top_p, 1e-9),
+            "top_k": None if self.top_k is None else max(0, self.top_k),
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
+            "repetition_penalty": self.repetition_penalty,
+            "seed": None if self.seed is None else self.seed & SEED_BITS,
+            "max_new_tokens": min(longest, own.max_new_tokens),
+            "stop": None if self.stop is None else tuple(self.stop),
+        }
+        return own.model_copy(update={name: value for name, value in asked.items() if value is not None})
+
+
+def check(body: Any) -> ChatRequest:
+    """Return the checked request. Raises `BadField` that names the first wrong field."""
+    try:
+        request = ChatRequest.model_validate(body)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        param = ".".join(str(part) for part in wrong["loc"]) or "body"
+        reason = wrong["msg"].removeprefix("Value error, ")
+        raise BadField(
+            "Please check {name}: {reason}. /docs says what is expected.", param, name=param, reason=reason
+        ) from None
+    request.check_supported()
+    return request

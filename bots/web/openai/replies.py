@@ -1,0 +1,110 @@
+"""Define what is answered, in the shapes of OpenAI's published schema."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from core.conversation import Answer, Ending
+
+EXAMPLE_ID, EXAMPLE_TIME, EXAMPLE_MODEL = "chatcmpl-9f2c41d07ab34be2", 1796083200, "Qwen/Qwen3-VL-2B-Instruct"
+OWNER = "picture-answers"
+
+Id = Annotated[str, Field(examples=[EXAMPLE_ID])]
+Time = Annotated[int, Field(description="Seconds since 1970.", examples=[EXAMPLE_TIME])]
+ModelName = Annotated[str, Field(examples=[EXAMPLE_MODEL])]
+FinishReason = Literal["stop", "length"]
+
+
+class Model(BaseModel):
+    id: ModelName
+    object: Literal["model"] = "model"
+    created: Time
+    owned_by: str = OWNER
+
+
+class Models(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class PromptDetails(BaseModel):
+    cached_tokens: int = Field(description="Of the prompt, those that were computed before.", examples=[0])
+
+
+class Usage(BaseModel):
+    prompt_tokens: int = Field(examples=[412])
+    completion_tokens: int = Field(examples=[9])
+    total_tokens: int = Field(examples=[421])
+    prompt_tokens_details: PromptDetails
+
+
+class ReplyMessage(BaseModel):
+    role: Literal["assistant"] = "assistant"
+    content: str = Field(examples=["The total is **1,284.50 EUR**."])
+    refusal: None = None
+
+
+class Choice(BaseModel):
+    index: int = 0
+    message: ReplyMessage
+    logprobs: None = None
+    finish_reason: FinishReason = Field(examples=["stop"])
+
+
+class Completion(BaseModel):
+    """An answer."""
+
+    id: Id
+    object: Literal["chat.completion"] = "chat.completion"
+    created: Time
+    model: ModelName
+    choices: list[Choice]
+    usage: Usage
+
+
+class Delta(BaseModel):
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+
+
+class ChunkChoice(BaseModel):
+    index: int = 0
+    delta: Delta
+    logprobs: None = None
+    finish_reason: FinishReason | None = None
+
+
+class Chunk(BaseModel):
+    """A part of an answer that is streamed. With `include_usage` the last one has no choices."""
+
+    id: Id
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: Time
+    model: ModelName
+    choices: list[ChunkChoice]
+    usage: Usage | None = None
+
+
+class ErrorObject(BaseModel):
+    message: str = Field(examples=["This file is not a picture I can read. Please send a JPEG, PNG or WebP file."])
+    type: str = Field(examples=["invalid_request_error"])
+    param: str | None = Field(examples=["messages.0.content.1.image_url.url"])
+    code: str | None = Field(examples=["invalid_image"])
+
+
+class ErrorReply(BaseModel):
+    error: ErrorObject
+
+
+def usage_of(answer: Answer) -> Usage:
+    figures = answer.figures
+    return Usage(
+        prompt_tokens=figures.prompt_tokens,
+        completion_tokens=figures.answer_tokens,
+        total_tokens=figures.prompt_tokens + figures.answer_tokens,
+        prompt_tokens_details=PromptDetails(cached_tokens=figures.reused_tokens),
+    )
+
+
+def finish_reason_of(answer: Answer) -> FinishReason:
+    return "length" if answer.ending is Ending.LENGTH else "stop"

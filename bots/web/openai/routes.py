@@ -1,0 +1,122 @@
+"""Serve GET /v1/models, GET /v1/models/{id} and POST /v1/chat/completions."""
+
+import secrets
+import time
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from bots.web.access.address import KEY_NAME, person_of
+from bots.web.api.listener import while_wanted
+from bots.web.errors import voice_for
+from bots.web.openai import body
+from bots.web.openai.conversation import Reader
+from bots.web.openai.errors import NoSuchModel
+from bots.web.openai.fields import ChatRequest
+from bots.web.openai.replies import (
+    Choice,
+    Completion,
+    Model,
+    Models,
+    ReplyMessage,
+    finish_reason_of,
+    usage_of,
+)
+from bots.web.openai.schema import CHAT_BODY, COMPLETED, REFUSALS
+from bots.web.openai.stream import Chunks, ChunkStream
+from bots.web.openai.writing import Writing
+from core import asker, trace
+from core.conversation import Conversation
+from core.errors import NotFound
+
+DEFAULT_MODEL = "picture-answers"  # while no engine says its name
+NAME_CHARACTERS = 100  # of a wrong model's name, in the answer
+
+router = APIRouter(prefix="/v1", responses=REFUSALS)
+
+
+@router.get("/models", summary="List the model")
+async def models(request: Request) -> Models:
+    return Models(data=[_model(request)])
+
+
+@router.get("/models/{model:path}", summary="Describe the model")
+async def model(request: Request, model: str) -> Model:
+    _check_model(request, model)
+    return _model(request)
+
+
+@router.post(
+    "/chat/completions",
+    response_model=Completion,
+    responses=COMPLETED,
+    openapi_extra=CHAT_BODY,
+    summary="Ask as OpenAI's programs do",
+)
+async def chat_completions(request: Request) -> Response:
+    """Answer the last message. Nothing is stored; send the earlier messages again to ask on."""
+    state, person = request.app.state, person_of(request.scope)
+    assistant = state.receiver.assistant
+    async with body.received(request) as sent:
+        asker.set_current(person, platform=_platform(request))  # a slow sender does not arrive earlier
+        assistant.check_question(person)
+        async with state.bodies.place(person):
+            wanted = await body.parse(sent)
+            _check_model(request, wanted.model)
+            conversation = await while_wanted(request, _read(request, wanted, person))
+    trace.set_current(conversation.id)
+    writing = Writing(state.receiver.broadcasts, assistant, conversation, wanted.sampling(assistant.sampling), person)
+    try:
+        await while_wanted(request, writing.begin())
+        if not wanted.stream:
+            return await _whole(request, writing)
+    except BaseException:
+        writing.end()
+        raise
+    return ChunkStream(Chunks(writing, _name(request), wanted.include_usage, voice_for(request)))
+
+
+async def _read(request: Request, wanted: ChatRequest, person: str) -> Conversation:
+    state = request.app.state
+    reader = Reader(state.config, state.images, state.receiver.assistant, person, voice_for(request))
+    return await reader.read(wanted.messages, f"chatcmpl-{secrets.token_hex(16)}")
+
+
+async def _whole(request: Request, writing: Writing) -> Response:
+    answer = await while_wanted(request, writing.broadcast.answer())
+    writing.end()
+    choice = Choice(message=ReplyMessage(content=answer.text), finish_reason=finish_reason_of(answer))
+    completion = Completion(
+        id=writing.id, created=writing.created, model=_name(request), choices=[choice], usage=usage_of(answer)
+    )
+    return Response(completion.model_dump_json(), media_type="application/json")
+
+
+@router.api_route("/responses", methods=["GET", "POST"], include_in_schema=False)
+@router.api_route("/completions", methods=["GET", "POST"], include_in_schema=False)
+async def other() -> Response:
+    raise NotFound("This is not offered here: ask at /v1/chat/completions.")
+
+
+def _model(request: Request) -> Model:
+    started = time.time() - request.app.state.operation.up_s
+    return Model(id=_name(request), created=int(started))
+
+
+def _name(request: Request) -> str:
+    """Return the model's name: as the hub has it, or its folder's last part."""
+    name: str = request.app.state.operation.about()["model"]
+    is_hubs = name.count("/") == 1 and not name.startswith(("/", ".", "~"))
+    return (name if is_hubs else name.rstrip("/").rpartition("/")[2]) or DEFAULT_MODEL
+
+
+def _check_model(request: Request, name: str | None) -> None:
+    own = _name(request)
+    if name and name != own:
+        raise NoSuchModel("There is no model {name} here, only {own}.", name=name[:NAME_CHARACTERS], own=own)
+
+
+def _platform(request: Request) -> str:
+    """Return what these questions are counted under: the name of the caller's key, if it has one."""
+    key = request.scope.get(KEY_NAME)
+    return f"api:{key}" if key else "api"

@@ -1,0 +1,86 @@
+"""Send an answer while it is written, as chunks in server-sent events."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from bots.web.api import sse
+from bots.web.errors import code_of, log_bug, status_of
+from bots.web.openai.errors import error_object
+from bots.web.openai.replies import Chunk, ChunkChoice, Delta, Usage, finish_reason_of, usage_of
+from bots.web.openai.writing import Writing
+from core.conversation import Piece
+from core.errors import BotError
+from core.i18n import Translator
+
+WENT_WRONG = BotError("Something went wrong on my side. Please try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """An answer's chunks. With `include_usage` each has a field for it, and a last one fills it in."""
+
+    writing: Writing
+    model: str
+    include_usage: bool
+    translator: Translator
+
+    async def events(self) -> AsyncIterator[bytes]:
+        broadcast, heard = self.writing.broadcast, 0
+        try:
+            yield self._choice(Delta(role="assistant", content=""))
+            while not broadcast.over or len(broadcast.events) > heard:
+                if not await broadcast.changes(heard, sse.HEARTBEAT_SECONDS):
+                    yield b": still here\n\n"
+                news = broadcast.events[heard:]
+                heard += len(news)
+                if text := "".join(event.text for event in news if isinstance(event, Piece)):
+                    yield self._choice(Delta(content=text))
+            answer = await broadcast.answer()
+            yield self._chunk([ChunkChoice(delta=Delta(), finish_reason=finish_reason_of(answer))])
+            if self.include_usage:
+                yield self._chunk([], usage=usage_of(answer))
+            yield b"data: [DONE]\n\n"
+        except BotError as error:
+            yield _event(self._error(error, status_of(error)))
+        except Exception:
+            log_bug()
+            yield _event(self._error(WENT_WRONG, 500))
+
+    def _choice(self, delta: Delta) -> bytes:
+        return self._chunk([ChunkChoice(delta=delta)])
+
+    def _chunk(self, choices: list[ChunkChoice], usage: Usage | None = None) -> bytes:
+        writing = self.writing
+        chunk = Chunk(id=writing.id, created=writing.created, model=self.model, choices=choices, usage=usage)
+        body = chunk.model_dump()
+        for choice in body["choices"]:
+            choice["delta"] = {name: value for name, value in choice["delta"].items() if value is not None}
+        if not self.include_usage:
+            del body["usage"]
+        return _event(body)
+
+    def _error(self, error: BotError, status: int) -> dict[str, Any]:
+        return error_object(status, error, self.translator.explain(error), code_of(error, status))
+
+
+class ChunkStream(StreamingResponse):
+    """A response that ends the answer's writing when the connection ends in any way."""
+
+    def __init__(self, chunks: Chunks) -> None:
+        super().__init__(chunks.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._writing = chunks.writing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._writing.end()
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode()
