@@ -16,7 +16,6 @@ from bots.web.openai.fields import ChatRequest, check
 SPOOLED_BYTES = 1_000_000  # of a body; a longer one waits on disk
 MOST_VALUES = 50_000  # in a body; each costs memory and time of all
 BETWEEN_VALUES = (b",", b"[", b"{")
-NOT_JSON = "The body must be a JSON object, as OpenAI's chat API has it."
 
 
 @asynccontextmanager
@@ -42,9 +41,9 @@ def _parse(data: bytes) -> ChatRequest:
     try:
         body = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError):  # also integers with thousands of digits, and text that is no UTF-8
-        raise BadField(NOT_JSON, "body") from None
+        body = None
     if not isinstance(body, dict):
-        raise BadField(NOT_JSON, "body")
+        raise BadField("The body must be a JSON object, as OpenAI's chat API has it.", "body")
     return check(body)
 
 

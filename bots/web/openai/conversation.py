@@ -158,7 +158,7 @@ def _file(part: Part, param: str) -> Iterator[_File]:
     """Yield the file of a part, if it has one. Raises `BadField` for what is neither text nor picture."""
     if part.type == "image_url":
         if part.image_url is None:
-            raise BadField(data_url.SEND_DATA, f"{param}.image_url")
+            raise data_url.no_data(f"{param}.image_url")
         yield _File(part.image_url.url, f"{param}.image_url.url", part.image_url.detail)
     elif part.type == "file":
         data = part.file.file_data if part.file else None

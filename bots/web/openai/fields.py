@@ -8,6 +8,7 @@ from bots.web.openai.errors import BadField
 from core.sampling import Sampling
 
 STOP_CHARACTERS = 500  # of one text that ends an answer
+LEAST_TOP_P = 1e-9  # what 0 means: the likeliest token alone
 SEED_BITS = 2**63 - 1
 
 
@@ -35,6 +36,8 @@ def _address(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_text)]
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+Stops = Annotated[list[Annotated[Text, Field(max_length=STOP_CHARACTERS)]], Field(max_length=4)]
 
 
 class _Fields(BaseModel, strict=True, extra="ignore", frozen=True):
@@ -93,9 +96,7 @@ class ChatRequest(_Fields):
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     top_k: Annotated[Integer, Field(ge=-1)] | None = None
-    stop: Annotated[
-        list[Annotated[Text, Field(max_length=STOP_CHARACTERS)]] | None, BeforeValidator(_listed), Field(max_length=4)
-    ] = None
+    stop: Annotated[Stops | None, BeforeValidator(_listed)] = None
     seed: Integer | None = None
     n: Integer | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
@@ -136,7 +137,7 @@ class ChatRequest(_Fields):
         longest = self.max_completion_tokens or self.max_tokens or own.max_new_tokens
         asked = {
             "temperature": self.temperature,
-            "top_p": self.top_p and max(self.top_p, 1e-9),
+            "top_p": None if self.top_p is None else max(self.top_p, LEAST_TOP_P),
             "top_k": None if self.top_k is None else max(0, self.top_k),
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
