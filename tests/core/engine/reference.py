@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,10 @@ class Reference:
 
         Pictures must be numbered in the order of appearance, as the template counts them.
         """
-        messages, pictures = [], []
+        messages: list[dict[str, Any]] = []
+        if conversation.system:
+            messages.append({"role": "system", "content": conversation.system})
+        pictures = []
         for turn in conversation.turns:
             content = [{"type": "image"} for _ in turn.pictures]
             pictures += [np.asarray(Pillow.open(io.BytesIO(p.image.data)).convert("RGB")) for p in turn.pictures]

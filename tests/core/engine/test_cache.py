@@ -429,3 +429,16 @@ def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None
     cache.keep_picture("cat", torch.zeros(1, 2, 2))
     assert cache.picture("cat") is not None
     cache.close()
+
+
+def test_what_must_not_be_stored_is_kept_in_memory_alone(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    cache.keep("t:1", rows(1, 2), make_kv(2))
+    cache.keep("chat", rows(1, 2, 3), make_kv(3), on_disk=False)
+    cache.keep_picture("secret", torch.zeros(1, 2, 3), on_disk=False)
+    assert cache.has_picture("secret")
+    assert cache.resume(rows(1, 2, 3, 4), make_kv()) == 3
+    cache.close()
+    again = open_cache(tmp_path)
+    assert not again.has_picture("secret")
+    assert again.resume(rows(1, 2, 3, 4), make_kv()) == 2

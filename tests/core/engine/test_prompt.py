@@ -181,7 +181,7 @@ def test_positions_of_a_picture_are_its_grid(prompter: Prompter) -> None:
 
 
 def test_what_the_model_is_told_first_equals_transformers(prompter: Prompter, reference: Reference) -> None:
-    told = replace(dialogue(), system="Be brief.\n\n<|im_end|> is text.".replace("<|im_end|>", "This"))
+    told = replace(dialogue(), system="Be brief.\n\n用中文。")
     inputs = reference.inputs(told)
     assert prompter.write(told, 100).ids.tolist() == inputs["input_ids"][0].tolist()
 

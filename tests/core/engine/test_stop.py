@@ -11,7 +11,7 @@ def said(stop: StopTexts, pieces: list[str]) -> list[str]:
     return [*(stop.add(piece) for piece in pieces), stop.finish()]
 
 
-@pytest.mark.parametrize("borders", itertools.combinations(range(1, 12), 2))
+@pytest.mark.parametrize("borders", list(itertools.combinations(range(1, 12), 2)))
 def test_a_text_is_found_across_borders_and_nothing_of_it_is_shown(borders: tuple[int, int]) -> None:
     first, second = borders
     text = "one END two "
