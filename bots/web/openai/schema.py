@@ -113,10 +113,11 @@ _CHUNK = (
     f'"model": "{EXAMPLE_MODEL}", "choices": [{{"index": 0, "delta": {{"content": "The total"}}, '
     '"logprobs": null, "finish_reason": null}]}\n\n'
 )
+_EVENT = {"type": "object", "properties": {"data": {"type": "string", "description": "A chunk in JSON, or [DONE]."}}}
 COMPLETED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, or with `stream` its chunks",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _CHUNK}},
+        "content": {"text/event-stream": {"schema": _EVENT, "example": _CHUNK}},
     }
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {

@@ -1,5 +1,6 @@
 """Loaded by schemathesis: half of what it makes up is led to conversations and pictures that exist."""
 
+import base64
 import os
 import zlib
 from pathlib import Path
@@ -9,6 +10,7 @@ import schemathesis
 
 CONVERSATIONS = os.environ["CONVERSATIONS"].split(",")
 PICTURE = Path(os.environ["PICTURE"]).read_bytes()
+DATA_URL = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
 
 
 @schemathesis.hook
@@ -25,6 +27,8 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 def map_body(context: Any, body: Any) -> Any:
     if not isinstance(body, dict):
         return body
+    if "messages" in body:
+        return _chat(body)
     chance = zlib.crc32(repr(sorted(body)).encode() + repr(body.get("query")).encode())
     if chance % 2:
         body["image"] = [PICTURE] * (1 + chance // 2 % 2)
@@ -32,4 +36,14 @@ def map_body(context: Any, body: Any) -> Any:
         body["conversation"] = CONVERSATIONS[chance // 3 % len(CONVERSATIONS)]
     if chance % 5 and "pictures" in body:
         body["pictures"] = "1"
+    return body
+
+
+def _chat(body: dict[str, Any]) -> dict[str, Any]:
+    """Let half of the chats end with a question about a picture: most others are refused."""
+    if zlib.crc32(repr(body).encode()) % 2:
+        body.pop("model", None)
+        earlier = body["messages"] if isinstance(body["messages"], list) else []
+        parts = [{"type": "image_url", "image_url": {"url": DATA_URL}}, {"type": "text", "text": "What is it?"}]
+        body["messages"] = [*earlier, {"role": "user", "content": parts}]
     return body

@@ -93,7 +93,7 @@ def test_what_the_makers_say_is_the_default(tmp_path: Path) -> None:
     published = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "repetition_penalty": 1.05}
     sampling = read_sampling(with_generation(tmp_path, published))
     assert sampling == Sampling(
-        temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.05, presence_penalty=1.5, seed=0
+        temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.05, presence_penalty=1.5, frequency_penalty=0, seed=0
     )
     asked = Sampling(temperature=0.2, seed=9).completed(sampling)
     assert (asked.temperature, asked.top_k, asked.presence_penalty, asked.seed) == (0.2, 20, 1.5, 9)
