@@ -147,7 +147,7 @@ async def test_what_is_wrong_is_said_in_a_sentence_with_its_status(web: Web) -> 
 async def test_errors_are_said_in_the_readers_language(web: Web) -> None:
     chinese = {"Accept-Language": "fr;q=0.9, zh-CN;q=0.8, en;q=0.5"}
     response = await web.client.get("/nothing", headers=chinese)
-    assert response.json() == {"detail": "这个地址没有内容。"}
+    assert response.json() == {"detail": "这个地址没有内容。", "code": "not_found"}
 
 
 async def test_probes_tell_alive_and_ready_and_metrics_count(web: Web) -> None:
