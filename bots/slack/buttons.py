@@ -25,10 +25,9 @@ class Pressed:
 
 @dataclass(slots=True)
 class Buttons:
-    """Those of the answer `key`. One that is not `stoppable` is no answer of the model's and has none.
+    """The buttons below the answer `key`. There are none unless it is `stoppable`: only the model's answers are.
 
-    `pressed` is what "Try again" below a refusal presses, if not simply that. `actions` are what else of the answer can
-    be had, None until that is known.
+    If a retry fails, "Try again" repeats `pressed`. `actions` are the extra buttons, None until they are known.
     """
 
     place: Place

@@ -21,7 +21,10 @@ REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
 
 @dataclass(slots=True)
 class Inquiry:
-    """One answer. `about` is the id of the message below which a button was pressed, `key` that message's answer."""
+    """A question or a command, from a message, a button or a window.
+
+    If a button was pressed, `about` is the `ts` of the message above it, and `key` names the answer in that message.
+    """
 
     message: inbox.StoredMessage
     asked: SlackMessage

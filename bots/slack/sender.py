@@ -12,8 +12,8 @@ from typing import Any
 from bots.conversing.draft import Gone, Later, Refused
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear, patiently
+from bots.slack.message_metadata import Left, left_behind, signature
 from bots.slack.place import Place
-from bots.slack.signature import Left, left_behind, signature
 from bots.slack.stream import Streams
 from bots.slack.text import MESSAGE_CHARACTERS, escape
 from core import inbox

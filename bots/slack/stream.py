@@ -9,8 +9,8 @@ from typing import Any
 
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
+from bots.slack.message_metadata import signature
 from bots.slack.place import Place
-from bots.slack.signature import signature
 from bots.slack.status import Abilities
 from core.conversation import Answer
 

@@ -13,9 +13,9 @@ from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of
 from bots.slack.message import SlackMessage, mentions
+from bots.slack.message_metadata import key_of
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
-from bots.slack.signature import key_of
 from bots.slack.text import plain
 from core.errors import BotError
 

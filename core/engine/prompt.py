@@ -92,9 +92,9 @@ class Prompter:
     def _newest(self, turns: Sequence[Turn], room: int) -> list["_Rows"]:
         """Return the newest turns that fit, at least the last one. Turns that do not fit are never encoded.
 
-        If one turn went per question, every prompt would begin differently and nothing in the cache could be used. So
-        of the turns whose successors fill the room by half or more, the one whose index is the multiple of the largest
-        power of two comes first: it stays the first for about half as many questions as fit.
+        Dropping one turn per question would change the start of every prompt, and the prefix cache would be of no use.
+        So the cut is at a stable index. Of the turns that leave at least half of the room filled, the one whose index
+        is divisible by the highest power of two comes first. It stays first for about half as many questions as fit.
         """
         rows: deque[_Rows] = deque()
         used, latest = 0, len(turns) - 1

@@ -228,7 +228,9 @@ async def is_refused(me: OnSlack, talk: Talk) -> None:
     """A channel where the bot may not write: its person is told in a direct message, and nobody else is troubled."""
     me.forbid_writing()
     place = await me.ask(talk.questions[0], talk.pictures)
-    me.wants(place, own, least=1, most=20)  # killed between telling and writing that down, it tells again
+    turn = Turn(talk.questions[:1], talk.pictures, sure=False, shown=False)
+    # Killed between telling and writing that down, it tells again.
+    me.wants(place, own, turn, least=1, most=20, model=False)
 
 
 async def posts_once(me: OnTheWeb, talk: Talk) -> None:

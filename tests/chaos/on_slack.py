@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bots.slack.signature import key_of
+from bots.slack.message_metadata import key_of
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT, TEAM, Json, buttons, said
 from tests.chaos.people import Book, Person, own

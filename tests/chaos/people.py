@@ -74,12 +74,14 @@ class Book:
 class Turn:
     """What is remembered of a question: its words, or what they were before an edit; and the pictures it came with.
 
-    A turn that is not `sure` may be missing: it was stopped before it began, for example.
+    A turn that is not `sure` may be missing: it was stopped before it began, for example. Of one that is not `shown`
+    the answer may have been saved before the platform refused to show it.
     """
 
     questions: tuple[str, ...]
     pictures: tuple[bytes, ...] = ()
     sure: bool = True
+    shown: bool = True
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]
         same = record is not None and record.question.endswith(turn.questions)
         if record is not None and same:
             left.pop(0)
-            if not any(_says(record, text) for text in asked.found):
+            if turn.shown and not any(_says(record, text) for text in asked.found):
                 found.append(f"{record.question!r} was answered {asked.found}, and read is {record.answer!r}")
             ids = tuple(book.images[picture] for picture in turn.pictures)
             if record.pictures is not None and not _same(record.pictures, ids):
