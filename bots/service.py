@@ -6,10 +6,11 @@ continue. Ctrl-C and SIGTERM end everything cleanly; unanswered questions wait o
 
 import asyncio
 import gc
+import importlib
 import importlib.util
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from core import hardware
 from core.assistant import Assistant
 from core.conversation import Turn
 from core.errors import BotError, ModelMissing, OperatorError
+from core.loading_engine import LoadedEngine, LoadingEngine
 from core.missing_engine import MissingEngine
 from core.pictures import workers
 from core.quota import Quota
@@ -64,12 +66,12 @@ async def _serve(settings: Settings) -> None:
     _check_port(settings)
     hardware.limit_heaps()  # before the database's threads and the model's begin
     log.info("loading %s", settings.engine.model)
-    async with open_services(settings, start_engine_if_installed) as services:
-        gc.freeze()  # scanning torch's and transformers' objects would stop everything for 0.3 s
+    engine = LoadingEngine(settings.engine.waiting)
+    async with _serving(settings, engine) as services:
         await workers.warm()
         working = [
             asyncio.create_task(_run_adapters(settings, services)),
-            asyncio.create_task(_end_with_the_model(services)),
+            asyncio.create_task(_load(settings, engine, services)),
         ]
         tasks = [
             *working,
@@ -100,19 +102,20 @@ def _check_port(settings: Settings) -> None:
             log.error("%s", error)
 
 
-async def start_engine(settings: Settings) -> "Engine":
-    """Load the model. Raises `ModelMissing` if its packages or files are missing."""
+async def start_engine(settings: Settings, progress: Callable[[float], None] = lambda share: None) -> "Engine":
+    """Load the model, which tells its `progress`. Raises `ModelMissing` if its packages or files are missing."""
     if not _has_engine():
         raise ModelMissing(NO_ENGINE, how=how_to_install("cpu"))
-    from core.engine.engine import Engine
+    # Importing torch takes seconds, in which the page and the platforms are served.
+    module = await asyncio.to_thread(importlib.import_module, "core.engine.engine")
+    engine: Engine = await module.Engine.start(settings.engine, progress)
+    return engine
 
-    return await Engine.start(settings.engine)
 
-
-async def start_engine_if_installed(settings: Settings) -> "Engine | MissingEngine":
+async def start_engine_if_installed(settings: Settings, progress: Callable[[float], None]) -> LoadedEngine:
     """Load the model as `start_engine` does. Without its packages the service starts anyway, and says so when asked."""
     if _has_engine():
-        return await start_engine(settings)
+        return await start_engine(settings, progress)
     log.error(NO_ENGINE.format(how=how_to_install("cpu")))
     return MissingEngine()
 
@@ -121,20 +124,32 @@ def _has_engine() -> bool:
     return all(importlib.util.find_spec(package) for package in ENGINE_PACKAGES)
 
 
+async def _load(settings: Settings, engine: LoadingEngine, services: Services) -> None:
+    """Load the model while everything else works already, and then wait for its end."""
+    await engine.load(partial(start_engine_if_installed, settings))
+    gc.freeze()  # scanning torch's and transformers' objects would stop everything for 0.3 s
+    await _end_with_the_model(services)
+
+
 @asynccontextmanager
-async def open_services(
-    settings: Settings, start: "Callable[[Settings], Awaitable[Engine | MissingEngine]]" = start_engine
-) -> AsyncIterator[Services]:
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Open the store for this process alone and load the model. Both are closed at the end."""
+    engine = LoadingEngine(settings.engine.waiting)
+    async with _serving(settings, engine) as services:
+        await engine.load(partial(start_engine, settings))
+        yield services
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[Services]:
+    """Open the store for this process alone. It and the engine are closed at the end."""
     from storage.lock import hold
 
     with hold(settings.storage.url):
         make_room = _room_maker(settings)
-        # Check before torch is imported, so that errors are reported at once.
         async with _open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
-            engine = await start(settings)
             try:
                 store.computed = engine
                 store.make_room_with(make_room)

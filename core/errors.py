@@ -13,7 +13,8 @@
     │   ├── OutOfMemory     ... because memory ran out
     │   └── Interrupted     nothing can be answered now; stored messages are tried again by themselves
     │       ├── StoreDown   ... because nothing can be read or written
-    │       └── EngineEnded ... before the service is started again
+    │       ├── EngineEnded ... before the service is started again
+    │       └── ModelLoading ... before the model is loaded
     ├── EngineMissing       the service runs without a model; the operator must install one
     ├── NotAllowed          who may use this, and how to get in
     ├── NotFound            no such conversation or picture
@@ -89,6 +90,10 @@ class Interrupted(Busy):
 
 
 class EngineEnded(Interrupted):
+    pass
+
+
+class ModelLoading(Interrupted):
     pass
 
 

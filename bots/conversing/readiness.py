@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from bots.conversing.store import Store
-from core.errors import BotError, StoreDown
+from core.errors import BotError, ModelLoading, StoreDown
 from core.stats import Stats
 
 CHECK_SECONDS = 8.0  # longest time for the database to write a few rows
@@ -33,10 +33,10 @@ class Readiness:
         self._checked = float("-inf")
 
     async def reasons(self) -> dict[str, str]:
-        """Return why nothing can be answered, by part: model, database. It is empty when questions can be answered."""
+        """Return why nothing can be answered, by part: loading, model, database. It is empty when that is possible."""
         async with self._lock:
             if self._clock() - self._checked >= FRESH_SECONDS:
-                found = {"model": self._model_trouble(), "database": await self._database_trouble()}
+                found = {**self._model_trouble(), "database": await self._database_trouble()}
                 if any(found.values()):
                     self._stats.streak = None  # they failed for this reason, and may succeed afterwards
                 else:
@@ -45,12 +45,14 @@ class Readiness:
                 self._checked = self._clock()
             return self._reasons
 
-    def _model_trouble(self) -> str:
+    def _model_trouble(self) -> dict[str, str]:
         try:
             self._check_model()
+        except ModelLoading as error:
+            return {"loading": str(error)}
         except BotError as error:
-            return str(error)
-        return ""
+            return {"model": str(error)}
+        return {}
 
     async def _database_trouble(self) -> str:
         try:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -71,8 +71,11 @@ class Engine:
         self._ended = ended
 
     @classmethod
-    async def start(cls, config: EngineConfig) -> "Engine":
-        """Load the model in its thread. Raises `ModelMissing`, or `OperatorError` when it cannot work like that."""
+    async def start(cls, config: EngineConfig, progress: Callable[[float], None] = lambda share: None) -> "Engine":
+        """Load the model in its thread, which tells its `progress`.
+
+        Raises `ModelMissing`, or `OperatorError` when it cannot work like that.
+        """
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[ModelThread] = loop.create_future()
         ended = asyncio.Event()
@@ -80,7 +83,7 @@ class Engine:
         def live() -> None:
             _step_back()
             try:
-                worker = _load(config)
+                worker = _load(config, progress)
             except Exception as error:
                 loop.call_soon_threadsafe(_settle, ready, error)
                 return
@@ -172,8 +175,8 @@ def _settle(ready: "asyncio.Future[ModelThread]", outcome: ModelThread | Excepti
             ready.set_result(outcome)
 
 
-def _load(config: EngineConfig) -> ModelThread:
-    return _load_reference(config) if config.kind is Kind.REFERENCE else _load_native(config)
+def _load(config: EngineConfig, progress: Callable[[float], None]) -> ModelThread:
+    return _load_reference(config) if config.kind is Kind.REFERENCE else _load_native(config, progress)
 
 
 def _load_reference(config: EngineConfig) -> ModelThread:
@@ -187,14 +190,14 @@ def _load_reference(config: EngineConfig) -> ModelThread:
     return ReferenceWorker(model, processor, config.context_tokens, config.waiting)
 
 
-def _load_native(config: EngineConfig) -> ModelWorker:
+def _load_native(config: EngineConfig, progress: Callable[[float], None]) -> ModelWorker:
     begin = time.monotonic()
     checkpoint = Checkpoint.find(config.model)
     disk = int(config.cache_limit_gb * GIGABYTE)
     if not disk:
         shutil.rmtree(config.cache / COMPUTED_FOLDER, ignore_errors=True)
     try:
-        model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads)
+        model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads, progress)
         tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
         kept = Disk(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
     except Exception as error:

@@ -1,5 +1,6 @@
 """Fill transformers' model with a checkpoint's weights and replace its linear and decoder layers by ours."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,9 +26,12 @@ class Embedding(nn.Module):
 class Loader:
     """Builds the model around empty modules and fills one at a time, so that at most one layer is in memory twice."""
 
-    def __init__(self, checkpoint: Checkpoint, factory: LinearFactory) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, factory: LinearFactory, progress: Callable[[float], None] = lambda share: None
+    ) -> None:
         self._checkpoint = checkpoint
         self._factory = factory
+        self._progress = progress  # gets the share of the language model's layers that are filled
 
     def fill(self, empty: Any) -> Any:
         self._fill_text(empty)
@@ -51,6 +55,7 @@ class Loader:
         text.embed_tokens = Embedding(self._checkpoint.tensor(f"{embedding}.weight"))
 
     def _layer(self, config: Any, at: str, number: int) -> Layer:
+        self._progress(number / config.num_hidden_layers)
         attention = f"{at}.self_attn"
         return Layer(
             Attention(

@@ -1,6 +1,7 @@
 """Run transformers' Qwen3-VL with its layers replaced: rows of many conversations in one forward call."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,7 +46,12 @@ class Model:
     """The loaded model, for use by one thread only. `dtype` is the type of cached keys, values and image features."""
 
     def __init__(
-        self, checkpoint: Checkpoint, precision: Precision, cache: Path | None, threads: int | None = None
+        self,
+        checkpoint: Checkpoint,
+        precision: Precision,
+        cache: Path | None,
+        threads: int | None = None,
+        progress: Callable[[float], None] = lambda share: None,
     ) -> None:
         if has_fbgemm():
             torch.backends.quantized.engine = "fbgemm"
@@ -63,7 +69,7 @@ class Model:
             self.identity = f"{known}-{self.precision}"
         if cache and self.identity and self._kernel:
             folder = cache_folder.make(cache / cache_folder.WEIGHTS_FOLDER / self.identity, below=cache)
-        theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder)).fill(empty)
+        theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder), progress).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
         self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))

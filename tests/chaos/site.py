@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from bots.web.operations.health import LOADING
 from tests.bots.slack.workspace import BOT_TOKEN
 from tests.bots.telegram.server import TOKEN
 from tests.chaos.noise import SECRETS
@@ -110,15 +113,17 @@ class Site:
         return await self.life.ended
 
     async def until_ready(self) -> None:
-        """Or dead. The page is served once the model is loaded."""
+        """Or dead. Its port is open before the model is loaded; afterwards it may be ready or in trouble."""
         began = time.monotonic()
-        async with asyncio.timeout(START_S):
+        async with (
+            asyncio.timeout(START_S),
+            httpx.AsyncClient(base_url=self.url, timeout=START_S, trust_env=False, verify=False) as client,
+        ):
             while not self.life.ended.done():
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                    writer.close()
-                    self.start_s = time.monotonic() - began
-                    return
+                with suppress(httpx.TransportError):
+                    if not (await client.get("/readyz")).text.startswith(LOADING):
+                        self.start_s = time.monotonic() - began
+                        return
                 await asyncio.sleep(0.03)
 
     def owes_nothing(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bots.web.operations.health import LOADING
 from tests.demo import sample
 from tests.ports import free_port
 
@@ -60,8 +61,9 @@ class Service:
             time.sleep(0.05)
 
     def ready(self) -> bool:
+        """Whether the model is there. The port is open before that."""
         with suppress(httpx.TransportError):
-            return self.client.get("/healthz").status_code == 200
+            return not self.client.get("/readyz").text.startswith(LOADING)
         return False
 
     def ask(self, key: str, query: str = "What is the total?", name: str = "invoice") -> httpx.Response:

@@ -6,6 +6,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from bots.web.operations.status import Operation
 
+LOADING = "loading"  # as `bots.conversing.readiness` calls it
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -22,10 +24,11 @@ async def ready(request: Request) -> Response:
     A platform that is down is a line of the body, so that it does not take the page out of a balancer.
     """
     operation: Operation = request.app.state.operation
-    reasons = await operation.readiness.reasons() if operation.readiness else {}
-    lines = [f"the {name} does not work: {reason}" for name, reason in reasons.items()] or ["ok"]
-    lines += [f"{name} is down: {state.reason}" for name, state in operation.health.platforms.items() if not state.up]
-    return PlainTextResponse("\n".join([*lines, ""]), 503 if reasons else 200)
+    reasons = dict(await operation.readiness.reasons()) if operation.readiness else {}
+    loading = [LOADING, reasons.pop(LOADING)] if LOADING in reasons else []
+    lines = loading + [f"the {name} does not work: {reason}" for name, reason in reasons.items()]
+    down = [f"{name} is down: {state.reason}" for name, state in operation.health.platforms.items() if not state.up]
+    return PlainTextResponse("\n".join([*(lines or ["ok"]), *down, ""]), 503 if lines else 200)
 
 
 @router.get("/metrics")

@@ -7,6 +7,7 @@ import { listen } from "./composer.js";
 import { confirmed } from "./confirmed.js";
 import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
+import { tellLoading } from "./loading.js";
 import { whileSeen } from "./seen.js";
 import { Sidebar } from "./sidebar.js";
 import { Thread } from "./thread.js";
@@ -45,6 +46,7 @@ class Page {
 
   // Opens what the address names; an unknown conversation begins a new one.
   async start() {
+    tellLoading(byId("loading"));
     await Promise.all([this.sidebar.load(), this.open(location.hash.slice(1) || null)]);
     whileSeen(() => this.sidebar.load());
   }
