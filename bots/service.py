@@ -234,19 +234,19 @@ async def _keep_running(
     label = name.rpartition(".")[2]
     while True:
         began = asyncio.get_running_loop().time()
-        services.health.starts(label)
+        services.health.mark_started(label)
         try:
             await platform(name).run(config, services)
             log.warning("%s ended", name)
         except OperatorError as error:
-            services.health.down(label, str(error))
+            services.health.mark_down(label, str(error))
             return error
         except BotError as error:
             log.error("%s failed and is started again: %s", name, error)
-            services.health.failed(label, str(error))
+            services.health.record_failure(label, str(error))
         except Exception:
             log.exception("%s failed and is started again", name)
-            services.health.failed(label, "It failed and is started again; the log says why.")
+            services.health.record_failure(label, "It failed and is started again; the log says why.")
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
             failures = 0
         await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])

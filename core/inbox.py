@@ -110,7 +110,7 @@ class _Lane:
                 return True
         return False
 
-    def begins_anew(self, key: str) -> bool:
+    def start_again(self, key: str) -> bool:
         """Start again with a message that waits or is being worked on. Return False if there is none."""
         attempt = self.attempt
         over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
@@ -183,7 +183,7 @@ class Inbox:
         If it is still being worked on, the work starts again.
         """
         lane = self._lanes.get(message.conversation_id)
-        if lane is None or not lane.begins_anew(message.key):
+        if lane is None or not lane.start_again(message.key):
             self._enqueue(replace(message, resumed=True), clears=False)
 
     def waiting(self, conversation_id: str) -> int:

@@ -99,7 +99,7 @@ async def save(
     chapter, next_number = row.chapter, row.next_number
     shown: list[tuple[int, str | None]] = []
     for picture in turn.pictures:
-        picture_id, closer, next_number = await pictures.show(
+        picture_id, closer, next_number = await pictures.attach_to_turn(
             connection, conversation_id, chapter, picture, next_number
         )
         shown.append((picture_id, closer))
@@ -119,7 +119,7 @@ async def save(
     for place, (picture_id, image_id) in enumerate(shown):
         values = {"turn_id": turn_id, "place": place, "picture_id": picture_id, "image_id": image_id}
         await connection.execute(insert(turn_pictures).values(values))
-    await pictures.asked(connection, [picture_id for picture_id, _ in shown])
+    await pictures.mark_asked(connection, [picture_id for picture_id, _ in shown])
     title = row.title or storable(" ".join(turn.text.split())[:TITLE_CHARACTERS])
     await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 
@@ -132,7 +132,7 @@ async def add_pictures(
     if first is not None and await pictures.is_given(connection, conversation_id, row.chapter, first):
         first = None
     for image in images:
-        number = await pictures.wait(connection, conversation_id, row.chapter, image, first or next_number)
+        number = await pictures.add_waiting(connection, conversation_id, row.chapter, image, first or next_number)
         first, next_number = None, max(next_number, number + 1)
         numbers.append(number)
     await _touch(connection, conversation_id, now, next_number=next_number)

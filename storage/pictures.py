@@ -80,7 +80,9 @@ async def is_given(connection: AsyncConnection, conversation_id: str, chapter: i
     return (await connection.execute(query)).first() is not None
 
 
-async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int) -> int:
+async def add_waiting(
+    connection: AsyncConnection, conversation_id: str, chapter: int, image: Image, next_number: int
+) -> int:
     """Store a picture until it is asked about. Return its number, which is the old one for a known picture."""
     query = select(pictures.c.id, pictures.c.number).where(_in(conversation_id, chapter))
     known = (await connection.execute(query.where(pictures.c.image_id == image.id))).first()
@@ -90,11 +92,11 @@ async def wait(connection: AsyncConnection, conversation_id: str, chapter: int, 
         picture_id = await _insert(connection, conversation_id, chapter, Picture(number, image))
     else:
         picture_id, number = known
-    await _wait(connection, [picture_id], True)
+    await _set_waiting(connection, [picture_id], True)
     return number
 
 
-async def show(
+async def attach_to_turn(
     connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture, next_number: int
 ) -> tuple[int, str | None, int]:
     """Return the row of a turn's picture, made if need be, the shown image, and the conversation's next number.
@@ -122,9 +124,9 @@ async def show(
     return await _insert(connection, conversation_id, chapter, picture), None, next_number
 
 
-async def asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
+async def mark_asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
     """Mark pictures as no longer waiting."""
-    await _wait(connection, picture_ids, False)
+    await _set_waiting(connection, picture_ids, False)
 
 
 async def waiting(
@@ -174,7 +176,9 @@ async def withdraw(
     return None if found is None else ()
 
 
-async def belong(connection: AsyncConnection, conversation_id: str, image_ids: Collection[str], person: str) -> None:
+async def set_sender(
+    connection: AsyncConnection, conversation_id: str, image_ids: Collection[str], person: str
+) -> None:
     """Record who sent these pictures. A picture that a person sent before stays theirs."""
     here = (pictures.c.conversation_id == conversation_id, pictures.c.image_id.in_(image_ids))
     await connection.execute(update(pictures).where(*here, pictures.c.person.is_(None)).values(person=person))
@@ -263,7 +267,7 @@ def _unasked() -> ColumnElement[bool]:
     return not_(exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.picture_id == pictures.c.id)))
 
 
-async def _wait(connection: AsyncConnection, picture_ids: Collection[int], waits: bool) -> None:
+async def _set_waiting(connection: AsyncConnection, picture_ids: Collection[int], waits: bool) -> None:
     await connection.execute(update(pictures).where(pictures.c.id.in_(picture_ids)).values(waiting=waits))
 
 

@@ -107,4 +107,4 @@ async def _belong(
     connection: AsyncConnection, conversation_id: str, images: Sequence[Image], person: str | None
 ) -> None:
     if person is not None and images:
-        await pictures.belong(connection, conversation_id, [image.id for image in images], pseudonym(person))
+        await pictures.set_sender(connection, conversation_id, [image.id for image in images], pseudonym(person))

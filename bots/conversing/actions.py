@@ -41,7 +41,7 @@ class DisplayOptions:
     markdown: bool = True  # otherwise the platform formats the answer itself
 
 
-async def shown(
+async def ask_for_display(
     ask: Ask,
     turn_of: Callable[[], Awaitable[Turn | None]],
     display: DisplayOptions,
@@ -57,7 +57,7 @@ async def shown(
     raw = told = ""
     asked = Conversation("")  # up to this question
 
-    def grown(growing: bool) -> str:
+    def next_piece(growing: bool) -> str:
         nonlocal told
         now = as_markdown(visible(raw), asked.questions, growing) if display.markdown else visible(raw)
         if not now.startswith(told):
@@ -73,7 +73,7 @@ async def shown(
                 tell(event)
             case Piece(text):
                 raw += text
-                if piece := grown(growing=True):
+                if piece := next_piece(growing=True):
                     tell(Piece(piece))
             case PicturesRemoved(numbers) if display.markdown:
                 notes = [*notes, made_room(numbers, translator)]
@@ -90,13 +90,13 @@ async def shown(
                 caption = translator.say("Picture {number}", number=marked.number)
                 tell(File(f"picture-{marked.number}.png", marked.png, caption))
     except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
-        if piece := grown(growing=False):
+        if piece := next_piece(growing=False):
             tell(Piece(piece))
         raise
     return replace(answer, text=_words(answer, turn, asked.questions, display, notes, translator))
 
 
-def actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) -> tuple[AnswerAction, ...]:
+def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) -> tuple[AnswerAction, ...]:
     """Return what can be done with an answer.
 
     That is nothing if it failed, and no closer look if it had more than `image_tokens`.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, actions, shown
+from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, ask_for_display, available_actions
 from bots.conversing.commands import COMMANDS, fixed_answer, obey
 from bots.conversing.draft import AnswerAction, Ask, Tell
 from bots.conversing.request import AnswerRequest
@@ -152,13 +152,15 @@ class _Response:
         )
 
     async def _shown(self, ask: Ask) -> Answer:
-        return await shown(ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell)
+        return await ask_for_display(
+            ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell
+        )
 
     async def _saved_turn(self) -> Turn | None:
         """Return the turn that was just answered, and offer its actions."""
         turn = await self.services.assistant.history.answered(self.request.key)
         if self.request.offer is not None:
-            self.request.offer(actions(turn, self.services.images.image_tokens))
+            self.request.offer(available_actions(turn, self.services.images.image_tokens))
         return turn
 
     async def _turn_about(self) -> Turn | None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic
 
-from bots.conversing.draft import Draft, Failed, File, Gone, Later, Part, Record, Refused
+from bots.conversing.draft import Draft, File, Gone, Part, Record, Refused, RetryLater, WriteFailed
 from core.conversation import Answer
 from core.errors import StoreDown
 from core.i18n import Translator
@@ -82,8 +82,8 @@ class Delivery(Generic[Part]):
         """Post what is finished, and return what its place must say now."""
         try:
             await self._put(index, partial(self._draft.send, content, answer, last))
-        except Failed:
-            if not isinstance(content, File) or not self._is_hopeless(content.name):
+        except WriteFailed:
+            if not isinstance(content, File) or not self._record_failure(content.name):
                 raise
             self._abandoned.append(content)
             return self._abandon(content)
@@ -102,8 +102,8 @@ class Delivery(Generic[Part]):
                 await self._draft.edit(sent, content, answer, last)
         except Gone:
             await self._lose(sent)
-        except Failed:
-            if answer is None or not self._is_hopeless(sent):
+        except WriteFailed:
+            if answer is None or not self._record_failure(sent):
                 raise
             if isinstance(content, File):
                 self._abandoned.append(content)
@@ -114,7 +114,7 @@ class Delivery(Generic[Part]):
             self._shown[sent] = state
         return content
 
-    def _is_hopeless(self, sent: str) -> bool:
+    def _record_failure(self, sent: str) -> bool:
         """Count a failed last write. Return whether it has failed often, and for long enough."""
         failures = self._failures.setdefault(sent, [])
         failures.append(asyncio.get_running_loop().time())
@@ -128,15 +128,15 @@ class Delivery(Generic[Part]):
     async def _lose(self, sent: str) -> None:
         """Delete a message that cannot be edited. If that must wait, it moves behind the answer's messages."""
         self._lost.add(sent)
-        with suppress(Later, Refused):
+        with suppress(RetryLater, Refused):
             await self._draft.remove(sent)
             self._sent.remove(sent)
 
     async def _remove_last(self) -> None:
         try:
             await self._draft.remove(self._sent[-1])
-        except Failed:
-            if not self._is_hopeless(self._sent[-1]):
+        except WriteFailed:
+            if not self._record_failure(self._sent[-1]):
                 raise
         self._sent.pop()
         await self._record(self._sent)
@@ -158,6 +158,6 @@ class Delivery(Generic[Part]):
         try:
             await self._record(self._sent)
         except StoreDown:  # it would be unknown when the same question is answered later
-            with suppress(Later, Refused):
+            with suppress(RetryLater, Refused):
                 await self._draft.remove(sent)
             raise

@@ -177,7 +177,7 @@ class Dispatcher:
             knock = await self._services.store.meet(request.user, message)
         if knock.due:
             self._tell_admins(request)
-        if not self.strangers.is_due(request.user, request.chat) and not message.sent:
+        if not self.strangers.claim_line(request.user, request.chat) and not message.sent:
             return None
         return (stranger_line_when_asked if knock.held else stranger_line)(request.known_as, translator)
 

@@ -11,7 +11,7 @@ from core.i18n import Translator
 Part = TypeVar("Part")
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """The platform asks to wait, or cannot be reached. Try again after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
@@ -19,8 +19,8 @@ class Later(Exception):
         self.seconds = seconds
 
 
-class Failed(Later):
-    """Like `Later`, but the platform did not ask for it: the write failed, or its outcome is unknown."""
+class WriteFailed(RetryLater):
+    """Like `RetryLater`, but the platform did not ask for it: the write failed, or its outcome is unknown."""
 
 
 class Refused(Exception):
@@ -73,14 +73,14 @@ Record = Callable[[Sequence[str]], Awaitable[None]]  # writes down the ids of th
 class Draft(Protocol[Part]):
     """A message being written on some platform; use it with `async with`. A `Part` is what one message can hold.
 
-    Parts compare by content. Every method raises `Later`, `Refused` or (`edit`) `Gone`, and no other error of its SDK.
+    Parts compare by content. Every method raises `RetryLater`, `Refused` or (`edit`) `Gone`, and no error of its SDK.
     """
 
     async def __aenter__(self) -> object: ...
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    keeps: bool  # the messages to edit hold an earlier answer, which an error must not replace
+    keeps_old_answer: bool  # the messages to edit hold an earlier answer, which an error must not replace
 
     @property
     def interval(self) -> float:

@@ -27,16 +27,18 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.platforms: dict[str, PlatformState] = {}
         self.notices: dict[str, str] = {}  # sentences for the operator by subject, such as the clock
-        self.tellers: dict[str, Callable[[str], Awaitable[None]]] = {}  # by platform; sends a text to its admins
+        self.admin_notifiers: dict[
+            str, Callable[[str], Awaitable[None]]
+        ] = {}  # by platform; sends a text to its admins
         self._clock = clock
         self._failing_since: dict[str, float] = {}  # by `clock`
         self._worked: set[str] = set()
 
-    def starts(self, platform: str) -> None:
+    def mark_started(self, platform: str) -> None:
         """Note that the platform is being started. It counts as up until something fails."""
         self.platforms.setdefault(platform, PlatformState(up=True, since=self._clock()))
 
-    def worked(self, platform: str) -> None:
+    def mark_working(self, platform: str) -> None:
         """Note that the platform has just done what it was asked. It is up."""
         self._failing_since.pop(platform, None)
         self._worked.add(platform)
@@ -50,14 +52,14 @@ class Health:
         """Return whether the platform has worked since the process began: then its token was good."""
         return platform in self._worked
 
-    def failed(self, platform: str, reason: str) -> None:
+    def record_failure(self, platform: str, reason: str) -> None:
         """Note a failure that will be retried. The platform is down after five minutes of failures only."""
         now = self._clock()
         failing_since = self._failing_since.setdefault(platform, now)
         if now - failing_since >= DOWN_AFTER_SECONDS:
-            self.down(platform, reason)
+            self.mark_down(platform, reason)
 
-    def down(self, platform: str, reason: str) -> None:
+    def mark_down(self, platform: str, reason: str) -> None:
         """Mark the platform as down. The log says so once, until it works again."""
         before = self.platforms.get(platform)
         if before is None or before.up:
@@ -67,7 +69,7 @@ class Health:
         else:
             self.platforms[platform] = PlatformState(up=False, reason=reason, since=before.since)
 
-    def tell(self, about: str, sentence: str) -> None:
+    def set_notice(self, about: str, sentence: str) -> None:
         """Set a sentence for the operator about something that does not stop answers; "" when it is over.
 
         The log says it when it changes.

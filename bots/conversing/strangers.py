@@ -25,7 +25,7 @@ class Strangers:
         self._clock = clock
         self._told: Latest[str, float] = Latest(REMEMBERED_CHATS)  # when, by chat
 
-    def is_due(self, person: str, chat: str) -> bool:
+    def claim_line(self, person: str, chat: str) -> bool:
         """Return whether to say the line now. Then it counts as said, and the log shows the ids to the operator."""
         now = self._clock()
         if now - self._told.get(chat, float("-inf")) < BETWEEN_LINES_S:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Generic
 
 from bots.conversing.delivery import Delivery
-from bots.conversing.draft import AnswerAction, Ask, Draft, File, Later, Part, Record
+from bots.conversing.draft import AnswerAction, Ask, Draft, File, Part, Record, RetryLater
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, Interrupted
 from core.i18n import Translator
@@ -85,7 +85,7 @@ class StreamedReply(Generic[Part]):
             answer = self._answer
             try:
                 await self._show(answer)
-            except Later as later:
+            except RetryLater as later:
                 # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
                 # forbids that too says Later again.
                 await _nap(later.seconds, None if answer else self._complete)
@@ -97,7 +97,7 @@ class StreamedReply(Generic[Part]):
 
     async def _show(self, answer: Answer | None) -> None:
         if answer is not None:
-            if self._draft.keeps and self._refused:
+            if self._draft.keeps_old_answer and self._refused:
                 self._refused, self._delivery = False, Delivery(self._draft, [], self._record, self._translator)
             await self._delivery.show(self._text, answer, self._files)
         elif not await self._aside():
@@ -137,7 +137,7 @@ class StreamedReply(Generic[Part]):
         self._answer = Answer(self._text, Ending.FAILED)
 
 
-def streamed(
+def reply_factory(
     draft_of: Callable[[StoredMessage], Draft[Any]], translator: Translator
 ) -> Callable[[StoredMessage, Record], StreamedReply[Any]]:
     """Show a message's answer in the draft that is made for it."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Later, Refused
+from bots.conversing.draft import Refused, RetryLater
 from bots.conversing.health import Health
 from core.errors import OperatorError
 
@@ -41,12 +41,12 @@ class Declined(Refused):
         self.error = error
 
 
-class AccessLost(Later):
+class AccessLost(RetryLater):
     """Slack can be asked nothing until the operator has repaired something."""
 
 
 class Access:
-    """The token's state. `ask` is auth.test; it raises `Later` and `Declined`."""
+    """The token's state. `ask` is auth.test; it raises `RetryLater` and `Declined`."""
 
     def __init__(self, ask: Callable[[], Awaitable[AsyncSlackResponse]], health: Health) -> None:
         self._ask = ask
@@ -59,7 +59,7 @@ class Access:
         self._problems = {"way in": "It is being started."}  # part that does not work -> reason
 
     async def examine(self) -> AsyncSlackResponse:
-        """Return Slack's word on the token. Raises `OperatorError` if it is bad or lacks a scope, and `Later`."""
+        """Return Slack's word on the token. Raises `OperatorError` if it is bad or lacks a scope, and `RetryLater`."""
         try:
             answer = await self._ask()
         except Declined as declined:
@@ -103,7 +103,7 @@ class Access:
             except OperatorError as error:
                 self.fails("token", str(error))
                 self._pause = self._backoff.next_pause()
-            except Later as later:
+            except RetryLater as later:
                 self._pause = max(later.seconds, self._backoff.next_pause())
             else:
                 self._refused = None
@@ -119,12 +119,12 @@ class Access:
         """Note a failure that is retried. The platform is down if it lasts."""
         log.info("Slack's %s fails: %s", part, reason)
         self._problems[part] = reason
-        self._health.failed("slack", reason)
+        self._health.record_failure("slack", reason)
 
     def works(self, part: str) -> None:
         self._problems.pop(part, None)
         if not self._problems:
-            self._health.worked("slack")
+            self._health.mark_working("slack")
 
 
 def granted(answer: AsyncSlackResponse) -> set[str]:

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Failed, Later
+from bots.conversing.draft import RetryLater, WriteFailed
 from bots.conversing.health import Health
 from bots.slack.access import DOUBTFUL, WISHES, Access, AccessLost, Declined, granted
 from bots.slack.rate_limit import CALLS_PER_MINUTE, Budget
@@ -28,7 +28,7 @@ BUSY = frozenset(
 )
 
 
-class Unclear(Failed):
+class Unclear(WriteFailed):
     """It is unknown whether Slack has done it: the reply got lost, or it failed half-way."""
 
 
@@ -82,8 +82,8 @@ class SlackApi:
     async def call(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
         """Call a method of `client`.
 
-        Raises `Later` (`Unclear` if it may have happened, `AccessLost` while the token is refused) or `Declined`, which
-        is about this request only.
+        Raises `RetryLater` (`Unclear` if it may have happened, `AccessLost` while the token is refused) or `Declined`,
+        which is about this request only.
         """
         self.access.check()
         try:
@@ -135,7 +135,7 @@ class SlackApi:
         if status == 429 or word in ("ratelimited", "rate_limited"):
             seconds = retry_after(response.headers)
             self.budget.slow_down(method, seconds)
-            raise Later(seconds) from error
+            raise RetryLater(seconds) from error
         if status >= 500 or not word or word in BUSY:
             raise self.unclear(word or f"HTTP {status}") from error
         self._failures = 0
@@ -149,7 +149,7 @@ class SlackApi:
 
 
 async def patiently(request: Callable[[], Awaitable[Result]], attempts: int = 8) -> Result:
-    """Await `request()`, again after each `Later`. Waits for the end of an outage.
+    """Await `request()`, again after each `RetryLater`. Waits for the end of an outage.
 
     Raises `BotError` if Slack stays away.
     """
@@ -157,7 +157,7 @@ async def patiently(request: Callable[[], Awaitable[Result]], attempts: int = 8)
     while failures < attempts:
         try:
             return await request()
-        except Later as later:
+        except RetryLater as later:
             failures += not isinstance(later, AccessLost)
             await asyncio.sleep(later.seconds)
     raise BotError("Slack does not answer me at the moment. Please try again in a few minutes.")

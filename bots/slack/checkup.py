@@ -3,7 +3,7 @@
 from functools import partial
 
 from bots.conversing.check_result import CheckResult, Level
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 from bots.conversing.health import Health
 from bots.slack.access import WISHES
 from bots.slack.api import SlackApi, patiently
@@ -19,7 +19,7 @@ async def examine(config: SlackConfig) -> list[CheckResult]:
             lacking = await slack.introduce()
         except OperatorError:
             raise
-        except (BotError, Later):
+        except (BotError, RetryLater):
             return [CheckResult("slack", Level.NOTE, "not reached, so the tokens are not checked")]
         findings = [CheckResult("slack", Level.OK, f"bot_token is the bot {slack.bot}'s in the workspace {slack.team}")]
         findings += [

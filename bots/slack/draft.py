@@ -8,7 +8,7 @@ replaces everything and may be repeated.
 import logging
 from typing import Any
 
-from bots.conversing.draft import AnswerAction, File, Gone, Later
+from bots.conversing.draft import AnswerAction, File, Gone, RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
 from bots.slack.buttons import Buttons
@@ -23,14 +23,20 @@ SOON_SECONDS = 2.0  # for which a stream is waited for
 
 
 class SlackDraft:
-    """`keeps` is as in `bots.conversing.draft.Draft`. What has a Stop button is streamed."""
+    """`keeps_old_answer` is as in `bots.conversing.draft.Draft`. What has a Stop button is streamed."""
 
     scarce = False  # Slack's writes are shared out by `bots.slack.rate_limit`
 
     def __init__(
-        self, slack: SlackApi, sender: Sender, status: Status, buttons: Buttons, interval: float, keeps: bool = False
+        self,
+        slack: SlackApi,
+        sender: Sender,
+        status: Status,
+        buttons: Buttons,
+        interval: float,
+        keeps_old_answer: bool = False,
     ) -> None:
-        self.keeps = keeps
+        self.keeps_old_answer = keeps_old_answer
         self._interval = interval
         self._slack = slack
         self._sender = sender
@@ -143,7 +149,7 @@ class SlackDraft:
                 ts = await self._sender.open()
                 self._slack.budget.joins(self, "chat_appendStream")
                 return ts
-            except Later as later:
+            except RetryLater as later:
                 if isinstance(later, Unclear) or later.seconds <= SOON_SECONDS:
                     raise
                 self._streaming = False  # posts are allowed more often

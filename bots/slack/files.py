@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 from bots.slack.access import AccessLost, Declined
 from bots.slack.api import SlackApi, patiently, retry_after
 from bots.slack.events import SlackFile
@@ -55,7 +55,7 @@ class Files:
             except AccessLost as outage:
                 await asyncio.sleep(outage.seconds)
                 continue
-            except Later as later:
+            except RetryLater as later:
                 await asyncio.sleep(max(later.seconds, backoff.next_pause()))
                 continue
             page = is_web_page(data)
@@ -84,7 +84,7 @@ class Files:
 
     async def _read(self, file: SlackFile, answer: aiohttp.ClientResponse) -> bytes:
         if answer.status == 429:
-            raise Later(retry_after(answer.headers))
+            raise RetryLater(retry_after(answer.headers))
         if answer.status >= 500:
             raise self._slack.unclear(f"HTTP {answer.status}")
         if answer.content_type == "text/html":

@@ -14,14 +14,14 @@ EVENT_TYPE = "picture_answer"  # of our messages' metadata
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class UnstoredMessage:
     """A message of ours that was never stored."""
 
     ts: str
     text: str
 
 
-def signature(key: str) -> dict[str, Any]:
+def answer_metadata(key: str) -> dict[str, Any]:
     """Return metadata for a message, which stays invisible."""
     return {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
 
@@ -34,7 +34,7 @@ def key_of(message: dict[str, Any]) -> str | None:
     return str((metadata.get("event_payload") or {}).get("key"))
 
 
-async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection[str]) -> list[Left]:
+async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection[str]) -> list[UnstoredMessage]:
     """Return our messages below the question that are not `known`, oldest first. Raises `Later`."""
     try:
         answer = await slack.call(
@@ -49,7 +49,7 @@ async def left_behind(slack: SlackApi, place: Place, key: str, known: Collection
         log.warning("whether an answer already stands there could not be seen: %s", error)
         return []
     return [
-        Left(message["ts"], message.get("text") or "")
+        UnstoredMessage(message["ts"], message.get("text") or "")
         for message in answer["messages"]
         if message.get("user") == slack.bot
         and message["ts"] > place.asked

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 
 WINDOW_SECONDS = 61.0  # a minute, and a second for calls under way
 CALLS_PER_MINUTE = {  # by the SDK's names
@@ -71,9 +71,9 @@ class Budget:
         return self._of(method).wait(self._clock(), share)
 
     def spend(self, method: str) -> None:
-        """Count a call. Raises `Later` if none is allowed now."""
+        """Count a call. Raises `RetryLater` if none is allowed now."""
         if (wait := self.wait(method)) > 0:
-            raise Later(wait)
+            raise RetryLater(wait)
         if method in self._limits:
             self._of(method).calls.append(self._clock())
 
@@ -93,9 +93,9 @@ class Budget:
         self._growing.pop(answer, None)
 
     def check_growing(self, answer: Hashable) -> None:
-        """Raise `Later` if the growing texts' share of the calls is used up."""
+        """Raise `RetryLater` if the growing texts' share of the calls is used up."""
         if (method := self._growing.get(answer)) and (wait := self.wait(method, GROWING_SHARE)) > 0:
-            raise Later(wait)
+            raise RetryLater(wait)
 
     def interval(self, answer: Hashable) -> float:
         """Return the seconds between two writes of each growing text."""

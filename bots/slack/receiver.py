@@ -18,7 +18,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bots.conversing import strangers
 from bots.conversing.commands import command_in
-from bots.conversing.draft import AnswerAction, Later, Refused
+from bots.conversing.draft import AnswerAction, Refused, RetryLater
 from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
 from bots.slack import window
@@ -246,7 +246,7 @@ class Receiver:
         try:
             view = window.question_window(place, translator)
             await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
-        except (Later, Refused) as error:
+        except (RetryLater, Refused) as error:
             log.warning("the window for a question could not be opened: %s", error)
 
     async def _on_question(self, ack: AsyncAck, body: Json) -> None:

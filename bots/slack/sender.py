@@ -9,10 +9,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from bots.conversing.draft import Gone, Later, Refused
+from bots.conversing.draft import Gone, Refused, RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear, patiently
-from bots.slack.message_metadata import Left, left_behind, signature
+from bots.slack.message_metadata import UnstoredMessage, answer_metadata, left_behind
 from bots.slack.place import Place
 from bots.slack.stream import Streams
 from bots.slack.text import MESSAGE_CHARACTERS, escape
@@ -54,7 +54,7 @@ class Sender:
                 thread_ts=self._place.thread,
                 text=escape(text)[:MESSAGE_CHARACTERS],
                 blocks=blocks or None,
-                metadata=signature(self._key),
+                metadata=answer_metadata(self._key),
                 unfurl_links=False,
                 unfurl_media=False,
             )
@@ -75,7 +75,7 @@ class Sender:
                 self._stops[ts] += 1  # left open by a dead process, or its stop got lost
                 with suppress(Declined):
                     await self.streams.stop(ts)
-                raise Later(0.2) from declined
+                raise RetryLater(0.2) from declined
             if declined.error in UNEDITABLE:
                 raise Gone from declined
             if not blocks:
@@ -90,7 +90,7 @@ class Sender:
             ts=ts,
             text=escape(text)[:MESSAGE_CHARACTERS],  # for notifications, where there are blocks to read
             blocks=blocks,
-            metadata=signature(self._key),
+            metadata=answer_metadata(self._key),
             **files,
         )
 
@@ -104,7 +104,7 @@ class Sender:
                 log.warning("a message that is not needed any more stays: %s", declined.error)
         self._given_up.add(sent)
 
-    async def left_behind(self) -> list[Left]:
+    async def left_behind(self) -> list[UnstoredMessage]:
         """Return our messages in the thread that may not be stored."""
         return await self._look() if self._careful else []
 
@@ -127,5 +127,5 @@ class Sender:
             await patiently(partial(self.streams.stop, ts))
             await patiently(remove)
 
-    async def _look(self) -> list[Left]:
+    async def _look(self) -> list[UnstoredMessage]:
         return await left_behind(self._slack, self._place, self._key, {*self._sent, *self._given_up})

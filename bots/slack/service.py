@@ -34,7 +34,7 @@ async def serve(config: SlackConfig, services: Services) -> None:
     ) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
-        services.health.tellers["slack"] = partial(_tell, slack, config.admins)
+        services.health.admin_notifiers["slack"] = partial(_tell, slack, config.admins)
         worker = Worker(config, slack, services)
         receiver = Receiver(config, slack, worker, services)
         await worker.resume()
@@ -47,7 +47,7 @@ async def serve(config: SlackConfig, services: Services) -> None:
             await asyncio.gather(watching, return_exceptions=True)
             await receiver.close()
             await worker.close()
-            services.health.tellers.pop("slack", None)
+            services.health.admin_notifiers.pop("slack", None)
 
 
 async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:

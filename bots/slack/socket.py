@@ -17,7 +17,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
 from bots.slack.gateway import Gateway
@@ -45,7 +45,7 @@ async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
             backoff.reset()
             await _watch(client)
             log.warning("Slack's connection is lost; opening a new one")
-        except (TimeoutError, Later):
+        except (TimeoutError, RetryLater):
             slack.access.fails("way in", "Slack cannot be reached.")
             await asyncio.sleep(backoff.next_pause())
         except OperatorError as error:
@@ -60,7 +60,7 @@ async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
 
 
 async def open_address(slack: SlackApi, app_token: str) -> str:
-    """Return an address where a WebSocket can be opened once. Raises `Later`, or `OperatorError` for a bad token."""
+    """Return an address where a WebSocket can be opened once. Raises `RetryLater`; `OperatorError` for a bad token."""
     try:
         answer = await slack.ask(slack.bare_client.apps_connections_open, app_token=app_token)
         return str(answer["url"])

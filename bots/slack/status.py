@@ -7,7 +7,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
 from bots.slack.place import Place
@@ -82,7 +82,7 @@ class Status:
                 thread_ts=place.thread,
                 status=self._line,
             )
-        except Later:
+        except RetryLater:
             pass
         except Declined as error:
             log.info("no status line: %s", error)
@@ -104,7 +104,7 @@ class Status:
                     initiator_user_id=place.user,
                 )
                 return True
-            except Later as later:
+            except RetryLater as later:
                 await asyncio.sleep(min(later.seconds, 2.0))
             except Declined as error:
                 log.info("no Stop button of Slack's: %s", error)

@@ -9,7 +9,7 @@ from typing import Any
 
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
-from bots.slack.message_metadata import signature
+from bots.slack.message_metadata import answer_metadata
 from bots.slack.place import Place
 from bots.slack.status import Abilities
 from core.conversation import Answer
@@ -68,7 +68,7 @@ class Streams:
                 if rest:
                     await self._append(ts, rest)
                 return True
-            await self.stop(ts, rest, blocks=buttons, metadata=signature(self._key))
+            await self.stop(ts, rest, blocks=buttons, metadata=answer_metadata(self._key))
             return True
         except Unclear:
             self._open.pop(ts, None)  # what it says now is unknown

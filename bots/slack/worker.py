@@ -19,7 +19,7 @@ from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import AnswerAction, Refused, Tell
 from bots.conversing.request import AnswerRequest, Attachment, forgets
 from bots.conversing.services import Services
-from bots.conversing.streamed_reply import streamed
+from bots.conversing.streamed_reply import reply_factory
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import Buttons, Pressed, about_stranger
 from bots.slack.config import SlackConfig
@@ -161,8 +161,8 @@ class Worker:
         refusal = None
         if inquiry.command == LOST:
             refusal = translator.say("I do not remember that answer any more. Please send the picture again.")
-        keeps = not message.resumed and await self._inquiries.is_over_answer(inquiry)
-        reply = streamed(partial(self._draft, inquiry, translator, keeps), translator)
+        keeps_old_answer = not message.resumed and await self._inquiries.is_over_answer(inquiry)
+        reply = reply_factory(partial(self._draft, inquiry, translator, keeps_old_answer), translator)
         ask = partial(self._ask, inquiry, translator)
         try:
             await self.dispatcher.answer(message, request, translator, reply, ask, refusal)
@@ -220,14 +220,16 @@ class Worker:
     async def _has_pictures(self, conversation_id: str) -> bool:
         return bool((await self._services.store.outline(conversation_id)).pictures)
 
-    def _draft(self, inquiry: Inquiry, translator: Translator, keeps: bool, message: inbox.StoredMessage) -> SlackDraft:
+    def _draft(
+        self, inquiry: Inquiry, translator: Translator, keeps_old_answer: bool, message: inbox.StoredMessage
+    ) -> SlackDraft:
         place, closer = inquiry.place, None
         if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about is not None:
             closer = Pressed(inquiry.command, inquiry.key, inquiry.about)
         buttons = Buttons(place, message.key, translator, inquiry.asks_model, closer)
         status = Status(self._slack, place, self._abilities)
         return SlackDraft(
-            self._slack, self._sender(message, place), status, buttons, self._config.interval_seconds, keeps
+            self._slack, self._sender(message, place), status, buttons, self._config.interval_seconds, keeps_old_answer
         )
 
     def _sender(self, message: inbox.StoredMessage, place: Place) -> Sender:

@@ -89,13 +89,13 @@ class Announcer:
 
     def _working(self) -> set[str]:
         platforms = self._health.platforms
-        return {name for name in self._health.tellers if name not in platforms or platforms[name].up}
+        return {name for name in self._health.admin_notifiers if name not in platforms or platforms[name].up}
 
     async def _send(self, name: str, platform: str, sentence: BotError, reason: str) -> bool:
         """Send a text. Return whether it is done, so that it need not be tried again."""
         lines = [*(Translator(language).explain(sentence) for language in LANGUAGES), reason]
         try:
-            await self._health.tellers[platform]("\n".join(filter(None, lines)))
+            await self._health.admin_notifiers[platform]("\n".join(filter(None, lines)))
         except Exception as error:
             failures = self._failures[name, platform] = self._failures.get((name, platform), 0) + 1
             log.warning("the admins on %s could not be told: %s", platform, type(error).__name__)

@@ -34,6 +34,6 @@ async def _expire(expiry: Expiry, health: Health) -> None:
     except Exception:  # a bug; the next attempt may work
         log.exception("nothing could expire")
     else:
-        health.tell("clock", expiry.doubt)
+        health.set_notice("clock", expiry.doubt)
         if removed:
             log.info("%s conversations expired", removed)

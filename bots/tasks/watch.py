@@ -33,10 +33,10 @@ async def check_services(services: Services, readiness: Readiness) -> None:
     """Record in `services.health` what does not work, or soon will not."""
     reasons = await readiness.reasons()
     for name, sentence in SENTENCES.items():
-        services.health.tell(name, sentence.format(reason=reasons[name].rstrip(".")) if name in reasons else "")
+        services.health.set_notice(name, sentence.format(reason=reasons[name].rstrip(".")) if name in reasons else "")
     if "database" not in reasons:
         try:
             for about, notice in (await services.store.notices()).items():
-                services.health.tell(about, notice)
+                services.health.set_notice(about, notice)
         except BotError as error:
             log.warning("the disk could not be checked: %s", error)

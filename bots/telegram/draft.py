@@ -17,7 +17,7 @@ from telegram import (
 from telegram.error import BadRequest, TelegramError
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import AnswerAction, File, Gone, Later
+from bots.conversing.draft import AnswerAction, File, Gone, RetryLater
 from bots.telegram import text
 from bots.telegram.buttons import Buttons
 from bots.telegram.rate_limit import Rank
@@ -37,7 +37,7 @@ class TelegramDraft:
     `typing` shows that the bot is at work; it is no message and has no rate limit that matters.
     """
 
-    keeps = False
+    keeps_old_answer = False
 
     def __init__(
         self, bot: Bot, sender: Sender, buttons: Buttons, interval: float, preview: bool, typing: Callable[[], None]
@@ -125,7 +125,7 @@ class TelegramDraft:
                 self._has_words = self._grows
             except BadRequest as error:
                 log.info("Telegram refuses a growing text, which is skipped: %s", error)
-                raise Later(self._skipped.next_pause()) from error
+                raise RetryLater(self._skipped.next_pause()) from error
             return
         for plainer, buttons in self._ways(part, answer, last):
             try:
@@ -206,7 +206,7 @@ class TelegramDraft:
         """Await a write. If a growing text has to wait, show in the chat that the bot is at work."""
         try:
             return await growing
-        except Later:
+        except RetryLater:
             self._show_typing()
             raise
 

@@ -10,7 +10,7 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, Tele
 
 from bots.conversing.request import Attachment
 from bots.telegram.message import SentFile
-from bots.telegram.transport import understood, wait_of
+from bots.telegram.transport import convert_errors, wait_of
 from core.errors import NotDelivered, TooLarge
 from core.latest import Latest
 from core.pictures.file_types import is_web_page
@@ -64,7 +64,7 @@ async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
     why = NOT_HANDED_OVER
     for attempt in range(TRIES):
         try:
-            if (data := await understood(_get(bot, file, images))) is not None:
+            if (data := await convert_errors(_get(bot, file, images))) is not None:
                 return data
             log.info("Telegram sent only part of a file")
             why = NOT_WHOLE

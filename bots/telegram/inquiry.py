@@ -18,7 +18,7 @@ from bots.telegram.message import (
     Id,
     Name,
     SentFile,
-    asker_of,
+    author_of,
     command_of,
     conversation_of,
     files_of,
@@ -121,12 +121,12 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if command in COMMANDS and command != "new":
         files = own  # a command is not about the picture that it replies to
     names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
-    if names_somebody and not words and replied and (somebody := asker_of(replied)):
+    if names_somebody and not words and replied and (somebody := author_of(replied)):
         words = str(somebody.id)
     more = [_other_caption(main, message, me) for message in messages if message is not main]
     text = "\n\n".join(filter(None, [words, *more]))
     others = tuple(kind for message in messages for kind in others_of(message))
-    asker = asker_of(main)
+    asker = author_of(main)
     topic, text = topic_of(main), storable(text)
     return Inquiry(main.chat.id, main.message_id, asker, text, command, tuple(files), others, about, topic=topic)
 
@@ -138,7 +138,7 @@ def belongs_to(comment: Message, forward: Message) -> bool:
     comment"; both messages have nearly the same second.
     """
     seconds = (forward.date - comment.date).total_seconds()
-    return asker_of(comment) == asker_of(forward) and 0 <= seconds <= COMMENT_SECONDS
+    return author_of(comment) == author_of(forward) and 0 <= seconds <= COMMENT_SECONDS
 
 
 def may_be_comment(message: Message, inquiry: Inquiry) -> bool:

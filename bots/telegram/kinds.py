@@ -3,7 +3,7 @@
 from core.i18n import Translator
 
 
-def called(kind: str, translator: Translator) -> str:
+def describe_kind(kind: str, translator: Translator) -> str:
     """Return words for a field of a message that carries no picture. A file's own name stays."""
     match kind:
         case "video" | "video_note":

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
-from bots.conversing.draft import Later, Refused
+from bots.conversing.draft import Refused, RetryLater
 from bots.conversing.store import Store
 from bots.telegram.place import Place, ids_of
 from bots.telegram.rate_limit import Rank, RateLimit
@@ -31,19 +31,19 @@ async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, sen
         for message_id in range(place.question + 1, min(last, place.question + 1 + SEARCHED_MESSAGES)):
             if await store.is_sent("telegram", f"{chat_id}:{message_id}"):
                 continue
-            if not await _is_ours(bot, sender, chat_id, message_id):
+            if not await _claim_message(bot, sender, chat_id, message_id):
                 continue
             await asyncio.sleep(STORED_SECONDS)
             if not await store.is_sent("telegram", f"{chat_id}:{message_id}"):
                 log.info("deleted a message whose posting was never confirmed")
                 await _patiently(sender, lambda at=message_id: bot.delete_message(chat_id, at))  # type: ignore[misc]
-    except (Later, Refused, TelegramError) as error:
+    except (RetryLater, Refused, TelegramError) as error:
         log.info("a chat could not be searched for lost messages: %s", type(error).__name__)
     finally:
         sender.close()
 
 
-async def _is_ours(bot: Bot, sender: Sender, chat_id: int, message_id: int) -> bool:
+async def _claim_message(bot: Bot, sender: Sender, chat_id: int, message_id: int) -> bool:
     """Return whether the bot wrote a message, and remove its buttons if it did."""
     try:
         await _patiently(sender, lambda: bot.edit_message_reply_markup(chat_id, message_id))
@@ -58,7 +58,7 @@ async def _patiently(sender: Sender, call: Callable[[], Awaitable[object]]) -> N
         try:
             await sender.write(call, Rank.GROWING)
             return
-        except Later as later:
+        except RetryLater as later:
             if attempt == ATTEMPTS_PER_MESSAGE - 1:
                 raise
             await asyncio.sleep(later.seconds)

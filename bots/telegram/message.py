@@ -66,7 +66,7 @@ def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
     return _ID.validate_python(sent.chat.id)
 
 
-def asker_of(message: Message) -> Author | None:
+def author_of(message: Message) -> Author | None:
     """Return who wrote a message, or None for service messages and other bots.
 
     Anonymous admins, and members who write as a channel, have a bot as sender; the chat is the asker then.

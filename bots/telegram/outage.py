@@ -32,9 +32,9 @@ class Outage:
         """Whether the token has been accepted since the process began."""
         return self._health.has_worked(PLATFORM)
 
-    def ends(self) -> None:
+    def succeeded(self) -> None:
         self._backoff.reset()
-        self._health.worked(PLATFORM)
+        self._health.mark_working(PLATFORM)
 
     async def wait(self, error: Exception) -> None:
         """Count a failure and wait until the next attempt is due."""
@@ -43,7 +43,7 @@ class Outage:
         own = isinstance(error, Conflict | BotError)
         if self._backoff.failures == (1 if own else TOLD_AFTER_FAILURES):
             log.warning("%s Trying again.", reason)
-        self._health.failed(PLATFORM, reason)
+        self._health.record_failure(PLATFORM, reason)
         await asyncio.sleep(wait_of(error) if isinstance(error, RetryAfter) else pause)
 
 

@@ -11,7 +11,7 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
 from bots.telegram.outage import BAD_TOKEN, Outage
-from bots.telegram.transport import understood
+from bots.telegram.transport import convert_errors
 from core.errors import BotError, OperatorError
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
@@ -28,7 +28,7 @@ async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Even
     `settled` is set while Telegram has no more updates that may belong to an album, so that no album is torn by a crash
     or by a lost connection.
     """
-    await insist(lambda: bot.delete_webhook(), outage)
+    await retry_until_done(lambda: bot.delete_webhook(), outage)
     offset: int | None = None
     held = 0  # the first response must come at once
     while True:
@@ -40,7 +40,7 @@ async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Even
             for update in updates:
                 await receive(update)
                 offset = max(offset or 0, (id_of(update) or 0) + 1)
-            outage.ends()
+            outage.succeeded()
         except (TelegramError, BotError) as error:
             await outage.wait(error)
             continue
@@ -57,24 +57,24 @@ def id_of(update: object) -> int | None:
     return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < LARGEST_ID else None
 
 
-async def insist(call: Callable[[], Awaitable[object]], outage: Outage) -> None:
+async def retry_until_done(call: Callable[[], Awaitable[object]], outage: Outage) -> None:
     """Repeat a call until Telegram has done it. Raises `OperatorError` for a bad token that never worked."""
     while True:
         try:
-            await understood(call())
+            await convert_errors(call())
         except TelegramError as error:
             if isinstance(error, InvalidToken) and not outage.worked_before:
                 raise OperatorError(BAD_TOKEN) from None  # PTB's error carries the token
             await outage.wait(error)
         else:
-            outage.ends()
+            outage.succeeded()
             return
 
 
 async def _updates(bot: Bot, offset: int | None, held: int, timeout: float) -> list[object]:
     """Return Telegram's next updates unparsed. PTB's `get_updates` would parse them all together."""
     parameters = {"offset": offset, "timeout": held, "allowed_updates": WANTED}
-    updates = await understood(bot._post("getUpdates", parameters, read_timeout=held + timeout))
+    updates = await convert_errors(bot._post("getUpdates", parameters, read_timeout=held + timeout))
     if not isinstance(updates, list):
         raise TelegramError("Invalid server response")
     return updates

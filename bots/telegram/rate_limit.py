@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
 
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 
 
 class Rank(IntEnum):
@@ -73,7 +73,7 @@ class RateLimit:
 
     @asynccontextmanager
     async def turn(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
-        """Wait for one write to a chat for an answer. Raises `Later` for a write that should not wait here."""
+        """Wait for one write to a chat for an answer. Raises `RetryLater` for a write that should not wait here."""
         chat = self._chat(chat_id)
         if rank is Rank.GROWING or (rank is Rank.FIRST and chat_id >= 0):
             self._admit_growing(chat_id, chat)
@@ -118,7 +118,7 @@ class RateLimit:
 
     def _admit_growing(self, chat_id: int, chat: _Chat) -> None:
         if chat.busy or chat.line or len(chat.growing) > 1:
-            raise Later(self._pause_s / 2)
+            raise RetryLater(self._pause_s / 2)
         wait = self._wait(chat_id, chat, Rank.GROWING, 0)
         if chat_id < 0:  # the fuller the minute, the longer the pause; half of the minute stays free for answers
             most = max(1, min(self._group_per_minute // 2, self._group_per_minute - len(chat.begun)))
@@ -127,14 +127,14 @@ class RateLimit:
             if recent >= most:
                 wait = max(wait, chat.window[-most] + 60 - self._now())
         if wait > 0:
-            raise Later(wait)
+            raise RetryLater(wait)
 
     def _admit_first(self, chat_id: int, chat: _Chat, answer: object) -> None:
         """Let first words write, oldest first."""
         chat.first.setdefault(answer, self._now())
         wait = max(self._wait(chat_id, chat, Rank.FIRST, 0), self._until_first(chat_id, chat))
         if wait > 0 or chat.busy or next(iter(chat.first)) is not answer:
-            raise Later(max(self._pause_s / 10, min(wait, self._pause_s)))
+            raise RetryLater(max(self._pause_s / 10, min(wait, self._pause_s)))
         del chat.first[answer]
 
     def _until_first(self, chat_id: int, chat: _Chat) -> float:
@@ -157,7 +157,7 @@ class RateLimit:
                     return
                 if rank is Rank.POST and chat_id < 0:  # by then there may be words, which go before placeholders
                     if self._now() - since >= PLACEHOLDER_SECONDS:
-                        raise Later(self._pause_s)
+                        raise RetryLater(self._pause_s)
                     wait = min(wait or PLACEHOLDER_SECONDS, PLACEHOLDER_SECONDS)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(chat.changed.wait(), self._pause_s if first else wait)

@@ -17,7 +17,7 @@ from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
 from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
-from bots.telegram.message import Author, asker_of, chat_id_of, conversation_of, is_for, person_of, says_something
+from bots.telegram.message import Author, author_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
@@ -91,7 +91,7 @@ class Receiver:
         conversation_id = conversation_of(message)
         if message.migrate_to_chat_id:
             return partial(self._dispatcher.inbox.receive, key, conversation_id, payload)
-        asker = asker_of(message)
+        asker = author_of(message)
         if asker is None or not says_something(message):
             return None
         if not isinstance(message.date, datetime):  # PTB accepts any type
@@ -127,7 +127,7 @@ class Receiver:
         """Read new words for a question whose answer has not begun. A later edit changes nothing."""
         conversation_id, message_id = conversation_of(message), message.message_id
         inquiry_of([message], self._me)
-        if asker_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
+        if author_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
             return None
 
         def is_same(payload: str) -> bool:
@@ -157,7 +157,7 @@ class Receiver:
         if standing is Standing.BLOCKED:
             await self._acknowledge(press.query_id)
         elif standing is None:
-            due = self._dispatcher.strangers.is_due(person, chat)
+            due = self._dispatcher.strangers.claim_line(person, chat)
             who = person if person == chat else f"{person} ({chat})"
             await self._acknowledge(press.query_id, strangers.stranger_line(who, translator) if due else None)
         elif decided := decided_in(press.data):

@@ -10,10 +10,10 @@ from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Failed, Gone, Later, NotWritable, Refused
+from bots.conversing.draft import Gone, NotWritable, Refused, RetryLater, WriteFailed
 from bots.telegram.place import Place, ids_of
 from bots.telegram.rate_limit import Rank, RateLimit
-from bots.telegram.transport import understood, wait_of
+from bots.telegram.transport import convert_errors, wait_of
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -73,12 +73,12 @@ class Sender:
             posting = partial(call, self.chat_id, message_thread_id=topic, reply_parameters=reply)
             try:
                 message = await self.write(posting, rank)
-            except Failed:
+            except WriteFailed:
                 self._lost = True
                 raise
             except ChatMigrated as error:
                 self.chat_id = error.new_chat_id
-                raise Later(0) from error
+                raise RetryLater(0) from error
             except BadRequest as error:
                 refusal = refusal or error
                 if not re.search("thread|repl", error.message, re.IGNORECASE):
@@ -125,21 +125,21 @@ class Sender:
     async def write(self, call: Callable[[], Awaitable[Result]], rank: Rank) -> Result:
         """Write within the rate limit.
 
-        Raises `Later`, `Refused`, or Telegram's errors about this very message: `BadRequest`, `ChatMigrated`.
+        Raises `RetryLater`, `Refused`, or Telegram's errors about this very message: `BadRequest`, `ChatMigrated`.
         """
         try:
             async with self._rate_limit.turn(self.chat_id, rank, self):
-                result = await understood(call())
-        except (BadRequest, ChatMigrated, Later):  # Later: a growing text has to wait
+                result = await convert_errors(call())
+        except (BadRequest, ChatMigrated, RetryLater):  # Later: a growing text has to wait
             raise
         except RetryAfter as error:
             seconds = wait_of(error)
             self._rate_limit.block(self.chat_id, seconds)
-            raise Later(seconds) from error
+            raise RetryLater(seconds) from error
         except Forbidden as error:
             raise self.refused(error) from error
         except TelegramError as error:
-            raise Failed(self._backoff.next_pause()) from error
+            raise WriteFailed(self._backoff.next_pause()) from error
         self._backoff.reset()
         return result
 

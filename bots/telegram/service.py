@@ -16,7 +16,7 @@ from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import Outage
 from bots.telegram.platform import TELEGRAM
-from bots.telegram.polling import insist, poll
+from bots.telegram.polling import poll, retry_until_done
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.receiver import Receiver
 from bots.telegram.transport import SafeRequest
@@ -38,16 +38,16 @@ async def serve(config: TelegramConfig, services: Services, rate_limit: RateLimi
     bot = make_bot(config)
     try:
         outage = Outage(services.health)
-        await insist(bot.initialize, outage)
+        await retry_until_done(bot.initialize, outage)
         log.info("connected as @%s", bot.bot.username)
         if not bot.bot.can_read_all_group_messages:
             log.info("privacy mode is on: in groups the bot sees commands, mentions and replies only")
-        services.health.tellers["telegram"] = partial(_tell, bot, config.admins)
+        services.health.admin_notifiers["telegram"] = partial(_tell, bot, config.admins)
         settled = asyncio.Event()
         worker = Worker(config, bot, bot.bot, services, rate_limit, settled)
         await _work(config, bot, worker, Receiver(worker, bot, bot.bot, services), settled, outage, services.guests)
     finally:
-        services.health.tellers.pop("telegram", None)
+        services.health.admin_notifiers.pop("telegram", None)
         await bot.shutdown()
 
 

@@ -30,7 +30,7 @@ class SafeRequest(HTTPXRequest):
         return reply
 
 
-async def understood(call: Awaitable[Result]) -> Result:
+async def convert_errors(call: Awaitable[Result]) -> Result:
     """Return what Telegram replied. Raises `TelegramError` also if PTB fails to read the reply."""
     try:
         return await call

@@ -15,7 +15,7 @@ from telegram import Bot
 from bots.conversing.webhook import Webhook
 from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import Outage
-from bots.telegram.polling import WANTED, Receive, insist
+from bots.telegram.polling import WANTED, Receive, retry_until_done
 from core.errors import BotError
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ async def listen(bot: Bot, config: TelegramConfig, guests: Router, receive: Rece
             await register()
 
     try:
-        await insist(register, outage)
+        await retry_until_done(register, outage)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            await insist(check, outage)
+            await retry_until_done(check, outage)
     finally:
         guests.routes.remove(webhook)
 

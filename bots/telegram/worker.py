@@ -18,23 +18,23 @@ from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
 from bots.conversing.commands import asks_model
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import AnswerAction, Later, NotWritable, Refused
+from bots.conversing.draft import AnswerAction, NotWritable, Refused, RetryLater
 from bots.conversing.request import AnswerRequest, forgets
 from bots.conversing.services import Services
-from bots.conversing.streamed_reply import streamed
+from bots.conversing.streamed_reply import reply_factory
 from bots.telegram.buttons import FORGOTTEN, RETRY, UNDELIVERED, Buttons, about_stranger
 from bots.telegram.config import TelegramConfig
 from bots.telegram.draft import TelegramDraft
 from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry, read
-from bots.telegram.kinds import called
+from bots.telegram.kinds import describe_kind
 from bots.telegram.leftovers import sweep
 from bots.telegram.message import Author, conversation_of
 from bots.telegram.place import Place, ids_of
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.sender import Sender
-from bots.telegram.transport import understood
+from bots.telegram.transport import convert_errors
 from core import inbox, trace
 from core.answers.receipt import not_looked_at
 from core.i18n import Translator
@@ -87,7 +87,7 @@ class Worker:
 
         async def attempt() -> None:
             with suppress(TelegramError):
-                await understood(work)
+                await convert_errors(work)
 
         self._later(attempt())
 
@@ -166,7 +166,7 @@ class Worker:
             display=DisplayOptions(files=True, receipt=self._config.receipt),
         )
         refusal = self._refusal(inquiry, translator)
-        reply = streamed(partial(self._draft, inquiry, translator), translator)
+        reply = reply_factory(partial(self._draft, inquiry, translator), translator)
         try:
             await self.dispatcher.answer(message, request, translator, reply, refusal=refusal)
         except NotWritable:
@@ -195,7 +195,7 @@ class Worker:
             try:
                 await sender.post(partial(self._bot.send_message, text=text, reply_markup=buttons), Rank.FINAL)
                 break
-            except Later as later:
+            except RetryLater as later:
                 await asyncio.sleep(later.seconds)
             except (Refused, TelegramError) as error:
                 log.info("%s cannot be told in private: %s", person, error)
@@ -252,5 +252,5 @@ def _begins_with_a_question(inquiry: Inquiry) -> bool:
 
 def _notes(inquiry: Inquiry, translator: Translator) -> tuple[str, ...]:
     """Return notes about what was sent with a picture and is not looked at."""
-    names = list(dict.fromkeys(called(kind, translator) for kind in inquiry.others))
+    names = list(dict.fromkeys(describe_kind(kind, translator) for kind in inquiry.others))
     return (not_looked_at(names, translator),) if names else ()

@@ -60,7 +60,7 @@ async def serve(config: WebConfig, services: Services, ready: Callable[[str], No
         pulse = asyncio.create_task(app.state.metrics.feel_pulse())
         serving = asyncio.create_task(server.serve(sockets=[]))  # `connections` accepts for it
         try:
-            services.health.worked("web")
+            services.health.mark_working("web")
             address = f"http://{_shown(config)}:{listener.getsockname()[1]}"
             log.info("the page is at %s", address)
             if config.open_to:

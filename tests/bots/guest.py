@@ -89,7 +89,7 @@ async def opened(engine: Engine, folder: Path, images: ImagesConfig, platform: s
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
     assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
     health = Health()
-    health.worked(platform)
+    health.mark_working(platform)
     services = Services(assistant, store, images, engine.figures, health=health)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(web.run(web.Config(port=0), services, listening.set_result))

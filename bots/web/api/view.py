@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.conversing.actions import MOST_IMAGE_TOKENS, actions
+from bots.conversing.actions import MOST_IMAGE_TOKENS, available_actions
 from bots.conversing.draft import AnswerAction
 from bots.web.api.schema import (
     Analysis,
@@ -82,7 +82,7 @@ class Viewer:
         words = grounding.words(self.translator)
         markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
         here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
-        possible = actions(turn, self.image_tokens)
+        possible = available_actions(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
         drawing = zlib.crc32(answer.text.encode())  # another answer may replace this one at the same address
         return AnswerView(

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from bots.conversing.actions import DisplayOptions, file_of, shown
+from bots.conversing.actions import DisplayOptions, ask_for_display, file_of
 from bots.conversing.answering import acknowledge_pictures
 from bots.conversing.draft import AnswerAction, File, Tell
 from core.conversation import Answer, Conversation, ConversationLoaded, Ending, Event, Image, Picture, Piece, Turn
@@ -27,7 +27,7 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
 
     seen: list[Event | File] = []
     display = DisplayOptions(files=True, receipt=False)
-    told = await shown(ask, turn, display, (), Translator("en"), seen.append)
+    told = await ask_for_display(ask, turn, display, (), Translator("en"), seen.append)
     assert told == Answer("Here it is:", Ending.DONE)
     assert not any(isinstance(event, File) for event in seen)
 
@@ -44,7 +44,7 @@ async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked
 
     seen: list[Event | File] = []
     with suppress(RuntimeError):
-        await shown(ask, nothing, DisplayOptions(), (), Translator("en"), seen.append)
+        await ask_for_display(ask, nothing, DisplayOptions(), (), Translator("en"), seen.append)
     assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows
 
 

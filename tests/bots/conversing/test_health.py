@@ -20,15 +20,15 @@ def test_a_platform_is_down_when_nothing_worked_for_five_minutes_and_the_log_say
 ) -> None:
     clock = Clock()
     health = Health(clock)
-    health.starts("telegram")
-    health.failed("telegram", "The token is refused.")
+    health.mark_started("telegram")
+    health.record_failure("telegram", "The token is refused.")
     clock.now += DOWN_AFTER_SECONDS - 1
-    health.failed("telegram", "The token is refused.")
+    health.record_failure("telegram", "The token is refused.")
     assert health.platforms["telegram"].up
     clock.now += 1
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
-            health.failed("telegram", "The token is refused.")
+            health.record_failure("telegram", "The token is refused.")
     assert not health.platforms["telegram"].up
     assert caplog.messages == ["telegram is down: The token is refused."]
 
@@ -37,28 +37,28 @@ def test_a_short_outage_between_good_answers_never_counts_as_down() -> None:
     clock = Clock()
     health = Health(clock)
     for _ in range(10):
-        health.failed("slack", "Slack does not answer.")
+        health.record_failure("slack", "Slack does not answer.")
         clock.now += DOWN_AFTER_SECONDS - 1
-        health.worked("slack")
+        health.mark_working("slack")
     assert health.platforms["slack"].up
 
 
 def test_a_platform_that_works_again_is_up_and_starts_its_five_minutes_afresh(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     health = Health(clock)
-    health.down("telegram", "The token is refused.")
+    health.mark_down("telegram", "The token is refused.")
     with caplog.at_level(logging.WARNING):
-        health.worked("telegram")
-        health.worked("telegram")
+        health.mark_working("telegram")
+        health.mark_working("telegram")
     assert caplog.messages[1:] == ["telegram works again"]
-    health.failed("telegram", "Telegram does not answer.")
+    health.record_failure("telegram", "Telegram does not answer.")
     assert health.platforms["telegram"].up
 
 
 def test_a_platform_has_worked_once_it_did_something_and_a_start_alone_is_not_that() -> None:
     health = Health()
-    health.starts("telegram")
+    health.mark_started("telegram")
     assert not health.has_worked("telegram")
-    health.worked("telegram")
-    health.down("telegram", "The token is refused.")
+    health.mark_working("telegram")
+    health.mark_down("telegram", "The token is refused.")
     assert health.has_worked("telegram")

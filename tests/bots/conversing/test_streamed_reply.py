@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from bots.conversing.delivery import MOST_GROWING_WRITES, PATIENCE_SECONDS
-from bots.conversing.draft import AnswerAction, Failed, File, Gone, Later, Refused
+from bots.conversing.draft import AnswerAction, File, Gone, Refused, RetryLater, WriteFailed
 from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
 from core.i18n import Translator
@@ -19,7 +19,7 @@ class Board:
     """A platform of notes that hold ten characters each; `trouble` is raised by the next calls, in order."""
 
     interval: float = 0.0
-    keeps: bool = False
+    keeps_old_answer: bool = False
     scarce: bool = False
     notes: dict[str, str] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
@@ -130,7 +130,7 @@ async def test_messages_that_a_longer_earlier_try_left_are_taken_away() -> None:
 
 
 async def test_files_follow_the_text_and_come_once_also_after_a_rate_limit() -> None:
-    board = Board(trouble=[None, None, None, Later(0.01)])
+    board = Board(trouble=[None, None, None, RetryLater(0.01)])
     events = [File("table.csv", b"a,b"), *words("hello")]
     await reply(stream(*events), board, Translator("en"), (), Record())
     assert list(board.notes.values()) == ["hello", "[table.csv]"]
@@ -144,7 +144,7 @@ async def test_messages_of_an_earlier_run_are_edited_and_none_is_sent_again() ->
 
 
 async def test_the_last_edit_arrives_after_a_rate_limit() -> None:
-    board = Board(trouble=[None, Later(0.01), Later(0.01), Later(0.01)])
+    board = Board(trouble=[None, RetryLater(0.01), RetryLater(0.01), RetryLater(0.01)])
     await reply(stream(*words("hello")), board, Translator("en"), (), Record())
     assert board.notes == {"n0": "hello"}
 
@@ -258,7 +258,7 @@ async def test_a_lost_message_that_cannot_be_taken_away_at_once_goes_when_the_an
         async def remove(self, sent: str) -> None:
             if self.refusals:
                 self.refusals -= 1
-                raise Later(0.001)
+                raise RetryLater(0.001)
             await super().remove(sent)
 
     board, record = Busy(edits=Gone), Record()
@@ -276,7 +276,7 @@ def test_a_file_that_cannot_be_uploaded_is_given_up_after_minutes_with_a_sentenc
             async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
                 self.notes[sent] = part
 
-        board = NoFiles(edits=lambda: Failed(10.0))
+        board = NoFiles(edits=lambda: WriteFailed(10.0))
         await reply(stream(File("table.csv", b"a,b"), *words("hello")), board, Translator("en"), (), Record())
         return list(board.notes.values()), asyncio.get_running_loop().time()
 
@@ -293,7 +293,7 @@ def test_where_no_message_can_be_edited_a_file_is_given_up_too() -> None:
 
             async def send(self, content: str | File, answer: Answer, last: bool) -> str:
                 if isinstance(content, File):
-                    raise Failed(10.0)
+                    raise WriteFailed(10.0)
                 return await super().send(content, answer, last)
 
         board = NoFiles(edits=Gone)
@@ -334,8 +334,8 @@ def test_a_last_write_that_fails_for_minutes_is_tried_in_another_message() -> No
         await reply(stream(*words("hello")), board, Translator("en"), (), Record())
         return list(board.notes)
 
-    assert run(scene(Failed(30.0))) == ["n1"]
-    assert run(scene(Later(30.0))) == ["n0"]
+    assert run(scene(WriteFailed(30.0))) == ["n1"]
+    assert run(scene(RetryLater(30.0))) == ["n0"]
 
 
 def test_a_growing_answer_is_written_a_bounded_number_of_times() -> None:

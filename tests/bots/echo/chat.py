@@ -16,7 +16,7 @@ from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest, Attachment, forgets
 from bots.conversing.services import Services
-from bots.conversing.streamed_reply import streamed
+from bots.conversing.streamed_reply import reply_factory
 from core import inbox
 from core.conversation import Answer
 from core.errors import OperatorError
@@ -36,7 +36,7 @@ async def serve(socket: str, admins: frozenset[str], services: Services) -> None
         raise OperatorError("The socket cannot be made: {reason}.", reason=str(error)) from error
     async with server:
         await chat.dispatcher.inbox.resume()
-        services.health.worked("echo")
+        services.health.mark_working("echo")
         try:
             await server.serve_forever()
         finally:
@@ -90,13 +90,13 @@ class Chat:
             message.conversation_id, message.key, ECHO, f"echo:{said['who']}", text, command, files, user=said["who"]
         )
         voice = Translator("en")
-        await self.dispatcher.answer(message, request, voice, streamed(lambda _: Line(self), voice))
+        await self.dispatcher.answer(message, request, voice, reply_factory(lambda _: Line(self), voice))
 
 
 class Line:
     """A draft of one message. It is sent once it is complete, because nothing can be edited here."""
 
-    keeps = scarce = False
+    keeps_old_answer = scarce = False
     interval = 0.01
 
     def __init__(self, chat: Chat) -> None:

@@ -15,9 +15,9 @@ async def test_each_admin_is_told_in_their_own_conversation_as_far_as_they_can_b
     task = asyncio.create_task(run(config, services))
     await scene.slack.connected()
     scene.slack.workspace.channels["W0GONE"] = []  # nobody may write there
-    await services.health.tellers["slack"]("The disk is nearly full.\n磁盘快满了。")
+    await services.health.admin_notifiers["slack"]("The disk is nearly full.\n磁盘快满了。")
     told = [message for channel in scene.slack.workspace.channels.values() for message in channel]
     assert [said(message) for message in told] == ["The disk is nearly full.\n磁盘快满了。"]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert "slack" not in services.health.tellers
+    assert "slack" not in services.health.admin_notifiers

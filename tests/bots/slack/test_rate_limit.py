@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 from bots.slack.rate_limit import WINDOW_SECONDS, Budget
 
 
@@ -27,7 +27,7 @@ def budget(clock: Clock) -> Budget:
 def test_no_minute_has_more_calls_than_slack_allows(budget: Budget, clock: Clock) -> None:
     for _ in range(20):
         budget.spend("chat_stopStream")
-    with pytest.raises(Later) as later:
+    with pytest.raises(RetryLater) as later:
         budget.spend("chat_stopStream")
     assert later.value.seconds == pytest.approx(WINDOW_SECONDS)
     budget.spend("chat_update")  # another method
@@ -40,7 +40,7 @@ def test_growing_texts_leave_calls_to_last_writes(budget: Budget) -> None:
     for _ in range(47):
         budget.check_growing("an answer")
         budget.spend("chat_update")
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         budget.check_growing("an answer")
     for _ in range(3):
         budget.spend("chat_update")

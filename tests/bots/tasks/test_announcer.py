@@ -16,8 +16,8 @@ class Scene:
         self.told: list[tuple[str, str]] = []
         self.refusing: set[str] = set()
         for platform in ("telegram", "slack"):
-            self.health.starts(platform)
-            self.health.tellers[platform] = self._teller(platform)
+            self.health.mark_started(platform)
+            self.health.admin_notifiers[platform] = self._teller(platform)
 
     def _teller(self, platform: str) -> Callable[[str], Awaitable[None]]:
         async def tell(text: str) -> None:
@@ -38,25 +38,25 @@ class Scene:
 
 async def test_a_platform_that_is_down_is_told_on_the_others_once_and_once_when_it_works_again() -> None:
     scene = Scene()
-    scene.health.failed("telegram", "The token is refused.")
+    scene.health.record_failure("telegram", "The token is refused.")
     assert await scene.passes(DOWN_AFTER_SECONDS) == []
-    scene.health.failed("telegram", "The token is refused.")
+    scene.health.record_failure("telegram", "The token is refused.")
     [(platform, text)] = await scene.passes(3600)
     assert platform == "slack"
     english, chinese, reason = text.splitlines()
     assert english.startswith("Telegram has not worked for 1")
     assert "Telegram" in chinese
     assert reason == "The token is refused."
-    scene.health.worked("telegram")
+    scene.health.mark_working("telegram")
     assert await scene.passes(3600) == [("slack", "Telegram works again.\nTelegram 恢复正常了。")]
     assert await scene.passes(3600) == []
 
 
 async def test_how_long_a_platform_has_been_down_is_counted_from_its_first_failure() -> None:
     scene = Scene()
-    scene.health.failed("telegram", "It cannot be reached.")
+    scene.health.record_failure("telegram", "It cannot be reached.")
     scene.now += DOWN_AFTER_SECONDS
-    scene.health.failed("telegram", "It cannot be reached.")
+    scene.health.record_failure("telegram", "It cannot be reached.")
     await scene.announcer.step()
     [(_, text)] = scene.told
     assert text.startswith("Telegram has not worked for 5 minutes.\n")
@@ -64,40 +64,40 @@ async def test_how_long_a_platform_has_been_down_is_counted_from_its_first_failu
 
 async def test_what_lasts_is_told_on_every_platform_and_what_mends_itself_is_not() -> None:
     scene = Scene()
-    scene.health.tell("disk", "The disk is nearly full: 3 MB are free.")
+    scene.health.set_notice("disk", "The disk is nearly full: 3 MB are free.")
     assert await scene.passes(PERSIST_SECONDS / 2) == []
-    scene.health.tell("disk", "")
+    scene.health.set_notice("disk", "")
     assert await scene.passes(PERSIST_SECONDS) == []
-    scene.health.tell("disk", "The disk is nearly full: 3 MB are free.")
+    scene.health.set_notice("disk", "The disk is nearly full: 3 MB are free.")
     told = await scene.passes(PERSIST_SECONDS * 10)
     assert sorted(platform for platform, _ in told) == ["slack", "telegram"]
     assert {text for _, text in told} == {
         "The disk is nearly full.\n磁盘快满了。\nThe disk is nearly full: 3 MB are free."
     }
-    scene.health.tell("disk", "")
+    scene.health.set_notice("disk", "")
     assert await scene.passes(PERSIST_SECONDS / 2) == []
-    scene.health.tell("disk", "The disk is nearly full: 2 MB are free.")  # it is not well yet
+    scene.health.set_notice("disk", "The disk is nearly full: 2 MB are free.")  # it is not well yet
     assert await scene.passes(PERSIST_SECONDS * 10) == []
-    scene.health.tell("disk", "")
+    scene.health.set_notice("disk", "")
     assert len(await scene.passes(PERSIST_SECONDS * 10)) == 2
 
 
 async def test_who_could_not_be_told_is_told_when_their_platform_works() -> None:
     scene = Scene()
     for platform in ("telegram", "slack"):
-        scene.health.down(platform, "It cannot be reached.")
+        scene.health.mark_down(platform, "It cannot be reached.")
     assert await scene.passes(3600) == []
-    scene.health.worked("slack")
+    scene.health.mark_working("slack")
     [(platform, text)] = await scene.passes(60)
     assert (platform, text.splitlines()[0][:8]) == ("slack", "Telegram")
-    scene.health.worked("telegram")
+    scene.health.mark_working("telegram")
     assert [platform for platform, _ in await scene.passes(3600)] == ["slack"]
 
 
 async def test_a_platform_that_refuses_is_given_up_after_some_attempts_and_the_others_hear() -> None:
     scene = Scene()
     scene.refusing = {"telegram"}
-    scene.health.tell("database", "The database does not work: the disk is full.")
+    scene.health.set_notice("database", "The database does not work: the disk is full.")
     told = await scene.passes(PERSIST_SECONDS * SEND_ATTEMPTS * 10)
     assert [platform for platform, _ in told] == ["slack"]
     scene.refusing.clear()

@@ -65,7 +65,7 @@ async def test_a_jump_of_the_clock_is_noticed_within_a_minute_and_told(
 async def test_the_operators_page_says_that_the_clock_is_in_doubt(tmp_path: Path) -> None:
     async with service(tmp_path) as web:
         assert "To look at" not in (await web.client.get("/admin")).text
-        web.health.tell("clock", "The clock says 1970-01-01 00:00 UTC.")
+        web.health.set_notice("clock", "The clock says 1970-01-01 00:00 UTC.")
         assert "The clock says 1970-01-01 00:00 UTC." in (await web.client.get("/admin")).text
         assert (await web.client.get("/readyz")).status_code == 200
 

@@ -39,8 +39,8 @@ async def test_systemd_is_told_that_it_is_ready_then_that_it_lives_then_that_it_
     notifying = asyncio.create_task(keep_notifying(health, notifier))
     assert await told(receiver) == {"READY": "1", "STATUS": "All is well."}
     assert (await told(receiver))["WATCHDOG"] == "1"
-    health.down("telegram", "The token\nis wrong.")
-    health.tell("disk", "The disk is nearly full.")
+    health.mark_down("telegram", "The token\nis wrong.")
+    health.set_notice("disk", "The disk is nearly full.")
     while (said := await told(receiver))["STATUS"] == "All is well.":
         pass
     assert said == {"WATCHDOG": "1", "STATUS": "telegram is down: The token is wrong. The disk is nearly full."}

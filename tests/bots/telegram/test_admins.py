@@ -16,7 +16,7 @@ async def test_each_admin_is_told_in_their_own_chat_as_far_as_they_can_be_reache
     telegram.world.chat(BLOCKED).blocked = True
     health = Health()
     async with service(telegram, tmp_path, engine, health=health, admins=[BLOCKED, NEVER_BEGUN, ADMIN]):
-        await until(lambda: "telegram" in health.tellers)
-        await health.tellers["telegram"]("The disk is nearly full.\n磁盘快满了。")
+        await until(lambda: "telegram" in health.admin_notifiers)
+        await health.admin_notifiers["telegram"]("The disk is nearly full.\n磁盘快满了。")
         assert [message["text"] for message in ann.chat.by_bot()] == ["The disk is nearly full.\n磁盘快满了。"]
-    assert "telegram" not in health.tellers
+    assert "telegram" not in health.admin_notifiers

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from bots.conversing.draft import Later
+from bots.conversing.draft import RetryLater
 from bots.telegram.rate_limit import Rank, RateLimit
 
 
@@ -20,11 +20,11 @@ async def test_a_final_edit_goes_before_a_placeholder() -> None:
 
 async def test_a_growing_text_never_waits_and_never_comes_before_an_end() -> None:
     rate_limit = RateLimit(pause_s=0.05)
-    with pytest.raises(Later):  # a run before this one may have written just now
+    with pytest.raises(RetryLater):  # a run before this one may have written just now
         async with rate_limit.turn(1, Rank.GROWING, object()):
             pass
     async with rate_limit.turn(1, Rank.FINAL, object()):
-        with pytest.raises(Later):
+        with pytest.raises(RetryLater):
             async with rate_limit.turn(1, Rank.GROWING, object()):
                 pass
     await asyncio.sleep(0.06)
@@ -39,7 +39,7 @@ async def test_growing_texts_leave_a_group_enough_writes_for_answers() -> None:
         try:
             async with rate_limit.turn(-1, Rank.GROWING, answer):
                 grown += 1
-        except Later:
+        except RetryLater:
             await asyncio.sleep(0.001)
     assert grown == 10
     async with asyncio.timeout(1):
@@ -75,7 +75,7 @@ async def test_a_long_wait_is_not_forgotten_among_a_thousand_chats(monkeypatch: 
     clock[0] = 600
     for chat_id in range(2, 1200):
         rate_limit.block(chat_id, 0)
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         async with rate_limit.turn(1, Rank.GROWING, object()):
             pass
 

@@ -46,7 +46,7 @@ async def test_metrics_count_questions_and_answers_by_door(tmp_path: Path) -> No
 
 async def test_a_platform_that_is_down_is_seen_everywhere_and_does_not_make_the_service_unready(tmp_path: Path) -> None:
     async with service(tmp_path, ScriptedEngine()) as web:
-        web.health.down("telegram", "Telegram does not accept the token.")
+        web.health.mark_down("telegram", "Telegram does not accept the token.")
         ready = await web.client.get("/readyz")
         assert ready.status_code == 200
         assert ready.text == "ok\ntelegram is down: Telegram does not accept the token.\n"
