@@ -1,7 +1,7 @@
-"""Whoever wants the service to be there for nobody: `python -m tests.chaos.attackers URL CONVERSATION '{"files": 60}'`.
+"""Those who want the service to be there for no one: `python -m tests.chaos.attackers URL CONVERSATION {"files": 60}`.
 
-A process of its own that comes last on this machine, as real ones are elsewhere. It goes on until its input is closed,
-then says how often each attack was made.
+A process of its own that comes last on this machine, as real ones are elsewhere. It writes a line when each attack was
+made once, goes on until its input is closed, then writes how often each attack was made.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from tests.core.files import endless_jpeg
 
 PER_ADDRESS = 50  # of each attack: fewer than the service allows, so that as many as possible get in
+STARTED_SECONDS = 300  # until each attack was made, at most
 AGAIN_SECONDS = 1.0  # before the next attempt of who was turned away
 REFUSED = (
     "POST /api/v1/analyze HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 9\r\n\r\n",
@@ -40,6 +41,7 @@ class Attack:
 class Attackers:
     def __init__(self, url: str, conversation: str, attack: Attack) -> None:
         self.made: Counter[str] = Counter()
+        self.each_made = asyncio.Event()
         self._where = urlsplit(url).hostname or "", urlsplit(url).port or 80
         self._conversation = conversation
         self._attack = attack
@@ -54,6 +56,11 @@ class Attackers:
                 for number in range(count):
                     group.create_task(self._again(attack, f"127.0.{kind + 1}.{number // PER_ADDRESS + 1}", number))
 
+    def _count(self, attack: str) -> None:
+        self.made[attack] += 1
+        if len(self.made) == sum(count > 0 for count in asdict(self._attack).values()):
+            self.each_made.set()
+
     async def _again(self, attack: Callable[[str, int], Awaitable[None]], address: str, number: int) -> None:
         while True:
             with suppress(OSError, EOFError):
@@ -64,7 +71,7 @@ class Attackers:
         with await self._connected(address) as client:
             await _loop().sock_sendall(client, REFUSED[number % len(REFUSED)].encode())
             if await _loop().sock_recv(client, 65_536):
-                self.made["refused, then silent"] += 1
+                self._count("refused, then silent")
                 await _loop().sock_sendall(client, b"1")
                 while await _loop().sock_recv(client, 65_536):
                     pass
@@ -73,7 +80,7 @@ class Attackers:
         with await self._connected(address) as client:
             path = f"/api/v1/conversations/{self._conversation}/export"
             await _loop().sock_sendall(client, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            self.made["exports that nobody reads"] += 1
+            self._count("exports that nobody reads")
             while not client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 await asyncio.sleep(AGAIN_SECONDS)
 
@@ -85,7 +92,7 @@ class Attackers:
             part = '--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
             body = part.encode() + self._file + str(number).encode() + b"\r\n--b--\r\n"
             await _loop().sock_sendall(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            self.made["heavy files"] += 1
+            self._count("heavy files")
             await _loop().sock_recv(client, 65_536)
 
     async def _connected(self, address: str) -> socket.socket:
@@ -102,11 +109,16 @@ class Attackers:
 
 
 async def begin(url: str, conversation: str, attack: Attack) -> asyncio.subprocess.Process:
+    """Start the attackers. Returns when each attack was made once."""
     pipe = asyncio.subprocess.PIPE
     words = (url, conversation, json.dumps(asdict(attack)))
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.chaos.attackers", *words, stdin=pipe, stdout=pipe
     )
+    assert process.stdout is not None
+    async with asyncio.timeout(STARTED_SECONDS):
+        await process.stdout.readline()
+    return process
 
 
 async def end(process: asyncio.subprocess.Process) -> Counter[str]:
@@ -121,11 +133,18 @@ async def _main(url: str, conversation: str, attack: str) -> None:
     os.nice(19)
     attackers = Attackers(url, conversation, Attack(**json.loads(attack)))
     attacking = asyncio.create_task(attackers.go_on())
+    telling = asyncio.create_task(_tell(attackers))
     await asyncio.to_thread(sys.stdin.read)
+    telling.cancel()
     attacking.cancel()
     with suppress(asyncio.CancelledError):
         await attacking
     print(json.dumps(attackers.made))
+
+
+async def _tell(attackers: Attackers) -> None:
+    await attackers.each_made.wait()
+    print("each attack was made", flush=True)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
