@@ -43,9 +43,6 @@ class Broadcasts:
                 found.setdefault(broadcast.conversation_id, broadcast.sent.text)
         return found
 
-    def is_writing(self, conversation_id: str) -> bool:
-        return any(it.conversation_id == conversation_id for it in self._open())
-
     def give_up(self, order: Broadcast) -> None:
         """End those in its conversation that were asked for before an order to forget that."""
         for broadcast in self._open():

@@ -131,12 +131,7 @@ async def conversations(
     asking = receiver.broadcasts.first_questions()
     page = await receiver.store.summaries("web", after, asking.keys())
     views = [
-        SummaryView(
-            id=known.id,
-            title=known.title or asking.get(known.id, ""),
-            updated=known.updated,
-            writing=receiver.broadcasts.is_writing(known.id),
-        )
+        SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
         for known in page.summaries
     ]
     return Summaries(conversations=views, next=page.next)

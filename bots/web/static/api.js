@@ -3,10 +3,6 @@
 import { say } from "./words.js";
 
 const ROOT = "/api/v1";
-// A connection can die without a word, so whatever makes no progress for so long is lost.
-const SILENCE_MS = 30_000; // while an answer grows, the server's heartbeat comes every ten seconds
-const SENDING_SILENCE_MS = 60_000; // the system says nothing while it empties what it holds for a slow network
-const OPENING_MS = 300_000; // for the server to open a file
 
 export class Refusal extends Error {
   constructor(status, { detail, retryable }) {
@@ -22,35 +18,37 @@ export class Lost extends Error {
   }
 }
 
-export const get = (path) => reach(path, {});
-export const remove = (path) => reach(path, { method: "DELETE" });
-export const post = (path, fields = {}) => reach(path, { method: "POST", body: form(fields) });
+export async function get(path) {
+  return (await reach(path, {})).json();
+}
 
-// With a file: only XMLHttpRequest tells whether its sending still makes progress.
-export function upload(path, fields) {
-  const request = new XMLHttpRequest();
-  const timer = new Timer(() => request.abort());
-  return new Promise((resolve, reject) => {
-    request.upload.onprogress = () => timer.start(SENDING_SILENCE_MS);
-    request.upload.onload = () => timer.start(OPENING_MS);
-    request.onerror = request.onabort = () => reject(new Lost());
-    request.onload = () => {
-      const refused = request.status < 200 || request.status > 299;
-      if (refused) reject(refusal(request.status, request.responseText));
-      else resolve(JSON.parse(request.responseText));
-    };
-    request.onloadend = () => timer.stop();
-    request.open("POST", ROOT + path);
-    request.send(form(fields));
-    timer.start(SENDING_SILENCE_MS);
-  });
+export async function remove(path) {
+  await reach(path, { method: "DELETE" });
+}
+
+export async function post(path, fields = {}) {
+  return (await reach(path, { method: "POST", body: form(fields) })).json();
+}
+
+// What answers with nothing.
+export async function send(path, fields = {}) {
+  await reach(path, { method: "POST", body: form(fields) });
 }
 
 // Yields [name, data] of the server's events until "done" or "error"; throws `Lost` when they end before.
 export async function* events(path, fields, key, signal) {
+  const response = await reach(path, { method: "POST", body: form(fields), headers: { "Idempotency-Key": key }, signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  for await (const piece of pieces(path, { method: "POST", body: form(fields), headers: { "Idempotency-Key": key } }, signal)) {
-    text += piece;
+  for (;;) {
+    let step;
+    try {
+      step = await reader.read();
+    } catch {
+      throw new Lost();
+    }
+    if (step.done) throw new Lost();
+    text += step.value;
     const blocks = text.split("\n\n");
     text = blocks.pop();
     for (const block of blocks) {
@@ -60,7 +58,6 @@ export async function* events(path, fields, key, signal) {
       if (name === "done" || name === "error") return;
     }
   }
-  throw new Lost();
 }
 
 export function path(conversation, rest = "") {
@@ -76,63 +73,20 @@ export function newKey() {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
 }
 
-class Timer {
-  constructor(expired) {
-    this.expired = expired;
-  }
-
-  start(milliseconds) {
-    this.stop();
-    this.id = setTimeout(this.expired, milliseconds);
-  }
-
-  stop() {
-    clearTimeout(this.id);
-  }
-}
-
-async function reach(path, options) {
-  let text = "";
-  for await (const piece of pieces(path, options)) text += piece;
-  return text ? JSON.parse(text) : null;
-}
-
-// Yields the text of an answer as it comes; `signal` ends it.
-async function* pieces(path, options, signal = null) {
-  const abort = new AbortController();
-  const end = () => abort.abort();
-  const timer = new Timer(end);
-  signal?.addEventListener("abort", end);
+async function reach(where, options) {
+  const response = await fetch(ROOT + where, options).catch((error) => {
+    throw error.name === "AbortError" ? error : new Lost();
+  });
+  if (response.ok) return response;
+  if (response.status === 401) location.assign("/login" + location.hash); // which comes back with the one who signed in
+  let problem = { detail: say("Something went wrong on my side. Please try again."), retryable: true };
   try {
-    timer.start(SILENCE_MS);
-    const response = await fetch(ROOT + path, { ...options, signal: abort.signal }).catch(lose);
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    let refused = "";
-    for (let step; reader && !(step = await reader.read().catch(lose)).done; ) {
-      timer.start(SILENCE_MS);
-      if (response.ok) yield step.value;
-      else refused += step.value;
-    }
-    if (!response.ok) throw refusal(response.status, refused);
-  } finally {
-    timer.stop();
-    signal?.removeEventListener("abort", end);
-  }
-}
-
-function lose() {
-  throw new Lost();
-}
-
-function refusal(status, text) {
-  if (status === 401) location.assign("/login" + location.hash); // which comes back with the one who signed in
-  if (status === 502 || status === 504) return new Lost();
-  try {
-    return new Refusal(status, JSON.parse(text));
+    problem = await response.json();
   } catch {
     // something between us and the service answered; its words are not for people
-    return new Refusal(status, { detail: say("Something went wrong on my side. Please try again."), retryable: true });
   }
+  if (response.status === 502 || response.status === 504) throw new Lost();
+  throw new Refusal(response.status, problem);
 }
 
 function form(fields) {

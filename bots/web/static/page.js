@@ -1,6 +1,6 @@
 // The page: one conversation at a time, named by the address's #fragment, so that reload and back work.
 
-import { get, newKey, path, post, remove } from "./api.js";
+import { get, newKey, path, post, remove, send } from "./api.js";
 import { asking } from "./asking.js";
 import { Attached } from "./attached.js";
 import { listen } from "./composer.js";
@@ -8,9 +8,8 @@ import { confirmed } from "./confirmed.js";
 import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
 import { tellLoading } from "./loading.js";
-import { whileSeen } from "./seen.js";
 import { Sidebar } from "./sidebar.js";
-import { Thread } from "./thread.js";
+import { Turn } from "./turn.js";
 import { keepTyped, taken } from "./typed.js";
 import { Viewer } from "./viewer.js";
 import { say } from "./words.js";
@@ -21,9 +20,8 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 class Page {
   constructor() {
-    this.thread = new Thread(byId("thread"), this);
+    this.turns = [];
     this.running = null; // { turn, abort }
-    this.seen = ""; // when what is shown was changed, as the list says it
     this.pinned = true; // to the end of the conversation
     this.limit = Number(document.body.dataset.limit);
     this.uploadBytes = Number(document.body.dataset.uploadMb) * 1048576;
@@ -48,7 +46,6 @@ class Page {
   async start() {
     tellLoading(byId("loading"));
     await Promise.all([this.sidebar.load(), this.open(location.hash.slice(1) || null)]);
-    whileSeen(() => this.sidebar.load());
   }
 
   async open(id, { again = false } = {}) {
@@ -64,44 +61,21 @@ class Page {
     this.attached = new Attached(byId("attached"), this, known?.id ?? null);
     const same = complaint || location.hash.slice(1) === (this.conversation ?? "");
     history[same ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
-    this.thread.show(known?.turns ?? []);
+    for (const turn of known?.turns ?? []) this.#place(new Turn(this, turn));
     this.attached.show(known?.waiting ?? []);
     this.#drawn();
     this.#toEnd();
     this.sidebar.show(false);
     if (matchMedia("(pointer: fine)").matches) this.question.focus();
-    this.#join(known?.asking.at(-1));
-  }
-
-  // The list is here: what is shown may have been changed in another tab, or on another device.
-  async listed(conversations, more) {
-    const { attached, opening, seen } = this;
-    const id = this.conversation;
-    const entry = conversations.find((listed) => listed.id === id);
-    const changed = entry ? entry.writing || entry.updated !== seen : !more && this.thread.saved;
-    if (this.#busy || !changed) return;
-    await attached.settled();
-    const { numbers, queue } = attached;
-    const known = await get(path(id)).catch((error) => error.status);
-    if (opening !== this.opening || this.#busy || id !== this.conversation) return; // the reader has gone on
-    if (known === 404) return this.open(id, { again: true });
-    if (!known.turns) return; // there is no connection; whatever is asked next says so
-    this.seen = entry?.updated ?? "";
-    const { pinned } = this;
-    this.thread.show(known.turns);
-    if (queue === attached.queue && numbers.join() === attached.numbers.join()) attached.show(known.waiting);
-    this.#drawn();
-    if (pinned) this.#toEnd();
-    this.#join(known.asking.at(-1));
+    const open = known?.asking.at(-1);
+    if (open?.again) this.#follow(this.turns.at(-1), path(id, "/retry"), {}, open.key);
+    else if (open) this.#follow(this.#place(new Turn(this, open)), "/analyze", { query: open.text, conversation: id }, open.key);
   }
 
   // A conversation has begun on the server.
   began(id) {
     this.attached.conversation = id;
-    if (this.running) {
-      taken(this.running.turn.text);
-      this.sidebar.load(); // it is listed from now on, also for who leaves before it is answered
-    }
+    if (this.running) taken(this.running.turn.text);
     history.replaceState(null, "", `#${id}`);
   }
 
@@ -111,14 +85,18 @@ class Page {
 
   // Pictures that had to make room.
   removed(numbers) {
-    this.thread.without(numbers);
+    for (const turn of this.turns) turn.without(numbers);
     this.attached.without(numbers);
+  }
+
+  asked(number) {
+    return this.turns.some((turn) => turn.pictures.some((picture) => picture.number === number));
   }
 
   async ask(text) {
     const { attached } = this;
-    if (this.#busy) return;
-    if (attached.empty && !this.thread.hasPictures) return this.complain(say("Please add a picture first."));
+    if (this.running || this.preparing) return;
+    if (attached.empty && !this.#hasPictures()) return this.complain(say("Please add a picture first."));
     this.complain("");
     this.preparing = true;
     this.changed();
@@ -130,7 +108,7 @@ class Page {
     const query = text.trim() || say("Describe this picture.");
     const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
     const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(",") };
-    const turn = this.thread.add({ text: query, pictures });
+    const turn = this.#place(new Turn(this, { text: query, pictures }));
     attached.clear();
     if (this.question.value === text) this.question.value = "";
     await this.#follow(turn, "/analyze", fields, newKey());
@@ -156,13 +134,13 @@ class Page {
   // The same question about the same pictures, less shrunk.
   closer(turn) {
     if (this.running) return;
-    const next = this.thread.add({ text: turn.text, pictures: turn.pictures });
+    const next = this.#place(new Turn(this, { text: turn.text, pictures: turn.pictures }));
     this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {}, newKey());
   }
 
   async rate(turn, rating) {
     try {
-      await post(path(this.conversation, `/turns/${turn.number}/rating`), { rating });
+      await send(path(this.conversation, `/turns/${turn.number}/rating`), { rating });
       return true;
     } catch (error) {
       this.complain(error.message);
@@ -190,14 +168,15 @@ class Page {
   }
 
   view(url, number = null) {
-    this.viewer.show(url, number, Boolean(number) && this.thread.has(number) && !this.running);
+    this.viewer.show(url, number, Boolean(number) && this.asked(number) && !this.running);
   }
 
   // What can be pressed follows from what is going on.
   changed() {
+    const idle = !this.running && !this.preparing;
     byId("stop").hidden = !this.running;
     byId("send").hidden = Boolean(this.running);
-    byId("send").disabled = this.#busy || (this.attached?.empty && !(this.thread.hasPictures && this.question.value.trim()));
+    byId("send").disabled = !idle || (this.attached?.empty && !(this.#hasPictures() && this.question.value.trim()));
   }
 
   // From the conversation, for good.
@@ -235,37 +214,35 @@ class Page {
     this.sidebar.load();
   }
 
-  // An answer that is being written already.
-  #join(open) {
-    if (!open) return;
-    const id = this.conversation;
-    if (open.again) this.#follow(this.thread.last, path(id, "/retry"), {}, open.key);
-    else this.#follow(this.thread.add(open), "/analyze", { query: open.text, conversation: id }, open.key);
-  }
-
   #leave() {
     this.running?.abort.abort(); // only our reading ends: the answer goes on, and is there when one comes back
     this.running = null;
     this.preparing = false;
     this.attached.clear();
-    this.seen = "";
-    this.thread.clear();
+    this.turns = [];
+    byId("thread").replaceChildren();
     this.complain("");
   }
 
-  get #busy() {
-    return Boolean(this.running || this.preparing);
+  #place(turn) {
+    this.turns.push(turn);
+    byId("thread").append(turn.node);
+    return turn;
   }
 
   #drawn() {
-    const { turns } = this.thread;
-    this.thread.setLast(!this.running);
-    byId("welcome").hidden = turns.length > 0;
-    const title = turns[0]?.text ?? say("Picture answers");
+    const last = this.turns.at(-1);
+    for (const turn of this.turns) turn.setLast(turn === last && !this.running);
+    byId("welcome").hidden = this.turns.length > 0;
+    const title = this.turns[0]?.text ?? say("Picture answers");
     byId("title").textContent = title;
-    document.title = turns.length ? `${title} · ${say("Picture answers")}` : title;
+    document.title = this.turns.length ? `${title} · ${say("Picture answers")}` : title;
     this.sidebar.draw();
     this.changed();
+  }
+
+  #hasPictures() {
+    return this.turns.some((turn) => turn.pictures.length);
   }
 
   #atEnd() {
@@ -299,7 +276,7 @@ class Page {
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
     this.scroller.onscroll = () => (this.pinned = this.#atEnd());
     // A reader at the end stays there while the answer, a late picture or the question box grows.
-    const growing = new ResizeObserver(() => this.pinned && this.thread.last && this.#toEnd());
+    const growing = new ResizeObserver(() => this.pinned && this.turns.length && this.#toEnd());
     growing.observe(this.scroller);
     growing.observe(byId("thread"));
   }

@@ -2,17 +2,16 @@
 
 import { address, get, path, remove } from "./api.js";
 import { confirmed } from "./confirmed.js";
-import { arrange, element, icon, iconButton } from "./element.js";
+import { element, icon, iconButton } from "./element.js";
 import { say } from "./words.js";
 
 const DAY = 86_400_000;
 
 export class Sidebar {
-  // `page` offers: conversation, open(id), forgotten(id), listed(conversations, more), complain(sentence)
+  // `page` offers: conversation, open(id), forgotten(id), complain(sentence)
   constructor(list, page) {
     this.list = list;
     this.page = page;
-    this.drawn = new Map(); // what is in the list, by what it shows
     this.opener = document.getElementById("open-sidebar");
     this.opener.onclick = () => this.show(true);
     document.getElementById("close-sidebar").onclick = () => this.show(false);
@@ -37,7 +36,6 @@ export class Sidebar {
 
   // As many as were shown before, in case the person has asked for more.
   async load(count = this.conversations?.length ?? 0) {
-    const loading = (this.loading = {});
     let found = [];
     let next = "";
     try {
@@ -49,32 +47,23 @@ export class Sidebar {
     } catch {
       return; // the list stays as it was; whatever is asked next says what is wrong
     }
-    if (loading !== this.loading) return; // a later one knows more
     this.conversations = found;
     this.more = Boolean(next);
     this.draw();
-    await this.page.listed(found, this.more);
   }
 
   draw() {
-    const drawn = new Map();
-    const keep = (make, ...shown) => {
-      const key = JSON.stringify(shown);
-      drawn.set(key, this.drawn.get(key) ?? make());
-    };
+    const entries = [];
     let group = "";
     for (const conversation of this.conversations ?? []) {
       const when = age(new Date(conversation.updated));
-      if (when !== group) keep(() => element("li", { class: "when" }, when), when);
+      if (when !== group) entries.push(element("li", { class: "when" }, when));
       group = when;
-      const { id, title, writing } = conversation;
-      const current = id === this.page.conversation;
-      keep(() => this.#entry(conversation, current), id, title, writing, current);
+      entries.push(this.#entry(conversation));
     }
-    if (!drawn.size) keep(() => element("li", { class: "none" }, say("Your conversations will be listed here.")), "none");
-    if (this.more) keep(() => element("li", { class: "more" }, element("button", { type: "button", onclick: () => this.#further() }, say("Show earlier ones"))), "more");
-    arrange(this.list, [...drawn.values()]);
-    this.drawn = drawn;
+    if (!entries.length) entries.push(element("li", { class: "none" }, say("Your conversations will be listed here.")));
+    if (this.more) entries.push(element("li", { class: "more" }, element("button", { type: "button", onclick: () => this.#further() }, say("Show earlier ones"))));
+    this.list.replaceChildren(...entries);
   }
 
   async #further() {
@@ -83,12 +72,12 @@ export class Sidebar {
     this.list.querySelectorAll(".open")[shown]?.focus();
   }
 
-  #entry({ id, title, writing }, current) {
-    const open = element("button", { type: "button", class: "open", title, "data-focus": `open ${id}`, onclick: () => this.page.open(id), "aria-current": current && "page" }, title, writing ? element("span", { class: "unseen" }, " " + say("(is being answered)")) : null);
+  #entry({ id, title }) {
+    const current = id === this.page.conversation;
+    const open = element("button", { type: "button", class: "open", title, "data-focus": `open ${id}`, onclick: () => this.page.open(id), "aria-current": current && "page" }, title);
     const save = element("a", { class: "quiet", "data-focus": `save ${id}`, href: address(id, "/export"), download: "", title: say("Save as a zip file"), "aria-label": say("Save “{title}” as a zip file", { title }) }, icon("down"));
     const erase = iconButton("delete", say("Delete “{title}”", { title }), () => this.#remove(id), { "data-focus": `delete ${id}` });
-    const look = ["entry", current && "current", writing && "answering"].filter(Boolean).join(" ");
-    return element("li", { class: look }, open, save, erase);
+    return element("li", { class: current ? "entry current" : "entry" }, open, save, erase);
   }
 
   async #remove(id) {

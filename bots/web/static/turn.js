@@ -64,9 +64,6 @@ export class Turn {
 
   finish(answer) {
     this.#end();
-    this.failed = false;
-    this.html = answer.html;
-    this.rating = answer.rating;
     if (answer.number) this.number = answer.number;
     if (answer.pictures) this.#update(answer.pictures);
     this.#write(answer.html);
@@ -82,18 +79,12 @@ export class Turn {
   // With a button where the same may go well now.
   fail({ message, retryable }) {
     this.#end();
-    this.failed = true;
     if (this.before.length) this.words.replaceChildren(...this.before);
     const again = retryable && element("button", { type: "button", onclick: () => this.page.again(this) }, icon("again"), say("Try again"));
     this.foot.replaceChildren(element("div", { class: "trouble", role: "alert" }, icon("warn"), element("span", {}, message), again || null));
   }
 
-  // Whether this is what is shown already. What failed here stays, with its button.
-  shows({ text, pictures, answer }) {
-    const same = this.failed ? answer?.ending === "failed" : this.html === answer?.html && this.rating === answer?.rating;
-    return same && this.text === text && numbersOf(this.pictures) === numbersOf(pictures);
-  }
-
+  // Only the last answer can be drawn again.
   setLast(last) {
     this.node.classList.toggle("last", last);
     const button = this.foot.querySelector(".again");
@@ -118,7 +109,7 @@ export class Turn {
 
   // A closer look has new pictures.
   #update(pictures) {
-    if (numbersOf(pictures) === numbersOf(this.pictures)) return;
+    if (pictures.map(({ number }) => number).join() === this.pictures.map(({ number }) => number).join()) return;
     this.pictures = pictures;
     const asked = this.#asked();
     this.asked.replaceWith(asked);
@@ -169,9 +160,7 @@ export class Turn {
     ].map(([rating, label, look]) => {
       const tap = async () => {
         const taken = thumb.getAttribute("aria-pressed") === "true";
-        const next = taken ? 0 : rating;
-        if (!(await this.page.rate(this, next))) return;
-        this.rating = next;
+        if (!(await this.page.rate(this, taken ? 0 : rating))) return;
         for (const other of thumbs) other.setAttribute("aria-pressed", String(other === thumb && !taken));
       };
       // One after the other: of two requests at once the earlier could be stored last.
@@ -180,10 +169,6 @@ export class Turn {
     });
     return thumbs;
   }
-}
-
-function numbersOf(pictures) {
-  return pictures.map(({ number }) => number).join();
 }
 
 function download(address, name, label) {

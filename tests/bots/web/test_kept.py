@@ -19,7 +19,7 @@ from tests.fakes import ScriptedEngine
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 TOKEN = "a-token-for-the-tests"
-ENDLESS = "The first words stay. " + "and more " * 20_000
+ENDLESS = "The first words stay. " + "and more " * 2000
 SELECT = """() => {
   const text = document.querySelector(".writing .prose").firstElementChild.firstChild;
   getSelection().setBaseAndExtent(text, 4, text, 15);
