@@ -17,11 +17,11 @@ from core.sampling import Sampling
 
 START = """
 import asyncio, sys
-from core.engine.config import Config
+from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 
 async def start():
-    engine = await Engine.start(Config.model_validate_json(sys.argv[1]))
+    engine = await Engine.start(EngineConfig.model_validate_json(sys.argv[1]))
     print("ready", flush=True)
     await engine.close()
 

@@ -204,7 +204,7 @@ def _oldest_skipped(unfinished: Any) -> Any:
     return unfinished_but_one
 
 
-@mutant("stop ends everybody's answers", "core.conversation_lock:Turns.stop", seen_by=["other words"])
+@mutant("stop ends everybody's answers", "core.conversation_lock:ConversationLocks.stop", seen_by=["other words"])
 def _stops_all(_: Any) -> Any:
     def stop_all(turns: Any, conversation_id: str) -> bool:
         stopped = conversation_id in turns._running

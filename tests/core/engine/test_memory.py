@@ -111,7 +111,7 @@ STARVE = textwrap.dedent("""
 
     import psutil
 
-    from core.engine import Config
+    from core.engine import EngineConfig
     from core.engine.engine import Engine
     from core.sampling import Sampling
     from tests.core.engine.tiny import ask, make_image, read
@@ -138,7 +138,7 @@ STARVE = textwrap.dedent("""
 
     async def main():
         model, cache = sys.argv[1:]
-        engine = await Engine.start(Config(model=model, cache=Path(cache), threads=1, context_tokens=65536))
+        engine = await Engine.start(EngineConfig(model=model, cache=Path(cache), threads=1, context_tokens=65536))
         said, question = {}, ask("What is it?", make_image(1))
         said["plenty"] = await outcome(engine, question, LARGE)
         for number in range(24):
@@ -188,13 +188,14 @@ START = textwrap.dedent("""
     import asyncio, logging, sys
     from pathlib import Path
 
-    from core.engine import Config
+    from core.engine import EngineConfig
     from core.engine.engine import Engine
     from core.sampling import Sampling
     from tests.core.engine.tiny import ask, make_image, read
 
     async def main():
-        engine = await Engine.start(Config(model=sys.argv[1], cache=Path(sys.argv[2]), threads=1, memory_limit_gb=50.0))
+        config = EngineConfig(model=sys.argv[1], cache=Path(sys.argv[2]), threads=1, memory_limit_gb=50.0)
+        engine = await Engine.start(config)
         for number in range(3):
             answer, _ = await read(engine, ask("What is it?", make_image(number, 256, 256)), Sampling(max_new_tokens=8))
             print(answer.ending)
