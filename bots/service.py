@@ -77,7 +77,7 @@ async def _serve(settings: Settings) -> None:
             *working,
             asyncio.create_task(keep_expiring(services.store.expiry, services.health)),
             asyncio.create_task(keep_watching(services)),
-            asyncio.create_task(keep_notifying(services.health, Notifier())),
+            asyncio.create_task(keep_notifying(services.health, engine.check, Notifier())),
         ]
         try:
             done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)

@@ -196,15 +196,8 @@ class Assistant:
 
         with self._quota.admit(person), self._noting_failures():
             self._quota.count_question(person, conversation.id, list(conversation.images))
-            self.stats.asked()
-            try:
+            with self._counting(watch):
                 answer = await self._engine.answer(conversation, sampling, hear)
-            except BotError:
-                self.stats.refused()
-                raise
-            except Exception:
-                self._note(Answer("", Ending.FAILED), watch)
-                raise
             self._note(answer, watch)
             return answer
 
@@ -329,7 +322,6 @@ class Assistant:
         is_stopped: Callable[[], bool],
         watch: Stopwatch,
     ) -> Answer:
-        self.stats.asked()
         surplus = begun.conversation.surplus
         conversation = begun.conversation.without(surplus)
         turn = conversation.turns[-1]
@@ -343,17 +335,16 @@ class Assistant:
             tell(event)
 
         try:
-            answer = None
-            if not is_stopped():
-                writing = self._engine.answer(conversation, begun.sampling, hear)
-                answer = await self._turns.until_stopped(conversation.id, writing)
-            answer = answer or Answer("".join(pieces), Ending.STOPPED)
+            with self._counting(watch):
+                answer = None
+                if not is_stopped():
+                    writing = self._engine.answer(conversation, begun.sampling, hear)
+                    answer = await self._turns.until_stopped(conversation.id, writing)
+                answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
-            self.stats.refused()
             raise  # the answer did not begin (busy, too long), so there is nothing to save
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
-            self._note(failed, watch)
             await self.history.save(conversation.id, replace(turn, answer=failed), key, begun.replaces, person)
             raise
         await self.history.save(conversation.id, replace(turn, answer=answer), key, begun.replaces, person)
@@ -362,6 +353,19 @@ class Assistant:
             await self._remove(conversation.id, surplus)
             tell(PicturesRemoved(surplus))
         return answer
+
+    @contextmanager
+    def _counting(self, watch: Stopwatch) -> Iterator[None]:
+        """Count a question to the engine, and whether it was refused or failed."""
+        self.stats.asked()
+        try:
+            yield
+        except BotError:
+            self.stats.refused()
+            raise
+        except Exception:
+            self._note(Answer("", Ending.FAILED), watch)
+            raise
 
     def _note(self, answer: Answer, watch: Stopwatch) -> None:
         """Count the answer, and say in the log how it went."""

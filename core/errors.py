@@ -10,6 +10,7 @@
     │   └── Unanswerable    ... because the model computes values that are not finite
     ├── Busy                the queue is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
+    │   ├── LineFull        ... because too many questions wait
     │   ├── OutOfMemory     ... because memory ran out
     │   └── Interrupted     nothing can be answered now; stored messages are tried again by themselves
     │       ├── StoreDown   ... because nothing can be read or written
@@ -79,6 +80,13 @@ class Busy(BotError):
 
 class QuotaReached(Busy):
     retryable = False  # not before `retry_after`
+
+
+class LineFull(Busy):
+    """Raised when so many questions wait already that a further one would wait too long."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)
 
 
 class OutOfMemory(Busy):

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from core.assistant import Engine
 from core.conversation import Answer, Conversation, Image, Tell
-from core.errors import Busy, ModelLoading
+from core.errors import LineFull, ModelLoading
 from core.sampling import Sampling
 
 FORGOTTEN = 10_000  # conversations that are remembered for the model's caches; the next hour's call drops the others
@@ -53,9 +53,9 @@ class LoadingEngine:
         self._loaded.set()
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
-        """Answer when the model is there. Raises `Busy` if too many wait for it already."""
+        """Answer when the model is there. Raises `LineFull` if too many wait for it already."""
         if self._engine is None and self._waiting >= self._line:
-            raise Busy("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)
+            raise LineFull
         self._waiting += 1
         try:
             engine = await self._ready()

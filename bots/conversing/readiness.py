@@ -8,6 +8,7 @@ from bots.conversing.store import Store
 from core.errors import BotError, ModelLoading, StoreDown
 from core.stats import Stats
 
+LOADING = "loading"  # the model is on its way
 CHECK_SECONDS = 8.0  # longest time for the database to write a few rows
 FRESH_SECONDS = 1.0  # how long a result is reused
 FAILED_QUESTIONS = 3  # in a row; one may be about a damaged picture
@@ -49,7 +50,7 @@ class Readiness:
         try:
             self._check_model()
         except ModelLoading as error:
-            return {"loading": str(error)}
+            return {LOADING: str(error)}
         except BotError as error:
             return {"model": str(error)}
         return {}

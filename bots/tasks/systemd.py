@@ -7,9 +7,10 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bots.conversing.health import Health
+from core.errors import BotError
 
 log = logging.getLogger(__name__)
 SOCKET, INTERVAL, PROCESS = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
@@ -45,22 +46,28 @@ class Notifier:
             self._has_failed = True
 
 
-async def keep_notifying(health: Health, notifier: Notifier) -> None:
+async def keep_notifying(health: Health, check_model: Callable[[], None], notifier: Notifier) -> None:
     """Say that the service is ready, then that it is alive, until cancelled; the last word is that it stops.
+
+    `check_model` raises `BotError` while no question can be answered.
 
     This runs in the event loop, so an event loop that hangs says nothing, and systemd ends the process.
     """
     pause = notifier.interval_seconds / PINGS_PER_INTERVAL or STATUS_SECONDS
-    notifier.send(READY="1", STATUS=_status(health))
+    notifier.send(READY="1", STATUS=_status(health, check_model))
     try:
         while True:
             await asyncio.sleep(pause)
-            notifier.send(WATCHDOG="1", STATUS=_status(health))
+            notifier.send(WATCHDOG="1", STATUS=_status(health, check_model))
     finally:
         notifier.send(STOPPING="1")
 
 
-def _status(health: Health) -> str:
+def _status(health: Health, check_model: Callable[[], None]) -> str:
     """Return one line for `systemctl status`."""
     down = [f"{name} is down: {state.reason}" for name, state in health.platforms.items() if not state.up]
+    try:
+        check_model()
+    except BotError as error:
+        down.insert(0, str(error))
     return " ".join(" ".join([*down, *health.notices.values()]).split()) or "All is well."

@@ -1,7 +1,7 @@
 """Share one answer being written among its readers: a late reader gets the text so far first."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from bots.conversing.draft import AnswerAction, Ask, File
@@ -92,6 +92,15 @@ class Broadcast:
                 while len(self.events) == heard and not self.over:
                     await self._changed.wait()
         return len(self.events) > heard or self.over
+
+    async def follow(self, heard: int, seconds: float) -> AsyncIterator[Sequence[Event | File]]:
+        """Yield what comes after the first `heard` events, until the end. It is nothing after so many quiet seconds."""
+        while not self.over or len(self.events) > heard:
+            is_news = await self.changes(heard, seconds)
+            news = self.events[heard:]
+            heard += len(news)
+            if news or not is_news:
+                yield news
 
     async def answer(self) -> Answer:
         """Wait for the answer. Raises the error that came instead."""

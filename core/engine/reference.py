@@ -24,7 +24,7 @@ from core.engine.stats import EngineStats
 from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
-from core.errors import BadQuestion, BotError, Busy
+from core.errors import BadQuestion, BotError, LineFull
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -79,9 +79,7 @@ class ReferenceWorker:
                     if len(self._line) < self._most:
                         self._line.append(message)
                     else:
-                        message.send(
-                            Busy("Too many questions are waiting already. Please ask again in a minute.", 60.0)
-                        )
+                        message.send(LineFull())
         except Empty:
             pass
         self._line = deque(request for request in self._line if not request.closed.is_set())

@@ -25,7 +25,7 @@ from core.engine.stats import EngineStats
 from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
-from core.errors import BadQuestion, BotError, Busy, OutOfMemory, Unanswerable
+from core.errors import BadQuestion, BotError, LineFull, OutOfMemory, Unanswerable
 from core.model.model import Model
 from core.sampling import Sampling
 
@@ -134,9 +134,9 @@ class ModelWorker:
                     log.warning("%s failed", type(message).__name__.lower(), exc_info=error)
 
     def _take(self, request: EngineRequest) -> None:
-        """Queue a request for admission. Raises `Busy` or `BadQuestion`."""
+        """Queue a request for admission. Raises `LineFull` or `BadQuestion`."""
         if sum(not sequence.begun for sequence in self._sequences) >= self._line:
-            raise Busy("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)
+            raise LineFull
         tokens = min(request.sampling.max_new_tokens, self._context // 2)
         prompt = self._prompter.write(request.conversation, tokens)
         size = self._model.row_bytes * (len(prompt.ids) + tokens + len(self._prompter.closing))

@@ -33,6 +33,11 @@ def right_answers(talk: Talk, question: str) -> list[str]:
     return [answer for known, answer in asked if known == question]
 
 
+def _letters(text: str) -> str:
+    """Return the letters and digits alone: platforms write lists and tables in their own ways."""
+    return "".join(filter(str.isalnum, text))
+
+
 class Sheltered(Site):
     """Where nobody minds that the service is gone for a moment."""
 
@@ -141,6 +146,8 @@ class BadWeather:
                 await asyncio.sleep(THINKING_S)
                 words = await someone.ask(question, None if index else talk.pictures[0])
             self._note(platform, question, words)
+            if not any(_letters(answer) in _letters(words) for answer in right_answers(talk, question)):
+                self.ledger.troubles.append(f"{platform}: {question!r} was answered {words!r}")
 
     async def _ask_on_the_web(self, number: int, talk: Talk, dice: random.Random) -> None:
         known = Conversation("")

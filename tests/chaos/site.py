@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bots.web.operations.health import LOADING
+from bots.conversing.readiness import LOADING
 from tests.bots.slack.workspace import BOT_TOKEN
 from tests.bots.telegram.server import TOKEN
 from tests.chaos.noise import SECRETS

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bots.web.operations.health import LOADING
+from bots.conversing.readiness import LOADING
 from tests.demo import sample
 from tests.ports import free_port
 

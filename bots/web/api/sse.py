@@ -19,6 +19,7 @@ from core.answers.transcription import as_markdown
 from core.conversation import Answer, Event, Looking, Piece, Waiting
 from core.errors import BotError
 
+STILL_HERE = b": still here\n\n"
 HEARTBEAT_SECONDS = 10.0  # so that no proxy takes a slow answer for a dead connection
 RENDER_SECONDS = 0.25  # between two renderings of a growing answer
 
@@ -45,11 +46,9 @@ class Stream:
             heard = len(broadcast.events)  # counted before sending, because more may come meanwhile
             for part in self._told(broadcast.so_far):
                 yield part
-            while not broadcast.over or len(broadcast.events) > heard:
-                if not await broadcast.changes(heard, HEARTBEAT_SECONDS):
-                    yield b": still here\n\n"
-                news = broadcast.events[heard:]
-                heard += len(news)
+            async for news in broadcast.follow(heard, HEARTBEAT_SECONDS):
+                if not news:
+                    yield STILL_HERE
                 for part in self._told(news):
                     yield part
             yield _event("done", await self._done(await broadcast.answer()))

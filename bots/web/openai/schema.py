@@ -69,8 +69,8 @@ _PROPERTIES = {
     "max_tokens": {**_WHOLE, "minimum": 1, "description": "Longest answer; never more than the operator allows."},
     "max_completion_tokens": {**_WHOLE, "minimum": 1, "description": "The same, by its newer name."},
     "temperature": {**_NUMBER, "minimum": 0, "maximum": 2, "description": "0: always the likeliest word."},
-    "top_p": {**_NUMBER, "minimum": 0, "maximum": 1, "description": "Share of the likeliest tokens to draw from."},
-    "top_k": {**_WHOLE, "minimum": -1, "description": "How many of the likeliest tokens to draw from; 0: all."},
+    "top_p": {**_NUMBER, "minimum": 0, "maximum": 1, "description": "Share of the likeliest tokens to sample from."},
+    "top_k": {**_WHOLE, "minimum": -1, "description": "How many of the likeliest tokens to sample from; 0: all."},
     "stop": {
         "anyOf": [
             {"type": "string", "maxLength": 500},

@@ -30,14 +30,12 @@ class Chunks:
     translator: Translator
 
     async def events(self) -> AsyncIterator[bytes]:
-        broadcast, heard = self.writing.broadcast, 0
+        broadcast = self.writing.broadcast
         try:
             yield self._choice(Delta(role="assistant", content=""))
-            while not broadcast.over or len(broadcast.events) > heard:
-                if not await broadcast.changes(heard, sse.HEARTBEAT_SECONDS):
-                    yield b": still here\n\n"
-                news = broadcast.events[heard:]
-                heard += len(news)
+            async for news in broadcast.follow(0, sse.HEARTBEAT_SECONDS):
+                if not news:
+                    yield sse.STILL_HERE
                 if text := "".join(event.text for event in news if isinstance(event, Piece)):
                     yield self._choice(Delta(content=text))
             answer = await broadcast.answer()

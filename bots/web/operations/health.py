@@ -4,9 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from bots.conversing.readiness import LOADING
 from bots.web.operations.status import Operation
-
-LOADING = "loading"  # as `bots.conversing.readiness` calls it
 
 router = APIRouter(include_in_schema=False)
 

@@ -11,6 +11,7 @@ import pytest
 
 from bots.conversing.health import Health
 from bots.tasks.systemd import Notifier, keep_notifying
+from core.errors import BotError, ModelLoading
 
 Told = dict[str, str]
 
@@ -36,9 +37,18 @@ async def test_systemd_is_told_that_it_is_ready_then_that_it_lives_then_that_it_
     receiver, address = systemd
     health = Health()
     notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000", "WATCHDOG_PID": str(os.getpid())})
-    notifying = asyncio.create_task(keep_notifying(health, notifier))
-    assert await told(receiver) == {"READY": "1", "STATUS": "All is well."}
+    model: list[BotError] = [ModelLoading("The model is being loaded: 40 %.")]
+
+    def check_model() -> None:
+        for error in model:
+            raise error
+
+    notifying = asyncio.create_task(keep_notifying(health, check_model, notifier))
+    assert await told(receiver) == {"READY": "1", "STATUS": "The model is being loaded: 40 %."}
     assert (await told(receiver))["WATCHDOG"] == "1"
+    model.clear()
+    while (await told(receiver))["STATUS"] != "All is well.":
+        pass
     health.mark_down("telegram", "The token\nis wrong.")
     health.set_notice("disk", "The disk is nearly full.")
     while (said := await told(receiver))["STATUS"] == "All is well.":
