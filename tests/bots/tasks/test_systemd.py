@@ -84,7 +84,9 @@ async def test_without_systemd_nothing_is_sent_and_a_dead_socket_is_told_once(
     ]
 
 
-async def test_a_systemd_that_is_busy_is_told_again_later(systemd: tuple[socket.socket, str]) -> None:
+async def test_a_systemd_that_is_busy_is_told_again_later(
+    systemd: tuple[socket.socket, str], caplog: pytest.LogCaptureFixture
+) -> None:
     receiver, address = systemd
     notifier = Notifier({"NOTIFY_SOCKET": address})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as other:
@@ -95,6 +97,7 @@ async def test_a_systemd_that_is_busy_is_told_again_later(systemd: tuple[socket.
         except BlockingIOError:
             pass
     notifier.send(WATCHDOG="1")
+    assert not caplog.records
     try:
         while True:
             assert receiver.recv(4096) == b"STATUS=of another one"
