@@ -191,9 +191,14 @@ class OnSlack(Person):
 
 
 def is_growing(slack: FakeSlack, message: Json) -> bool:
-    """A placeholder, or an answer that is still being written."""
+    """A placeholder, or an answer that is still being written.
+
+    A stream gets its metadata when its answer is whole. Without it, it was left open by a process that died, and stays
+    unfinished while the next one stops it and then replaces its words.
+    """
     stopping = any(button["action_id"] == "stop" for button in buttons(message))
-    return stopping or said(message) in ("…", "") or slack.workspace.is_open(message["ts"])
+    unfinished = "stream" in message and "metadata" not in message
+    return stopping or unfinished or said(message) in ("…", "") or slack.workspace.is_open(message["ts"])
 
 
 def _belongs(key: str, place: str) -> bool:

@@ -21,7 +21,7 @@ SAID_IN_PAGES = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')
 
 def sentences() -> dict[str, list[str]]:
     """Return every literal that the code says to a person, with the files that say it."""
-    speakers = {"say", "Note", "BotError"} | _subclasses(BotError)
+    speakers = {"say", "Note", "BotError", "__init__"} | _subclasses(BotError)  # an error may name its own sentence
     paths = [*ROOT.glob("bots/**/*.py"), *ROOT.glob("core/**/*.py"), *ROOT.glob("storage/**/*.py")]
     trees = {path: ast.parse(path.read_text("utf-8")) for path in paths}
     for tree in trees.values():  # errors of an adapter's own
