@@ -1,11 +1,11 @@
 """Read and write conversations as rows. Each function is one step inside a transaction that its caller opened."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import (
@@ -27,6 +27,7 @@ from storage.schema import conversations, is_in, messages, turn_pictures, turns
 
 TITLE_CHARACTERS = 80
 LISTED_CONVERSATIONS = 200  # on one page
+TURNS_AT_ONCE = 256  # are read, which takes about 10 ms; then whatever else waits gets its turn
 _FIGURES = {field.name for field in fields(Figures)}
 _ENDINGS = {ending.value for ending in Ending}
 
@@ -44,12 +45,25 @@ async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequ
     if row is None:
         return Conversation(conversation_id)
     here = and_(turns.c.conversation_id == conversation_id, turns.c.chapter == row.chapter)
-    found = (await connection.execute(select(turns).where(here, ~turns.c.replaced).order_by(turns.c.position))).all()
-    shown = await pictures.of_turns(connection, [turn.id for turn in found], columns)
+    found: list[Turn] = []
+    known: dict[str, Image] = {}
+    async for rows in _pages(connection, and_(here, ~turns.c.replaced)):
+        shown = await pictures.of_turns(connection, [turn.id for turn in rows], columns, known)
+        found += [_turn(turn, shown.get(turn.id, ())) for turn in rows]
     waiting = await pictures.waiting(connection, conversation_id, row.chapter, columns)
-    return Conversation(
-        conversation_id, tuple(_turn(turn, shown.get(turn.id, ())) for turn in found), waiting, row.next_number
-    )
+    return Conversation(conversation_id, tuple(found), waiting, row.next_number)
+
+
+async def _pages(connection: AsyncConnection, where: ColumnElement[bool]) -> AsyncIterator[Sequence[Any]]:
+    """Yield the turns of one chapter in their order, a few at a time: all of 15,000 would stop everything else."""
+    place = tuple_(turns.c.position, turns.c.id)
+    query = select(turns).where(where).order_by(turns.c.position, turns.c.id).limit(TURNS_AT_ONCE)
+    rows = (await connection.execute(query)).all()
+    yield rows
+    while len(rows) == TURNS_AT_ONCE:
+        later = query.where(place > tuple_(rows[-1].position, rows[-1].id))
+        rows = (await connection.execute(later)).all()
+        yield rows
 
 
 async def outline(connection: AsyncConnection, conversation_id: str) -> Conversation:
@@ -74,18 +88,22 @@ async def turn_of_sent(
 
 async def last_key(connection: AsyncConnection, conversation_id: str) -> str | None:
     """Return the key of the last turn."""
-    return next(reversed(await keys(connection, conversation_id)), None)
+    last = _keys(conversation_id).order_by(turns.c.position.desc(), turns.c.id.desc()).limit(1)
+    return (await connection.execute(last)).scalar()
 
 
 async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
     """Return the keys of the turns that `load` returns, in the same order."""
-    query = (
+    query = _keys(conversation_id).order_by(turns.c.position, turns.c.id)
+    return list((await connection.execute(query)).scalars())
+
+
+def _keys(conversation_id: str) -> Select[str]:
+    return (
         select(turns.c.key)
         .join(conversations, conversations.c.id == turns.c.conversation_id)
         .where(conversations.c.id == conversation_id, turns.c.chapter == conversations.c.chapter, ~turns.c.replaced)
-        .order_by(turns.c.position)
     )
-    return list((await connection.execute(query)).scalars())
 
 
 async def save(
@@ -273,7 +291,7 @@ async def rate_sent(
 async def rated(connection: AsyncConnection) -> list[Turn]:
     """Return every rated turn, oldest first."""
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.SHOWN)
+    shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.SHOWN, {})
     return [_turn(row, shown.get(row.id, ())) for row in rows]
 
 
@@ -312,7 +330,7 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     row = (await connection.execute(select(turns).where(where).order_by(turns.c.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return _turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS)).get(row.id, ()))
+    return _turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS, {})).get(row.id, ()))
 
 
 def _date(seconds: float) -> datetime:

@@ -142,9 +142,12 @@ async def waiting(
 
 
 async def of_turns(
-    connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]]
+    connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]], known: dict[str, Image]
 ) -> dict[int, tuple[Picture, ...]]:
-    """Return pictures by turn, in the order they were shown, without removed ones. Each image is read once."""
+    """Return pictures by turn, in the order they were shown, without removed ones.
+
+    Each image is read once: those that are read are added to the `known` ones, by id.
+    """
     query = (
         select(
             turn_pictures.c.turn_id,
@@ -156,11 +159,12 @@ async def of_turns(
         .order_by(turn_pictures.c.turn_id, turn_pictures.c.place)
     )
     rows = (await connection.execute(query)).all()
-    wanted = select(*columns).where(images.c.id.in_({row.image_id for row in rows}))
-    found = {row.id: _image(row) for row in (await connection.execute(wanted)).all()}
+    if missing := {row.image_id for row in rows} - known.keys():
+        wanted = select(*columns).where(images.c.id.in_(missing))
+        known |= {row.id: _image(row) for row in (await connection.execute(wanted)).all()}
     shown: dict[int, tuple[Picture, ...]] = {}
     for row in rows:
-        shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, found[row.image_id]))
+        shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, known[row.image_id]))
     return shown
 
 

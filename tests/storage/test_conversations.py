@@ -1,5 +1,7 @@
+import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,9 @@ import pytest
 
 from core.conversation import Answer, Conversation, Ending, Picture, Question, Turn
 from core.pseudonym import pseudonym
+from storage import conversations
 from storage.clock import DAY_SECONDS
+from storage.conversations import TURNS_AT_ONCE
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import answer_turn, ask, image, numbers, outlined
@@ -393,3 +397,47 @@ async def test_who_left_a_picture_that_waits_is_remembered_by_a_pseudonym(store:
     await store.add_pictures("t:1", [DOG])
     [cat, dog] = (await store.load("t:1")).waiting
     assert (cat.person, dog.person) == (pseudonym("telegram:7"), None)
+
+
+async def test_a_long_conversation_is_read_a_few_turns_at_a_time(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """15,000 turns at once would keep the event loop, and so everybody else's chats, waiting."""
+    first = await ask(store, "web:1", "turn 0", CAT, DOG, key="k0")
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "INSERT INTO turns (conversation_id, chapter, position, key, replaced, text, answer, ending, figures, "
+            "created) SELECT conversation_id, chapter, position + ?1, 'k' || ?1, replaced, 'turn ' || ?1, answer, "
+            "ending, figures, created FROM turns WHERE key = 'k0'",
+            [(number,) for number in range(1, 4 * TURNS_AT_ONCE)],
+        )
+    connection.close()
+    last = await ask(store, "web:1", "the last", CAT, key="last")
+    await store.save("web:1", replace(last, text="better"), "again", replaces="last")
+
+    passes, made = 0, Counter[int]()
+
+    async def tick() -> None:
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    def counted(row: object, shown: tuple[Picture, ...]) -> Turn:
+        made[passes] += 1
+        return make(row, shown)
+
+    make = conversations._turn
+    monkeypatch.setattr(conversations, "_turn", counted)
+    ticking = asyncio.create_task(tick())
+    try:
+        conversation = await store.load("web:1")
+    finally:
+        ticking.cancel()
+    assert [turn.text for turn in conversation.turns] == [*(f"turn {n}" for n in range(4 * TURNS_AT_ONCE)), "better"]
+    assert conversation.turns[0] == first
+    assert conversation.turns[-1].pictures == (first.pictures[0],)
+    assert conversation.turns[-1].pictures[0].image is conversation.turns[0].pictures[0].image  # read once
+    assert max(made.values()) <= TURNS_AT_ONCE  # in one pass of the event loop
+    assert await store.last_key("web:1") == "again"
+    assert (await store.keys("web:1"))[-2:] == [f"k{4 * TURNS_AT_ONCE - 1}", "again"]
