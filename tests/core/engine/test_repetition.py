@@ -71,6 +71,24 @@ def tables() -> Iterator[tuple[str, str]]:
     yield "list", "- rice\n" * 40
     yield "numbers", " ".join(str(n) for n in range(300))
     yield "tsv", "0\t0\t0\n" * 60
+    yield from counting()
+
+
+def counting() -> Iterator[tuple[str, str]]:
+    """Rows of which only a number differs: a loop that counts looks the same, and lasts no longer than these."""
+    yield "answer sheet", "\n".join(f"{n}. A" for n in range(1, 101))
+    yield "answers in a line", " ".join(f"{n}. A" for n in range(1, 101))
+    yield "questionnaire", "\n".join(f"{n}. Yes" for n in range(1, 61))
+    yield "inventory", "\n".join(f"{n}. Chair" for n in range(1, 81))
+    yield "seats", ", ".join(f"Seat {n}" for n in range(1, 81))
+    yield "csv", "\n".join(f"{n},widget,{3 * n}" for n in range(1, 61))
+    yield "serial numbers", "\n".join(f"SN-{1000 + n},OK,0.00" for n in range(60))
+    yield "calendar", "\n".join(f"{n}日 休息" for n in range(1, 32))
+    yield "numbered rows", "\n".join(f"| {n} | pending |" for n in range(1, 61))
+    yield "log", "\n".join(f"08:{n // 60:02}:{n % 60:02} INFO request served in {n % 9} ms" for n in range(0, 300, 5))
+    yield "statement", "\n".join(f"{n % 28 + 1:02}.11.2026 Card payment {3 * n % 90 + 5}.20 EUR" for n in range(60))
+    yield "multiplication", "\n".join(f"{a} x {b} = {a * b}" for a in range(1, 11) for b in range(1, 11))
+    yield "timetable", " ".join(f"{6 + n // 6:02}:{n * 10 % 60:02}" for n in range(100))
 
 
 @pytest.mark.parametrize(("name", "text"), [pytest.param(name, text, id=name) for name, text in tables()])
