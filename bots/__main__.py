@@ -255,6 +255,9 @@ def fetch(
     revision: Annotated[
         str | None, typer.Option("--revision", help="Branch, tag or commit; by default the one fetched before.")
     ] = None,
+    proxy: Annotated[
+        str, typer.Option(help="socks5://host:port or http://host:port; by default the environment's, as HTTPS_PROXY.")
+    ] = "",
 ) -> None:
     """Download a model and check every file. It can be interrupted and started again.
 
@@ -263,7 +266,7 @@ def fetch(
     from bots.cli.fetch_model import fetch as download
 
     with _ending():  # without an event loop, which would hold the first Ctrl-C back until the download ends
-        fetched = download(name, source.value, revision)
+        fetched = download(name, source.value, revision, proxy)
     typer.echo(f"{fetched}\nDoes it work here? python -m bots selftest --model {fetched.model}", err=True)
     if sys.stdin.isatty() and typer.confirm("Run this self-test now? It takes some minutes.", err=True):
         selftest(model=fetched.model)

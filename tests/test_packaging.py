@@ -28,7 +28,7 @@ DEFERRED = {  # imported where an operator asked for it, with a sentence when it
     "modelscope": "bots/cli/fetch_model.py",
 }
 NAMED_ONLY = {  # used by the name that a library asks for, and imported by that library
-    "accelerate", "aiosqlite", "asyncpg", "pillow-heif", "python-multipart", "aiohttp",
+    "accelerate", "aiosqlite", "asyncpg", "pillow-heif", "python-multipart", "aiohttp", "pysocks", "socksio",
 }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ OPTIONAL = {"cpu": ENGINE_PACKAGES} | {name: platform(f"bots.{name}").PACKAGES f
 @pytest.mark.parametrize("part", [part for part, packages in OPTIONAL.items() if packages])
 def test_a_part_counts_as_installed_when_all_that_it_declares_can_be_imported(part: str) -> None:
     found = set().union(*(distributions()[module] for module in OPTIONAL[part]))
-    optional = {"huggingface-hub"}  # for fetching a model, which says itself when it is missing
+    optional = {"huggingface-hub", "socksio"}  # for fetching a model, which says itself when they are missing
     assert found == declared(part) - optional
 
 

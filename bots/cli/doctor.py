@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bots.cli import machine, model_files
+from bots.cli.proxies import proxies
 from bots.config import Settings, load, platform
 from bots.conversing.check_result import CheckResult, Level
 from core.errors import BotError
@@ -26,7 +27,7 @@ async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
     for notice in settings.notices:
         yield CheckResult("config", Level.NOTE, notice)
     checks: list[Check] = [
-        machine.clock, _database, _disks, model_files.model, machine.memory, machine.processor, machine.font
+        machine.clock, _database, _disks, model_files.model, machine.memory, machine.processor, machine.font, proxies
     ]  # fmt: skip
     for check in checks:
         found = await check(settings)

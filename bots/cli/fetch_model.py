@@ -3,11 +3,13 @@
 The revision is pinned: without another word a model stays what it was when it was fetched first.
 """
 
+import os
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from bots.config import how_to_install
+from bots.conversing.proxy import Proxies, parse, without_passwords
 from core.errors import OperatorError
 from core.units import GIGABYTE
 
@@ -16,7 +18,7 @@ NEWEST = {"huggingface": "main", "modelscope": "master"}
 BY_HAND = (
     "{name} could not be downloaded from {source}: {reason}. By hand: download its *.json, *.jinja, *.txt and "
     '*.safetensors files on any machine, copy them into one folder here, and set model = "/that/folder" in '
-    "[core.engine]. Behind a proxy set HTTPS_PROXY; a mirror is set with HF_ENDPOINT, or try --from modelscope."
+    "[core.engine]. A proxy is given with --proxy or in HTTPS_PROXY, a mirror in HF_ENDPOINT; or try --from modelscope."
 )
 
 
@@ -39,18 +41,37 @@ class Fetched:
         )
 
 
-def fetch(name: str, source: str, revision: str | None = None) -> Fetched:
+def fetch(name: str, source: str, revision: str | None = None, proxy: str = "") -> Fetched:
     """Download a model and check every file. Raises `OperatorError` that says how to download it by hand.
 
     `revision` is a branch, a tag or a commit. By default it is the one that is pinned here, or else the newest.
     """
+    _go_through(proxy)
     try:
         return _from_modelscope(name, revision) if source == "modelscope" else _from_huggingface(name, revision)
     except OperatorError:
         raise
     except Exception as error:  # the hubs raise dozens of types: network, login, disk, unknown name
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = without_passwords(str(error).splitlines()[0]) if str(error) else type(error).__name__
         raise OperatorError(BY_HAND, name=name, source=source, reason=reason.rstrip(".")) from error
+
+
+def _go_through(proxy: str) -> None:
+    """Let the hubs' libraries use a proxy. They all read the environment, and nothing else that they had in common.
+
+    Raises `OperatorError` if it is none, or if the environment names one that is none.
+    """
+    if not proxy:
+        Proxies()
+        return
+    try:
+        url = parse(proxy).replace("socks5:", "socks5h:")  # which lets the proxy look names up, for all of them
+    except ValueError as reason:
+        raise OperatorError("--proxy is no proxy: {reason}.", reason=str(reason)) from None
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        os.environ[variable] = os.environ[variable.lower()] = url
+    for variable in ("NO_PROXY", "no_proxy"):
+        os.environ.pop(variable, None)
 
 
 def _from_huggingface(name: str, revision: str | None) -> Fetched:

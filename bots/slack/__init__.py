@@ -5,7 +5,7 @@ from bots.conversing.services import Services
 from bots.slack.config import SlackConfig as Config
 
 __all__ = ["PACKAGES", "Config", "examine", "run"]
-PACKAGES = ("aiohttp", "slack_bolt", "slack_sdk")  # what its extra installs
+PACKAGES = ("aiohttp", "aiohttp_socks", "slack_bolt", "slack_sdk", "yarl")  # what its extra installs
 
 
 async def run(config: Config, services: Services) -> None:

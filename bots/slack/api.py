@@ -15,7 +15,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.conversing.backoff import Backoff
 from bots.conversing.draft import RetryLater, WriteFailed
 from bots.conversing.health import Health
+from bots.conversing.proxy import Proxies
 from bots.slack.access import DOUBTFUL, WISHES, Access, AccessLost, Declined, granted
+from bots.slack.connector import Connector
 from bots.slack.rate_limit import CALLS_PER_MINUTE, Budget
 from core.errors import BotError, OperatorError
 
@@ -35,8 +37,11 @@ class Unclear(WriteFailed):
 class SlackApi:
     """Slack's API. Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
 
-    def __init__(self, bot_token: str, api_url: str, pace: float, health: Health) -> None:
+    def __init__(
+        self, bot_token: str, api_url: str, pace: float, health: Health, proxies: Proxies | None = None
+    ) -> None:
         self.token = bot_token
+        self._proxies = proxies or Proxies()
         self.url = api_url if api_url.endswith("/") else f"{api_url}/"
         self._pace = pace  # seconds between two new messages in a channel
         self._turns: dict[str, float] = {}  # channel -> loop time of the next allowed write
@@ -49,11 +54,15 @@ class SlackApi:
     async def __aenter__(self) -> "SlackApi":
         # The SDK would make a session per call, and its retries would post a message twice when a reply got lost.
         self.session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=30), cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+            connector=Connector(self._proxies),
+            timeout=aiohttp.ClientTimeout(total=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         self.client = AsyncWebClient(self.token, base_url=self.url, session=self.session, retry_handlers=[])
         # Bolt and Socket Mode bring their tokens themselves.
         self.bare_client = AsyncWebClient(None, base_url=self.url, session=self.session, retry_handlers=[])
+        for client in (self.client, self.bare_client):
+            client.proxy = None  # which the SDK takes from the environment; the connector knows better
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

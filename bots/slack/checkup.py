@@ -5,6 +5,7 @@ from functools import partial
 from bots.conversing.check_result import CheckResult, Level
 from bots.conversing.draft import RetryLater
 from bots.conversing.health import Health
+from bots.conversing.proxy import Proxies
 from bots.slack.access import WISHES
 from bots.slack.api import SlackApi, patiently
 from bots.slack.config import SlackConfig
@@ -14,7 +15,8 @@ from core.errors import BotError, OperatorError
 
 async def examine(config: SlackConfig) -> list[CheckResult]:
     """Return what the doctor finds. Raises `OperatorError` for a bad token or a missing scope."""
-    async with SlackApi(config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, Health()) as slack:
+    proxies, token = Proxies(config.proxy), config.bot_token.get_secret_value()
+    async with SlackApi(token, config.api_url, config.pace_seconds, Health(), proxies) as slack:
         try:
             lacking = await slack.introduce()
         except OperatorError:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from bots.conversing.allow_list import EVERYBODY, NAMED, ONE_OR_MORE
+from bots.conversing.proxy import DESCRIPTION, ProxySetting
 
 _ID = re.compile(r"[TECGDUW][A-Z0-9]+")
 
@@ -43,6 +44,7 @@ class SlackConfig(BaseModel, extra="forbid", frozen=True):
     )
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
     api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
+    proxy: ProxySetting = Field(None, description=DESCRIPTION)
 
     @field_validator("allow", "admins")
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
+from bots.conversing.proxy import Proxies
 from bots.conversing.services import Services
 from bots.slack import socket, webhook
 from bots.slack.access import WISHES, Declined
@@ -29,9 +30,8 @@ async def serve(config: SlackConfig, services: Services) -> None:
         endpoint = webhook.endpoint(services.guests, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so no one is answered; the bot tells people which id to add")
-    async with SlackApi(
-        config.bot_token.get_secret_value(), config.api_url, config.pace_seconds, services.health
-    ) as slack:
+    proxies, token = Proxies(config.proxy), config.bot_token.get_secret_value()
+    async with SlackApi(token, config.api_url, config.pace_seconds, services.health, proxies) as slack:
         for scope in await slack.introduce():
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
         services.health.admin_notifiers["slack"] = partial(_tell, slack, config.admins)

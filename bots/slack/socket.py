@@ -11,6 +11,7 @@ import logging
 from functools import partial
 from typing import Any
 
+import aiohttp
 from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -35,6 +36,7 @@ async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
     backoff = Backoff()
     while True:
         client = SocketModeClient(app_token, web_client=slack.bare_client, ping_interval=PING_SECONDS)
+        await _go_the_way_of(slack, client)
         client.message_listeners.append(partial(_take, gateway))
         tasks = [client.message_processor]
         try:
@@ -57,6 +59,13 @@ async def receive(gateway: Gateway, slack: SlackApi, app_token: str) -> None:
             tasks += [task for task in (client.current_session_monitor, client.message_receiver) if task]
             await client.close()  # type: ignore[no-untyped-call]
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _go_the_way_of(slack: SlackApi, client: SocketModeClient) -> None:
+    """Let the client connect as all else does. Its own session knows no SOCKS proxy, and not NO_PROXY."""
+    await client.aiohttp_client_session.close()
+    client.aiohttp_client_session = aiohttp.ClientSession(connector=slack.session.connector, connector_owner=False)
+    client.proxy = None
 
 
 async def open_address(slack: SlackApi, app_token: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from bots.conversing.allow_list import NAMED, ONE_OR_MORE
+from bots.conversing.proxy import DESCRIPTION, ProxySetting
 
 Everybody = Literal["*"]
 
@@ -35,6 +36,7 @@ class TelegramConfig(BaseModel, extra="forbid", frozen=True):
     )
     api_url: str = Field(default="https://api.telegram.org", description="Or a Bot API server of your own.")
     file_url: str = Field(default="", description="Where files are downloaded from; by default api_url.")
+    proxy: ProxySetting = Field(default=None, description=DESCRIPTION)
     interval_seconds: float = Field(
         default=1.5, ge=1, le=60, description="Seconds between two edits of a growing answer."
     )

@@ -12,14 +12,15 @@ from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bots.conversing.commands import allowed
+from bots.conversing.proxy import Proxies
 from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig
+from bots.telegram.connector import connections
 from bots.telegram.outage import Outage
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.polling import poll, retry_until_done
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.receiver import Receiver
-from bots.telegram.transport import SafeRequest
 from bots.telegram.webhook import listen
 from bots.telegram.worker import Worker
 from core.errors import OperatorError
@@ -84,19 +85,17 @@ async def _work(
 
 
 def make_bot(config: TelegramConfig) -> Bot:
+    """Return PTB's bot. Raises `OperatorError` for a proxy of the environment that cannot be used."""
     api_url = config.api_url.rstrip("/")
     file_url = config.file_url.rstrip("/") or f"{api_url}/file"
+    proxies, urls = Proxies(config.proxy), (api_url, file_url)
     return Bot(
         config.token.get_secret_value(),
         base_url=f"{api_url}/bot",
         base_file_url=f"{file_url}/bot",
-        request=_connections(CONNECTIONS, config.timeout_seconds),
-        get_updates_request=_connections(1, config.timeout_seconds),
+        request=connections(CONNECTIONS, config.timeout_seconds, proxies, urls),
+        get_updates_request=connections(1, config.timeout_seconds, proxies, urls),
     )
-
-
-def _connections(size: int, timeout: float) -> SafeRequest:
-    return SafeRequest(size, read_timeout=timeout, write_timeout=timeout, connect_timeout=timeout, pool_timeout=timeout)
 
 
 async def _introduce(bot: Bot, admins: Sequence[int]) -> None:

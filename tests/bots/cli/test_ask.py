@@ -83,7 +83,7 @@ def test_one_ctrl_c_ends_a_download() -> None:
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
 import bots.cli.fetch_model
-def slow(name, source, revision):
+def slow(name, source, revision, proxy):
     print("begun", flush=True)
     time.sleep(60)
 bots.cli.fetch_model.fetch = slow

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -58,6 +59,7 @@ class FakeSlack:
     heard: Callable[[str, Json], None] = lambda method, args: None  # told of every call that was done
     held: list[tuple[str, Json]] | None = None  # where deliveries are collected instead, as (kind, payload)
     told: list[Json] = field(default_factory=list)  # what acknowledgements carried along
+    tls: ssl.SSLContext | None = None
 
     async def start(self, port: int = 0) -> None:
         app = web.Application()
@@ -68,7 +70,7 @@ class FakeSlack:
         app.router.add_get("/socket", self._socket)
         self.runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", port)
+        site = web.TCPSite(self.runner, "127.0.0.1", port, ssl_context=self.tls)
         await site.start()
         self.port = self.runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self.port}"

@@ -5,6 +5,7 @@ It runs inside a test's event loop, or in another process for a service there: `
 
 import asyncio
 import json
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -49,8 +50,11 @@ METHODS = {
 class BotApi:
     """The server. `trouble` decides before each call what fails; `calls` counts methods, `faults` counts failures."""
 
-    def __init__(self, strict: bool = True, hang_s: float = 30.0, late_s: float = 1.0) -> None:
+    def __init__(
+        self, strict: bool = True, hang_s: float = 30.0, late_s: float = 1.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.world = World(strict)
+        self._tls = tls
         self.copies = 1  # of each update that is delivered
         self.calls: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -78,7 +82,7 @@ class BotApi:
         app.router.add_get("/file/bot{token}/{path:.+}", self._download)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        site = web.TCPSite(self.runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         self.port = self.runner.addresses[0][1]
         return self
