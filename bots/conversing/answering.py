@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, ask_for_display, available_actions
-from bots.conversing.commands import COMMANDS, fixed_answer, obey
-from bots.conversing.draft import AnswerAction, Ask, Tell
+from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, ask_for_display, available_actions, file_of
+from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
+from bots.conversing.draft import FIRST_QUESTIONS, AnswerAction, Ask, File, Tell
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
@@ -78,6 +78,8 @@ class _Response:
                 await self._keep_for_later(pictures)
                 raise
         if pictures:
+            if request.offer is not None:
+                request.offer(FIRST_QUESTIONS)
             return fixed_answer(" ".join([await self._keep(pictures), *self.notes]))
         raise _no_picture()
 
@@ -152,15 +154,25 @@ class _Response:
         )
 
     async def _shown(self, ask: Ask) -> Answer:
-        return await ask_for_display(
+        answer = await ask_for_display(
             ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell
         )
+        if table := self._table_at_once(await self.services.assistant.history.answered(self.request.key)):
+            self.tell(table)
+        return answer
+
+    def _table_at_once(self, turn: Turn | None) -> File | None:
+        """Return the CSV file of an answer to /table, which needs no button for it."""
+        wanted = turn is not None and self.request.display.files and wants_csv(turn.text)
+        return file_of(turn, AnswerAction.CSV) if turn is not None and wanted else None
 
     async def _saved_turn(self) -> Turn | None:
         """Return the turn that was just answered, and offer its actions."""
         turn = await self.services.assistant.history.answered(self.request.key)
         if self.request.offer is not None:
-            self.request.offer(available_actions(turn, self.services.images.image_tokens))
+            actions = available_actions(turn, self.services.images.image_tokens)
+            given = AnswerAction.CSV if self._table_at_once(turn) else None
+            self.request.offer(tuple(action for action in actions if action is not given))
         return turn
 
     async def _turn_about(self) -> Turn | None:

@@ -1,24 +1,23 @@
 """Define the commands that people can give by a word, such as /new, in one table for menus, help and parsing.
 
-A new command is a row of `COMMANDS` with its function, and its sentences in `core/locale`.
+A new command is a row of the table with its function, or with the question that it stands for, and its sentences in
+`core/locale`.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
 
 from bots.conversing.actions import file_of
 from bots.conversing.administration import decide, people, stats
-from bots.conversing.draft import AnswerAction, File, Tell
+from bots.conversing.command import Command, Run, Takes
+from bots.conversing.draft import ASK, AnswerAction, File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
-from bots.conversing.request import EVERYTHING, AnswerRequest, CommandResult
+from bots.conversing.request import AnswerRequest, CommandResult
 from bots.conversing.services import Services
 from core.answers.transcript import archive
 from core.conversation import Answer, Conversation, Ending
 from core.errors import NotAllowed, NotFound
-from core.i18n import Translator
+from core.i18n import LANGUAGES, Translator
 from core.note import Note
 from core.pictures.contact_sheet import contact_sheet
 
@@ -26,80 +25,24 @@ ADMINS_ONLY = "Only this bot's admins may do that."
 PICTURE_NUMBER_DIGITS = 6  # databases refuse larger numbers in their own ways
 
 
-Run = Callable[[AnswerRequest, Services, Translator], Awaitable[CommandResult]]
-
-
-class Takes(Enum):
-    """What may follow a command that is a plain word. Followed by anything else, it is a question."""
-
-    NOTHING = auto()
-    NUMBER = auto()
-    PERSON = auto()
-    EVERYTHING = auto()  # a second word that says so
-
-    def fits(self, words: str, platform: Platform) -> bool:
-        match self:
-            case Takes.NUMBER:
-                return words.isdecimal()
-            case Takes.PERSON:
-                mention = words.startswith("@") and " " not in words
-                return mention or platform.person_id.fullmatch(words.upper()) is not None
-            case Takes.EVERYTHING:
-                return words in EVERYTHING
-            case Takes.NOTHING:
-                return False
-
-    def example(self, platform: Platform) -> str:
-        return {Takes.NUMBER: "2", Takes.PERSON: platform.person}.get(self, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command.
-
-    `name` is English and stored, `also` are other plain words for it, `menu` describes it in menus and help. Without
-    `run` the model answers it, in `bots.conversing.answering`. `about_conversation` marks a command that means nothing
-    in a message that begins one. `needs_files` marks a command for platforms that can show files.
-    """
-
-    name: str
-    chinese: str
-    menu: Note
-    run: Run | None
-    takes: Takes = Takes.NOTHING
-    also: tuple[str, ...] = ()
-    for_admins: bool = False
-    about_conversation: bool = False
-    needs_files: bool = False
-
-    @property
-    def keeps_files(self) -> bool:
-        """Whether pictures that come with it wait for a question, as they do without any words."""
-        return not self.for_admins and self.name != "forget"
-
-    def spelled(self, platform: Platform, translator: Translator) -> str:
-        """Return it as people write it on this platform, with an example of what must follow."""
-        word = self.chinese if translator.language == "zh" and not platform.prefix else self.name
-        return f"{platform.prefix}{word} {self.takes.example(platform)}".rstrip()
-
-    def described(self, platform: Platform, translator: Translator) -> str:
-        """Return its description in a menu, with an example if something must follow."""
-        text = translator.explain(self.menu)
-        return f"{text} – {self.spelled(platform, translator)}" if self.takes.example(platform) else text
-
-
-def allowed(*, admin: bool, files: bool = True) -> list[Command]:
-    """Return the commands that an admin or another person may give, with or without files."""
-    rows = COMMANDS.values()
-    return [row for row in rows if (admin or not row.for_admins) and (files or not row.needs_files)]
+def allowed(platform: Platform, *, admin: bool, files: bool = True) -> list[Command]:
+    """Return the commands that an admin or another person may give on a platform, with or without files."""
+    rows = [row for row in _ROWS if (admin or not row.for_admins) and (files or not row.needs_files)]
+    return [row for row in rows if platform.prefix or row.takes is not Takes.WORDS]
 
 
 def command_in(text: str, platform: Platform) -> tuple[str | None, str]:
-    """Return the command that a whole message of plain words is, and what follows it; else None and the text."""
+    """Return the command that a whole message of plain words is, and what follows it; else None and the text.
+
+    The text of a command that stands for a question is the question.
+    """
     word, _, rest = text.lower().rstrip(" .!。！").partition(" ")
     rest = rest.strip()
-    for command in COMMANDS.values():
+    for command in _ROWS:
         if word in (command.name, command.chinese, *command.also):
+            if command.question is not None:
+                language = "zh" if word == command.chinese else "en"
+                return None, (None if rest else command.asked("", Translator(language))) or text
             return (command.name, rest) if not rest or command.takes.fits(rest, platform) else (None, text)
     return None, text
 
@@ -108,7 +51,17 @@ def asks_model(command: str | None) -> bool:
     """Return whether the model answers it, if there are words for it."""
     if command in COMMANDS:
         return COMMANDS[command].run is None
-    return command is None or command == AnswerAction.SMALL_PRINT
+    return command is None or command == AnswerAction.SMALL_PRINT or pressed_question(command) is not None
+
+
+def pressed_question(command: str) -> Command | None:
+    """Return the command whose question a button asks."""
+    return SHORTHANDS.get(command.removeprefix(ASK)) if command.startswith(ASK) else None
+
+
+def wants_csv(question: str) -> bool:
+    """Return whether a question is the one for a table."""
+    return question in [SHORTHANDS["table"].asked("", Translator(language)) for language in LANGUAGES]
 
 
 def fixed_answer(sentence: str) -> Answer:
@@ -126,6 +79,9 @@ async def obey(request: AnswerRequest, services: Services, translator: Translato
 async def _carry_out(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     if request.command in (AnswerAction.CSV, AnswerAction.TEXT) and request.display.files:
         return await _file(request, services)
+    if (shorthand := SHORTHANDS.get(request.command or "")) is not None:  # without the words that it needs
+        example = shorthand.spelled(request.platform, translator)
+        return CommandResult(translator.say("Say what to look for: {example}, for example.", example=example))
     command = COMMANDS.get(request.command or "")
     if command is None or command.run is None or (command.needs_files and not request.display.files):
         return await _help(request, services, translator)
@@ -138,7 +94,7 @@ async def _help(request: AnswerRequest, _: Services, translator: Translator) -> 
     """Return all commands that this person may give."""
     lines = [
         f"{command.spelled(request.platform, translator)} – {translator.explain(command.menu)}"
-        for command in allowed(admin=request.user in request.admins, files=request.display.files)
+        for command in allowed(request.platform, admin=request.user in request.admins, files=request.display.files)
     ]
     return CommandResult("\n".join([translator.explain(request.platform.introduction), "", *lines]))
 
@@ -222,6 +178,31 @@ _ROWS = (
     Command("new", "新对话", Note("Begin a new conversation"), _new),
     Command("pictures", "图片", Note("List this conversation's pictures"), _pictures, about_conversation=True),
     Command("remove", "移除", Note("Remove a picture"), _remove, Takes.NUMBER, about_conversation=True),
+    Command("text", "文字", Note("Read what is printed"), None, question=Note("Extract all text.")),
+    Command("table", "表格", Note("Make a table of it, with a CSV file"), None, question=Note("Give me a table.")),
+    Command(
+        "describe",
+        "描述",
+        Note("Describe it"),
+        None,
+        question=Note("Describe the picture: first in one sentence, as an alternative text, then in more detail."),
+    ),
+    Command(
+        "translate",
+        "翻译",
+        Note("Translate what is printed"),
+        None,
+        question=Note("Translate all text in the picture into {words}."),
+        words=Note("English"),
+    ),
+    Command("where", "在哪里", Note("Show where something is"), None, Takes.WORDS, question=Note("Where is {words}?")),
+    Command(
+        "json",
+        "数据",
+        Note("Get what it says as JSON"),
+        None,
+        question=Note("Give me everything that the picture says as JSON."),
+    ),
     Command("stop", "停止", Note("Stop the answer"), _stop, about_conversation=True),
     Command("retry", "重试", Note("Answer the last question again"), None, about_conversation=True),
     Command(
@@ -248,4 +229,5 @@ _ROWS = (
         "unblock", "解除屏蔽", Note("Answer somebody again"), _decides(Decision.UNBLOCK), Takes.PERSON, for_admins=True
     ),
 )
-COMMANDS = {command.name: command for command in _ROWS}
+COMMANDS = {command.name: command for command in _ROWS if command.question is None}
+SHORTHANDS = {command.name: command for command in _ROWS if command.question is not None}

@@ -35,12 +35,19 @@ class Gone(Exception):
     """This message is deleted, or cannot be edited. Its chat still exists, so another message can replace it."""
 
 
+ASK = "ask_"  # begins the value of a button that asks what a command stands for
+
+
 class AnswerAction(StrEnum):
     """A button under an answer; its value is the command that it stands for."""
 
     CSV = "csv"
     TEXT = "text"
     SMALL_PRINT = "smallprint"
+    DESCRIBE = f"{ASK}describe"
+    READ_TEXT = f"{ASK}text"
+    TABLE = f"{ASK}table"
+    TRANSLATE = f"{ASK}translate"
 
     def label(self, translator: Translator) -> str:
         match self:
@@ -50,6 +57,17 @@ class AnswerAction(StrEnum):
                 return translator.say("As a text file")
             case AnswerAction.SMALL_PRINT:
                 return translator.say("Read the small print")
+            case AnswerAction.DESCRIBE:
+                return translator.say("Describe")
+            case AnswerAction.READ_TEXT:
+                return translator.say("Read text")
+            case AnswerAction.TABLE:
+                return translator.say("As a table")
+            case AnswerAction.TRANSLATE:
+                return translator.say("Translate")
+
+
+FIRST_QUESTIONS = (AnswerAction.DESCRIBE, AnswerAction.READ_TEXT, AnswerAction.TABLE, AnswerAction.TRANSLATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Pressed:
 
 @dataclass(slots=True)
 class Buttons:
-    """The buttons below the answer `key`. There are none unless it is `stoppable`: only the model's answers are.
+    """The buttons below the answer `key`. Only the model's answers are `stoppable`, and can be asked for again.
 
     If a retry fails, "Try again" repeats `pressed`. `actions` are the extra buttons, None until they are known.
     """
@@ -42,12 +42,10 @@ class Buttons:
 
         The key tells which answer is stopped: a button that stayed behind must not stop the next one.
         """
-        if not self.stoppable:
-            return []
         if answer is None:
-            return [_actions(_button("stop", self.translator.say("Stop"), self.key))]
+            return [_actions(_button("stop", self.translator.say("Stop"), self.key))] if self.stoppable else []
         unanswered = answer.ending in (Ending.FAILED, Ending.STOPPED)
-        if self.actions is None and not unanswered:
+        if self.actions is None and not (self.stoppable and unanswered):
             return []  # a sentence of the bot's own, which would be the same again
         value = {"key": self.key, "asked": self.place.asked}
         buttons = [_button(it, it.label(self.translator), json.dumps(value)) for it in self.actions or ()]
@@ -55,7 +53,7 @@ class Buttons:
         if self.pressed is not None and answer.ending is Ending.FAILED:
             command, again = self.pressed.command, again | {"key": self.pressed.key, "about": self.pressed.about}
         written = json.dumps(again, ensure_ascii=False)
-        if len(written) <= MOST:
+        if self.stoppable and len(written) <= MOST:
             buttons.append(_button(command, self.translator.say("Try again"), written))
         return [_actions(*buttons)] if buttons else []
 

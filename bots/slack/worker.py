@@ -14,9 +14,9 @@ from bots.conversing import strangers
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import acknowledge_pictures, respond
-from bots.conversing.commands import COMMANDS, command_in, fixed_answer
+from bots.conversing.commands import COMMANDS, command_in, fixed_answer, pressed_question
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import AnswerAction, Refused, Tell
+from bots.conversing.draft import FIRST_QUESTIONS, AnswerAction, Refused, Tell
 from bots.conversing.request import AnswerRequest, Attachment, forgets
 from bots.conversing.services import Services
 from bots.conversing.streamed_reply import reply_factory
@@ -141,6 +141,10 @@ class Worker:
         message, place = inquiry.message, inquiry.place
         asked = place.told or plain(inquiry.asked.text, self._slack.bot)
         translator = (await self.people.translator(place.user)).for_question(asked)
+        if inquiry.command is not None and (pressed := pressed_question(inquiry.command)) is not None:
+            question = pressed.asked("", translator) or ""
+            inquiry.command, inquiry.text, inquiry.about = None, question, None
+            place = inquiry.place = replace(place, told=question)  # "Try again" asks it again
         request = AnswerRequest(
             message.conversation_id,
             message.key,
@@ -204,6 +208,8 @@ class Worker:
             if inquiry.asked.files and not found.own:
                 return fixed_answer(no_picture(inquiry.asked.files, translator))
             if found.numbers and not found.own and not inquiry.text:
+                if request.offer is not None:
+                    request.offer(FIRST_QUESTIONS)
                 return fixed_answer(" ".join([acknowledge_pictures(found.numbers, translator), *found.notes]))
             if not (found.own or found.numbers) and inquiry.links and not await self._has_pictures(conversation_id):
                 found.notes.append(translator.say("I fetch nothing from addresses. Please upload the picture itself."))

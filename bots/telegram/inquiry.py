@@ -10,7 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
-from bots.conversing.commands import COMMANDS, Takes
+from bots.conversing.command import Takes
+from bots.conversing.commands import COMMANDS, SHORTHANDS
 from bots.conversing.draft import AnswerAction
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
@@ -33,6 +34,7 @@ from bots.telegram.message import (
 from bots.telegram.place import sent_id
 from core import inbox
 from core.conversation import storable
+from core.i18n import Translator
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
@@ -188,6 +190,10 @@ def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
     rest = "".join(words.split(maxsplit=1)[1:])
     if command in QUESTIONS or (command == "help" and shows):
         return None, rest
+    if command in SHORTHANDS:
+        translator = Translator(message.from_user.language_code if message.from_user else None).for_question(rest)
+        question = SHORTHANDS[command].asked(rest, translator)
+        return (None, question) if question else (command, rest)
     if command in COMMANDS:
         return command, rest
     return (None, words.removeprefix("/")) if shows else ("help", rest)

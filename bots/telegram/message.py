@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from telegram import Document, ExternalReplyInfo, Message, MessageEntity, MessageReactionUpdated, PhotoSize, User
 
-from bots.conversing.commands import COMMANDS
+from bots.conversing.commands import COMMANDS, SHORTHANDS
 from core.conversation import storable
 from core.pictures.file_types import SUFFIXES
 
@@ -93,7 +93,7 @@ def is_for(me: User, message: Message) -> bool:
         return True
     command, addressee = command_of(message)
     if command is not None:
-        return addressee == (me.username or "").lower() or (not addressee and command in COMMANDS)
+        return addressee == (me.username or "").lower() or (not addressee and command in COMMANDS | SHORTHANDS)
     mentions = _entities(message, [MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
     if mentions:
         return any(

@@ -106,7 +106,10 @@ async def _introduce(bot: Bot, admins: Sequence[int]) -> None:
     for language in (None, *LANGUAGES[1:]):
         translator = Translator(language)
         everybodys, admins_own = (
-            [BotCommand(command.name, command.described(TELEGRAM, translator)) for command in allowed(admin=admin)]
+            [
+                BotCommand(command.name, command.described(TELEGRAM, translator))
+                for command in allowed(TELEGRAM, admin=admin)
+            ]
             for admin in (False, True)
         )
         with suppress(TelegramError):

@@ -16,9 +16,9 @@ from telegram.error import TelegramError
 from bots.conversing import strangers
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
-from bots.conversing.commands import asks_model
+from bots.conversing.commands import asks_model, pressed_question
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import AnswerAction, NotWritable, Refused, RetryLater
+from bots.conversing.draft import FIRST_QUESTIONS, AnswerAction, NotWritable, Refused, RetryLater
 from bots.conversing.request import AnswerRequest, forgets
 from bots.conversing.services import Services
 from bots.conversing.streamed_reply import reply_factory
@@ -139,6 +139,9 @@ class Worker:
 
     async def _answer(self, message: inbox.StoredMessage, inquiry: Inquiry, asker: Author) -> None:
         translator = Translator(asker.language).for_question(inquiry.text)
+        text, command = inquiry.text, inquiry.command
+        if command is not None and (pressed := pressed_question(command)) is not None:
+            text, command = pressed.asked("", translator) or text, None
         if inquiry.of_retry and not await self._services.store.turn_of_sent(
             "telegram", inquiry.about or "", message.conversation_id
         ):
@@ -150,8 +153,8 @@ class Worker:
             message.key,
             TELEGRAM,
             f"telegram:{asker.id}",
-            inquiry.text,
-            inquiry.command,
+            text,
+            command,
             attachments(
                 self._bot, inquiry.chat_id, inquiry.message_id, inquiry.files, self._services.images, self._undelivered
             ),
@@ -234,7 +237,7 @@ class Worker:
             return f"{RETRY}:{UNDELIVERED}"
         if inquiry.command == AnswerAction.SMALL_PRINT and inquiry.about:
             return f"{AnswerAction.SMALL_PRINT}:{ids_of(inquiry.about)[1]}"
-        return RETRY
+        return inquiry.command if inquiry.command in FIRST_QUESTIONS else RETRY
 
 
 def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:

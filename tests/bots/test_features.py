@@ -151,6 +151,32 @@ async def test_a_table_can_be_taken_along_as_csv(platform: str, demo: Engine, tm
         assert seen.files == {"table.csv": csv_file(tables)}
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_picture_without_words_offers_what_can_be_asked_about_it(
+    platform: str, demo: Engine, tmp_path: Path, language: str
+) -> None:
+    if platform == "web":
+        pytest.skip("the page's buttons ask before anything is sent: `tests/bots/web`")
+    read, table = ("读出文字", "做成表格") if language == "zh" else ("Read text", "As a table")
+    async with visit(platform, demo, tmp_path, language=language) as (_, guest):
+        kept = await guest.ask("", png("invoice"))
+        assert {read, table} <= set(kept.buttons) and not kept.files
+        assert "NO.20260118" in (await guest.press(kept, read)).words
+        seen = await guest.press(kept, table)
+        assert "|" in seen.words
+        assert list(seen.files) == ["table.csv"] and not {"Table as CSV", "表格存为 CSV"} & set(seen.buttons)
+
+
+async def test_a_command_asks_what_it_stands_for(platform: str, demo: Engine, tmp_path: Path) -> None:
+    if platform == "web":
+        pytest.skip("the page has buttons instead of commands")
+    prefix = "/" if platform == "telegram" else ""
+    async with visit(platform, demo, tmp_path) as (_, guest):
+        assert "NO.20260118" in (await guest.ask(f"{prefix}text", png("invoice"))).words
+        seen = await guest.ask(f"{prefix}table")
+        assert "|" in seen.words and "table.csv" in seen.files
+
+
 async def test_a_conversation_can_be_taken_along_as_a_zip(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (PRICE, (sample("product"),)))
     async with visit(platform, demo, tmp_path) as (_, guest):

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from bots.conversing.actions import DisplayOptions
-from bots.conversing.commands import COMMANDS, Command, Takes, allowed, asks_model, command_in, obey
+from bots.conversing.command import Command, Takes
+from bots.conversing.commands import (
+    COMMANDS,
+    SHORTHANDS,
+    allowed,
+    asks_model,
+    command_in,
+    obey,
+    wants_csv,
+)
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
@@ -17,7 +26,7 @@ from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 
 PLATFORMS = [TELEGRAM, SLACK]
-ROWS = list(COMMANDS.values())
+ROWS = [*COMMANDS.values(), *SHORTHANDS.values()]
 
 
 def id_of(value: object) -> str:
@@ -50,12 +59,12 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     lines = (await told(tmp_path, request, language)).splitlines()
     own = [line for line in lines if " – " in line]
     assert lines[0] in voice.explain(platform.introduction)
-    assert len(own) == len(allowed(admin=False)) < len(ROWS)
+    assert len(own) == len(allowed(platform, admin=False)) < len(ROWS)
     admins = AnswerRequest(
         "chat", "1", platform, person, command="help", display=request.display, user="7", admins=frozenset({"7"})
     )
     lines = (await told(tmp_path, admins, language)).splitlines()
-    for row in ROWS:
+    for row in allowed(platform, admin=True):
         assert f"{row.spelled(platform, voice)} – {voice.explain(row.menu)}" in lines
 
 
@@ -87,13 +96,13 @@ def test_no_two_rows_share_a_word() -> None:
     assert len(words) == len(set(words))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=id_of)
+@pytest.mark.parametrize("row", COMMANDS.values(), ids=id_of)
 def test_plain_words_are_understood_as_they_are_spelled_in_every_language(row: Command) -> None:
     for language in LANGUAGES:
         written = row.spelled(SLACK, Translator(language))
         command, rest = command_in(f"{written.capitalize()}.", SLACK)
         assert command == row.name
-        assert rest == row.takes.example(SLACK).lower()
+        assert rest == row.takes.example(SLACK, Translator(language)).lower()
         assert command_in(f"{written} of this, please", SLACK) == (None, f"{written} of this, please")
 
 
@@ -126,7 +135,42 @@ def test_only_what_the_model_answers_can_be_stopped() -> None:
 
 def test_each_example_is_what_may_follow() -> None:
     for platform in PLATFORMS:
-        for takes in Takes:
-            example = takes.example(platform)
+        for takes in set(Takes) - {Takes.WORDS}:
+            example = takes.example(platform, Translator("en"))
             assert not example or takes.fits(example.lower(), platform)
             assert not takes.fits("some other words", platform)
+
+
+@pytest.mark.parametrize("row", SHORTHANDS.values(), ids=id_of)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_command_that_stands_for_a_question_asks_it_in_its_words_language(row: Command, language: str) -> None:
+    translator = Translator(language)
+    question = row.asked("", translator)
+    spoken = command_in(f"{row.chinese if language == 'zh' else row.name}.", SLACK)
+    if row.takes is Takes.WORDS:
+        assert question is None and spoken[1] in (f"{row.name}.", f"{row.chinese}.")
+        assert "total" in str(row.asked("total", translator))
+    else:
+        assert spoken == (None, question)
+        assert "some words" in str(row.asked("some words", translator))
+    assert command_in(f"{row.name} is this?", SLACK) == (None, f"{row.name} is this?")
+
+
+@pytest.mark.parametrize(
+    ("words", "language", "question"),
+    [
+        ("", "en", "Translate all text in the picture into English."),
+        ("German", "en", "Translate all text in the picture into German."),
+        ("", "zh", "把图中的所有文字翻译成中文。"),
+        ("日语", "zh", "把图中的所有文字翻译成日语。"),
+    ],
+)
+def test_a_translation_is_into_ones_own_language_unless_another_is_named(
+    words: str, language: str, question: str
+) -> None:
+    assert SHORTHANDS["translate"].asked(words, Translator(language)) == question
+
+
+def test_only_the_command_for_a_table_brings_its_csv_file_at_once() -> None:
+    assert wants_csv("Give me a table.") and wants_csv("列成表格")
+    assert not wants_csv("Show the values as a table.") and not wants_csv("")

@@ -77,7 +77,6 @@ async def test_below_the_bots_own_sentences_nothing_is_offered(scene: Scene) -> 
         for text, files in (
             ("What is it?", ()),
             ("What is it?", (scene.slack.upload(b"no picture", "scan.png"),)),
-            ("", (scene.slack.upload(png()),)),
             ("help", ()),
         ):
             [message] = await scene.finished(scene.slack.says(text, files, channel=DM), channel=DM)

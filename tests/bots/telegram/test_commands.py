@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversing.commands import COMMANDS
+from bots.conversing.commands import COMMANDS, allowed
 from bots.telegram.platform import TELEGRAM
 from core.i18n import Translator
 from tests.bots.telegram.conftest import Chatting, photo, service, until
@@ -21,10 +21,13 @@ async def test_the_menus_have_every_command_for_whom_it_is(
     async with service(telegram, tmp_path, engine, admins=[ANN]):
         await until(lambda: f"zh{ANN}" in telegram.commands)
         voice = Translator(language)
-        expected = [{"command": row.name, "description": row.described(TELEGRAM, voice)} for row in COMMANDS.values()]
+        expected = [
+            {"command": row.name, "description": row.described(TELEGRAM, voice)}
+            for row in allowed(TELEGRAM, admin=True)
+        ]
         assert telegram.commands[f"{language}{ANN}"] == expected
         everybodys = [{command["command"] for command in telegram.commands[language]}]
-        assert everybodys == [{row.name for row in COMMANDS.values() if not row.for_admins}]
+        assert everybodys == [{row.name for row in allowed(TELEGRAM, admin=False)}]
 
 
 @pytest.mark.parametrize("addressed", ["", "@picture_bot"])
