@@ -32,20 +32,27 @@ class Webhook(BaseRoute):
 
 
 class Webhooks(BaseRoute):
-    """The webhooks among a router's routes. They come and go with their platforms."""
+    """The webhooks among a router's routes. They come and go with their platforms.
 
-    def __init__(self, guests: Router | None) -> None:
+    A webhook's path is the public one. `prefix` is what proxies, or `bots.web.path_prefix`, have taken away of it.
+    """
+
+    def __init__(self, guests: Router | None, prefix: str = "") -> None:
         self._guests = guests
+        self._prefix = prefix
 
     def find(self, scope: Scope) -> Webhook | None:
         """Return the webhook that a request is for."""
         routes = self._guests.routes if self._guests else ()
-        found = (route for route in routes if isinstance(route, Webhook) and route.matches(scope)[0] is Match.FULL)
-        return next(found, None)
+        public = {**scope, "path": self._prefix + scope["path"]} if self._prefix else scope
+        webhooks = (route for route in routes if isinstance(route, Webhook))
+        return next(
+            (each for each in webhooks if Match.FULL in (each.matches(scope)[0], each.matches(public)[0])), None
+        )
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         webhook = self.find(scope)
-        return webhook.matches(scope) if webhook else (Match.NONE, {})
+        return (Match.FULL, {"route": webhook}) if webhook else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope["route"].handle(scope, receive, send)

@@ -24,6 +24,7 @@ from bots.web.operations import admin, health
 from bots.web.operations.metrics import Counting, Metrics
 from bots.web.operations.status import Operation
 from bots.web.page import pages
+from bots.web.path_prefix import PathPrefix
 from bots.web.receiver import Receiver
 from core.errors import BotError
 from core.pictures.images import ImagesConfig
@@ -43,7 +44,12 @@ def make_app(
 ) -> FastAPI:
     """Make the application. `guests` are carried below /slack, and its webhooks at their own paths."""
     app = FastAPI(
-        title=TITLE, version="1", description="Answers questions about pictures.", docs_url=None, redoc_url=None
+        title=TITLE,
+        version="1",
+        description="Answers questions about pictures.",
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": config.path}] if config.path else None,
     )
     keys = {name: key.get_secret_value() for name, key in config.keys.items()}
     auth = Authentication(config.token.get_secret_value() if config.token else None, receiver.store, keys=keys)
@@ -63,7 +69,7 @@ def make_app(
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(admin.router)
-    webhooks = Webhooks(guests)
+    webhooks = Webhooks(guests, config.path)
     app.router.routes.insert(0, webhooks)
     app.mount("/static", StaticFiles(directory=STATIC))
     if guests is not None:
@@ -78,4 +84,5 @@ def make_app(
     if config.origins:
         app.add_middleware(OpenToOrigins, origins=config.origins)
     app.add_middleware(Counting, metrics=app.state.metrics)
+    app.add_middleware(PathPrefix, prefix=config.path)
     return app

@@ -12,6 +12,7 @@ from core.units import MEGABYTE
 LEAST_SECRET_CHARACTERS = 8
 KEY_NAMES = re.compile(r"[A-Za-z0-9_-]{1,40}")
 ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+PATH = re.compile(r"(/[A-Za-z0-9_~-]+)+")
 
 
 class WebConfig(BaseModel, extra="forbid", frozen=True):
@@ -38,6 +39,9 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
     )
     pictures: int = Field(8, ge=1, le=100, description="Most pictures in one question.")
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
+    path: Annotated[
+        str, Field(description='Path that your proxy shows the page below, as "/pictures"; "" where it is at the top.')
+    ] = ""
     connections: int = Field(1000, ge=10, description="Most connections at the same time.")
     connections_per_address: int = Field(100, ge=1, description="Most of them from one address.")
     trusted_proxies: Annotated[
@@ -52,6 +56,14 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
     @classmethod
     def _networks(cls, proxies: list[str]) -> list[str]:
         return [network_of(proxy) for proxy in proxies]
+
+    @field_validator("path")
+    @classmethod
+    def _rooted(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and not PATH.fullmatch(path):
+            raise ValueError('it has to be like "/pictures": a stroke, then letters, digits, "-", "_" and "~"')
+        return path
 
     @field_validator("token")
     @classmethod

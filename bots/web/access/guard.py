@@ -162,7 +162,7 @@ class Guard:
             refusal.headers["Retry-After"] = "60"
             return refusal
         if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
-            return RedirectResponse("/login", 303)
+            return RedirectResponse(f"{self._config.path}/login", 303)
         refusal = problem(scope, 401, NO_KEY if of_program else NO_TOKEN)
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal

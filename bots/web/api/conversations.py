@@ -26,7 +26,7 @@ from bots.web.api.schema import (
 )
 from bots.web.api.sse import EventStream, Stream
 from bots.web.api.upload import open_files, read_form
-from bots.web.api.view import Viewer, picture_view
+from bots.web.api.view import Viewer
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
 from bots.web.message import WebMessage
@@ -49,7 +49,7 @@ async def _known(
 
 def viewer_of(request: Request) -> Viewer:
     state = request.app.state
-    return Viewer(voice_for(request), state.config.receipt, state.images.image_tokens)
+    return Viewer(voice_for(request), state.config.receipt, state.images.image_tokens, state.config.path)
 
 
 WithReceiver = Annotated[Receiver, Depends(_receiver)]
@@ -114,8 +114,9 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     conversation_id = form.conversation or receiver.new_id()
     numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
-    views = [picture_view(conversation_id, picture) for picture in added]
-    notes = viewer_of(request).notes(opened.notes, removed)
+    viewer = viewer_of(request)
+    views = [viewer.picture(conversation_id, picture) for picture in added]
+    notes = viewer.notes(opened.notes, removed)
     return Pictures(conversation=conversation_id, pictures=views, removed=list(removed), notes=notes)
 
 

@@ -28,14 +28,18 @@ from core.i18n import Translator
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """How a reader sees answers: the language, whether receipts are shown, and how closely pictures are read."""
+    """How a reader sees answers: the language, whether receipts are shown, and how closely pictures are read.
+
+    `path` is what the page is below.
+    """
 
     translator: Translator
     receipts: bool = True
     image_tokens: int = MOST_IMAGE_TOKENS
+    path: str = ""
 
     def conversation(self, known: Conversation, asking: Sequence[Broadcast]) -> ConversationView:
-        views = {picture.number: picture_view(known.id, picture) for picture in known.pictures}
+        views = {picture.number: self.picture(known.id, picture) for picture in known.pictures}
         taken = {number for it in asking for number in it.sent.pictures}
         return ConversationView(
             id=known.id,
@@ -58,7 +62,7 @@ class Viewer:
         return TurnView(
             number=number,
             text=turn.text,
-            pictures=[picture_view(known.id, picture) for picture in turn.pictures],
+            pictures=[self.picture(known.id, picture) for picture in turn.pictures],
             answer=viewer._answer(known.until(number), turn, turn.answer) if turn.answer else None,
         )
 
@@ -73,6 +77,17 @@ class Viewer:
             notes=notes,
         )
 
+    def picture(self, conversation_id: str, picture: Picture) -> PictureView:
+        image = picture.image
+        return PictureView(
+            number=picture.number,
+            width=image.width,
+            height=image.height,
+            original_width=image.original_size[0],
+            original_height=image.original_size[1],
+            url=f"{self.path}/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
+        )
+
     def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:
         """Return sentences about pictures that were not looked at, or are no longer kept."""
         return [*left_out, made_room(removed, self.translator)] if removed else list(left_out)
@@ -81,7 +96,7 @@ class Viewer:
         grounding = find_boxes(answer.text)
         words = grounding.words(self.translator)
         markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
-        here = f"/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
+        here = f"{self.path}/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
         possible = available_actions(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
         drawing = zlib.crc32(answer.text.encode())  # another answer may replace this one at the same address
@@ -100,18 +115,6 @@ class Viewer:
             small_print=AnswerAction.SMALL_PRINT in possible,
             rating=turn.rating,
         )
-
-
-def picture_view(conversation_id: str, picture: Picture) -> PictureView:
-    image = picture.image
-    return PictureView(
-        number=picture.number,
-        width=image.width,
-        height=image.height,
-        original_width=image.original_size[0],
-        original_height=image.original_size[1],
-        url=f"/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
-    )
 
 
 def _box(box: Box) -> BoxView:

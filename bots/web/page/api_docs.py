@@ -9,16 +9,18 @@ JSON = "application/json"
 VALUES = {"{model}": "Qwen/Qwen3-VL-2B-Instruct", "{conversation_id}": "$ID", "{turn}": "1", "{number}": "1"}
 
 
-def endpoints(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one entry for each path and method, in the document's order."""
+def endpoints(document: dict[str, Any], address: str) -> list[dict[str, Any]]:
+    """Return one entry for each path and method, in the document's order. `address` is the page's."""
     return [
-        _endpoint(document, path, method, operation)
+        _endpoint(document, path, method, operation, address)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
 
 
-def _endpoint(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _endpoint(
+    document: dict[str, Any], path: str, method: str, operation: dict[str, Any], address: str
+) -> dict[str, Any]:
     return {
         "anchor": operation["operationId"],
         "method": method.upper(),
@@ -26,7 +28,7 @@ def _endpoint(document: dict[str, Any], path: str, method: str, operation: dict[
         "summary": operation.get("summary", path),
         "description": operation.get("description", ""),
         "fields": list(_fields(document, operation)),
-        "curl": _curl(document, path, method, operation),
+        "curl": _curl(document, path, method, operation, address),
         "example": _answer(document, operation),
     }
 
@@ -65,17 +67,16 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
     return schema
 
 
-def _curl(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> str:
+def _curl(document: dict[str, Any], path: str, method: str, operation: dict[str, Any], address: str) -> str:
     where, schema = _body(document, operation)
     names = [name for name in schema.get("properties", ()) if name in EXAMPLES or name in schema.get("required", ())]
     fields = "".join(f"-F {name}={EXAMPLES.get(name, 1)} " for name in names)
     if where == "json":
         fields = f"--json '{json.dumps(schema.get('example', {}))}' "
     verb = "" if method == "get" or fields else f"-X {method.upper()} "
-    address = path
     for name, value in VALUES.items():
-        address = address.replace(name, value)
-    return f"curl {verb}{fields}http://127.0.0.1:5000{address}"
+        path = path.replace(name, value)
+    return f"curl {verb}{fields}{address}{path}"
 
 
 def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:

@@ -95,7 +95,7 @@ async def sample(request: Request, name: str) -> Response:
 @router.get("/login")
 async def login_page(request: Request) -> Response:
     if request.app.state.auth.open:
-        return RedirectResponse("/", 303)
+        return RedirectResponse(home_of(request), 303)
     return _pages(request).show(request, "login.html", error="")
 
 
@@ -109,10 +109,10 @@ async def login(request: Request) -> Response:
         return _pages(request).show(request, "login.html", 429, error=error)
     if verdict is TokenCheck.WRONG:
         return _pages(request).show(request, "login.html", 401, error=translator.say("This is not the token."))
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse(home_of(request), 303)
     response.set_cookie(
         COOKIE, state.auth.new_session(), max_age=LASTS_S, httponly=True, samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.url.scheme == "https", path=home_of(request),
     )  # fmt: skip
     return response
 
@@ -120,15 +120,22 @@ async def login(request: Request) -> Response:
 @router.post("/logout")
 async def logout(request: Request) -> Response:
     await request.app.state.auth.end_session(request.cookies)
-    response = RedirectResponse("/login", 303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response = RedirectResponse(f"{home_of(request)}login", 303)
+    response.delete_cookie(COOKIE, path=home_of(request), httponly=True, samesite="strict")
     return response
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     refusals = [(status, response["description"]) for status, response in REFUSALS.items()]
-    return _pages(request).show(request, "docs.html", endpoints=endpoints(request.app.openapi()), refusals=refusals)
+    address = f"{str(request.base_url).rstrip('/')}{request.app.state.config.path}"
+    described = endpoints(request.app.openapi(), address)
+    return _pages(request).show(request, "docs.html", endpoints=described, refusals=refusals)
+
+
+def home_of(request: Request) -> str:
+    """Return the path of the page itself, as browsers know it."""
+    return f"{request.app.state.config.path}/"
 
 
 def _pages(request: Request) -> Pages:

@@ -2,7 +2,8 @@
 
 import { say } from "./words.js";
 
-const ROOT = "/api/v1";
+const HERE = new URL("..", import.meta.url).pathname; // where the page is, which may be below a path
+const ROOT = HERE + "api/v1";
 
 export class Refusal extends Error {
   constructor(status, { detail, retryable }) {
@@ -78,7 +79,7 @@ async function reach(where, options) {
     throw error.name === "AbortError" ? error : new Lost();
   });
   if (response.ok) return response;
-  if (response.status === 401) location.assign("/login" + location.hash); // which comes back with the one who signed in
+  if (response.status === 401) location.assign(HERE + "login" + location.hash); // which comes back with the one who signed in
   let problem = { detail: say("Something went wrong on my side. Please try again."), retryable: true };
   try {
     problem = await response.json();

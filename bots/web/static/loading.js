@@ -8,7 +8,7 @@ export async function tellLoading(element) {
   for (;;) {
     let text = "";
     try {
-      const response = await fetch("/readyz");
+      const response = await fetch("readyz");
       if (response.status === 503) text = await response.text();
     } catch {
       return; // whoever asks something is told that nothing answers

@@ -6,7 +6,7 @@ const question = document.getElementById("question");
 export function keepTyped() {
   question.value = sessionStorage.getItem(NAME) ?? "";
   question.addEventListener("input", () => sessionStorage.setItem(NAME, question.value));
-  document.querySelector("form[action='/logout']")?.addEventListener("submit", () => sessionStorage.removeItem(NAME));
+  document.querySelector("form[action='logout']")?.addEventListener("submit", () => sessionStorage.removeItem(NAME));
 }
 
 // The server has this question now; what was typed since stays.

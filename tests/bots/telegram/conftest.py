@@ -71,6 +71,7 @@ async def service(
     tasks: list[asyncio.Task[None]] = []
     if webhook:
         values |= {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": SECRET}
+        values |= settings
         listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         tasks.append(asyncio.create_task(web.run(web.Config(port=0, **(page or {})), services, listening.set_result)))
         telegram.posts_to = await listening

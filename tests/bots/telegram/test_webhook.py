@@ -138,3 +138,19 @@ def test_a_webhook_needs_the_page_and_its_old_address_is_refused_with_what_to_wr
     config.write_text(f"{BOT}\n[bots.web]\n")
     with pytest.raises(OperatorError, match="port = 8443"):
         load(config, {"PA_BOTS_TELEGRAM_PORT": "8443"})
+
+
+@pytest.mark.parametrize("posted_to", ["/hook", "/pictures/hook"])
+async def test_the_webhook_works_below_a_path_that_a_proxy_takes_away_or_leaves(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, posted_to: str
+) -> None:
+    telegram.posts = False
+    page, webhook_url = {"path": "/pictures", "token": "the-pages-token"}, "https://bot.example.org/pictures/hook"
+    async with service(telegram, tmp_path, engine, webhook=True, page=page, webhook_url=webhook_url):
+        await until(lambda: telegram.webhook.get("url") == webhook_url)
+        question = ann.person.shows(photo(), "One")
+        async with httpx.AsyncClient(base_url=telegram.posts_to) as client:
+            update = telegram.take_update()
+            assert (await client.post(posted_to, json=update)).status_code == 403
+            assert (await client.post(posted_to, json=update, headers=RIGHT)).status_code == 200
+        assert (await ann.answer(question)).startswith("Answer to 'One' about [1]")

@@ -77,5 +77,6 @@ def _hear(kind: str, text: str, complaints: list[str]) -> None:
 
 
 def _watch(request: Request, url: str, complaints: list[str]) -> None:
-    if not request.url.startswith((url, "blob:" + url, "data:image")):
+    origin = "/".join(url.split("/")[:3])
+    if not request.url.startswith((url, f"blob:{origin}/", "data:image")):
         complaints.append(f"loads {request.url}")
