@@ -136,7 +136,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """Return every method that an address answers. A router names only those of the first route that fits."""
-    routes, scope = request.app.routes, request.scope
+    routes, scope = request.app.routes, dict(request.scope)
+    scope["root_path"] = scope.get("app_root_path", "")  # a mount has moved it
     found = {
         method
         for method in METHODS

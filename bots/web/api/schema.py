@@ -20,6 +20,7 @@ EXAMPLE_FIGURES = {
 
 class Problem(BaseModel):
     detail: str = Field(examples=["This file is not a picture I can read. Please send a JPEG, PNG or WebP file."])
+    code: str = Field(description="What programs can tell it by.", examples=["invalid_image"])
     retryable: bool = Field(False, description="Whether the same may go well at once; absent where not.")
 
 

@@ -12,12 +12,13 @@ from starlette.types import Receive, Scope, Send
 from bots.conversing.draft import File
 from bots.web.api.view import Viewer
 from bots.web.draft import Broadcast
-from bots.web.errors import log_bug, status_of
+from bots.web.errors import code_of, log_bug, status_of
 from bots.web.markdown import render
 from bots.web.receiver import Receiver
 from core.answers.transcription import as_markdown
 from core.conversation import Answer, Event, Looking, Piece, Waiting
 from core.errors import BotError
+from core.i18n import Translator
 
 STILL_HERE = b": still here\n\n"
 HEARTBEAT_SECONDS = 10.0  # so that no proxy takes a slow answer for a dead connection
@@ -53,12 +54,11 @@ class Stream:
                     yield part
             yield _event("done", await self._done(await broadcast.answer()))
         except BotError as error:
-            detail = self.viewer.translator.explain(error)
-            yield _event("error", {"detail": detail, "status": status_of(error), "retryable": error.retryable})
+            yield _event("error", _problem(error, self.viewer.translator))
         except Exception:
             log_bug()
-            sentence = self.viewer.translator.say("Something went wrong on my side. Please try again.")
-            yield _event("error", {"detail": sentence, "status": 500, "retryable": True})
+            sentence = BotError("Something went wrong on my side. Please try again.")
+            yield _event("error", _problem(sentence, self.viewer.translator))
 
     def _told(self, events: Sequence[Event | File]) -> Iterator[bytes]:
         for event in events:
@@ -95,6 +95,12 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._stream.receiver.hang_up(self._stream.broadcast)
+
+
+def _problem(error: BotError, translator: Translator) -> dict[str, Any]:
+    status = status_of(error)
+    detail, code = translator.explain(error), code_of(error, status)
+    return {"detail": detail, "code": code, "status": status, "retryable": error.retryable}
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bots.web.config import WebConfig
 from core.errors import Busy
@@ -142,6 +143,46 @@ async def test_what_is_wrong_is_said_in_a_sentence_with_its_status(web: Web) -> 
     for response, status in wrong:
         assert response.status_code == status, response.text
         assert response.json()["detail"].endswith((".", "…"))
+
+
+async def test_programs_can_tell_each_refusal_by_its_code(tmp_path: Path) -> None:
+    engine = ScriptedEngine(script=lambda about: Busy("The line is full.") if "busy" in repr(about) else ValueError())
+    async with service(tmp_path, engine) as web:
+        text = {"image": ("a.png", b"no picture")}
+        refused = [
+            (await web.ask(" ", "red"), "invalid_question"),
+            (await web.ask("What?", conversation="web:gone"), "not_found"),
+            (await web.client.post("/api/v1/analyze", data={"query": "What?"}, files=text), "invalid_image"),
+            (await web.ask("busy?", "red"), "busy"),
+            (await web.ask("bug?", "red"), "internal_error"),
+            (await web.ask("What?", "red", key="short"), "invalid_parameter"),
+            (await web.client.get("/api/v1/nothing"), "not_found"),
+            (await web.client.put("/api/v1/analyze"), "method_not_allowed"),
+        ]
+        assert [response.json()["code"] for response, _ in refused] == [code for _, code in refused]
+        for query, code in (("busy?", "busy"), ("bug?", "internal_error")):
+            name, data = events_of(await web.ask(query, "red", stream="true"))[-1]
+            assert (name, data["code"]) == ("error", code)
+        problem = (await web.client.get("/openapi.json")).json()["components"]["schemas"]["Problem"]
+        assert problem["required"] == ["detail", "code"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/api/v1/analyze", "POST"),
+        ("GET", "/api/v1/pictures", "POST"),
+        ("POST", "/api/v1/conversations", "GET"),
+        ("PATCH", "/api/v1/conversations/web:1", "DELETE, GET"),
+        ("PUT", "/api/v1/conversations/web:1/pictures/1", "DELETE, GET"),
+        ("GET", "/api/v1/conversations/web:1/turns/1/rating", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("DELETE", "/static/page.js", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method_is_told_all_the_right_ones(web: Web, method: str, path: str, allowed: str) -> None:
+    response = await web.client.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
 
 
 async def test_errors_are_said_in_the_readers_language(web: Web) -> None:
