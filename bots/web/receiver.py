@@ -70,6 +70,14 @@ class Receiver:
                 return conversation
         raise NotFound("There is no such conversation. It was deleted or has expired.")
 
+    async def shown(self, conversation_id: str) -> tuple[Conversation, list[Broadcast]]:
+        """Return a conversation, and what is being asked in it. What is answered meanwhile is in one of the two."""
+        asking = self.broadcasts.open_questions(conversation_id)
+        known = await self.conversation(conversation_id)
+        keys = (await self.store.keys(known.id))[: len(known.turns)]
+        asking += [it for it in self.broadcasts.open_questions(conversation_id) if it not in asking]
+        return known, [it for it in asking if it.key not in keys and self.broadcasts.find(it.key) is it]
+
     async def picture(self, conversation_id: str, number: int) -> tuple[str, int]:
         """Return the id of a picture and its size in bytes. Raises `NotFound`."""
         found = await self.store.picture_size(conversation_id, number) if WEB.owns(conversation_id) else None

@@ -41,9 +41,10 @@ async def _receiver(request: Request) -> Receiver:
     return receiver
 
 
-async def _known(
-    conversation_id: Annotated[str, Path(examples=[EXAMPLE_ID])], receiver: "WithReceiver"
-) -> Conversation:
+ConversationId = Annotated[str, Path(examples=[EXAMPLE_ID])]
+
+
+async def _known(conversation_id: ConversationId, receiver: "WithReceiver") -> Conversation:
     return await receiver.conversation(conversation_id)
 
 
@@ -139,9 +140,10 @@ async def conversations(
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
-async def conversation(request: Request, known: Known, receiver: WithReceiver) -> ConversationView:
+async def conversation(request: Request, conversation_id: ConversationId, receiver: WithReceiver) -> ConversationView:
+    known, asking = await receiver.shown(conversation_id)
     # In a thread of its own: rendering the Markdown of a long conversation takes a while.
-    return await asyncio.to_thread(viewer_of(request).conversation, known, receiver.broadcasts.open_questions(known.id))
+    return await asyncio.to_thread(viewer_of(request).conversation, known, asking)
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")

@@ -1,11 +1,15 @@
+import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bots.web.config import WebConfig
+from core.conversation import Answer, Conversation, Tell
 from core.errors import Busy
 from core.quota import Quota, QuotaConfig
+from core.sampling import Sampling
+from storage.store import Store
 from tests.bots.web.conftest import Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
 
@@ -278,3 +282,57 @@ async def test_whether_asking_again_may_help_is_said(tmp_path: Path) -> None:
         reached = await web.ask("What?", "red")
         assert (reached.status_code, "retryable" in reached.json()) == (429, False)
         assert "retryable" not in (await web.ask("x" * 8001, "red")).json()
+
+
+class HeldEngine(ScriptedEngine):
+    """An engine that answers when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_now, self.may = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        self.asked_now.set()
+        await self.may.wait()
+        return await super().answer(conversation, sampling, tell)
+
+
+class HeldStore(Store):
+    """A store that reads a conversation, waits, and hands on what it read, or what is there then."""
+
+    hold = ""
+    read: asyncio.Event
+    go_on: asyncio.Event
+
+    async def outline(self, conversation_id: str) -> Conversation:
+        hold, self.hold = self.hold, ""
+        known = await super().outline(conversation_id)
+        if not hold:
+            return known
+        self.read.set()
+        await self.go_on.wait()
+        return known if hold == "before the answer" else await super().outline(conversation_id)
+
+
+@pytest.mark.parametrize("hold", ["before the answer", "after the answer"])
+async def test_a_question_that_is_answered_while_its_conversation_is_read_is_shown_once(
+    tmp_path: Path, hold: str
+) -> None:
+    engine = HeldEngine()
+    async with service(tmp_path, engine, kind=HeldStore) as web:
+        store = web.store
+        assert isinstance(store, HeldStore)
+        begun = (await web.client.post("/api/v1/pictures", files={"image": ("p.png", photo(), "image/png")})).json()
+        address = f"/api/v1/conversations/{begun['conversation']}"
+        fields = {"query": "What?", "conversation": begun["conversation"]}
+        key = {"Idempotency-Key": "the-key-of-the-page"}
+        asked = asyncio.create_task(web.client.post("/api/v1/analyze", data=fields, headers=key))
+        await engine.asked_now.wait()
+        store.hold, store.read, store.go_on = hold, asyncio.Event(), asyncio.Event()
+        reading = asyncio.create_task(web.client.get(address))
+        await store.read.wait()
+        engine.may.set()
+        assert (await asked).status_code == 200
+        store.go_on.set()
+        shown = (await reading).json()
+        assert len(shown["turns"]) + len(shown["asking"]) == 1
