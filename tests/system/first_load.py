@@ -28,8 +28,8 @@ with subprocess.Popen([command, "run"], stderr=subprocess.PIPE, text=True) as se
                     time.sleep(0.25)
             page = client.get("/", headers={"Accept-Language": "zh-CN"})
             found = {}
-            for address in set(re.findall(r'(?:src|href)="(/[^"#]+)', page.text)):
-                response = client.get(address)
+            for address in set(re.findall(r'(?:src|href)="([^"#:]+)["#]', page.text)):
+                response = client.get(page.url.join(address))
                 found[address] = [response.status_code, len(response.content)]
             picture = {"image": Path(sample).read_bytes()}
             answer = client.post("/api/v1/analyze", data={"query": "What is the total?"}, files=picture)
