@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, ask_for_display, available_actions, file_of
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
-from bots.conversing.draft import FIRST_QUESTIONS, AnswerAction, Ask, File, Tell
+from bots.conversing.draft import FIRST_QUESTIONS, AnswerAction, Ask, Tell
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
@@ -154,25 +154,20 @@ class _Response:
         )
 
     async def _shown(self, ask: Ask) -> Answer:
-        answer = await ask_for_display(
+        return await ask_for_display(
             ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell
         )
-        if table := self._table_at_once(await self.services.assistant.history.answered(self.request.key)):
-            self.tell(table)
-        return answer
-
-    def _table_at_once(self, turn: Turn | None) -> File | None:
-        """Return the CSV file of an answer to /table, which needs no button for it."""
-        wanted = turn is not None and self.request.display.files and wants_csv(turn.text)
-        return file_of(turn, AnswerAction.CSV) if turn is not None and wanted else None
 
     async def _saved_turn(self) -> Turn | None:
-        """Return the turn that was just answered, and offer its actions."""
+        """Return the turn that was just answered, and offer its actions. /table needs no button for its CSV file."""
         turn = await self.services.assistant.history.answered(self.request.key)
+        actions = available_actions(turn, self.services.images.image_tokens)
+        if turn is not None and AnswerAction.CSV in actions and self.request.display.files and wants_csv(turn.text):
+            actions = tuple(action for action in actions if action is not AnswerAction.CSV)
+            if table := file_of(turn, AnswerAction.CSV):
+                self.tell(table)
         if self.request.offer is not None:
-            actions = available_actions(turn, self.services.images.image_tokens)
-            given = AnswerAction.CSV if self._table_at_once(turn) else None
-            self.request.offer(tuple(action for action in actions if action is not given))
+            self.request.offer(actions)
         return turn
 
     async def _turn_about(self) -> Turn | None:
