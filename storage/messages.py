@@ -20,11 +20,13 @@ async def put(
     conversation_id: str,
     payload: str,
     group: str | None = None,
+    digest: str | None = None,
 ) -> StoredMessage | None:
     """Store a message. Return None if its key was seen before."""
     if await is_known(connection, key):
         return None
     values = {"adapter": adapter, "key": key, "conversation_id": conversation_id, "payload": payload, "album": group}
+    values["digest"] = digest
     statement = insert(messages).values(created=now, **values).returning(messages)
     return _message((await connection.execute(statement)).one(), ())
 
@@ -33,6 +35,12 @@ async def conversation_of(connection: AsyncConnection, key: str) -> str | None:
     """Return the conversation that a message was put into, even if the message is finished."""
     query = select(messages.c.conversation_id).where(messages.c.key == key)
     found: str | None = (await connection.execute(query)).scalar()
+    return found
+
+
+async def digest_of(connection: AsyncConnection, key: str) -> str | None:
+    """Return the digest that a message was stored with, even if the message is finished."""
+    found: str | None = (await connection.execute(select(messages.c.digest).where(messages.c.key == key))).scalar()
     return found
 
 
@@ -108,6 +116,8 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
             await record_sent(connection, dropped, ())
         await record_sent(connection, order, sent)
     await finish(connection, now, list(found.values()))
+    done = messages.c.conversation_id == conversation_id, messages.c.finished.is_not(None)
+    await connection.execute(update(messages).where(*done).values(digest=None))
     held = messages.c.conversation_id == conversation_id, messages.c.held_for.is_not(None)
     await connection.execute(update(messages).where(*held).values(held_for=None, payload=_unless_finished()))
     return sent

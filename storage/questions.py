@@ -26,17 +26,18 @@ async def put(
     images: Sequence[Image],
     payload: Payload,
     person: str,
+    digest: str | None = None,
 ) -> StoredMessage | None:
     """Store a message with its pictures.
 
-    `payload` gets their numbers, and which of these are new.
+    `payload` gets their numbers, and which of these are new. `digest` tells what came with the key.
     """
     if await messages.is_known(connection, key):
         return None
     first = await conversations.next_number(connection, conversation_id)
     numbers = await add_pictures(connection, now, conversation_id, images, person) if images else []
     written = payload(numbers, [number for number in numbers if number >= first])
-    return await messages.put(connection, now, adapter, key, conversation_id, written)
+    return await messages.put(connection, now, adapter, key, conversation_id, written, digest=digest)
 
 
 async def take_back(connection: AsyncConnection, message: StoredMessage, numbers: Sequence[int]) -> Collection[str]:

@@ -160,6 +160,7 @@ class Store(OpenDatabase):
     put_question = writing_dated(questions.put)
     unfinished = reading(messages.unfinished)
     conversation_of = reading(messages.conversation_of)
+    digest_of = reading(messages.digest_of)
     record_sent = writing(messages.record_sent)
     rewrite = writing(messages.rewrite)
     finish = writing_dated(messages.finish)

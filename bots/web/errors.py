@@ -39,6 +39,10 @@ class BodyTooSlow(BotError):
     pass
 
 
+class KeyReused(BotError):
+    retryable = False
+
+
 class Restarting(BotError):
     pass
 
@@ -57,6 +61,7 @@ STATUS: tuple[tuple[type[BotError], int, str], ...] = (  # the first that fits, 
     (NotAllowed, 403, "not_allowed"),
     (NotFound, 404, "not_found"),
     (BodyTooSlow, 408, "too_slow"),
+    (KeyReused, 422, "key_reused"),
     (EngineMissing, 503, "no_model"),
     (Restarting, 503, "restarting"),
     (OperatorError, 503, "misconfigured"),

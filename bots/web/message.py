@@ -1,5 +1,6 @@
 """What somebody sent from the web, as it is written down until it is answered."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ class WebMessage:
     """A stored message.
 
     `idempotency_key` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are
-    those that came with the message.
+    those that came with the message. `digest` is what `digest_of` returns, None if that is not known.
     """
 
     person: str
@@ -21,6 +22,15 @@ class WebMessage:
     pictures: tuple[int, ...] = ()
     brought: tuple[int, ...] = ()
     idempotency_key: str = ""
+    digest: str | None = None
+
+    def is_same(self, known: "WebMessage") -> bool:
+        """Return whether it repeats a known message of its key.
+
+        What it leaves out is not compared: one reads along without sending the pictures again.
+        """
+        words = {message.text for message in (self, known) if message.text}
+        return len(words) < 2 and (known.digest is None or not self.digest or self.digest == known.digest)
 
     def payload(self) -> str:
         return json.dumps(asdict(self))
@@ -28,6 +38,13 @@ class WebMessage:
     def payload_with(self, numbers: Sequence[int], new: Sequence[int]) -> str:
         """Return the payload with its new pictures under these numbers."""
         return replace(self, pictures=(*self.pictures, *numbers), brought=tuple(new)).payload()
+
+
+def digest_of(command: str = "", numbers: Sequence[int] = (), files: Sequence[str] = ()) -> str:
+    """Return a digest of what comes with a question's words, "" if nothing does. `files` are digests themselves."""
+    if not (command or numbers or files):
+        return ""
+    return hashlib.sha256(json.dumps([command, *numbers, *files]).encode()).hexdigest()
 
 
 def read(payload: str) -> WebMessage:

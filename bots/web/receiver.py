@@ -21,7 +21,7 @@ from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.web.broadcasts import Broadcasts
 from bots.web.draft import Broadcast
-from bots.web.errors import Restarting
+from bots.web.errors import KeyReused, Restarting
 from bots.web.message import WebMessage, read
 from core import asker, inbox
 from core.conversation import Answer, Conversation, Image, Turn
@@ -115,14 +115,19 @@ class Receiver:
         """Return the answer to the question of that key, while it is being written and for a while after."""
         return self.broadcasts.find(WEB.id(idempotency_key))
 
-    async def resume(self, conversation_id: str, idempotency_key: str) -> Broadcast | None:
-        """Return the answer to a question that was asked under the key before."""
-        if (found := self.find(idempotency_key)) is not None:
-            return found
-        turn = await self.store.answered(WEB.id(idempotency_key))
+    async def resume(self, conversation_id: str, sent: WebMessage) -> Broadcast | None:
+        """Return the answer to a question that was asked under its key before. Raises `KeyReused` for another one."""
+        found = self.find(sent.idempotency_key) or await self._answered(conversation_id, WEB.id(sent.idempotency_key))
+        if found is not None:
+            _check_same(found, conversation_id, sent)
+        return found
+
+    async def _answered(self, conversation_id: str, key: str) -> Broadcast | None:
+        turn = await self.store.answered(key)
         if turn is None or turn.answer is None:
             return None
-        broadcast = Broadcast(conversation_id, WEB.id(idempotency_key))
+        asked = WebMessage("", turn.text, digest=await self.store.digest_of(key))
+        broadcast = Broadcast(await self.store.conversation_of(key) or conversation_id, key, asked)
         broadcast.finish(turn.answer)
         return broadcast
 
@@ -132,14 +137,15 @@ class Receiver:
         """Take a question, and return its answer.
 
         With an idempotency key it is on disk before this returns, its `images` too. Without one, hanging up stops it,
-        and nothing is kept.
+        and nothing is kept. Raises `KeyReused`.
         """
         if not sent.idempotency_key:
             broadcast = self._take_unwritten(conversation_id, sent, images)
-        elif (known := await self.resume(conversation_id, sent.idempotency_key)) is not None:
+        elif (known := await self.resume(conversation_id, sent)) is not None:
             return known
         else:
             broadcast = await self._submitted(conversation_id, sent, images)
+            _check_same(broadcast, conversation_id, sent)
         broadcast.notes = notes
         return broadcast
 
@@ -182,7 +188,7 @@ class Receiver:
         key = WEB.id(sent.idempotency_key)
         await self.store.make_room(sent.person, images)
         message = await self.store.put_question(
-            WEB.name, key, conversation_id, images, sent.payload_with, sent.person
+            WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest
         ) or await self._left_over(key)
         if message is None:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
@@ -257,6 +263,12 @@ class Receiver:
         else:
             log.error("an answer failed", exc_info=error)
             broadcast.fail(BotError("Something went wrong on my side. Please try again."))
+
+
+def _check_same(known: Broadcast, conversation_id: str, sent: WebMessage) -> None:
+    """Raise `KeyReused` if the key's first question was another one."""
+    if known.conversation_id != conversation_id or not sent.is_same(known.sent):
+        raise KeyReused("This key was sent with another question before. Please send a new key with a new question.")
 
 
 async def _forgets(payload: str) -> bool:

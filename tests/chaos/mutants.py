@@ -71,7 +71,14 @@ NUMBERS = count(10**9)  # of messages that are not on disk
 @mutant("web questions are never written down", "storage.store:Store.put_question", seen_by=["lost"])
 def _never_written_down(_: Any) -> Any:
     async def put_question(
-        store: Any, adapter: str, key: str, conversation_id: str, images: Any, payload: Any, person: str
+        store: Any,
+        adapter: str,
+        key: str,
+        conversation_id: str,
+        images: Any,
+        payload: Any,
+        person: str,
+        _digest: str | None,
     ) -> StoredMessage:
         numbers = await store.add_pictures(conversation_id, images, person) if images else []
         return StoredMessage(next(NUMBERS), adapter, key, conversation_id, payload(numbers, numbers))

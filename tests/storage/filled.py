@@ -39,6 +39,7 @@ async def fill(store: Store) -> None:
             await store.meet("9", message)
         if key != "waits":
             await store.finish([message.id])
+    await store.put_question("web", "asked", "web:1", [CAT], lambda *numbers: str(numbers), "ann", "0" * 64)
     await store.decide("slack", "U1", Standing.BLOCKED)
     await store.end_session("a session", 4e9)
     await store.expiry.expire()  # which stores the time

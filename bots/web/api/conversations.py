@@ -25,11 +25,11 @@ from bots.web.api.schema import (
     form,
 )
 from bots.web.api.sse import EventStream, Stream
-from bots.web.api.upload import open_files, read_form
+from bots.web.api.upload import form_digest, open_files, read_form
 from bots.web.api.view import Viewer
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
-from bots.web.message import WebMessage
+from bots.web.message import WebMessage, digest_of
 from bots.web.receiver import Receiver
 from core.answers.transcript import archive
 from core.conversation import Conversation, Picture
@@ -61,8 +61,8 @@ Key = Annotated[
         alias="Idempotency-Key",
         pattern=r"^[A-Za-z0-9_-]{16,128}$",
         description="A random text that names this question. With it the question is stored and survives a lost "
-        "connection or a restart, and sending it again gives the same answer, once. Without it, hanging up stops the "
-        "answer.",
+        "connection or a restart, and sending it again gives the same answer, once; with another question it is "
+        "refused. Without it, hanging up stops the answer.",
     ),
 ]
 Number = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
@@ -88,11 +88,12 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
         conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
         if form.conversation and (key is None or receiver.find(key) is None):
             questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
-        broadcast = await receiver.resume(conversation_id, key) if key else None
+        digest = await form_digest(form) if key else None
+        sent = WebMessage(person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest)
+        broadcast = await receiver.resume(conversation_id, sent) if key else None
         if broadcast is None:
             receiver.assistant.check_question(person)
             opened = await open_files(request, form, state.images, receiver.assistant)
-            sent = WebMessage(person, form.query, pictures=form.pictures, idempotency_key=key or "")
             broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
     return await answer_response(request, broadcast, questions, form.stream, form.html)
 
@@ -192,7 +193,8 @@ async def retry(
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
     broadcast = await receiver.take(
-        known.id, WebMessage(person_of(request.scope), command="retry", idempotency_key=key or "")
+        known.id,
+        WebMessage(person_of(request.scope), command="retry", idempotency_key=key or "", digest=digest_of("retry")),
     )
     return await answer_response(request, broadcast, questions_of(known), stream, html)
 

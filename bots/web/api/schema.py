@@ -141,7 +141,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": Problem, "description": "The upload stood still"},
     413: {"model": Problem, "description": "Too large, or too many pictures"},
     415: {"model": Problem, "description": "A file is not a picture that can be read"},
-    422: {"model": Problem, "description": "A parameter is not what it should be"},
+    422: {
+        "model": Problem,
+        "description": "A parameter is not what it should be, or a key belongs to another question",
+    },
     429: {"model": Problem, "description": "Too much to do right now; Retry-After says when to come back"},
     503: {"model": Problem, "description": "The service cannot answer right now"},
     507: {"model": Problem, "description": "There is no room for more"},

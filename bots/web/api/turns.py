@@ -10,7 +10,7 @@ from bots.conversing.draft import AnswerAction
 from bots.web.access.address import person_of
 from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, questions_of
 from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
-from bots.web.message import WebMessage
+from bots.web.message import WebMessage, digest_of
 from core.answers.boxes import draw, pointed_at
 from core.conversation import Turn
 from core.errors import NotFound
@@ -83,9 +83,17 @@ async def small_print(
 ) -> Response:
     """Ask the same question about the same pictures, less shrunk. The first answer stays."""
     request.state.question = turn.text
+    number = known.turns.index(turn) + 1
     numbers = tuple(picture.number for picture in turn.pictures)
-    sent = WebMessage(person_of(request.scope), turn.text, AnswerAction.SMALL_PRINT, numbers, idempotency_key=key or "")
-    questions = questions_of(known)[: known.turns.index(turn) + 1]
+    sent = WebMessage(
+        person_of(request.scope),
+        turn.text,
+        AnswerAction.SMALL_PRINT,
+        numbers,
+        idempotency_key=key or "",
+        digest=digest_of(AnswerAction.SMALL_PRINT, [number]),
+    )
+    questions = questions_of(known)[:number]
     return await answer_response(request, await receiver.take(known.id, sent), questions, stream, html)
 
 

@@ -1,5 +1,7 @@
 """Turn a posted form into a question's text and its safe pictures. File names are never used."""
 
+import asyncio
+import hashlib
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ from bots.web.access.address import person_of
 from bots.web.api.listener import while_wanted
 from bots.web.config import WebConfig
 from bots.web.errors import voice_for
+from bots.web.message import digest_of
 from core import asker
 from core.assistant import Assistant
 from core.conversation import Image
@@ -73,6 +76,17 @@ async def open_files(request: Request, form: Form, images: ImagesConfig, assista
         return Opened()
     assistant.count_files(person_of(request.scope), secrets.token_hex(16), len(form.files))
     return await while_wanted(request, _opened(form, images, voice_for(request)))
+
+
+async def form_digest(form: Form) -> str:
+    """Return a digest of the files and numbers, by which the same question is known when it comes again."""
+    return digest_of(numbers=form.pictures, files=[await _file_digest(file) for file in form.files])
+
+
+async def _file_digest(file: UploadFile) -> str:
+    content = await file.read()
+    await file.seek(0)
+    return (await asyncio.to_thread(hashlib.sha256, content)).hexdigest()
 
 
 def _checked(posted: FormData, config: WebConfig) -> Form:

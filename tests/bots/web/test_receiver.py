@@ -25,6 +25,72 @@ async def test_the_same_key_gets_the_same_answer_once(tmp_path: Path) -> None:
         assert len(engine.asked) == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_key_with_another_question_gets_no_old_answer(tmp_path: Path, restart: bool) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        conversation = await web.begin()
+        first = await web.ask("What?", "red", key=KEY)
+        if not restart:
+            await refuses_another(web, conversation)
+    async with service(tmp_path, engine) as web:
+        await refuses_another(web, conversation)
+        assert (await web.ask("What?", "red", key=KEY)).json() == first.json()
+        own = first.json()["conversation"]
+        assert (await web.ask("What?", conversation=own, key=KEY)).json() == first.json(), "it reads along"
+    assert len(engine.asked) == 2
+
+
+async def refuses_another(web: Web, conversation: str) -> None:
+    here = f"/api/v1/conversations/{conversation}"
+    key = {"Idempotency-Key": KEY}
+    for refused in (
+        await web.ask("And what?", "red", key=KEY),
+        await web.ask("What?", "blue", key=KEY),
+        await web.ask("What?", "red", "red", key=KEY),
+        await web.ask("What?", "red", key=KEY, pictures="1"),
+        await web.ask("What?", "red", key=KEY, conversation=conversation),
+        await web.client.post(f"{here}/retry", headers=key),
+        await web.client.post(f"{here}/turns/1/smallprint", headers=key),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (422, "key_reused")
+
+
+async def test_a_key_of_a_question_without_a_picture_is_not_one_of_a_picture(web: Web) -> None:
+    conversation = await web.begin()
+    assert (await web.ask("What?", conversation=conversation, key=KEY)).status_code == 200
+    assert (await web.ask("What?", "blue", conversation=conversation, key=KEY)).status_code == 422
+
+
+async def test_twins_with_other_pictures_are_not_one_question(tmp_path: Path) -> None:
+    engine = ScriptedEngine(pause=0.01)
+    async with service(tmp_path, engine) as web:
+        answers = await asyncio.gather(*(web.ask("What?", colour, key=KEY) for colour in ("red", "blue") * 2))
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 422, 422]
+        assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("path", ["/retry", "/turns/1/smallprint"])
+async def test_a_key_of_another_order_is_refused_too(tmp_path: Path, path: str) -> None:
+    async with service(tmp_path) as web:
+        fields = {"query": "First?"}
+        large = {"image": photo("white", (2400, 2400))}
+        conversation = (await web.client.post("/api/v1/analyze", data=fields, files=large)).json()["conversation"]
+        here, key = f"/api/v1/conversations/{conversation}", {"Idempotency-Key": KEY}
+        answers = [await web.client.post(f"{here}{path}", headers=key) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert (await web.ask("First?", "red", conversation=conversation, key=KEY)).status_code == 422
+        assert (await web.ask("First?", conversation=conversation, key=KEY)).status_code == 200, "it reads along"
+
+
+async def test_nothing_of_a_forgotten_question_is_kept_with_its_key(tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        conversation = (await web.ask("What?", "red", key=KEY)).json()["conversation"]
+        assert await web.store.digest_of(f"web:{KEY}")
+        await web.client.delete(f"/api/v1/conversations/{conversation}")
+        assert await web.store.digest_of(f"web:{KEY}") is None
+
+
 async def test_twins_sent_at_the_same_time_share_one_answer(tmp_path: Path) -> None:
     engine = ScriptedEngine(pause=0.01)
     async with service(tmp_path, engine) as web:

@@ -118,13 +118,14 @@ class Shaky(Store):
         images: Sequence[Image],
         payload: Callable[..., str],
         person: str,
+        digest: str | None = None,
     ) -> StoredMessage | None:
         await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":
             await asyncio.sleep(0.1)
             raise StoreDown("The disk is full.")
-        message = await super().put_question(adapter, key, conversation_id, images, payload, person)
+        message = await super().put_question(adapter, key, conversation_id, images, payload, person, digest)
         if failing == "after":
             raise StoreDown("The disk went away.")
         return message
