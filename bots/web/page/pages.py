@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,13 +22,29 @@ from core.errors import BadQuestion, BotError, NotFound, TooLarge
 from core.i18n import Translator
 from core.pictures.file_types import SUFFIXES
 
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A sample: its title, a first question about it, and the picture for each language."""
+
+    label: BotError
+    question: BotError
+    files: Mapping[str, str]
+
+
 TEMPLATES = Path(__file__).parents[1] / "templates"
 SAMPLES = Path(core.__file__).parent / "demo" / "samples"
-SCENES = {  # sample -> its title, and a first question about it
-    "invoice": (BotError("An invoice"), BotError("What is the total?")),
-    "chart": (BotError("A bar chart"), BotError("Which quarter is the highest?")),
-    "product": (BotError("A product page"), BotError("What are the selling points?")),
-}
+SCENES = (
+    Scene(BotError("An invoice"), BotError("What is the total?"), {"en": "invoice-en.png", "zh": "invoice.png"}),
+    Scene(
+        BotError("A bar chart"), BotError("Which quarter is the highest?"), {"en": "chart-en.png", "zh": "chart.png"}
+    ),
+    Scene(
+        BotError("A product page"),
+        BotError("What are the selling points?"),
+        {"en": "product.png", "zh": "product-zh.png"},
+    ),
+)
 ACCEPT = ",".join(("image/*", "application/pdf", *SUFFIXES))  # some systems know no type for the newer ones
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # sentences in the page's modules
 FORM_BYTES = 4096
@@ -45,8 +63,7 @@ class Pages:
             trim_blocks=True,
         )
         self._sentences = sorted({s for path in static.glob("*.js") for s in SAID.findall(path.read_text("utf-8"))})
-        found = sorted(SAMPLES.glob("*.png"), key=lambda path: (_place(path.stem), path.name))
-        self.samples = {path.name: path for path in found}
+        self.samples = {name: SAMPLES / name for scene in SCENES for name in scene.files.values()}
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         translator = voice_of(request.headers)
@@ -56,11 +73,14 @@ class Pages:
         return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": translator.language})
 
     def scenes(self, translator: Translator) -> list[dict[str, str]]:
-        """Return the samples, each with a first question that needs one click."""
+        """Return the samples in the visitor's language, each with a first question that needs one click."""
         return [
-            {"file": name, "label": translator.explain(label), "question": translator.explain(question)}
-            for name in self.samples
-            for label, question in [_scene(name)]
+            {
+                "file": scene.files.get(translator.language, scene.files["en"]),
+                "label": translator.explain(scene.label),
+                "question": translator.explain(scene.question),
+            }
+            for scene in SCENES
         ]
 
     def _words(self, translator: Translator) -> str:
@@ -141,14 +161,6 @@ def home_of(request: Request) -> str:
 def _pages(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages
-
-
-def _place(stem: str) -> int:
-    return list(SCENES).index(stem) if stem in SCENES else len(SCENES)
-
-
-def _scene(name: str) -> tuple[BotError, BotError]:
-    return SCENES.get(Path(name).stem) or (BotError("A picture"), BotError("What does this picture show?"))
 
 
 async def fields_of(request: Request) -> dict[str, str]:

@@ -86,7 +86,7 @@ export class Attached {
       const [first, ...more] = fresh;
       if (first) this.#arrived(picture, first);
       else this.#drop(picture);
-      for (const { number, url } of more) this.#place({ number, url });
+      for (const { number, url } of more.reverse()) this.#place({ number, url }, picture); // each before the later ones
     } catch (error) {
       if (!this.current || picture.unwanted) return;
       this.refused++;
@@ -96,13 +96,15 @@ export class Attached {
     this.page.changed();
   }
 
-  #place(picture) {
+  // At the end, or right after another one.
+  #place(picture, before = this.pictures.at(-1)) {
     const image = element("img", { src: picture.url, alt: "" });
     const view = element("button", { type: "button", class: "view", onclick: () => this.page.view(picture.url, picture.number) }, image);
     const removal = element("button", { type: "button", class: "remove", onclick: () => this.#remove(picture) }, icon("close"));
     picture.item = element("li", { class: "busy" }, view, removal);
-    this.pictures.push(picture);
-    this.list.append(picture.item);
+    this.pictures.splice(this.pictures.indexOf(before) + 1, 0, picture);
+    if (before) before.item.after(picture.item);
+    else this.list.append(picture.item);
     if (picture.number !== null) this.#arrived(picture, picture);
     else view.setAttribute("aria-label", say("A picture on its way"));
     removal.setAttribute("aria-label", say("Remove this picture"));

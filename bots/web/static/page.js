@@ -251,7 +251,7 @@ class Page {
 
   #toEnd() {
     this.pinned = true;
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.scroller.scrollTop = this.turns.length ? this.scroller.scrollHeight : 0; // a welcome is read from its top
   }
 
   async #sample(button) {

@@ -1,5 +1,6 @@
 """The web with the real engine and the embedded demo model: what somebody sees who tries it for the first time."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ async def test_the_api_reads_the_sample_invoice_and_answers_a_follow_up(engine: 
 
 @needs_chromium
 async def test_a_first_visitor_reads_the_invoice_and_asks_on(engine: Engine, tmp_path: Path) -> None:
-    expected = await directly(engine, ("What is the total?", (sample("invoice"),)), ("What is the tax rate?", ()))
+    expected = await directly(engine, ("What is the total?", (sample("invoice-en"),)), ("What is the tax rate?", ()))
     async with started() as browser, service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await page.get_by_role("button", name="What is the total?").click()
         await expect(page.locator(".prose")).to_contain_text(expected[0])
@@ -45,3 +46,22 @@ async def test_a_first_visitor_reads_the_invoice_and_asks_on(engine: Engine, tmp
         await page.fill("#question", "What is the tax rate?")
         await page.press("#question", "Enter")
         await expect(page.locator(".prose").nth(1)).to_contain_text(expected[1])
+
+
+ANSWERS = {
+    "en": ("$8,600.00", "Q4", "Noise cancelling"),
+    "zh": ("¥8,600.00", "Q4", "主动降噪"),
+}
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+async def test_the_samples_are_in_the_visitors_language_and_their_first_questions_are_answered(
+    engine: Engine, tmp_path: Path, language: str
+) -> None:
+    async with service(tmp_path, engine) as web:
+        html = (await web.client.get("/", headers={"Accept-Language": language})).text
+        offered = re.findall(r'data-sample="samples/(.+?)\.png" data-question="(.+?)"', html)
+        for (name, question), expected in zip(offered, ANSWERS[language], strict=True):
+            assert (await web.client.get(f"/samples/{name}.png")).content == sample(name)
+            [answer] = await directly(engine, (question, (sample(name),)))
+            assert expected in answer
