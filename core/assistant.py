@@ -140,10 +140,7 @@ class Assistant:
         itself, at shutdown or when the caller is gone, frees the model and saves nothing: the question stays open and
         may be asked again. Raises `BotError` with a sentence for the person.
         """
-        if len(question.text) > QUESTION_CHARACTERS:
-            raise BadQuestion(
-                "Your question is too long: at most {limit} characters, please.", limit=QUESTION_CHARACTERS
-            )
+        check_length(question.text)
         person = person or conversation_id
 
         async def begin() -> _EngineQuestion:
@@ -388,6 +385,12 @@ class Assistant:
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:
             await self.history.remove_picture(conversation_id, number)
+
+
+def check_length(question: str) -> None:
+    """Raise `BadQuestion` for more words than fit together with pictures."""
+    if len(question) > QUESTION_CHARACTERS:
+        raise BadQuestion("Your question is too long: at most {limit} characters, please.", limit=QUESTION_CHARACTERS)
 
 
 def _check_answerable(conversation: Conversation) -> None:

@@ -86,7 +86,9 @@ def status_of(error: BotError) -> int:
 
 
 def code_of(error: BotError, status: int) -> str:
-    """Return what programs can tell an error by."""
+    """Return what programs can tell an error by: its own code, or that of its kind."""
+    if own := getattr(error, "code", None):
+        return str(own)
     known = (code for kind, of, code in STATUS if isinstance(error, kind) and of == status)
     return next(known, CODES.get(status, "invalid_request"))
 

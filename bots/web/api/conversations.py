@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from bots.web.access.address import person_of
+from bots.web.api.form import Form, read_form
 from bots.web.api.listener import while_wanted
 from bots.web.api.schema import (
     ADD_FORM,
@@ -25,7 +26,8 @@ from bots.web.api.schema import (
     form,
 )
 from bots.web.api.sse import EventStream, Stream
-from bots.web.api.upload import form_digest, open_files, read_form
+from bots.web.api.unkept import answer_unkept, open_unkept
+from bots.web.api.upload import form_digest, open_files
 from bots.web.api.view import Viewer
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
@@ -79,23 +81,35 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 )
 async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> Response:
     """Ask a question about one or more pictures, or continue a conversation."""
-    state, person = request.app.state, person_of(request.scope)
-    async with read_form(request, state.config) as form:
+    state = request.app.state
+    async with read_form(request, state.config, state.images) as form:
         if not form.query:
             raise BadQuestion("Please ask a question: the field query is empty.")
         if not form.conversation and not form.files:
             raise BadQuestion("Please send a picture with your question: the field image is empty.")
-        conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
-        if form.conversation and (key is None or receiver.find(key) is None):
-            questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
-        digest = await form_digest(form) if key else None
-        sent = WebMessage(person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest)
-        broadcast = await receiver.resume(conversation_id, sent) if key else None
-        if broadcast is None:
-            receiver.assistant.check_question(person)
-            opened = await open_files(request, form, state.images, receiver.assistant)
-            broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
-    return await answer_response(request, broadcast, questions, form.stream, form.html)
+        if form.keep:
+            broadcast, questions = await _taken(request, receiver, form, key)
+        else:
+            opened = await open_unkept(request, form, key)
+    if form.keep:
+        return await answer_response(request, broadcast, questions, form.stream, form.html)
+    return await answer_unkept(request, form, opened, viewer_of(request))
+
+
+async def _taken(request: Request, receiver: Receiver, form: Form, key: str | None) -> tuple[Broadcast, list[str]]:
+    """Take a question, and return its answer and the questions of its conversation, with this one last."""
+    state, person = request.app.state, person_of(request.scope)
+    conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
+    if form.conversation and (key is None or receiver.find(key) is None):
+        questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
+    digest = await form_digest(form) if key else None
+    sent = WebMessage(person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest)
+    broadcast = await receiver.resume(conversation_id, sent) if key else None
+    if broadcast is None:
+        receiver.assistant.check_question(person)
+        opened = await open_files(request, form, state.images, receiver.assistant)
+        broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
+    return broadcast, questions
 
 
 @router.post(
@@ -107,7 +121,7 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     They are encoded while the question is being written, and belong to the conversation's next question.
     """
     state = request.app.state
-    async with read_form(request, state.config) as form:
+    async with read_form(request, state.config, state.images) as form:
         if not form.files:
             raise BadQuestion("Please send a picture: the field image is empty.")
         if form.conversation:
@@ -246,7 +260,8 @@ async def answer_response(
     """Return the whole answer to the last of the conversation's questions, or its events as they come."""
     receiver, viewer = await _receiver(request), viewer_of(request)
     if stream:
-        return EventStream(Stream(receiver, broadcast, viewer, html, questions))
+        stream_of = Stream(receiver, broadcast, viewer, html, questions)
+        return EventStream(stream_of, lambda: receiver.hang_up(broadcast))
     try:
         answer = await while_wanted(request, broadcast.answer())
     finally:

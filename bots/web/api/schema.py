@@ -54,10 +54,10 @@ class MarkedView(BaseModel):
 
 
 class Analysis(BaseModel):
-    """An answer. Continue with `conversation`; then the pictures need not be sent again."""
+    """An answer. Continue with `conversation`, without sending the pictures again; it is null if nothing is kept."""
 
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
-    conversation: str = Field(examples=[EXAMPLE_ID])
+    conversation: str | None = Field(examples=[EXAMPLE_ID])
     ending: str = Field(description="done, length, repeated, stopped or failed", examples=["done"])
     figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
     boxes: list[BoxView] = Field(description="Where things are that the answer points at.", examples=[[]])
@@ -160,6 +160,11 @@ ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The answer, or with `stream` its events", "content": {"text/event-stream": EVENT_STREAM}}
 }
 IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "One file for each picture."}
+ENCODED = {
+    "type": "array",
+    "items": {"type": "string", "contentEncoding": "base64"},
+    "description": "Files in base64, or as data URLs. One alone may stand without the list.",
+}
 ASK_FORM = {
     "type": "object",
     "required": ["query"],
@@ -174,6 +179,11 @@ ASK_FORM = {
         },
         "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
         "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
+        "keep": {
+            "type": "boolean",
+            "default": True,
+            "description": "false: nothing is stored. Then there is no conversation to ask on in, and no key.",
+        },
     },
     "example": {"query": "What is the total?"},
 }
@@ -181,6 +191,15 @@ ADD_FORM = {
     "type": "object",
     "required": ["image"],
     "properties": {"image": IMAGES, "conversation": {"type": "string", "description": "Add them to this one."}},
+}
+_AS_JSON = {
+    "image": ENCODED,
+    "pictures": {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1, "maximum": 999_999},
+        "maxItems": 24,
+        "description": "Ask again about these numbers.",
+    },
 }
 
 
@@ -190,4 +209,8 @@ PNG: dict[int | str, dict[str, Any]] = {
 
 
 def form(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+    """Describe a form, and the same as JSON."""
+    fields = {name: _AS_JSON.get(name, field) for name, field in schema["properties"].items()}
+    as_json = {**schema, "properties": fields, "additionalProperties": False}
+    content = {"multipart/form-data": {"schema": schema}, "application/json": {"schema": as_json}}
+    return {"requestBody": {"required": True, "content": content}}

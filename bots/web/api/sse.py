@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,10 @@ RENDER_SECONDS = 0.25  # between two renderings of a growing answer
 class Stream:
     """An answer's events. `html` adds the text so far with its Markdown rendered, for readers that show it as it grows.
 
-    `questions` are the conversation's, with this one last.
+    `receiver` has the conversation, if it is kept. `questions` are the conversation's, with this one last.
     """
 
-    receiver: Receiver
+    receiver: Receiver | None
     broadcast: Broadcast
     viewer: Viewer
     html: bool
@@ -42,7 +42,7 @@ class Stream:
 
     async def events(self) -> AsyncIterator[bytes]:
         broadcast = self.broadcast
-        yield _event("conversation", {"conversation": broadcast.conversation_id})
+        yield _event("conversation", {"conversation": broadcast.conversation_id if self.receiver else None})
         try:
             heard = len(broadcast.events)  # counted before sending, because more may come meanwhile
             for part in self._told(broadcast.so_far):
@@ -76,25 +76,28 @@ class Stream:
                         yield _event("html", {"html": render(growing)})
 
     async def _done(self, answer: Answer) -> dict[str, Any]:
-        known, number = await self.receiver.written(self.broadcast, answer)
         removed = self.broadcast.removed
+        notes = self.viewer.notes(self.broadcast.notes, removed)
+        if self.receiver is None:
+            return self.viewer.analysis(None, answer, notes).model_dump()
+        known, number = await self.receiver.written(self.broadcast, answer)
         view = self.viewer.turn(known, number or 1).model_dump()
         what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
-        return {**what, "notes": self.viewer.notes(self.broadcast.notes, removed), **view["answer"]}
+        return {**what, "notes": notes, **view["answer"]}
 
 
 class EventStream(StreamingResponse):
-    """A response that ends its stream's reading when the connection ends in any way."""
+    """A response that calls `end` when the connection ends in any way."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, end: Callable[[], None]) -> None:
         super().__init__(stream.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-        self._stream = stream
+        self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._stream.receiver.hang_up(self._stream.broadcast)
+            self._end()
 
 
 def _problem(error: BotError, translator: Translator) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Viewer:
             answer=viewer._answer(known.until(number), turn, turn.answer) if turn.answer else None,
         )
 
-    def analysis(self, conversation_id: str, answer: Answer, notes: list[str]) -> Analysis:
+    def analysis(self, conversation_id: str | None, answer: Answer, notes: list[str]) -> Analysis:
         grounding = find_boxes(answer.text)
         return Analysis(
             text=grounding.words(self.translator),

@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bots.web import data_url
 from bots.web.config import WebConfig
-from bots.web.openai import data_url
 from bots.web.openai.errors import BadField
 from bots.web.openai.fields import Message, Part
 from core.assistant import Assistant

@@ -29,10 +29,9 @@ def owns(path: str) -> bool:
 
 
 def error_object(status: int, error: BotError, message: str, code: str) -> dict[str, Any]:
-    """Return the error as an answer or an event of a stream holds it. `code` is for errors without one of their own."""
+    """Return the error as an answer or an event of a stream holds it."""
     kind = TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    param, own = getattr(error, "param", None), getattr(error, "code", code)
-    return {"error": {"message": message, "type": kind, "param": param, "code": own}}
+    return {"error": {"message": message, "type": kind, "param": getattr(error, "param", None), "code": code}}
 
 
 def problem(status: int, error: BotError, message: str, code: str) -> Response:

@@ -2,21 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field
 
+from bots.web.json_body import Text, fields_of
 from bots.web.openai.errors import BadField
 from core.sampling import Sampling
 
 STOP_CHARACTERS = 500  # of one text that ends an answer
 LEAST_TOP_P = 1e-9  # what 0 means: the likeliest token alone
 SEED_BITS = 2**63 - 1
-
-
-def _text(value: str) -> str:
-    """Refuse what JSON can carry and no tokenizer accepts."""
-    if "\0" in value or (not value.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in value)):
-        raise ValueError("it has characters that are not text")
-    return value
 
 
 def _parts(value: Any) -> Any:
@@ -34,7 +28,6 @@ def _address(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(_text)]
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 Stops = Annotated[list[Annotated[Text, Field(max_length=STOP_CHARACTERS)]], Field(max_length=4)]
@@ -151,14 +144,6 @@ class ChatRequest(_Fields):
 
 def check(body: Any) -> ChatRequest:
     """Return the checked request. Raises `BadField` that names the first wrong field."""
-    try:
-        request = ChatRequest.model_validate(body)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        param = ".".join(str(part) for part in wrong["loc"]) or "body"
-        reason = wrong["msg"].removeprefix("Value error, ")
-        raise BadField(
-            "Please check {name}: {reason}. /docs says what is expected.", param, name=param, reason=reason
-        ) from None
+    request = fields_of(body, ChatRequest)
     request.check_supported()
     return request

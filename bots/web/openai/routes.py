@@ -9,10 +9,10 @@ from fastapi.responses import Response
 from bots.web.access.address import KEY_NAME, person_of
 from bots.web.api.listener import while_wanted
 from bots.web.errors import voice_for
-from bots.web.openai import body
+from bots.web.json_body import parse, received
 from bots.web.openai.conversation import Reader
 from bots.web.openai.errors import NoSuchModel
-from bots.web.openai.fields import ChatRequest
+from bots.web.openai.fields import ChatRequest, check
 from bots.web.openai.replies import (
     Choice,
     Completion,
@@ -24,7 +24,7 @@ from bots.web.openai.replies import (
 )
 from bots.web.openai.schema import CHAT_BODY, COMPLETED, REFUSALS
 from bots.web.openai.stream import Chunks, ChunkStream
-from bots.web.openai.writing import Writing
+from bots.web.writing import Writing
 from core import asker, trace
 from core.conversation import Conversation
 from core.errors import NotFound
@@ -57,11 +57,11 @@ async def chat_completions(request: Request) -> Response:
     """Answer the last message. Nothing is stored; send the earlier messages again to ask on."""
     state, person = request.app.state, person_of(request.scope)
     assistant = state.receiver.assistant
-    async with body.received(request) as sent:
+    async with received(request) as sent:
         asker.set_current(person, platform=_platform(request))  # a slow sender does not arrive earlier
         assistant.check_question(person)
         async with state.bodies.place(person):
-            wanted = await body.parse(sent)
+            wanted = await parse(sent, check)
             _check_model(request, wanted.model)
             conversation = await while_wanted(request, _read(request, wanted, person))
     trace.set_current(conversation.id)

@@ -12,7 +12,7 @@ from bots.web.api import sse
 from bots.web.errors import code_of, log_bug, status_of
 from bots.web.openai.errors import error_object
 from bots.web.openai.replies import Chunk, ChunkChoice, Delta, Usage, finish_reason_of, usage_of
-from bots.web.openai.writing import Writing
+from bots.web.writing import Writing
 from core.conversation import Piece
 from core.errors import BotError
 from core.i18n import Translator

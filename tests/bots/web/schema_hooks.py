@@ -24,18 +24,20 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 
 @schemathesis.hook
-def map_body(context: Any, body: Any) -> Any:
-    if not isinstance(body, dict):
-        return body
-    if "messages" in body:
-        return _chat(body)
+def map_case(context: Any, case: Any) -> Any:
+    if isinstance(case.body, dict):
+        case.body = _chat(case.body) if "messages" in case.body else _asked(case.body, "json" in case.media_type)
+    return case
+
+
+def _asked(body: dict[str, Any], as_json: bool) -> dict[str, Any]:
     chance = zlib.crc32(repr(sorted(body)).encode() + repr(body.get("query")).encode())
     if chance % 2:
-        body["image"] = [PICTURE] * (1 + chance // 2 % 2)
+        body["image"] = [DATA_URL if as_json else PICTURE] * (1 + chance // 2 % 2)
     if chance % 3 and "conversation" in body:
         body["conversation"] = CONVERSATIONS[chance // 3 % len(CONVERSATIONS)]
     if chance % 5 and "pictures" in body:
-        body["pictures"] = "1"
+        body["pictures"] = [1] if as_json else "1"
     return body
 
 

@@ -6,7 +6,7 @@ from core.conversation import Piece
 
 
 async def test_what_comes_while_a_late_reader_is_told_the_text_so_far_is_not_lost() -> None:
-    nobody: Any = None
+    nobody: Any = object()
     broadcast = Broadcast("web:1", "web:k")
     broadcast.tell(Piece("one "))
     events = Stream(nobody, broadcast, nobody, html=False).events()
