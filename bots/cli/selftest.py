@@ -13,6 +13,7 @@ from core.benchmark.memory import peak_memory
 from core.conversation import Image
 from core.engine.stats import EngineStats
 from core.errors import OperatorError
+from core.model.description import is_demo
 from core.selftest.report import SelftestReport, fidelity_table, shortened, verdict
 from core.selftest.results import Result, Verdict, ask_all, load_pictures, start_conversation
 from core.selftest.summary import SelftestSummary
@@ -34,7 +35,7 @@ class SelfTest:
         self._out = Console(soft_wrap=True, highlight=False, markup=False)
         self._progress = Console(stderr=True, markup=False)
         self._pictures: dict[str, Image] = {}
-        self._summary = SelftestSummary((), is_demo=settings.engine.model == "demo")
+        self._summary = SelftestSummary((), is_demo=is_demo(settings.engine.model))
         self._stats = EngineStats()
         self._fidelity: list[Fidelity] = []
         if report:

@@ -16,6 +16,7 @@ import psutil
 import torch
 
 from core import asker, hardware, trace
+from core.context import shorten
 from core.conversation import Answer, Conversation, Image, Tell
 from core.engine.cache import Cache
 from core.engine.config import EngineConfig, Kind
@@ -29,7 +30,8 @@ from core.engine.work_queue import Message
 from core.engine.worker import ModelWorker
 from core.errors import NoPicture, OperatorError
 from core.hardware import Limit
-from core.model.checkpoint import Checkpoint, find_folder, is_demo
+from core.model.checkpoint import Checkpoint, find_folder
+from core.model.description import describe
 from core.model.model import Model
 from core.sampling import Sampling
 from core.units import GIGABYTE
@@ -66,7 +68,7 @@ class Engine:
     def __init__(self, worker: ModelThread, thread: threading.Thread, ended: asyncio.Event, model: str) -> None:
         self._worker = worker
         self._model = model  # as the config names it
-        self._needs_picture = is_demo(model)
+        self._described = describe(model)
         self._thread = thread
         self._ended = ended
 
@@ -102,8 +104,9 @@ class Engine:
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         """Answer the open last turn. Raises `BotError`. Cancelling it frees the model before its next step."""
-        if self._needs_picture and not conversation.pictures:
+        if self._described.needs_picture and not conversation.pictures:
             raise NoPicture("The demo model can only answer about pictures. Please send one with your question.")
+        conversation = shorten(conversation, self._described.pictures)
         channel = EventChannel(tell)
         request = EngineRequest(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
         self._worker.put(request)

@@ -11,9 +11,9 @@ import torch
 from core import hardware
 from core.errors import ModelMissing, OperatorError
 from core.model import kind, pinned
+from core.model.description import DEMO
 from core.model.tensor_file import ForeignTensor, TensorFile, TensorPlace
 
-DEMO = Path(__file__).parent.parent / "demo"
 # The largest checkpoint is in float32; int8 weights take a quarter of it.
 LARGEST_CHECKPOINT_PER_INT8 = 4
 
@@ -82,11 +82,6 @@ class Checkpoint:
             seen = file.stat()
             found.append([file.name, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino])
         return found
-
-
-def is_demo(name: str) -> bool:
-    """Return whether a name that `find_folder` knows is that of the demo model, which has only seen pictures."""
-    return name == "demo" or Path(name).expanduser().resolve() == DEMO.resolve()
 
 
 def find_folder(name: str) -> Path:

@@ -21,7 +21,11 @@ Drawing = tuple[int, int, Callable[[Pen], None]]  # width, height and what is dr
 
 def picture(name: str) -> Image.Image:
     """Draw the picture called `name`."""
-    width, height, draw = DRAWINGS[name]
+    return drawn(DRAWINGS[name])
+
+
+def drawn(drawing: Drawing) -> Image.Image:
+    width, height, draw = drawing
     image = Image.new("RGB", (width, height), "white")
     draw(ImageDraw.Draw(image))
     return image
@@ -35,7 +39,9 @@ def _write(pen: Pen, x: float, y: float, text: str, size: int = SIZE, fill: str 
     pen.text((x, y), text, font=_font(size), fill=fill, anchor=anchor)
 
 
-def _form(title: str, fields: dict[str, str]) -> Drawing:
+def form(title: str, fields: dict[str, str]) -> Drawing:
+    """Draw a title, and below it each field's label and value."""
+
     def draw(pen: Pen) -> None:
         _write(pen, 200, 8, title, 24, RED, "ma")
         pen.line((12, 42, 388, 42), fill=RED, width=2)
@@ -139,7 +145,7 @@ def _star(x: float, y: float) -> list[tuple[float, float]]:
 
 
 DRAWINGS: dict[str, Drawing] = {
-    "invoice": _form(
+    "invoice": form(
         "INVOICE",
         {
             "Invoice number:": "INV-40817",
@@ -149,7 +155,7 @@ DRAWINGS: dict[str, Drawing] = {
             "Tax rate:": "7%",
         },
     ),
-    "invoice-zh": _form(
+    "invoice-zh": form(
         "增值税发票",
         {
             "发票号码：": "NO.73905216",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model.checkpoint import DEMO
+from core.model.description import DEMO
 from tests.bots.cli.hub import Hub, serve
 
 pytestmark = pytest.mark.timeout(600)

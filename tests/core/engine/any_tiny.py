@@ -6,7 +6,7 @@ import torch
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from core.engine.tokenizer import Tokenizer
-from core.model.checkpoint import DEMO
+from core.model.description import DEMO
 from tests.core.engine.tiny import save, special_tokens
 
 

@@ -19,7 +19,7 @@ from core.engine.config import Kind
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion, Busy, EngineEnded, OperatorError
-from core.model.checkpoint import DEMO
+from core.model.description import DEMO
 from core.sampling import Sampling
 from tests.core.engine.any_tiny import make_other
 from tests.core.engine.tiny import ask, make_image, read

@@ -9,7 +9,7 @@ import torch
 from core.conversation import Ending
 from core.engine.repetition import Repetition
 from core.engine.tokenizer import Tokenizer
-from core.model.checkpoint import DEMO
+from core.model.description import DEMO
 from core.sampling import Sampling
 from tests.core.engine.conftest import Start
 from tests.core.engine.tiny import ask, make_image

@@ -16,7 +16,8 @@ from transformers import (
 from core.engine.generation import GREEDY, read_sampling
 from core.engine.sampler import draw, narrow, penalize
 from core.errors import OperatorError
-from core.model.checkpoint import DEMO, Checkpoint
+from core.model.checkpoint import Checkpoint
+from core.model.description import DEMO
 from core.sampling import Sampling
 from tests.core.engine.conftest import Start
 from tests.core.engine.reference import Reference

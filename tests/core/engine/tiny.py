@@ -17,7 +17,7 @@ from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from core.conversation import Answer, Conversation, Event, Image, Piece, Question
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
-from core.model.checkpoint import DEMO
+from core.model.description import DEMO
 from core.sampling import Sampling
 
 

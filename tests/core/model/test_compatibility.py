@@ -10,8 +10,9 @@ from bots.conversing.check_result import Level
 from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.errors import OperatorError
-from core.model.checkpoint import DEMO, Checkpoint
+from core.model.checkpoint import Checkpoint
 from core.model.compatibility import make_model
+from core.model.description import DEMO
 from tests.core.engine.tiny import make_model as make_tiny
 from tests.core.model.broken import BROKEN, break_copy
 

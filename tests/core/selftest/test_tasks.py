@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageChops, ImageStat
 
 from core.engine.tokenizer import Tokenizer
-from core.model.checkpoint import DEMO
+from core.model.description import DEMO
 from core.selftest.drawing import DRAWINGS, FOLDER, picture
 from core.selftest.tasks import TASKS, Task
 
