@@ -9,7 +9,7 @@ from functools import partial
 from bots.conversing.actions import file_of
 from bots.conversing.administration import decide, people, stats
 from bots.conversing.command import Command, Run, Takes
-from bots.conversing.draft import ASK, AnswerAction, File, Tell
+from bots.conversing.draft import ASK, FIRST_QUESTIONS, AnswerAction, File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest, CommandResult
@@ -51,12 +51,12 @@ def asks_model(command: str | None) -> bool:
     """Return whether the model answers it, if there are words for it."""
     if command in COMMANDS:
         return COMMANDS[command].run is None
-    return command is None or command == AnswerAction.SMALL_PRINT or pressed_question(command) is not None
+    return command is None or command == AnswerAction.SMALL_PRINT or command in FIRST_QUESTIONS
 
 
-def pressed_question(command: str) -> Command | None:
-    """Return the command whose question a button asks."""
-    return SHORTHANDS.get(command.removeprefix(ASK)) if command.startswith(ASK) else None
+def pressed_question(command: str | None, translator: Translator) -> str | None:
+    """Return the question of a button below a picture, in the asker's language; None for any other command."""
+    return SHORTHANDS[command.removeprefix(ASK)].asked("", translator) if command in FIRST_QUESTIONS else None
 
 
 def wants_csv(question: str) -> bool:

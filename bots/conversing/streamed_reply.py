@@ -137,9 +137,10 @@ class StreamedReply(Generic[Part]):
         self._answer = Answer(self._text, Ending.FAILED)
 
 
-def reply_factory(
-    draft_of: Callable[[StoredMessage], Draft[Any]], translator: Translator
-) -> Callable[[StoredMessage, Record], StreamedReply[Any]]:
+ReplyFactory = Callable[[StoredMessage, Record], StreamedReply[Any]]
+
+
+def reply_factory(draft_of: Callable[[StoredMessage], Draft[Any]], translator: Translator) -> ReplyFactory:
     """Show a message's answer in the draft that is made for it."""
     return lambda message, record: StreamedReply(draft_of(message), translator, message.sent, record)
 

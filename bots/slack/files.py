@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from urllib.parse import urljoin, urlsplit
 
@@ -9,6 +10,7 @@ import aiohttp
 
 from bots.conversing.backoff import Backoff
 from bots.conversing.draft import RetryLater
+from bots.conversing.request import Attachment
 from bots.slack.access import AccessLost, Declined
 from bots.slack.api import SlackApi, patiently, retry_after
 from bots.slack.events import SlackFile
@@ -28,6 +30,10 @@ class Files:
     def __init__(self, slack: SlackApi, images: ImagesConfig) -> None:
         self._slack = slack
         self._images = images
+
+    def attachments(self, files: Sequence[SlackFile]) -> tuple[Attachment, ...]:
+        """Return what is downloaded when its turn comes."""
+        return tuple(Attachment(partial(self.download, file), file.shown) for file in files)
 
     async def download(self, file: SlackFile) -> bytes:
         """Return the whole file as Slack keeps it. Raises `BotError` with a sentence."""

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bots.conversing.commands import COMMANDS, asks_model, command_in
+from bots.conversing.commands import COMMANDS, asks_model, command_in, pressed_question
 from bots.conversing.draft import AnswerAction
+from bots.conversing.request import forgets
 from bots.conversing.store import Store
 from bots.slack.message import SlackMessage
 from bots.slack.place import Place
@@ -14,6 +15,7 @@ from bots.slack.threads import Threads
 from bots.slack.written import Asked, Clicked, Lost, Typed
 from core import inbox
 from core.conversation import Ending
+from core.i18n import Translator
 
 LOST = "lost"  # a button that carries what nothing can be made of
 REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
@@ -45,6 +47,12 @@ class Inquiry:
         """Whether the model answers: a picture alone is kept for the question to come."""
         typed = self.command is not None and self.about is None
         return asks_model(self.command) and bool(self.text or typed)
+
+    def ask_pressed(self, translator: Translator) -> None:
+        """Put the question of a button below a picture into words, which "Try again" then repeats."""
+        if (question := pressed_question(self.command, translator)) is not None:
+            self.command, self.text, self.about = None, question, None
+            self.place = replace(self.place, told=question)
 
     @property
     def is_misplaced(self) -> bool:
@@ -80,10 +88,35 @@ class Inquiries:
             await self._store.record_sent(message.id, message.sent)  # it carries another key from now on
         return Inquiry(message, asked, place, written.command, text, written.about, written.key)
 
-    async def is_over_answer(self, inquiry: Inquiry) -> bool:
-        """Whether what is to be written over is an answer, and no failure or refusal."""
+    async def current(self, message: inbox.StoredMessage, asked: SlackMessage) -> SlackMessage | None:
+        """Return the question as it is in Slack now, or None if it was deleted.
+
+        What an earlier run began is continued.
+        """
+        if message.withdrawn:
+            return None
+        standing = await self._threads.standing(asked) if message.resumed else asked
+        return asked if standing and message.sent else standing
+
+    def says_forget(self, asked: SlackMessage) -> bool:
+        return command_in(plain(asked.text, self._bot), SLACK)[0] == "forget"
+
+    async def forgets(self, asked: SlackMessage) -> bool:
+        """Return whether the conversation is forgotten with this message. What another began needs a second word."""
+        command, text = command_in(plain(asked.text, self._bot), SLACK)
+        return forgets(command, text, await self._threads.is_anothers(asked))
+
+    def words(self, inquiry: Inquiry) -> str:
+        """Return what the person wrote, by which their language is known."""
+        return inquiry.place.told or plain(inquiry.asked.text, self._bot)
+
+    async def keeps_old_answer(self, inquiry: Inquiry) -> bool:
+        """Return whether it is written over an answer, which stays until there is a new one.
+
+        A failure or a refusal is none.
+        """
         sent: Sequence[str] = inquiry.message.sent
-        if inquiry.command not in REWRITING or not sent:
+        if inquiry.message.resumed or inquiry.command not in REWRITING or not sent:
             return False
         turn = await self._store.turn_of_sent(SLACK.name, sent[-1], inquiry.message.conversation_id)
         return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED

@@ -20,5 +20,10 @@ class Place:
     told: Text = ""
 
     @property
+    def places(self) -> tuple[str, str]:
+        """The ids of the channel and of the workspace, each of which may be let in whole."""
+        return self.channel, self.team
+
+    @property
     def direct(self) -> bool:
         return self.channel.startswith("D")

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bots.conversing import strangers
+from bots.conversing.background import Background
 from bots.conversing.commands import command_in
 from bots.conversing.draft import AnswerAction, Refused, RetryLater
 from bots.conversing.permissions import Decision
@@ -62,6 +63,7 @@ class Receiver:
         self._dispatcher = worker.dispatcher
         self._services = services
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background()
         self.app = make_app(slack, config.signing_secret)
         self._attach(self.app)
 
@@ -69,6 +71,7 @@ class Receiver:
         """Let listeners finish that have begun to store something."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
+        await self._background.close()
 
     async def _track(self, next_: Callable[[], Awaitable[None]]) -> None:
         if task := asyncio.current_task():
@@ -108,17 +111,25 @@ class Receiver:
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
-        if stops and await self._worker.may(message):
+        if stops and await self._may(message.user, message.place.places):
             await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
         else:
             await self._dispatcher.inbox.receive(key, conversation_id, written)
+
+    async def _may(self, user: str, places: Collection[str]) -> bool:
+        """Return whether a person may do something that is done at once, or over an old answer.
+
+        Everything else is stored unseen, and the dispatcher checks it, because an acknowledgement must not wait for one
+        more read from disk.
+        """
+        return await self._dispatcher.permissions.may(user, places)
 
     async def _is_for_bot(self, message: SlackMessage) -> bool:
         if message.direct or message.mentions(self._slack.bot):
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
             return False
-        if not await self._worker.may(message):  # people talk to each other there
+        if not await self._may(message.user, message.place.places):  # people talk to each other there
             return False
         return await self._worker.takes_part(message.conversation(self._slack.team))
 
@@ -156,18 +167,15 @@ class Receiver:
         thumb, item = reaction.reaction.partition("::")[0], reaction.item  # after the colons is the skin tone
         if thumb not in THUMBS or reaction.item_user != self._slack.bot or item.ts is None:
             return
-        if self._services.store.ratings and await self._may(reaction.user, item.channel):
+        if self._services.store.ratings and await self._may(reaction.user, [item.channel, self._slack.team]):
             rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
             await self._services.store.rate_sent("slack", item.ts, rating)  # not stored first: a lost one does no harm
 
     async def _on_session_stopped(self, event: Json) -> None:
         stopped = SessionStopped.model_validate(event)
         user, channel = stopped.user, stopped.channel
-        if stopped.thread_ts and await self._may(user, channel):
+        if stopped.thread_ts and await self._may(user, [channel, self._slack.team]):
             self._dispatcher.stop(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
-
-    async def _may(self, user: str, channel: str) -> bool:
-        return await self._dispatcher.permissions.may(user, [channel, self._slack.team])
 
     # Buttons, the shortcut and its window
 
@@ -178,7 +186,7 @@ class Receiver:
         if admin in self._dispatcher.permissions.listed.admins and SLACK.person_id.fullmatch(person):
             note = await self._dispatcher.permissions.decide(person, Decision(press.action.action_id), admin)
             text = f"{press.message.text}\n\n{strangers.in_all_languages(note)}".strip()
-            self._worker.later(self._settle(press.channel.id, press.message.ts, text))
+            self._background.start(self._settle(press.channel.id, press.message.ts, text))
         await ack()
 
     async def _settle(self, channel: str, ts: str, text: str) -> None:
@@ -191,7 +199,7 @@ class Receiver:
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         press = Press.model_validate(body)
         place, key = self._place(press), press.action.value
-        if await self._worker.may(place):
+        if await self._may(place.user, place.places):
             self._dispatcher.stop(await self._conversation(place), lambda message: message.key == key)
         await ack()
 
@@ -205,7 +213,7 @@ class Receiver:
             await self._on_lost_button(ack, body)
             return
         place = replace(self._place(press, value.asked), told=value.told)
-        if await self._worker.may(place):
+        if await self._may(place.user, place.places):
             answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
             key = f"slack:{command}:{place.channel}:{below}:{answer}"
             clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
@@ -218,7 +226,7 @@ class Receiver:
         """Handle a button of an older version, or one with content that we never wrote. Its answer is unknown."""
         press = Press.model_validate(body)
         place = self._place(press, press.message.ts)
-        standing = await self._dispatcher.permissions.standing(place.user, [place.channel, place.team])
+        standing = await self._dispatcher.permissions.standing(place.user, place.places)
         if standing is not Standing.BLOCKED:  # a stranger is told so
             key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
             await self._dispatcher.inbox.receive(

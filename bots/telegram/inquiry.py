@@ -65,6 +65,14 @@ class Inquiry:
     topic: Id = 0
 
     @property
+    def is_in_group(self) -> bool:
+        return self.chat_id < 0
+
+    @property
+    def begins_with_a_question(self) -> bool:
+        return self.command == "new" and bool(self.text or self.files)
+
+    @property
     def is_strange(self) -> bool:
         """Whether it shows something, but no picture."""
         return bool(self.others) and not self.files and self.command is None

@@ -5,9 +5,10 @@ Each update is read alone. One that cannot be read is skipped for good, and the 
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
@@ -19,6 +20,7 @@ from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
 from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
 from bots.telegram.message import Author, author_of, chat_id_of, conversation_of, is_for, person_of, says_something
 from bots.telegram.polling import id_of
+from bots.telegram.transport import ignoring_errors
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
 from core.i18n import Translator
@@ -169,7 +171,7 @@ class Receiver:
             # A message that was never stored is a leftover of a crash; no restart would find it.
             known = await self._store.is_sent("telegram", press.sent)
             clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
-            self._worker.later(clear(press.chat_id, press.message_id))
+            self._later(clear(press.chat_id, press.message_id))
         elif press.is_order:
             # Repeated presses of one button count as one.
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"
@@ -187,11 +189,14 @@ class Receiver:
         note = await self._dispatcher.permissions.decide(person, decision, admin)
         await self._acknowledge(press.query_id, translator.explain(note))
         told = f"{press.text}\n\n{strangers.in_all_languages(note)}".strip()
-        self._worker.later(self._bot.edit_message_text(told, press.chat_id, press.message_id))
+        self._later(self._bot.edit_message_text(told, press.chat_id, press.message_id))
+
+    def _later(self, call: Coroutine[Any, Any, object]) -> None:
+        self._worker.background.start(ignoring_errors(call))
 
     async def _acknowledge(self, query_id: str, sentence: str | None = None) -> None:
         """Stop the button's spinner, and show `sentence` above the chat, where Telegram accepts 200 characters."""
-        self._worker.later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
+        self._later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
 
     def _read_reaction(self, reaction: MessageReactionUpdated) -> Step | None:
         """Read a thumb as a rating. It is not stored first, since losing one does not matter."""

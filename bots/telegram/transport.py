@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from telegram.error import RetryAfter, TelegramError
@@ -38,6 +39,12 @@ async def convert_errors(call: Awaitable[Result]) -> Result:
         raise
     except Exception as error:  # its parsers may raise KeyError, TypeError, AttributeError or OverflowError
         raise TelegramError("Invalid server response") from error
+
+
+async def ignoring_errors(call: Awaitable[object]) -> None:
+    """Make a call whose failure does not matter."""
+    with suppress(TelegramError):
+        await convert_errors(call)
 
 
 def wait_of(error: RetryAfter) -> float:

@@ -189,7 +189,7 @@ def _not_recorded(_: Any) -> Any:
 @mutant(
     "a start does not look for what was begun",
     "storage.store:Store.unfinished",
-    "bots.telegram.worker:sweep",
+    "bots.telegram.drafts:sweep",
     seen_by=["placeholders"],
 )
 def _not_looked_for(replaced: Any) -> Any:

@@ -1,0 +1,44 @@
+"""Say what an inquiry in Slack wants, in the words of all platforms."""
+
+from bots.conversing.actions import DisplayOptions
+from bots.conversing.request import AnswerRequest
+from bots.slack.config import SlackConfig
+from bots.slack.files import Files
+from bots.slack.inquiry import LOST, Inquiry
+from bots.slack.platform import SLACK
+from bots.slack.threads import Threads
+from core.i18n import Translator
+
+
+class Requests:
+    def __init__(self, config: SlackConfig, threads: Threads, files: Files) -> None:
+        self._display = DisplayOptions(files=True, receipt=config.receipt)
+        self._threads = threads
+        self._files = files
+
+    async def of(self, inquiry: Inquiry) -> AnswerRequest:
+        message, place = inquiry.message, inquiry.place
+        return AnswerRequest(
+            message.conversation_id,
+            message.key,
+            SLACK,
+            f"slack:{place.team}:{place.user}",
+            inquiry.text,
+            inquiry.command,
+            self._files.attachments(inquiry.asked.files),
+            about=inquiry.about,
+            user=place.user,
+            called=f"<@{place.user}>",
+            places=place.places,
+            quiet=not (place.direct and inquiry.asked.top_level),
+            shared=not place.direct,
+            begun_by_another=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
+            display=self._display,
+        )
+
+
+def refusal_of(inquiry: Inquiry, translator: Translator) -> str | None:
+    """Return what is said instead of an answer, if nothing can be made of the inquiry."""
+    if inquiry.command == LOST:
+        return translator.say("I do not remember that answer any more. Please send the picture again.")
+    return None

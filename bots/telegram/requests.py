@@ -1,0 +1,81 @@
+"""Say what an inquiry on Telegram wants, in the words of all platforms."""
+
+from dataclasses import replace
+
+from telegram import Bot
+
+from bots.conversing.actions import DisplayOptions
+from bots.conversing.commands import pressed_question
+from bots.conversing.request import AnswerRequest
+from bots.conversing.services import Services
+from bots.telegram.buttons import FORGOTTEN
+from bots.telegram.config import TelegramConfig
+from bots.telegram.files import Undelivered, attachments
+from bots.telegram.inquiry import Inquiry
+from bots.telegram.kinds import describe_kind
+from bots.telegram.message import Author
+from bots.telegram.platform import TELEGRAM
+from core import inbox
+from core.answers.receipt import not_looked_at
+from core.i18n import Translator
+from core.pictures.refusals import by_name
+
+
+class Requests:
+    def __init__(self, config: TelegramConfig, bot: Bot, services: Services, undelivered: Undelivered) -> None:
+        self._display = DisplayOptions(files=True, receipt=config.receipt)
+        self._bot = bot
+        self._services = services
+        self._undelivered = undelivered
+
+    async def complete(self, inquiry: Inquiry, conversation_id: str) -> Inquiry:
+        """Return the inquiry with what is not in its messages: which answer it is about, and files tried before."""
+        if inquiry.of_retry and not await self._services.store.turn_of_sent(
+            "telegram", inquiry.about or "", conversation_id
+        ):
+            inquiry = replace(inquiry, about=None)  # the /retry was refused; it was about the last question
+        if inquiry.undelivered and (files := self._undelivered.take(inquiry.chat_id, inquiry.message_id)):
+            inquiry = replace(inquiry, files=files)
+        return inquiry
+
+    def of(
+        self, message: inbox.StoredMessage, inquiry: Inquiry, asker: Author, translator: Translator
+    ) -> AnswerRequest:
+        pressed = pressed_question(inquiry.command, translator)
+        chat_id, message_id, is_group = inquiry.chat_id, inquiry.message_id, inquiry.is_in_group
+        return AnswerRequest(
+            message.conversation_id,
+            message.key,
+            TELEGRAM,
+            f"telegram:{asker.id}",
+            pressed or inquiry.text,
+            None if pressed else inquiry.command,
+            attachments(self._bot, chat_id, message_id, inquiry.files, self._services.images, self._undelivered),
+            inquiry.about,
+            user=str(asker.id),
+            called=asker.name,
+            places=(str(chat_id),),
+            quiet=is_group,
+            shared=is_group,
+            begun_by_another=is_group,
+            notes=_notes(inquiry, translator),
+            display=self._display,
+        )
+
+
+def refusal_of(inquiry: Inquiry, translator: Translator) -> str | None:
+    """Return what is said instead of an answer, if the inquiry shows no picture or its files are unknown."""
+    if inquiry.is_strange:
+        for other in inquiry.others:  # a file's name, or a kind such as `video`
+            if (known := by_name(other, other)) is not None:
+                return translator.explain(known)
+        return translator.say("I can only look at pictures and PDF files. Send me one and ask about it.")
+    if inquiry.undelivered and not inquiry.files:  # after a restart the files are unknown
+        return translator.say(FORGOTTEN)
+    return None
+
+
+def _notes(inquiry: Inquiry, translator: Translator) -> tuple[str, ...]:
+    """Return notes about what was sent with a picture and is not looked at."""
+    names = list(dict.fromkeys(describe_kind(kind, translator) for kind in inquiry.others))
+    return (not_looked_at(names, translator),) if names else ()
