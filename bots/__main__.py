@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -64,14 +64,45 @@ def run(config: ConfigOption = None) -> None:
 
 @cli.command()
 def ask(
-    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE… [QUESTION]", help="Files, then the question.")],
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="PICTURE… [QUESTION]", help="Files, or - for stdin; then the question.")
+    ],
     config: ConfigOption = None,
     chat: Annotated[bool, typer.Option("--chat", help="Go on asking for follow-ups.")] = False,
+    url: Annotated[
+        str, typer.Option(help="Ask the running service at this address, and load no model here.", show_default=False)
+    ] = "",
+    key: Annotated[
+        str, typer.Option(help="For --url: env:NAME, the variable that has the service's key.", show_default=False)
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print answer, boxes and usage as JSON.")] = False,
+    save_boxes: Annotated[
+        Path | None, typer.Option(help="Save the picture with what the answer points at, as PNG.", dir_okay=False)
+    ] = None,
+    save_tables: Annotated[Path | None, typer.Option(help="Save the answer's tables, as CSV.", dir_okay=False)] = None,
 ) -> None:
     """Ask about pictures here in the terminal. The answer goes to stdout, everything else to stderr."""
-    from bots.cli.ask import converse
+    from rich.console import Console
 
-    _finish(lambda: converse(_settings(config), pictures, chat))
+    from bots.cli.answer_output import AnswerOutput
+    from bots.cli.ask import Answerer, converse
+    from bots.cli.ask_files import read_words
+    from bots.cli.ask_here import answer_here
+    from bots.cli.ask_service import answer_by_service
+    from core.pictures.images import ImagesConfig
+
+    async def work() -> None:
+        console, output = Console(stderr=True, markup=False), AnswerOutput(as_json, save_boxes, save_tables)
+        settings = None if url else _settings(config)
+        files, query = read_words(pictures, chat, settings.images if settings else ImagesConfig())
+        if settings:
+            answering: AbstractAsyncContextManager[Answerer] = answer_here(settings, files, query, console)
+        else:
+            answering = answer_by_service(url, key, os.environ, files, console)
+        async with answering as answerer:
+            await converse(answerer, output, console, query, chat)
+
+    _finish(work)
 
 
 @cli.command()

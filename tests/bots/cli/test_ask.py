@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bots.cli.ask import _talk
+from bots.cli.answer_output import AnswerOutput
+from bots.cli.ask import converse
+from bots.cli.ask_here import HereAnswerer
 from core.assistant import Assistant
-from core.conversation import Question
 from core.errors import BadQuestion
 from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
@@ -48,7 +49,8 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
     engine = ScriptedEngine(script=lambda conversation: refusals.pop() if refusals else describe(conversation))
     monkeypatch.setattr(sys, "stdin", io.StringIO("Shorter\nAnd now?\n"))
     screen = Console(file=io.StringIO(), width=200)
-    await _talk(Assistant(engine, MemoryHistory()), screen, Question("Long", (image(),)), chat=True)
+    answerer = HereAnswerer(Assistant(engine, MemoryHistory()), (image(),))
+    await converse(answerer, AnswerOutput(), screen, "Long", chat=True)
     assert isinstance(screen.file, io.StringIO)
     assert "In fewer words, please." in screen.file.getvalue()
     answers = ["Answer to 'Shorter' about [1] after 0 turns.", "Answer to 'And now?' about [] after 1 turns."]
@@ -59,11 +61,11 @@ def test_one_ctrl_c_ends_a_prompt() -> None:
     script = """
 import os, signal
 from rich.console import Console
-from bots.cli.ask import _talk
-from core.conversation import Question
+from bots.cli.answer_output import AnswerOutput
+from bots.cli.ask import converse
 import asyncio
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
-asyncio.run(_talk(None, Console(), Question(""), chat=True))
+asyncio.run(converse(None, AnswerOutput(), Console(), "", chat=True))
 print("ended")
 """
     words = [sys.executable, "-c", script]
