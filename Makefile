@@ -18,8 +18,8 @@ test-system: .venv/dev.stamp .venv/build.stamp system-packages
 
 SYSTEM_PACKAGES := clang faketime qemu-user systemd
 # Unpacked and not installed: Debian would start them as services.
-UNPACKED := prometheus
-UNPACKED_FILES := usr/bin/promtool
+UNPACKED := caddy nginx prometheus
+UNPACKED_FILES := usr/bin/caddy usr/bin/promtool usr/sbin/nginx
 system-packages:
 	@dpkg-query -W $(SYSTEM_PACKAGES) >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null; } \
