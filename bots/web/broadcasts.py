@@ -43,6 +43,10 @@ class Broadcasts:
                 found.setdefault(broadcast.conversation_id, broadcast.sent.text)
         return found
 
+    def writing(self) -> set[str]:
+        """Return the ids of the conversations in which `open_questions` finds something."""
+        return {it.conversation_id for it in self._open() if it.sent.idempotency_key}
+
     def give_up(self, order: Broadcast) -> None:
         """End those in its conversation that were asked for before an order to forget that."""
         for broadcast in self._open():

@@ -145,10 +145,15 @@ async def conversations(
     ] = "",
 ) -> Summaries:
     """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
-    asking = receiver.broadcasts.first_questions()
+    asking, writing = receiver.broadcasts.first_questions(), receiver.broadcasts.writing()
     page = await receiver.store.summaries("web", after, asking.keys())
     views = [
-        SummaryView(id=known.id, title=known.title or asking.get(known.id, ""), updated=known.updated)
+        SummaryView(
+            id=known.id,
+            title=known.title or asking.get(known.id, ""),
+            updated=known.updated,
+            writing=known.id in writing,
+        )
         for known in page.summaries
     ]
     return Summaries(conversations=views, next=page.next)

@@ -113,6 +113,7 @@ class SummaryView(BaseModel):
     id: str = Field(examples=[EXAMPLE_ID])
     title: str = Field(description="The first question.", examples=["What is the total?"])
     updated: datetime
+    writing: bool = Field(False, description="Whether a question in it is being answered.")
 
 
 class Summaries(BaseModel):

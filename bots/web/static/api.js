@@ -1,55 +1,30 @@
-// Speaks with the server. What it throws has a sentence for people: the server's own, or that there is no connection.
+// Speaks with the server. What it throws has a sentence for people.
 
-import { say } from "./words.js";
+import { SILENCE_MS, pieces } from "./connection.js";
+import { Lost } from "./problems.js";
 
 const HERE = new URL("..", import.meta.url).pathname; // where the page is, which may be below a path
 const ROOT = HERE + "api/v1";
+const SLOWEST_BYTES_PER_MS = 4; // the server cuts what comes more slowly
+const OPENING_MS = 300_000; // for the server to open a file
 
-export class Refusal extends Error {
-  constructor(status, { detail, retryable }) {
-    super(detail);
-    this.status = status;
-    this.retryable = retryable;
-  }
-}
+// `quiet` is for what nobody is waiting for: it sends nobody to sign in.
+export const get = (path, { quiet = false } = {}) => reach(path, {}, { quiet });
+export const remove = (path) => reach(path, { method: "DELETE" });
+export const post = (path, fields = {}) => reach(path, { method: "POST", body: form(fields) });
 
-export class Lost extends Error {
-  constructor() {
-    super(say("There is no connection. Please try again."));
-  }
-}
-
-export async function get(path) {
-  return (await reach(path, {})).json();
-}
-
-export async function remove(path) {
-  await reach(path, { method: "DELETE" });
-}
-
-export async function post(path, fields = {}) {
-  return (await reach(path, { method: "POST", body: form(fields) })).json();
-}
-
-// What answers with nothing.
-export async function send(path, fields = {}) {
-  await reach(path, { method: "POST", body: form(fields) });
+// A slow network empties what the system holds for it without a sign, so there is one limit for all of a file.
+export function upload(path, file, fields) {
+  const patience = OPENING_MS + file.size / SLOWEST_BYTES_PER_MS;
+  return reach(path, { method: "POST", body: form({ ...fields, image: file }) }, { patience });
 }
 
 // Yields [name, data] of the server's events until "done" or "error"; throws `Lost` when they end before.
 export async function* events(path, fields, key, signal) {
-  const response = await reach(path, { method: "POST", body: form(fields), headers: { "Idempotency-Key": key }, signal });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const options = { method: "POST", body: form(fields), headers: { "Idempotency-Key": key } };
   let text = "";
-  for (;;) {
-    let step;
-    try {
-      step = await reader.read();
-    } catch {
-      throw new Lost();
-    }
-    if (step.done) throw new Lost();
-    text += step.value;
+  for await (const piece of request(path, options, { signal })) {
+    text += piece;
     const blocks = text.split("\n\n");
     text = blocks.pop();
     for (const block of blocks) {
@@ -59,6 +34,7 @@ export async function* events(path, fields, key, signal) {
       if (name === "done" || name === "error") return;
     }
   }
+  throw new Lost();
 }
 
 export function path(conversation, rest = "") {
@@ -74,20 +50,20 @@ export function newKey() {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
 }
 
-async function reach(where, options) {
-  const response = await fetch(ROOT + where, options).catch((error) => {
-    throw error.name === "AbortError" ? error : new Lost();
-  });
-  if (response.ok) return response;
-  if (response.status === 401) location.assign(HERE + "login" + location.hash); // which comes back with the one who signed in
-  let problem = { detail: say("Something went wrong on my side. Please try again."), retryable: true };
+// The answer of a request, or null where it has none.
+async function reach(path, options, { quiet = false, patience = SILENCE_MS } = {}) {
+  let text = "";
+  for await (const piece of request(path, options, { quiet, patience })) text += piece;
+  return text ? JSON.parse(text) : null;
+}
+
+async function* request(path, options, { quiet = false, ...limits }) {
   try {
-    problem = await response.json();
-  } catch {
-    // something between us and the service answered; its words are not for people
+    yield* pieces(ROOT + path, options, limits);
+  } catch (error) {
+    if (error.status === 401 && !quiet) location.assign(HERE + "login" + location.hash); // which comes back with the one who signed in
+    throw error;
   }
-  if (response.status === 502 || response.status === 504) throw new Lost();
-  throw new Refusal(response.status, problem);
 }
 
 function form(fields) {

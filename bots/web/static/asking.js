@@ -1,6 +1,7 @@
 // One question on its way: asks with a key, and after a lost connection or a restart asks for the same answer again.
 
-import { Lost, events } from "./api.js";
+import { events } from "./api.js";
+import { Lost } from "./problems.js";
 
 const PAUSES = [500, 1000, 2000, 4000, 8000];
 

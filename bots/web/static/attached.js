@@ -1,7 +1,7 @@
 // The pictures of the next question: uploaded as soon as they are chosen, so that they are looked at while one types.
 // They belong to one conversation, also when another one is opened while they are on their way.
 
-import { path, post, remove } from "./api.js";
+import { path, remove, upload } from "./api.js";
 import { element, icon } from "./element.js";
 import { say } from "./words.js";
 
@@ -29,8 +29,9 @@ export class Attached {
     return this.pictures.map((picture) => picture.number).filter((number) => number !== null);
   }
 
-  // What the server keeps waiting for its question, after a reload.
+  // What the server keeps waiting for its question, after a reload or because another tab changed it.
   show(pictures) {
+    if (pictures.map(({ number }) => number).join() === this.numbers.join()) return;
     this.clear();
     for (const { number, url } of pictures) this.#place({ number, url });
   }
@@ -75,7 +76,7 @@ export class Attached {
   async #send(file, picture) {
     if (!this.pictures.includes(picture)) return; // removed while it waited
     try {
-      const answer = await post("/pictures", { image: file, conversation: this.conversation });
+      const answer = await upload("/pictures", file, { conversation: this.conversation });
       this.conversation = answer.conversation;
       const fresh = answer.pictures.filter(({ number }) => !this.numbers.includes(number)); // a document becomes several pictures
       if (picture.unwanted) return await this.#erase(fresh);

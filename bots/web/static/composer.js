@@ -4,7 +4,7 @@ import { dropping } from "./dropping.js";
 
 const byId = (id) => document.getElementById(id);
 
-// `page` offers: ask(text), stop(), add(files), changed()
+// `page` offers: ask(text), stop(), add(files), sample(address, question), changed()
 export function listen(page) {
   const question = byId("question");
   byId("composer").onsubmit = (event) => {
@@ -29,6 +29,11 @@ export function listen(page) {
       input.value = "";
     };
   }
+  for (const button of document.querySelectorAll("[data-sample]")) button.onclick = () => page.sample(button.dataset.sample, button.dataset.question);
+  document.querySelector(".skip").onclick = (event) => {
+    event.preventDefault(); // following the link would be a popstate, and open a conversation named "question"
+    question.focus();
+  };
   addEventListener("paste", (event) => page.add(event.clipboardData?.files ?? []));
   dropping((dropped) => page.add(dropped));
 }

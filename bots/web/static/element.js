@@ -31,6 +31,15 @@ export function prose(html) {
   return made;
 }
 
+// Gives a list these children. What was there already is not touched, so that it keeps focus, selection and a press.
+export function arrange(list, nodes) {
+  const wanted = new Set(nodes);
+  for (const node of [...list.children]) if (!wanted.has(node)) node.remove();
+  for (const [place, node] of nodes.entries()) {
+    if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
+  }
+}
+
 let last = "";
 export function announce(text) {
   if (text === last) return;

@@ -1,40 +1,45 @@
 // The page: one conversation at a time, named by the address's #fragment, so that reload and back work.
 
-import { get, newKey, path, post, remove, send } from "./api.js";
-import { asking } from "./asking.js";
+import { get, path, post, remove } from "./api.js";
 import { Attached } from "./attached.js";
 import { listen } from "./composer.js";
 import { confirmed } from "./confirmed.js";
 import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
 import { tellLoading } from "./loading.js";
+import { Reading } from "./reading.js";
+import { Scroller } from "./scroller.js";
+import { whileSeen } from "./seen.js";
 import { Sidebar } from "./sidebar.js";
-import { Turn } from "./turn.js";
+import { Thread } from "./thread.js";
 import { keepTyped, taken } from "./typed.js";
 import { Viewer } from "./viewer.js";
 import { say } from "./words.js";
 
-const STOP_AGAIN_MS = 250;
 const byId = (id) => document.getElementById(id);
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 class Page {
   constructor() {
-    this.turns = [];
-    this.running = null; // { turn, abort }
-    this.pinned = true; // to the end of the conversation
+    this.moment = {}; // another one after each opening and each question: what was fetched before is old
+    this.updated = ""; // when what is shown was changed, as the list says it
     this.limit = Number(document.body.dataset.limit);
     this.uploadBytes = Number(document.body.dataset.uploadMb) * 1048576;
     this.ratings = document.body.dataset.ratings === "yes";
     this.question = byId("question");
-    this.scroller = byId("scroller");
+    this.thread = new Thread(byId("thread"), this);
+    this.reading = new Reading(this);
     this.attached = new Attached(byId("attached"), this, null);
     this.sidebar = new Sidebar(byId("conversations"), this);
     this.viewer = new Viewer(byId("viewer"), this);
+    this.scroller = new Scroller(byId("scroller"), byId("thread"), () => Boolean(this.thread.last));
     keepFocus();
     keepTyped();
     listen(this);
     this.#listen();
+    this.ready = this.open(location.hash.slice(1) || null); // what the address names; an unknown one begins a new one
+    this.sidebar.load();
+    tellLoading(byId("loading"));
+    whileSeen(() => this.sidebar.load());
   }
 
   // The id of what is shown, or null before it has begun.
@@ -42,41 +47,65 @@ class Page {
     return this.attached.conversation;
   }
 
-  // Opens what the address names; an unknown conversation begins a new one.
-  async start() {
-    tellLoading(byId("loading"));
-    await Promise.all([this.sidebar.load(), this.open(location.hash.slice(1) || null)]);
+  get busy() {
+    return Boolean(this.reading.turn || this.preparing);
   }
 
   async open(id, { again = false } = {}) {
     if (id !== null && id === this.conversation && !again) return this.sidebar.show(false);
-    const opening = (this.opening = {});
+    const moment = (this.moment = {});
+    const updated = this.sidebar.find(id)?.updated ?? "";
     let known = null;
     let complaint = null;
     if (id !== null) known = await get(path(id)).catch((error) => void (complaint = error));
-    if (opening !== this.opening) return; // something else was opened meanwhile
+    if (moment !== this.moment) return; // something else was opened meanwhile
     if (complaint && complaint.status !== 404) return this.complain(complaint.message);
     this.#leave();
     this.complain(complaint?.message ?? "");
     this.attached = new Attached(byId("attached"), this, known?.id ?? null);
     const same = complaint || location.hash.slice(1) === (this.conversation ?? "");
     history[same ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
-    for (const turn of known?.turns ?? []) this.#place(new Turn(this, turn));
+    this.thread.show(known?.turns ?? []);
     this.attached.show(known?.waiting ?? []);
-    this.#drawn();
-    this.#toEnd();
+    this.updated = updated;
+    this.drawn();
+    this.#join(known?.asking.at(-1));
+    this.scroller.toEnd();
     this.sidebar.show(false);
     if (matchMedia("(pointer: fine)").matches) this.question.focus();
-    const open = known?.asking.at(-1);
-    if (open?.again) this.#follow(this.turns.at(-1), path(id, "/retry"), {}, open.key);
-    else if (open) this.#follow(this.#place(new Turn(this, open)), "/analyze", { query: open.text, conversation: id }, open.key);
+  }
+
+  // The list is here: what is shown may have been changed in another tab, or on another device.
+  async listed() {
+    const { attached, conversation, moment } = this;
+    const entry = this.sidebar.find(conversation);
+    const changed = entry ? entry.writing || entry.updated !== this.updated : !this.sidebar.more && this.thread.saved;
+    if (this.busy || !changed) return;
+    await attached.settled();
+    const { queue } = attached;
+    const known = await get(path(conversation), { quiet: true }).catch(({ status }) => ({ status }));
+    if (moment !== this.moment || this.busy || queue !== attached.queue) return; // the reader has gone on
+    if (known.status === 404) return this.open(conversation, { again: true });
+    if (!known.turns) return; // there is no connection; what is asked next says so
+    this.updated = entry?.updated ?? "";
+    this.thread.show(known.turns);
+    attached.show(known.waiting.filter(({ number }) => !this.thread.keeps(number)));
+    this.drawn();
+    this.#join(known.asking.at(-1));
   }
 
   // A conversation has begun on the server.
   began(id) {
     this.attached.conversation = id;
-    if (this.running) taken(this.running.turn.text);
     history.replaceState(null, "", `#${id}`);
+    if (!this.reading.turn) return;
+    taken(this.reading.turn.text);
+    this.sidebar.load(); // it is listed from now on, also for who leaves before it is answered
+  }
+
+  answered() {
+    this.drawn();
+    this.sidebar.load();
   }
 
   forgotten(id) {
@@ -85,62 +114,68 @@ class Page {
 
   // Pictures that had to make room.
   removed(numbers) {
-    for (const turn of this.turns) turn.without(numbers);
+    this.thread.without(numbers);
     this.attached.without(numbers);
   }
 
-  asked(number) {
-    return this.turns.some((turn) => turn.pictures.some((picture) => picture.number === number));
-  }
-
   async ask(text) {
-    const { attached } = this;
-    if (this.running || this.preparing) return;
-    if (attached.empty && !this.#hasPictures()) return this.complain(say("Please add a picture first."));
+    if (this.busy) return;
     this.complain("");
-    this.preparing = true;
-    this.changed();
+    this.#prepare(true);
+    await this.ready;
+    const { attached } = this;
     const arrived = await attached.settled();
     if (!attached.current) return; // the reader has gone to another conversation
-    this.preparing = false;
-    this.changed();
+    this.#prepare(false);
     if (!arrived) return; // the reader was told why
+    if (attached.empty && !this.thread.hasPictures) return this.complain(say("Please add a picture first."));
     const query = text.trim() || say("Describe this picture.");
     const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
     const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(",") };
-    const turn = this.#place(new Turn(this, { text: query, pictures }));
+    const turn = this.thread.add({ text: query, pictures });
     attached.clear();
     if (this.question.value === text) this.question.value = "";
-    await this.#follow(turn, "/analyze", fields, newKey());
+    await this.#follow(turn, "/analyze", fields);
   }
 
   // Files that were chosen, dropped, pasted or photographed.
-  add(files) {
-    if (!files.length) return;
+  async add(files) {
+    const chosen = [...files]; // an input's own list is emptied
+    if (!chosen.length) return;
+    await this.ready;
     this.complain("");
-    this.attached.add(files);
+    this.attached.add(chosen);
     this.question.focus();
   }
 
+  async sample(address, question) {
+    await this.ready;
+    const { attached } = this;
+    const picture = await (await fetch(address)).blob();
+    if (!attached.current) return;
+    attached.add([picture]);
+    await this.ask(question);
+  }
+
   retry(turn) {
-    if (!this.running) this.#follow(turn, path(this.conversation, "/retry"), {}, newKey());
+    if (!this.busy) this.#follow(turn, path(this.conversation, "/retry"), {});
   }
 
   // What failed, once more.
   again(turn) {
-    if (!this.running) this.#follow(turn, ...turn.request, newKey());
+    if (!this.busy) this.#follow(turn, ...turn.request);
   }
 
   // The same question about the same pictures, less shrunk.
   closer(turn) {
-    if (this.running) return;
-    const next = this.#place(new Turn(this, { text: turn.text, pictures: turn.pictures }));
-    this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {}, newKey());
+    if (this.busy) return;
+    const next = this.thread.add({ text: turn.text, pictures: turn.pictures });
+    this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {});
   }
 
   async rate(turn, rating) {
     try {
-      await send(path(this.conversation, `/turns/${turn.number}/rating`), { rating });
+      await post(path(this.conversation, `/turns/${turn.number}/rating`), { rating });
       return true;
     } catch (error) {
       this.complain(error.message);
@@ -148,17 +183,8 @@ class Page {
     }
   }
 
-  async stop() {
-    const { running } = this;
-    if (!running || running.stopping) return;
-    running.stopping = true;
-    try {
-      // Again, as long as the question is still on its way to where it can be stopped.
-      while (this.running === running && !(await post(path(this.conversation, "/stop"))).stopped) await pause(STOP_AGAIN_MS);
-    } catch (error) {
-      this.complain(error.message);
-    }
-    running.stopping = false;
+  stop() {
+    return this.reading.stop();
   }
 
   complain(sentence) {
@@ -168,15 +194,25 @@ class Page {
   }
 
   view(url, number = null) {
-    this.viewer.show(url, number, Boolean(number) && this.asked(number) && !this.running);
+    this.viewer.show(url, number, Boolean(number) && this.thread.has(number) && !this.reading.turn);
   }
 
   // What can be pressed follows from what is going on.
   changed() {
-    const idle = !this.running && !this.preparing;
-    byId("stop").hidden = !this.running;
-    byId("send").hidden = Boolean(this.running);
-    byId("send").disabled = !idle || (this.attached?.empty && !(this.#hasPictures() && this.question.value.trim()));
+    const reading = Boolean(this.reading.turn);
+    byId("stop").hidden = !reading;
+    byId("send").hidden = reading;
+    byId("send").disabled = this.busy || (this.attached?.empty && !(this.thread.hasPictures && this.question.value.trim()));
+  }
+
+  drawn() {
+    const { first } = this.thread;
+    this.thread.setLast(!this.reading.turn);
+    byId("welcome").hidden = Boolean(first);
+    byId("title").textContent = first?.text ?? say("Picture answers");
+    document.title = first ? `${first.text} · ${say("Picture answers")}` : say("Picture answers");
+    this.sidebar.draw();
+    this.changed();
   }
 
   // From the conversation, for good.
@@ -191,95 +227,47 @@ class Page {
     announce(say("Picture {number} is removed.", { number }));
   }
 
-  async #follow(turn, where, fields, key) {
-    const abort = new AbortController();
-    const running = (this.running = { turn, abort });
-    turn.request = [where, fields];
-    turn.begin();
-    this.#drawn();
-    this.#toEnd();
-    const whole = where === "/analyze" ? { ...fields, stream: true, html: true } : {};
-    const address = where === "/analyze" ? where : `${where}?stream=true&html=true`;
-    try {
-      const answer = await asking(address, whole, key, turn, abort.signal);
-      turn.finish(answer);
-      this.removed(answer.removed);
-      announce(say("Answer:") + " " + turn.words.textContent);
-    } catch (error) {
-      if (abort.signal.aborted) return;
-      turn.fail(error);
-    }
-    if (this.running === running) this.running = null;
-    this.#drawn();
-    this.sidebar.load();
+  #follow(turn, where, fields) {
+    const answered = this.#read(turn, where, fields);
+    this.scroller.toEnd();
+    return answered;
   }
 
-  #leave() {
-    this.running?.abort.abort(); // only our reading ends: the answer goes on, and is there when one comes back
-    this.running = null;
-    this.preparing = false;
-    this.attached.clear();
-    this.turns = [];
-    byId("thread").replaceChildren();
-    this.complain("");
+  // Reads along where an answer is being written already.
+  #join(open) {
+    if (!open) return;
+    const { conversation } = this;
+    if (open.again) this.#read(this.thread.last, path(conversation, "/retry"), {}, open.key);
+    else this.#read(this.thread.add(open), "/analyze", { query: open.text, conversation }, open.key);
   }
 
-  #place(turn) {
-    this.turns.push(turn);
-    byId("thread").append(turn.node);
-    return turn;
+  #read(turn, where, fields, key) {
+    this.moment = {};
+    return this.reading.follow(turn, where, fields, key);
   }
 
-  #drawn() {
-    const last = this.turns.at(-1);
-    for (const turn of this.turns) turn.setLast(turn === last && !this.running);
-    byId("welcome").hidden = this.turns.length > 0;
-    const title = this.turns[0]?.text ?? say("Picture answers");
-    byId("title").textContent = title;
-    document.title = this.turns.length ? `${title} · ${say("Picture answers")}` : title;
-    this.sidebar.draw();
+  #prepare(preparing) {
+    this.preparing = preparing;
     this.changed();
   }
 
-  #hasPictures() {
-    return this.turns.some((turn) => turn.pictures.length);
-  }
-
-  #atEnd() {
-    return this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 80;
-  }
-
-  #toEnd() {
-    this.pinned = true;
-    this.scroller.scrollTop = this.turns.length ? this.scroller.scrollHeight : 0; // a welcome is read from its top
-  }
-
-  async #sample(button) {
-    const { attached } = this;
-    const picture = await (await fetch(button.dataset.sample)).blob();
-    if (!attached.current) return;
-    attached.add([picture]);
-    await this.ask(button.dataset.question);
+  #leave() {
+    this.reading.leave();
+    this.preparing = false;
+    this.updated = "";
+    this.attached.clear();
+    this.thread.clear();
+    this.complain("");
   }
 
   #listen() {
     for (const button of document.querySelectorAll("[data-new]")) button.onclick = () => this.open(null);
-    for (const button of document.querySelectorAll("[data-sample]")) button.onclick = () => this.#sample(button);
-    document.querySelector(".skip").onclick = (event) => {
-      event.preventDefault(); // following the link would be a popstate, and open a conversation named "question"
-      this.question.focus();
-    };
     addEventListener("keydown", ({ key, isComposing }) => {
       const busy = isComposing || this.sidebar.shown || document.querySelector("dialog[open]");
-      if (key === "Escape" && this.running && !busy) this.stop();
+      if (key === "Escape" && !busy) this.stop();
     });
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
-    this.scroller.onscroll = () => (this.pinned = this.#atEnd());
-    // A reader at the end stays there while the answer, a late picture or the question box grows.
-    const growing = new ResizeObserver(() => this.pinned && this.turns.length && this.#toEnd());
-    growing.observe(this.scroller);
-    growing.observe(byId("thread"));
   }
 }
 
-new Page().start();
+new Page();

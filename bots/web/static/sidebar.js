@@ -2,16 +2,20 @@
 
 import { address, get, path, remove } from "./api.js";
 import { confirmed } from "./confirmed.js";
-import { element, icon, iconButton } from "./element.js";
+import { arrange, element, icon, iconButton } from "./element.js";
 import { say } from "./words.js";
 
 const DAY = 86_400_000;
 
 export class Sidebar {
-  // `page` offers: conversation, open(id), forgotten(id), complain(sentence)
+  // `page` offers: conversation, open(id), forgotten(id), listed(), complain(sentence)
   constructor(list, page) {
     this.list = list;
     this.page = page;
+    this.conversations = [];
+    this.more = true; // there may be others
+    this.count = 0; // so many at least are wanted
+    this.drawn = new Map(); // what is in the list, by what it shows
     this.opener = document.getElementById("open-sidebar");
     this.opener.onclick = () => this.show(true);
     document.getElementById("close-sidebar").onclick = () => this.show(false);
@@ -34,50 +38,69 @@ export class Sidebar {
     else this.opener.focus();
   }
 
-  // As many as were shown before, in case the person has asked for more.
-  async load(count = this.conversations?.length ?? 0) {
+  find(id) {
+    return this.conversations.find((conversation) => conversation.id === id);
+  }
+
+  // As many as were shown before, where the person has asked for more.
+  async load() {
+    const loading = (this.loading = {});
     let found = [];
     let next = "";
     try {
       do {
-        const page = await get(`/conversations?after=${encodeURIComponent(next)}`);
+        const page = await get(`/conversations?after=${encodeURIComponent(next)}`, { quiet: true });
         found = [...found, ...page.conversations];
         next = page.next;
-      } while (next && found.length < count);
+      } while (next && found.length < this.count);
     } catch {
       return; // the list stays as it was; whatever is asked next says what is wrong
     }
+    if (loading !== this.loading) return; // a later one knows more
     this.conversations = found;
     this.more = Boolean(next);
     this.draw();
+    this.page.listed();
   }
 
   draw() {
-    const entries = [];
+    const drawn = new Map();
+    const put = (make, ...shown) => {
+      const key = JSON.stringify(shown);
+      drawn.set(key, this.drawn.get(key) ?? make());
+    };
     let group = "";
-    for (const conversation of this.conversations ?? []) {
-      const when = age(new Date(conversation.updated));
-      if (when !== group) entries.push(element("li", { class: "when" }, when));
+    for (const { id, title, updated, writing } of this.conversations) {
+      const when = age(new Date(updated));
+      if (when !== group) put(() => element("li", { class: "when" }, when), when);
       group = when;
-      entries.push(this.#entry(conversation));
+      const current = id === this.page.conversation;
+      put(() => this.#entry(id, title, writing, current), id, title, writing, current);
     }
-    if (!entries.length) entries.push(element("li", { class: "none" }, say("Your conversations will be listed here.")));
-    if (this.more) entries.push(element("li", { class: "more" }, element("button", { type: "button", onclick: () => this.#further() }, say("Show earlier ones"))));
-    this.list.replaceChildren(...entries);
+    if (!drawn.size) put(() => element("li", { class: "none" }, say("Your conversations will be listed here.")), "none");
+    if (this.more && this.conversations.length) put(() => this.#earlier(), "more");
+    arrange(this.list, [...drawn.values()]);
+    this.drawn = drawn;
+  }
+
+  #earlier() {
+    return element("li", { class: "more" }, element("button", { type: "button", onclick: () => this.#further() }, say("Show earlier ones")));
   }
 
   async #further() {
     const shown = this.conversations.length;
-    await this.load(shown + 1);
+    this.count = shown + 1;
+    await this.load();
     this.list.querySelectorAll(".open")[shown]?.focus();
   }
 
-  #entry({ id, title }) {
-    const current = id === this.page.conversation;
-    const open = element("button", { type: "button", class: "open", title, "data-focus": `open ${id}`, onclick: () => this.page.open(id), "aria-current": current && "page" }, title);
+  #entry(id, title, writing, current) {
+    const state = writing ? element("span", { class: "unseen" }, " " + say("(is being answered)")) : null;
+    const open = element("button", { type: "button", class: "open", title, "data-focus": `open ${id}`, onclick: () => this.page.open(id), "aria-current": current && "page" }, title, state);
     const save = element("a", { class: "quiet", "data-focus": `save ${id}`, href: address(id, "/export"), download: "", title: say("Save as a zip file"), "aria-label": say("Save “{title}” as a zip file", { title }) }, icon("down"));
     const erase = iconButton("delete", say("Delete “{title}”", { title }), () => this.#remove(id), { "data-focus": `delete ${id}` });
-    return element("li", { class: current ? "entry current" : "entry" }, open, save, erase);
+    const look = ["entry", current && "current", writing && "answering"].filter(Boolean).join(" ");
+    return element("li", { class: look }, open, save, erase);
   }
 
   async #remove(id) {

@@ -10,6 +10,8 @@ export class Turn {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
     this.text = text;
+    this.failed = false; // here; the server may have no turn of it
+    this.shown = null; // { html, rating } of its answer
     this.rated = Promise.resolve();
     this.pictures = pictures;
     this.asked = this.#asked();
@@ -19,6 +21,23 @@ export class Turn {
     this.answered = element("div", { class: "answered", tabindex: "-1" }, this.status, this.words, this.foot);
     this.node = element("article", { class: "turn" }, this.asked, this.answered);
     if (answer) this.finish(answer);
+  }
+
+  // What a screen reader says of the answer.
+  get spoken() {
+    return `${say("Answer:")} ${this.words.textContent}`;
+  }
+
+  // Whether a turn of the server is this one.
+  is({ number, text, answer }) {
+    return this.number ? this.number === number : this.failed && answer?.ending === "failed" && this.text === text;
+  }
+
+  // Whether it looks the same already. What failed here keeps its button.
+  shows({ text, pictures, answer }) {
+    const { html, rating } = this.shown ?? {};
+    const same = (html === answer?.html && rating === answer?.rating) || (this.failed && answer?.ending === "failed");
+    return same && this.text === text && numbersOf(this.pictures) === numbersOf(pictures);
   }
 
   say(sentence, lost = false) {
@@ -54,6 +73,7 @@ export class Turn {
   }
 
   begin() {
+    this.failed = false;
     this.answered.classList.add("writing");
     this.answered.setAttribute("aria-busy", "true");
     this.before = [...this.words.childNodes]; // an answer that stays unless another one takes its place
@@ -64,6 +84,7 @@ export class Turn {
 
   finish(answer) {
     this.#end();
+    this.shown = { html: answer.html, rating: answer.rating };
     if (answer.number) this.number = answer.number;
     if (answer.pictures) this.#update(answer.pictures);
     this.#write(answer.html);
@@ -79,6 +100,7 @@ export class Turn {
   // With a button where the same may go well now.
   fail({ message, retryable }) {
     this.#end();
+    this.failed = true;
     if (this.before.length) this.words.replaceChildren(...this.before);
     const again = retryable && element("button", { type: "button", onclick: () => this.page.again(this) }, icon("again"), say("Try again"));
     this.foot.replaceChildren(element("div", { class: "trouble", role: "alert" }, icon("warn"), element("span", {}, message), again || null));
@@ -109,7 +131,7 @@ export class Turn {
 
   // A closer look has new pictures.
   #update(pictures) {
-    if (pictures.map(({ number }) => number).join() === this.pictures.map(({ number }) => number).join()) return;
+    if (numbersOf(pictures) === numbersOf(this.pictures)) return;
     this.pictures = pictures;
     const asked = this.#asked();
     this.asked.replaceWith(asked);
@@ -160,7 +182,9 @@ export class Turn {
     ].map(([rating, label, look]) => {
       const tap = async () => {
         const taken = thumb.getAttribute("aria-pressed") === "true";
-        if (!(await this.page.rate(this, taken ? 0 : rating))) return;
+        const next = taken ? 0 : rating;
+        if (!(await this.page.rate(this, next))) return;
+        this.shown.rating = next;
         for (const other of thumbs) other.setAttribute("aria-pressed", String(other === thumb && !taken));
       };
       // One after the other: of two requests at once the earlier could be stored last.
@@ -169,6 +193,10 @@ export class Turn {
     });
     return thumbs;
   }
+}
+
+function numbersOf(pictures) {
+  return pictures.map(({ number }) => number).join();
 }
 
 function download(address, name, label) {

@@ -1,0 +1,75 @@
+// The questions and answers of the conversation that is shown.
+
+import { arrange } from "./element.js";
+import { Turn } from "./turn.js";
+
+export class Thread {
+  constructor(list, page) {
+    this.list = list;
+    this.page = page; // as `Turn` needs it
+    this.turns = [];
+  }
+
+  get first() {
+    return this.turns[0];
+  }
+
+  get last() {
+    return this.turns.at(-1);
+  }
+
+  // Whether the server has any of it.
+  get saved() {
+    return this.turns.some(({ number }) => number);
+  }
+
+  get hasPictures() {
+    return this.turns.some((turn) => turn.pictures.length);
+  }
+
+  has(number) {
+    return this.turns.some((turn) => turn.pictures.some((picture) => picture.number === number));
+  }
+
+  // Whether a question that failed here still has the picture.
+  keeps(number) {
+    return this.turns.some((turn) => turn.failed && turn.pictures.some((picture) => picture.number === number));
+  }
+
+  add(asked) {
+    const turn = new Turn(this.page, asked);
+    this.turns.push(turn);
+    this.list.append(turn.node);
+    return turn;
+  }
+
+  clear() {
+    this.turns = [];
+    this.list.replaceChildren();
+  }
+
+  // Shows what the server has now. What is the same is not touched, and what failed only here stays where it was asked.
+  show(known) {
+    const left = [...this.turns];
+    const onlyHere = (turns) => turns.filter((turn) => turn.failed && !turn.number);
+    const triedAgain = (turn, place) => turn.answer?.ending === "failed" && known.slice(place + 1).some(({ text }) => text === turn.text);
+    this.turns = known.filter((turn, place) => !triedAgain(turn, place)).flatMap((turn) => {
+      const place = left.findIndex((shown) => shown.is(turn));
+      const before = left.splice(0, place + 1);
+      const shown = before.pop();
+      return [...onlyHere(before), shown?.shows(turn) ? shown : new Turn(this.page, turn)];
+    });
+    this.turns.push(...onlyHere(left));
+    arrange(this.list, this.turns.map(({ node }) => node));
+  }
+
+  // Pictures that the conversation no longer has.
+  without(numbers) {
+    for (const turn of this.turns) turn.without(numbers);
+  }
+
+  // Only the last answer can be drawn again.
+  setLast(idle) {
+    for (const turn of this.turns) turn.setLast(turn === this.last && idle);
+  }
+}
