@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 log = logging.getLogger(__name__)
-ENGINE_PACKAGES = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")  # of the extra "cpu"
+ENGINE_PACKAGES = ("accelerate", "llguidance", "safetensors", "tokenizers", "torch", "transformers")  # the extra "cpu"
 NO_ENGINE = "The model needs packages that are not installed: {how}"
 PAUSES_S = (1, 2, 5, 10, 30, 60)
 

@@ -111,7 +111,7 @@ class Conversation:
     """`id` is opaque (`telegram:42:7`, `slack:T1:C1:171.2`, `web:9f…`). `waiting` pictures have no question yet.
 
     `system` is what the model is told before the first question. A conversation that is not `stored` is on no disk, and
-    neither is anything that is computed for it.
+    neither is anything that is computed for it. `answer_schema` is the JSON Schema that the next answer must obey.
     """
 
     id: str
@@ -120,6 +120,7 @@ class Conversation:
     next_number: int = 1  # a removed picture's number is never given again
     system: str = ""
     stored: bool = True
+    answer_schema: str | None = None
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

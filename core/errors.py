@@ -7,6 +7,7 @@
     ├── BadQuestion         nothing to answer, or too long
     │   ├── NoRoom          ... because nothing more can be kept
     │   ├── NoPicture       ... because there is nothing to look at
+    │   ├── BadSchema       ... because no answer can be kept within the JSON Schema that was asked for
     │   └── Unanswerable    ... because the model computes values that are not finite
     ├── Busy                the queue is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
@@ -63,6 +64,10 @@ class NoPicture(BadQuestion):
 
 
 class NoRoom(BadQuestion):
+    pass
+
+
+class BadSchema(BadQuestion):
     pass
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -22,13 +23,14 @@ from core.engine.cache import Cache
 from core.engine.config import EngineConfig, Kind
 from core.engine.disk import Disk
 from core.engine.generation import read_sampling
+from core.engine.grammar import Grammar, Grammars
 from core.engine.request import EngineRequest, EventChannel, Forget, KeepOnly
 from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
 from core.engine.work_queue import Message
 from core.engine.worker import ModelWorker
-from core.errors import NoPicture, OperatorError
+from core.errors import BadSchema, NoPicture, OperatorError
 from core.hardware import Limit
 from core.model.checkpoint import Checkpoint, find_folder
 from core.model.description import describe
@@ -48,7 +50,10 @@ LEAST_BUDGET_TOKENS = 1024  # a memory budget for fewer tokens is a mistake
 
 
 class ModelThread(Protocol):
-    """What works in the model's thread: `ModelWorker`, or the reference engine's."""
+    """What works in the model's thread: `ModelWorker`, or the reference engine's, which has no `grammars`."""
+
+    @property
+    def grammars(self) -> Grammars | None: ...
 
     def put(self, message: Message | None) -> None: ...
 
@@ -71,6 +76,7 @@ class Engine:
         self._described = describe(model)
         self._thread = thread
         self._ended = ended
+        self._compiler = ThreadPoolExecutor(1, thread_name_prefix="grammar")
 
     @classmethod
     async def start(cls, config: EngineConfig, progress: Callable[[float], None] = lambda share: None) -> "Engine":
@@ -107,13 +113,24 @@ class Engine:
         if self._described.needs_picture and not conversation.pictures:
             raise NoPicture("The demo model can only answer about pictures. Please send one with your question.")
         conversation = shorten(conversation, self._described.pictures)
+        grammar = await self._compile(conversation.answer_schema)
         channel = EventChannel(tell)
-        request = EngineRequest(conversation, sampling, channel.send, trace.current.get(), asker.current().arrived)
+        request = EngineRequest(
+            conversation, sampling, channel.send, trace.current.get(), asker.current().arrived, grammar=grammar
+        )
         self._worker.put(request)
         try:
             return await channel.answer
         finally:
             request.closed.set()
+
+    async def _compile(self, schema: str | None) -> Grammar | None:
+        """Compile a schema, one at a time, beside the event loop and the model. Raises `BadSchema`."""
+        if schema is None:
+            return None
+        if self._worker.grammars is None:
+            raise BadSchema("This engine cannot keep an answer within a JSON Schema.")
+        return await asyncio.get_running_loop().run_in_executor(self._compiler, self._worker.grammars.compile, schema)
 
     async def encode_ahead(self, image: Image) -> None:
         """Encode a picture when nothing else is to do. Returns at once."""
@@ -142,6 +159,7 @@ class Engine:
         """End the thread. Answers still being written end with `Busy`."""
         self._worker.put(None)
         await asyncio.to_thread(self._thread.join)
+        self._compiler.shutdown(wait=False, cancel_futures=True)
 
 
 def _step_back() -> None:
@@ -202,12 +220,14 @@ def _load_native(config: EngineConfig, progress: Callable[[float], None]) -> Mod
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads, progress)
         tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
+        grammars = Grammars(tokenizer.json, model.text_config.vocab_size, model.ends)
         kept = Disk(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error
     limit = _room(config, model)
     log.info("%s ready in %.1f s, precision %s", config.model, time.monotonic() - begin, model.precision)
-    return ModelWorker(model, tokenizer, Cache(limit, kept), limit, config.context_tokens, config.waiting, sampling)
+    cache = Cache(limit, kept)
+    return ModelWorker(model, tokenizer, cache, limit, config.context_tokens, config.waiting, sampling, grammars)
 
 
 def _explain(error: Exception, config: EngineConfig) -> Exception:

@@ -35,6 +35,7 @@ class ReferenceWorker:
     """Has the same face as `core.engine.worker.ModelWorker`. `model` and `processor` are transformers'."""
 
     def __init__(self, model: Any, processor: Any, context: int, line: int) -> None:
+        self.grammars = None
         self._model, self._processor = model, processor
         self._text = _Text(processor.tokenizer)
         self._sampling = sampling_of(model.generation_config.to_dict())

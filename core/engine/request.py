@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.conversation import Answer, Conversation, Event, Tell
+from core.engine.grammar import Grammar
 from core.sampling import Sampling
 
 Sent = Event | Answer | BaseException
@@ -45,7 +46,7 @@ class EngineRequest:
     """A question for the model thread.
 
     It ends before the next step once `closed` is set. `trace` is its id in the log (`core.trace`). `arrived` decides
-    its place in the queue (`core.asker`).
+    its place in the queue (`core.asker`). `grammar` is of this answer alone.
     """
 
     conversation: Conversation
@@ -54,6 +55,7 @@ class EngineRequest:
     trace: str
     arrived: float = field(default_factory=time.monotonic)
     closed: threading.Event = field(default_factory=threading.Event)
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,22 @@ def check(values: Tensor) -> None:
         )
 
 
-def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator, prompt: Tensor, answer: list[int]) -> int:
+def draw(
+    logits: Tensor,
+    sampling: Sampling,
+    generator: torch.Generator,
+    prompt: Tensor,
+    answer: list[int],
+    allowed: Tensor | None = None,
+) -> int:
     """Draw the token that follows the ids of `prompt` and `answer` from `logits` (vocabulary,). Raises `Unanswerable`.
 
-    Every field of `sampling` except its seed must be set.
+    Every field of `sampling` except its seed must be set. `allowed` (vocabulary,) are the only tokens to draw from.
     """
     check(logits)
     logits = penalize(logits, sampling, prompt, answer)
+    if allowed is not None:
+        logits = logits.masked_fill(~allowed, -torch.inf)
     temperature = sampling.temperature or 0.0
     if temperature < LEAST_TEMPERATURE:
         return int(logits.argmax())

@@ -94,6 +94,30 @@ class Sequence(Job):
         """
         return np.concatenate([self.prompt.keys, np.array([*self.answer_ids, *following], np.int64)])
 
+    @property
+    def allowed(self) -> torch.Tensor | None:
+        """The tokens that may come next, as booleans (vocabulary,), if the answer must obey a schema."""
+        grammar = self.request.grammar
+        return None if grammar is None else grammar.allowed()
+
+    def add(self, token: int) -> None:
+        """Add a token to the answer. Raises `BadSchema`."""
+        self.answer_ids.append(token)
+        self.written += 1
+        if self.request.grammar is not None:
+            self.request.grammar.add(token)
+        self.say(self.detokenizer.add(token))
+
+    def good_tokens(self, token: int) -> int | None:
+        """Return how many tokens are good once the answer is a loop. A schema may ask for a long list of one thing."""
+        return self.repetition.add(token) if self.request.grammar is None else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing may follow: a text that stops the answer was found, or its schema allows no more."""
+        grammar = self.request.grammar
+        return self.stop.found if grammar is None else grammar.complete
+
     def say(self, text: str) -> None:
         """Add to the answer what is certain to be no text that stops it."""
         self._show(self.stop.add(text))

@@ -13,6 +13,11 @@ class Tokenizer:
         self._encoder = Encoder.from_file(str(folder / "tokenizer.json"))
         self._encoder.encode_special_tokens = True  # "<|im_end|>" in a question is only text
 
+    @property
+    def json(self) -> str:
+        """What tokenizer.json says."""
+        return str(self._encoder.to_str())
+
     def special(self, name: str) -> int:
         """Return the id of a special token such as `<|im_end|>`."""
         token = self._encoder.token_to_id(name)

@@ -12,6 +12,7 @@ from torch import Tensor
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
 from core.engine.generation import GREEDY
+from core.engine.grammar import Grammars
 from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.model_runner import ModelRunner
@@ -47,8 +48,10 @@ class ModelWorker:
         context: int,
         line: int,
         sampling: Sampling = GREEDY,
+        grammars: Grammars | None = None,
     ) -> None:
         """Set up the model thread. `sampling` is the model's own."""
+        self.grammars = grammars
         self._totals = EngineStats(precision=model.precision.value, kernel=model.kernel)
         self._model = model
         self._tokenizer = tokenizer
@@ -158,7 +161,7 @@ class ModelWorker:
             sampling=sampling,
             generator=generator,
             repetition=Repetition(self._tokenizer.decode),
-            stop=StopTexts(sampling.stop),
+            stop=StopTexts(sampling.stop if request.grammar is None else ()),
             request=request,
             clock=self._clock,
             since=now,
@@ -219,20 +222,19 @@ class ModelWorker:
         if token in self._model.ends:
             self._finish(sequence, Ending.DONE)
             return
-        sequence.answer_ids.append(token)
-        sequence.written += 1
+        sequence.add(token)
         self._totals.tokens_written += 1
-        sequence.say(sequence.detokenizer.add(token))
-        if sequence.stop.found:
+        if sequence.is_complete:
             self._finish(sequence, Ending.DONE)
-        elif (good := sequence.repetition.add(token)) is not None:
+        elif (good := sequence.good_tokens(token)) is not None:
             self._finish(sequence, Ending.REPEATED, self._tokenizer.decode(sequence.answer_ids[:good]))
         elif sequence.written >= sequence.answer_tokens:
             self._finish(sequence, Ending.LENGTH)
 
     def _draw(self, sequence: Sequence, logits: Tensor) -> int:
         prompt = torch.from_numpy(sequence.prompt.ids)
-        return draw(logits, sequence.sampling, sequence.generator, prompt, sequence.answer_ids)
+        answer, allowed = sequence.answer_ids, sequence.allowed
+        return draw(logits, sequence.sampling, sequence.generator, prompt, answer, allowed)
 
     def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
         """Finish an answer. `good` is what is left of the text, if not all of it is."""

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from core.engine.any_model import load_processor
 from core.engine.config import Kind
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
-from core.errors import BadQuestion, Busy, EngineEnded, OperatorError
+from core.errors import BadQuestion, BadSchema, Busy, EngineEnded, OperatorError
 from core.model.description import DEMO
 from core.sampling import Sampling
 from tests.core.engine.any_tiny import make_other
@@ -178,3 +179,9 @@ async def test_int8_and_what_is_no_such_model_are_refused(start: Start, other: P
     with pytest.raises(OperatorError, match="cannot load"):
         async with start(model=str(tmp_path / "llama")):
             pass
+
+
+async def test_a_schema_is_refused_because_its_answer_might_not_obey(start: Start) -> None:
+    async with start() as engine:
+        with pytest.raises(BadSchema):
+            await read(engine, replace(ask("What is it?", make_image(1)), answer_schema="{}"), LONG)
