@@ -4,7 +4,7 @@ TORCH ?= $(shell cat requirements-torch.lock)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks demo-eval clean
+.PHONY: run test test-system clients test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -13,7 +13,7 @@ test: .venv/dev.stamp system
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # What needs more of the machine than Python packages: emulators, wrong clocks, full disks, empty environments.
-test-system: .venv/dev.stamp .venv/build.stamp system-packages
+test-system: .venv/dev.stamp .venv/build.stamp system-packages clients
 	$(BIN)/python -m pytest -m system -rs tests/system $(ARGS)
 
 SYSTEM_PACKAGES := clang faketime qemu-user systemd
@@ -29,6 +29,25 @@ system-packages:
 	     && apt-get download -qq -o APT::Sandbox::User=root $(UNPACKED) \
 	     && for package in *.deb; do dpkg -x $$package . && rm $$package; done; } \
 	|| echo "Not all of $(UNPACKED) could be unpacked (by apt-get, from the network): tests that need them are skipped."
+
+# Programs that speak OpenAI's API, each with its lock in an environment of its own: .venv/clients.
+CLIENTS := llm langchain_openai pydantic_ai
+NODE := nodejs npm
+CLIENT_SECONDS := 600
+clients: $(CLIENTS:%=.venv/clients/%/client.stamp) .venv/clients/ai_sdk/client.stamp
+
+.venv/clients/ai_sdk/client.stamp: $(wildcard tests/system/clients/ai_sdk/*)
+	@{ command -v node && command -v npm; } >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $(NODE) >/dev/null; } \
+	|| echo "Not all of $(NODE) could be installed (as root, by apt-get, from the network)."
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) \
+	&& timeout $(CLIENT_SECONDS) npm ci --silent --ignore-scripts --no-audit --no-fund && touch $(@F) \
+	|| echo "npm's client ai_sdk could not be set up (from the network): its test is skipped."
+
+.venv/clients/%/client.stamp: tests/system/clients/%.lock
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D) \
+	&& timeout $(CLIENT_SECONDS) $(@D)/bin/pip install -q --no-deps --require-hashes -r $< && touch $@ \
+	|| { rm -rf $(@D); echo "The client $* could not be set up (from the network): its test is skipped."; }
 
 # Only a change of training/ needs these; they draw with 43 packages of fonts.
 test-training: .venv/dev.stamp training-fonts
@@ -52,7 +71,9 @@ lock: .venv/dev.stamp
 	$(COMPILE) pyproject.toml --extra all --extra modelscope -o requirements.lock $(ARGS) \
 	&& for group in dev build; do \
 	  $(COMPILE) --group $$group --constraint requirements.lock -o requirements-$$group.lock $(ARGS) || exit 1; \
-	done
+	done; \
+	for client in $(CLIENTS:%=tests/system/clients/%); do $(COMPILE) $$client.in -o $$client.lock $(ARGS) || exit 1; done; \
+	! command -v npm >/dev/null || npm install --prefix tests/system/clients/ai_sdk --package-lock-only --silent --ignore-scripts
 
 # Every pinned package has a wheel for each Python that is promised; torch comes from an index of its own.
 LOCKS := requirements.lock requirements-dev.lock requirements-build.lock
