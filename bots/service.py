@@ -27,6 +27,7 @@ from core.conversation import Turn
 from core.errors import BotError, ModelMissing, OperatorError
 from core.loading_engine import LoadedEngine, LoadingEngine
 from core.missing_engine import MissingEngine
+from core.model.description import describe
 from core.pictures import workers
 from core.quota import Quota
 
@@ -155,7 +156,16 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
                 store.make_room_with(make_room)
                 assistant = Assistant(engine, store, settings.assistant, Quota(settings.quota))
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
-                yield Services(assistant, store, settings.images, engine.figures, engine.check, guests, engine.ended)
+                yield Services(
+                    assistant,
+                    store,
+                    settings.images,
+                    engine.figures,
+                    engine.check,
+                    guests,
+                    engine.ended,
+                    model=describe(settings.engine.model),
+                )
             finally:
                 await engine.close()
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from bots.cli.ask_files import SentFile, open_all
+from bots.cli.ask_files import SentFile, open_all, translator_for
 from bots.config import Settings
 from bots.service import open_services
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Image, Question, Tell
+from core.i18n import Translator
+from core.model.description import ModelDescription
 
 ID = "terminal:1"
 
@@ -54,9 +56,17 @@ async def answer_here(
         try:
             async with opening as services:
                 status.stop()
+                _introduce(services.model, console, translator_for(query))
                 try:
                     yield HereAnswerer(services.assistant, images)
                 finally:
                     await services.assistant.forget(ID)  # removes cached results, too
         finally:
             status.stop()
+
+
+def _introduce(model: ModelDescription, console: Console, translator: Translator) -> None:
+    """Say what one has to know of the model before its answers."""
+    if model.introduction is not None:
+        how = f"{translator.say('how to get the real one')}: python -m bots model fetch"
+        console.print(f"{translator.explain(model.introduction)} · {how}", style="dim", soft_wrap=True)

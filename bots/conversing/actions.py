@@ -48,11 +48,12 @@ async def ask_for_display(
     notes: Sequence[str],
     translator: Translator,
     tell: Tell,
+    introduction: str = "",
 ) -> Answer:
     """Tell an answer's events, and return it, as people see them: without the JSON of boxes, in Markdown.
 
     Grounding is drawn on its picture if files can be shown. `turn_of` returns the finished turn; `notes` are sentences
-    about what was left out.
+    about what was left out. `introduction` is said below the first answer of a conversation.
     """
     raw = told = ""
     asked = Conversation("")  # up to this question
@@ -85,6 +86,8 @@ async def ask_for_display(
         if not display.markdown:
             return answer
         turn = await turn_of()
+        if introduction and len(asked.turns) == 1:
+            notes = [*notes, introduction]
         if display.files and turn is not None and find_boxes(answer.text).boxes:
             for marked in await _marked(asked.whole(turn), asked.pictures):
                 caption = translator.say("Picture {number}", number=marked.number)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, ask_for_display, available_actions, file_of
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
-from bots.conversing.draft import FIRST_QUESTIONS, AnswerAction, Ask, Tell
+from bots.conversing.draft import AnswerAction, Ask, Tell, first_questions
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
 from core.conversation import Answer, Ending, Image, Picture, Question, Turn
 from core.errors import BadImage, BadQuestion, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
+from core.model.description import ModelDescription
 from core.pictures.documents import open_document
 from core.pictures.images import make_image
 from core.small_talk import is_small_talk
@@ -79,7 +80,7 @@ class _Response:
                 raise
         if pictures:
             if request.offer is not None:
-                request.offer(FIRST_QUESTIONS)
+                request.offer(first_questions(self.services.model))
             return fixed_answer(" ".join([await self._keep(pictures), *self.notes]))
         raise _no_picture()
 
@@ -155,7 +156,13 @@ class _Response:
 
     async def _shown(self, ask: Ask) -> Answer:
         return await ask_for_display(
-            ask, self._saved_turn, self.request.display, self.notes, self.translator, self.tell
+            ask,
+            self._saved_turn,
+            self.request.display,
+            self.notes,
+            self.translator,
+            self.tell,
+            introduce(self.services.model, self.translator),
         )
 
     async def _saved_turn(self) -> Turn | None:
@@ -238,6 +245,14 @@ def acknowledge_pictures(numbers: Sequence[int], translator: Translator) -> str:
     if len(numbers) == 1:
         return translator.say("Got picture {number}. What would you like to know?", number=numbers[0])
     return translator.say("Got pictures {numbers}. What would you like to know?", numbers=translator.listed(numbers))
+
+
+def introduce(model: ModelDescription, translator: Translator) -> str:
+    """Return what a chat's first answer says about the model; "" if there is nothing to say."""
+    if model.introduction is None:
+        return ""
+    how = translator.say("the operator can install the real one")
+    return f"{translator.explain(model.introduction)} · {how}"
 
 
 def _no_picture() -> NoPicture:

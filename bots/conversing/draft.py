@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from core.conversation import Answer, Event
 from core.i18n import Translator
+from core.model.description import ModelDescription
 
 Part = TypeVar("Part")
 
@@ -68,6 +69,11 @@ class AnswerAction(StrEnum):
 
 
 FIRST_QUESTIONS = (AnswerAction.DESCRIBE, AnswerAction.READ_TEXT, AnswerAction.TABLE, AnswerAction.TRANSLATE)
+
+
+def first_questions(model: ModelDescription) -> tuple[AnswerAction, ...]:
+    """Return the buttons below a picture that came without words."""
+    return tuple(action for action in FIRST_QUESTIONS if action.removeprefix(ASK) in model.first_questions)
 
 
 @dataclass(frozen=True, slots=True)

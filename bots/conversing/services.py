@@ -9,6 +9,7 @@ from bots.conversing.health import Health
 from bots.conversing.permissions import Permissions
 from bots.conversing.store import Store
 from core.assistant import Assistant
+from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
 
 if TYPE_CHECKING:
@@ -39,4 +40,5 @@ class Services:
     model_ended: Callable[[], Awaitable[None]] = _never
     health: Health = field(default_factory=Health)
     permissions: dict[str, Permissions] = field(default_factory=dict)
+    model: ModelDescription = field(default_factory=ModelDescription)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bots.conversing.answering import acknowledge_pictures, respond
 from bots.conversing.commands import COMMANDS, fixed_answer
-from bots.conversing.draft import FIRST_QUESTIONS, Tell
+from bots.conversing.draft import Tell, first_questions
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.slack.files import Files
@@ -43,7 +43,7 @@ class Answering:
                 return fixed_answer(no_picture(inquiry.asked.files, translator))
             if found.numbers and not found.own and not inquiry.text:
                 if request.offer is not None:
-                    request.offer(FIRST_QUESTIONS)
+                    request.offer(first_questions(self._services.model))
                 return fixed_answer(" ".join([acknowledge_pictures(found.numbers, translator), *found.notes]))
 
         async def made(index: int, image: Image) -> None:

@@ -44,6 +44,7 @@ class Receiver:
     def __init__(self, services: Services) -> None:
         self.assistant = services.assistant
         self.store = services.store
+        self.model = services.model
         self._services = services
         self._dispatcher = Dispatcher(services, WEB, self._work, _forgets, AllowList())
         self.broadcasts = Broadcasts()

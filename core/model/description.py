@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.note import Note
+
 DEMO = Path(__file__).parent.parent / "demo"
+
+_DESCRIBE = Note("Describe this picture.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,16 +15,29 @@ class ModelDescription:
     """What a model can take.
 
     `pictures` is how many it tells apart in one prompt; None if that is only a matter of room. One that `needs_picture`
-    has learned nothing else to speak about.
+    has learned nothing else to speak about. `introduction` is what people have to know before they believe it. About a
+    picture without words `default_question` is asked, and `first_questions` are offered: names of commands.
     """
 
     pictures: int | None = None
     needs_picture: bool = False
+    introduction: Note | None = None
+    default_question: Note = _DESCRIBE
+    first_questions: tuple[str, ...] = ("describe", "text", "table", "translate")
+
+
+_DEMO = ModelDescription(
+    pictures=2,
+    needs_picture=True,
+    introduction=Note("Demo model: reads printed documents, charts and shapes"),
+    default_question=Note("Extract all text."),
+    first_questions=("text", "table"),
+)
 
 
 def describe(name: str) -> ModelDescription:
     """Return the description of a model by a name that `core.model.checkpoint.find_folder` knows."""
-    return ModelDescription(pictures=2, needs_picture=True) if is_demo(name) else ModelDescription()
+    return _DEMO if is_demo(name) else ModelDescription()
 
 
 def is_demo(name: str) -> bool:

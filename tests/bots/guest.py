@@ -14,6 +14,7 @@ from bots.conversing.health import Health
 from bots.conversing.services import Services
 from core.assistant import Assistant
 from core.engine.engine import Engine
+from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
 from core.quota import Quota, QuotaConfig
 from storage.store import Store, StoreConfig
@@ -84,13 +85,15 @@ class Home:
 
 
 @asynccontextmanager
-async def opened(engine: Engine, folder: Path, images: ImagesConfig, platform: str) -> AsyncIterator[Home]:
+async def opened(
+    engine: Engine, folder: Path, images: ImagesConfig, platform: str, model: ModelDescription = ModelDescription()
+) -> AsyncIterator[Home]:
     """Open services with ratings, without quotas, and with the page on a free port."""
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
     assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
     health = Health()
     health.mark_working(platform)
-    services = Services(assistant, store, images, engine.figures, health=health)
+    services = Services(assistant, store, images, engine.figures, health=health, model=model)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(web.run(web.Config(port=0), services, listening.set_result))
     try:

@@ -26,6 +26,7 @@ from core.answers.boxes import draw, find_boxes
 from core.answers.tables import csv_file, find_tables
 from core.conversation import MOST_PICTURES, Image, Picture
 from core.engine.engine import Engine
+from core.model.description import ModelDescription, describe
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image
 from tests.bots.guest import Guest, Home, Seen, Sent, opened
@@ -64,9 +65,14 @@ def bound(pages: list[PilImage.Image], kind: str, **options: Any) -> bytes:
 
 @asynccontextmanager
 async def visit(
-    platform: str, demo: Engine, folder: Path, images: ImagesConfig = ImagesConfig(), language: str = "en"
+    platform: str,
+    demo: Engine,
+    folder: Path,
+    images: ImagesConfig = ImagesConfig(),
+    language: str = "en",
+    model: ModelDescription = ModelDescription(),
 ) -> AsyncIterator[tuple[Home, Guest]]:
-    async with opened(demo, folder, images, platform) as home, PLATFORMS[platform](home, language) as guest:
+    async with opened(demo, folder, images, platform, model) as home, PLATFORMS[platform](home, language) as guest:
         yield home, guest
 
 
@@ -165,6 +171,24 @@ async def test_a_picture_without_words_offers_what_can_be_asked_about_it(
         seen = await guest.press(kept, table)
         assert "|" in seen.words
         assert list(seen.files) == ["table.csv"] and not {"Table as CSV", "表格存为 CSV"} & set(seen.buttons)
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "line", "unknown"),
+    [
+        ("en", TOTAL, "Demo model: reads printed documents, charts and shapes · the operator can", "Translate"),
+        ("zh", "合计金额是多少？", "演示模型：只能识读印刷文档、图表和几何图形 · 真正的模型", "翻译"),
+    ],
+)
+async def test_a_chats_first_answer_says_that_the_demo_model_is_one(
+    platform: str, demo: Engine, tmp_path: Path, language: str, question: str, line: str, unknown: str
+) -> None:
+    if platform == "web":
+        pytest.skip("the page says it at its top: `tests/bots/web/test_demo.py`")
+    async with visit(platform, demo, tmp_path, language=language, model=describe("demo")) as (_, guest):
+        assert unknown not in (await guest.ask("", png("invoice"))).buttons
+        assert (await guest.ask(question)).words.count(line) == 1
+        assert line not in (await guest.ask(question)).words
 
 
 async def test_a_command_asks_what_it_stands_for(platform: str, demo: Engine, tmp_path: Path) -> None:

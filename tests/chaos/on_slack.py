@@ -10,7 +10,7 @@ from typing import Any
 from bots.slack.message_metadata import key_of
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT, TEAM, Json, buttons, said
-from tests.chaos.people import Book, Person, own
+from tests.chaos.people import Book, Person, own, without_introduction
 from tests.chaos.stubborn import StubbornWorkspace
 
 AGAIN = "again"  # the place of an answer that was drawn anew
@@ -123,14 +123,16 @@ class OnSlack(Person):
     # What they see
 
     def found(self, place: str) -> list[str]:
-        return [said(message) for message in self._finished(place)]
+        return [without_introduction(said(message)) for message in self._finished(place)]
 
     def file(self, place: str) -> bytes:
         [message] = self._finished(place)
         return bytes(message["files"][0]["data"])
 
     def everything(self) -> list[str]:
-        return [said(message) for message in self._messages() if not is_growing(self._slack, message)]
+        return [
+            without_introduction(said(message)) for message in self._messages() if not is_growing(self._slack, message)
+        ]
 
     def shown(self) -> list[str]:
         first = self._workspace.answers(self._channel, self._threads[0]) if self._threads else []

@@ -9,7 +9,7 @@ from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.person import Person as Sender
 from tests.bots.telegram.server import BotApi
 from tests.bots.telegram.world import Chat, Json
-from tests.chaos.people import Book, Person, own
+from tests.chaos.people import Book, Person, own, without_introduction
 from tests.chaos.stubborn import StubbornWorld
 
 FIRST = 10_000  # of their ids
@@ -140,4 +140,4 @@ def _place(message: Json) -> str:
 
 def _said(message: Json) -> str:
     content: Any = message.get("text") or message.get("document", {}).get("file_name") or message.get("caption", "")
-    return str(content)
+    return without_introduction(str(content))

@@ -13,6 +13,10 @@ from typing import ClassVar
 
 from babel.messages.pofile import read_po
 
+from bots.conversing.answering import introduce
+from core.i18n import LANGUAGES, Translator
+from core.model.description import describe
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "core" / "demo" / "samples"
 LOOK_S = 0.1  # between two looks at the screen
@@ -238,6 +242,11 @@ def words(text: str) -> str:
     return re.sub(r"\W+", "", text)
 
 
+def without_introduction(text: str) -> str:
+    """What is said besides the line that the demo model is one: it stands in each conversation's first answer."""
+    return _introduction().sub("", text)
+
+
 def exactly(*texts: str) -> Right:
     return lambda text: text in texts
 
@@ -263,6 +272,16 @@ def _own(text: str) -> bool:
 def begins(text: str) -> Right:
     """It, or what was there of it when it was stopped."""
     return lambda found: words(text).startswith(words(found.replace(STOPPED, "")))
+
+
+@cache
+def _introduction() -> re.Pattern[str]:
+    """In a chat below the answer, by itself or at the end of another line; in the terminal a line of its own."""
+    model, languages = describe("demo"), list(map(Translator, LANGUAGES))
+    assert model.introduction
+    chats = "|".join(re.escape(introduce(model, language)) for language in languages)
+    terminal = "|".join(re.escape(language.explain(model.introduction)) for language in languages)
+    return re.compile(rf" · (?:{chats})|\n\n\*?(?:{chats})\*?|^(?:{terminal}).*\n", re.MULTILINE)
 
 
 @cache

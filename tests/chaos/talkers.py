@@ -12,6 +12,7 @@ from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.person import Person
 from tests.bots.web.conftest import events_of
 from tests.chaos.on_slack import is_growing
+from tests.chaos.people import without_introduction
 from tests.chaos.site import Site
 
 LOOK_S = 0.1  # between two looks at the screen
@@ -39,7 +40,7 @@ class OnTelegram:
             await _look(self.site)
             answers = person.chat.answers_to(asked["message_id"])
             if answers and all(map(is_finished, answers)):
-                return "\n".join(message["text"] for message in answers)
+                return without_introduction("\n".join(message["text"] for message in answers))
 
 
 @dataclass
@@ -60,7 +61,7 @@ class OnSlack:
             messages = slack.workspace.answers("C0GENERAL", self.thread)[self.read :]
             if messages and not any(is_growing(slack, message) for message in messages):
                 self.read += len(messages)
-                return "\n".join(map(said, messages))
+                return without_introduction("\n".join(map(said, messages)))
 
 
 @dataclass
@@ -115,7 +116,7 @@ class InTheTerminal:
         await asyncio.to_thread(path.write_bytes, file or b"")
         life = await self.site.nursery.bear("ask", str(path), text, "--config", str(self.site.config), out=out)
         status = self.status = await life.ended
-        words = out.read_text("utf-8")
+        words = without_introduction(out.read_text("utf-8"))
         path.unlink()
         out.unlink()
         if status not in (0, 2) or "Traceback" in words:

@@ -92,10 +92,13 @@ class Pages:
 @router.get("/")
 async def page(request: Request) -> Response:
     state = request.app.state
+    translator = voice_of(request.headers)
     return _pages(request).show(
         request,
         "page.html",
-        samples=state.pages.scenes(voice_of(request.headers)),
+        introduction=_introduction(request, translator),
+        default_question=translator.explain(state.receiver.model.default_question),
+        samples=state.pages.scenes(translator),
         accept=ACCEPT,
         auth=not state.auth.open,
         limit=state.config.pictures,
@@ -150,7 +153,8 @@ async def docs(request: Request) -> Response:
     refusals = [(status, response["description"]) for status, response in REFUSALS.items()]
     address = f"{str(request.base_url).rstrip('/')}{request.app.state.config.path}"
     described = endpoints(request.app.openapi(), address)
-    return _pages(request).show(request, "docs.html", endpoints=described, refusals=refusals)
+    introduction = _introduction(request, Translator("en"))
+    return _pages(request).show(request, "docs.html", endpoints=described, refusals=refusals, introduction=introduction)
 
 
 def home_of(request: Request) -> str:
@@ -161,6 +165,12 @@ def home_of(request: Request) -> str:
 def _pages(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages
+
+
+def _introduction(request: Request, translator: Translator) -> str:
+    """Return what people have to know of the model; "" if there is nothing."""
+    note = request.app.state.receiver.model.introduction
+    return translator.explain(note) if note else ""
 
 
 async def fields_of(request: Request) -> dict[str, str]:

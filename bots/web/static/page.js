@@ -129,7 +129,7 @@ class Page {
     this.#prepare(false);
     if (!arrived) return; // the reader was told why
     if (attached.empty && !this.thread.hasPictures) return this.complain(say("Please add a picture first."));
-    const query = text.trim() || say("Describe this picture.");
+    const query = text.trim() || document.body.dataset.question;
     const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
     const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(",") };
     const turn = this.thread.add({ text: query, pictures });

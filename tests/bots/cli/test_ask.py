@@ -101,6 +101,11 @@ runpy.run_module("bots", run_name="__main__", alter_sys=True)
         assert process.wait(timeout=30) == 130
 
 
+DEMO_LINE = (
+    "Demo model: reads printed documents, charts and shapes · how to get the real one: python -m bots model fetch"
+)
+
+
 @pytest.mark.timeout(300)  # processes that import torch and transformers
 @pytest.mark.parametrize("architecture", ["demo", "another"])
 def test_the_reference_engine_answers_here_too(tmp_path: Path, architecture: str) -> None:
@@ -113,3 +118,4 @@ def test_the_reference_engine_answers_here_too(tmp_path: Path, architecture: str
     assert result.stdout.strip()
     if architecture == "demo":
         assert result.stdout == "The total is ¥8,600.00.\n"
+    assert (DEMO_LINE in result.stderr.splitlines()) == (architecture == "demo")

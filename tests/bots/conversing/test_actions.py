@@ -32,6 +32,23 @@ async def test_boxes_that_cannot_be_drawn_cost_only_the_drawing() -> None:
     assert not any(isinstance(event, File) for event in seen)
 
 
+@pytest.mark.parametrize(("turns", "told"), [(1, "Seven.\n\n*note · A demo.*"), (2, "Seven.\n\n*note*")])
+async def test_a_conversations_first_answer_introduces_the_model(turns: int, told: str) -> None:
+    turn = Turn("How many?", answer=Answer("Seven.", Ending.DONE))
+
+    async def ask(tell: Tell) -> Answer:
+        tell(ConversationLoaded(Conversation("t:1", turns * (turn,))))
+        return Answer("Seven.", Ending.DONE)
+
+    async def saved() -> Turn:
+        return turn
+
+    answer = await ask_for_display(
+        ask, saved, DisplayOptions(), ("note",), Translator("en"), lambda event: None, "A demo."
+    )
+    assert answer.text == told
+
+
 @pytest.mark.parametrize(("asked", "shows"), [("Read text", "```\n- 320 and\n```"), ("What is it?", "- 320 and")])
 async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked: str, shows: str) -> None:
     async def ask(tell: Tell) -> Answer:

@@ -18,6 +18,7 @@ from bots.conversing.services import Services
 from bots.web.config import WebConfig
 from bots.web.server import serve
 from core.assistant import Assistant, Engine
+from core.model.description import ModelDescription
 from core.quota import Quota, QuotaConfig
 from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
@@ -73,6 +74,7 @@ async def service(
     storage: StoreConfig = StoreConfig(),
     kind: type[Store] = Store,
     figures: Callable[[], object] = lambda: None,
+    model: ModelDescription = ModelDescription(),
     **settings: Any,
 ) -> AsyncIterator[Web]:
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
@@ -81,7 +83,7 @@ async def service(
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = WebConfig.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    services = Services(assistant, store, figures=figures)
+    services = Services(assistant, store, figures=figures, model=model)
     task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]
     try:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from core.engine import EngineConfig
 from core.engine.engine import Engine
+from core.model.description import describe
 from tests.bots.web.browser import needs_chromium, started, visit
 from tests.bots.web.conftest import service
 from tests.demo import directly, sample
@@ -65,3 +66,44 @@ async def test_the_samples_are_in_the_visitors_language_and_their_first_question
             assert (await web.client.get(f"/samples/{name}.png")).content == sample(name)
             [answer] = await directly(engine, (question, (sample(name),)))
             assert expected in answer
+
+
+@needs_chromium
+@pytest.mark.parametrize("path", ["", "/pictures"])
+async def test_the_page_says_that_the_demo_model_is_one_and_where_the_real_one_is(
+    engine: Engine, tmp_path: Path, path: str
+) -> None:
+    async with (
+        started() as browser,
+        service(tmp_path, engine, model=describe("demo"), path=path) as web,
+        visit(browser, web.url + path) as page,
+    ):
+        line = page.locator("#introduction")
+        words = "Demo model: reads printed documents, charts and shapes · how to get the real one"
+        await expect(line).to_have_text(words)
+        await line.get_by_role("link").click()
+        await expect(page).to_have_url(f"{web.url}{path}/docs#model")
+        await expect(page.locator("#model")).to_contain_text("python -m bots model fetch")
+
+
+async def test_with_a_real_model_no_demo_is_spoken_of(tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        for address in ("/", "/docs"):
+            assert "demo" not in re.sub(r"samples/|demo/samples", "", (await web.client.get(address)).text).lower()
+        assert 'data-question="描述这张图片。"' in (await web.client.get("/", headers={"Accept-Language": "zh"})).text
+
+
+@needs_chromium
+async def test_a_picture_without_words_is_asked_what_the_demo_model_knows(engine: Engine, tmp_path: Path) -> None:
+    invoice = FilePayload(name="p.png", mimeType="image/png", buffer=sample("invoice"))
+    async with (
+        started() as browser,
+        service(tmp_path, engine, model=describe("demo")) as web,
+        visit(browser, web.url) as page,
+    ):
+        await page.wait_for_load_state()  # before that nobody listens for files
+        await page.locator("#files").set_input_files(invoice)
+        await expect(page.locator("#attached li")).to_have_count(1)
+        await page.locator("#send").click()
+        await expect(page.locator(".turn")).to_contain_text("Extract all text.")
+        await expect(page.locator(".prose")).to_contain_text("NO.20260118")
