@@ -30,10 +30,16 @@ cli = typer.Typer(
 EXAMPLE_CONFIG = "config.example.toml"
 model_cli = typer.Typer(help="The model's files.", no_args_is_help=True)
 cli.add_typer(model_cli, name="model")
+person_cli = typer.Typer(help="What is kept about one person, across their chats and groups.", no_args_is_help=True)
+cli.add_typer(person_cli, name="person")
 
 Version = Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file; see config.example.toml.", envvar="PA_CONFIG")
+]
+PersonIds = Annotated[
+    list[str],
+    typer.Argument(metavar="ID…", help="One person's ids: telegram:12345, slack:U123ABC45, web:192.0.2.7, api:NAME."),
 ]
 
 
@@ -301,6 +307,47 @@ def fetch(
     typer.echo(f"{fetched}\nDoes it work here? python -m bots selftest --model {fetched.model}", err=True)
     if sys.stdin.isatty() and typer.confirm("Run this self-test now? It takes some minutes.", err=True):
         selftest(model=fetched.model)
+
+
+@person_cli.command("list")
+def list_person(ids: PersonIds, config: ConfigOption = None) -> None:
+    """Count what is kept of them, and say what admins decided. Also while the service runs."""
+    from bots.cli.person import listed
+
+    async def work() -> None:
+        typer.echo(await listed(_settings(config), ids))
+
+    _finish(work)
+
+
+@person_cli.command("export")
+def export_person(
+    ids: PersonIds,
+    file: Annotated[Path, typer.Option("--file", help="A new zip file.", dir_okay=False)] = Path("person.zip"),
+    config: ConfigOption = None,
+) -> None:
+    """Write all of it into a zip file: transcripts as Markdown and JSON, and pictures. Also while the service runs."""
+    from bots.cli.person_export import export
+
+    _report(lambda: export(_settings(config), ids, file))
+
+
+@person_cli.command("delete")
+def delete_person(
+    ids: PersonIds,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, without asking.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Delete all of it. Stop the service first.
+
+    In groups the questions and answers of others stay. The person is noted in a list, as a hash, so that no backup from
+    before brings anything back.
+    """
+    from bots.cli.person import delete
+
+    if not yes:
+        typer.confirm(f"Delete all that is kept of {', '.join(ids)}?", abort=True, err=True)
+    _report(lambda: delete(_settings(config), ids))
 
 
 def _settings(config: Path | None) -> Any:

@@ -148,7 +148,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
 
     with hold(settings.storage.url):
         make_room = _room_maker(settings)
-        async with _open_store(settings, alone=True) as store:
+        async with open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
             try:
@@ -191,13 +191,13 @@ async def rated_turns(settings: Settings) -> list[Turn]:
     """Return every rated turn, oldest first. Raises `OperatorError` if ratings are not switched on."""
     if not settings.storage.ratings:
         raise OperatorError("Ratings are switched off: set ratings = true in [storage], and people can rate answers.")
-    async with _open_store(settings) as store:
+    async with open_store(settings) as store:
         return await store.rated()
 
 
 async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
     """Forget what is old by the current clock if the operator said `yes`. Return what was or would be done."""
-    async with _open_store(settings) as store:
+    async with open_store(settings) as store:
         conversations, questions = await store.expiry.expirable()
         if yes:
             return f"{await store.expiry.expire_now(unanswered)} conversations expired."
@@ -210,7 +210,8 @@ async def expire(settings: Settings, yes: bool, unanswered: bool) -> str:
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings, alone: bool = False) -> AsyncIterator["Store"]:
+async def open_store(settings: Settings, alone: bool = False) -> AsyncIterator["Store"]:
+    """Open the store until the block ends; `alone` as in `Store.open`."""
     from storage.store import Store
 
     store = await Store.open(settings.storage, alone=alone)

@@ -9,27 +9,37 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Column, MetaData, Table, Text, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import OperatorError
-from storage import allowance
+from storage import allowance, forgotten, personal
 from storage.copying import Progress, copy, count, reflected, revision_of, rows_at_once, table_names
 from storage.lock import hold
 from storage.migrations import check_revision
+from storage.personal import AskerOf, Traces
 from storage.transfer import blank, explained, refuse_users, shown, snapshot, sqlite_url
 from storage.watch import MAGIC
 
-FINGERPRINT = "fingerprint"
+FINGERPRINT, MADE = "fingerprint", "made"
 NOT_A_BACKUP = "{path} is not a backup that this program made."
 DAMAGED = "{path} is damaged or cut off, and nothing was restored from it"
 UNFINISHED = ".part"
 
 facts = Table("backup", MetaData(), Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+
+class Restored(NamedTuple):
+    """What `back_up` was told, how many rows the backup has, by table, and what was left out of them."""
+
+    about: Mapping[str, str]
+    counts: Mapping[str, int]
+    left_out: Traces | None
 
 
 async def back_up(url: str, path: Path, about: Mapping[str, str], progress: Progress) -> Mapping[str, int]:
@@ -46,15 +56,30 @@ async def back_up(url: str, path: Path, about: Mapping[str, str], progress: Prog
     return counts
 
 
-async def restore(path: Path, url: str, progress: Progress) -> tuple[Mapping[str, str], Mapping[str, int]]:
-    """Read a backup into an empty database that nobody uses. Return what `back_up` was told, and the rows by table.
+async def restore(
+    path: Path,
+    url: str,
+    progress: Progress,
+    gone: Path | None = None,
+    asker_of: AskerOf = lambda platform, payload: None,
+) -> Restored:
+    """Read a backup into an empty database that nobody uses. The whole file is checked before anything is written.
 
-    The whole file is checked before the database is touched. Raises `OperatorError`.
+    The people in the list `gone` who were forgotten after the backup was made are left out. Raises `OperatorError`.
     """
     with hold(url):
         about = await check(path, progress)
+        names = forgotten.since(gone, about.get(MADE, "")) if gone else ()
         async with snapshot(sqlite_url(path)) as source, blank(url, await allowance.size(source)) as target:
-            return about, await copy(source, target, progress)
+            counts = await copy(source, target, progress)
+            return Restored(about, counts, await _leave_out(target, names, asker_of) if names else None)
+
+
+async def _leave_out(target: AsyncConnection, names: Collection[str], asker_of: AskerOf) -> Traces:
+    if target.dialect.name == "sqlite":
+        await target.exec_driver_sql("PRAGMA secure_delete = ON")  # deleted rows are overwritten
+    traces, _ = await personal.forget(target, names, asker_of)
+    return traces
 
 
 async def move(url: str, new_url: str, progress: Progress) -> Mapping[str, int]:
@@ -80,6 +105,9 @@ async def check(path: Path, progress: Progress) -> Mapping[str, str]:
         progress(f"Checking {path.name}", 0, 1)
         if (found := (await backup.exec_driver_sql("PRAGMA integrity_check(1)")).scalar()) != "ok":
             raise OperatorError("{what}: {reason}.", what=DAMAGED.format(path=path), reason=found)
+        pages, size = [(await backup.exec_driver_sql(f"PRAGMA page_{what}")).scalar_one() for what in ("count", "size")]
+        if os.stat(path).st_size != pages * size:  # what is missing at the end may have been zeros
+            raise OperatorError("{what}: it ends too early.", what=DAMAGED.format(path=path))
         if facts.name not in await table_names(backup):
             raise OperatorError(
                 f"{NOT_A_BACKUP} A database of this program that is no backup is copied with copy-database.",

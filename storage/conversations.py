@@ -49,7 +49,7 @@ async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequ
     known: dict[str, Image] = {}
     async for rows in _pages(connection, and_(here, ~turns.c.replaced)):
         shown = await pictures.of_turns(connection, [turn.id for turn in rows], columns, known)
-        found += [_turn(turn, shown.get(turn.id, ())) for turn in rows]
+        found += [as_turn(turn, shown.get(turn.id, ())) for turn in rows]
     waiting = await pictures.waiting(connection, conversation_id, row.chapter, columns)
     return Conversation(conversation_id, tuple(found), waiting, row.next_number)
 
@@ -107,7 +107,13 @@ def _keys(conversation_id: str) -> Select[str]:
 
 
 async def save(
-    connection: AsyncConnection, now: float, conversation_id: str, turn: Turn, key: str, replaces: str | None
+    connection: AsyncConnection,
+    now: float,
+    conversation_id: str,
+    turn: Turn,
+    key: str,
+    replaces: str | None,
+    person: str | None,
 ) -> None:
     if turn.answer is None:
         raise ValueError("an open turn cannot be saved")
@@ -121,10 +127,11 @@ async def save(
             connection, conversation_id, chapter, picture, next_number
         )
         shown.append((picture_id, closer))
+    position, asker = await _position(connection, conversation_id, chapter, replaces)
     values = {
         "conversation_id": conversation_id,
         "chapter": chapter,
-        "position": await _position(connection, conversation_id, chapter, replaces),
+        "position": position,
         "key": key,
         "replaced": False,
         "text": storable(turn.text),
@@ -132,13 +139,14 @@ async def save(
         "ending": turn.answer.ending.value,
         "figures": asdict(turn.answer.figures),
         "created": now,
+        "person": asker or person,
     }
     turn_id = (await connection.execute(insert(turns).values(values).returning(turns.c.id))).scalar_one()
     for place, (picture_id, image_id) in enumerate(shown):
         values = {"turn_id": turn_id, "place": place, "picture_id": picture_id, "image_id": image_id}
         await connection.execute(insert(turn_pictures).values(values))
     await pictures.mark_asked(connection, [picture_id for picture_id, _ in shown])
-    title = row.title or storable(" ".join(turn.text.split())[:TITLE_CHARACTERS])
+    title = row.title or _title(turn.text)
     await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 
 
@@ -221,6 +229,15 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
     return True
 
 
+async def retitle(connection: AsyncConnection, conversation_id: str) -> None:
+    """Name a conversation by the first question that is left in its chapter."""
+    here = conversations.c.id == conversation_id
+    current = select(conversations.c.chapter).where(here).scalar_subquery()
+    left = select(turns.c.text).where(turns.c.conversation_id == conversation_id, turns.c.chapter == current)
+    first = (await connection.execute(left.order_by(turns.c.id).limit(1))).scalar()
+    await connection.execute(update(conversations).where(here).values(title=_title(first or "")))
+
+
 async def every_id(connection: AsyncConnection) -> list[str]:
     return list((await connection.execute(select(conversations.c.id))).scalars())
 
@@ -292,7 +309,7 @@ async def rated(connection: AsyncConnection) -> list[Turn]:
     """Return every rated turn, oldest first."""
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
     shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.SHOWN, {})
-    return [_turn(row, shown.get(row.id, ())) for row in rows]
+    return [as_turn(row, shown.get(row.id, ())) for row in rows]
 
 
 async def _row(connection: AsyncConnection, conversation_id: str) -> Any:
@@ -315,22 +332,29 @@ async def _touch(connection: AsyncConnection, conversation_id: str, now: float, 
     await connection.execute(update(conversations).where(where).values(updated=now, **values))
 
 
-async def _position(connection: AsyncConnection, conversation_id: str, chapter: int, replaces: str | None) -> int:
+def _title(question: str) -> str:
+    return storable(" ".join(question.split())[:TITLE_CHARACTERS])
+
+
+async def _position(
+    connection: AsyncConnection, conversation_id: str, chapter: int, replaces: str | None
+) -> tuple[int, str | None]:
+    """Return where a turn goes, and who asked it if it replaces another: the words are that person's."""
     here = and_(turns.c.conversation_id == conversation_id, turns.c.chapter == chapter)
     if replaces is not None:
         old = (await connection.execute(select(turns).where(here, turns.c.key == replaces))).first()
         if old is not None:
             await connection.execute(update(turns).where(turns.c.id == old.id).values(replaced=True))
-            return int(old.position)
+            return old.position, old.person
     last = (await connection.execute(select(func.max(turns.c.position)).where(here))).scalar()
-    return 0 if last is None else last + 1
+    return 0 if last is None else last + 1, None
 
 
 async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> Turn | None:
     row = (await connection.execute(select(turns).where(where).order_by(turns.c.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return _turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS, {})).get(row.id, ()))
+    return as_turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS, {})).get(row.id, ()))
 
 
 def _date(seconds: float) -> datetime:
@@ -344,7 +368,8 @@ def _older(moment: float) -> ColumnElement[bool]:
     return and_(conversations.c.updated < moment, conversations.c.id.not_in(ASKING))
 
 
-def _turn(row: Any, shown: tuple[Picture, ...]) -> Turn:
+def as_turn(row: Any, shown: tuple[Picture, ...]) -> Turn:
+    """Return a row of `turns` as a turn that shows these pictures."""
     known: dict[str, Any] = row.figures if isinstance(row.figures, dict) else {}
     kept = {name: known[name] for name in _FIGURES & known.keys() if isinstance(known[name], int | float)}
     figures = Figures(**kept)

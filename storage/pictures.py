@@ -23,7 +23,7 @@ async def image(connection: AsyncConnection, image_id: str) -> Image:
     row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
     if row is None:
         raise _gone()
-    return _image(row, row.original)
+    return as_image(row, row.original)
 
 
 async def original(connection: AsyncConnection, image_id: str) -> bytes | None:
@@ -38,7 +38,7 @@ async def original(connection: AsyncConnection, image_id: str) -> bytes | None:
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
     """Return one picture of a conversation without its original. No other picture is read."""
     row = (await connection.execute(_numbered(conversation_id, number, *SHOWN))).first()
-    return None if row is None else _image(row)
+    return None if row is None else as_image(row)
 
 
 async def size(connection: AsyncConnection, conversation_id: str, number: int) -> tuple[str, int] | None:
@@ -138,7 +138,7 @@ async def waiting(
         .where(_in(conversation_id, chapter), pictures.c.waiting)
         .order_by(pictures.c.number)
     )
-    return tuple(Picture(row.number, _image(row), row.person) for row in (await connection.execute(query)).all())
+    return tuple(Picture(row.number, as_image(row), row.person) for row in (await connection.execute(query)).all())
 
 
 async def of_turns(
@@ -161,7 +161,7 @@ async def of_turns(
     rows = (await connection.execute(query)).all()
     if missing := {row.image_id for row in rows} - known.keys():
         wanted = select(*columns).where(images.c.id.in_(missing))
-        known |= {row.id: _image(row) for row in (await connection.execute(wanted)).all()}
+        known |= {row.id: as_image(row) for row in (await connection.execute(wanted)).all()}
     shown: dict[int, tuple[Picture, ...]] = {}
     for row in rows:
         shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, known[row.image_id]))
@@ -210,13 +210,22 @@ async def remove(
     found = (await connection.execute(query)).first()
     if found is None:
         return None
-    return await drop_unused(connection, await _empty(connection, pictures.c.id == found.id))
+    return await drop_unused(connection, await empty(connection, pictures.c.id == found.id))
 
 
 async def hide(connection: AsyncConnection, conversation_id: str, image_id: str) -> Collection[str]:
     """Remove images from all chapters. The numbers stay, as in `remove`. Return the ids of all removed images."""
     here = and_(pictures.c.conversation_id == conversation_id, pictures.c.image_id == image_id)
-    return await _empty(connection, here)
+    return await empty(connection, here)
+
+
+async def empty(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
+    """Remove the images from pictures, also those that a turn enlarged, and return their ids. The numbers stay."""
+    image_ids = await _images(connection, which)
+    shown = turn_pictures.c.picture_id.in_(select(pictures.c.id).where(which))
+    await connection.execute(update(turn_pictures).where(shown).values(image_id=None))
+    await connection.execute(update(pictures).where(which).values(image_id=None))
+    return image_ids
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
@@ -244,15 +253,6 @@ async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> 
         if (await connection.execute(unused)).rowcount:
             dropped.append(image_id)
     return dropped
-
-
-async def _empty(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
-    """Remove the images from pictures, also those that a turn enlarged, and return their ids."""
-    image_ids = await _images(connection, which)
-    shown = turn_pictures.c.picture_id.in_(select(pictures.c.id).where(which))
-    await connection.execute(update(turn_pictures).where(shown).values(image_id=None))
-    await connection.execute(update(pictures).where(which).values(image_id=None))
-    return image_ids
 
 
 async def _images(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
@@ -309,7 +309,7 @@ def _gone() -> NotFound:
     return NotFound("This picture is not here any more.")
 
 
-def _image(row: Any, original: bytes | None = None) -> Image:
+def as_image(row: Any, original: bytes | None = None) -> Image:
     return Image(
         row.id, getattr(row, "data", b""), row.width, row.height, (row.original_width, row.original_height), original
     )

@@ -55,8 +55,9 @@ async def save(
     replaces: str | None = None,
     person: str | None = None,
 ) -> None:
-    """Save a finished turn. `replaces` is the key of a turn that it replaces."""
-    await conversations.save(connection, now, conversation_id, turn, key, replaces)
+    """Save a finished turn. `replaces` is the key of a turn that it replaces, `person` is who asked."""
+    asked_by = None if person is None else pseudonym(person)
+    await conversations.save(connection, now, conversation_id, turn, key, replaces, asked_by)
     await _belong(connection, conversation_id, [picture.image for picture in turn.pictures], person)
 
 

@@ -60,7 +60,7 @@ pictures = Table(
     Column("number", Integer, nullable=False),
     Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL when removed
     Column("waiting", Boolean, nullable=False, server_default=false()),  # for the next question
-    Column("person", String(32), index=True),  # who brought it, see storage.allowance
+    Column("person", String(32), index=True),  # who brought it, see core.pseudonym
     UniqueConstraint("conversation_id", "chapter", "number"),
 )
 
@@ -79,6 +79,7 @@ turns = Table(
     Column("figures", JSON, nullable=False),
     Column("created", Float, nullable=False),
     Column("rating", Integer),  # 1 thumb up, -1 thumb down
+    Column("person", String(32), index=True),  # who asked, see core.pseudonym
     Index(None, "conversation_id", "chapter", "position"),
 )
 

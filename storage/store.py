@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, Field
@@ -13,12 +14,14 @@ from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
 from core.inbox import StoredMessage
 from core.units import GIGABYTE
-from storage import allowance, conversations, files, messages, people, pictures, questions, sessions
+from storage import allowance, chapters, conversations, files, messages, people, personal, pictures, questions, sessions
 from storage.allowance import Allowance
 from storage.clock import Clock
 from storage.database import Database
 from storage.expiry import Expiry
 from storage.operation import OpenDatabase, reading, removing, writing, writing_dated, writing_urgent
+from storage.personal import AskerOf, Traces
+from storage.transfer import refuse_users
 
 log = logging.getLogger(__name__)
 NEARLY_FULL_SHARE = 0.9  # of the limit
@@ -41,6 +44,10 @@ class StoreConfig(BaseModel, extra="forbid", frozen=True):
     )
     person_limit_gb: float = Field(
         2.0, ge=0, description="Gigabytes of that for the pictures of one person, in the same way; 0: no limit."
+    )
+    forgotten: Path = Field(
+        Path("data/forgotten.txt"),
+        description="List of the people whom `person delete` removed, as hashes; `restore` leaves them out.",
     )
     ratings: bool = Field(
         False, description="Let people rate answers; `python -m bots export-feedback` writes the rated ones out."
@@ -199,6 +206,20 @@ class Store(OpenDatabase):
             raise NotAllowed("Ratings are switched off here.")
 
     # For the operator
+
+    workspaces = reading(personal.workspaces)
+    traces = reading(personal.find)
+    chapters = reading(chapters.of)
+
+    async def forget_person(self, names: Collection[str], asker_of: AskerOf) -> Traces:
+        """Delete all that is kept of a person, and return what there was. No service may work with the database.
+
+        Raises `OperatorError` if one does, as far as the database knows.
+        """
+        await self.database.read(refuse_users)
+        traces, image_ids = await self.database.write(personal.forget, names, asker_of)
+        await self.removed(image_ids)
+        return traces
 
     async def notices(self) -> dict[str, str]:
         """Return sentences for the operator about the disk and the limit, "" where all is well."""

@@ -5,7 +5,6 @@ import importlib.metadata
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -13,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from bots.cli.person import asker_of
 from bots.config import Settings
 from core.units import GIGABYTE
-from storage import backup
+from storage import backup, forgotten
 from storage.copying import Progress
 
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 async def back_up(settings: Settings, file: Path) -> str:
     """Write the config's database into a new file. Return a sentence. Raises `OperatorError`."""
     about = {
-        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        backup.MADE: forgotten.now(),
         "version": importlib.metadata.version("picture-answers"),
         **_model(settings.engine.model),
     }
@@ -36,12 +36,17 @@ async def back_up(settings: Settings, file: Path) -> str:
 
 async def restore(settings: Settings, file: Path) -> str:
     """Read a backup into the config's database, which must be empty. Return a sentence. Raises `OperatorError`."""
-    about, counts = await work_off(lambda progress: backup.restore(file, settings.storage.url, progress))
-    made = f"The backup was made at {about.get('made', 'an unknown time')} by version {about.get('version', '?')}"
+    storage = settings.storage
+    about, counts, left_out = await work_off(
+        lambda progress: backup.restore(file, storage.url, progress, storage.forgotten, asker_of)
+    )
+    made = f"The backup was made at {about.get(backup.MADE, 'an unknown time')} by version {about.get('version', '?')}"
     if model := about.get("model"):
         made += f" with the model {model}"
     if revision := about.get("revision"):
         made += f"; if that is not here: python -m bots model fetch {model} --revision {revision}"
+    if left_out:
+        made += f". People who were deleted since then are left out again, with {left_out.questions:,} questions"
     return f"All of it is back, and each row was compared ({_listed(counts)}). {made}."
 
 

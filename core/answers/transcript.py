@@ -105,4 +105,5 @@ def _turn(turn: Turn) -> dict[str, Any]:
     if turn.answer is None:
         return asked
     seconds = round(turn.answer.figures.total_s, 3)
-    return {**asked, "answer": turn.answer.text, "ending": turn.answer.ending.value, "seconds": seconds}
+    rated = {"rating": turn.rating} if turn.rating else {}
+    return {**asked, "answer": turn.answer.text, "ending": turn.answer.ending.value, "seconds": seconds, **rated}

@@ -55,7 +55,7 @@ class Costs:
 
 @pytest.fixture
 def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
-    costs, image_of = Costs(), pictures._image
+    costs, image_of = Costs(), pictures.as_image
 
     def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith(("PRAGMA", "BEGIN")) and not POLLING.search(statement):
@@ -67,7 +67,7 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
             costs.read.append(image.id)
         return image
 
-    monkeypatch.setattr(pictures, "_image", see)
+    monkeypatch.setattr(pictures, "as_image", see)
     event.listen(Engine, "before_cursor_execute", hear)
     yield costs
     event.remove(Engine, "before_cursor_execute", hear)

@@ -72,7 +72,7 @@ def new(tmp_path: Path) -> Path:
 async def test_a_backup_of_a_running_service_brings_every_row_back(
     store: Store, path: Path, made: Path, new: Path
 ) -> None:
-    about, counts = await backup.restore(made, sqlite_url(new), silent)
+    about, counts, _ = await backup.restore(made, sqlite_url(new), silent)
     assert about == {"made": "today"}
     assert rows(new) == rows(path)
     assert counts["turns"] == 4

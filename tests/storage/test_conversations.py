@@ -427,8 +427,8 @@ async def test_a_long_conversation_is_read_a_few_turns_at_a_time(
         made[passes] += 1
         return make(row, shown)
 
-    make = conversations._turn
-    monkeypatch.setattr(conversations, "_turn", counted)
+    make = conversations.as_turn
+    monkeypatch.setattr(conversations, "as_turn", counted)
     ticking = asyncio.create_task(tick())
     try:
         conversation = await store.load("web:1")

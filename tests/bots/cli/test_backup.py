@@ -50,10 +50,10 @@ def test_a_backup_says_what_is_in_it_and_restores(database: Path, tmp_path: Path
     file = tmp_path / "backup"
     made = run("backup", str(file), environment=config(database))
     assert made.returncode == 0
-    assert "(conversations: 1, answers: 4, pictures: 4)" in made.stderr
+    assert "(conversations: 2, answers: 4, pictures: 4)" in made.stderr
     restored = run("restore", str(file), environment=config(tmp_path / "new" / "answers.db"))
     assert restored.returncode == 0
-    assert "back, and each row was compared (conversations: 1, answers: 4, pictures: 4)" in restored.stderr
+    assert "back, and each row was compared (conversations: 2, answers: 4, pictures: 4)" in restored.stderr
     assert "python -m bots model fetch Qwen/Qwen3-VL-2B-Instruct --revision 89644892e4d85e24" in restored.stderr
     assert rows(tmp_path / "new" / "answers.db") == rows(database)
 
@@ -62,7 +62,7 @@ def test_a_copy_goes_from_one_address_to_another(database: Path, tmp_path: Path)
     new = tmp_path / "copy.db"
     copied = run("copy-database", f"sqlite+aiosqlite:///{database}", f"sqlite+aiosqlite:///{new}")
     assert copied.returncode == 0
-    assert "each row was compared (conversations: 1, answers: 4, pictures: 4). Set url in [storage]" in copied.stderr
+    assert "each row was compared (conversations: 2, answers: 4, pictures: 4). Set url in [storage]" in copied.stderr
     assert rows(new) == rows(database)
 
 

@@ -1,0 +1,8 @@
+"""Tell who sent a stored message, for what an operator does about one person."""
+
+from bots.web.message import read
+
+
+def asker_of(payload: str) -> str:
+    """Return the person. Raises what reading an unknown payload raises."""
+    return read(payload).person
