@@ -151,7 +151,7 @@ class Assistant:
             images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
             self._quota.count_question(person, key, [image.id for image in images])
-            return _EngineQuestion(conversation, self.sampling.for_retry() if question.again else self.sampling)
+            return self._engine_question(conversation, question.again)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -175,7 +175,7 @@ class Assistant:
             self._quota.count_question(person, key)
             open_turn = replace(conversation.turns[-1], answer=None)
             turns = (*conversation.turns[:-1], open_turn)
-            return _EngineQuestion(replace(conversation, turns=turns), self.sampling.for_retry(), old_key)
+            return self._engine_question(replace(conversation, turns=turns), True, old_key)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -254,6 +254,12 @@ class Assistant:
         async with self._turns.take(conversation_id):
             if not await self.history.remove_picture(conversation_id, number):
                 raise NotFound("There is no picture {number} in this conversation.", number=number)
+
+    def _engine_question(self, conversation: Conversation, again: bool, replaces: str | None = None) -> _EngineQuestion:
+        """Return the question as the conversation's settings have it; `again` with other random choices."""
+        settings = conversation.settings
+        sampling = settings.limit(self.sampling.for_retry() if again else self.sampling)
+        return _EngineQuestion(replace(conversation, system=settings.system), sampling, replaces)
 
     async def _once(
         self,

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.pseudonym import pseudonym
+from core.settings import Settings
 
 MOST_PICTURES = 24  # kept in a conversation; those that were not asked about for longest go first
 WAITING_TAKEN_TOGETHER = 4  # a question takes so few waiting pictures all together, even if it names only some
@@ -112,6 +113,7 @@ class Conversation:
 
     `system` is what the model is told before the first question. A conversation that is not `stored` is on no disk, and
     neither is anything that is computed for it. `answer_schema` is the JSON Schema that the next answer must obey.
+    `settings` are those of its people, which the assistant heeds.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Conversation:
     system: str = ""
     stored: bool = True
     answer_schema: str | None = None
+    settings: Settings = field(default=Settings())
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

@@ -21,6 +21,7 @@ from core.conversation import (
     storable,
 )
 from core.errors import BadQuestion
+from core.settings import Settings, settings_of
 from storage import pictures
 from storage.messages import ASKING, keys_of_sent
 from storage.schema import conversations, is_in, messages, turn_pictures, turns
@@ -51,7 +52,7 @@ async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequ
         shown = await pictures.of_turns(connection, [turn.id for turn in rows], columns, known)
         found += [as_turn(turn, shown.get(turn.id, ())) for turn in rows]
     waiting = await pictures.waiting(connection, conversation_id, row.chapter, columns)
-    return Conversation(conversation_id, tuple(found), waiting, row.next_number)
+    return Conversation(conversation_id, tuple(found), waiting, row.next_number, settings=settings_of(row.settings))
 
 
 async def _pages(connection: AsyncConnection, where: ColumnElement[bool]) -> AsyncIterator[Sequence[Any]]:
@@ -165,6 +166,18 @@ async def add_pictures(
     return numbers
 
 
+async def settings(connection: AsyncConnection, conversation_id: str) -> Settings:
+    """Return the settings of a conversation; one that is unknown has the defaults."""
+    query = select(conversations.c.settings).where(conversations.c.id == conversation_id)
+    return settings_of((await connection.execute(query)).scalar())
+
+
+async def change_settings(connection: AsyncConnection, now: float, conversation_id: str, changed: Settings) -> None:
+    """Store the settings of a conversation. They stay when it is restarted, and go when it is forgotten."""
+    _ = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
+    await _touch(connection, conversation_id, now, settings=changed.stored() or None)
+
+
 async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
     row = await _row(connection, conversation_id)
     return 1 if row is None else int(row.next_number)
@@ -189,7 +202,7 @@ async def take_back(connection: AsyncConnection, conversation_id: str, numbers: 
         return ()
     image_ids = await pictures.take_back(connection, conversation_id, row.chapter, numbers)
     said = (await connection.execute(select(turns.c.id).where(turns.c.conversation_id == conversation_id))).first()
-    if said is None and not await pictures.images_of(connection, conversation_id):
+    if said is None and not row.settings and not await pictures.images_of(connection, conversation_id):
         await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
     return image_ids
 

@@ -7,7 +7,7 @@ an older version's database needs no other steps.
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from sqlalchemy import LargeBinary, MetaData, Select, Table, func, insert, inspect, select, text, tuple_
+from sqlalchemy import JSON, LargeBinary, MetaData, Select, Table, func, insert, inspect, select, text, tuple_
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,6 +64,10 @@ def reflected(connection: Any, names: Collection[str]) -> MetaData:
     """Return tables as they are in the database."""
     metadata = MetaData()
     metadata.reflect(connection, only=sorted(names))
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, JSON):
+                column.type.none_as_null = True  # otherwise an empty field would become the JSON text `null`
     return metadata
 
 

@@ -37,6 +37,7 @@ conversations = Table(
     Column("next_number", Integer, nullable=False),  # of the next picture of the chapter
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False, index=True),
+    Column("settings", JSON(none_as_null=True)),  # what differs from the defaults, see core.settings; NULL: nothing
 )
 
 images = Table(

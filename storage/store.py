@@ -98,6 +98,8 @@ class Store(OpenDatabase):
     last_pictured = reading(pictures.last_pictured)
     save = writing_dated(questions.save)
     restart = writing_dated(conversations.restart)
+    settings = reading(conversations.settings)
+    change_settings = writing_dated(conversations.change_settings)
 
     async def answered_today(self) -> int:
         """Return how many questions were answered since midnight, local time, and not forgotten."""

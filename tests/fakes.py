@@ -110,7 +110,9 @@ class MemoryHistory:
         highest = max((picture.number for picture in turn.pictures), default=0)
         waiting = tuple(p for p in known.waiting if p.number not in {q.number for q in turn.pictures})
         number = max(known.next_number, highest + 1)
-        self.conversations[conversation_id] = Conversation(conversation_id, (*turns, turn), waiting, number)
+        self.conversations[conversation_id] = Conversation(
+            conversation_id, (*turns, turn), waiting, number, settings=known.settings
+        )
         self.turns[key] = turn
         keys.append(key)
 

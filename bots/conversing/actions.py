@@ -24,11 +24,12 @@ from core.conversation import (
 )
 from core.errors import BotError
 from core.i18n import Translator
-from core.pictures.images import KEPT_ORIGINAL_RATIO
+from core.pictures.images import KEPT_ORIGINAL_RATIO, MOST_IMAGE_TOKENS
 
 log = logging.getLogger(__name__)
 FILE_CHARACTERS = 3000  # a longer answer is offered as a file
-CLOSER_FACTOR, MOST_IMAGE_TOKENS = 4, 16_384  # for small print; the limit is that of `core.pictures.images`
+CLOSER_FACTOR = 4  # times the tokens of a picture, for small print
+CLOSER_THAN_USUAL = 2.5  # times: more than the sharpness that a conversation may choose
 TOKEN_PIXELS = 32 * 32
 
 
@@ -96,7 +97,7 @@ async def ask_for_display(
         if piece := next_piece(growing=False):
             tell(Piece(piece))
         raise
-    return replace(answer, text=_words(answer, turn, asked.questions, display, notes, translator))
+    return replace(answer, text=_words(answer, turn, asked, display, notes, translator))
 
 
 def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) -> tuple[AnswerAction, ...]:
@@ -137,14 +138,15 @@ async def _marked(turn: Turn, pictures: Sequence[Picture]) -> Sequence[MarkedPic
 def _words(
     answer: Answer,
     turn: Turn | None,
-    questions: Sequence[str],
+    asked: Conversation,
     display: DisplayOptions,
     notes: Sequence[str],
     translator: Translator,
 ) -> str:
     grounding = find_boxes(answer.text)
-    words = as_markdown(grounding.text, questions) or grounding.words(translator)
-    line = receipt(turn, translator, notes) if display.receipt and turn is not None else " · ".join(notes)
+    words = as_markdown(grounding.text, asked.questions) or grounding.words(translator)
+    shows = display.receipt and asked.settings.receipt
+    line = receipt(turn, translator, notes) if shows and turn is not None else " · ".join(notes)
     if not line or not words.strip():
         return words
     return f"{words}\n\n{line}" if "*" in line else f"{words}\n\n*{line}*"  # a file's name may contain an asterisk
@@ -156,4 +158,4 @@ def _lost_a_lot(image: Image) -> bool:
 
 
 def _looked_closer(image: Image, image_tokens: int) -> bool:
-    return image.width * image.height > 1.5 * image_tokens * TOKEN_PIXELS
+    return image.width * image.height > CLOSER_THAN_USUAL * image_tokens * TOKEN_PIXELS

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER_FACTOR, MOST_IMAGE_TOKENS, ask_for_display, available_actions, file_of
+from bots.conversing.actions import CLOSER_FACTOR, ask_for_display, available_actions, file_of
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
 from bots.conversing.draft import AnswerAction, Ask, Tell, first_questions
 from bots.conversing.request import AnswerRequest
@@ -134,8 +134,7 @@ class _Response:
         turn = await self._turn_about()
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
-        tokens = min(MOST_IMAGE_TOKENS, CLOSER_FACTOR * self.services.images.image_tokens)
-        sharper = self.services.images.model_copy(update={"image_tokens": tokens})
+        sharper = self.services.images.sharpened(CLOSER_FACTOR)
         self.services.assistant.check_question(self.request.person)
         sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
         if not (any(sent) or self.request.chooses):
@@ -199,9 +198,10 @@ class _Response:
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
         self.services.assistant.count_files(self.request.person, self.request.key, len(self.request.files))
+        limits = await self.services.limits(self.request.conversation_id) if self.request.files else None
         for index, file in enumerate(self.request.files):
             try:
-                document = await open_document(await file.read(), self.request.text, self.services.images)
+                document = await open_document(await file.read(), self.request.text, limits or self.services.images)
             except (BadImage, Busy) as error:
                 errors.append((index, error))
                 continue

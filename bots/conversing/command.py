@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bots.conversing.conversation_settings import is_setting
 from bots.conversing.platform import Platform
 from bots.conversing.request import EVERYTHING, AnswerRequest, CommandResult
 from bots.conversing.services import Services
@@ -20,6 +21,7 @@ class Takes(Enum):
     NUMBER = auto()
     PERSON = auto()
     EVERYTHING = auto()  # a second word that says so
+    SETTING = auto()  # its name and a value
     WORDS = auto()  # any; only behind a prefix, because plain words with more words are a question already
 
     def fits(self, words: str, platform: Platform) -> bool:
@@ -31,6 +33,8 @@ class Takes(Enum):
                 return mention or platform.person_id.fullmatch(words.upper()) is not None
             case Takes.EVERYTHING:
                 return words in EVERYTHING
+            case Takes.SETTING:
+                return is_setting(words)
             case Takes.NOTHING | Takes.WORDS:
                 return False
 

@@ -9,6 +9,7 @@ from functools import partial
 from bots.conversing.actions import file_of
 from bots.conversing.administration import decide, people, stats
 from bots.conversing.command import Command, Run, Takes
+from bots.conversing.conversation_settings import BUTTONS, press, settings
 from bots.conversing.draft import ASK, FIRST_QUESTIONS, AnswerAction, File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
@@ -43,6 +44,8 @@ def command_in(text: str, platform: Platform) -> tuple[str | None, str]:
             if command.question is not None:
                 language = "zh" if word == command.chinese else "en"
                 return None, (None if rest else command.asked("", Translator(language))) or text
+            if command.takes is Takes.SETTING and rest:
+                rest = text.split(maxsplit=1)[1].strip()  # instructions stay as they were written
             return (command.name, rest) if not rest or command.takes.fits(rest, platform) else (None, text)
     return None, text
 
@@ -82,6 +85,8 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
     if (shorthand := SHORTHANDS.get(request.command or "")) is not None:  # without the words that it needs
         example = shorthand.spelled(request.platform, translator)
         return CommandResult(translator.say("Say what to look for: {example}, for example.", example=example))
+    if request.command in BUTTONS:
+        return await press(request, services, translator)
     command = COMMANDS.get(request.command or "")
     if command is None or command.run is None or (command.needs_files and not request.display.files):
         return await _help(request, services, translator)
@@ -202,6 +207,14 @@ _ROWS = (
         Note("Get what it says as JSON"),
         None,
         question=Note("Give me everything that the picture says as JSON."),
+    ),
+    Command(
+        "settings",
+        "设置",
+        Note("How I answer here: instructions, language, length"),
+        settings,
+        Takes.SETTING,
+        about_conversation=True,
     ),
     Command("stop", "停止", Note("Stop the answer"), _stop, about_conversation=True),
     Command("retry", "重试", Note("Answer the last question again"), None, about_conversation=True),

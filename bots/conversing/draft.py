@@ -49,6 +49,13 @@ class AnswerAction(StrEnum):
     READ_TEXT = f"{ASK}text"
     TABLE = f"{ASK}table"
     TRANSLATE = f"{ASK}translate"
+    SHORT_ANSWERS = "set_short"
+    NORMAL_ANSWERS = "set_normal"
+    LONG_ANSWERS = "set_long"
+    SHARPER = "set_sharper"
+    LESS_SHARP = "set_less_sharp"
+    SHOW_RECEIPT = "set_receipt"
+    HIDE_RECEIPT = "set_no_receipt"
 
     def label(self, translator: Translator) -> str:
         match self:
@@ -66,6 +73,20 @@ class AnswerAction(StrEnum):
                 return translator.say("As a table")
             case AnswerAction.TRANSLATE:
                 return translator.say("Translate")
+            case AnswerAction.SHORT_ANSWERS:
+                return translator.say("Short answers")
+            case AnswerAction.NORMAL_ANSWERS:
+                return translator.say("Answers of normal length")
+            case AnswerAction.LONG_ANSWERS:
+                return translator.say("Long answers")
+            case AnswerAction.SHARPER:
+                return translator.say("Look at pictures more sharply")
+            case AnswerAction.LESS_SHARP:
+                return translator.say("Look at pictures as usual")
+            case AnswerAction.SHOW_RECEIPT:
+                return translator.say("Show the line below answers")
+            case AnswerAction.HIDE_RECEIPT:
+                return translator.say("Hide the line below answers")
 
 
 FIRST_QUESTIONS = (AnswerAction.DESCRIBE, AnswerAction.READ_TEXT, AnswerAction.TABLE, AnswerAction.TRANSLATE)

@@ -20,6 +20,10 @@ class Attachment:
     name: str = ""
 
 
+async def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """What a person wants.
@@ -53,6 +57,7 @@ class AnswerRequest:
     called: str = ""
     places: tuple[str, ...] = ()
     admins: frozenset[str] = frozenset()
+    may_change_settings: Callable[[], Awaitable[bool]] = _always  # of the conversation; may ask the platform
     pictures: tuple[int, ...] | None = None
     images: tuple[Image, ...] = ()
 

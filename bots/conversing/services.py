@@ -42,3 +42,7 @@ class Services:
     permissions: dict[str, Permissions] = field(default_factory=dict)
     model: ModelDescription = field(default_factory=ModelDescription)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))
+
+    async def limits(self, conversation_id: str) -> ImagesConfig:
+        """Return the limits of pictures in a conversation, as sharp as its settings say."""
+        return self.images.sharpened((await self.store.settings(conversation_id)).pixel_factor)

@@ -10,6 +10,7 @@ from core.assistant import History
 from core.conversation import Image, SummaryPage, Turn
 from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
+from core.settings import Settings
 
 
 class Expiry(Protocol):
@@ -46,6 +47,10 @@ class Store(History, Mailbox, Protocol):
     async def keys(self, conversation_id: str) -> Sequence[str]: ...
 
     async def answered_today(self) -> int: ...
+
+    async def settings(self, conversation_id: str) -> Settings: ...
+
+    async def change_settings(self, conversation_id: str, changed: Settings) -> None: ...
 
     async def move(self, conversation_id: str, new_id: str) -> bool: ...
 

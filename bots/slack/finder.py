@@ -97,9 +97,10 @@ class Finder:
         with suppress(BadQuestion):  # more than a person may send at once, which must not make the thread useless
             key = ":".join([request.key, *(file.id or "" for file in files)])
             self._services.assistant.count_files(request.person, key, len(files))
+        limits = await self._services.limits(conversation_id) if files else self._services.images
         for file in files:
             try:
-                document = await open_document(await self._files.download(file), request.text, self._services.images)
+                document = await open_document(await self._files.download(file), request.text, limits)
             except BotError as error:
                 log.info("a picture earlier in a thread cannot be looked at: %s", error.sentence)
                 errors.append((file, error))

@@ -1,5 +1,7 @@
 """Say what an inquiry in Slack wants, in the words of all platforms."""
 
+from functools import partial
+
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.request import AnswerRequest
 from bots.slack.config import SlackConfig
@@ -34,7 +36,12 @@ class Requests:
             shared=not place.direct,
             begun_by_another=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
             display=self._display,
+            may_change_settings=partial(self._began, inquiry),
         )
+
+    async def _began(self, inquiry: Inquiry) -> bool:
+        """Return whether the asker began the thread, which is the conversation."""
+        return not await self._threads.is_anothers(inquiry.asked)
 
 
 def refusal_of(inquiry: Inquiry, translator: Translator) -> str | None:

@@ -1,8 +1,12 @@
 """Say what an inquiry on Telegram wants, in the words of all platforms."""
 
+import logging
 from dataclasses import replace
+from functools import partial
 
 from telegram import Bot
+from telegram.constants import ChatMemberStatus
+from telegram.error import TelegramError
 
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.commands import pressed_question
@@ -15,10 +19,14 @@ from bots.telegram.inquiry import Inquiry
 from bots.telegram.kinds import describe_kind
 from bots.telegram.message import Author
 from bots.telegram.platform import TELEGRAM
+from bots.telegram.transport import convert_errors
 from core import inbox
 from core.answers.receipt import not_looked_at
+from core.errors import NotDelivered
 from core.i18n import Translator
 from core.pictures.refusals import by_name
+
+log = logging.getLogger(__name__)
 
 
 class Requests:
@@ -60,7 +68,21 @@ class Requests:
             begun_by_another=is_group,
             notes=_notes(inquiry, translator),
             display=self._display,
+            may_change_settings=partial(self._may_change_settings, chat_id, asker),
         )
+
+    async def _may_change_settings(self, chat_id: int, asker: Author) -> bool:
+        """Return whether the chat is the asker's own, or a group of which they are an admin. Raises `BotError`."""
+        if asker.id == chat_id:  # alone with the bot, or an admin who writes in the group's name
+            return True
+        try:
+            member = await convert_errors(self._bot.get_chat_member(chat_id, asker.id))
+        except TelegramError as error:
+            log.warning("who is an admin of a group cannot be seen: %s", error)
+            raise NotDelivered(
+                "Telegram does not tell me whether you are an admin here. Please try again in a moment."
+            ) from error
+        return member.status in (ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER)
 
 
 def refusal_of(inquiry: Inquiry, translator: Translator) -> str | None:

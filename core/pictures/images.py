@@ -17,6 +17,7 @@ from core.pictures.spool import contents, size, spool
 from core.units import MEGABYTE
 
 KEPT_ORIGINAL_BYTES = 8 * MEGABYTE  # a larger file is not kept for "Read the small print"
+MOST_IMAGE_TOKENS = 16_384
 KEPT_ORIGINAL_RATIO = 2.0  # the original is kept if its area is more than so many times the shrunk one
 
 
@@ -28,7 +29,7 @@ class ImagesConfig(BaseModel, extra="forbid", frozen=True):
 
     image_tokens: int = Field(
         default=1000,
-        le=16_384,
+        le=MOST_IMAGE_TOKENS,
         description="Pictures are shrunk to so many tokens of 32x32 pixels, at least 64; more reads smaller print, but "
         "slower.",
     )
@@ -40,6 +41,10 @@ class ImagesConfig(BaseModel, extra="forbid", frozen=True):
         description="Pictures with more megapixels are refused; of JPEG, those with four times as many.",
     )
     page_limit: int = Field(default=4, ge=1, le=50, description="Most pages of one document in one question.")
+
+    def sharpened(self, factor: int) -> "ImagesConfig":
+        """Return the limits with so many times the tokens for each picture."""
+        return self.model_copy(update={"image_tokens": min(MOST_IMAGE_TOKENS, factor * self.image_tokens)})
 
     @field_validator("image_tokens")
     @classmethod

@@ -201,6 +201,19 @@ async def test_a_command_asks_what_it_stands_for(platform: str, demo: Engine, tm
         assert "|" in seen.words and "table.csv" in seen.files
 
 
+async def test_a_conversation_is_answered_as_its_settings_say(platform: str, demo: Engine, tmp_path: Path) -> None:
+    if platform == "web":
+        pytest.skip("there are no commands on the page")
+    prefix = "/" if platform == "telegram" else ""
+    async with visit(platform, demo, tmp_path, SMALL) as (_, guest):
+        assert "Looked at picture 1" in (await guest.ask(TOTAL, png("invoice"))).words
+        changed = await guest.ask(f"{prefix}settings receipt off")
+        assert "receipt: off" in changed.words and "Short answers" in changed.buttons
+        assert "length: short" in (await guest.press(changed, "Short answers")).words
+        again = (await guest.ask(TOTAL, png("invoice"))).words
+        assert again and "Looked at picture" not in again
+
+
 async def test_a_conversation_can_be_taken_along_as_a_zip(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (PRICE, (sample("product"),)))
     async with visit(platform, demo, tmp_path) as (_, guest):

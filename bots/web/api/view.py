@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.conversing.actions import MOST_IMAGE_TOKENS, available_actions
+from bots.conversing.actions import available_actions
 from bots.conversing.draft import AnswerAction
 from bots.web.api.schema import (
     Analysis,
@@ -24,6 +24,7 @@ from core.answers.receipt import made_room, receipt
 from core.answers.transcription import as_markdown
 from core.conversation import Answer, Conversation, Picture, Turn
 from core.i18n import Translator
+from core.pictures.images import MOST_IMAGE_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,13 @@ Fault = Literal[
 ]  # fmt: skip
 
 # Parameters of the methods that the bot calls; * is required. Source: https://core.telegram.org/bots/api (10.3)
+_RIGHTS = (
+    "can_be_edited is_anonymous can_manage_chat can_delete_messages can_manage_video_chats can_restrict_members "
+    "can_promote_members can_change_info can_invite_users can_post_stories can_edit_stories can_delete_stories"
+)
+ADMIN_RIGHTS = dict.fromkeys(_RIGHTS.split(), True)
 METHODS = {
+    "getChatMember": "chat_id* user_id*",
     "getMe": "",
     "getUpdates": "offset limit timeout allowed_updates",
     "setWebhook": "url* certificate ip_address max_connections allowed_updates drop_pending_updates secret_token",
@@ -294,6 +300,12 @@ class BotApi:
             raise refuse("file is too big")
         file_id = p["file_id"]
         return {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data), "file_path": f"photos/{file_id}"}
+
+    async def _getChatMember(self, p: Json) -> Json:
+        status = "administrator" if p["user_id"] in self.world.find(p["chat_id"]).admins else "member"
+        user = {"id": p["user_id"], "is_bot": False, "first_name": "Ann"}
+        rights = ADMIN_RIGHTS if status == "administrator" else {}
+        return {"status": status, "user": user, **rights}
 
     async def _setMyCommands(self, p: Json) -> bool:
         chat = (p.get("scope") or {}).get("chat_id", "")

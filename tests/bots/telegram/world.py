@@ -54,6 +54,7 @@ class Chat:
     lost_topics: bool = False  # sends into topics that exist are refused; replies stand there all the same
     uneditable: bool = False
     moved_to: int | None = None
+    admins: set[int] = field(default_factory=set)
     last_id: int = 0
 
     def json(self) -> Json:

@@ -19,7 +19,7 @@ def write_conversations(folder: Path, count: int) -> list[str]:
         for number in range(count)
     ]
     with sqlite3.connect(folder / "answers.db") as database:
-        database.executemany("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?)", rows)
+        database.executemany("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
     database.close()
     return [row[0] for row in rows]
 
@@ -60,7 +60,9 @@ async def test_pictures_without_a_question_take_no_room_in_the_list_and_a_runnin
     async with service(tmp_path, engine) as web:
         written = write_conversations(tmp_path, 200)
         with sqlite3.connect(tmp_path / "answers.db") as database:
-            database.execute("INSERT INTO conversations VALUES ('web:only-pictures', '', 0, 1, 1.0, 1900000000.0)")
+            database.execute(
+                "INSERT INTO conversations VALUES ('web:only-pictures', '', 0, 1, 1.0, 1900000000.0, NULL)"
+            )
         database.close()
         assert await listed(web) == [written]
         asking = asyncio.create_task(web.ask("What?", "red", key="a-key-nobody-guesses"))

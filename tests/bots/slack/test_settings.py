@@ -1,0 +1,52 @@
+"""The settings of a thread, by words and by buttons."""
+
+from core.settings import SHORT_ANSWER_TOKENS
+from tests.bots.slack.conftest import Scene, png
+from tests.bots.slack.workspace import BOT, buttons, said
+
+ME = f"<@{BOT}>"
+ADMINS_ONLY = "Only the admins of this group, or the person who began the thread, may change its settings."
+
+
+async def test_who_began_the_thread_sets_how_it_is_answered(scene: Scene) -> None:
+    async with scene.bot():
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} settings instructions Sell ONLY bikes.", thread=asked)
+        assert "Sell ONLY bikes." in said((await scene.finished(asked, 2))[-1])
+        scene.slack.says(f"{ME} 设置 长度 短", thread=asked)
+        assert "长度：短" in said((await scene.finished(asked, 3))[-1])
+        scene.slack.says(f"{ME} and now?", thread=asked)
+        await scene.finished(asked, 4)
+    assert scene.engine.asked[0].system == ""
+    told = "Sell ONLY bikes.\nAnswer in one or two short sentences."
+    assert (scene.engine.asked[-1].system, scene.engine.samplings[-1].max_new_tokens) == (told, SHORT_ANSWER_TOKENS)
+
+
+async def test_another_person_sees_them_and_may_not_change_them(scene: Scene) -> None:
+    async with scene.bot():
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} settings", thread=asked, user="U0BOB")
+        shown = (await scene.finished(asked, 2))[-1]
+        assert "length: normal" in said(shown)
+        assert "Short answers" in [button["text"]["text"] for button in buttons(shown)]
+        scene.slack.says(f"{ME} settings length short", thread=asked, user="U0BOB")
+        assert said((await scene.finished(asked, 3))[-1]) == ADMINS_ONLY
+
+
+async def test_a_button_changes_them(scene: Scene) -> None:
+    async with scene.bot():
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} settings", thread=asked)
+        await scene.finished(asked, 2)
+        scene.slack.presses(*await scene.button(asked, "set_short"))
+        await scene.slack.settled()
+        assert "length: short" in said((await scene.finished(asked, 3))[-1])
+
+
+async def test_a_question_that_begins_with_the_word_is_a_question(scene: Scene) -> None:
+    async with scene.bot():
+        asked = scene.slack.says(f"{ME} settings of this camera?", (scene.slack.upload(png()),))
+        assert "Answer to 'settings of this camera?'" in await scene.answer(asked)
