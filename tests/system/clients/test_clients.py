@@ -91,10 +91,10 @@ def program(path: str) -> str:
     return str(found)
 
 
-def run(*command: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run(*command: str | Path, cwd: Path = ROOT, **variables: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "NO_PROXY": "127.0.0.1", **variables}
     words = [str(word) for word in command]
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    return subprocess.run(words, env=environment, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
 
 def command_of(client: str) -> list[str]:
@@ -128,11 +128,37 @@ def assert_freed(house: House, asked: float, answered: float) -> None:
     assert house.counted("engine_answers_total") < answered + 3 + HANG_UPS
 
 
+def example(house: House, heading: str, language: str) -> str:
+    """Return an example of docs/clients.md, for this service."""
+    part = (ROOT / "docs" / "clients.md").read_text("utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    text = part.partition(f"```{language}\n")[2].partition("```")[0]
+    assert text
+    own = {"http://127.0.0.1:5000/v1": house.url, '"KEY"': f'"{KEY}"', "MODEL": "demo"}
+    for theirs, ours in own.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+@pytest.mark.parametrize("heading", ["curl", "The openai package", "LangChain"])
+def test_the_examples_of_the_docs_are_answered(house: House, tmp_path: Path, heading: str) -> None:
+    shutil.copy(INVOICE, tmp_path / "invoice.png")
+    if heading == "curl":
+        command, text = ["sh", "-ec"], example(house, heading, "sh")
+    else:
+        python = sys.executable if "openai" in heading else program("langchain_openai/bin/python")
+        command, text = [python, "-c"], example(house, heading, "python")
+    if heading == "LangChain":
+        text = f"import base64\npicture = base64.b64encode(open('invoice.png', 'rb').read()).decode()\n{text}"
+    done = run(*command, text, KEY=KEY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)["choices"][0]["message"]["content"] if heading == "curl" else done.stdout.strip()
+    assert said == house.first
+
+
 @pytest.fixture
 def llm(house: House, tmp_path: Path) -> Mapping[str, str]:
-    """The settings of simonw's llm, in a folder of its own."""
-    model = f"- model_id: house\n  model_name: demo\n  api_base: {house.url}\n  api_key_name: house\n  vision: true\n"
-    (tmp_path / "extra-openai-models.yaml").write_text(model, "utf-8")
+    """The settings of simonw's llm as docs/clients.md has them, in a folder of its own."""
+    (tmp_path / "extra-openai-models.yaml").write_text(example(house, "llm", "yaml"), "utf-8")
     (tmp_path / "keys.json").write_text(json.dumps({"house": KEY}), "utf-8")
     return {"LLM_USER_PATH": str(tmp_path)}
 
