@@ -91,7 +91,7 @@ def program(path: str) -> str:
     return str(found)
 
 
-def run(*command: str | Path, cwd: Path = ROOT, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run(*command: str | Path, variables: Mapping[str, str], cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "NO_PROXY": "127.0.0.1", **variables}
     words = [str(word) for word in command]
     return subprocess.run(words, env=environment, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
@@ -110,7 +110,7 @@ def command_of(client: str) -> list[str]:
 @pytest.mark.parametrize("client", ["langchain_openai", "pydantic_ai", "ai_sdk"])
 def test_a_library_asks_asks_on_is_refused_and_hangs_up(house: House, client: str) -> None:
     asked, answered = house.counted("questions_total"), house.counted("engine_answers_total")
-    done = run(*command_of(client), INVOICE, house.broken, **house.variables())
+    done = run(*command_of(client), INVOICE, house.broken, variables=house.variables())
     assert done.returncode == 0, done.stderr
     heard = json.loads(done.stdout)
     assert (heard["first"], heard["streamed"], heard["second"]) == (house.first, house.first, house.second)
@@ -149,7 +149,7 @@ def test_the_examples_of_the_docs_are_answered(house: House, tmp_path: Path, hea
         command, text = [python, "-c"], example(house, heading, "python")
     if heading == "LangChain":
         text = f"import base64\npicture = base64.b64encode(open('invoice.png', 'rb').read()).decode()\n{text}"
-    done = run(*command, text, KEY=KEY, cwd=tmp_path)
+    done = run(*command, text, variables={"KEY": KEY}, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)["choices"][0]["message"]["content"] if heading == "curl" else done.stdout.strip()
     assert said == house.first
@@ -166,14 +166,14 @@ def llm(house: House, tmp_path: Path) -> Mapping[str, str]:
 def test_llm_asks_asks_on_is_refused_and_is_ended(house: House, llm: Mapping[str, str]) -> None:
     command = program("llm/bin/llm")
     asked, answered = house.counted("questions_total"), house.counted("engine_answers_total")
-    first = run(command, "-m", "house", "-u", "What is the total?", "-a", INVOICE, **llm)
+    first = run(command, "-m", "house", "-u", "What is the total?", "-a", INVOICE, variables=llm)
     assert (first.returncode, first.stdout.strip()) == (0, house.first), first.stderr
-    second = run(command, "-c", "-u", "What is the tax rate?", **llm)
+    second = run(command, "-c", "-u", "What is the tax rate?", variables=llm)
     assert second.stdout.strip() == house.second
     assert cached(second.stderr) > tokens_read(first.stderr)
-    whole = run(command, "-m", "house", "--no-stream", "What is the total?", "-a", INVOICE, **llm)
+    whole = run(command, "-m", "house", "--no-stream", "What is the total?", "-a", INVOICE, variables=llm)
     assert whole.stdout.strip() == house.first
-    refused = run(command, "-m", "house", "What is it?", "--at", house.broken, "image/png", **llm)
+    refused = run(command, "-m", "house", "What is it?", "--at", house.broken, "image/png", variables=llm)
     assert refused.returncode == 1
     assert "This is a text file." in refused.stderr
     for _ in range(HANG_UPS):
@@ -196,16 +196,16 @@ def cached(usage: str) -> int:
 
 def test_the_command_line_asks_the_service(house: House, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "bots", "ask", "--url", house.url, "--key", "env:HOUSE_KEY"]
-    asked = run(*words, INVOICE, "What is the total?", HOUSE_KEY=KEY)
+    asked = run(*words, INVOICE, "What is the total?", variables={"HOUSE_KEY": KEY})
     assert (asked.returncode, asked.stdout.strip()) == (0, house.first), asked.stderr
     boxes = tmp_path / "boxes.png"
-    found = run(*words, "--json", "--save-boxes", boxes, INVOICE, "Where is the total?", HOUSE_KEY=KEY)
+    found = run(*words, "--json", "--save-boxes", boxes, INVOICE, "Where is the total?", variables={"HOUSE_KEY": KEY})
     told = json.loads(found.stdout)
     assert [box["label"] for box in told["boxes"]] == ["total"]
     assert "bbox_2d" not in found.stdout
     assert told["usage"]["cached_tokens"] > 0
     assert boxes.read_bytes().startswith(b"\x89PNG")
     for key, sentence in (("env:HOUSE_KEY", "refuses this key"), ("", "needs a key")):
-        refused = run(*words[:-1], key, INVOICE, "What is the total?", HOUSE_KEY="a-wrong-key")
+        refused = run(*words[:-1], key, INVOICE, "What is the total?", variables={"HOUSE_KEY": "a-wrong-key"})
         assert refused.returncode == 2
         assert sentence in refused.stderr
