@@ -75,9 +75,11 @@ class Settings:
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings from a file. Without one: the web page with the demo model. Raises `OperatorError`."""
-    tables = {name: dict(table) for name, table in WITHOUT_A_FILE.items()} if path is None else _read(path)
+    tables: dict[str, dict[str, Any]] = {} if path is None else _read(path)
     for name, key, value in settings_of(environment, {table: _config(table) for table in known_tables()}):
         tables.setdefault(name, {})[key] = value
+    if path is None:
+        _complete(tables)
     notices = renamed_settings.rename(tables)
     parts: dict[str, Any] = {name.rpartition(".")[2]: _check(name, tables.get(name, {}), environment) for name in PARTS}
     platforms = {name: _check(name, tables[name], environment) for name in _platform_tables() if name in tables}
@@ -87,6 +89,14 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
                 "[{table}] {reason}: add a table [bots.web], empty or with its own settings.", table=name, reason=reason
             )
     return Settings(**parts, platforms=platforms, notices=notices)
+
+
+def _complete(tables: dict[str, dict[str, Any]]) -> None:
+    """Add the page and the demo model, unless the variables name engines elsewhere."""
+    for name, table in WITHOUT_A_FILE.items():
+        given = tables.setdefault(name, {})
+        if "urls" not in given:
+            tables[name] = {**table, **given}
 
 
 def known_tables() -> list[str]:

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 log = logging.getLogger(__name__)
-ENGINE_PACKAGES = ("accelerate", "llguidance", "safetensors", "tokenizers", "torch", "transformers")  # the extra "cpu"
+ENGINE_PACKAGES = {  # by the extra that installs them
+    "cpu": ("accelerate", "llguidance", "safetensors", "tokenizers", "torch", "transformers"),
+    "remote": ("httpx2", "openai"),
+}
 NO_ENGINE = "The model needs packages that are not installed: {how}"
 PAUSES_S = (1, 2, 5, 10, 30, 60)
 
@@ -66,7 +69,7 @@ async def _serve(settings: Settings) -> None:
         log.warning("%s", notice)
     _check_port(settings)
     hardware.limit_heaps()  # before the database's threads and the model's begin
-    log.info("loading %s", settings.engine.model)
+    log.info("%s", _engine_name(settings))
     engine = LoadingEngine(settings.engine.waiting)
     async with _serving(settings, engine) as services:
         await workers.warm()
@@ -90,6 +93,11 @@ async def _serve(settings: Settings) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _engine_name(settings: Settings) -> str:
+    config = settings.engine
+    return f"asking the engines at {', '.join(config.urls)}" if config.urls else f"loading {config.model}"
+
+
 def _check_port(settings: Settings) -> None:
     """Tell at once, and not after minutes of loading, that the page's port is taken. Others may work without it."""
     from bots.web.listen import listen
@@ -103,26 +111,36 @@ def _check_port(settings: Settings) -> None:
             log.error("%s", error)
 
 
-async def start_engine(settings: Settings, progress: Callable[[float], None] = lambda share: None) -> "Engine":
-    """Load the model, which tells its `progress`. Raises `ModelMissing` if its packages or files are missing."""
-    if not _has_engine():
-        raise ModelMissing(NO_ENGINE, how=how_to_install("cpu"))
+async def start_engine(settings: Settings, progress: Callable[[float], None] = lambda share: None) -> LoadedEngine:
+    """Load the model, which tells its `progress`, or find the engines elsewhere.
+
+    Raises `ModelMissing` if packages or files are missing.
+    """
+    config = settings.engine
+    if extra := _missing_extra(settings):
+        raise ModelMissing(NO_ENGINE, how=how_to_install(extra))
+    if config.urls:
+        from core.remote.engine import RemoteEngine
+
+        return await RemoteEngine.start(config)
     # Importing torch takes seconds, in which the page and the platforms are served.
     module = await asyncio.to_thread(importlib.import_module, "core.engine.engine")
-    engine: Engine = await module.Engine.start(settings.engine, progress)
+    engine: Engine = await module.Engine.start(config, progress)
     return engine
 
 
 async def start_engine_if_installed(settings: Settings, progress: Callable[[float], None]) -> LoadedEngine:
     """Load the model as `start_engine` does. Without its packages the service starts anyway, and says so when asked."""
-    if _has_engine():
-        return await start_engine(settings, progress)
-    log.error(NO_ENGINE.format(how=how_to_install("cpu")))
-    return MissingEngine()
+    if extra := _missing_extra(settings):
+        log.error(NO_ENGINE.format(how=how_to_install(extra)))
+        return MissingEngine()
+    return await start_engine(settings, progress)
 
 
-def _has_engine() -> bool:
-    return all(importlib.util.find_spec(package) for package in ENGINE_PACKAGES)
+def _missing_extra(settings: Settings) -> str:
+    """Return the name of the extra that the engine needs and that is not installed, or ""."""
+    extra = "remote" if settings.engine.urls else "cpu"
+    return "" if all(importlib.util.find_spec(package) for package in ENGINE_PACKAGES[extra]) else extra
 
 
 async def _load(settings: Settings, engine: LoadingEngine, services: Services) -> None:

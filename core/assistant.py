@@ -13,6 +13,7 @@ from core import asker
 from core.conversation import (
     MOST_PICTURES,
     Answer,
+    BeganAgain,
     Conversation,
     ConversationLoaded,
     Ending,
@@ -335,6 +336,8 @@ class Assistant:
             if isinstance(event, Piece):
                 watch.saw_token()
                 pieces.append(event.text)
+            elif isinstance(event, BeganAgain):
+                pieces.clear()
             tell(event)
 
         try:

@@ -268,6 +268,11 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class BeganAgain:
+    """The pieces so far are void: the engine was lost, and the answer is written again from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
 class PicturesRemoved:
     """Pictures that were removed from their conversation to make room."""
 
@@ -284,5 +289,5 @@ class ConversationLoaded:
     conversation: Conversation
 
 
-Event = ConversationLoaded | Waiting | Looking | Piece | PicturesRemoved  # sent while an answer is written
+Event = ConversationLoaded | Waiting | Looking | Piece | BeganAgain | PicturesRemoved  # sent while an answer is written
 Tell = Callable[[Event], None]  # never blocks

@@ -16,6 +16,7 @@
     │   └── Interrupted     nothing can be answered now; stored messages are tried again by themselves
     │       ├── StoreDown   ... because nothing can be read or written
     │       ├── EngineEnded ... before the service is started again
+    │       ├── EngineUnreachable ... before an engine elsewhere can be reached
     │       └── ModelLoading ... before the model is loaded
     ├── EngineMissing       the service runs without a model; the operator must install one
     ├── NotAllowed          who may use this, and how to get in
@@ -103,6 +104,10 @@ class Interrupted(Busy):
 
 
 class EngineEnded(Interrupted):
+    pass
+
+
+class EngineUnreachable(Interrupted):
     pass
 
 

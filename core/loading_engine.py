@@ -10,6 +10,7 @@ from typing import Protocol
 
 from core.assistant import Engine
 from core.conversation import Answer, Conversation, Image, Tell
+from core.engine.stats import EngineStats
 from core.errors import LineFull, ModelLoading
 from core.sampling import Sampling
 
@@ -27,7 +28,7 @@ class LoadedEngine(Engine, Protocol):
 
     async def ended(self) -> None: ...
 
-    def figures(self) -> object: ...
+    def figures(self) -> EngineStats | None: ...
 
     async def close(self) -> None: ...
 
@@ -87,7 +88,7 @@ class LoadingEngine:
     async def ended(self) -> None:
         await (await self._ready()).ended()
 
-    def figures(self) -> object:
+    def figures(self) -> EngineStats | None:
         return self._engine.figures() if self._engine else None
 
     async def close(self) -> None:

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image as PilImage
 
-from core.conversation import Answer, Conversation, Ending, Image, Looking, Picture, Piece, Tell, Turn, Waiting
+from core.conversation import (
+    Answer,
+    BeganAgain,
+    Conversation,
+    Ending,
+    Image,
+    Looking,
+    Picture,
+    Piece,
+    Tell,
+    Turn,
+    Waiting,
+)
 from core.errors import NotFound
 from core.inbox import StoredMessage
 from core.pseudonym import pseudonym
@@ -70,6 +82,16 @@ class ScriptedEngine:
 
     async def encode_ahead(self, image: Image) -> None:
         self.looked.append(image.id)
+
+
+class Interrupted(ScriptedEngine):
+    """Is lost in the middle of each answer, like an engine elsewhere, and writes it once more."""
+
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        tell(Piece("It is gr"))
+        await asyncio.sleep(self.pause)
+        tell(BeganAgain())
+        return await super().answer(conversation, sampling, tell)
 
 
 @dataclass

@@ -31,6 +31,17 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.note",
         "core.units",
     },
+    "core/remote/": {
+        "core.asker",
+        "core.conversation",
+        "core.engine.config",
+        "core.engine.stats",
+        "core.errors",
+        "core.latest",
+        "core.pictures",
+        "core.pseudonym",
+        "core.sampling",
+    },
     "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures"},
 }
 TENSORS = ("core/model/", "core/engine/", "core/benchmark/")

@@ -22,6 +22,7 @@ PARTS = {  # folder -> the optional part that its files may use
     "core/engine/": "cpu",
     "core/model/": "cpu",
     "core/benchmark/": "cpu",
+    "core/remote/": "remote",
 }
 DEFERRED = {  # imported where an operator asked for it, with a sentence when it is missing
     "huggingface-hub": "bots/cli/",  # fetching, and what the doctor says of it once a model is looked for
@@ -80,7 +81,7 @@ def test_what_is_declared_is_used() -> None:
     assert not set().union(declared(), *map(declared, parts)) - used
 
 
-OPTIONAL = {"cpu": ENGINE_PACKAGES} | {name: platform(f"bots.{name}").PACKAGES for name in PLATFORMS}
+OPTIONAL = ENGINE_PACKAGES | {name: platform(f"bots.{name}").PACKAGES for name in PLATFORMS}
 
 
 @pytest.mark.parametrize("part", [part for part, packages in OPTIONAL.items() if packages])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from core.answers.boxes import Box, draw, find_boxes, pointed_at, visible
 from core.answers.tables import csv_file, find_tables
-from core.conversation import Answer, Conversation, Event, Image, Looking, Piece, Question, Turn, Waiting
+from core.conversation import Answer, BeganAgain, Conversation, Event, Image, Looking, Piece, Question, Turn, Waiting
 from core.errors import OperatorError
 from core.i18n import Translator
 
@@ -45,6 +45,9 @@ class AnswerStream:
             case Looking(picture, of):
                 saying = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
                 self._status.update(saying)
+            case BeganAgain() if self._shows_pieces:
+                _print(f"\n{self._translator.say('The model was interrupted. I begin again …')}\n")
+                self._raw = self._shown = ""
             case Piece(text) if self._shows_pieces:
                 self._raw += text
                 self._show(visible(self._raw))

@@ -58,7 +58,7 @@ class SelfTest:
                 results.append(result)
                 self._print(result)
             self._summary = SelftestSummary(results, self._summary.is_demo, peak_memory())
-            self._stats = engine.figures()
+            self._stats = engine.figures() or self._stats
         finally:
             self._forget(engine.forget)
             await engine.close()
@@ -103,6 +103,8 @@ class SelfTest:
                 forget(start_conversation(task, self._pictures, number).id, images)
 
     def _identity(self) -> str:
+        if self._settings.engine.urls:
+            return "unknown"
         from core.cache_folder import MODELS_FOLDER
         from core.model.checkpoint import Checkpoint
         from core.model.identity import identify

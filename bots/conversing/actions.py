@@ -12,6 +12,7 @@ from core.answers.tables import csv_file, find_tables
 from core.answers.transcription import as_markdown
 from core.conversation import (
     Answer,
+    BeganAgain,
     Conversation,
     ConversationLoaded,
     Ending,
@@ -68,7 +69,7 @@ async def ask_for_display(
         return piece
 
     def show(event: Event | File) -> None:
-        nonlocal raw, notes, asked
+        nonlocal raw, told, notes, asked
         match event:
             case ConversationLoaded(conversation):
                 asked = conversation
@@ -77,6 +78,9 @@ async def ask_for_display(
                 raw += text
                 if piece := next_piece(growing=True):
                     tell(Piece(piece))
+            case BeganAgain():
+                raw = told = ""
+                tell(event)
             case PicturesRemoved(numbers) if display.markdown:
                 notes = [*notes, made_room(numbers, translator)]
             case _:

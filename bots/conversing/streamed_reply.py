@@ -8,7 +8,7 @@ from typing import Any, Generic
 
 from bots.conversing.delivery import Delivery
 from bots.conversing.draft import AnswerAction, Ask, Draft, File, Part, Record, RetryLater
-from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
+from core.conversation import Answer, BeganAgain, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, Interrupted
 from core.i18n import Translator
 from core.inbox import StoredMessage
@@ -49,6 +49,9 @@ class StreamedReply(Generic[Part]):
             case Piece(text):
                 self._text += text
                 self.begun = True
+            case BeganAgain():
+                self._text = ""
+                self._status = self._translator.say("The model was interrupted. I begin again …")
             case Waiting(place, seconds):
                 self._status = _place(self._translator, place, seconds)
             case Looking(picture, of):

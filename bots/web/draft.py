@@ -1,13 +1,24 @@
 """Share one answer being written among its readers: a late reader gets the text so far first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
 from bots.conversing.draft import AnswerAction, Ask, File
 from bots.web.message import WebMessage
-from core.conversation import Answer, ConversationLoaded, Ending, Event, Image, PicturesRemoved, Piece
+from core.conversation import Answer, BeganAgain, ConversationLoaded, Ending, Event, Image, PicturesRemoved, Piece
 from core.errors import NotFound
+
+
+def text_of(events: Iterable[Event | File]) -> str:
+    """Return what the events say, since the answer began again for the last time."""
+    pieces: list[str] = []
+    for event in events:
+        if isinstance(event, BeganAgain):
+            pieces.clear()
+        elif isinstance(event, Piece):
+            pieces.append(event.text)
+    return "".join(pieces)
 
 
 class Broadcast:
@@ -45,7 +56,7 @@ class Broadcast:
 
     @property
     def text(self) -> str:
-        return "".join(event.text for event in self.events if isinstance(event, Piece))
+        return text_of(self.events)
 
     @property
     def so_far(self) -> list[Event | File]:
@@ -64,7 +75,9 @@ class Broadcast:
     def tell(self, event: Event | File) -> None:
         if isinstance(event, ConversationLoaded):  # readers need no pictures, and the events are kept for a while
             self.begun = True
-        elif not (self.attempts and isinstance(event, Piece)):  # heard already; the whole answer comes at the end
+        elif not (
+            self.attempts and isinstance(event, Piece | BeganAgain)
+        ):  # heard already; the whole answer comes at the end
             self.events.append(event)
             self._wake()
 

@@ -2,8 +2,10 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from core.model.precision import Precision
 
@@ -18,7 +20,7 @@ class EngineConfig(BaseModel, extra="forbid", frozen=True):
 
     model: str = Field(
         "Qwen/Qwen3-VL-2B-Instruct",
-        description='A folder, a Hugging Face name that was fetched, or "demo".',
+        description='A folder, a Hugging Face name that was fetched, or "demo"; with urls, the name as they list it.',
         min_length=1,
     )
     kind: Kind = Field(
@@ -33,9 +35,44 @@ class EngineConfig(BaseModel, extra="forbid", frozen=True):
     memory_limit_gb: float | None = Field(
         None, description="Gigabytes for model and conversations; 60 % by default.", gt=0
     )
-    context_tokens: int = Field(8192, description="Longest conversation; older turns are left out.", ge=256)
+    context_tokens: int = Field(
+        8192, description="Longest conversation; older turns are left out. With urls, by default what they say.", ge=256
+    )
     waiting: int = Field(32, description="Questions that may wait in line; one more is told to come back.", ge=1)
     cache: Path = Field(Path("data/cache"), description="Where computed pictures and conversations are kept.")
     cache_limit_gb: float = Field(
         20.0, description="Gigabytes for those, without the int8 weights; 0 keeps nothing on disk.", ge=0
     )
+    urls: tuple[str, ...] = Field(
+        (),
+        description="Engines elsewhere that speak OpenAI's API, as http://gpu1:8000/v1, instead of a model here.",
+    )
+    api_key: SecretStr | None = Field(None, description="What those ask for, if they do.")
+    timeout_seconds: float = Field(
+        120.0, description="Seconds that one of them may be silent before another is asked.", gt=0
+    )
+    requests: int = Field(8, description="Questions that each of them is given at once; more wait here.", ge=1)
+
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _listed(cls, urls: Any) -> Any:
+        return [urls] if isinstance(urls, str) else urls
+
+    @field_validator("urls")
+    @classmethod
+    def _addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(_address(url) for url in urls))
+
+
+def _address(url: str) -> str:
+    """Return the address without a slash at its end. Raises `ValueError`, which never quotes a password."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("an address begins with http:// or https://, as http://gpu1:8000/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("an address has no name, password or question mark: a key belongs into api_key")
+    return url.rstrip("/")

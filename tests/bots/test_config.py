@@ -275,3 +275,32 @@ def test_a_setting_under_both_names_is_a_mistake(tmp_path: Path) -> None:
 
 def test_new_names_need_no_notice(tmp_path: Path) -> None:
     assert written(tmp_path, "[storage]\nsize_limit_gb = 2\n").notices == ()
+
+
+@pytest.mark.parametrize(
+    ("urls", "reason"),
+    [
+        ('["gpu1:8000"]', "begins with http:// or https://"),
+        ('["ftp://gpu1/v1"]', "begins with http:// or https://"),
+        ('["http://gpu1:port/v1"]', "begins with http:// or https://"),
+        ('["http://me:hunter2@gpu1/v1"]', "a key belongs into api_key"),
+        ('["https://gpu1/v1?key=hunter2"]', "a key belongs into api_key"),
+    ],
+)
+def test_an_engine_s_address_is_checked_and_its_password_not_repeated(tmp_path: Path, urls: str, reason: str) -> None:
+    with pytest.raises(OperatorError, match=reason) as caught:
+        written(tmp_path, f"[core.engine]\nurls = {urls}\n")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_engines_elsewhere_are_named_by_a_file_or_by_variables_alone(tmp_path: Path) -> None:
+    settings = written(
+        tmp_path, '[core.engine]\nurls = ["http://a:1/v1/", "http://a:1/v1"]\napi_key = "env:KEY"\n', {"KEY": "sk-1"}
+    )
+    assert settings.engine.urls == ("http://a:1/v1",)
+    assert settings.engine.api_key == SecretStr("sk-1")
+    settings = load(None, {"PA_CORE_ENGINE_URLS": "http://b:2/v1", "PA_CORE_ENGINE_API_KEY": "123"})
+    assert (settings.engine.urls, settings.engine.api_key) == (("http://b:2/v1",), SecretStr("123"))
+    assert "model" not in settings.engine.model_fields_set  # so that it is the one that they list
+    settings = load(None, {"PA_CORE_ENGINE_URLS": "['http://b:2/v1']", "PA_CORE_ENGINE_MODEL": "demo"})
+    assert (settings.engine.urls, settings.engine.model) == (("http://b:2/v1",), "demo")

@@ -19,7 +19,7 @@ from core.conversation import (
 from core.errors import BadQuestion, Busy, NoPicture, NotFound
 from core.quota import Quota, QuotaConfig
 from core.sampling import Sampling
-from tests.fakes import MemoryHistory, ScriptedEngine, image
+from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, image
 from tests.writing import hang_up, writing
 
 UNLIMITED = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
@@ -150,6 +150,17 @@ async def test_stopping_frees_the_model_and_saves_what_was_read() -> None:
     saved = await history.answered("1")
     assert saved and saved.answer == answer
     assert not bot.stop("c")
+
+
+async def test_what_is_stopped_after_it_began_again_is_saved_without_its_first_words() -> None:
+    bot, _, _history = assistant(Interrupted(script=lambda _: "one two three", pause=0.01))
+
+    def tell(event: Event) -> None:
+        if event == Piece(" two"):
+            bot.stop("c")
+
+    answer = await bot.ask("c", Question("q", (image(),)), "1", tell=tell)
+    assert answer == Answer("one two", Ending.STOPPED)
 
 
 async def test_hanging_up_frees_the_model_and_leaves_the_question_open() -> None:

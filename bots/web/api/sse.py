@@ -1,4 +1,4 @@
-"""Send an answer as server-sent events: waiting, looking, piece, html, and at last done or error."""
+"""Send an answer as server-sent events: waiting, looking, piece, html, again, and at last done or error."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from bots.web.errors import code_of, log_bug, status_of
 from bots.web.markdown import render
 from bots.web.receiver import Receiver
 from core.answers.transcription import as_markdown
-from core.conversation import Answer, Event, Looking, Piece, Waiting
+from core.conversation import Answer, BeganAgain, Event, Looking, Piece, Waiting
 from core.errors import BotError
 from core.i18n import Translator
 
@@ -67,6 +67,9 @@ class Stream:
                     yield _event("waiting", {"place": place, "seconds": seconds})
                 case Looking(picture, of):
                     yield _event("looking", {"picture": picture, "of": of})
+                case BeganAgain():
+                    self._text = ""
+                    yield _event("again", {})
                 case Piece(piece):
                     self._text += piece
                     yield _event("piece", {"text": piece})

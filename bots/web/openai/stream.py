@@ -9,14 +9,16 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bots.web.api import sse
+from bots.web.draft import text_of
 from bots.web.errors import code_of, log_bug, status_of
 from bots.web.openai.errors import error_object
 from bots.web.openai.replies import Chunk, ChunkChoice, Delta, Usage, finish_reason_of, usage_of
 from bots.web.writing import Writing
-from core.conversation import Piece
-from core.errors import BotError
+from core.conversation import BeganAgain
+from core.errors import BotError, EngineUnreachable
 from core.i18n import Translator
 
+INTERRUPTED = EngineUnreachable("The model was interrupted. Please ask again.")
 WENT_WRONG = BotError("Something went wrong on my side. Please try again.")
 
 
@@ -31,12 +33,16 @@ class Chunks:
 
     async def events(self) -> AsyncIterator[bytes]:
         broadcast = self.writing.broadcast
+        has_text = False
         try:
             yield self._choice(Delta(role="assistant", content=""))
             async for news in broadcast.follow(0, sse.HEARTBEAT_SECONDS):
                 if not news:
                     yield sse.STILL_HERE
-                if text := "".join(event.text for event in news if isinstance(event, Piece)):
+                if has_text and BeganAgain() in news:  # what was sent cannot be taken back
+                    raise INTERRUPTED
+                if text := text_of(news):
+                    has_text = True
                     yield self._choice(Delta(content=text))
             answer = await broadcast.answer()
             yield self._chunk([ChunkChoice(delta=Delta(), finish_reason=finish_reason_of(answer))])

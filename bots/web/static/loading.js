@@ -13,10 +13,13 @@ export async function tellLoading(element) {
     } catch {
       return; // whoever asks something is told that nothing answers
     }
-    const share = text.startsWith("loading") ? (/(\d+) %/.exec(text)?.[1] ?? "0") : null;
-    element.hidden = share === null;
-    if (share === null) return;
-    element.textContent = say("The model is loading: {percent} %. You can ask already, and are answered then.", { percent: share });
+    const loading = text.startsWith("loading");
+    element.hidden = !loading;
+    if (!loading) return;
+    const percent = /(\d+) %/.exec(text)?.[1]; // an engine elsewhere does not say it
+    element.textContent = percent
+      ? say("The model is loading: {percent} %. You can ask already, and are answered then.", { percent })
+      : say("The model is loading. You can ask already, and are answered then.");
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

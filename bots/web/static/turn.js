@@ -63,6 +63,11 @@ export class Turn {
     this.say(say("Looking at picture {picture} of {of} …", { picture, of }));
   }
 
+  again() {
+    this.words.replaceChildren();
+    this.say(say("The model was interrupted. I begin again …"));
+  }
+
   html({ html }) {
     this.status.hidden = true;
     this.#write(html);

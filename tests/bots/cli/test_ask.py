@@ -17,7 +17,7 @@ from core.errors import BadQuestion
 from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
-from tests.fakes import MemoryHistory, ScriptedEngine, describe, image
+from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, describe, image
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,6 +55,13 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
     assert "In fewer words, please." in screen.file.getvalue()
     answers = ["Answer to 'Shorter' about [1] after 0 turns.", "Answer to 'And now?' about [] after 1 turns."]
     assert capsys.readouterr().out.splitlines() == answers
+
+
+async def test_an_answer_that_begins_again_is_written_once_more(capsys: pytest.CaptureFixture[str]) -> None:
+    answerer = HereAnswerer(Assistant(Interrupted(script=lambda _: "It is red."), MemoryHistory()), (image(),))
+    await converse(answerer, AnswerOutput(), Console(file=io.StringIO()), "What is it?", chat=False)
+    lines = ["It is gr", "The model was interrupted. I begin again …", "It is red."]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_one_ctrl_c_ends_a_prompt() -> None:

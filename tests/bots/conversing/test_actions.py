@@ -7,7 +7,18 @@ import pytest
 from bots.conversing.actions import DisplayOptions, ask_for_display, file_of
 from bots.conversing.answering import acknowledge_pictures
 from bots.conversing.draft import AnswerAction, File, Tell
-from core.conversation import Answer, Conversation, ConversationLoaded, Ending, Event, Image, Picture, Piece, Turn
+from core.conversation import (
+    Answer,
+    BeganAgain,
+    Conversation,
+    ConversationLoaded,
+    Ending,
+    Event,
+    Image,
+    Picture,
+    Piece,
+    Turn,
+)
 from core.i18n import Translator
 
 BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]'
@@ -63,6 +74,22 @@ async def test_what_was_written_before_a_failure_is_shown_whole_and_closed(asked
     with suppress(RuntimeError):
         await ask_for_display(ask, nothing, DisplayOptions(), (), Translator("en"), seen.append)
     assert "".join(event.text for event in seen if isinstance(event, Piece)) == shows
+
+
+@pytest.mark.parametrize("markdown", [True, False])
+async def test_an_answer_that_begins_again_is_told_as_if_nothing_had_been_said(markdown: bool) -> None:
+    told: list[Event | File] = []
+
+    async def ask(tell: Tell) -> Answer:
+        for event in (Piece("It is gr"), BeganAgain(), Piece("It is"), Piece(" red.")):
+            tell(event)
+        return Answer("It is red.", Ending.DONE)
+
+    async def turn() -> None:
+        return None
+
+    await ask_for_display(ask, turn, DisplayOptions(markdown=markdown), [], Translator("en"), told.append)
+    assert told == [Piece("It is gr"), BeganAgain(), Piece("It is"), Piece(" red.")]
 
 
 def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:

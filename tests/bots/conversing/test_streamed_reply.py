@@ -7,7 +7,7 @@ import pytest
 
 from bots.conversing.delivery import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from bots.conversing.draft import AnswerAction, File, Gone, Refused, RetryLater, WriteFailed
-from core.conversation import Answer, Ending, Event, Looking, Piece, Waiting
+from core.conversation import Answer, BeganAgain, Ending, Event, Looking, Piece, Waiting
 from core.errors import BadImage, StoreDown
 from core.i18n import Translator
 from tests.telling import Told, reply
@@ -186,6 +186,15 @@ async def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
     assert "您排在第 2 位，大约还要 12 秒 …" in board.history
     assert "正在看第 1 张图片（共 2 张）…" in board.history
     assert board.history[-1] == "ok"
+
+
+async def test_an_answer_that_begins_again_says_so_and_shows_none_of_its_first_words() -> None:
+    board = Board()
+    events = [Piece("It is gr"), BeganAgain(), *words("It is red.")]
+    await reply(stream(*events, pause=0.002), board, Translator("en"), (), Record())
+    shown = "".join(board.history)
+    assert shown.index("It is gr") < shown.index("The model ")
+    assert "".join(board.notes.values()) == "It is red."
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from core.sampling import Sampling
 from tests.bots.web.conftest import Web, photo, service, until
 from tests.bots.web.openai.asking import CHAT, ask, client, data_url, nothing_extra, picture, sent, user
 from tests.core.papers import pdf
-from tests.fakes import ScriptedEngine, describe
+from tests.fakes import Interrupted, ScriptedEngine, describe
 
 
 def chunks(text: str) -> list[dict[str, Any]]:
@@ -271,6 +271,15 @@ async def test_an_error_within_a_stream_is_an_error_object(tmp_path: Path) -> No
     last = json.loads(reply.text.strip().split("\n\n")[-1].removeprefix("data: "))
     assert last["error"]["code"] == "busy"
     assert last["error"]["type"] == "rate_limit_error"
+
+
+async def test_a_stream_that_begins_again_ends_with_an_error_because_nothing_can_be_taken_back(tmp_path: Path) -> None:
+    async with service(tmp_path, Interrupted(pause=0.05)) as web:
+        reply = await ask(web, user("What?", picture()), stream=True)
+        whole = await ask(web, user("What?", picture()))
+    last = json.loads(reply.text.strip().split("\n\n")[-1].removeprefix("data: "))
+    assert last["error"]["message"] == "The model was interrupted. Please ask again."
+    assert whole.json()["choices"][0]["message"]["content"].startswith("Answer to 'What?'")
 
 
 @pytest.mark.parametrize("stream", [True, False])
