@@ -2,15 +2,17 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from bots.web import data_url
 from bots.web.config import WebConfig
 from bots.web.openai.errors import BadField
 from bots.web.openai.fields import Message, Part
 from core.assistant import Assistant
-from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Image, Question
+from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Image, Picture, Question
 from core.errors import BadImage, TooLarge
 from core.i18n import Translator
 from core.pictures.documents import open_document
@@ -18,17 +20,22 @@ from core.pictures.images import ImagesConfig
 
 LOW_IMAGE_TOKENS = 256  # for `detail: low`, as OpenAI shrinks to 512x512
 HIGH_FACTOR, MOST_IMAGE_TOKENS = 4, 16_384  # for `detail: high`, as for small print in chats
+_LABEL = re.compile(r"\s*Picture (\d{1,3}):\s*")  # as our own engine for remote models writes it
 MOST_CHARACTERS = 64_000  # of all messages; no context holds more, and each is looked at by the model's thread
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it was sent: its text in base64 or as a data URL, and the field that it came in."""
+    """A file as it was sent: its text in base64 or as a data URL, and the field that it came in.
+
+    `number` is what the text before it calls it.
+    """
 
     text: str
     param: str
     detail: str | None = None
     is_url: bool = True
+    number: int | None = None
 
 
 @dataclass(slots=True)
@@ -109,8 +116,8 @@ class Reader:
         conversation = Conversation(conversation_id, system="\n\n".join(made.system), stored=False)
         for turn in made.turns:
             text = "\n".join(turn.question)
-            images = [image for file in turn.files for image in await self._open(file, contents.pop(id(file)), text)]
-            conversation = conversation.ask(Question(text, tuple(images)))
+            opened = [(file.number, await self._open(file, contents.pop(id(file)), text)) for file in turn.files]
+            conversation = _asked(conversation, text, opened)
             if len(conversation.pictures) > MOST_PICTURES:
                 raise TooLarge("At most {limit} pictures in one conversation, please.", limit=MOST_PICTURES)
             if turn.answer is not None:
@@ -141,17 +148,49 @@ class Reader:
         )
 
 
+def _asked(conversation: Conversation, text: str, opened: Sequence[tuple[int | None, Sequence[Image]]]) -> Conversation:
+    """Return the conversation with a question. Its pictures keep the numbers that they came with, if they are free."""
+    known = {picture.number: picture.image.id for picture in conversation.pictures}
+    numbered: list[Picture] = []
+    others: list[Image] = []
+    for number, images in opened:
+        if number is not None and len(images) == 1 and known.setdefault(number, images[0].id) == images[0].id:
+            numbered.append(Picture(number, images[0]))
+        else:
+            others += images
+    first = max([conversation.next_number, *(number + 1 for number in known)])
+    return replace(conversation, next_number=first).ask(Question(text, tuple(others), closer=tuple(numbered)))
+
+
 def _answered(conversation: Conversation, text: str) -> Conversation:
     last = replace(conversation.turns[-1], answer=Answer(text, Ending.DONE))
     return replace(conversation, turns=(*conversation.turns[:-1], last))
 
 
 def _texts(message: Message) -> list[str]:
-    return [text for part in message.content if (text := part.text if part.type == "text" else part.refusal)]
+    labelled = _numbers(message)
+    parts = [part for index, part in enumerate(message.content) if index + 1 not in labelled]
+    return [text for part in parts if (text := part.text if part.type == "text" else part.refusal)]
 
 
 def _files(message: Message, param: str) -> list[_File]:
-    return [file for index, part in enumerate(message.content) for file in _file(part, f"{param}.content.{index}")]
+    numbers = _numbers(message)
+    return [
+        replace(file, number=numbers.get(index))
+        for index, part in enumerate(message.content)
+        for file in _file(part, f"{param}.content.{index}")
+    ]
+
+
+def _numbers(message: Message) -> dict[int, int]:
+    """Return, by its part's place, the number of each picture that has its own before it, as "Picture 2:"."""
+    pairs = enumerate(pairwise(message.content), 1)
+    labels = {
+        index: _LABEL.fullmatch(before.text or "")
+        for index, (before, part) in pairs
+        if part.type in ("image_url", "file")
+    }
+    return {index: int(label[1]) for index, label in labels.items() if label}
 
 
 def _file(part: Part, param: str) -> Iterator[_File]:

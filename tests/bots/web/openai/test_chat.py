@@ -49,6 +49,23 @@ async def test_messages_become_turns_with_their_pictures(tmp_path: Path) -> None
     assert body["object"] == "chat.completion"
 
 
+async def test_a_picture_keeps_the_number_that_stands_before_it(tmp_path: Path) -> None:
+    def called(number: int, colour: str) -> list[dict[str, Any]]:
+        return [{"type": "text", "text": f"Picture {number}:"}, picture(colour)]
+
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        await ask(
+            web,
+            user("Which?", *called(2, "red"), *called(5, "blue")),
+            {"role": "assistant", "content": "The red one."},
+            user("And these?", *called(5, "blue"), *called(2, "green"), picture("black")),
+        )
+    [conversation] = engine.asked
+    assert [turn.text for turn in conversation.turns] == ["Which?", "And these?"]
+    assert [[it.number for it in turn.pictures] for turn in conversation.turns] == [[2, 5], [5, 6, 7]]
+
+
 async def test_every_way_to_write_content_is_read(tmp_path: Path) -> None:
     engine = ScriptedEngine()
     async with service(tmp_path, engine) as web:
