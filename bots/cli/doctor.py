@@ -1,11 +1,11 @@
 """Say what is missing before the first user notices. Works offline, and makes the database if it is new."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from bots.cli import machine, model_files
+from bots.cli import machine, model_files, remote_engines
 from bots.cli.proxies import proxies
 from bots.config import Settings, load, platform
 from bots.conversing.check_result import CheckResult, Level
@@ -13,7 +13,7 @@ from core.errors import BotError
 from core.units import GIGABYTE
 
 PLATFORM_WAIT_S = 15
-Check = Callable[[Settings], Awaitable[CheckResult | Sequence[CheckResult]]]
+Check = Callable[[Settings], Awaitable[CheckResult | Iterable[CheckResult]]]
 
 
 async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
@@ -26,9 +26,9 @@ async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
     yield CheckResult("config", Level.OK, f"enables {', '.join(settings.adapters) or 'nothing'}")
     for notice in settings.notices:
         yield CheckResult("config", Level.NOTE, notice)
-    checks: list[Check] = [
-        machine.clock, _database, _disks, model_files.model, machine.memory, machine.processor, machine.font, proxies
-    ]  # fmt: skip
+    here: list[Check] = [model_files.model, machine.memory, machine.processor]
+    engine: list[Check] = [remote_engines.engines] if settings.engine.urls else here
+    checks: list[Check] = [machine.clock, _database, _disks, *engine, machine.font, proxies]
     for check in checks:
         found = await check(settings)
         for finding in [found] if isinstance(found, CheckResult) else found:
