@@ -1,11 +1,13 @@
 """Check the fields of a request. What is not named here is ignored, because every client sends something of its own."""
 
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from bots.web.json_body import Text, fields_of
 from bots.web.openai.errors import BadField
+from bots.web.openai.shape import Shape, shape_of
 from core.sampling import Sampling
 
 STOP_CHARACTERS = 500  # of one text that ends an answer
@@ -73,10 +75,6 @@ class StreamOptions(_Fields):
     include_usage: bool | None = None
 
 
-class ResponseFormat(_Fields):
-    type: Text
-
-
 class ChatRequest(_Fields):
     """The body of POST /v1/chat/completions."""
 
@@ -95,13 +93,19 @@ class ChatRequest(_Fields):
     presence_penalty: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)] | None = None
-    response_format: ResponseFormat | None = None
+    response_format: Any = None
     modalities: list[Text] | None = None
+    tools: Any = None
     tool_choice: Any = None
 
     @property
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
+
+    @cached_property
+    def shape(self) -> Shape | None:
+        """The shape that the answer must have, or None for text. Raises `BadField`."""
+        return shape_of(self.response_format, self.tools, self.tool_choice)
 
     def check_supported(self) -> None:
         """Raise `BadField` for what would change the answer's meaning and cannot be done."""
@@ -109,18 +113,8 @@ class ChatRequest(_Fields):
             raise BadField("Only one answer at a time is possible: n must be 1.", "n", "unsupported_value")
         if self.modalities is not None and set(self.modalities) - {"text"}:
             raise BadField("Answers are text: modalities must be text alone.", "modalities", "unsupported_value")
-        if self.response_format and self.response_format.type != "text":
-            raise BadField(
-                "Answers in a given JSON shape are not possible yet: response_format must be text.",
-                "response_format",
-                "unsupported_value",
-            )
-        if self.tool_choice not in (None, "none", "auto"):
-            raise BadField(
-                "Calls of tools cannot be forced yet: leave tool_choice out, or set it to auto.",
-                "tool_choice",
-                "unsupported_value",
-            )
+        if self.shape and self.stop:
+            raise BadField("JSON is never cut short: leave out stop, or response_format.", "stop", "unsupported_value")
 
     def sampling(self, own: Sampling) -> Sampling:
         """Return the service's own sampling with what the request asks for instead.

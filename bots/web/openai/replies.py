@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from bots.web.openai.shape import Shape
 from core.conversation import Answer, Ending
 
 EXAMPLE_ID, EXAMPLE_TIME, EXAMPLE_MODEL = "chatcmpl-9f2c41d07ab34be2", 1796083200, "Qwen/Qwen3-VL-2B-Instruct"
@@ -12,7 +13,7 @@ OWNER = "picture-answers"
 Id = Annotated[str, Field(examples=[EXAMPLE_ID])]
 Time = Annotated[int, Field(description="Seconds since 1970.", examples=[EXAMPLE_TIME])]
 ModelName = Annotated[str, Field(examples=[EXAMPLE_MODEL])]
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Model(BaseModel):
@@ -38,10 +39,22 @@ class Usage(BaseModel):
     prompt_tokens_details: PromptDetails
 
 
+class CalledFunction(BaseModel):
+    name: str = Field(examples=["save_invoice"])
+    arguments: str = Field(description="JSON, as the function's parameters have it.", examples=['{"total": 1284.5}'])
+
+
+class ToolCall(BaseModel):
+    id: str = Field(examples=["call_9f2c41d07ab34be2"])
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class ReplyMessage(BaseModel):
     role: Literal["assistant"] = "assistant"
-    content: str = Field(examples=["The total is **1,284.50 EUR**."])
+    content: str | None = Field(examples=["The total is **1,284.50 EUR**."])
     refusal: None = None
+    tool_calls: list[ToolCall] | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class Choice(BaseModel):
@@ -62,9 +75,22 @@ class Completion(BaseModel):
     usage: Usage
 
 
+class FunctionDelta(BaseModel):
+    name: str | None = None
+    arguments: str
+
+
+class ToolCallDelta(BaseModel):
+    index: int = 0
+    id: str | None = None
+    type: Literal["function"] | None = None
+    function: FunctionDelta
+
+
 class Delta(BaseModel):
     role: Literal["assistant"] | None = None
     content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
 
 
 class ChunkChoice(BaseModel):
@@ -106,5 +132,35 @@ def usage_of(answer: Answer) -> Usage:
     )
 
 
-def finish_reason_of(answer: Answer) -> FinishReason:
-    return "length" if answer.ending is Ending.LENGTH else "stop"
+def finish_reason_of(answer: Answer, shape: Shape | None) -> FinishReason:
+    """Return why an answer ended. OpenAI says `tool_calls` only where the model might have called another function."""
+    if answer.ending is Ending.LENGTH:
+        return "length"
+    return "tool_calls" if shape and shape.is_required else "stop"
+
+
+def message_of(answer_id: str, text: str, shape: Shape | None) -> ReplyMessage:
+    if shape is None or shape.function is None:
+        return ReplyMessage(content=text)
+    function = CalledFunction(name=shape.function, arguments=text)
+    return ReplyMessage(content=None, tool_calls=[ToolCall(id=call_id(answer_id), function=function)])
+
+
+def first_delta(answer_id: str, shape: Shape | None) -> Delta:
+    if shape is None or shape.function is None:
+        return Delta(role="assistant", content="")
+    function = FunctionDelta(name=shape.function, arguments="")
+    return Delta(
+        role="assistant", tool_calls=[ToolCallDelta(id=call_id(answer_id), type="function", function=function)]
+    )
+
+
+def delta_of(text: str, shape: Shape | None) -> Delta:
+    if shape is None or shape.function is None:
+        return Delta(content=text)
+    return Delta(tool_calls=[ToolCallDelta(function=FunctionDelta(arguments=text))])
+
+
+def call_id(answer_id: str) -> str:
+    """Return the id of the one call of an answer."""
+    return f"call_{answer_id.rpartition('-')[2]}"

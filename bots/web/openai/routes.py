@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -18,11 +19,12 @@ from bots.web.openai.replies import (
     Completion,
     Model,
     Models,
-    ReplyMessage,
     finish_reason_of,
+    message_of,
     usage_of,
 )
 from bots.web.openai.schema import CHAT_BODY, COMPLETED, REFUSALS
+from bots.web.openai.shape import Shape, naming_field
 from bots.web.openai.stream import Chunks, ChunkStream
 from bots.web.writing import Writing
 from core import asker, trace
@@ -65,27 +67,31 @@ async def chat_completions(request: Request) -> Response:
             _check_model(request, wanted.model)
             conversation = await while_wanted(request, _read(request, wanted, person))
     trace.set_current(conversation.id)
-    writing = Writing(state.receiver.broadcasts, assistant, conversation, wanted.sampling(assistant.sampling), person)
+    sampling = wanted.sampling(assistant.sampling)
+    writing = Writing(state.receiver.broadcasts, assistant, conversation, sampling, person)
     try:
-        await while_wanted(request, writing.begin())
-        if not wanted.stream:
-            return await _whole(request, writing)
+        with naming_field(wanted.shape):
+            await while_wanted(request, writing.begin())
+            if not wanted.stream:
+                return await _whole(request, writing, wanted.shape)
     except BaseException:
         writing.end()
         raise
-    return ChunkStream(Chunks(writing, _name(request), wanted.include_usage, voice_for(request)))
+    return ChunkStream(Chunks(writing, _name(request), wanted.include_usage, voice_for(request), wanted.shape))
 
 
 async def _read(request: Request, wanted: ChatRequest, person: str) -> Conversation:
     state = request.app.state
     reader = Reader(state.config, state.images, state.receiver.assistant, person, voice_for(request))
-    return await reader.read(wanted.messages, f"chatcmpl-{secrets.token_hex(16)}")
+    conversation = await reader.read(wanted.messages, f"chatcmpl-{secrets.token_hex(16)}")
+    return replace(conversation, answer_schema=wanted.shape.schema if wanted.shape else None)
 
 
-async def _whole(request: Request, writing: Writing) -> Response:
+async def _whole(request: Request, writing: Writing, shape: Shape | None) -> Response:
     answer = await while_wanted(request, writing.broadcast.answer())
     writing.end()
-    choice = Choice(message=ReplyMessage(content=answer.text), finish_reason=finish_reason_of(answer))
+    message = message_of(writing.id, answer.text, shape)
+    choice = Choice(message=message, finish_reason=finish_reason_of(answer, shape))
     completion = Completion(
         id=writing.id, created=writing.created, model=_name(request), choices=[choice], usage=usage_of(answer)
     )

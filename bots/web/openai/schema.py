@@ -38,6 +38,27 @@ _FILE_PART = {
         },
     },
 }
+_FLAG = {"type": ["boolean", "null"]}
+_TOOL = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {
+        "type": {"const": "function"},
+        "function": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"type": "string", "maxLength": 64}, "parameters": {"type": "object"}},
+        },
+    },
+}
+_CHOICE = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {
+        "type": {"const": "function"},
+        "function": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
+    },
+}
 _MESSAGE = {
     "type": "object",
     "required": ["role"],
@@ -87,8 +108,20 @@ _PROPERTIES = {
     "response_format": {
         "type": ["object", "null"],
         "required": ["type"],
-        "properties": {"type": {"const": "text"}},
-        "description": "Text; other shapes are refused for now.",
+        "properties": {
+            "type": {"enum": ["text", "json_object", "json_schema"]},
+            "json_schema": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string"}, "schema": {"type": "object"}, "strict": _FLAG},
+            },
+        },
+        "description": "JSON that always obeys the schema; what a schema may not use is refused by name.",
+    },
+    "tools": {"type": ["array", "null"], "items": _TOOL, "description": "Used only where tool_choice forces a call."},
+    "tool_choice": {
+        "anyOf": [{"enum": ["none", "auto", "required", None]}, _CHOICE],
+        "description": "Forces the call of one function: its name, or required if it is the only one.",
     },
 }
 _EXAMPLE = {"messages": [{"role": "user", "content": "What is the total?"}]}

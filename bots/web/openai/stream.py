@@ -12,7 +12,17 @@ from bots.web.api import sse
 from bots.web.draft import text_of
 from bots.web.errors import code_of, log_bug, status_of
 from bots.web.openai.errors import error_object
-from bots.web.openai.replies import Chunk, ChunkChoice, Delta, Usage, finish_reason_of, usage_of
+from bots.web.openai.replies import (
+    Chunk,
+    ChunkChoice,
+    Delta,
+    Usage,
+    delta_of,
+    finish_reason_of,
+    first_delta,
+    usage_of,
+)
+from bots.web.openai.shape import Shape, naming_field
 from bots.web.writing import Writing
 from core.conversation import BeganAgain
 from core.errors import BotError, EngineUnreachable
@@ -30,12 +40,13 @@ class Chunks:
     model: str
     include_usage: bool
     translator: Translator
+    shape: Shape | None = None
 
     async def events(self) -> AsyncIterator[bytes]:
-        broadcast = self.writing.broadcast
+        broadcast, shape = self.writing.broadcast, self.shape
         has_text = False
         try:
-            yield self._choice(Delta(role="assistant", content=""))
+            yield self._choice(first_delta(self.writing.id, shape))
             async for news in broadcast.follow(0, sse.HEARTBEAT_SECONDS):
                 if not news:
                     yield sse.STILL_HERE
@@ -43,9 +54,10 @@ class Chunks:
                     raise INTERRUPTED
                 if text := text_of(news):
                     has_text = True
-                    yield self._choice(Delta(content=text))
-            answer = await broadcast.answer()
-            yield self._chunk([ChunkChoice(delta=Delta(), finish_reason=finish_reason_of(answer))])
+                    yield self._choice(delta_of(text, shape))
+            with naming_field(shape):
+                answer = await broadcast.answer()
+            yield self._chunk([ChunkChoice(delta=Delta(), finish_reason=finish_reason_of(answer, shape))])
             if self.include_usage:
                 yield self._chunk([], usage=usage_of(answer))
             yield b"data: [DONE]\n\n"
@@ -62,8 +74,8 @@ class Chunks:
         writing = self.writing
         chunk = Chunk(id=writing.id, created=writing.created, model=self.model, choices=choices, usage=usage)
         body = chunk.model_dump()
-        for choice in body["choices"]:
-            choice["delta"] = {name: value for name, value in choice["delta"].items() if value is not None}
+        for choice, written in zip(choices, body["choices"], strict=True):
+            written["delta"] = choice.delta.model_dump(exclude_none=True)
         if not self.include_usage:
             del body["usage"]
         return _event(body)
