@@ -64,6 +64,7 @@ async def settle(store: Store) -> None:
     await closer(store, BOB, GROUP, 2, picture(ANN, "fish, larger"))
     await ask(store, BOB, GROUP, "about both", picture(ANN, "cat"), picture(BOB, "bird"))
     await ask(store, BOB, GROUP, "only mine", picture(BOB, "bird"))
+    await ask(store, ANN, GROUP, "about his", picture(BOB, "bird"))
     await store.add_pictures(GROUP, [picture(ANN, "horse")], ANN)
     await store.remember_file("telegram:file", GROUP, [picture(ANN, "fish").id])
     await ask(store, EVE, "slack:T1:D1:1.0", "in private", picture(EVE, "car"))
@@ -87,6 +88,14 @@ async def everything(connection: AsyncConnection) -> str:
     for table in metadata.sorted_tables:
         found += [f"{table.name} {tuple(row)!r}" for row in await connection.execute(select(table))]
     return "\n".join(found)
+
+
+async def unused_images(connection: AsyncConnection) -> list[str]:
+    """Return the ids of images that nothing shows."""
+    images, pictures, turn_pictures = [metadata.tables[name] for name in ("images", "pictures", "turn_pictures")]
+    shown = [select(each.c.image_id).where(each.c.image_id.is_not(None)) for each in (pictures, turn_pictures)]
+    query = select(images.c.id).where(images.c.id.not_in(shown[0]), images.c.id.not_in(shown[1]))
+    return list((await connection.execute(query)).scalars())
 
 
 def is_of(person: str, text: str) -> bool:
