@@ -18,6 +18,8 @@ from tests.chaos.soak import MORE as MORE_MEMORY
 from tests.chaos.soak import soak as long_soak
 from tests.chaos.weather import Storm
 
+ENGINE_FAULTS = 0.4  # of the questions to engines elsewhere
+
 cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 
@@ -33,6 +35,7 @@ def storm(
     talks: Annotated[int, typer.Option(help="How many different ones there are.")] = 6,
     disk: Annotated[int, typer.Option(help="Megabytes of a file system of its own, if root may; 0: none.")] = 64,
     patience: Annotated[float, typer.Option(help="Seconds without any progress until it is given up.")] = 240.0,
+    remote: Annotated[bool, typer.Option("--remote", help="The model is at engines elsewhere that fail.")] = False,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
 ) -> None:
@@ -48,6 +51,7 @@ def storm(
         talks=talks,
         seed=seed,
         patience_s=patience,
+        remote=ENGINE_FAULTS if remote else None,
         disk_bytes=disk << 20,
     )
     with tempfile.TemporaryDirectory() as folder:

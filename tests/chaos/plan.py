@@ -28,5 +28,6 @@ class Plan:
     held: bool = False
     questions_at_once: int = 3  # that one person may have, by the quota
     disk_bytes: int = 0  # of a file system of its own, where root may make one; 0: none
+    remote: float | None = None  # the model is at engines elsewhere, with which this share of questions goes wrong
     browser: bool = True  # some conversations are read on the page, too
     patience_s: float = 240.0  # without any progress; the machine may be busy

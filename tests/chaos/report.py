@@ -30,6 +30,7 @@ class Report:
     transports: Counter[str] = field(default_factory=Counter)  # lives with each
     noise: Counter[str] = field(default_factory=Counter)  # malformed events, by platform
     weather: Counter[str] = field(default_factory=Counter)
+    engines: Counter[str] = field(default_factory=Counter)  # what engines elsewhere did wrong
     calls: Counter[str] = field(default_factory=Counter)  # by platform
     faults: Counter[str] = field(default_factory=Counter)  # by platform
     read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
@@ -117,6 +118,7 @@ class Report:
             f"- Came too late to count: {_listed(late) or 'nothing'}.",
             f"- Lives: {_listed(self.transports)}. Malformed events: {_listed(self.noise) or 'none'}.",
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",
+            *([f"- Engines elsewhere: {_listed(self.engines)}."] if self.engines else []),
             f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",
             f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}.",
             f"- Not touched: {len(untouched)} of the {len(self.points_there_are)} points at steps that were seen"

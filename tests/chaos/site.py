@@ -81,7 +81,7 @@ class Site:
         self.start_s = 1.0  # of the last start that was seen to its end; how fast the machine is just now
         self.transports: dict[str, str] = {}
         self._dice = dice
-        self._engine = engine
+        self.engine = engine
         self._tables = tables
         self._at_once = at_once
 
@@ -102,7 +102,7 @@ class Site:
     async def start(self, fate: dict[str, Any] | None = None) -> None:
         """Each life gets its events by transports of its own."""
         self.transports = self.platforms.draw(self._dice)
-        text = CONFIG.format(folder=self.folder, port=self.port, engine=self._engine, at_once=self._at_once)
+        text = CONFIG.format(folder=self.folder, port=self.port, engine=self.engine, at_once=self._at_once)
         text += self.platforms.tables(self.url, self.transports)
         self.config.write_text(text + self._tables, "utf-8")
         self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate, out=self.log)

@@ -8,11 +8,13 @@ import random
 import signal
 import sys
 import time
+from contextlib import AsyncExitStack
 from itertools import cycle
 from pathlib import Path
 
 from tests.chaos.crowd import Crowd, Stuck
 from tests.chaos.disks import small_disk
+from tests.chaos.engines import Engines
 from tests.chaos.fate import MOMENTS, set_clock
 from tests.chaos.nursery import Nursery
 from tests.chaos.people import Book
@@ -65,13 +67,21 @@ class Storm:
         self._clock, self._diary = self._folder / "clock", self._folder / "diary"
         set_clock(self._clock, 0)
         site = Site(self._folder, plan.platforms, self._dice, at_once=plan.questions_at_once, nursery=self._nursery)
-        async with site as self._site:
+        async with site as self._site, AsyncExitStack() as stack:
+            if plan.remote is not None:
+                engines = Engines(self._folder / "engines", site.nursery, self._dice)
+                stack.push_async_callback(engines.close)
+                await engines.start()
+                site.engine = engines.lines
+                report.engines = engines.events
             self._spells = Spells(site, self._clock, self._dice, report)
             self._crowd = Crowd(self._site, plan, self._dice, self.book)
             if self.book is None:
                 await self._calm_day()
             began = time.monotonic()
             self._site.platforms.faults, self._site.platforms.slack.apart_s = plan.faults, plan.apart_s
+            if plan.remote is not None:
+                engines.faults = plan.remote
             self._weather = asyncio.create_task(asyncio.sleep(0))
             try:
                 while (kills := report.kills.total()) < plan.kills:
@@ -84,6 +94,8 @@ class Storm:
                 report.complain("given up", f"{error!r}")
             await self._crowd.settle()
             self._site.platforms.faults = 0
+            if plan.remote is not None:
+                engines.faults = 0
             report.judge_disk(self._folder)
             report.read_again, complaints = await read_again(self._site, self._crowd, plan.browser)
             for complaint in complaints:
