@@ -15,7 +15,7 @@ from bots.web.access.guard import Guard
 from bots.web.access.limiter import Limiter
 from bots.web.access.origins import OpenToOrigins
 from bots.web.access.session import Authentication
-from bots.web.api import conversations, turns
+from bots.web.api import conversations, settings, turns
 from bots.web.config import WebConfig
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.head import HeadLikeGet
@@ -65,6 +65,7 @@ def make_app(
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
     app.include_router(conversations.router, dependencies=needed)
     app.include_router(turns.router, dependencies=needed)
+    app.include_router(settings.router, dependencies=needed)
     app.include_router(openai.router, dependencies=needed)
     app.include_router(health.router)
     app.include_router(pages.router)

@@ -27,6 +27,7 @@ from core import asker, inbox
 from core.conversation import Answer, Conversation, Image, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
 from core.i18n import Translator
+from core.pictures.images import ImagesConfig
 
 log = logging.getLogger(__name__)
 WAITING_LIMIT = 4  # unanswered questions in one conversation
@@ -85,6 +86,10 @@ class Receiver:
         if found is None:
             raise NotFound("There is no picture {number} in this conversation.", number=number)
         return found
+
+    async def limits(self, conversation_id: str) -> ImagesConfig:
+        """Return the limits of pictures that come for a conversation, or for a new one: ""."""
+        return await self._services.limits(conversation_id) if conversation_id else self._services.images
 
     async def forget(self, conversation_id: str, person: str) -> None:
         """Return once nothing of the conversation is there any more."""

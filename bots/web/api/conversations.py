@@ -98,7 +98,7 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
 
 async def _taken(request: Request, receiver: Receiver, form: Form, key: str | None) -> tuple[Broadcast, list[str]]:
     """Take a question, and return its answer and the questions of its conversation, with this one last."""
-    state, person = request.app.state, person_of(request.scope)
+    person = person_of(request.scope)
     conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
     if form.conversation and (key is None or receiver.find(key) is None):
         questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
@@ -107,7 +107,8 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
         receiver.assistant.check_question(person)
-        opened = await open_files(request, form, state.images, receiver.assistant)
+        limits = await receiver.limits(form.conversation or "")
+        opened = await open_files(request, form, limits, receiver.assistant)
         broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
     return broadcast, questions
 
@@ -126,7 +127,8 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
             raise BadQuestion("Please send a picture: the field image is empty.")
         if form.conversation:
             await receiver.conversation(form.conversation)
-        opened = await open_files(request, form, state.images, receiver.assistant)
+        limits = await receiver.limits(form.conversation or "")
+        opened = await open_files(request, form, limits, receiver.assistant)
     conversation_id = form.conversation or receiver.new_id()
     numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]

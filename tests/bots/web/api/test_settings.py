@@ -1,0 +1,67 @@
+"""The settings of a conversation, through the REST API."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.settings import SHORT_ANSWER_TOKENS
+from tests.bots.web.conftest import Web, photo, service
+from tests.fakes import ScriptedEngine
+
+USUAL = {"instructions": "", "language": "", "length": "normal", "sharpness": "normal"}
+
+
+async def begun(web: Web) -> str:
+    """The address of a conversation's settings."""
+    answer = await web.ask("What is it?", "red")
+    return f"/api/v1/conversations/{answer.json()['conversation']}/settings"
+
+
+async def ask_on(web: Web, address: str, **files: Any) -> None:
+    form = {"query": "And now?", "conversation": address.split("/")[4]}
+    answer = await web.client.post("/api/v1/analyze", data=form, files=files or None)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_they_are_heeded_from_the_next_question_on(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        address = await begun(web)
+        assert (await web.client.get(address)).json() == USUAL
+        wanted = {**USUAL, "instructions": "Sell ONLY bikes.", "length": "short"}
+        assert (await web.client.put(address, json=wanted)).json() == wanted
+        await ask_on(web, address)
+        assert (await web.client.get(address)).json() == wanted
+        assert (await web.client.put(address, json={})).json() == USUAL
+        await ask_on(web, address)
+    assert [asked.system for asked in engine.asked] == [
+        "", "Sell ONLY bikes.\nAnswer in one or two short sentences.", "",
+    ]  # fmt: skip
+    assert [sampling.max_new_tokens for sampling in engine.samplings] == [512, SHORT_ANSWER_TOKENS, 512]
+
+
+async def test_a_sharper_picture_keeps_more_of_its_pixels(tmp_path: Path) -> None:
+    engine, scan = ScriptedEngine(), photo(size=(2400, 2400))
+    async with service(tmp_path, engine) as web:
+        address = await begun(web)
+        await ask_on(web, address, image=("scan.jpg", scan))
+        await web.client.put(address, json={"sharpness": "high"})
+        await ask_on(web, address, image=("scan.jpg", scan))
+    usual, sharp = (asked.turns[-1].pictures[0].image for asked in engine.asked[1:])
+    assert 1.8 < sharp.width * sharp.height / (usual.width * usual.height) < 2.2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"length": "huge"}, {"colour": "red"}, {"instructions": "x" * 1001}, {"language": "a\nb"}, [], "x"]
+)
+async def test_what_cannot_be_set_is_refused_and_changes_nothing(web: Web, wrong: object) -> None:
+    address = await begun(web)
+    assert (await web.client.put(address, json=wrong)).status_code == 422
+    assert (await web.client.get(address)).json() == USUAL
+
+
+async def test_another_platforms_conversation_and_an_unknown_one_have_none(web: Web) -> None:
+    for other in ("telegram:7:0", "web:0123"):
+        assert (await web.client.get(f"/api/v1/conversations/{other}/settings")).status_code == 404
+        assert (await web.client.put(f"/api/v1/conversations/{other}/settings", json={})).status_code == 404
