@@ -75,6 +75,31 @@ async def test_a_bad_config_is_the_only_thing_told(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
+async def test_a_variable_that_would_be_ignored_is_told_with_the_nearest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PA_WEB_TOKEN", "hunter-22")
+    found = await findings(tmp_path, config(tmp_path, "[bots.web]\nport = 0\n"))
+    assert found["config"].level is Level.WRONG
+    assert "PA_BOTS_WEB_TOKEN" in found["config"].text
+    assert "hunter-22" not in found["config"].text
+    assert len(found) == 1
+
+
+async def test_a_secret_with_a_line_break_inside_is_told_without_it(tmp_path: Path) -> None:
+    found = await findings(tmp_path, config(tmp_path, '[bots.web]\nport = 0\ntoken = "hunter\\n22-22"\n'))
+    assert found["config"].level is Level.WRONG
+    assert "token" in found["config"].text
+    assert "hunter" not in found["config"].text
+
+
+async def test_a_config_with_a_byte_order_mark_and_line_feeds_around_secrets_is_good(tmp_path: Path) -> None:
+    text = "\ufeff" + config(tmp_path, '[bots.web]\nport = 0\ntoken = "hunter-22\\n"\n')
+    found = await findings(tmp_path, text)
+    assert found["config"].level is Level.OK
+    assert found["web"].level is Level.OK
+
+
 async def test_a_missing_model_is_told_with_the_way_to_fetch_it(tmp_path: Path) -> None:
     found = await findings(tmp_path, config(tmp_path, model="Qwen/Qwen3-VL-2B-Instruct"))
     assert found["model"].level is Level.WRONG

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -459,3 +460,24 @@ async def raw(web: Web, line: str, headers: dict[str, str], body: bytes) -> tupl
         rest = await reader.read(100_000)
     writer.close()
     return int(head.split()[1]), rest
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"host": "0.0.0.0"}, "ERROR the page is OPEN TO EVERYBODY who reaches 0.0.0.0:0"),
+        ({"trusted_proxies": ["127.0.0.1"]}, "WARNING the page is open to everybody whom your proxy lets in"),
+        ({"host": "0.0.0.0", "token": "a-token-of-the-tests"}, ""),
+        ({}, ""),
+    ],
+)
+async def test_every_start_tells_that_a_page_is_open_to_others(
+    tmp_path: Path, settings: dict[str, Any], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        caplog.clear()
+        async with service(tmp_path, **settings):
+            lines = [
+                f"{line.levelname} {line.getMessage()}" for line in caplog.records if "set token" in line.getMessage()
+            ]
+        assert [line.partition(", with")[0] for line in lines] == ([told] if told else [])
