@@ -3,13 +3,12 @@
 Knows no platform, model or database.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core import asker
+from core.answer_log import AnswerLog
 from core.conversation import (
     MOST_PICTURES,
     Answer,
@@ -28,14 +27,11 @@ from core.conversation import (
 )
 from core.conversation_lock import ConversationLocks
 from core.durations import Stopwatch
-from core.errors import BadQuestion, BotError, NoPicture, NotFound, StoreDown
+from core.errors import BadQuestion, BotError, NoPicture, NotFound
 from core.quota import Quota
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
 from core.stats import Stats
-from core.trace import log_event
-
-log = logging.getLogger(__name__)
 
 QUESTION_CHARACTERS = 8_000  # more would not fit together with pictures
 
@@ -120,6 +116,7 @@ class Assistant:
     ) -> None:
         self.history = history
         self.stats = Stats()
+        self._log = AnswerLog(self.stats)
         self._quota = quota or Quota()
         self._engine = engine
         self.sampling = sampling
@@ -192,11 +189,11 @@ class Assistant:
                 watch.saw_token()
             tell(event)
 
-        with self._quota.admit(person), self._noting_failures():
+        with self._quota.admit(person), self._log.noting_failures():
             self._quota.count_question(person, conversation.id, list(conversation.images))
-            with self._counting(watch):
+            with self._log.counting(watch):
                 answer = await self._engine.answer(conversation, sampling, hear)
-            self._note(answer, watch)
+            self._log.note(answer, watch)
             return answer
 
     async def add_pictures(
@@ -278,7 +275,7 @@ class Assistant:
         answer = await self._saved(key)
         if answer is None:
             arrived = asker.current().arrived
-            with self._quota.admit(person), self._noting_failures():
+            with self._quota.admit(person), self._log.noting_failures():
                 async with self._turns.take(conversation_id):
                     answer = await self._saved(key)  # the same request may be sent twice at once
                     if answer is None:
@@ -298,20 +295,6 @@ class Assistant:
         images = [await whole(image) for image in question.images]
         closer = [replace(picture, image=await whole(picture.image)) for picture in question.closer]
         return replace(question, images=tuple(images), closer=tuple(closer))
-
-    @contextmanager
-    def _noting_failures(self) -> Iterator[None]:
-        """Count failures that are not the fault of the person who asked."""
-        try:
-            yield
-        except StoreDown as error:
-            self.stats.failed("database", error.reason or str(error))
-            raise
-        except BotError:
-            raise
-        except Exception as error:
-            self.stats.failed("model", f"{type(error).__name__}, see the log")
-            raise
 
     async def _saved(self, key: str) -> Answer | None:
         turn = await self.history.answered(key)
@@ -341,7 +324,7 @@ class Assistant:
             tell(event)
 
         try:
-            with self._counting(watch):
+            with self._log.counting(watch):
                 answer = None
                 if not is_stopped():
                     writing = self._engine.answer(conversation, begun.sampling, hear)
@@ -354,42 +337,11 @@ class Assistant:
             await self.history.save(conversation.id, replace(turn, answer=failed), key, begun.replaces, person)
             raise
         await self.history.save(conversation.id, replace(turn, answer=answer), key, begun.replaces, person)
-        self._note(answer, watch)
+        self._log.note(answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)
             tell(PicturesRemoved(surplus))
         return answer
-
-    @contextmanager
-    def _counting(self, watch: Stopwatch) -> Iterator[None]:
-        """Count a question to the engine, and whether it was refused or failed."""
-        self.stats.asked()
-        try:
-            yield
-        except BotError:
-            self.stats.refused()
-            raise
-        except Exception:
-            self._note(Answer("", Ending.FAILED), watch)
-            raise
-
-    def _note(self, answer: Answer, watch: Stopwatch) -> None:
-        """Count the answer, and say in the log how it went."""
-        figures, durations = answer.figures, watch.durations(answer.figures.queue_s)
-        self.stats.answered(answer, durations)
-        log_event(
-            log,
-            "answered",
-            platform=asker.current().platform,
-            ending=answer.ending.value,
-            **{f"{name}_ms": round(1000 * seconds) for name, seconds in durations.items()},
-            image_ms=round(1000 * figures.image_s),
-            prefill_ms=round(1000 * figures.prefill_s),
-            decode_ms=round(1000 * figures.decode_s),
-            tokens_computed=figures.prompt_tokens - figures.reused_tokens,
-            tokens_reused=figures.reused_tokens,
-            tokens_written=figures.answer_tokens,
-        )
 
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:
