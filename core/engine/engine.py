@@ -24,7 +24,7 @@ from core.engine.config import EngineConfig, Kind
 from core.engine.disk import Disk
 from core.engine.generation import read_sampling
 from core.engine.grammar import Grammar, Grammars
-from core.engine.request import EngineRequest, EventChannel, Forget, KeepOnly
+from core.engine.request import Doubt, EngineRequest, EventChannel, Forget, KeepOnly
 from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tokenizer import Tokenizer
@@ -32,6 +32,7 @@ from core.engine.work_queue import Message
 from core.engine.worker import ModelWorker
 from core.errors import BadSchema, NoPicture, OperatorError
 from core.hardware import Limit
+from core.i18n import Translator
 from core.model.checkpoint import Checkpoint, find_folder
 from core.model.description import describe
 from core.model.model import Model
@@ -115,8 +116,15 @@ class Engine:
         conversation = shorten(conversation, self._described.pictures)
         grammar = await self._compile(conversation.answer_schema)
         channel = EventChannel(tell)
+        doubt = self._doubt(conversation.turns[-1].text) if grammar is None else None
         request = EngineRequest(
-            conversation, sampling, channel.send, trace.current.get(), asker.current().arrived, grammar=grammar
+            conversation,
+            sampling,
+            channel.send,
+            trace.current.get(),
+            asker.current().arrived,
+            grammar=grammar,
+            doubt=doubt,
         )
         self._worker.put(request)
         try:
@@ -131,6 +139,13 @@ class Engine:
         if self._worker.grammars is None:
             raise BadSchema("This engine cannot keep an answer within a JSON Schema.")
         return await asyncio.get_running_loop().run_in_executor(self._compiler, self._worker.grammars.compile, schema)
+
+    def _doubt(self, question: str) -> Doubt | None:
+        """Return what is said in the question's language instead of an answer that the model only makes up."""
+        model = self._described
+        if model.doubt is None:
+            return None
+        return Doubt(Translator("en").for_question(question).explain(model.doubt), model.least_certainty)
 
     async def encode_ahead(self, image: Image) -> None:
         """Encode a picture when nothing else is to do. Returns at once."""

@@ -15,6 +15,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from core.conversation import Answer, Conversation, Ending, Figures, Piece, Turn, Waiting
 from core.engine.any_model import make_inputs
+from core.engine.certainty import Certainty
 from core.engine.generation import sampling_of
 from core.engine.memory import explain
 from core.engine.repetition import Repetition
@@ -116,7 +117,8 @@ class ReferenceWorker:
         inputs = self._fit(request.conversation, self._context - tokens).to(self._model.device)
         looked = time.monotonic()
         torch.manual_seed(sampling.seed) if sampling.seed is not None else torch.seed()
-        watch = _Watch(self, request, self._text, StopTexts(sampling.stop))
+        certainty = Certainty(request.doubt)
+        watch = _Watch(self, request, self._text, StopTexts(sampling.stop), certainty)
         temperature = sampling.temperature or 0.0
         sampled = {"temperature": temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if temperature else {}
         self._model.generate(
@@ -125,7 +127,7 @@ class ReferenceWorker:
             **sampled,
             repetition_penalty=sampling.repetition_penalty,
             max_new_tokens=tokens,
-            logits_processor=LogitsProcessorList([_Presence(sampling, inputs["input_ids"].shape[1])]),
+            logits_processor=LogitsProcessorList([_Presence(sampling, inputs["input_ids"].shape[1], certainty)]),
             stopping_criteria=StoppingCriteriaList([watch.stopping]),
             streamer=watch,
         )
@@ -177,22 +179,26 @@ class _Text:
 class _Presence(LogitsProcessor):  # type: ignore[misc]
     """The one penalty that transformers does not have; and no token is sampled from what is no number."""
 
-    def __init__(self, sampling: Sampling, prompt: int) -> None:
+    def __init__(self, sampling: Sampling, prompt: int, certainty: Certainty) -> None:
+        self._certainty = certainty
         self._sampling = sampling.model_copy(update={"repetition_penalty": 1.0})
         self._prompt = prompt
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         check(scores)
+        self._certainty.add(scores[0])
         return penalize(scores[0], self._sampling, input_ids[0], input_ids[0, self._prompt :].tolist())[None]
 
 
 class _Watch(BaseStreamer):  # type: ignore[misc]
     """Hears every token: sends pieces, and lets the worker take in what comes meanwhile."""
 
-    def __init__(self, worker: ReferenceWorker, request: EngineRequest, text: _Text, stop: StopTexts) -> None:
+    def __init__(
+        self, worker: ReferenceWorker, request: EngineRequest, text: _Text, stop: StopTexts, certainty: Certainty
+    ) -> None:
         self._worker, self._request, self._decode = worker, request, text.decode
         self._detokenizer, self._repetition = Detokenizer(text), Repetition(text.decode)
-        self._stop = stop
+        self._stop, self._certainty = stop, certainty
         self._prompt = True
         self._said = ""
         self._good: int | None = None
@@ -216,9 +222,15 @@ class _Watch(BaseStreamer):  # type: ignore[misc]
 
     @property
     def over(self) -> bool:
-        return self._worker.receive() or self._request.closed.is_set() or self._good is not None or self._stop.found
+        return self._worker.receive() or self._request.closed.is_set() or self._is_complete
+
+    @property
+    def _is_complete(self) -> bool:
+        return self._good is not None or self._stop.found or self._certainty.is_hopeless
 
     def finish(self, figures: Figures, limit: int, ends: set[int]) -> Answer:
+        if (doubt := self._certainty.doubt) is not None:
+            return Answer(doubt, Ending.DONE, figures)
         if self._good is not None:
             text = self._decode(self.ids[: self._good]).rstrip(UNFINISHED_CHARACTER)
             return Answer(text, Ending.REPEATED, figures)

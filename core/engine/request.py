@@ -41,12 +41,21 @@ class EventChannel:
                 self.answer.set_exception(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is said instead of an answer that is less certain than `least`, see `core.engine.certainty`."""
+
+    sentence: str
+    least: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EngineRequest:
     """A question for the model thread.
 
     It ends before the next step once `closed` is set. `trace` is its id in the log (`core.trace`). `arrived` decides
-    its place in the queue (`core.asker`). `grammar` is of this answer alone.
+    its place in the queue (`core.asker`). `grammar` is of this answer alone. With a `doubt` an answer
+    that is made up is replaced.
     """
 
     conversation: Conversation
@@ -56,6 +65,7 @@ class EngineRequest:
     arrived: float = field(default_factory=time.monotonic)
     closed: threading.Event = field(default_factory=threading.Event)
     grammar: Grammar | None = None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from core.conversation import Answer, Ending, Figures, Piece
+from core.engine.certainty import Certainty
 from core.engine.prompt import Ints, Prompt
 from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
@@ -27,6 +28,7 @@ class Sequence(Job):
     generator: torch.Generator
     repetition: Repetition
     stop: StopTexts
+    certainty: Certainty
     clock: Callable[[], float]
     kv: KV | None = None
     reused: int = 0  # rows of the prompt that were taken from the cache

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.conversation import Ending, Image, Looking, Waiting
 from core.engine.cache import Cache
+from core.engine.certainty import Certainty
 from core.engine.generation import GREEDY
 from core.engine.grammar import Grammars
 from core.engine.image_encoder import ImageEncoder
@@ -162,6 +163,7 @@ class ModelWorker:
             generator=generator,
             repetition=Repetition(self._tokenizer.decode),
             stop=StopTexts(sampling.stop if request.grammar is None else ()),
+            certainty=Certainty(request.doubt),
             request=request,
             clock=self._clock,
             since=now,
@@ -228,12 +230,13 @@ class ModelWorker:
             self._finish(sequence, Ending.DONE)
         elif (good := sequence.good_tokens(token)) is not None:
             self._finish(sequence, Ending.REPEATED, self._tokenizer.decode(sequence.answer_ids[:good]))
-        elif sequence.written >= sequence.answer_tokens:
+        elif sequence.certainty.is_hopeless or sequence.written >= sequence.answer_tokens:
             self._finish(sequence, Ending.LENGTH)
 
     def _draw(self, sequence: Sequence, logits: Tensor) -> int:
         prompt = torch.from_numpy(sequence.prompt.ids)
         answer, allowed = sequence.answer_ids, sequence.allowed
+        sequence.certainty.add(logits)
         return draw(logits, sequence.sampling, sequence.generator, prompt, answer, allowed)
 
     def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
@@ -241,6 +244,8 @@ class ModelWorker:
         sequence.say_last()
         if good is not None:
             sequence.text = good.rstrip(UNFINISHED_CHARACTER)
+        if (doubt := sequence.certainty.doubt) is not None:
+            sequence.text, ending = doubt, Ending.DONE
         sequence.close_stage("decode_s")
         self._totals.answers += 1
         self._starved = None

@@ -16,13 +16,16 @@ class ModelDescription:
 
     `pictures` is how many it tells apart in one prompt; None if that is only a matter of room. One that `needs_picture`
     has learned nothing else to speak about. `introduction` is what people have to know before they believe it. About a
-    picture without words `default_question` is asked, and `first_questions` are offered: names of commands.
+    picture without words `default_question` is asked, and `first_questions` are offered: names of commands. An answer
+    that is less certain than `least_certainty` (see `core.engine.certainty`) is replaced by `doubt`.
     """
 
     pictures: int | None = None
     needs_picture: bool = False
     introduction: Note | None = None
     default_question: Note = _DESCRIBE
+    doubt: Note | None = None
+    least_certainty: float = 0.0
     first_questions: tuple[str, ...] = ("describe", "text", "table", "translate")
 
 
@@ -31,6 +34,11 @@ _DEMO = ModelDescription(
     needs_picture=True,
     introduction=Note("Demo model: reads printed documents, charts and shapes"),
     default_question=Note("Extract all text."),
+    doubt=Note(
+        "I am only the demo model, and not sure of this. I read printed documents, charts and shapes: "
+        "ask me to extract all text, for example."
+    ),
+    least_certainty=0.85,
     first_questions=("text", "table"),
 )
 

@@ -284,10 +284,17 @@ def _introduction() -> re.Pattern[str]:
     return re.compile(rf" · (?:{chats})|\n\n\*?(?:{chats})\*?|^(?:{terminal}).*\n", re.MULTILINE)
 
 
+def _doubt() -> str:
+    """What the demo model says when it is not sure: an answer, and no refusal."""
+    model = describe("demo")
+    assert model.doubt
+    return model.doubt.sentence
+
+
 @cache
 def _sentences() -> tuple[re.Pattern[str], ...]:
     with (ROOT / "core" / "locale" / "zh.po").open("rb") as file:
-        known = [message for message in read_po(file) if message.id]
+        known = [message for message in read_po(file) if message.id and message.id != _doubt()]
     said = [re.sub(r"\{\w+\}", "", str(message.id)) for message in known]  # a word alone may begin any answer
     long = [message for message, words in zip(known, said, strict=True) if len(re.findall(r"\w+", words)) > 2]
     sentences = [str(text) for message in long for text in (message.id, message.string)]
