@@ -9,9 +9,15 @@ from typing import Any
 
 import openai
 from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
 
 invoice, broken = (base64.b64encode(Path(name).read_bytes()).decode() for name in sys.argv[1:])
 model = ChatOpenAI(model=os.environ["MODEL"], base_url=os.environ["URL"], api_key=os.environ["KEY"], max_retries=0)
+
+
+class Invoice(BaseModel):
+    total: float
+    paid: bool
 
 
 def question(text: str, picture: str | None = None) -> dict[str, Any]:
@@ -23,6 +29,7 @@ asked = [question("What is the total?", invoice)]
 first = model.invoke(asked)
 second = model.invoke([*asked, first, question("What is the tax rate?")])
 streamed = "".join(piece.content for piece in model.stream(asked))
+shaped: Any = model.with_structured_output(Invoice, method="json_schema").invoke(asked)
 try:
     model.invoke([question("What is it?", broken)])
     refused = {}
@@ -38,6 +45,7 @@ heard = {
     "streamed": streamed,
     "cached": second.usage_metadata["input_token_details"]["cache_read"],
     "read": first.usage_metadata["input_tokens"],
+    "shaped": shaped.model_dump(),
     "refused": refused,
     "begun": begun,
 }

@@ -5,14 +5,22 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from pydantic_ai import Agent, BinaryContent, ModelHTTPError
+from pydantic import BaseModel
+from pydantic_ai import Agent, BinaryContent, ModelHTTPError, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 invoice, broken = (BinaryContent(Path(name).read_bytes(), media_type="image/png") for name in sys.argv[1:])
 provider = OpenAIProvider(base_url=os.environ["URL"], api_key=os.environ["KEY"])
-agent = Agent(OpenAIChatModel(os.environ["MODEL"], provider=provider))
+model = OpenAIChatModel(os.environ["MODEL"], provider=provider)
+agent = Agent(model)
+
+
+class Invoice(BaseModel):
+    total: float
+    paid: bool
 
 
 async def main() -> None:
@@ -20,6 +28,8 @@ async def main() -> None:
     second = await agent.run("What is the tax rate?", message_history=first.all_messages())
     async with agent.run_stream(["What is the total?", invoice]) as stream:
         streamed = await stream.get_output()
+    for shape in (NativeOutput(Invoice), Invoice):  # a JSON Schema, and the forced call of a function
+        shaped: Any = await Agent(model, output_type=shape).run(["What is the total?", invoice])
     try:
         await agent.run(["What is it?", broken])
         refused = {}
@@ -37,6 +47,7 @@ async def main() -> None:
         "streamed": streamed,
         "cached": second.usage.cache_read_tokens,
         "read": first.usage.input_tokens,
+        "shaped": shaped.output.model_dump(),
         "refused": refused,
         "begun": begun,
     }

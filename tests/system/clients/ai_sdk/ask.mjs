@@ -2,11 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, streamText } from "ai";
+import { generateObject, generateText, jsonSchema, streamText } from "ai";
 
 const [invoice, broken] = process.argv.slice(2).map((name) => readFileSync(name));
 const { URL: baseURL, KEY: apiKey, MODEL: name } = process.env;
-const provider = createOpenAICompatible({ name: "house", baseURL, apiKey, includeUsage: true });
+const provider = createOpenAICompatible({ name: "house", baseURL, apiKey, includeUsage: true, supportsStructuredOutputs: true });
 const model = provider(name);
 const plain = { model, maxRetries: 0 };
 
@@ -20,6 +20,13 @@ const first = await generateText({ ...plain, messages: asked });
 const then = [...asked, ...first.response.messages, question("What is the tax rate?")];
 const second = await generateText({ ...plain, messages: then });
 const streamed = await streamText({ ...plain, messages: asked }).text;
+const schema = jsonSchema({
+  type: "object",
+  properties: { total: { type: "number" }, paid: { type: "boolean" } },
+  required: ["total", "paid"],
+  additionalProperties: false,
+});
+const shaped = await generateObject({ ...plain, messages: asked, schema });
 let refused = {};
 try {
   await generateText({ ...plain, messages: [question("What is it?", broken)] });
@@ -45,6 +52,7 @@ console.log(JSON.stringify({
   streamed,
   cached: second.usage.cachedInputTokens ?? second.usage.inputTokenDetails?.cacheReadTokens,
   read: first.usage.inputTokens,
+  shaped: shaped.object,
   refused,
   begun,
 }));
