@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit, Timeout
+from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Omit, Timeout
 
 from core.engine.config import EngineConfig
 from core.remote.failure import Failure, FailureKind, failure_of
@@ -21,6 +21,7 @@ PROBE_SECONDS = 10.0  # for the list of models
 PAUSES_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # before an engine that failed so many times is looked at again
 LONGEST_LOADING_SECONDS = 900.0  # what loads for longer is broken
 DEFAULT_CONTEXT_TOKENS: int = EngineConfig.model_fields["context_tokens"].default
+WITHOUT_LIST = (404, 405, 501)  # statuses of an engine that is there and has no list of models
 SESSION_HEADER = "x-session-id"  # by which routers can send a conversation to the same engine each time
 _UNSENT: dict[str, str | Omit] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}  # of OpenAI's customers
 
@@ -105,7 +106,9 @@ class Endpoint:
             async with asyncio.timeout(PROBE_SECONDS):
                 body = await self._client.get("/models", cast_to=object, options={"headers": self._headers})
         except Exception as error:
-            raise failure_of(error) from error
+            if not (isinstance(error, APIStatusError) and error.status_code in WITHOUT_LIST):
+                raise failure_of(error) from error
+            body = None
         wanted = self._config.model if "model" in self._config.model_fields_set else None
         self.model = choose(models_of(body), wanted)
 

@@ -441,6 +441,16 @@ async def test_a_wrong_model_is_the_operator_s_to_repair(listed: Any, settings: 
     assert not fake.asked
 
 
+async def test_an_engine_without_a_list_of_models_is_asked_for_the_one_that_is_set() -> None:
+    fake = FakeEngine(list_status=404)
+    async with remote(fake, model="mine") as engine:
+        assert (await answer(engine)).text == "It is red."
+    assert fake.asked[0]["model"] == "mine"
+    async with remote(fake) as engine:
+        with pytest.raises(OperatorError, match="set model in .core.engine.: it lists none"):
+            engine.check()
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_refusal_leaves_the_question_open_until_the_operator_repairs_it(status: int) -> None:
     fake = FakeEngine(usual=refuses(status, KEY))
