@@ -1,7 +1,7 @@
 """Limit how much of the disk people's pictures may take, for one person and for all together.
 
-Originals go first, those longest unused before others: answers need only what the model sees. If that is not enough,
-new pictures are refused. Each function is one step inside a transaction that its caller opened.
+Originals and documents go first, those longest unused before others: answers need only what the model sees. If that is
+not enough, new pictures are refused. Each function is one step inside a transaction that its caller opened.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image
 from core.pseudonym import pseudonym
+from storage import documents
 from storage.messages import ASKING
 from storage.schema import conversations, images, pictures, turn_pictures
 
@@ -42,22 +43,25 @@ async def excess(connection: AsyncConnection, person: str, coming: Sequence[Imag
     new = sum(_size(image) for image in coming if image.id not in known)
     theirs = 0
     if allowance.person and coming:
-        own = select(pictures.c.image_id).where(pictures.c.person == pseudonym(person))
-        closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id)
-        closer = closer.where(pictures.c.person == pseudonym(person))
-        mine = or_(images.c.id.in_(own), images.c.id.in_(closer))
-        ids = select(images.c.id).where(mine, images.c.id.in_(_ids(coming)))
+        ids = select(images.c.id).where(_brought_by(person), images.c.id.in_(_ids(coming)))
         shown = set((await connection.execute(ids)).scalars())
-        used = (await connection.execute(select(func.sum(_SIZE)).where(mine))).scalar() or 0
-        theirs = int(used) + sum(_size(image) for image in coming if image.id not in shown) - allowance.person
+        used = await _used(connection, person)
+        theirs = used + sum(_size(image) for image in coming if image.id not in shown) - allowance.person
     total = await size(connection) + new + TURN_BYTES - allowance.all if allowance.all else 0
     return Excess(theirs, total)
 
 
+async def excess_of(connection: AsyncConnection, person: str, coming_bytes: int, allowance: Allowance) -> Excess:
+    """Return how much would be over the limits with so many bytes more of one person."""
+    theirs = await _used(connection, person) + coming_bytes - allowance.person if allowance.person else 0
+    return Excess(theirs, await size(connection) + coming_bytes - allowance.all if allowance.all else 0)
+
+
 async def size(connection: AsyncConnection) -> int:
-    """Return the bytes that the database takes; on PostgreSQL, those of its pictures."""
+    """Return the bytes that the database takes; on PostgreSQL, those of its pictures and documents."""
     if connection.dialect.name != "sqlite":
-        return int((await connection.execute(select(func.sum(_SIZE)))).scalar() or 0)
+        shown = int((await connection.execute(select(func.sum(_SIZE)))).scalar() or 0)
+        return shown + await documents.size(connection, None)
     pages, unused, bytes_ = [
         int((await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one())
         for name in ("page_count", "freelist_count", "page_size")
@@ -65,8 +69,8 @@ async def size(connection: AsyncConnection) -> int:
     return (pages - unused) * bytes_
 
 
-async def drop_originals(connection: AsyncConnection, wanted: int, person: str | None) -> int:
-    """Drop originals of a person or of all, oldest first, up to so many bytes. Return how many bytes were dropped.
+async def drop_spare(connection: AsyncConnection, wanted: int, person: str | None) -> int:
+    """Drop originals, then documents, of a person or of all, oldest first. Return how many bytes were dropped.
 
     Originals stay while a question waits in their conversation, because it may be about small print.
     """
@@ -86,7 +90,22 @@ async def drop_originals(connection: AsyncConnection, wanted: int, person: str |
         chosen.append(row.id)
         dropped += row.bytes
     await connection.execute(update(images).where(images.c.id.in_(chosen)).values(original=None))
+    if dropped < min(wanted, DROPPED_AT_ONCE_BYTES):
+        dropped += await documents.drop_oldest(connection, wanted - dropped, person)
     return dropped
+
+
+async def _used(connection: AsyncConnection, person: str) -> int:
+    """Return the bytes of a person's pictures and documents."""
+    pictured = (await connection.execute(select(func.sum(_SIZE)).where(_brought_by(person)))).scalar() or 0
+    return int(pictured) + await documents.size(connection, person)
+
+
+def _brought_by(person: str) -> ColumnElement[bool]:
+    """Return whether an image is one of a person's pictures, also as one that a turn enlarged."""
+    own = select(pictures.c.image_id).where(pictures.c.person == pseudonym(person))
+    closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id)
+    return or_(images.c.id.in_(own), images.c.id.in_(closer.where(pictures.c.person == pseudonym(person))))
 
 
 def _ids(coming: Sequence[Image]) -> list[str]:

@@ -22,7 +22,7 @@ from core.conversation import (
 )
 from core.errors import BadQuestion
 from core.settings import Settings, settings_of
-from storage import pictures
+from storage import documents, pictures
 from storage.messages import ASKING, keys_of_sent
 from storage.schema import conversations, is_in, messages, turn_pictures, turns
 
@@ -178,6 +178,15 @@ async def change_settings(connection: AsyncConnection, now: float, conversation_
     await _touch(connection, conversation_id, now, settings=changed.stored() or None)
 
 
+async def exists(connection: AsyncConnection, conversation_id: str, begun: float | None = None) -> bool:
+    """Return whether there is such a conversation. It is made if it `begun` now."""
+    if await _locked(connection, conversation_id) is not None:
+        return True
+    if begun is not None:
+        await _create(connection, conversation_id, begun)
+    return begun is not None
+
+
 async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
     row = await _row(connection, conversation_id)
     return 1 if row is None else int(row.next_number)
@@ -186,10 +195,15 @@ async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
 async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
     """Remove a picture.
 
-    Return the ids of images that are no longer shown anywhere, or None if there is no such picture.
+    Return the ids of images that are no longer shown anywhere, or None if there is no such picture. The document that
+    it is a page of goes with it.
     """
     row = await _locked(connection, conversation_id)
-    return None if row is None else await pictures.remove(connection, conversation_id, row.chapter, number)
+    if row is None:
+        return None
+    if (found := await pictures.numbered(connection, conversation_id, number)) is not None:
+        await documents.drop_with(connection, conversation_id, [found.id])
+    return await pictures.remove(connection, conversation_id, row.chapter, number)
 
 
 async def take_back(connection: AsyncConnection, conversation_id: str, numbers: Iterable[int]) -> Collection[str]:
@@ -218,6 +232,7 @@ async def withdraw_picture(connection: AsyncConnection, conversation_id: str, nu
 
 async def restart(connection: AsyncConnection, now: float, conversation_id: str) -> None:
     """Restart the conversation. Earlier turns stay on disk until they expire, but no longer belong to it."""
+    await documents.drop(connection, conversation_id)
     values = {"chapter": conversations.c.chapter + 1, "next_number": 1, "title": "", "updated": now}
     await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
 
@@ -238,6 +253,7 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
     here = turns.c.conversation_id == conversation_id
     await connection.execute(update(turns).where(here).values(conversation_id=new_id))
     await pictures.move(connection, conversation_id, new_id)
+    await documents.move(connection, conversation_id, new_id)
     await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
     return True
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import pictures
+from storage import documents, pictures
 from storage.messages import ASKING
 from storage.schema import conversations, files
 
@@ -37,7 +37,9 @@ async def remove(connection: AsyncConnection, file: str) -> Collection[str] | No
         return None
     image_ids = {row.image_id for row in rows}
     for row in rows:
-        image_ids.update(await pictures.hide(connection, row.conversation_id, row.image_id))
+        pages = await documents.drop_with(connection, row.conversation_id, [row.image_id])
+        for image_id in {row.image_id, *pages}:
+            image_ids.update(await pictures.hide(connection, row.conversation_id, image_id))
     await connection.execute(delete(files).where(files.c.file == file))
     return await pictures.drop_unused(connection, image_ids)
 

@@ -15,8 +15,8 @@ from core.inbox import StoredMessage
 from core.person import KnownPerson, Standing
 from core.pseudonym import pseudonym
 from storage import conversations, files, pictures
+from storage.schema import documents, messages, people, turn_pictures, turns
 from storage.schema import files as stored_files
-from storage.schema import messages, people, turn_pictures, turns
 from storage.schema import pictures as stored_pictures
 
 AskerOf = Callable[[str, str], str | None]  # gets a platform's name and a stored payload, and returns who sent it
@@ -89,6 +89,7 @@ async def forget(
     await connection.execute(delete(messages).where(or_(asked, messages.c.id.in_(waiting))))
     image_ids = await _forget_pictures(connection, traces)
     await connection.execute(delete(turns).where(mine))
+    await connection.execute(delete(documents).where(documents.c.person.in_(traces.names)))
     for conversation_id in traces.shared:
         await conversations.retitle(connection, conversation_id)
     for known in traces.standings:
@@ -113,7 +114,7 @@ async def _forget_pictures(connection: AsyncConnection, traces: Traces) -> set[s
 async def _present(connection: AsyncConnection) -> set[str]:
     """Return the pseudonyms of all people who asked or sent something."""
     found: set[str] = set()
-    for column in (turns.c.person, stored_pictures.c.person):
+    for column in (turns.c.person, stored_pictures.c.person, documents.c.person):
         found.update((await connection.execute(select(column).where(column.is_not(None)).distinct())).scalars())
     return found
 
@@ -124,6 +125,7 @@ async def _conversations(connection: AsyncConnection, names: Collection[str]) ->
         connection,
         select(turns.c.conversation_id).where(turns.c.person.in_(names)),
         select(stored_pictures.c.conversation_id).where(stored_pictures.c.person.in_(names), _is_there()),
+        select(documents.c.conversation_id).where(documents.c.person.in_(names)),
     )
 
 
@@ -135,6 +137,7 @@ async def _others(connection: AsyncConnection, names: Collection[str]) -> set[st
         connection,
         select(turns.c.conversation_id).where(by_others),
         select(stored_pictures.c.conversation_id).where(of_others, _is_there()),
+        select(documents.c.conversation_id).where(not_(documents.c.person.in_(names))),
     )
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Ending, Image, Picture, Turn
 from core.inbox import StoredMessage
+from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
-from storage import conversations, files, messages, pictures
+from storage import conversations, documents, files, messages, pictures
 
 PROBE_BYTES = 8192  # more than a page
 Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
@@ -73,6 +74,14 @@ async def add_pictures(
     numbers = await conversations.add_pictures(connection, now, conversation_id, images, first)
     await _belong(connection, conversation_id, images, person)
     return numbers
+
+
+async def keep_document(
+    connection: AsyncConnection, now: float, conversation_id: str, person: str, document: KeptDocument, begins: bool
+) -> None:
+    """Keep a conversation's document. One that does not exist begins with it, or else nothing is kept."""
+    if await conversations.exists(connection, conversation_id, now if begins else None):
+        await documents.keep(connection, conversation_id, person, document)
 
 
 async def forget(

@@ -93,6 +93,15 @@ turn_pictures = Table(
     Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # if not the picture's own
 )
 
+documents = Table(
+    "documents",
+    metadata,
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Column("person", String(32), nullable=False, index=True),  # who brought it, see storage.allowance
+    Column("image_ids", JSON, nullable=False),  # of the pictures that its pages became
+    Column("data", LargeBinary, nullable=False),
+)
+
 messages = Table(
     "messages",
     metadata,

@@ -13,8 +13,21 @@ from core.conversation import Image
 from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
 from core.inbox import StoredMessage
+from core.pictures.kept_document import KeptDocument
 from core.units import GIGABYTE
-from storage import allowance, chapters, conversations, files, messages, people, personal, pictures, questions, sessions
+from storage import (
+    allowance,
+    chapters,
+    conversations,
+    documents,
+    files,
+    messages,
+    people,
+    personal,
+    pictures,
+    questions,
+    sessions,
+)
 from storage.allowance import Allowance
 from storage.clock import Clock
 from storage.database import Database
@@ -136,6 +149,9 @@ class Store(OpenDatabase):
     add_pictures = writing_dated(questions.add_pictures)
     remove_picture = removing(conversations.remove_picture)
     withdraw_picture = removing(conversations.withdraw_picture)
+    document = reading(documents.find)
+    _keep_document = writing_dated(questions.keep_document)
+    add_document_pages = writing(documents.add_pages)
     remember_file = writing(files.remember)
     known_files = reading(files.known)
     remove_file = removing(files.remove)
@@ -154,12 +170,20 @@ class Store(OpenDatabase):
             yield piece
             start += len(piece)
 
+    async def keep_document(
+        self, conversation_id: str, person: str, document: KeptDocument, begins: bool = False
+    ) -> None:
+        """Keep a document in place of the one before, if there is room; see `questions.keep_document`."""
+        excess = await self.database.read(allowance.excess_of, person, len(document.data), self._allowance)
+        if excess.person <= 0 and excess.all <= 0:
+            await self._keep_document(conversation_id, person, document, begins)
+
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
         """Make room for a question with these pictures. Raises `NoRoom` if that is impossible."""
         excess = await self.database.read(allowance.excess, person, images, self._allowance)
         while excess.person > 0 or excess.all > 0:
             whose, wanted = (person, excess.person) if excess.person > 0 else (None, excess.all)
-            if not await self.database.write(allowance.drop_originals, wanted, whose):
+            if not await self.database.write(allowance.drop_spare, wanted, whose):
                 raise _no_room(whose, bool(images))
             excess = await self.database.read(allowance.excess, person, images, self._allowance)
 

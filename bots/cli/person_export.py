@@ -59,6 +59,9 @@ async def _pack(store: Store, traces: Traces, packed: zipfile.ZipFile) -> None:
     places: list[tuple[str, frozenset[str] | None]] = [(name, None) for name in sorted(traces.own)]
     places += [(name, traces.names) for name in sorted(traces.shared)]
     chapters = [chapter for name, names in places for chapter in await store.chapters(name, names)]
+    for number, (name, names) in enumerate(places, 1):
+        if (document := await store.document(name, names)) is not None:
+            packed.writestr(f"documents/{number}-{AS_SENT}", document.data)
     for number, chapter in enumerate(chapters, 1):
         await _pack_chapter(store, chapter, f"conversations/{number}", packed)
 

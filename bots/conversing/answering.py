@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from bots.conversing.actions import CLOSER_FACTOR, ask_for_display, available_actions, file_of
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
 from bots.conversing.draft import AnswerAction, Ask, Tell, first_questions
+from bots.conversing.other_pages import keep_document, turn_pages
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
@@ -41,6 +42,7 @@ class _Response:
     translator: Translator
     tell: Tell
     notes: list[str]  # what was left out
+    has_pages: bool = False  # one of the files; those that the question names were chosen from it
 
     async def answer(self) -> Answer:
         match self.request.command:
@@ -70,8 +72,10 @@ class _Response:
             await self._keep_for_later(pictures)
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
+            images = (*pictures, *request.images)
+            if request.turns_pages and not (answered or self.has_pages):
+                images = await self._turn_pages(images)
             try:
-                images = (*pictures, *request.images)
                 return await self._answer(Question(request.text, images, person=request.asker))
             except Interrupted:
                 raise
@@ -83,6 +87,16 @@ class _Response:
                 request.offer(first_questions(self.services.model))
             return fixed_answer(" ".join([await self._keep(pictures), *self.notes]))
         raise _no_picture()
+
+    async def _turn_pages(self, images: tuple[Image, ...]) -> tuple[Image, ...]:
+        """Return the question's pictures, with the pages that it names of the conversation's document."""
+        voice = self.translator.for_question(self.request.text)
+        turned = await turn_pages(self.request, self.services, images, voice)
+        if turned.note:
+            self.notes.append(turned.note)
+            if self.request.noted is not None:
+                self.request.noted(turned.note)
+        return turned.images
 
     async def _obey(self) -> Answer:
         """Carry out a command. Pictures that came with it are kept first, whatever its caption asks for."""
@@ -195,21 +209,24 @@ class _Response:
 
     async def _look(self) -> list[Image]:
         """Open the files. One that cannot be opened is named in a note, and the others are used."""
+        request, store = self.request, self.services.store
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
-        self.services.assistant.count_files(self.request.person, self.request.key, len(self.request.files))
-        limits = await self.services.limits(self.request.conversation_id) if self.request.files else None
-        for index, file in enumerate(self.request.files):
+        self.services.assistant.count_files(request.person, request.key, len(request.files))
+        limits = await self.services.limits(request.conversation_id) if request.files else None
+        for index, file in enumerate(request.files):
             try:
-                document = await open_document(await file.read(), self.request.text, limits or self.services.images)
+                document = await open_document(await file.read(), request.text, limits or self.services.images)
             except (BadImage, Busy) as error:
                 errors.append((index, error))
                 continue
             pictures += document.images
-            self.notes.append(document.note(self.translator))
-            if self.request.made is not None:
+            self.has_pages |= document.of > 1
+            await keep_document(store, request.conversation_id, request.person, [document], begins=True)
+            self.notes.append(document.note(self.translator, kept=True))
+            if request.made is not None:
                 for image in document.images:
-                    await self.request.made(index, image)
+                    await request.made(index, image)
         self.notes = [note for note in self.notes if note] + [self._named(index, error) for index, error in errors]
         if errors and not pictures:
             raise next((error for _, error in errors if error.retryable), _no_picture())

@@ -58,8 +58,10 @@ class AnswerRequest:
     places: tuple[str, ...] = ()
     admins: frozenset[str] = frozenset()
     may_change_settings: Callable[[], Awaitable[bool]] = _always  # of the conversation; may ask the platform
+    noted: Callable[[str], None] | None = None  # told what is left out, where the platform says so itself
     pictures: tuple[int, ...] | None = None
     images: tuple[Image, ...] = ()
+    turns_pages: bool = True  # to those that it names of the conversation's document
 
     @property
     def wants_nothing(self) -> bool:

@@ -10,6 +10,7 @@ from core.assistant import History
 from core.conversation import Image, SummaryPage, Turn
 from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
+from core.pictures.kept_document import KeptDocument
 from core.settings import Settings
 
 
@@ -82,6 +83,14 @@ class Store(History, Mailbox, Protocol):
     ) -> StoredMessage | None: ...
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None: ...
+
+    async def keep_document(
+        self, conversation_id: str, person: str, document: KeptDocument, begins: bool = False
+    ) -> None: ...
+
+    async def document(self, conversation_id: str) -> KeptDocument | None: ...
+
+    async def add_document_pages(self, conversation_id: str, image_ids: Sequence[str]) -> None: ...
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...
 

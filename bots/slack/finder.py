@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from bots.conversing.other_pages import keep_document
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.slack.events import SlackFile
@@ -107,7 +108,8 @@ class Finder:
                 continue
             found.numbers += await store.add_pictures(conversation_id, document.images, first=first)
             first = None
-            found.notes += [note] if (note := document.note(translator)) else []
+            found.notes += [note] if (note := document.note(translator, kept=True)) else []
+            await keep_document(store, conversation_id, request.person, [document])
             if file.id:
                 ids = found.images[file.id] = [image.id for image in document.images]
                 await store.remember_file(f"slack:{file.id}", conversation_id, ids)  # need not be downloaded again

@@ -8,6 +8,7 @@ from bots.conversing.draft import AnswerAction, Ask, File
 from bots.web.message import WebMessage
 from core.conversation import Answer, BeganAgain, ConversationLoaded, Ending, Event, Image, PicturesRemoved, Piece
 from core.errors import NotFound
+from core.pictures.documents import Document
 
 
 def text_of(events: Iterable[Event | File]) -> str:
@@ -37,13 +38,19 @@ class Broadcast:
         self.key = key
         self.sent = sent
         self.images = images
-        self.notes: Sequence[str] = ()  # what was left out of its pictures
+        self.notes: list[str] = []  # what was left out of its pictures
+        self.documents: Sequence[Document] = ()  # to be kept once there is a conversation
         self.attempts = 0  # that failed
         self.begun = False
         self.events: list[Event | File] = []
         self._answer: Answer | None = None
         self._error: Exception | None = None
         self._changed = asyncio.Event()
+
+    def note(self, sentence: str) -> None:
+        """Add a sentence about what was left out. A question that is tried again says it once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
     @property
     def over(self) -> bool:

@@ -16,6 +16,7 @@ from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Tell
+from bots.conversing.other_pages import keep_document
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
@@ -27,6 +28,7 @@ from core import asker, inbox
 from core.conversation import Answer, Conversation, Image, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
 from core.i18n import Translator
+from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 
 log = logging.getLogger(__name__)
@@ -138,7 +140,12 @@ class Receiver:
         return broadcast
 
     async def take(
-        self, conversation_id: str, sent: WebMessage, images: Sequence[Image] = (), notes: Sequence[str] = ()
+        self,
+        conversation_id: str,
+        sent: WebMessage,
+        images: Sequence[Image] = (),
+        notes: Sequence[str] = (),
+        documents: Sequence[Document] = (),
     ) -> Broadcast:
         """Take a question, and return its answer.
 
@@ -147,12 +154,15 @@ class Receiver:
         """
         if not sent.idempotency_key:
             broadcast = self._take_unwritten(conversation_id, sent, images)
+            broadcast.documents = documents
         elif (known := await self.resume(conversation_id, sent)) is not None:
             return known
         else:
             broadcast = await self._submitted(conversation_id, sent, images)
             _check_same(broadcast, conversation_id, sent)
-        broadcast.notes = notes
+            await keep_document(self.store, conversation_id, sent.person, documents)
+        for note in notes:
+            broadcast.note(note)
         return broadcast
 
     async def written(self, broadcast: Broadcast, answer: Answer) -> tuple[Conversation, int]:
@@ -235,6 +245,8 @@ class Receiver:
             sent.command,
             pictures=sent.pictures,
             images=tuple(broadcast.images or ()),
+            noted=broadcast.note,
+            turns_pages=not (sent.brought or broadcast.images),
             display=AS_IT_IS,
         )
         if request.forgets:
@@ -250,7 +262,10 @@ class Receiver:
     async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
         if not (request.images or request.forgets):
             await self.conversation(request.conversation_id)
-        return await respond(request, self._services, Translator("en"), tell)
+        answer = await respond(request, self._services, Translator("en"), tell)
+        if (broadcast := self.broadcasts.find(request.key)) is not None:
+            await keep_document(self.store, request.conversation_id, request.person, broadcast.documents)
+        return answer
 
     async def _fail(
         self, message: inbox.StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception

@@ -4,7 +4,7 @@ Decoding happens in `core.pictures.pages`, in a process that may be killed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from core.conversation import Image
 from core.i18n import Translator
@@ -14,32 +14,44 @@ from core.pictures.file_types import is_pdf
 from core.pictures.images import KEPT_ORIGINAL_BYTES, ImagesConfig, check_size, decode_file, read_notes
 from core.pictures.jpeg import takes_long
 from core.pictures.page_ranges import page_ranges
-from core.pictures.spool import spool
+from core.pictures.spool import contents, size, spool
 from core.pictures.tiff import has_pages
+from core.units import MEGABYTE
 
 DOCUMENT_SECONDS = 40.0  # for all pages
+KEPT_DOCUMENT_BYTES = 32 * MEGABYTE  # of a larger one other pages can only be seen when it is sent again
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The pictures of a file. `pages` are the page numbers of `images`, of `of` pages in all; a picture is one page."""
+    """The pictures of a file. `pages` are the page numbers of `images`, of `of` pages in all; a picture is one page.
+
+    `data` is the file itself, where it has other pages and is small enough to be kept for them.
+    """
 
     images: tuple[Image, ...]
     pages: tuple[int, ...] = (1,)
     of: int = 1
     notes: tuple[Note, ...] = ()
+    data: bytes | None = field(default=None, repr=False)
 
-    def note(self, translator: Translator) -> str:
-        """Return a sentence about what was left out and how to see it, or ""."""
-        return " ".join(
-            filter(None, [self._pages_left_out(translator), *(translator.explain(note) for note in self.notes)])
-        )
+    def note(self, translator: Translator, kept: bool = False) -> str:
+        """Return a sentence about what was left out and how to see it, or "". `kept` if its `data` is kept."""
+        left_out = self._pages_left_out(translator, kept and self.data is not None)
+        return " ".join(filter(None, [left_out, *(translator.explain(note) for note in self.notes)]))
 
-    def _pages_left_out(self, translator: Translator) -> str:
+    def _pages_left_out(self, translator: Translator, kept: bool) -> str:
         if len(self.pages) == self.of:
             return ""
         shown = translator.listed(f"{first}-{last}" if first < last else first for first, last in _runs(self.pages))
         first, last = self._others()
+        if kept:
+            return translator.say(
+                "Pages looked at: {shown} of {of}. For others, ask about “page {example}”, for example.",
+                shown=shown,
+                of=self.of,
+                example=first,
+            )
         if first == last:
             return translator.say(
                 "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
@@ -75,13 +87,16 @@ async def open_document(data: bytes, question: str = "", config: ImagesConfig = 
     pdf, pages, slow = is_pdf(data), has_pages(data), takes_long(data)
     with spool(data) as file:
         del data  # the file on disk is enough while it waits
-        if pdf:
-            return _document(await workers.run("core.pictures.pages:pdf_pages", file, options, DOCUMENT_SECONDS))
-        if pages:
-            options["pixel_limit"] = int(config.pixel_limit_mp * 1e6)
-            return _document(await workers.run("core.pictures.pages:tiff_pages", file, options, DOCUMENT_SECONDS))
-        image, notes = await decode_file(file, slow, config)
-        return Document((image,), notes=notes)
+        if not (pdf or pages):
+            image, notes = await decode_file(file, slow, config)
+            return Document((image,), notes=notes)
+        work = "core.pictures.pages:pdf_pages"
+        if not pdf:
+            work, options["pixel_limit"] = "core.pictures.pages:tiff_pages", int(config.pixel_limit_mp * 1e6)
+        document = _document(await workers.run(work, file, options, DOCUMENT_SECONDS))
+        if len(document.pages) == document.of or size(file) > KEPT_DOCUMENT_BYTES:
+            return document
+        return replace(document, data=contents(file))
 
 
 def _document(parts: list[workers.Part]) -> Document:

@@ -244,6 +244,22 @@ async def test_pages_of_a_pdf_heic_and_tiff_are_read(platform: str, demo: Engine
             assert (f"Pages looked at: {page} of {of}." in seen.words) == (of > 1)
 
 
+async def test_a_later_question_names_a_page_that_was_left_out(platform: str, demo: Engine, tmp_path: Path) -> None:
+    pages = [PilImage.open(io.BytesIO(sample(name))).convert("RGB") for name in ("invoice", "chart", "product")]
+    paper = Sent("a.pdf", "application/pdf", bound(pages, "PDF", resolution=200))
+    one = ImagesConfig(page_limit=1)
+    first, third = [(await open_document(paper.data, f"page {page}", one)).images for page in (1, 3)]
+    later = "And page 3: what is the price?"
+    expected = await directly(demo, (TOTAL, first), (later, third))
+    async with visit(platform, demo, tmp_path, one) as (_, guest):
+        seen = await guest.ask(TOTAL, paper)
+        assert shows(seen.words, expected[0])
+        assert "Pages looked at: 1 of 3. For others, ask about “page 2”, for example." in seen.words
+        seen = await guest.ask(later)
+        assert shows(seen.words, expected[1])
+        assert "Pages looked at: 3 of 3." in seen.words
+
+
 async def test_while_one_waits_place_estimate_and_what_happens_are_told(
     platform: str, demo: Engine, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from random import Random
 
 from core.conversation import Answer, Ending, Image, Picture, Question
 from core.person import Standing
+from core.pictures.kept_document import KeptDocument
 from storage.schema import metadata
 from storage.store import Store
 from tests.storage.things import ask, image
@@ -29,6 +30,7 @@ async def fill(store: Store) -> None:
     await store.remove_picture("telegram:8:0", 2)
     await store.restart("telegram:8:0")
     await store.add_pictures("telegram:8:0", [BIRD], "telegram:8")
+    await store.keep_document("telegram:8:0", "telegram:8", KeptDocument(NOISE.randbytes(1000), (BIRD.id,)))
     await store.rate("k1", -1)
     await store.remember_file("telegram:file", "telegram:8:0", [BIRD.id])
     for key in ("waits", "done", "held"):

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Answer, Ending, Image, Picture, Question
 from core.person import Standing
+from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
 from storage.schema import metadata
 from storage.store import Store
@@ -66,6 +67,7 @@ async def settle(store: Store) -> None:
     await ask(store, BOB, GROUP, "only mine", picture(BOB, "bird"))
     await ask(store, ANN, GROUP, "about his", picture(BOB, "bird"))
     await store.add_pictures(GROUP, [picture(ANN, "horse")], ANN)
+    await store.keep_document(GROUP, ANN, KeptDocument(b"Ann's paper", (picture(ANN, "fish").id,)))
     await store.remember_file("telegram:file", GROUP, [picture(ANN, "fish").id])
     await ask(store, EVE, "slack:T1:D1:1.0", "in private", picture(EVE, "car"))
     await ask(store, EVE, "slack:T1:C1:2.0", "in the channel", picture(EVE, "bus"))

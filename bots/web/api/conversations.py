@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from bots.conversing.other_pages import keep_document
 from bots.web.access.address import person_of
 from bots.web.api.form import Form, read_form
 from bots.web.api.listener import while_wanted
@@ -109,7 +110,7 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
         receiver.assistant.check_question(person)
         limits = await receiver.limits(form.conversation or "")
         opened = await open_files(request, form, limits, receiver.assistant)
-        broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes)
+        broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes, opened.documents)
     return broadcast, questions
 
 
@@ -131,6 +132,7 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
         opened = await open_files(request, form, limits, receiver.assistant)
     conversation_id = form.conversation or receiver.new_id()
     numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
+    await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     viewer = viewer_of(request)
     views = [viewer.picture(conversation_id, picture) for picture in added]

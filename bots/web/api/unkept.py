@@ -33,7 +33,7 @@ async def answer_unkept(request: Request, form: Form, opened: Opened, viewer: Vi
     conversation = Conversation(receiver.new_id(), stored=False).ask(Question(form.query, opened.images))
     trace.set_current(conversation.id)
     writing = Writing(receiver.broadcasts, assistant, conversation, assistant.sampling, person)
-    writing.broadcast.notes = opened.notes
+    writing.broadcast.notes = list(opened.notes)
     try:
         await while_wanted(request, writing.begin())
         if form.stream:

@@ -23,10 +23,11 @@ from core.pictures.images import ImagesConfig
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The pictures of the files. `notes` say what was left out."""
+    """The pictures of the files, and the files they came in. `notes` say what was left out."""
 
     images: tuple[Image, ...] = ()
     notes: tuple[str, ...] = ()
+    documents: tuple[Document, ...] = ()
 
 
 async def open_files(request: Request, form: Form, images: ImagesConfig, assistant: Assistant) -> Opened:
@@ -53,7 +54,8 @@ async def _opened(form: Form, images: ImagesConfig, translator: Translator) -> O
     documents = [await _open(index, form, images, translator) for index in range(len(form.files))]
     return Opened(
         tuple(image for document in documents for image in document.images),
-        tuple(note for document in documents if (note := document.note(translator))),
+        tuple(note for document in documents if (note := document.note(translator, kept=form.keep))),
+        tuple(documents),
     )
 
 

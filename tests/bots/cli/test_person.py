@@ -15,6 +15,7 @@ from bots.slack.message import SlackMessage
 from bots.slack.place import Place
 from bots.slack.written import Asked, Clicked, RemovedFiles
 from bots.web.message import WebMessage
+from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
 from storage.lock import hold
 from storage.store import Store, StoreConfig
@@ -83,12 +84,18 @@ async def test_somebody_is_listed_exported_and_deleted_and_no_backup_brings_them
 
 
 async def test_an_export_has_all_of_somebody_and_nothing_of_others(folder: Path) -> None:
+    store = await Store.open(StoreConfig(url=config(folder)["PA_STORAGE_URL"]))
+    for place, person in (("telegram:42:0", ANN), ("telegram:-100:0", "telegram:43")):
+        await store.keep_document(place, person, KeptDocument(f"the paper of {person}".encode(), ()))
+    await store.close()
     file = folder / "ann.zip"
     assert f"{file} has all" in said(f"export --file {file}", ANN, folder=folder)
     with zipfile.ZipFile(file) as packed:
         names = set(packed.namelist())
         texts = {name: packed.read(name).decode() for name in names if name.endswith((".md", ".json"))}
+        papers = [packed.read(name) for name in names if name.startswith("documents/")]
         pictures = [packed.read(name) for name in sorted(names) if "/pictures/" in name]
+    assert papers == [f"the paper of {ANN}".encode()]
     assert json.loads(texts["person.json"])["person"] == [ANN]
     transcripts = [json.loads(text) for name, text in texts.items() if name.endswith("transcript.json")]
     assert {each["conversation"] for each in transcripts} == {"telegram:42:0", "telegram:-100:0"}

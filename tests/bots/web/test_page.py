@@ -12,6 +12,7 @@ from core.errors import BadQuestion, Busy
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import photo, service, until
 from tests.bots.web.test_list import write_conversations
+from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine, describe
 from tests.ports import free_port
 
@@ -284,3 +285,24 @@ async def test_the_page_shows_earlier_conversations_when_asked_to(browser: Brows
             await expect(page.locator("#conversations .entry")).to_have_count(250)
             await expect(page.get_by_role("button", name="Question 200?", exact=True)).to_be_focused()
             await expect(page.get_by_role("button", name="Show earlier ones")).to_have_count(0)
+
+
+async def test_pages_that_the_question_names_take_the_place_of_those_that_were_shown(
+    browser: Browser, tmp_path: Path
+) -> None:
+    paper = {"name": "paper.pdf", "mimeType": "application/pdf", "buffer": pdf([f"page {n}" for n in range(1, 10)])}
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await page.set_input_files("#files", paper)  # type: ignore[arg-type]
+        await expect(page.locator("#attached .number")).to_have_text(["1", "2", "3", "4"])
+        await expect(page.get_by_role("alert")).to_contain_text("For others, ask about “page 5”")
+        await ask(page, "What is on pages 5-6?")
+        receipt = page.locator(".receipt")
+        await expect(receipt).to_contain_text("Pages looked at: 5-6 of 9.")
+        await expect(page.locator(".shown .number")).to_have_text(["5", "6"])
+        await ask(page, "And page 7?")
+        await expect(receipt).to_have_count(2)
+        await expect(receipt.last).to_contain_text("Pages looked at: 7 of 9.")
+        await expect(page.locator(".turn").last.locator(".shown .number")).to_have_text(["7"])
+        await page.reload()
+        await expect(page.locator(".shown .number")).to_have_text(["5", "6", "7"])
+        await expect(page.locator("#attached li")).to_have_count(0)

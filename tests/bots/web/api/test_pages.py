@@ -1,0 +1,70 @@
+"""Pages of a document that nobody looked at yet, over REST: named in the question, or in a later one."""
+
+from typing import Any
+
+import pytest
+
+from core.pictures.documents import open_document
+from tests.bots.web.conftest import Web, photo
+from tests.core.papers import pdf
+
+PAPER = pdf([f"page {number}" for number in range(1, 10)])
+SENT = {"image": ("paper.pdf", PAPER, "application/pdf")}
+
+
+async def ask(web: Web, query: str, conversation: str = "", key: str = "", **more: Any) -> dict[str, Any]:
+    data = {"query": query, **({"conversation": conversation} if conversation else {}), **more.pop("fields", {})}
+    headers = {"Idempotency-Key": key} if key else {}
+    response = await web.client.post("/api/v1/analyze", data=data, headers=headers, **more)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def seen(web: Web, conversation: str) -> list[list[int]]:
+    """The pages that each turn shows, found by what they look like."""
+    shades = {image.id: page for page in range(1, 10) for image in (await open_document(PAPER, f"page {page}")).images}
+    turns = (await web.store.load(conversation)).turns
+    return [[shades[picture.image.id] for picture in turn.pictures] for turn in turns]
+
+
+@pytest.mark.parametrize("keys", [("", ""), ("a-key-for-the-first", "a-key-for-the-second")])
+async def test_a_later_question_names_other_pages(web: Web, keys: tuple[str, str]) -> None:
+    first = await ask(web, "What is it?", key=keys[0], files=SENT)
+    assert first["notes"] == ["Pages looked at: 1-4 of 9. For others, ask about “page 5”, for example."]
+    second = await ask(web, "And page 7?", first["conversation"], key=keys[1])
+    assert second["notes"] == ["Pages looked at: 7 of 9. For others, ask about “page 8”, for example."]
+    await ask(web, "And the date?", first["conversation"])
+    assert await seen(web, first["conversation"]) == [[1, 2, 3, 4], [7], []]
+
+
+async def test_pages_named_after_the_upload_take_the_place_of_those_that_were_shown(web: Web) -> None:
+    added = (await web.client.post("/api/v1/pictures", files=SENT)).json()
+    assert [picture["number"] for picture in added["pictures"]] == [1, 2, 3, 4]
+    assert added["notes"] == ["Pages looked at: 1-4 of 9. For others, ask about “page 5”, for example."]
+    fields = {"pictures": "1,2,3,4"}
+    answer = await ask(web, "第5到6页写了什么？", added["conversation"], key="a-key-nobody-guesses", fields=fields)
+    assert answer["notes"] == ["看了第 5-6 页（共 9 页）。要看其他页，请提问时写上例如“第7页”。"]
+    known = (await web.client.get(f"/api/v1/conversations/{added['conversation']}")).json()
+    assert await seen(web, added["conversation"]) == [[5, 6]]
+    assert known["waiting"] == []
+
+
+async def test_a_page_that_it_does_not_have_is_said_and_the_question_is_answered(web: Web) -> None:
+    first = await ask(web, "What is it?", files=SENT)
+    answer = await ask(web, "And page 12?", first["conversation"])
+    assert answer["notes"] == ["This document has 9 pages; please ask about one of them."]
+    assert answer["text"].startswith("Answer to 'And page 12?'")
+
+
+async def test_a_new_file_is_asked_about_and_not_the_document_before(web: Web) -> None:
+    first = await ask(web, "What is it?", files=SENT)
+    other = {"image": ("other.png", photo("red"), "image/png")}
+    answer = await ask(web, "Is this page 7?", first["conversation"], key="a-key-nobody-guesses", files=other)
+    assert answer["notes"] == []
+
+
+async def test_without_a_document_a_page_is_only_a_word(web: Web) -> None:
+    conversation = await web.begin()
+    answer = await ask(web, "What is on page 7?", conversation)
+    assert answer["notes"] == []
