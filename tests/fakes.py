@@ -94,6 +94,14 @@ class Interrupted(ScriptedEngine):
         return await super().answer(conversation, sampling, tell)
 
 
+class Doubtful(ScriptedEngine):
+    """Takes its answer back at the end, like the demo model about a picture that it cannot read."""
+
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        answer = await super().answer(conversation, sampling, tell)
+        return replace(answer, text="I am not sure of this.")
+
+
 @dataclass
 class MemoryHistory:
     """A `History` in a dictionary."""

@@ -29,6 +29,7 @@ from core.errors import BotError, EngineUnreachable
 from core.i18n import Translator
 
 INTERRUPTED = EngineUnreachable("The model was interrupted. Please ask again.")
+NEW_PARAGRAPH = "\n\n"
 WENT_WRONG = BotError("Something went wrong on my side. Please try again.")
 
 
@@ -44,19 +45,21 @@ class Chunks:
 
     async def events(self) -> AsyncIterator[bytes]:
         broadcast, shape = self.writing.broadcast, self.shape
-        has_text = False
+        said = ""
         try:
             yield self._choice(first_delta(self.writing.id, shape))
             async for news in broadcast.follow(0, sse.HEARTBEAT_SECONDS):
                 if not news:
                     yield sse.STILL_HERE
-                if has_text and BeganAgain() in news:  # what was sent cannot be taken back
+                if said and BeganAgain() in news:  # what was sent cannot be taken back
                     raise INTERRUPTED
                 if text := text_of(news):
-                    has_text = True
+                    said += text
                     yield self._choice(delta_of(text, shape))
             with naming_field(shape):
                 answer = await broadcast.answer()
+            if not said.startswith(answer.text):  # it is replaced by a sentence, which can only follow here
+                yield self._choice(delta_of(f"{said and NEW_PARAGRAPH}{answer.text}", shape))
             yield self._chunk([ChunkChoice(delta=Delta(), finish_reason=finish_reason_of(answer, shape))])
             if self.include_usage:
                 yield self._chunk([], usage=usage_of(answer))

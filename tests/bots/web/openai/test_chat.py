@@ -15,7 +15,7 @@ from core.sampling import Sampling
 from tests.bots.web.conftest import Web, photo, service, until
 from tests.bots.web.openai.asking import CHAT, ask, client, data_url, nothing_extra, picture, sent, user
 from tests.core.papers import pdf
-from tests.fakes import Interrupted, ScriptedEngine, describe
+from tests.fakes import Doubtful, Interrupted, ScriptedEngine, describe
 
 
 def chunks(text: str) -> list[dict[str, Any]]:
@@ -297,6 +297,15 @@ async def test_a_stream_that_begins_again_ends_with_an_error_because_nothing_can
     last = json.loads(reply.text.strip().split("\n\n")[-1].removeprefix("data: "))
     assert last["error"]["message"] == "The model was interrupted. Please ask again."
     assert whole.json()["choices"][0]["message"]["content"].startswith("Answer to 'What?'")
+
+
+async def test_a_sentence_instead_of_a_streamed_answer_follows_it(tmp_path: Path) -> None:
+    async with service(tmp_path, Doubtful()) as web:
+        reply = await ask(web, user("What?", picture()), stream=True)
+        whole = await ask(web, user("What?", picture()))
+    said = "".join(each["choices"][0]["delta"].get("content") or "" for each in chunks(reply.text))
+    assert said == "Answer to 'What?' about [1] after 0 turns.\n\nI am not sure of this."
+    assert whole.json()["choices"][0]["message"]["content"] == "I am not sure of this."
 
 
 @pytest.mark.parametrize("stream", [True, False])
