@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,15 @@ AS_SENT = "as-sent"  # the file as it came, where shrinking it lost detail
 async def export(settings: Settings, ids: Sequence[str], file: Path) -> str:
     """Write a new zip file, and return a sentence. Raises `OperatorError`.
 
-    person.json has the rest: what admins decided, and what waits. Each chapter of a conversation is a folder.
+    Each chapter of a conversation is a folder. person.json has the rest: what admins decided, the settings of the
+    person's own conversations, and what waits.
     """
     people = checked(ids)
     async with open_store(settings) as store:
         traces = await store.traces(await names_of(store, people), asker_of)
         with _new_zip(file) as packed:
-            packed.writestr("person.json", _about(people, traces))
+            settings_of = {name: (await store.settings(name)).stored() for name in sorted(traces.own)}
+            packed.writestr("person.json", _about(people, traces, settings_of))
             await _pack(store, traces, packed)
     return f"{file} has all that is kept of {', '.join(people)}. Only you can read it."
 
@@ -77,11 +79,12 @@ async def _pack_chapter(store: Store, chapter: Conversation, folder: str, packed
             packed.writestr(f"{folder}/pictures/{picture.number}-{AS_SENT}", sent)
 
 
-def _about(people: Sequence[str], traces: Traces) -> str:
+def _about(people: Sequence[str], traces: Traces, settings_of: Mapping[str, Any]) -> str:
     about: dict[str, Any] = {
         "person": list(people),
         "made": forgotten.now(),
         "decided": [{"platform": known.platform, "id": known.id, "is": known.standing} for known in traces.standings],
+        "settings": {name: settings for name, settings in settings_of.items() if settings},
         "waiting": [
             {"conversation": message.conversation_id, "message": message.payload} for message in traces.messages
         ],

@@ -17,6 +17,7 @@ from bots.slack.written import Asked, Clicked, RemovedFiles
 from bots.web.message import WebMessage
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
+from core.settings import Settings
 from storage.lock import hold
 from storage.store import Store, StoreConfig
 from tests.bots.cli.test_backup import run
@@ -88,6 +89,10 @@ async def test_an_export_has_all_of_somebody_and_nothing_of_others(folder: Path)
     for place, person in (("telegram:42:0", ANN), ("telegram:-100:0", "telegram:43")):
         await store.keep_document(place, person, KeptDocument(f"the paper of {person}".encode(), ()))
     await store.close()
+    store = await Store.open(StoreConfig(url=config(folder)["PA_STORAGE_URL"]))
+    await store.change_settings("telegram:42:0", Settings(instructions="Ann's instructions"))
+    await store.change_settings("telegram:43:0", Settings(instructions="Bob's instructions"))
+    await store.close()
     file = folder / "ann.zip"
     assert f"{file} has all" in said(f"export --file {file}", ANN, folder=folder)
     with zipfile.ZipFile(file) as packed:
@@ -96,7 +101,9 @@ async def test_an_export_has_all_of_somebody_and_nothing_of_others(folder: Path)
         papers = [packed.read(name) for name in names if name.startswith("documents/")]
         pictures = [packed.read(name) for name in sorted(names) if "/pictures/" in name]
     assert papers == [f"the paper of {ANN}".encode()]
-    assert json.loads(texts["person.json"])["person"] == [ANN]
+    about = json.loads(texts["person.json"])
+    assert (about["person"], about["waiting"], about["decided"]) == ([ANN], [], [])
+    assert about["settings"] == {"telegram:42:0": {"instructions": "Ann's instructions"}}
     transcripts = [json.loads(text) for name, text in texts.items() if name.endswith("transcript.json")]
     assert {each["conversation"] for each in transcripts} == {"telegram:42:0", "telegram:-100:0"}
     assert [turn["question"] for each in transcripts for turn in each["turns"]] == ["Ann's question"] * 2
