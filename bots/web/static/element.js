@@ -1,12 +1,15 @@
 // Makes elements. Text is always set as text; the one place that takes HTML is `prose`, for what the server rendered.
 
+import { say } from "./words.js";
+
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
+    if (value == null) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (name === "class") made.className = value;
     else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value != null) made.setAttribute(name, value);
+    else if (value !== false) made.setAttribute(name, value);
   }
   made.append(...children.filter((child) => child != null));
   return made;
@@ -28,6 +31,11 @@ export function iconButton(name, label, onclick, properties = {}) {
 export function prose(html) {
   const made = element("div", { class: "prose" });
   made.innerHTML = html; // bots/web/markdown.py made it: raw HTML was off, and the page's policy runs no script in it
+  for (const code of made.querySelectorAll("pre")) {
+    const framed = element("div", { class: "code" });
+    code.replaceWith(framed);
+    framed.append(code, iconButton("copy", say("Copy the code"), null));
+  }
   return made;
 }
 

@@ -4,6 +4,7 @@ import { get, path, post, remove } from "./api.js";
 import { Attached } from "./attached.js";
 import { listen } from "./composer.js";
 import { confirmed } from "./confirmed.js";
+import { copyCode } from "./copying.js";
 import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
 import { tellLoading } from "./loading.js";
@@ -35,6 +36,7 @@ class Page {
     keepFocus();
     keepTyped();
     listen(this);
+    copyCode(byId("thread"));
     this.#listen();
     this.ready = this.open(location.hash.slice(1) || null); // what the address names; an unknown one begins a new one
     this.sidebar.load();

@@ -1,5 +1,6 @@
 // One question and its answer on the page.
 
+import { copyFrom } from "./copying.js";
 import { announce, element, icon, iconButton, prose } from "./element.js";
 import { grow } from "./grow.js";
 import { say } from "./words.js";
@@ -166,11 +167,7 @@ export class Turn {
 
   #actions(answer) {
     const actions = element("div", { class: "actions" });
-    const copy = iconButton("copy", say("Copy the answer"), async () => {
-      await copyText(answer.text);
-      copy.replaceChildren(icon("done"));
-      setTimeout(() => copy.replaceChildren(icon("copy")), 1600);
-    });
+    const copy = iconButton("copy", say("Copy the answer"), () => copyFrom(copy, answer.text));
     const again = iconButton("again", say("Answer again"), () => this.page.retry(this), { class: "quiet again" });
     actions.append(copy, again);
     if (this.number && this.page.ratings) actions.append(...this.#thumbs(answer.rating));
@@ -214,14 +211,4 @@ function noteOf(answer) {
   if (answer.ending === "repeated") return say("(I began to repeat myself, so I stopped. Please ask in other words.)");
   if (answer.ending === "failed") return say("Something went wrong on my side. Please try again.");
   return answer.text.trim() ? "" : say("(No answer came. Please ask in other words.)");
-}
-
-async function copyText(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const area = element("textarea", { class: "unseen", readonly: true }); // no clipboard API where the page has no TLS
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
 }

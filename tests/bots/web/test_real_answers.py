@@ -12,7 +12,8 @@ from core.conversation import Answer, Ending, Picture, Turn
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.real_answers import REAL_ANSWERS
-from tests.fakes import image
+from tests.bots.web.test_page import choose
+from tests.fakes import ScriptedEngine, image
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
@@ -58,3 +59,27 @@ async def test_no_answer_is_wider_than_its_column(browser: Browser, tmp_path: Pa
         async with visit(browser, web.url, path, **LOOKS[look]) as page:
             await expect(page.locator(".turn")).to_have_count(len(REAL_ANSWERS))
             assert await page.evaluate(TOO_WIDE) == [0, []]
+
+
+@pytest.mark.parametrize("look", ["phone", "desktop in the dark"])
+async def test_code_can_be_copied_while_an_answer_grows_and_after(browser: Browser, tmp_path: Path, look: str) -> None:
+    answer = "Here:\n```python\nprint(1 < 2)\n```\nand so on. " + "More words. " * 300
+    async with (
+        service(tmp_path, ScriptedEngine(script=lambda _: answer, pause=0.02)) as web,
+        visit(browser, web.url, permissions=["clipboard-read", "clipboard-write"], **LOOKS[look]) as page,
+    ):
+        await choose(page, "red")
+        await page.fill("#question", "What is the code?")
+        await page.locator("#send").click()
+        await expect(page.locator(".writing .prose")).to_contain_text("and so on.")
+        copy = page.get_by_role("button", name="Copy the code")
+        await copy.click()
+        await expect(page.locator(".code use[href='#i-done']")).to_be_visible()
+        assert await page.evaluate("navigator.clipboard.readText()") == "print(1 < 2)\n"
+        await page.get_by_role("button", name="Stop the answer").click()
+        await expect(page.locator(".actions")).to_be_visible()
+        await expect(page.locator(".code use[href='#i-copy']")).to_be_visible()
+        await page.evaluate("navigator.clipboard.writeText('')")
+        await copy.click()
+        await expect(page.locator(".code use[href='#i-done']")).to_be_visible()
+        assert await page.evaluate("navigator.clipboard.readText()") == "print(1 < 2)\n"
