@@ -48,12 +48,13 @@ class Broadcasts:
         return {it.conversation_id for it in self._open() if it.sent.idempotency_key}
 
     def give_up(self, order: Broadcast) -> None:
-        """End those in its conversation that were asked for before an order to forget that."""
-        for broadcast in self._open():
+        """End those in its conversation that were asked for before an order to forget that, and keep none of them."""
+        for broadcast in list(self._by_key.values()):
             if broadcast is order:
                 break
             if broadcast.conversation_id == order.conversation_id:
                 broadcast.give_up()
+                self.drop(broadcast)
 
     def close(self) -> None:
         """Tell readers that running answers continue after the restart."""

@@ -89,6 +89,9 @@ async def test_nothing_of_a_forgotten_question_is_kept_with_its_key(tmp_path: Pa
         assert await web.store.digest_of(f"web:{KEY}")
         await web.client.delete(f"/api/v1/conversations/{conversation}")
         assert await web.store.digest_of(f"web:{KEY}") is None
+        for colour in ("red", "blue"):  # neither its answer nor what it was about
+            gone = await web.ask("What?", colour, key=KEY)
+            assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
 
 
 async def test_twins_sent_at_the_same_time_share_one_answer(tmp_path: Path) -> None:
