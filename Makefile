@@ -4,7 +4,7 @@ TORCH ?= $(shell cat requirements-torch.lock)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system clients test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks demo-eval clean
+.PHONY: run test test-system clients test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks schemas demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -170,6 +170,10 @@ hostile: .venv/dev.stamp
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos soak $(ARGS)
+
+# JSON within 300 made-up and hostile schemas, of the demo model; some minutes, and the figures need a quiet machine.
+schemas: .venv/dev.stamp
+	$(BIN)/python -m tests.core.engine.try_schemas $(ARGS)
 
 # A machine with idle cores gives the truest figures; each round takes about half a minute.
 attacks: .venv/dev.stamp

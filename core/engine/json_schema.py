@@ -10,8 +10,15 @@ from core.errors import BadSchema
 
 MOST_BYTES = 50_000  # of a schema; compiling one takes time that grows with it
 MOST_LEVELS = 100  # of objects and lists within each other; llguidance reads 128
+NARROWER = {  # than llguidance's own: leap seconds, the year 0 and long names are what programs do not read
+    "date": "^[12][0-9]{3}-",
+    "time": "^[0-9]{2}:[0-9]{2}:[0-5]",
+    "date-time": "^[12][0-9]{3}-[^:]*:[0-9]{2}:[0-5]",
+    "email": r"^[A-Za-z0-9._+-]{1,64}@([A-Za-z0-9-]{1,40}\.){1,4}[A-Za-z]{2,12}$",
+}
 SMALLEST_NUMBER = 1e-6  # but 0; bounds below it are not kept to
 LARGEST_NUMBER = 2**53  # that every program reads exactly; llguidance changes larger ones
+LARGEST_MULTIPLE = 10**12  # where its schema says nothing else
 MOST_STATES = 10_000  # that counting in multiples may need; llguidance does not bound them, and would take hours
 
 
@@ -56,11 +63,21 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def _narrow(schema: dict[str, Any]) -> None:
-    """Let bounds that no number of an answer reaches, those of 64 bits for example, end where its numbers do."""
+    """Ask for less where that is safer.
+
+    Bounds that no number of an answer reaches, those of 64 bits for example, end where its numbers do.
+    """
     for key, end in (("minimum", -LARGEST_NUMBER), ("maximum", LARGEST_NUMBER)):
         for name in (key, f"exclusive{key.capitalize()}"):
             if _is_number(schema.get(name)) and schema[name] / end > 1:
                 schema[name] = end
+    if _is_number(schema.get("multipleOf")):  # or it might be at its last digit before it is a multiple
+        for key, end in (("minimum", -LARGEST_MULTIPLE), ("maximum", LARGEST_MULTIPLE)):
+            if f"exclusive{key.capitalize()}" not in schema:
+                schema.setdefault(key, end)
+    form = schema.get("format")
+    if isinstance(form, str) and form in NARROWER and "pattern" not in schema:
+        schema["pattern"] = NARROWER[form]
 
 
 def _check_object(schema: dict[str, Any]) -> None:

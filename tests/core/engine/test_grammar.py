@@ -93,7 +93,7 @@ def test_an_answer_that_may_go_on_may_also_end(grammars: Grammars, encoder: Enco
     assert grammar.allowed()[end]
 
 
-@pytest.mark.parametrize("schema", [{"type": "number"}, {"type": "array"}, {}, {"type": "integer"}])
+@pytest.mark.parametrize("schema", [{"type": "number"}, {"type": "array"}, {}, {"type": "integer", "multipleOf": 100}])
 def test_a_number_ends_while_every_program_can_read_it(grammars: Grammars, end: int, schema: dict[str, Any]) -> None:
     """A model that likes digits best, then points and exponents, still writes numbers that all can read."""
     tokens = grammars.numbers.tokens
@@ -149,6 +149,23 @@ def test_a_schema_has_no_power_over_the_rules(grammars: Grammars, encoder: Encod
     grammar = compiled(grammars, {"type": "object", "x-guidance": {"whitespace_pattern": " *", "item_separator": ";"}})
     assert not follow(grammar, encoder, "{" + " " * 30)
     assert follow(compiled(grammars, {"properties": {"x-guidance": {"type": "integer"}}}), encoder, '{"x-guidance": 5')
+
+
+@pytest.mark.parametrize(
+    ("form", "read", "refused"),
+    [
+        ("date", "2024-02-29", "0000-02-01"),
+        ("time", "23:59:59Z", "23:59:60Z"),
+        ("date-time", "2024-02-29T23:59:59Z", "2024-02-29T23:59:60Z"),
+        ("email", "a.b@example.org", "a.b@c"),
+    ],
+)
+def test_dates_and_addresses_are_what_every_program_reads(
+    grammars: Grammars, encoder: Encoder, form: str, read: str, refused: str
+) -> None:
+    schema = {"type": "string", "format": form}
+    assert follow(compiled(grammars, schema), encoder, f'"{read}"')
+    assert not follow(compiled(grammars, schema), encoder, f'"{refused}"')
 
 
 def nested(levels: int) -> dict[str, Any]:
