@@ -188,7 +188,10 @@ class Pool:
         waiting = Waiting(place, self.speeds.estimate(place, free, room))
         if waiting != candidate.told:
             candidate.told = waiting
-            candidate.tell(waiting)
+            try:
+                candidate.tell(waiting)
+            except Exception:  # a bug in one listener does not concern the others in line
+                log.exception("a place in line could not be told")
 
     async def _watch(self, endpoint: Endpoint) -> None:
         """Look after an engine: soon after it failed, and now and again while it has nothing to do."""

@@ -1,6 +1,8 @@
 """Several engines: who gets which question, what one that fails means for the others, and who waits."""
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from itertools import count
 
@@ -172,3 +174,29 @@ def test_estimates_count_the_places_before_and_the_rooms() -> None:
     assert speeds.estimate(1, 0, 0) is None
     speeds.measure(first_token=7.0, answer=10.0)
     assert speeds.estimate(1, 1, 4) == 3.0
+
+
+async def test_a_listener_that_fails_delays_no_one_else(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(event: Event) -> None:
+        raise KeyError("a bug")
+
+    held = Held()
+    fake = FakeEngine(usual=held)
+    async with remote(fake, requests=1) as engine:
+        writing = asyncio.create_task(answer(engine))
+        await until(lambda: fake.running == 1)
+        deaf = asyncio.create_task(engine.answer(asked(), Sampling(), fails))
+        waiting = asyncio.create_task(answer(engine))
+        await until(lambda: engine.figures().waiting == 2)
+        held.go(3)
+        assert [(await task).text for task in (writing, waiting)] == ["It is red."] * 2
+        with pytest.raises(KeyError):
+            await deaf
+    assert "a place in line could not be told" in caplog.text
+
+
+def test_no_torch_is_imported_for_engines_elsewhere() -> None:
+    code = "import sys, bots.service, core.remote.engine, core.remote.checkup\n"
+    code += "print({'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
