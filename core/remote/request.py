@@ -50,13 +50,15 @@ class RemoteRequest:
             name: getattr(sampling, name)
             for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
         }
+        schema = self.conversation.answer_schema
+        stop = sampling.stop if schema is None else ()  # which would cut JSON in the middle
         return {
             "model": model,
             "messages": self._messages(context_tokens - answer),
             "max_tokens": answer,
             **{name: value for name, value in chosen.items() if value is not None},
-            **({"stop": list(sampling.stop)} if sampling.stop else {}),
-            **_response_format(self.conversation.answer_schema),
+            **({"stop": list(stop)} if stop else {}),
+            **_response_format(schema),
         }
 
     def halved(self) -> "RemoteRequest":

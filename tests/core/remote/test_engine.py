@@ -118,11 +118,12 @@ async def test_an_answer_is_kept_within_a_json_schema_by_the_engine() -> None:
     fake.scripts += [says("{}"), refuses(400, "json_schema is not supported")]
     conversation = replace(asked(), answer_schema='{"type": "object"}')
     async with remote(fake) as engine:
-        await answer(engine, conversation)
+        await answer(engine, conversation, Sampling(stop=("END",)))
         with pytest.raises(BadSchema):
             await answer(engine, conversation)
     named = {"name": "answer", "schema": {"type": "object"}, "strict": True}
     assert fake.asked[0]["response_format"] == {"type": "json_schema", "json_schema": named}
+    assert "stop" not in fake.asked[0]
 
 
 async def without_done(reply: Reply) -> None:
