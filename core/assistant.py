@@ -86,7 +86,9 @@ class History(Protocol):
         """
         ...
 
-    async def remove_picture(self, conversation_id: str, number: int) -> bool: ...
+    async def remove_picture(self, conversation_id: str, number: int, keeps_document: bool = False) -> bool:
+        """Remove a picture, and the document that it is a page of. Return False if there is no such picture."""
+        ...
 
     async def restart(self, conversation_id: str) -> None:
         """Restart the conversation. Earlier turns stay on disk until they expire, but no longer belong to it."""
@@ -345,7 +347,7 @@ class Assistant:
 
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:
-            await self.history.remove_picture(conversation_id, number)
+            await self.history.remove_picture(conversation_id, number, keeps_document=True)
 
 
 def check_length(question: str) -> None:

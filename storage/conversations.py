@@ -192,16 +192,19 @@ async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
     return 1 if row is None else int(row.next_number)
 
 
-async def remove_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
+async def remove_picture(
+    connection: AsyncConnection, conversation_id: str, number: int, keeps_document: bool = False
+) -> Collection[str] | None:
     """Remove a picture.
 
     Return the ids of images that are no longer shown anywhere, or None if there is no such picture. The document that
-    it is a page of goes with it.
+    it is a page of goes with it, unless the picture only makes way for others.
     """
     row = await _locked(connection, conversation_id)
     if row is None:
         return None
-    if (found := await pictures.numbered(connection, conversation_id, number)) is not None:
+    found = None if keeps_document else await pictures.numbered(connection, conversation_id, number)
+    if found is not None:
         await documents.drop_with(connection, conversation_id, [found.id])
     return await pictures.remove(connection, conversation_id, row.chapter, number)
 
@@ -228,6 +231,18 @@ async def withdraw_picture(connection: AsyncConnection, conversation_id: str, nu
     """
     row = await _locked(connection, conversation_id)
     return None if row is None else await pictures.withdraw(connection, conversation_id, row.chapter, number)
+
+
+async def discard_picture(connection: AsyncConnection, conversation_id: str, number: int) -> Collection[str] | None:
+    """Withdraw a picture for the person who sent it. A document none of whose pages is left goes with it.
+
+    Returns what `remove_picture` returns.
+    """
+    dropped = await withdraw_picture(connection, conversation_id, number)
+    pages = await documents.pages_of(connection, conversation_id)
+    if pages and not set(pages).intersection(await pictures.images_of(connection, conversation_id)):
+        await documents.drop(connection, conversation_id)
+    return dropped
 
 
 async def restart(connection: AsyncConnection, now: float, conversation_id: str) -> None:

@@ -37,7 +37,7 @@ async def find(
 
 async def add_pages(connection: AsyncConnection, conversation_id: str, image_ids: Sequence[str]) -> None:
     """Note which pictures further pages of the document became."""
-    known = await _image_ids(connection, conversation_id)
+    known = await pages_of(connection, conversation_id)
     values = {"image_ids": list(dict.fromkeys([*known, *image_ids]))}
     await connection.execute(update(documents).where(_of(conversation_id)).values(values))
 
@@ -48,7 +48,7 @@ async def drop(connection: AsyncConnection, conversation_id: str) -> None:
 
 async def drop_with(connection: AsyncConnection, conversation_id: str, image_ids: Collection[str]) -> Sequence[str]:
     """Drop the document if one of these pictures is a page of it. Return the pictures of all its pages then."""
-    pages = await _image_ids(connection, conversation_id)
+    pages = await pages_of(connection, conversation_id)
     if not set(image_ids).intersection(pages):
         return ()
     await drop(connection, conversation_id)
@@ -82,7 +82,8 @@ async def drop_oldest(connection: AsyncConnection, wanted: int, person: str | No
     return dropped
 
 
-async def _image_ids(connection: AsyncConnection, conversation_id: str) -> Sequence[str]:
+async def pages_of(connection: AsyncConnection, conversation_id: str) -> Sequence[str]:
+    """Return the ids of the images that pages of a conversation's document became."""
     query = select(documents.c.image_ids).where(_of(conversation_id))
     return (await connection.execute(query)).scalar() or ()
 

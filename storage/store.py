@@ -149,6 +149,7 @@ class Store(OpenDatabase):
     add_pictures = writing_dated(questions.add_pictures)
     remove_picture = removing(conversations.remove_picture)
     withdraw_picture = removing(conversations.withdraw_picture)
+    discard_picture = removing(conversations.discard_picture)
     document = reading(documents.find)
     _keep_document = writing_dated(questions.keep_document)
     add_document_pages = writing(documents.add_pages)

@@ -160,7 +160,7 @@ class MemoryHistory:
         self.conversations[conversation_id] = replace(known, waiting=waiting, next_number=next_number)
         return picture.number
 
-    async def remove_picture(self, conversation_id: str, number: int) -> bool:
+    async def remove_picture(self, conversation_id: str, number: int, keeps_document: bool = False) -> bool:
         known = await self.load(conversation_id)
         if number not in {picture.number for picture in known.pictures}:
             return False

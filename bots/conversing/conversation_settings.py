@@ -36,7 +36,11 @@ class Setting:
 def is_setting(words: str) -> bool:
     """Return whether words change a setting, and ask nothing about a picture."""
     first, *rest = words.split(maxsplit=1) or [""]
-    return first.lower() in RESET if not rest else first.lower() in _SETTINGS
+    if not rest:
+        return first.lower() in RESET
+    setting = _SETTINGS.get(first.lower())
+    asks = words.rstrip().endswith(("?", "？"))
+    return setting is not None and (setting.change is _instructions or not asks)
 
 
 async def settings(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:

@@ -37,6 +37,7 @@ class Gone(Exception):
 
 
 ASK = "ask_"  # begins the value of a button that asks what a command stands for
+SET = "set_"  # begins that of a button that changes a setting, and may be pressed again
 
 
 class AnswerAction(StrEnum):
@@ -49,13 +50,13 @@ class AnswerAction(StrEnum):
     READ_TEXT = f"{ASK}text"
     TABLE = f"{ASK}table"
     TRANSLATE = f"{ASK}translate"
-    SHORT_ANSWERS = "set_short"
-    NORMAL_ANSWERS = "set_normal"
-    LONG_ANSWERS = "set_long"
-    SHARPER = "set_sharper"
-    LESS_SHARP = "set_less_sharp"
-    SHOW_RECEIPT = "set_receipt"
-    HIDE_RECEIPT = "set_no_receipt"
+    SHORT_ANSWERS = f"{SET}short"
+    NORMAL_ANSWERS = f"{SET}normal"
+    LONG_ANSWERS = f"{SET}long"
+    SHARPER = f"{SET}sharper"
+    LESS_SHARP = f"{SET}less_sharp"
+    SHOW_RECEIPT = f"{SET}receipt"
+    HIDE_RECEIPT = f"{SET}no_receipt"
 
     def label(self, translator: Translator) -> str:
         match self:

@@ -37,12 +37,13 @@ async def turn_pages(
 ) -> Turned:
     """Open the pages that a question names of its conversation's document. Without any, its pictures stay as they are.
 
-    Pages that wait for a question and are not named wait no longer.
+    Pages that wait for a question and are not named wait no longer. Raises `Busy` for a question that would be refused.
     """
     here, store = request.conversation_id, services.store
     document = await store.document(here) if page_ranges(request.text) else None
     if document is None:
         return Turned(tuple(images))
+    services.assistant.check_question(request.person)
     try:
         opened = await open_document(document.data, request.text, await services.limits(here))
     except BadImage as error:  # a page that it does not have; the question may be about another one

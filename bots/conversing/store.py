@@ -71,6 +71,8 @@ class Store(History, Mailbox, Protocol):
 
     async def withdraw_picture(self, conversation_id: str, number: int) -> bool: ...
 
+    async def discard_picture(self, conversation_id: str, number: int) -> bool: ...
+
     async def put_question(
         self,
         adapter: str,

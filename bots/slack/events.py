@@ -164,6 +164,7 @@ class Interaction(SlackModel):
 class _Action(SlackModel):
     action_id: str
     value: str | None = None
+    action_ts: str = ""
 
 
 class Press(Interaction):

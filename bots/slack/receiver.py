@@ -19,7 +19,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bots.conversing import strangers
 from bots.conversing.background import Background
 from bots.conversing.commands import command_in
-from bots.conversing.draft import AnswerAction, Refused, RetryLater
+from bots.conversing.draft import SET, AnswerAction, Refused, RetryLater
 from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
 from bots.slack import window
@@ -204,7 +204,7 @@ class Receiver:
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:
-        """Handle a button below an answer. Pressed twice, it works once; a new answer brings new buttons."""
+        """Handle a button below an answer. Pressed twice, it works once, unless it sets something."""
         press = Press.model_validate(body)
         command, below = press.action.action_id, press.message.ts
         try:
@@ -215,7 +215,8 @@ class Receiver:
         place = replace(self._place(press, value.asked), told=value.told)
         if await self._may(place.user, place.places):
             answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
-            key = f"slack:{command}:{place.channel}:{below}:{answer}"
+            again = f":{press.action.action_ts}" if command.startswith(SET) else ""
+            key = f"slack:{command}:{place.channel}:{below}:{answer}{again}"
             clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
             await self._dispatcher.inbox.receive(key, await self._conversation(place), clicked.model_dump_json())
             await ack()

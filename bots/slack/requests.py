@@ -40,8 +40,11 @@ class Requests:
         )
 
     async def _began(self, inquiry: Inquiry) -> bool:
-        """Return whether the asker began the thread, which is the conversation."""
-        return not await self._threads.is_anothers(inquiry.asked)
+        """Return whether the person, who may only have pressed a button there, began the thread."""
+        asked, person = inquiry.asked, inquiry.place.user
+        if asked.top_level and not asked.direct:
+            return asked.user == person
+        return not await self._threads.is_anothers(asked.model_copy(update={"user": person}))
 
 
 def refusal_of(inquiry: Inquiry, translator: Translator) -> str | None:

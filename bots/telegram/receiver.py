@@ -14,6 +14,7 @@ from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, Reacti
 
 from bots.conversing import strangers
 from bots.conversing.commands import ADMINS_ONLY
+from bots.conversing.draft import SET
 from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
@@ -173,8 +174,9 @@ class Receiver:
             clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
             self._later(clear(press.chat_id, press.message_id))
         elif press.is_order:
-            # Repeated presses of one button count as one.
-            key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}"
+            # Repeated presses of one button count as one, except for settings, which are set again.
+            again = f":{press.query_id}" if press.data.startswith(SET) else ""
+            key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}{again}"
             await self._dispatcher.inbox.receive(key, press.conversation_id, payload)
             await self._acknowledge(press.query_id)
         else:

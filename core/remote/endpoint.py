@@ -44,12 +44,12 @@ class Health:
     _expected_since: float | None = None
 
     def ready(self) -> None:
-        """Note that a probe found it. Failures are forgiven only by an answer."""
-        self.state, self.reason, self.loading, self._expected_since = State.READY, "", False, None
+        """Note that a probe found it. What went before is forgiven only by an answer."""
+        self.state, self.reason, self.loading = State.READY, "", False
 
     def answered(self) -> None:
         self.ready()
-        self.failures = 0
+        self.failures, self._expected_since = 0, None
 
     def failed(self, failure: Failure) -> None:
         """Note a failure, unless it is the question's own."""

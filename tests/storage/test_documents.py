@@ -74,6 +74,20 @@ async def test_a_page_that_is_removed_for_good_takes_it_along(kept: Store) -> No
     assert await kept.document(HERE) is None
 
 
+async def test_it_stays_when_a_page_only_makes_way(kept: Store) -> None:
+    await kept.remove_picture(HERE, 1, keeps_document=True)
+    assert await kept.document(HERE) == PAPER
+
+
+async def test_a_file_that_is_taken_off_with_all_its_pages_is_not_kept(store: Store) -> None:
+    await store.add_pictures(HERE, PAGES, "ann")
+    await store.keep_document(HERE, "ann", PAPER)
+    for number in range(1, len(PAGES) + 1):
+        assert await store.document(HERE) == PAPER
+        assert await store.discard_picture(HERE, number)
+    assert await store.document(HERE) is None
+
+
 async def test_a_file_deleted_on_its_platform_takes_all_its_pages_along(kept: Store) -> None:
     await kept.remember_file("slack:F1", HERE, [page.id for page in PAGES])
     later = image("page 7")

@@ -251,7 +251,7 @@ async def remove_picture(known: Known, number: Number, receiver: WithReceiver) -
 )
 async def withdraw_picture(known: Known, number: Number, receiver: WithReceiver) -> None:
     """Withdraw a waiting picture. Earlier questions keep it; otherwise it is removed."""
-    if not await receiver.store.withdraw_picture(known.id, number):
+    if not await receiver.store.discard_picture(known.id, number):
         raise NotFound("There is no picture {number} in this conversation.", number=number)
 
 

@@ -35,6 +35,24 @@ async def test_another_person_sees_them_and_may_not_change_them(scene: Scene) ->
         assert said((await scene.finished(asked, 3))[-1]) == ADMINS_ONLY
 
 
+async def test_whose_settings_they_are_may_press_what_another_person_asked_for_and_not_the_other_way(
+    scene: Scene,
+) -> None:
+    async with scene.bot():
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} settings", thread=asked)
+        shown = (await scene.finished(asked, 2))[-1]
+        scene.slack.presses(buttons(shown)[0], shown, user="U0BOB")
+        await scene.slack.settled()
+        assert said((await scene.finished(asked, 3))[-1]) == ADMINS_ONLY
+        scene.slack.says(f"{ME} settings", thread=asked, user="U0BOB")
+        shown = (await scene.finished(asked, 4))[-1]
+        scene.slack.presses(buttons(shown)[0], shown)
+        await scene.slack.settled()
+        assert "length: short" in said((await scene.finished(asked, 5))[-1])
+
+
 async def test_a_button_changes_them(scene: Scene) -> None:
     async with scene.bot():
         asked = scene.ask()
@@ -48,5 +66,6 @@ async def test_a_button_changes_them(scene: Scene) -> None:
 
 async def test_a_question_that_begins_with_the_word_is_a_question(scene: Scene) -> None:
     async with scene.bot():
-        asked = scene.slack.says(f"{ME} settings of this camera?", (scene.slack.upload(png()),))
-        assert "Answer to 'settings of this camera?'" in await scene.answer(asked)
+        for words in ("settings of this camera?", "settings language of this camera?"):
+            asked = scene.slack.says(f"{ME} {words}", (scene.slack.upload(png()),))
+            assert f"Answer to '{words}'" in await scene.answer(asked)

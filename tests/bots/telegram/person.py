@@ -22,6 +22,7 @@ class Person:
         self.chat = chat
         self.telegram = telegram
         self._topic = topic
+        self._presses = 0
         self._json: Json = {"id": user_id or abs(chat.id), "is_bot": is_bot, "first_name": "Ann"}
         self._json["language_code"] = language
 
@@ -64,7 +65,13 @@ class Person:
         """Press a button under one of the bot's messages, or the only one."""
         rows = message["reply_markup"]["inline_keyboard"]
         [button] = [button for [button] in rows if label in ("", button["text"])]
-        query = {"id": f"q{message['message_id']}", "from": self._json, "chat_instance": "1", "message": message}
+        self._presses += 1
+        query = {
+            "id": f"q{message['message_id']}.{self._presses}",
+            "from": self._json,
+            "chat_instance": "1",
+            "message": message,
+        }
         self.telegram.update(callback_query={**query, "data": button["callback_data"]})
 
     def reacts(self, message: Json, emoji: str) -> None:

@@ -39,6 +39,10 @@ async def test_a_button_changes_what_has_few_values_and_the_next_ones_follow(
     await until(lambda: len(ann.chat.by_bot()) == 2 and is_finished(ann.chat.by_bot()[-1]))
     assert "length: short" in ann.chat.by_bot()[-1]["text"]
     assert labels(ann.chat.by_bot()[-1]) == ["Answers of normal length", *usual]
+    ann.person.presses(shown, "Long answers")
+    await until(lambda: "length: long" in ann.chat.by_bot()[-1]["text"] and is_finished(ann.chat.by_bot()[-1]))
+    ann.person.presses(shown, "Short answers")  # the same button once more
+    await until(lambda: "length: short" in ann.chat.by_bot()[-1]["text"] and is_finished(ann.chat.by_bot()[-1]))
     await ann.answer(ann.person.shows(photo(), "What is it?"))
     assert engine.samplings[-1].max_new_tokens == SHORT_ANSWER_TOKENS
 
