@@ -44,7 +44,7 @@ async def test_pages_named_after_the_upload_take_the_place_of_those_that_were_sh
     assert added["notes"] == ["Pages looked at: 1-4 of 9. For others, ask about “page 5”, for example."]
     fields = {"pictures": "1,2,3,4"}
     answer = await ask(web, "第5到6页写了什么？", added["conversation"], key="a-key-nobody-guesses", fields=fields)
-    assert answer["notes"] == ["看了第 5-6 页（共 9 页）。要看其他页，请提问时写上例如“第7页”。"]
+    assert answer["notes"] == ["已看第 5-6 页（共 9 页）。要看其他页，请在提问时写明页码，例如“第7页”。"]
     known = (await web.client.get(f"/api/v1/conversations/{added['conversation']}")).json()
     assert await seen(web, added["conversation"]) == [[5, 6]]
     assert known["waiting"] == []
