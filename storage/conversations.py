@@ -203,9 +203,9 @@ async def remove_picture(
     row = await _locked(connection, conversation_id)
     if row is None:
         return None
-    found = None if keeps_document else await pictures.numbered(connection, conversation_id, number)
+    found = None if keeps_document else await pictures.size(connection, conversation_id, number)
     if found is not None:
-        await documents.drop_with(connection, conversation_id, [found.id])
+        await documents.drop_with(connection, conversation_id, found[:1])
     return await pictures.remove(connection, conversation_id, row.chapter, number)
 
 
