@@ -21,19 +21,22 @@ async def keep_expiring(expiry: Expiry, health: Health) -> None:
     due = loop.time()
     while True:
         if expiry.clock_jumped() or loop.time() >= due:
-            due = loop.time() + EXPIRE_EVERY_SECONDS
-            await _expire(expiry, health)
+            begun = loop.time()
+            due = begun + EXPIRE_EVERY_SECONDS if await _expire(expiry, health) else begun
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-async def _expire(expiry: Expiry, health: Health) -> None:
+async def _expire(expiry: Expiry, health: Health) -> bool:
+    """Return whether it is done for this hour. A database that cannot be used just now is tried again at the next look."""
     try:
         removed = await expiry.expire()
     except BotError as error:
         log.warning("nothing could expire: %s", error)
+        return False
     except Exception:  # a bug; the next attempt may work
         log.exception("nothing could expire")
     else:
         health.set_notice("clock", expiry.doubt)
         if removed:
             log.info("%s conversations expired", removed)
+    return True

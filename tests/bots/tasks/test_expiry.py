@@ -12,6 +12,7 @@ from bots.__main__ import cli
 from bots.conversing.health import Health
 from bots.tasks import expiry
 from bots.tasks.expiry import keep_expiring
+from core.errors import StoreDown
 from storage.clock import DAY_SECONDS
 from storage.store import Store, StoreConfig
 from tests.bots.web.conftest import service, until
@@ -35,6 +36,28 @@ async def test_expiry_goes_on_after_a_bug(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(store.expiry, "expire", expire)
     task = asyncio.create_task(keep_expiring(store.expiry, Health()))
     await asyncio.wait_for(enough.wait(), 10)
+    task.cancel()
+    await store.close()
+
+
+async def test_a_database_that_is_locked_is_tried_again_at_the_next_look_and_not_in_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/answers.db"))
+    monkeypatch.setattr(expiry, "LOOK_EVERY_SECONDS", 0.001)
+    tries, expired = 0, asyncio.Event()
+
+    async def expire() -> int:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise StoreDown("database is locked")
+        expired.set()
+        return 0
+
+    monkeypatch.setattr(store.expiry, "expire", expire)
+    task = asyncio.create_task(keep_expiring(store.expiry, Health()))
+    await asyncio.wait_for(expired.wait(), 10)
     task.cancel()
     await store.close()
 
