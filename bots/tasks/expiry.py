@@ -27,7 +27,7 @@ async def keep_expiring(expiry: Expiry, health: Health) -> None:
 
 
 async def _expire(expiry: Expiry, health: Health) -> bool:
-    """Return whether it is done for this hour. A database that cannot be used just now is tried again at the next look."""
+    """Return whether it is done for this hour. A database that cannot be used just now is tried at the next look."""
     try:
         removed = await expiry.expire()
     except BotError as error:
