@@ -23,7 +23,7 @@ BODIES = {
     "a byte-order mark alone": b"\xef\xbb\xbf",
     "many digits": b'{"seed": ' + b"9" * 100_000 + b', "messages": []}',
 }
-NUMBERS = [-1, 0, 2**31, 2**63, 2**64, -(2**63), 10**400, 1e308, -1e308, 0.5, True, None, "1", [], {}]
+NUMBERS: list[Any] = [-1, 0, 2**31, 2**63, 2**64, -(2**63), 10**400, 1e308, -1e308, 0.5, True, None, "1", [], {}]
 FIELDS = ["max_tokens", "max_completion_tokens", "seed", "n", "top_k", "temperature", "top_p", "presence_penalty"]
 LONE = ["\ud800", "a\udfffb", "\ud83d"]
 
