@@ -213,10 +213,10 @@ class _Response:
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
         self.services.assistant.count_files(request.person, request.key, len(request.files))
-        limits = await self.services.limits(request.conversation_id) if request.files else None
+        limits = await self.services.limits(request.conversation_id) if request.files else self.services.images
         for index, file in enumerate(request.files):
             try:
-                document = await open_document(await file.read(), request.text, limits or self.services.images)
+                document = await open_document(await file.read(), request.text, limits)
             except (BadImage, Busy) as error:
                 errors.append((index, error))
                 continue

@@ -47,7 +47,7 @@ async def settings(request: AnswerRequest, services: Services, translator: Trans
     """Carry out /settings: show them, or change one. Raises `BadQuestion` and `NotAllowed`."""
     known = await services.store.settings(request.conversation_id)
     words = request.text.strip()
-    if words:
+    if words and words.lower() not in _SETTINGS:  # a name alone asks how it is
         await _check_allowed(request)
         known = _changed(known, words)
         await services.store.change_settings(request.conversation_id, known)
