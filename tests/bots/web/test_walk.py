@@ -122,6 +122,7 @@ async def _listed(page: Page, hand: Hand) -> None:
     if hand is Hand.FINGER:
         await hand.press(page.locator("#open-sidebar"))
     await expect(page.locator("#conversations .current")).to_be_in_viewport()
+    assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")  # only the conversation scrolls
 
 
 async def _sound(page: Page) -> None:
