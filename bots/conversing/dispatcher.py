@@ -4,8 +4,9 @@ The dispatcher knows no platform: an adapter reads its messages into requests an
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from bots.conversing.allow_list import AllowList
@@ -14,6 +15,7 @@ from bots.conversing.commands import fixed_answer
 from bots.conversing.draft import AnswerAction, Ask, Record, Tell
 from bots.conversing.permissions import Permissions
 from bots.conversing.platform import Platform
+from bots.conversing.reactions import Reactions, Spot
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
@@ -67,10 +69,12 @@ class Dispatcher:
         listed: AllowList,
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
         tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
+        reactions: Reactions | None = None,
     ) -> None:
         self.inbox = inbox.Inbox(services.store, platform.name, work, gathering=gathering, clears=forgets)
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
+        self.reactions = reactions or Reactions()
         services.permissions[platform.name] = self.permissions
         self._services = services
         self._platform = platform.name
@@ -117,6 +121,11 @@ class Dispatcher:
 
         return await self.inbox.revise(conversation_id, is_same, payload, may_restart)
 
+    def acknowledge(self, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
+        """Begin to mark a message that waits behind another one. One that does not wait is marked by `answer`."""
+        if self.inbox.waiting(conversation_id) > 1:
+            self.reactions.show(spot, conversation_id, partial(self.permissions.may, person, places))
+
     async def answer(
         self,
         message: inbox.StoredMessage,
@@ -133,6 +142,20 @@ class Dispatcher:
         Raises what `Reply.write` does, and what the inbox should try again.
         """
         asker.set_current(request.person, message.arrived, self._platform)
+        async with self.reactions.until_answered(request.spot, message):
+            await self._answer(message, request, translator, reply_of, ask, refusal)
+        if request.forgets:
+            self.reactions.take_all_back(message.conversation_id)
+
+    async def _answer(
+        self,
+        message: inbox.StoredMessage,
+        request: AnswerRequest,
+        translator: Translator,
+        reply_of: Callable[[inbox.StoredMessage, Record], Reply],
+        ask: Callable[[AnswerRequest, Tell], Awaitable[Answer]] | None,
+        refusal: str | None,
+    ) -> None:
         running = self._running[message.conversation_id] = _Running(message)
 
         async def record(sent: Sequence[str]) -> None:
@@ -150,6 +173,7 @@ class Dispatcher:
                 return
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
+            self.reactions.show(request.spot, message.conversation_id)
             reply = running.reply = reply_of(message, record)
             admins = self.permissions.listed.admins
             request = replace(request, stopped=lambda: running.stopped, admins=admins, offer=reply.offer)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
+from bots.conversing.reactions import Spot
 from core.conversation import Image
 from core.small_talk import is_small_talk
 
@@ -34,7 +35,7 @@ class AnswerRequest:
     that its people see. `places` are ids of the chat, and of what it belongs to, which may be let in whole. In a
     `shared` conversation others can write; one that is `begun_by_another` is forgotten only after asking again. `quiet`
     ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
-    looked at, for the line below the answer.
+    looked at, for the line below the answer. `spot` is the message to be marked until it is answered.
     """
 
     conversation_id: str
@@ -61,6 +62,7 @@ class AnswerRequest:
     noted: Callable[[str], None] | None = None  # told what is left out, where the platform says so itself
     pictures: tuple[int, ...] | None = None
     images: tuple[Image, ...] = ()
+    spot: Spot | None = None
     turns_pages: bool = True  # to those that it names of the conversation's document
 
     @property

@@ -25,6 +25,7 @@ WISHES = {
     "commands": "no shortcut to ask about somebody's picture",
     "files:write": "no drawn boxes, tables or transcripts",
     "reactions:read": "no thumbs, where answers may be rated",
+    "reactions:write": "no 👀 at questions until they are answered",
     "users:read": "people's languages stay unknown",
 }
 DOUBTFUL = frozenset(  # errors that may be about the token

@@ -35,7 +35,10 @@ class Unclear(WriteFailed):
 
 
 class SlackApi:
-    """Slack's API. Open it with `async with`; `team`, `bot` (user id) and `bot_id` are known after `introduce`."""
+    """Slack's API. Open it with `async with`.
+
+    `team`, `bot` (user id), `bot_id` and the `missing` scopes are known after `introduce`.
+    """
 
     def __init__(
         self, bot_token: str, api_url: str, pace: float, health: Health, proxies: Proxies | None = None
@@ -50,6 +53,7 @@ class SlackApi:
         self.budget = Budget(CALLS_PER_MINUTE if pace else {})
         self.access = Access(lambda: self.ask(self.client.auth_test), health)
         self.team = self.bot = self.bot_id = ""
+        self.missing: list[str] = []  # optional scopes
 
     async def __aenter__(self) -> "SlackApi":
         # The SDK would make a session per call, and its retries would post a message twice when a reply got lost.
@@ -68,8 +72,8 @@ class SlackApi:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.session.close()
 
-    async def introduce(self) -> list[str]:
-        """Check the token and its scopes, and return missing optional scopes. Raises `OperatorError` for required ones.
+    async def introduce(self) -> None:
+        """Check the token and its scopes. Raises `OperatorError` for a bad token or a missing scope that is required.
 
         A token that worked before in this process is waited for instead.
         """
@@ -86,7 +90,7 @@ class SlackApi:
         if not self.bot_id:
             raise OperatorError("bot_token is not a bot's token: it has to begin with xoxb-.")
         self.access.works("token")
-        return sorted(WISHES.keys() - granted(answer)) if granted(answer) else []
+        self.missing = sorted(WISHES.keys() - granted(answer)) if granted(answer) else []
 
     async def call(self, method: Method, **arguments: Any) -> AsyncSlackResponse:
         """Call a method of `client`.

@@ -18,14 +18,15 @@ async def examine(config: SlackConfig) -> list[CheckResult]:
     proxies, token = Proxies(config.proxy), config.bot_token.get_secret_value()
     async with SlackApi(token, config.api_url, config.pace_seconds, Health(), proxies) as slack:
         try:
-            lacking = await slack.introduce()
+            await slack.introduce()
         except OperatorError:
             raise
         except (BotError, RetryLater):
             return [CheckResult("slack", Level.NOTE, "not reached, so the tokens are not checked")]
         findings = [CheckResult("slack", Level.OK, f"bot_token is the bot {slack.bot}'s in the workspace {slack.team}")]
         findings += [
-            CheckResult("slack", Level.NOTE, f"the scope {scope} is missing: {WISHES[scope]}") for scope in lacking
+            CheckResult("slack", Level.NOTE, f"the scope {scope} is missing: {WISHES[scope]}")
+            for scope in slack.missing
         ]
         if config.app_token:
             open_once = partial(open_address, slack, config.app_token.get_secret_value())

@@ -43,6 +43,7 @@ class SlackConfig(BaseModel, extra="forbid", frozen=True):
         1.0, ge=0, description="Seconds between two new messages in a channel; Slack asks for one. 0: no limits at all."
     )
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
+    reactions: bool = Field(True, description="Mark a question with 👀 until it is answered.")
     api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
     proxy: ProxySetting = Field(None, description=DESCRIPTION)
 

@@ -25,8 +25,6 @@ SOON_SECONDS = 2.0  # for which a stream is waited for
 class SlackDraft:
     """`keeps_old_answer` is as in `bots.conversing.draft.Draft`. What has a Stop button is streamed."""
 
-    scarce = False  # Slack's writes are shared out by `bots.slack.rate_limit`
-
     def __init__(
         self,
         slack: SlackApi,
@@ -55,6 +53,11 @@ class SlackDraft:
     @property
     def interval(self) -> float:
         return max(self._interval, self._slack.budget.interval(self))
+
+    @property
+    def scarce(self) -> bool:
+        """Whether the answer comes at once. Otherwise Slack's writes are shared out by `bots.slack.rate_limit`."""
+        return not self._buttons.stoppable
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         self._buttons.actions = actions

@@ -43,6 +43,11 @@ class Inquiry:
         return "http://" in self.asked.text or "https://" in self.asked.text
 
     @property
+    def is_typed(self) -> bool:
+        """Whether it is a message in the thread, and no pressed button and no window."""
+        return self.about is None and not self.place.told and self.command != LOST
+
+    @property
     def asks_model(self) -> bool:
         """Whether the model answers: a picture alone is kept for the question to come."""
         typed = self.command is not None and self.about is None

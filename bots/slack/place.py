@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bots.conversing.reactions import Spot
 from bots.slack.events import Id, Text, Ts
 
 
@@ -23,6 +24,10 @@ class Place:
     def places(self) -> tuple[str, str]:
         """The ids of the channel and of the workspace, each of which may be let in whole."""
         return self.channel, self.team
+
+    @property
+    def spot(self) -> Spot:
+        return Spot(self.channel, self.asked)
 
     @property
     def direct(self) -> bool:

@@ -24,6 +24,8 @@ CALLS_PER_MINUTE = {  # by the SDK's names
     "files_getUploadURLExternal": 100,
     "files_completeUploadExternal": 100,
     "users_info": 100,
+    "reactions_add": 50,
+    "reactions_remove": 20,
     "views_open": 100,
 }
 FREE_SHARE, PACED_SHARE, GROWING_SHARE = 0.05, 0.85, 0.95  # of a method's calls: at will, evenly, and no more

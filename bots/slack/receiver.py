@@ -113,8 +113,9 @@ class Receiver:
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
         if stops and await self._may(message.user, message.place.places):
             await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
-        else:
-            await self._dispatcher.inbox.receive(key, conversation_id, written)
+        elif await self._dispatcher.inbox.receive(key, conversation_id, written):
+            place = message.place
+            self._dispatcher.acknowledge(conversation_id, place.spot, message.user, place.places)
 
     async def _may(self, user: str, places: Collection[str]) -> bool:
         """Return whether a person may do something that is done at once, or over an old answer.

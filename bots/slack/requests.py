@@ -37,6 +37,7 @@ class Requests:
             begun_by_another=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
             display=self._display,
             may_change_settings=partial(self._began, inquiry),
+            spot=place.spot if inquiry.is_typed else None,
         )
 
     async def _began(self, inquiry: Inquiry) -> bool:

@@ -32,7 +32,8 @@ async def serve(config: SlackConfig, services: Services) -> None:
         log.warning("allow in [bots.slack] is empty, so no one is answered; the bot tells people which id to add")
     proxies, token = Proxies(config.proxy), config.bot_token.get_secret_value()
     async with SlackApi(token, config.api_url, config.pace_seconds, services.health, proxies) as slack:
-        for scope in await slack.introduce():
+        await slack.introduce()
+        for scope in slack.missing:
             log.warning("Slack has not granted this app %s: %s", scope, WISHES[scope])
         services.health.admin_notifiers["slack"] = partial(_tell, slack, config.admins)
         worker = Worker(config, slack, services)

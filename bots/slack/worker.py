@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bots.conversing.allow_list import AllowList
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Refused
+from bots.conversing.reactions import Reactions
 from bots.conversing.services import Services
 from bots.slack.answering import Answering
 from bots.slack.api import SlackApi
@@ -23,6 +24,7 @@ from bots.slack.inquiry import Inquiries, Inquiry
 from bots.slack.people import People
 from bots.slack.platform import SLACK
 from bots.slack.private_messages import PrivateMessages
+from bots.slack.reactions import MOST_SHOWN, SCOPE, SlackReacting
 from bots.slack.requests import Requests, refusal_of
 from bots.slack.threads import Threads
 from bots.slack.written import Asked, RemovedFiles, read
@@ -37,8 +39,15 @@ class Worker:
     def __init__(self, config: SlackConfig, slack: SlackApi, services: Services) -> None:
         threads, files = Threads(slack), Files(slack, services.images)
         self._private = PrivateMessages(config, slack)
+        reacts = config.reactions and SCOPE not in slack.missing
         self.dispatcher = Dispatcher(
-            services, SLACK, self._work, self._forgets, AllowList.of(config), tell_admins=self._private.ask_admins
+            services,
+            SLACK,
+            self._work,
+            self._forgets,
+            AllowList.of(config),
+            tell_admins=self._private.ask_admins,
+            reactions=Reactions(SlackReacting(slack) if reacts else None, MOST_SHOWN),
         )
         self.people = People(slack)
         self.conversations = Conversations(services.store, slack.team, slack.bot)
@@ -61,6 +70,7 @@ class Worker:
     async def close(self) -> None:
         """Stop. Unfinished messages wait on disk for the next start."""
         await self.dispatcher.inbox.close()
+        await self.dispatcher.reactions.close()
         await self._private.close()
 
     async def takes_part(self, conversation_id: str) -> bool:
@@ -94,6 +104,7 @@ class Worker:
             await self._answer(await self._inquiries.read(message, written))
         elif (asked := await self._inquiries.current(message, written.message)) is None:
             await self._drafts.clear_away(message, written.message.place)
+            await self.dispatcher.reactions.take_back(written.message.place.spot, message)
         elif not (asked.by_app and await self.people.is_bot(asked.user)):  # an app may also write for a person
             await self._answer(await self._inquiries.read(message, Asked(message=asked)))
 

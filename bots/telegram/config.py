@@ -45,6 +45,7 @@ class TelegramConfig(BaseModel, extra="forbid", frozen=True):
         description="Show growing answers as Telegram's own draft in private chats, without a Stop button.",
     )
     receipt: bool = Field(default=True, description="One small line under an answer: which pictures, which size.")
+    reactions: bool = Field(default=True, description="Mark a question with 👀 until it is answered.")
     timeout_seconds: float = Field(default=20, gt=0, description="Seconds to wait for Telegram before trying again.")
 
     @field_validator("token")

@@ -62,7 +62,7 @@ class TelegramDraft:
 
     @property
     def scarce(self) -> bool:
-        return self._sender.scarce
+        return self._sender.scarce or not self._buttons.stoppable
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
         """Set the actions for which the finished answer gets buttons."""

@@ -49,7 +49,7 @@ class Inquiry:
     `message_id` is the message to reply to, `about` the bot's own message that the question replied to. `others` are
     the files that are no pictures, as `bots.telegram.message` names them. `of_retry` comes from a button below the
     answer to a /retry, `undelivered` from one below the word that Telegram did not deliver a file. `topic` is as in
-    `bots.telegram.place.Place`.
+    `bots.telegram.place.Place`. It is `pressed` if it comes from any button.
     """
 
     chat_id: Id
@@ -63,6 +63,7 @@ class Inquiry:
     of_retry: bool = False
     undelivered: bool = False
     topic: Id = 0
+    pressed: bool = False
 
     @property
     def is_in_group(self) -> bool:
@@ -233,4 +234,5 @@ def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
         of_retry=asked.command == RETRY,
         undelivered=undelivered,
         topic=topic_of(query.message),
+        pressed=True,
     )

@@ -35,6 +35,7 @@ FIRST_WORDS_SECONDS = 12.0  # longest wait of an answer's first words while writ
 WRITE_SECONDS = 1.2  # between two writes in a chat, including the round trip
 PLACEHOLDER_SECONDS = 2.0  # how long a placeholder waits in a group
 SCARCE_SHARE = 0.3  # of a group's minute that is written or reserved
+SPARE_SHARE = 0.3  # of a second's writes, below which one that no answer waits for is allowed
 SHARES = {
     Rank.UNSEEN: 1.0,
     Rank.FINAL: 1.0,
@@ -101,6 +102,17 @@ class RateLimit:
         chat = self._chat(chat_id)
         self._forget_old(chat)
         return len(chat.window) + 3 * (len(chat.begun) + len(chat.line)) >= self._group_per_minute * SCARCE_SHARE
+
+    def claim_spare(self, chat_id: int) -> bool:
+        """Claim a write that no answer waits for, such as a reaction. Return False if the answers may need it."""
+        now = self._now()
+        recent = sum(moment > now - 1 for moment in self._all)
+        if self.is_scarce(chat_id) or recent >= self._all_per_second * SPARE_SHARE:
+            return False
+        if self._chat(chat_id).blocked_until > now:
+            return False
+        self._all.append(now)
+        return True
 
     def grows(self, chat_id: int, answer: object) -> None:
         """Note that an answer has text, so that it may end at any moment."""

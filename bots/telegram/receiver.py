@@ -16,6 +16,7 @@ from bots.conversing import strangers
 from bots.conversing.commands import ADMINS_ONLY
 from bots.conversing.draft import SET
 from bots.conversing.permissions import Decision
+from bots.conversing.reactions import Spot
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
 from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
@@ -112,7 +113,17 @@ class Receiver:
             return partial(self._stop, key, payload, message, inquiry, group)
         if group is None and may_be_comment(message, inquiry):
             group = f"{COMMENT}{message.message_id}"
+        if message.media_group_id is None:
+            return partial(self._receive_message, key, conversation_id, payload, group, inquiry, asker)
         return partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group)
+
+    async def _receive_message(
+        self, key: str, conversation_id: str, payload: str, group: str | None, inquiry: Inquiry, asker: Author
+    ) -> None:
+        """Receive a message that is no album's, and mark it if it has to wait. An album is marked in its turn."""
+        if await self._dispatcher.inbox.receive(key, conversation_id, payload, group):
+            chat = str(inquiry.chat_id)
+            self._dispatcher.acknowledge(conversation_id, Spot(chat, str(inquiry.message_id)), str(asker.id), [chat])
 
     async def _receive_forward(
         self, key: str, conversation_id: str, payload: str, message: Message, group: str | None, wanted: bool

@@ -10,6 +10,7 @@ from telegram.error import TelegramError
 
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.commands import pressed_question
+from bots.conversing.reactions import Spot
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN
@@ -69,6 +70,7 @@ class Requests:
             notes=_notes(inquiry, translator),
             display=self._display,
             may_change_settings=partial(self._may_change_settings, chat_id, asker),
+            spot=None if inquiry.pressed else Spot(str(chat_id), str(message_id)),
         )
 
     async def _may_change_settings(self, chat_id: int, asker: Author) -> bool:

@@ -12,6 +12,7 @@ from bots.conversing.allow_list import AllowList
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import NotWritable, Refused
+from bots.conversing.reactions import Reactions
 from bots.conversing.request import forgets
 from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig
@@ -22,6 +23,7 @@ from bots.telegram.message import Author, conversation_of
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.private_messages import PrivateMessages
 from bots.telegram.rate_limit import RateLimit
+from bots.telegram.reactions import TelegramReacting
 from bots.telegram.requests import Requests, refusal_of
 from core import inbox, trace
 from core.i18n import Translator
@@ -54,6 +56,7 @@ class Worker:
             AllowList.of(config),
             partial(_gathering, settled),
             self._private.ask_admins,
+            Reactions(TelegramReacting(bot, rate_limit) if config.reactions else None),
         )
         self._bot = bot
         self._me = me
@@ -64,6 +67,7 @@ class Worker:
     async def close(self) -> None:
         """Stop. Unfinished messages wait on disk for the next start."""
         await self.dispatcher.inbox.close()
+        await self.dispatcher.reactions.close()
         await self.background.close()
 
     async def may(self, asker: Author | None, chat_id: int) -> bool:

@@ -69,6 +69,10 @@ class Guest(Protocol):
 
     async def rate(self, seen: Seen, good: bool) -> None: ...
 
+    def marks(self) -> tuple[int, int]:
+        """Return how many messages have a reaction of the bot now, and how many ever had one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

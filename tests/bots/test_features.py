@@ -214,6 +214,15 @@ async def test_a_conversation_is_answered_as_its_settings_say(platform: str, dem
         assert again and "Looked at picture" not in again
 
 
+async def test_a_question_is_marked_until_it_is_answered(platform: str, demo: Engine, tmp_path: Path) -> None:
+    async with visit(platform, demo, tmp_path) as (_, guest):
+        assert (await guest.ask(TOTAL, png("invoice"))).words
+        async with asyncio.timeout(60):
+            while guest.marks()[0]:
+                await asyncio.sleep(0.01)
+        assert guest.marks() == (0, 0 if platform == "web" else 1)
+
+
 async def test_a_conversation_can_be_taken_along_as_a_zip(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (PRICE, (sample("product"),)))
     async with visit(platform, demo, tmp_path) as (_, guest):

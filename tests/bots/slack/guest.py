@@ -66,6 +66,9 @@ class SlackGuest:
         message: Any = seen.handle
         self._slack.reacts("+1" if good else "-1", message, DM)
 
+    def marks(self) -> tuple[int, int]:
+        return len(self.workspace.reactions), len(set(self.workspace.reacted))
+
     @property
     def messages(self) -> list[Json]:
         """The whole thread, hers too."""

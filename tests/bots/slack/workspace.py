@@ -16,7 +16,7 @@ TEAM, BOT, BOT_ID, APP = "T0TEAM", "U0BOT", "B0BOT", "A0APP"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-1-good", "xapp-1-good", "s3cret"
 SCOPES = (
     "app_mentions:read assistant:write channels:history chat:write commands files:read files:write groups:history "
-    "im:history mpim:history reactions:read users:read"
+    "im:history mpim:history reactions:read reactions:write users:read"
 ).split()
 NEEDED = {
     "chat.postMessage": "chat:write",
@@ -31,6 +31,8 @@ NEEDED = {
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
     "users.info": "users:read",
+    "reactions.add": "reactions:write",
+    "reactions.remove": "reactions:write",
     "conversations.replies": "channels:history",
 }
 PING = re.compile(r"<(?:!(?:channel|here|everyone|subteam)|@[UWB]|#[CGD])|(?<![\w\u200b])@(?:channel|here|everyone)\b")
@@ -67,6 +69,8 @@ class Workspace:
     statuses: list[tuple[str, str]] = field(default_factory=list)  # (thread, text), all there ever were
     line: dict[str, str] = field(default_factory=dict)  # thread -> the status line that shows now
     sessions: dict[tuple[str, str], str] = field(default_factory=dict)
+    reactions: dict[str, str] = field(default_factory=dict)  # the bot's: ts of a message -> its name
+    reacted: list[str] = field(default_factory=list)  # ts of messages that ever had one, in order
     views: list[Json] = field(default_factory=list)
     triggers: dict[str, float] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
@@ -273,6 +277,21 @@ class Workspace:
             raise Refusal("invalid_arguments")
         self.sessions[args["channel_id"], args["thread_ts"]] = args["status"]
         return {"status": args["status"]}
+
+    def _reactions_add(self, args: Json) -> Json:
+        self._channel(args)
+        ts = self.find(args["channel"], args["timestamp"])["ts"]
+        if ts in self.reactions:
+            raise Refusal("already_reacted")
+        self.reactions[ts] = args["name"]
+        self.reacted.append(ts)
+        return {}
+
+    def _reactions_remove(self, args: Json) -> Json:
+        self._channel(args)
+        if self.reactions.pop(self.find(args["channel"], args["timestamp"])["ts"], None) != args["name"]:
+            raise Refusal("no_reaction")
+        return {}
 
     def _views_open(self, args: Json) -> Json:
         if time.monotonic() > self.triggers.get(args["trigger_id"], 0):

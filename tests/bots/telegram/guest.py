@@ -71,6 +71,9 @@ class TelegramGuest:
         message: Any = seen.handle
         self._person.reacts(message, "👍" if good else "👎")
 
+    def marks(self) -> tuple[int, int]:
+        return len(self.chat.reactions), len(set(self.chat.reacted))
+
     def _known(self) -> set[int]:
         return {message["message_id"] for message in self.chat.by_bot()}
 

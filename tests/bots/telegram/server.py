@@ -48,6 +48,7 @@ METHODS = {
     "sendChatAction": "chat_id* message_thread_id action*",
     "answerCallbackQuery": "callback_query_id* text show_alert url cache_time",
     "getFile": "file_id*",
+    "setMessageReaction": "chat_id* message_id* reaction is_big",
     "setMyCommands": "commands* scope language_code",
     "editMessageMedia": "business_connection_id chat_id message_id inline_message_id media* reply_markup",
 }
@@ -284,6 +285,10 @@ class BotApi:
 
     async def _sendChatAction(self, p: Json) -> bool:
         self.world.find(p["chat_id"])
+        return True
+
+    async def _setMessageReaction(self, p: Json) -> bool:
+        self.world.react(p["chat_id"], p["message_id"], [each["emoji"] for each in p.get("reaction") or ()])
         return True
 
     async def _answerCallbackQuery(self, p: Json) -> bool:

@@ -50,6 +50,9 @@ class Chat:
     writes: list[float] = field(default_factory=list)
     drafts: list[str] = field(default_factory=list)
     blocked: bool = False
+    reactions: dict[int, list[str]] = field(default_factory=dict)  # a message -> the bot's reactions to it
+    reacted: list[int] = field(default_factory=list)  # messages that ever had one, in order
+    no_reactions: bool = False  # the chat's admins allow none
     muted: bool = False  # the bot has no right to write there
     lost_topics: bool = False  # sends into topics that exist are refused; replies stand there all the same
     uneditable: bool = False
@@ -173,6 +176,18 @@ class World:
         message.update(new, edit_date=int(time.time()))
         chat.states[message["message_id"]].append((time.monotonic(), message["text"]))
         return message
+
+    def react(self, chat_id: int, message_id: int, emojis: list[str]) -> None:
+        chat = self.find(chat_id)
+        if int(message_id) not in chat.messages:
+            raise refuse("message to react not found")
+        if chat.no_reactions or not set(emojis) <= {"👀", "👍", "👎"}:
+            raise refuse("REACTION_INVALID")
+        if emojis:
+            chat.reactions[int(message_id)] = emojis
+            chat.reacted.append(int(message_id))
+        else:
+            chat.reactions.pop(int(message_id), None)
 
     def edit_markup(self, chat_id: int, message_id: int, markup: Json | None) -> Json:
         message = self.find(chat_id).messages.get(int(message_id))

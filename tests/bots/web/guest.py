@@ -57,6 +57,9 @@ class WebGuest:
     async def export(self) -> bytes:
         return await self._get(f"{self._here}/export")
 
+    def marks(self) -> tuple[int, int]:
+        return 0, 0  # a page has no reactions
+
     async def rate(self, seen: Seen, good: bool) -> None:
         response = await self._client.post(f"{self._turn(seen.handle)}/rating", data={"rating": 1 if good else -1})
         assert response.status_code == 204

@@ -1,0 +1,151 @@
+"""Mark a question with a reaction until it is answered, where the platform has reactions.
+
+A reaction never delays an answer, and what goes wrong with one harms nothing. What a killed process left is taken back
+when its question is answered after the restart.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bots.conversing.draft import Refused, RetryLater, WriteFailed
+from core.inbox import StoredMessage
+
+log = logging.getLogger(__name__)
+MOST_CHATS_WITHOUT = 1000  # remembered chats that allow no reactions
+TAKING_BACK_SECONDS = 2.0  # how long the next message of a conversation waits for it; it goes on in the background
+TAKING_BACK_ATTEMPTS = 5
+LONGEST_PAUSE_SECONDS = 120.0  # between two attempts, whatever the platform asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A message that can get a reaction, by the platform's ids."""
+
+    chat: str
+    message: str
+
+
+class Unsupported(Refused):
+    """The platform lets the bot react to no message at all."""
+
+
+class Reacting(Protocol):
+    """How a platform sets the bot's reaction. Both raise `RetryLater`, `Refused` or `Unsupported`.
+
+    Both may be repeated: what is there already, or gone already, is no error that matters.
+    """
+
+    async def add(self, spot: Spot) -> None: ...
+
+    async def remove(self, spot: Spot) -> None: ...
+
+
+async def _always() -> bool:
+    return True
+
+
+class Reactions:
+    """The reactions of one platform; none at all without a `platform`. At most `most` messages have one at a time."""
+
+    def __init__(self, platform: Reacting | None = None, most: int = 1000) -> None:
+        self._platform = platform
+        self._most = most
+        self._shown: dict[Spot, tuple[str, asyncio.Task[bool]]] = {}  # the conversation; whether it may be there
+        self._removing: set[asyncio.Task[None]] = set()
+        self._chats_without: dict[str, None] = {}
+        self._paused_until = 0.0  # loop time
+
+    def show(self, spot: Spot | None, conversation_id: str, may: Callable[[], Awaitable[bool]] = _always) -> None:
+        """Begin to mark a message, and return at once. Nothing is shown unless the person `may` ask."""
+        if spot is None or self._platform is None or spot in self._shown or len(self._shown) >= self._most:
+            return
+        if spot.chat in self._chats_without or self._paused_until > asyncio.get_running_loop().time():
+            return
+        self._shown[spot] = conversation_id, asyncio.create_task(self._add(self._platform, spot, may))
+
+    @asynccontextmanager
+    async def until_answered(self, spot: Spot | None, message: StoredMessage) -> AsyncIterator[None]:
+        """Take the mark back at the end of the block. It stays if the message will be tried again."""
+        try:
+            yield
+        except Refused:
+            await self.take_back(spot, message)
+            raise
+        await self.take_back(spot, message)
+
+    async def take_back(self, spot: Spot | None, message: StoredMessage) -> None:
+        """Take the mark back, also one that an earlier run has left."""
+        if spot is None or not (spot in self._shown or message.resumed):
+            return
+        if removing := self._remove_soon(spot, left=message.resumed):
+            await asyncio.wait({removing}, timeout=TAKING_BACK_SECONDS)
+
+    def take_all_back(self, conversation_id: str) -> None:
+        """Begin to take back all marks of a conversation, whose questions are forgotten."""
+        for spot in [spot for spot, (conversation, _) in self._shown.items() if conversation == conversation_id]:
+            self._remove_soon(spot)
+
+    async def close(self) -> None:
+        """End. Marks of unanswered messages stay for the next start."""
+        if self._removing:
+            await asyncio.wait(self._removing, timeout=TAKING_BACK_SECONDS)
+        tasks = [*self._removing, *(task for _, task in self._shown.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _add(self, platform: Reacting, spot: Spot, may: Callable[[], Awaitable[bool]]) -> bool:
+        """Return whether the reaction may be there."""
+        try:
+            if not await may():
+                return False
+            await platform.add(spot)
+        except RetryLater as later:  # not worth a second attempt: the answer may be there by then
+            self._paused_until = asyncio.get_running_loop().time() + later.seconds
+            return isinstance(later, WriteFailed)
+        except Unsupported as error:
+            log.warning("no reactions, since the platform does not allow them: %s", error)
+            self._platform = None
+            return False
+        except Refused as error:
+            self._remember_without(spot.chat, error)
+            return False
+        except Exception as error:
+            log.warning("a reaction failed: %s", type(error).__name__)
+        return True
+
+    def _remember_without(self, chat: str, error: Refused) -> None:
+        if chat not in self._chats_without:
+            log.info("no reactions in chat %s: %s", chat, error)
+        self._chats_without[chat] = None
+        if len(self._chats_without) > MOST_CHATS_WITHOUT:
+            del self._chats_without[next(iter(self._chats_without))]
+
+    def _remove_soon(self, spot: Spot, left: bool = False) -> asyncio.Task[None] | None:
+        if self._platform is None:
+            return None
+        _, adding = self._shown.pop(spot, ("", None))
+        removing = asyncio.create_task(self._remove(self._platform, spot, adding, left))
+        self._removing.add(removing)
+        removing.add_done_callback(self._removing.discard)
+        return removing
+
+    async def _remove(self, platform: Reacting, spot: Spot, adding: asyncio.Task[bool] | None, left: bool) -> None:
+        if adding is not None and not await adding and not left:
+            return
+        for _ in range(TAKING_BACK_ATTEMPTS):
+            try:
+                await platform.remove(spot)
+                return
+            except RetryLater as later:
+                await asyncio.sleep(min(later.seconds, LONGEST_PAUSE_SECONDS))
+            except Refused as error:  # there is none, or its message is gone
+                log.debug("a reaction is not taken back: %s", error)
+                return
+            except Exception as error:
+                log.warning("a reaction could not be taken back: %s", type(error).__name__)
+                return
