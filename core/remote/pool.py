@@ -215,7 +215,7 @@ class Pool:
         else:
             endpoint.health.ready()
         if (endpoint.health.state, endpoint.health.reason) != was:
-            log.info("the engine at %s is %s", endpoint.name, endpoint.health.reason or "ready")
+            log.info("the engine at %s: %s", endpoint.name, endpoint.health.reason or "ready")
         self._assign()
 
 

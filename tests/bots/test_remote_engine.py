@@ -1,6 +1,7 @@
 """A service whose model is elsewhere: this product's own /v1, with the demo model behind it."""
 
 import asyncio
+import io
 import json
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image as PilImage
 
 from bots.cli.doctor import examine
 from bots.conversing.check_result import CheckResult, Level
@@ -47,6 +49,19 @@ async def analyzed(web: Web, query: str, picture: bytes | None = None, conversat
     return found
 
 
+async def chart_as_csv(web: Web) -> str:
+    shown = await analyzed(web, "Show the values as a table.", sample("chart"))
+    [turn] = (await web.client.get(f"/api/v1/conversations/{shown['conversation']}")).json()["turns"]
+    return (await web.client.get(turn["answer"]["table"])).text
+
+
+def enlarged(picture: bytes, times: int) -> bytes:
+    made = io.BytesIO()
+    with PilImage.open(io.BytesIO(picture)) as small:
+        small.resize((small.width * times, small.height * times)).save(made, "PNG")
+    return made.getvalue()
+
+
 def folders(folder: Path, *names: str) -> list[Path]:
     made = [folder / name for name in names]
     for each in made:
@@ -68,14 +83,29 @@ async def test_answers_of_another_service_are_those_of_its_model(demo: Engine, t
         marked = await analyzed(web, questions[2], conversation=first["conversation"])
         turns = (await web.client.get(f"/api/v1/conversations/{first['conversation']}")).json()["turns"]
         retried = await web.client.post(f"/api/v1/conversations/{first['conversation']}/retry")
-        shown = await analyzed(web, "Show the values as a table.", sample("chart"))
-        [turn] = (await web.client.get(f"/api/v1/conversations/{shown['conversation']}")).json()["turns"]
+        table, table_there = [await chart_as_csv(it) for it in (web, other)]
         figures = engine.figures()
     assert [first["text"], again["text"]] == expected[:2]
     assert marked["boxes"] and turns[2]["answer"]["marked"]
     assert retried.status_code == 200
-    assert turn["answer"]["table"]
+    assert table == table_there and table.count("\n") > 2
     assert figures.answers == 5 and figures.tokens_reused > 0
+
+
+async def test_a_shrunk_picture_has_its_receipt_and_a_closer_look(demo: Engine, tmp_path: Path) -> None:
+    """What the model writes elsewhere is looked after here."""
+    here, there = folders(tmp_path, "here", "there")
+    async with (
+        service(there, demo, figures=demo.figures) as other,
+        elsewhere(here, f"{other.url}/v1", model="demo") as (web, _),
+    ):
+        asked = await analyzed(web, "What is the total?", enlarged(sample("invoice"), 8))
+        at = f"/api/v1/conversations/{asked['conversation']}"
+        [turn] = (await web.client.get(at)).json()["turns"]
+        closer = await web.client.post(f"{at}/turns/1/smallprint")
+    assert "shrunk from" in turn["answer"]["receipt"]
+    assert turn["answer"]["small_print"]
+    assert closer.status_code == 200 and closer.json()["text"]
 
 
 @asynccontextmanager

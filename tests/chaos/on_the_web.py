@@ -164,7 +164,7 @@ class OnTheWeb(Person):
         while True:
             answer = await self._insist("GET", f"/api/v1/conversations/{self._conversation}")
             if answer.status_code != 200:
-                self._told[key] = [f"{answer.status_code}: {answer.text}"]
+                self._told[key] = [answer.json()["detail"]]  # forgotten meanwhile
                 return
             texts = [turn["answer"]["text"] for turn in answer.json()["turns"] if turn["text"] == question]
             if texts:
