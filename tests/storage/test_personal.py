@@ -12,7 +12,7 @@ from core.pseudonym import pseudonym
 from storage import backup, forgotten
 from storage.store import Store, StoreConfig
 from storage.transfer import sqlite_url
-from tests.storage.postgres import execute, skip_without_postgres
+from tests.storage.postgres import execute
 from tests.storage.society import ANN, BOB, EVE, GROUP, ask, asker_of, everything, is_of, picture, settle, unused_images
 from tests.storage.test_backup import silent
 from tests.storage.things import numbers
@@ -26,7 +26,6 @@ async def url(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[str]:
     if request.param == "sqlite":
         yield sqlite_url(path)
         return
-    skip_without_postgres()
     server = request.getfixturevalue("server")
     name = f"db_{secrets.token_hex(8)}"
     await execute(server, f"CREATE DATABASE {name}")

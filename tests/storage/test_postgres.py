@@ -1,4 +1,4 @@
-"""The store on PostgreSQL, for several replicas; needs its server's programs and asyncpg, which SQLite users do not."""
+"""The store on PostgreSQL, for several replicas."""
 
 import asyncio
 import time
@@ -12,10 +12,7 @@ from core.errors import Busy, NoRoom, OperatorError
 from storage.clock import DAY_SECONDS, Clock
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
-from tests.storage.postgres import skip_without_postgres
 from tests.storage.things import ask, image, numbers, outlined
-
-skip_without_postgres()
 
 CAT, DOG = image("cat", b"as it was sent"), image("dog")
 

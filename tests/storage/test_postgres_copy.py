@@ -12,12 +12,10 @@ from storage import backup
 from storage.store import Store, StoreConfig
 from storage.transfer import sqlite_url
 from tests.storage.filled import fill, rows
-from tests.storage.postgres import execute, skip_without_postgres
+from tests.storage.postgres import execute
 from tests.storage.test_backup import change, silent
 from tests.storage.test_migrations import migrated
 from tests.storage.things import ask, image
-
-skip_without_postgres()
 
 
 @pytest.fixture
