@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+COMMAND_LINE = ["bots/__main__.py"] + [
+    f"bots/cli/{name}.py" for name in ("runner", "database_commands", "model_commands", "person_commands")
+]
 # These plug bots, core and storage together.
 COMPOSITION_ROOTS = {
     "bots/service.py",
@@ -122,7 +125,7 @@ def test_the_scheduler_decides_without_torch() -> None:
     assert not uses("core/engine/scheduler.py", "torch", "transformers")
 
 
-@pytest.mark.parametrize("file", ["bots/__main__.py", "bots/config.py", "bots/service.py", "core/engine/__init__.py"])
+@pytest.mark.parametrize("file", [*COMMAND_LINE, "bots/config.py", "bots/service.py", "core/engine/__init__.py"])
 def test_help_and_settings_import_no_torch(file: str) -> None:
     top = imports(file, deferred=False)
     assert not {name for name in top if name.split(".")[0] in ("torch", "transformers", "sqlalchemy")}

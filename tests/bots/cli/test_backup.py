@@ -130,6 +130,12 @@ def test_help_says_what_a_command_needs(words: list[str]) -> None:
     assert "service" in told.stdout
 
 
+@pytest.mark.parametrize("words", [["expire"], ["restore"], ["copy-database"]])
+def test_help_names_tables_of_the_config_in_their_brackets(words: list[str]) -> None:
+    """Rich takes them for its markup."""
+    assert "[storage]" in run(*words, "--help", environment={"COLUMNS": "200"}).stdout
+
+
 def test_a_backup_is_read_by_sqlite_itself(database: Path, tmp_path: Path) -> None:
     run("backup", str(tmp_path / "b"), environment=config(database))
     opened = sqlite3.connect(f"file:{tmp_path / 'b'}?mode=ro&immutable=1", uri=True)
