@@ -24,7 +24,7 @@ from core.errors import BadQuestion
 from core.settings import Settings, settings_of
 from storage import documents, pictures
 from storage.messages import ASKING, keys_of_sent
-from storage.schema import conversations, is_in, messages, turn_pictures, turns
+from storage.schema import conversations, is_in, is_in_list, messages, turn_pictures, turns
 
 TITLE_CHARACTERS = 80
 LISTED_CONVERSATIONS = 200  # on one page
@@ -307,16 +307,16 @@ async def summaries(
     after: str = "",
     untitled: Collection[str] = (),
     limit: int = LISTED_CONVERSATIONS,
+    owner: str | None = None,
 ) -> SummaryPage:
     """Return a place's conversations with a question, newest first; see `schema.is_in`.
 
-    `after` is the cursor from the previous page. `untitled` are ids of conversations whose first answer is being
-    written.
+    With an `owner`, those are theirs and everybody's; see `schema.is_in_list`. `after` is the cursor from the previous
+    page. `untitled` are ids of conversations whose first answer is being written.
     """
     updated = conversations.c.updated
-    query = select(conversations).where(
-        is_in(place), or_(conversations.c.title != "", conversations.c.id.in_(untitled))
-    )
+    here = is_in(place) if owner is None else is_in_list(place, owner)
+    query = select(conversations).where(here, or_(conversations.c.title != "", conversations.c.id.in_(untitled)))
     if after:
         moment, conversation_id = _position_of(after)
         query = query.where(or_(updated < moment, and_(updated == moment, conversations.c.id > conversation_id)))

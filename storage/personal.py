@@ -53,7 +53,7 @@ async def find(connection: AsyncConnection, names: Collection[str], asker_of: As
     """Return what is kept of the person with these pseudonyms."""
     known = frozenset(names) & await _present(connection)
     theirs, others = await _conversations(connection, known), await _others(connection, known)
-    named = {name for name in await _every_conversation(connection) if pseudonym(_place(name)) in names}
+    named = {name for name in await _every_conversation(connection) if _is_named(name, names)}
     own = frozenset(named | (theirs - others))
     asked = or_(turns.c.person.in_(known), turns.c.conversation_id.in_(own))
     sent = or_(stored_pictures.c.person.in_(known), stored_pictures.c.conversation_id.in_(own))
@@ -156,9 +156,10 @@ async def _every_conversation(connection: AsyncConnection) -> set[str]:
     return {*await conversations.every_id(connection), *await _ids(connection, select(messages.c.conversation_id))}
 
 
-def _place(conversation_id: str) -> str:
-    """Return where a conversation is. A private chat is named like the person: `telegram:42` of `telegram:42:0`."""
-    return ":".join(conversation_id.split(":")[:2])
+def _is_named(conversation_id: str, names: Collection[str]) -> bool:
+    """Return whether a conversation is named like the person: `telegram:42:0`, or on the web by the pseudonym."""
+    place = ":".join(conversation_id.split(":")[:2])
+    return pseudonym(place) in names or place.removeprefix("web:") in names
 
 
 async def _count(connection: AsyncConnection, table: Table, where: ColumnElement[bool]) -> int:

@@ -15,7 +15,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     false,
+    or_,
     true,
 )
 
@@ -169,3 +171,8 @@ def is_in(place: str) -> ColumnElement[bool]:
     the ids that it makes with that, up to a colon.
     """
     return conversations.c.id.startswith(f"{place}:", autoescape=True) if place else true()
+
+
+def is_in_list(place: str, owner: str) -> ColumnElement[bool]:
+    """Return whether a conversation there belongs to an owner, whom its id names next, or to everybody."""
+    return and_(is_in(place), or_(is_in(f"{place}:{owner}"), ~conversations.c.id.like(f"{place}:%:%")))

@@ -19,7 +19,7 @@ from storage.lock import hold
 from storage.personal import Traces
 from storage.store import Store
 
-KINDS = {"telegram": TELEGRAM.person_id, "slack": SLACK.person_id, "web": re.compile(r"\S+"), "api": KEY_NAMES}
+KINDS = {"telegram": TELEGRAM.person_id, "slack": SLACK.person_id, "web": re.compile(r"\S(.*\S)?"), "api": KEY_NAMES}
 EXAMPLES = "telegram:12345, slack:U123ABC45, web:192.0.2.7 or api:paperless"
 
 

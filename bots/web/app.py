@@ -14,6 +14,7 @@ from bots.conversing.webhook import Webhooks
 from bots.web.access.guard import Guard
 from bots.web.access.limiter import Limiter
 from bots.web.access.origins import OpenToOrigins
+from bots.web.access.owner import check_path
 from bots.web.access.session import Authentication
 from bots.web.api import conversations, settings, turns
 from bots.web.config import WebConfig
@@ -63,9 +64,8 @@ def make_app(
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
-    app.include_router(conversations.router, dependencies=needed)
-    app.include_router(turns.router, dependencies=needed)
-    app.include_router(settings.router, dependencies=needed)
+    for router in (conversations.router, turns.router, settings.router):
+        app.include_router(router, dependencies=[*needed, Depends(check_path)])
     app.include_router(openai.router, dependencies=needed)
     app.include_router(health.router)
     app.include_router(pages.router)

@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from bots.web.access.address import network_of
 from core.units import MEGABYTE
@@ -12,6 +12,8 @@ from core.units import MEGABYTE
 LEAST_SECRET_CHARACTERS = 8
 KEY_NAMES = re.compile(r"[A-Za-z0-9_-]{1,40}")
 ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+TAKEN_HEADERS = ("authorization", "cookie", "host", "x-forwarded-for", "x-forwarded-proto")
+HEADER = re.compile(r"[A-Za-z0-9-]{0,100}")
 PATH = re.compile(r"(/[A-Za-z0-9_~-]+)+")
 
 
@@ -48,6 +50,16 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
         list[str],
         Field(description="Addresses or networks of your proxies: what they say about who asks is believed."),
     ] = []
+    person_header: Annotated[
+        str,
+        Field(
+            description="Header in which your proxy names the person it signed in, such as Remote-User; believed from "
+            "trusted_proxies only."
+        ),
+    ] = ""
+    shared_list: bool = Field(
+        False, description="Show everybody one list of all new conversations; otherwise each browser or person has one."
+    )
     body_timeout_seconds: float = Field(
         20.0, gt=0, description="Seconds a request may stand still before it is given up."
     )
@@ -64,6 +76,19 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
         if path and not PATH.fullmatch(path):
             raise ValueError('it has to be like "/pictures": a stroke, then letters, digits, "-", "_" and "~"')
         return path
+
+    @field_validator("person_header")
+    @classmethod
+    def _is_header(cls, header: str) -> str:
+        if not HEADER.fullmatch(header) or header.lower() in TAKEN_HEADERS:
+            raise ValueError("it has to be the name of a header that your proxy sets, such as Remote-User")
+        return header
+
+    @model_validator(mode="after")
+    def _has_a_proxy(self) -> Self:
+        if self.person_header and not self.trusted_proxies:
+            raise ValueError("person_header needs trusted_proxies: anybody else could call themselves somebody")
+        return self
 
     @field_validator("token")
     @classmethod
@@ -103,9 +128,9 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
             return ""
         mend = "set token in [bots.web]; `openssl rand -hex 16` makes one"
         if not self.loopback:
-            return f"OPEN TO EVERYBODY who reaches {self.host}:{self.port}, with all conversations: {mend}"
+            return f"OPEN TO EVERYBODY who reaches {self.host}:{self.port}: {mend}"
         if self.hosts or self.trusted_proxies:
-            return f"open to everybody whom your proxy lets in, with all conversations: {mend}"
+            return f"open to everybody whom your proxy lets in: {mend}"
         return ""
 
     @property

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
 from bots.conversing.draft import AnswerAction, Ask, File
+from bots.web.errors import ConversationGone
 from bots.web.message import WebMessage
 from core.conversation import Answer, BeganAgain, ConversationLoaded, Ending, Event, Image, PicturesRemoved, Piece
-from core.errors import NotFound
 from core.pictures.documents import Document
 
 
@@ -99,7 +99,7 @@ class Broadcast:
         if self.begun:
             self.finish(Answer(self.text, Ending.STOPPED))
         else:
-            self.fail(NotFound("There is no such conversation. It was deleted or has expired."))
+            self.fail(ConversationGone())
 
     def fail(self, error: Exception) -> None:
         self._error = error

@@ -39,6 +39,13 @@ class BodyTooSlow(BotError):
     pass
 
 
+class ConversationGone(NotFound):
+    """The conversation is unknown, or another person's: nobody learns which."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such conversation. It was deleted or has expired.")
+
+
 class KeyReused(BotError):
     retryable = False
 

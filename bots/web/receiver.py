@@ -22,7 +22,7 @@ from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.web.broadcasts import Broadcasts
 from bots.web.draft import Broadcast
-from bots.web.errors import KeyReused, Restarting
+from bots.web.errors import ConversationGone, KeyReused, Restarting
 from bots.web.message import WebMessage, read
 from core import asker, inbox
 from core.conversation import Answer, Conversation, Image, Turn
@@ -67,12 +67,12 @@ class Receiver:
         self.broadcasts.close()
 
     async def conversation(self, conversation_id: str) -> Conversation:
-        """Return the outline of a conversation of the web. Raises `NotFound` for unknown ids and other platforms'."""
+        """Return the outline of a conversation of the web. Raises `ConversationGone`, also for other platforms'."""
         if WEB.owns(conversation_id):
             conversation = await self.store.outline(conversation_id)
             if conversation.turns or conversation.waiting:
                 return conversation
-        raise NotFound("There is no such conversation. It was deleted or has expired.")
+        raise ConversationGone()
 
     async def shown(self, conversation_id: str) -> tuple[Conversation, list[Broadcast]]:
         """Return a conversation, and what is being asked in it. What is answered meanwhile is in one of the two."""
@@ -105,11 +105,15 @@ class Receiver:
             raise
         await broadcast.answer()
 
-    def new_id(self, idempotency_key: str | None = None) -> str:
-        """Return an id that cannot be guessed: the same for the same key, so that a question sent twice stays one."""
-        if idempotency_key is None:
-            return WEB.id(secrets.token_hex(16))
-        return WEB.id(hashlib.sha256(f"conversation:{idempotency_key}".encode()).hexdigest()[:32])
+    def new_id(self, owner: str = "", idempotency_key: str | None = None) -> str:
+        """Return an id that cannot be guessed: the same for the same key, so that a question sent twice stays one.
+
+        `owner` is as in `bots.web.access.owner`.
+        """
+        unguessable = secrets.token_hex(16)
+        if idempotency_key is not None:
+            unguessable = hashlib.sha256(f"conversation:{idempotency_key}".encode()).hexdigest()[:32]
+        return WEB.id(f"{owner}:{unguessable}" if owner else unguessable)
 
     def stop(self, conversation_id: str) -> bool:
         return self._dispatcher.stop(conversation_id)

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bots.conversing.readiness import Readiness
 from bots.conversing.services import Services
 from bots.log import OnceAMinute
+from bots.web.access.signed_in import SignedIn
 from bots.web.app import make_app
 from bots.web.config import WebConfig
 from bots.web.connection import Connection
@@ -42,9 +45,8 @@ async def serve(config: WebConfig, services: Services, ready: Callable[[str], No
     )
     app = make_app(config, receiver, services.images, operation, services.guests)
     settings = uvicorn.Config(
-        app, http=Connection, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-        timeout_graceful_shutdown=PATIENCE_SECONDS, proxy_headers=bool(config.trusted_proxies),
-        forwarded_allow_ips=config.trusted_proxies,
+        _behind_proxies(app, config), http=Connection, log_config=None, access_log=False, lifespan="off", ws="none",
+        server_header=False, timeout_graceful_shutdown=PATIENCE_SECONDS, proxy_headers=False,
     )  # fmt: skip
     settings.load()
     server = _Server(settings)
@@ -75,6 +77,14 @@ async def serve(config: WebConfig, services: Services, ready: Callable[[str], No
             await serving
             connections.abort()
             pulse.cancel()
+
+
+def _behind_proxies(app: ASGIApp, config: WebConfig) -> ASGIApp:
+    """Let the application see who asks as the named proxies say it."""
+    if not config.trusted_proxies:
+        return app
+    forwarded: Any = ProxyHeadersMiddleware(app, config.trusted_proxies)  # type: ignore[arg-type]
+    return SignedIn(forwarded, config.person_header, config.trusted_proxies)
 
 
 async def _warm_up(app: ASGIApp) -> None:

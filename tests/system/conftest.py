@@ -30,6 +30,7 @@ questions_per_minute = 0  # a quick machine answers more
 pictures_per_minute = 0
 [bots.web]
 port = {port}
+shared_list = true
 """
 
 

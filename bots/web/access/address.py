@@ -7,6 +7,7 @@ from typing import Any
 IPV6_PREFIX_BITS = 64  # one customer's network; the addresses in it cost nothing
 NAME_CHARACTERS = 100  # kept of a name that is no address
 KEY_NAME = "api_key"  # where a request's scope has the name of its program's key
+SIGNED_IN = "signed_in"  # where it has the name of the person whom a trusted proxy signed in
 
 
 def address_of(host: str) -> str:
@@ -23,12 +24,18 @@ def address_of(host: str) -> str:
 def person_of(scope: Mapping[str, Any]) -> str:
     """Return whose quota and share a request counts against.
 
-    One token is one team, so people are told apart by address. A program's key is somebody of its own.
+    One token is one team, so people are told apart by address, unless a proxy signs them in. A program's key is
+    somebody of its own.
     """
     if name := scope.get(KEY_NAME):
         return f"api:{name}"
+    return f"web:{scope.get(SIGNED_IN) or client_of(scope)}"
+
+
+def client_of(scope: Mapping[str, Any]) -> str:
+    """Return the address that a request came from, as limits count it."""
     client = scope.get("client")
-    return f"web:{address_of(client[0]) if client else ''}"
+    return address_of(client[0]) if client else ""
 
 
 def unmapped(host: str) -> str:

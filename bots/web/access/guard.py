@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.conversing.webhook import Webhooks
-from bots.web.access.address import KEY_NAME, person_of
+from bots.web.access.address import KEY_NAME, client_of, person_of
 from bots.web.access.session import Authentication, TokenCheck
 from bots.web.body import pieces, receive_metered
 from bots.web.config import WebConfig
@@ -150,7 +150,7 @@ class Guard:
     async def _turn_away(self, scope: Scope, headers: Headers, of_program: bool = False) -> Response | None:
         cookies, (scheme, _, token) = cookies_of(headers), headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            verdict = await self._auth.try_token(token.strip(), person_of(scope), cookies, of_program)
+            verdict = await self._auth.try_token(token.strip(), client_of(scope), cookies, of_program)
         else:
             verdict = TokenCheck.RIGHT if await self._auth.is_session(cookies) else TokenCheck.WRONG
         if verdict is TokenCheck.RIGHT:

@@ -83,7 +83,7 @@ class Authentication:
             self._tries.right(address)
             return TokenCheck.RIGHT
         self._tries.wrong(address)
-        log_event(log, "wrong_token", logging.WARNING, platform="web", address=address.removeprefix("web:"))
+        log_event(log, "wrong_token", logging.WARNING, platform="web", address=address)
         if not enough:
             return TokenCheck.WRONG
         await asyncio.sleep(WRONG_AGAIN_SECONDS)

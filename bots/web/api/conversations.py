@@ -9,6 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from bots.conversing.other_pages import keep_document
 from bots.web.access.address import person_of
+from bots.web.access.owner import NO_ONE, list_of, owner_of
 from bots.web.api.form import Form, read_form
 from bots.web.api.listener import while_wanted
 from bots.web.api.schema import (
@@ -33,7 +34,7 @@ from bots.web.api.view import Viewer
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
 from bots.web.message import WebMessage, digest_of
-from bots.web.receiver import Receiver
+from bots.web.receiver import WEB, Receiver
 from core.answers.transcript import archive
 from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
@@ -100,7 +101,7 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
 async def _taken(request: Request, receiver: Receiver, form: Form, key: str | None) -> tuple[Broadcast, list[str]]:
     """Take a question, and return its answer and the questions of its conversation, with this one last."""
     person = person_of(request.scope)
-    conversation_id, questions = form.conversation or receiver.new_id(key), [form.query]
+    conversation_id, questions = form.conversation or receiver.new_id(list_of(request), key), [form.query]
     if form.conversation and (key is None or receiver.find(key) is None):
         questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
     digest = await form_digest(form) if key else None
@@ -130,7 +131,7 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
             await receiver.conversation(form.conversation)
         limits = await receiver.limits(form.conversation or "")
         opened = await open_files(request, form, limits, receiver.assistant)
-    conversation_id = form.conversation or receiver.new_id()
+    conversation_id = form.conversation or receiver.new_id(list_of(request))
     numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
     await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
@@ -142,15 +143,21 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
 
 @router.get("/conversations", response_model_exclude_none=True, summary="List the conversations")
 async def conversations(
+    request: Request,
     receiver: WithReceiver,
     after: Annotated[
         str,
         Query(pattern=r"^([0-9]{1,20}(\.[0-9]{1,20})?~web:[0-9a-zA-Z:_-]{1,100})?$", description="`next` of a list."),
     ] = "",
 ) -> Summaries:
-    """Those that were begun on the web, newest first, up to 200. Where there are more, `next` asks for them."""
+    """One's own and everybody's, newest first, up to 200. Where there are more, `next` asks for them.
+
+    Own are those that were begun in this browser, or by the person whom a proxy signed in. What programs begin is in no
+    list; its id opens it.
+    """
     asking, writing = receiver.broadcasts.first_questions(), receiver.broadcasts.writing()
-    page = await receiver.store.summaries("web", after, asking.keys())
+    owner = owner_of(request)
+    page = await receiver.store.summaries(WEB.name, after, asking.keys(), owner="" if owner == NO_ONE else owner)
     views = [
         SummaryView(
             id=known.id,

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from bots.web import data_url
 from bots.web.access.address import person_of
+from bots.web.access.owner import check_owner
 from bots.web.config import WebConfig
 from bots.web.json_body import Text, fields_of, parse, received
 from core import asker
@@ -48,12 +49,16 @@ class Form:
 
 @asynccontextmanager
 async def read_form(request: Request, config: WebConfig, images: ImagesConfig) -> AsyncIterator[Form]:
-    """Read the form. Its files can be read until the end of the block. Raises `BadQuestion` or `TooLarge`."""
+    """Read the form. Its files can be read until the end of the block.
+
+    Raises `BadQuestion` or `TooLarge`, and `ConversationGone` for a conversation in somebody else's list.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in (*FORM_TYPES, JSON_TYPE):
         raise _unreadable()
     async with (_json if kind == JSON_TYPE else _multipart)(request, config, images) as form:
         request.state.question = form.query
+        check_owner(request, form.conversation or "")
         yield form
 
 

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bots.web.access.address import person_of
+from bots.web.access.address import client_of
 from bots.web.operations.status import Operation
 from core.trace import log_event
 
@@ -93,8 +93,7 @@ class Counting:
                 route = getattr(scope.get("route"), "path", "other")
                 self._metrics.requests.labels(route, status).inc()
                 if 400 <= status < 500:
-                    address = person_of(scope).removeprefix("web:")
-                    log_event(log, "refused", platform="web", status=status, route=route, address=address)
+                    log_event(log, "refused", platform="web", status=status, route=route, address=client_of(scope))
             await send(message)
 
         await self._app(scope, receive, send_counted)

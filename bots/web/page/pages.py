@@ -13,7 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 import core
-from bots.web.access.address import person_of
+from bots.web.access.address import client_of
+from bots.web.access.owner import keep_owner
 from bots.web.access.session import COOKIE, LASTS_S, TokenCheck
 from bots.web.api.schema import REFUSALS
 from bots.web.errors import voice_of
@@ -93,7 +94,7 @@ class Pages:
 async def page(request: Request) -> Response:
     state = request.app.state
     translator = voice_of(request.headers)
-    return _pages(request).show(
+    response: Response = _pages(request).show(
         request,
         "page.html",
         introduction=_introduction(request, translator),
@@ -105,6 +106,8 @@ async def page(request: Request) -> Response:
         upload_mb=state.config.upload_limit_mb,
         ratings=state.receiver.store.ratings,
     )
+    keep_owner(request, response, home_of(request))
+    return response
 
 
 @router.get("/samples/{name}")
@@ -126,7 +129,7 @@ async def login_page(request: Request) -> Response:
 async def login(request: Request) -> Response:
     state, translator = request.app.state, voice_of(request.headers)
     token = (await fields_of(request)).get("token", "")
-    verdict = await state.auth.try_token(token, person_of(request.scope), request.cookies)
+    verdict = await state.auth.try_token(token, client_of(request.scope), request.cookies)
     if verdict is TokenCheck.TOO_MANY:
         error = translator.say("Too many tries. Please wait a minute.")
         return _pages(request).show(request, "login.html", 429, error=error)

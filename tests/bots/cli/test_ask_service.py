@@ -54,7 +54,7 @@ async def test_files_are_asked_about_and_nothing_is_kept(tmp_path: Path, picture
         for end in ("/pictures", "/pictures/", "/pictures/v1"):
             await ask(f"{web.url}{end}", picture, str(tmp_path / "paper.pdf"), "What is it?")
             assert capsys.readouterr().out == "Answer to 'What is it?' about [1, 2, 3] after 0 turns.\n"
-        assert (await web.client.get("/pictures/api/v1/conversations")).json() == {"conversations": []}
+        assert (await web.store.summaries()).summaries == ()
 
 
 async def test_a_chat_goes_on_and_a_refused_question_does_not_end_it(

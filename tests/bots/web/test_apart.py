@@ -59,7 +59,7 @@ async def test_an_answer_being_written_stays_in_the_list_when_another_conversati
     browser: Browser, tmp_path: Path
 ) -> None:
     engine = HeldEngine()
-    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, engine, shared_list=True) as web, visit(browser, web.url) as page:
         await page.add_init_script("window.setInterval = () => 0")  # the page does not look by itself
         await page.reload()
         await choose(page, "red")
@@ -87,7 +87,7 @@ async def test_what_another_tab_asks_appears_while_it_is_written_and_takes_nothi
 ) -> None:
     engine = HeldEngine()
     engine.go.set()
-    async with service(tmp_path, engine) as web, visit(browser, web.url) as here:
+    async with service(tmp_path, engine, shared_list=True) as web, visit(browser, web.url) as here:
         path = await begin(here)
         async with visit(browser, web.url, path) as there:
             await expect(there.locator(".actions")).to_be_visible()
@@ -115,7 +115,7 @@ async def test_an_answer_redrawn_a_picture_added_and_a_deletion_elsewhere_appear
 ) -> None:
     answers = iter(["One.", "Two."])
     engine = ScriptedEngine(script=lambda _: next(answers))
-    async with service(tmp_path, engine) as web, visit(browser, web.url) as here:
+    async with service(tmp_path, engine, shared_list=True) as web, visit(browser, web.url) as here:
         path = await begin(here)
         async with visit(browser, web.url, path) as there:
             await expect(there.locator(".prose")).to_have_text("One.")
@@ -134,7 +134,7 @@ async def test_an_answer_redrawn_a_picture_added_and_a_deletion_elsewhere_appear
 
 
 async def test_the_page_looks_by_itself_too(browser: Browser, tmp_path: Path) -> None:
-    async with service(tmp_path) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, shared_list=True) as web, visit(browser, web.url) as page:
         await page.clock.install()
         await page.reload()
         path = await begin(page)
@@ -147,7 +147,11 @@ async def test_a_connection_that_dies_without_a_word_is_noticed_and_the_same_ans
     browser: Browser, tmp_path: Path
 ) -> None:
     engine = HeldEngine()
-    async with service(tmp_path, engine) as web, wired(web.url) as (url, wire), visit(browser, url) as page:
+    async with (
+        service(tmp_path, engine, shared_list=True) as web,
+        wired(web.url) as (url, wire),
+        visit(browser, url) as page,
+    ):
         await page.clock.install()
         await page.reload()
         await choose(page, "red")
@@ -165,7 +169,7 @@ async def test_a_connection_that_dies_without_a_word_is_noticed_and_the_same_ans
 
 
 async def test_an_upload_in_a_connection_that_died_ends_with_a_sentence(browser: Browser, tmp_path: Path) -> None:
-    async with service(tmp_path) as web, wired(web.url) as (url, wire), visit(browser, url) as page:
+    async with service(tmp_path, shared_list=True) as web, wired(web.url) as (url, wire), visit(browser, url) as page:
         await page.clock.install()
         await page.reload()
         await expect(page.locator("#welcome")).to_be_visible()
@@ -186,7 +190,7 @@ async def test_an_upload_in_a_connection_that_died_ends_with_a_sentence(browser:
 async def test_what_failed_stays_where_it_was_asked(browser: Browser, tmp_path: Path) -> None:
     script: dict[str, str | Exception] = {"Refused?": Busy("Too many are waiting."), "Broken?": RuntimeError("no")}
     engine = ScriptedEngine(lambda conversation: script.pop(conversation.turns[-1].text, "Fine."))
-    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, engine, shared_list=True) as web, visit(browser, web.url) as page:
         path = await begin(page)
         asked = page.locator(".asked .words")
         trouble = page.locator(".trouble")
@@ -211,7 +215,7 @@ async def test_what_failed_stays_where_it_was_asked(browser: Browser, tmp_path: 
 async def test_a_question_sent_before_the_page_is_loaded_goes_where_it_belongs(
     browser: Browser, tmp_path: Path
 ) -> None:
-    async with service(tmp_path) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, shared_list=True) as web, visit(browser, web.url) as page:
         path = await begin(page)
         async with held(page, f"/conversations/{path[2:]}"):
             await page.reload()

@@ -45,7 +45,7 @@ async def test_every_conversation_is_listed_once_and_in_order(tmp_path: Path, co
 
 
 async def test_what_was_asked_meanwhile_leaves_nothing_out_and_doubles_nothing_of_the_rest(tmp_path: Path) -> None:
-    async with service(tmp_path) as web:
+    async with service(tmp_path, shared_list=True) as web:
         written = write_conversations(tmp_path, MANY)
         first = (await web.client.get("/api/v1/conversations")).json()
         await web.ask("A new question?", "red")
@@ -57,7 +57,7 @@ async def test_pictures_without_a_question_take_no_room_in_the_list_and_a_runnin
     tmp_path: Path,
 ) -> None:
     engine = ScriptedEngine(pause=0.2)
-    async with service(tmp_path, engine) as web:
+    async with service(tmp_path, engine, shared_list=True) as web:
         written = write_conversations(tmp_path, 200)
         with sqlite3.connect(tmp_path / "answers.db") as database:
             database.execute(

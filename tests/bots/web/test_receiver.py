@@ -113,7 +113,7 @@ async def test_who_comes_back_reads_what_was_written_meanwhile(tmp_path: Path) -
 
 async def test_an_answer_with_a_key_goes_on_when_its_reader_goes_away(tmp_path: Path) -> None:
     engine = ScriptedEngine(pause=0.03)
-    async with service(tmp_path, engine) as web:
+    async with service(tmp_path, engine, shared_list=True) as web:
         await read_some(web, key=KEY)
         assert (await web.ask("What?", "red", key=KEY)).status_code == 200  # it is saved by now
         assert len(engine.asked) == 1
@@ -128,7 +128,7 @@ async def test_an_answer_without_a_key_stops_when_its_reader_goes_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, stream: str
 ) -> None:
     engine = ScriptedEngine(pause=0.1)
-    async with service(tmp_path, engine) as web:
+    async with service(tmp_path, engine, shared_list=True) as web:
         asking = asyncio.create_task(web.ask("What?", "red", stream=stream))
         await until(lambda: engine.running)
         asking.cancel()
@@ -156,7 +156,7 @@ async def test_a_question_that_a_restart_interrupts_is_answered_after_it(tmp_pat
 
 
 async def test_a_page_that_opens_a_conversation_learns_what_is_being_answered(tmp_path: Path) -> None:
-    async with service(tmp_path, ScriptedEngine(pause=0.1)) as web:
+    async with service(tmp_path, ScriptedEngine(pause=0.1), shared_list=True) as web:
         reading = asyncio.create_task(web.ask("What?", "red", key=KEY))
         listed: list[dict[str, str]] = []
         while not listed:

@@ -89,6 +89,7 @@ async def test_a_waiting_picture_can_be_taken_off_the_next_question(web: Web) ->
 
 
 async def test_conversations_are_listed_read_and_deleted(web: Web) -> None:
+    await web.client.get("/")  # as a browser, which has a list
     conversation = await web.begin()
     await web.ask("Second?", conversation=conversation)
     listed = (await web.client.get("/api/v1/conversations")).json()["conversations"]

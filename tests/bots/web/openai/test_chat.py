@@ -345,7 +345,7 @@ async def test_usage_and_reason_are_the_engine_s(tmp_path: Path) -> None:
 async def test_nothing_of_a_conversation_is_stored(web: Web) -> None:
     assert (await ask(web, user("A secret?", picture()))).status_code == 200
     assert (await web.client.get("/api/v1/conversations")).json()["conversations"] == []
-    assert (await web.store.summaries("web", "", ())).summaries == ()
+    assert (await web.store.summaries()).summaries == ()
 
 
 async def test_the_same_pictures_count_once_however_often_they_are_sent(tmp_path: Path) -> None:
