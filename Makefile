@@ -10,7 +10,7 @@ run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
 
 test: .venv/dev.stamp system
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rs $(ARGS)
 
 # What needs more of the machine than Python packages: emulators, wrong clocks, full disks, empty environments.
 test-system: .venv/dev.stamp .venv/build.stamp system-packages clients

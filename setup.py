@@ -18,8 +18,12 @@ from setuptools.command.build_py import build_py
 
 ARCH = os.environ.get("KERNEL_ARCH", platform.machine())
 GLIBC = "2.17"
-VARIANTS = {"x86_64": ("kernel_avx2.so", "x86_64_v3"), "aarch64": ("kernel_neon.so", "baseline")}
-HAS_KERNEL = ARCH in VARIANTS and importlib.util.find_spec("ziglang") is not None
+AVX512 = "x86_64_v3+avx512f+avx512bw+avx512vl+avx512vnni"
+KERNELS = {  # the library of each instruction set, as core/model/instruction_set.py names it
+    "x86_64": {"kernel_avx2.so": "x86_64_v3", "kernel_avx512.so": AVX512},
+    "aarch64": {"kernel_neon.so": "baseline"},
+}
+HAS_KERNEL = ARCH in KERNELS and importlib.util.find_spec("ziglang") is not None
 NATIVE = Path("core/model/native")
 
 
@@ -29,8 +33,7 @@ class BuildPy(build_py):
         if self.editable_mode:  # a checkout has its own files
             return
         shutil.copy("config.example.toml", Path(self.build_lib, "bots"))
-        if HAS_KERNEL:
-            name, processor = VARIANTS[ARCH]
+        for name, processor in KERNELS[ARCH].items() if HAS_KERNEL else ():
             target = ["-target", f"{ARCH}-linux-gnu.{GLIBC}", f"-mcpu={processor}"]
             flags = ["-O2", "-s", "-fPIC", "-shared", "-o", str(Path(self.build_lib, NATIVE, name))]
             sources = [str(source) for source in sorted(NATIVE.glob("*.c"))]

@@ -85,9 +85,10 @@ def judge_memory(needed: float, available: float, total: float) -> CheckResult:
 
 
 async def processor(settings: Settings) -> CheckResult:
-    from core.model.kernel import Unavailable, instructions, prepare
+    from core.model.instruction_set import Unavailable, torch_instructions
+    from core.model.kernel import prepare
 
-    text = f"{os.cpu_count()} cores, {instructions()}"
+    text = f"{os.cpu_count()} cores, {torch_instructions()}"
     try:
         prepare()
     except Unavailable as reason:

@@ -15,7 +15,8 @@ from core import cache_folder, hardware
 from core.model.checkpoint import Checkpoint
 from core.model.compatibility import end_tokens, make_model
 from core.model.identity import identify
-from core.model.kernel import Kernel, Unavailable, instructions, load
+from core.model.instruction_set import Unavailable, torch_instructions
+from core.model.kernel import Kernel, load
 from core.model.kv import KV
 from core.model.layers import Rotation
 from core.model.loader import Loader
@@ -77,8 +78,8 @@ class Model:
 
     @property
     def kernel(self) -> str:
-        """What multiplies weights, with the processor's best instructions: int8-AVX512, torch-AVX2 and so on."""
-        return f"{'int8' if self._kernel else 'torch'}-{instructions()}"
+        """What multiplies weights, with the instructions that it uses: int8-AVX512, torch-AVX2 and so on."""
+        return f"int8-{self._kernel.instructions.name}" if self._kernel else f"torch-{torch_instructions()}"
 
     def make_kv(self, capacity: int) -> KV:
         text = self.text_config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model.kernel import NATIVE
+from core.model.instruction_set import NATIVE
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # installing takes minutes on a busy machine
 CHECK = Path(__file__).parents[1] / "core" / "model" / "check_kernel.c"

@@ -39,24 +39,24 @@ static f8 exponential(f8 x) {
 static inline __attribute__((always_inline)) void score(const int Q, const int N, const float *queries, const uint16_t *keys,
                                                         int64_t dim, float scale, float *scores, int64_t stride) {
     f8 total[TOGETHER][SIDE_BY_SIDE];
-#pragma GCC unroll 2
+    UNROLL(2)
     for (int q = 0; q < Q; q++)
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int n = 0; n < N; n++)
             total[q][n] = f8_all(0);
     for (int64_t i = 0; i < dim; i += 8) {
         __builtin_prefetch(keys + AHEAD + i * N, 0, 3);
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int n = 0; n < N; n++) {
             f8 key = f8_load_half(keys + n * dim + i);
-#pragma GCC unroll 2
+            UNROLL(2)
             for (int q = 0; q < Q; q++)
                 total[q][n] = f8_fma(f8_load(queries + q * dim + i), key, total[q][n]);
         }
     }
-#pragma GCC unroll 2
+    UNROLL(2)
     for (int q = 0; q < Q; q++)
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int n = 0; n < N; n++)
             scores[q * stride + n] = scale * f8_sum(total[q][n]);
 }
@@ -67,17 +67,17 @@ static inline __attribute__((always_inline)) void add(const int Q, const int N, 
     for (int64_t i = 0; i < dim; i += 8) {
         f8 total[TOGETHER];
         __builtin_prefetch(values + AHEAD + i * N, 0, 3);
-#pragma GCC unroll 2
+        UNROLL(2)
         for (int q = 0; q < Q; q++)
             total[q] = f8_load(y + q * dim + i);
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int n = 0; n < N; n++) {
             f8 value = f8_load_half(values + n * dim + i);
-#pragma GCC unroll 2
+            UNROLL(2)
             for (int q = 0; q < Q; q++)
                 total[q] = f8_fma(f8_all(weights[q * stride + n]), value, total[q]);
         }
-#pragma GCC unroll 2
+        UNROLL(2)
         for (int q = 0; q < Q; q++)
             f8_store(y + q * dim + i, total[q]);
     }

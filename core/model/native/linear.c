@@ -13,7 +13,6 @@
 #include "simd.h"
 #include "work.h"
 
-enum { ROWS = 6 };             /* with AVX2: 12 sums, 2 of weights, 1 of x and a product, all 16 registers */
 enum { FEW = 16 };             /* rows that one core rounds faster than two can agree */
 enum { CHUNK = 1 << 18 };      /* bytes of weights a core takes at once for many rows: half its second cache */
 
@@ -81,21 +80,26 @@ static inline __attribute__((always_inline)) void multiply_tile(const int R, con
                                                                 const char *ahead, int64_t step) {
     const int8_t *w = job->panels + first * job->k;
     const int32_t *x = (const int32_t *)(job->rounded + row * job->k);
+    const int ways = 2 * R <= ROWS ? 2 : 1; /* two sums of few rows: one alone waits for each of its additions */
     sums s[ROWS];
-#pragma GCC unroll 6
-    for (int r = 0; r < R; r++)
-        s[r] = sums_zero();
-    for (int64_t pair = 0; pair < job->k / 2; pair++, x += R, w += PAIR, ahead += step) {
+    UNROLL(12)
+    for (int i = 0; i < R * ways; i++)
+        s[i] = sums_zero();
+    for (int64_t pair = 0; pair < job->k / 2; pair += ways, x += ways * R, w += ways * PAIR, ahead += ways * step) {
         __builtin_prefetch(ahead, 0, 2); /* no fault where it points beyond the end */
-        weights both = weights_load(w);
-#pragma GCC unroll 6
-        for (int r = 0; r < R; r++)
-            s[r] = sums_add(s[r], both, x[r]);
+        UNROLL(2)
+        for (int way = 0; way < ways; way++) {
+            weights both = weights_load(w + way * PAIR);
+            UNROLL(12)
+            for (int r = 0; r < R; r++)
+                s[way * R + r] = sums_add(s[way * R + r], both, x[way * R + r]);
+        }
     }
-#pragma GCC unroll 6
+    UNROLL(12)
     for (int r = 0; r < R; r++) { /* unrolled, or else the sums would be kept in memory all along */
-        finish(job, row + r, first, sums_low(s[r]));
-        finish(job, row + r, first + 8, sums_high(s[r]));
+        sums sum = ways == 2 ? sums_join(s[r], s[R + r]) : s[r];
+        finish(job, row + r, first, sums_low(sum));
+        finish(job, row + r, first + 8, sums_high(sum));
     }
 }
 
@@ -115,6 +119,14 @@ static void multiply(void *data) {
                 case 4: multiply_tile(4, job, row, channel, ahead, step); break;
                 case 5: multiply_tile(5, job, row, channel, ahead, step); break;
                 case 6: multiply_tile(6, job, row, channel, ahead, step); break;
+#if ROWS == 12
+                case 7: multiply_tile(7, job, row, channel, ahead, step); break;
+                case 8: multiply_tile(8, job, row, channel, ahead, step); break;
+                case 9: multiply_tile(9, job, row, channel, ahead, step); break;
+                case 10: multiply_tile(10, job, row, channel, ahead, step); break;
+                case 11: multiply_tile(11, job, row, channel, ahead, step); break;
+                case 12: multiply_tile(12, job, row, channel, ahead, step); break;
+#endif
                 }
     }
 }

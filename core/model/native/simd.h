@@ -1,9 +1,17 @@
-/* The few vector operations that the kernels are made of, for each instruction set: AVX2 and NEON.
+/* The few vector operations that the kernels are made of, for each instruction set: AVX2, AVX-512 with VNNI, and NEON.
  *
  * f8 is eight float32 numbers. `weights` are the int8 weights of WIDTH channels for two neighbouring inputs, widened to
- * 16 bits; `sums` are WIDTH int32 sums. All sums of integers are exact, so that both sets give the same integers.
+ * 16 bits; `sums` are WIDTH int32 sums. All sums of integers are exact, so that all sets give the same integers.
  */
 #include <stdint.h>
+
+/* A loop with so many rounds at most, unrolled, so that its arrays become registers. */
+#if defined(__clang__)
+#define UNROLL(most) _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL(most) _Pragma(TEXT(GCC unroll most))
+#define TEXT(words) #words
+#endif
 
 enum { WIDTH = 16 };       /* channels of a panel */
 enum { PAIR = 2 * WIDTH }; /* bytes of the weights for a pair of inputs */
@@ -12,9 +20,6 @@ enum { PAIR = 2 * WIDTH }; /* bytes of the weights for a pair of inputs */
 #include <immintrin.h>
 
 typedef __m256 f8;
-typedef struct {
-    __m256i low, high;
-} weights, sums;
 
 static inline f8 f8_load(const float *x) { return _mm256_loadu_ps(x); }
 static inline void f8_store(float *to, f8 x) { _mm256_storeu_ps(to, x); }
@@ -46,6 +51,29 @@ static inline void round_pairs(f8 first, f8 second, int32_t *pairs) {
     _mm256_storeu_si256((__m256i *)pairs, _mm256_permute4x64_epi64(packed, 0xd8));
 }
 
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
+#define ROWS 12 /* of a tile; 32 registers would do for more, but not for faster */
+typedef __m512i weights, sums;
+
+static inline weights weights_load(const int8_t *w) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)w));
+}
+static inline sums sums_zero(void) { return _mm512_setzero_si512(); }
+
+/* vpdpwssd multiplies, widens and adds 32 products at once. */
+static inline sums sums_add(sums s, weights w, int32_t pair) {
+    return _mm512_dpwssd_epi32(s, w, _mm512_set1_epi32(pair));
+}
+static inline sums sums_join(sums a, sums b) { return _mm512_add_epi32(a, b); }
+static inline f8 sums_low(sums s) { return _mm256_cvtepi32_ps(_mm512_castsi512_si256(s)); }
+static inline f8 sums_high(sums s) { return _mm256_cvtepi32_ps(_mm512_extracti64x4_epi64(s, 1)); }
+
+#else
+#define ROWS 6 /* of a tile: 12 sums, 2 of weights, 1 of x and a product, all 16 registers */
+typedef struct {
+    __m256i low, high;
+} weights, sums;
+
 static inline weights weights_load(const int8_t *w) {
     return (weights){_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w)),
                      _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(w + WIDTH)))};
@@ -58,12 +86,17 @@ static inline sums sums_add(sums s, weights w, int32_t pair) {
     return (sums){_mm256_add_epi32(s.low, _mm256_madd_epi16(both, w.low)),
                   _mm256_add_epi32(s.high, _mm256_madd_epi16(both, w.high))};
 }
+static inline sums sums_join(sums a, sums b) {
+    return (sums){_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
 static inline f8 sums_low(sums s) { return _mm256_cvtepi32_ps(s.low); }
 static inline f8 sums_high(sums s) { return _mm256_cvtepi32_ps(s.high); }
+#endif
 
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #include <arm_neon.h>
 
+#define ROWS 6 /* of a tile */
 typedef struct {
     float32x4_t low, high;
 } f8;
@@ -129,6 +162,11 @@ static inline sums sums_add(sums s, weights w, int32_t pair) {
         s.four[2 * half + 1] = vmlal_n_s16(high, vget_high_s16(w.second[half]), second);
     }
     return s;
+}
+static inline sums sums_join(sums a, sums b) {
+    for (int i = 0; i < 4; i++)
+        a.four[i] = vaddq_s32(a.four[i], b.four[i]);
+    return a;
 }
 static inline f8 sums_low(sums s) { return (f8){vcvtq_f32_s32(s.four[0]), vcvtq_f32_s32(s.four[1])}; }
 static inline f8 sums_high(sums s) { return (f8){vcvtq_f32_s32(s.four[2]), vcvtq_f32_s32(s.four[3])}; }

@@ -13,7 +13,8 @@ from core.engine.prompt import Prompter
 from core.engine.tokenizer import Tokenizer
 from core.errors import ModelMissing, OperatorError
 from core.model.checkpoint import Checkpoint
-from core.model.kernel import Kernel, Unavailable, load
+from core.model.instruction_set import Unavailable
+from core.model.kernel import Kernel, load
 from core.model.kv import KV
 from core.model.model import Model
 from core.model.pack import RaggedBatch, Segment
@@ -112,6 +113,7 @@ def test_a_compiler_that_fails_is_said_with_its_reason(tmp_path: Path, monkeypat
     compiler.write_text("#!/bin/sh\necho immintrin.h is missing >&2; exit 1\n")
     compiler.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr("core.model.kernel._loaded", {})
     with pytest.raises(Unavailable, match="immintrin.h is missing"):
         load(tmp_path / "kernel")
     assert not list((tmp_path / "kernel").iterdir())

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.model import kernel
-from core.model.kernel import NATIVE, TUNING, Kernel, Unavailable, load
+from core.model import compiler, instruction_set, kernel
+from core.model.compiler import Compiler
+from core.model.instruction_set import INSTRUCTION_SETS, NATIVE, InstructionSet, Unavailable, available
+from core.model.kernel import Kernel, load
 
+KNOWN = INSTRUCTION_SETS.get(platform.machine(), ())
 CHECK = Path(__file__).with_name("check_kernel.c")
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -26,14 +29,67 @@ def build(compiler: str, folder: Path, *flags: str) -> Path:
     return program
 
 
+@pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new process."""
+    monkeypatch.setattr(kernel, "_loaded", {})
+
+
+@pytest.fixture(params=KNOWN, ids=lambda each: each.name)
+def instructions(request: pytest.FixtureRequest) -> InstructionSet:
+    """Each instruction set that this machine has."""
+    each: InstructionSet = request.param
+    if each not in available():
+        pytest.skip(f"NOT TESTED: the {each.name} kernel, because this processor has no {' '.join(sorted(each.needs))}")
+    return each
+
+
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_the_kernels_agree_with_plain_c_and_touch_nothing_beyond_their_ends(compiler: str, tmp_path: Path) -> None:
-    if not shutil.which(compiler) or platform.machine() not in TUNING:
-        pytest.skip(f"{compiler} is not installed, or this is no processor that the kernels are for")
-    program = build(compiler, tmp_path, TUNING[platform.machine()], "-Wall", "-Wextra", "-Werror", *SANITIZERS)
+def test_the_kernels_agree_with_plain_c_and_touch_nothing_beyond_their_ends(
+    instructions: InstructionSet, compiler: str, tmp_path: Path
+) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"NOT TESTED: kernels by {compiler}, which is not installed")
+    program = build(compiler, tmp_path, *instructions.flags, "-Wall", "-Wextra", "-Werror", *SANITIZERS)
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker needs ptrace
     done = subprocess.run([program, "60", "7"], capture_output=True, text=True, timeout=100, env=environment)
     assert done.stdout == "60 cases, 0 wrong\n", done.stdout + done.stderr
+
+
+def test_every_instruction_set_gives_the_same_bits(instructions: InstructionSet, tmp_path: Path) -> None:
+    theirs, ours = (Kernel(Compiler().library(tmp_path, each), each) for each in (available()[-1], instructions))
+    generator = torch.Generator().manual_seed(7)
+    panels = torch.randint(-127, 128, (5, 24, 16, 2), dtype=torch.int8, generator=generator)
+    for rows in range(1, 40):
+        x = torch.randn(rows, 48, generator=generator)
+        scale, bias = torch.rand(80, generator=generator), torch.randn(80, generator=generator)
+        results = [each.multiply(x, panels, scale, bias, 8191.0) for each in (theirs, ours)]
+        assert torch.equal(*results), rows
+        keys = torch.randn(2, 2, rows, 32, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
+        queries = torch.randn(3, 6, 32, generator=generator)
+        seen = torch.tensor([[keys.data_ptr(), rows, rows]] * 3)
+        assert torch.equal(*[each.attend(queries, seen, rows, 0, 2) for each in (theirs, ours)]), rows
+
+
+def test_the_switch_of_torch_turns_avx512_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instruction_set, "_features", lambda: frozenset().union(*(each.needs for each in KNOWN)))
+    for capability, expected in (("AVX512", list(KNOWN)), ("AVX2", list(KNOWN[-1:]))):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=capability: found)
+        assert available() == expected
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(
+    ("flag", "reason"), [("-Dsqrtf=fabsf", "compute different results"), ("-mno-such-thing", "cannot compile")]
+)
+def test_an_instruction_set_that_does_not_work_gives_way_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, flag: str, reason: str
+) -> None:
+    *_, last = available()
+    wrong = InstructionSet("WRONG", last.needs, (*last.flags, flag))
+    monkeypatch.setitem(INSTRUCTION_SETS, platform.machine(), (wrong, last))
+    assert load(tmp_path).instructions is last
+    assert "WRONG is not used" in caplog.text and reason in caplog.text
 
 
 def test_shapes_that_do_not_fit_are_refused_before_anything_is_touched(tmp_path: Path) -> None:
@@ -46,35 +102,27 @@ def test_shapes_that_do_not_fit_are_refused_before_anything_is_touched(tmp_path:
             ours.attend(torch.ones(1, heads, dim), seen, 5, 0, kv_heads)
 
 
+@pytest.mark.usefixtures("unloaded")
 def test_a_kernel_that_computes_something_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = tmp_path / "native"
     shutil.copytree(NATIVE, wrong)
     source = wrong / "attention.c"
     source.write_text(source.read_text("utf-8").replace("1 / sqrtf(dim)", "2 / sqrtf(dim)"), "utf-8")
-    monkeypatch.setattr(kernel, "SOURCES", sorted(wrong.glob("*.[ch]")))
+    monkeypatch.setattr(compiler, "SOURCES", sorted(wrong.glob("*.[ch]")))
     with pytest.raises(Unavailable, match="compute different results"):
         load(tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.so"))
 
 
-@pytest.fixture
-def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a new process."""
-    monkeypatch.setattr(kernel, "_loaded", {})
-
-
+@pytest.mark.usefixtures("unloaded")
 def test_a_built_library_is_used_where_it_is_there_and_needs_no_compiler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "_loaded", {})
-    load(tmp_path / "cache")
-    [compiled] = (tmp_path / "cache").glob("*.so")
-    built = tmp_path / "native" / kernel.BUILT[platform.machine()]
-    built.parent.mkdir()
-    shutil.copy(compiled, built)
-    monkeypatch.setattr(kernel, "NATIVE", built.parent)
+    monkeypatch.setattr(instruction_set, "NATIVE", tmp_path)
+    last = available()[-1]
+    shutil.copy(Compiler().library(tmp_path / "cache", last), last.built)
     monkeypatch.setenv("PATH", "")
-    assert isinstance(load(tmp_path / "nothing"), Kernel)
+    assert load(tmp_path / "nothing").instructions is last
     assert not (tmp_path / "nothing").exists()
 
 
