@@ -188,7 +188,7 @@ class Conversation:
         """
         named = named_pictures(question.text)
         waiting = [
-            picture for picture in self.waiting if picture.number in named or not _is_anothers(picture, question)
+            picture for picture in self.waiting if picture.number in named or not _is_of_another(picture, question)
         ]
         few = len(waiting) <= WAITING_TAKEN_TOGETHER
         pictures = waiting if few else [picture for picture in waiting if picture.number in named] or waiting
@@ -207,7 +207,7 @@ class Conversation:
         return replace(self, turns=(*self.turns, turn), waiting=left, next_number=number)
 
 
-def _is_anothers(picture: Picture, question: Question) -> bool:
+def _is_of_another(picture: Picture, question: Question) -> bool:
     if not (question.images and question.person and picture.person):
         return False
     return picture.person != pseudonym(question.person)

@@ -109,7 +109,7 @@ class Inquiries:
     async def forgets(self, asked: SlackMessage) -> bool:
         """Return whether the conversation is forgotten with this message. What another began needs a second word."""
         command, text = command_in(plain(asked.text, self._bot), SLACK)
-        return forgets(command, text, await self._threads.is_anothers(asked))
+        return forgets(command, text, await self._threads.is_of_another(asked))
 
     def words(self, inquiry: Inquiry) -> str:
         """Return what the person wrote, by which their language is known."""

@@ -34,7 +34,7 @@ class Requests:
             places=place.places,
             quiet=not (place.direct and inquiry.asked.top_level),
             shared=not place.direct,
-            begun_by_another=inquiry.command == "forget" and await self._threads.is_anothers(inquiry.asked),
+            begun_by_another=inquiry.command == "forget" and await self._threads.is_of_another(inquiry.asked),
             display=self._display,
             may_change_settings=partial(self._began, inquiry),
             spot=place.spot if inquiry.is_typed else None,
@@ -45,7 +45,7 @@ class Requests:
         asked, person = inquiry.asked, inquiry.place.user
         if asked.top_level and not asked.direct:
             return asked.user == person
-        return not await self._threads.is_anothers(asked.model_copy(update={"user": person}))
+        return not await self._threads.is_of_another(asked.model_copy(update={"user": person}))
 
 
 def refusal_of(inquiry: Inquiry, translator: Translator) -> str | None:

@@ -58,7 +58,9 @@ async def _tell(slack: SlackApi, admins: Sequence[str], text: str) -> None:
             await slack.call(slack.client.chat_postMessage, channel=admin, text=text)
 
 
-async def _receive(config: SlackConfig, slack: SlackApi, gateway: Gateway, endpoint: webhook.Endpoint | None) -> None:
+async def _receive(
+    config: SlackConfig, slack: SlackApi, gateway: Gateway, endpoint: webhook.EventsEndpoint | None
+) -> None:
     if config.app_token:
         await socket.receive(gateway, slack, config.app_token.get_secret_value())
     if endpoint is None:

@@ -58,7 +58,7 @@ class Threads:
         to_bot = asked.direct or mentions(text, self._slack.bot)
         return to_bot and forgets(*command_in(plain(text, self._slack.bot), SLACK), begun_by_another)
 
-    async def is_anothers(self, asked: SlackMessage) -> bool:
+    async def is_of_another(self, asked: SlackMessage) -> bool:
         """Return whether another person began the thread, and True if that cannot be seen."""
         if asked.direct or asked.top_level:
             return False

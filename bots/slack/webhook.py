@@ -26,7 +26,7 @@ AGAIN_SECONDS = 60
 Receive = Callable[[object], Awaitable[BoltResponse]]
 
 
-class Endpoint:
+class EventsEndpoint:
     """Receives events, buttons, shortcuts and windows. While there is no receiver, Slack is asked to repeat them."""
 
     def __init__(self, signing_secret: str) -> None:
@@ -67,13 +67,13 @@ class Endpoint:
         return False
 
 
-def endpoint(router: Router, signing_secret: str) -> Endpoint:
+def endpoint(router: Router, signing_secret: str) -> EventsEndpoint:
     """Return the router's endpoint, made at the adapter's first start."""
     for route in router.routes:
         known = getattr(getattr(route, "endpoint", None), "__self__", None)
-        if isinstance(known, Endpoint):
+        if isinstance(known, EventsEndpoint):
             return known
-    made = Endpoint(signing_secret)
+    made = EventsEndpoint(signing_secret)
     router.routes.append(Route(PATH, made.take, methods=["POST"]))
     return made
 

@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 @dataclass(slots=True)
-class Health:
+class EndpointHealth:
     """How an engine is, by use and by probes. `reason` says why it is not ready."""
 
     state: State = State.EXPECTED
@@ -75,7 +75,7 @@ class Endpoint:
     def __init__(self, url: str, config: EngineConfig) -> None:
         self.url = url
         self.name = url.removeprefix(f"{urlsplit(url).scheme}://")
-        self.health = Health()
+        self.health = EndpointHealth()
         self.model: ListedModel | None = None
         self.running = 0
         self.most = config.requests

@@ -115,7 +115,7 @@ class RemoteEngine:
     def _finished(self, written: StreamedAnswer, begun: float) -> Answer:
         now, asked = time.monotonic(), written.asked
         first = written.first_token or now
-        self._pool.speeds.measure(first - asked, now - asked)
+        self._pool.times.measure(first - asked, now - asked)
         stats = self._stats
         stats.answers += 1
         stats.tokens_written += written.answer_tokens

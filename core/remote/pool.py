@@ -54,7 +54,7 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class Speeds:
+class AnswerTimes:
     """Moving averages in seconds; None until measured."""
 
     first_token: float | None = None
@@ -76,7 +76,7 @@ class Pool:
 
     def __init__(self, endpoints: Sequence[Endpoint], most_waiting: int) -> None:
         self.endpoints = endpoints
-        self.speeds = Speeds()
+        self.times = AnswerTimes()
         self.line: list[Candidate] = []
         self._most_waiting = most_waiting
         self._doubts = {endpoint: asyncio.Event() for endpoint in endpoints}
@@ -185,7 +185,7 @@ class Pool:
 
     def _tell(self, candidate: Candidate, place: int, free: int) -> None:
         room = sum(endpoint.most for endpoint in self.endpoints if endpoint.health.state is State.READY)
-        waiting = Waiting(place, self.speeds.estimate(place, free, room))
+        waiting = Waiting(place, self.times.estimate(place, free, room))
         if waiting != candidate.told:
             candidate.told = waiting
             try:

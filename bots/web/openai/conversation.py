@@ -10,7 +10,7 @@ from itertools import pairwise
 from bots.web import data_url
 from bots.web.config import WebConfig
 from bots.web.openai.errors import BadField
-from bots.web.openai.fields import Message, Part
+from bots.web.openai.fields import ContentPart, Message
 from core.assistant import Assistant
 from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Image, Picture, Question
 from core.errors import BadImage, TooLarge
@@ -193,7 +193,7 @@ def _numbers(message: Message) -> dict[int, int]:
     return {index: int(label[1]) for index, label in labels.items() if label}
 
 
-def _file(part: Part, param: str) -> Iterator[_File]:
+def _file(part: ContentPart, param: str) -> Iterator[_File]:
     """Yield the file of a part, if it has one. Raises `BadField` for what is neither text nor picture."""
     if part.type == "image_url":
         if part.image_url is None:

@@ -44,31 +44,31 @@ class ImageUrl(_Fields):
     detail: Text | None = None
 
 
-class File(_Fields):
+class FilePart(_Fields):
     file_data: str | None = None
 
 
-class Part(_Fields):
+class ContentPart(_Fields):
     type: Text
     text: Text | None = None
     refusal: Text | None = None
     image_url: Annotated[ImageUrl | None, BeforeValidator(_address)] = None
-    file: File | None = None
+    file: FilePart | None = None
 
 
-class Function(_Fields):
+class EarlierFunction(_Fields):
     name: Text = ""
     arguments: Text = ""
 
 
-class ToolCall(_Fields):
-    function: Function = Function()
+class EarlierCall(_Fields):
+    function: EarlierFunction = EarlierFunction()
 
 
 class Message(_Fields):
     role: Text
-    content: Annotated[list[Part], BeforeValidator(_parts)] = []
-    tool_calls: list[ToolCall] | None = None
+    content: Annotated[list[ContentPart], BeforeValidator(_parts)] = []
+    tool_calls: list[EarlierCall] | None = None
 
 
 class StreamOptions(_Fields):

@@ -16,7 +16,7 @@ ModelName = Annotated[str, Field(examples=[EXAMPLE_MODEL])]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
-class Model(BaseModel):
+class ServedModel(BaseModel):
     id: ModelName
     object: Literal["model"] = "model"
     created: Time
@@ -25,7 +25,7 @@ class Model(BaseModel):
 
 class Models(BaseModel):
     object: Literal["list"] = "list"
-    data: list[Model]
+    data: list[ServedModel]
 
 
 class PromptDetails(BaseModel):

@@ -17,8 +17,8 @@ from bots.web.openai.fields import ChatRequest, check
 from bots.web.openai.replies import (
     Choice,
     Completion,
-    Model,
     Models,
+    ServedModel,
     finish_reason_of,
     message_of,
     usage_of,
@@ -43,7 +43,7 @@ async def models(request: Request) -> Models:
 
 
 @router.get("/models/{model:path}", summary="Describe the model")
-async def model(request: Request, model: str) -> Model:
+async def model(request: Request, model: str) -> ServedModel:
     _check_model(request, model)
     return _model(request)
 
@@ -104,9 +104,9 @@ async def other() -> Response:
     raise NotFound("This is not offered here: ask at /v1/chat/completions.")
 
 
-def _model(request: Request) -> Model:
+def _model(request: Request) -> ServedModel:
     started = time.time() - request.app.state.operation.up_s
-    return Model(id=_name(request), created=int(started))
+    return ServedModel(id=_name(request), created=int(started))
 
 
 def _name(request: Request) -> str:

@@ -12,7 +12,7 @@ from core import asker
 from core.conversation import BeganAgain, Event, Piece, Waiting
 from core.errors import BotError, LineFull
 from core.remote.engine import RemoteEngine
-from core.remote.pool import Speeds
+from core.remote.pool import AnswerTimes
 from core.sampling import Sampling
 from tests.core.remote.fake_engine import FakeEngine, Reply, refuses, says
 from tests.core.remote.test_engine import answer, asked, broken_off, remote, slow, until
@@ -165,15 +165,15 @@ async def test_those_who_wait_are_told_when_no_engine_is_left() -> None:
 
 
 def test_estimates_count_the_places_before_and_the_rooms() -> None:
-    speeds = Speeds()
-    assert speeds.estimate(1, 0, 2) is None
-    speeds.measure(first_token=2.0, answer=10.0)
-    assert speeds.estimate(1, 1, 4) == 2.0
-    assert speeds.estimate(1, 0, 4) == 4.5
-    assert speeds.estimate(8, 0, 4) == 22.0
-    assert speeds.estimate(1, 0, 0) is None
-    speeds.measure(first_token=7.0, answer=10.0)
-    assert speeds.estimate(1, 1, 4) == 3.0
+    times = AnswerTimes()
+    assert times.estimate(1, 0, 2) is None
+    times.measure(first_token=2.0, answer=10.0)
+    assert times.estimate(1, 1, 4) == 2.0
+    assert times.estimate(1, 0, 4) == 4.5
+    assert times.estimate(8, 0, 4) == 22.0
+    assert times.estimate(1, 0, 0) is None
+    times.measure(first_token=7.0, answer=10.0)
+    assert times.estimate(1, 1, 4) == 3.0
 
 
 async def test_a_listener_that_fails_delays_no_one_else(caplog: pytest.LogCaptureFixture) -> None:
