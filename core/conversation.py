@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.pseudonym import pseudonym
+from core.regions import Part
 from core.settings import Settings
 
 MOST_PICTURES = 24  # kept in a conversation; those that were not asked about for longest go first
@@ -74,19 +75,20 @@ class Answer:
 class Picture:
     """An image and its number in one conversation. People and the model call it "picture 2".
 
-    `person` is who sent a waiting picture, see `core.pseudonym`.
+    `person` is who sent a waiting picture, see `core.pseudonym`. `part` says where it was cut out, if it was.
     """
 
     number: int
     image: Image
     person: str | None = field(default=None, compare=False)
+    part: Part | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a person asks. A picture that the conversation already knows keeps its number and is asked about again.
 
-    `person` is who asks, in a conversation of several people.
+    `person` is who asks, in a conversation of several people. `part` says where its one image was cut out.
     """
 
     text: str
@@ -95,6 +97,7 @@ class Question:
     person: str | None = None
     closer: tuple[Picture, ...] = ()  # pictures of the conversation, less shrunk than they are stored
     again: bool = False  # it was answered before: with other random choices
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +199,11 @@ class Conversation:
         numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
         number = self.next_number
         for image in question.images:
+            part = None
             if image.id not in numbers:
-                numbers[image.id] = number
+                numbers[image.id], part = number, question.part
                 number += 1
-            picture = Picture(numbers[image.id], image)
+            picture = Picture(numbers[image.id], image, part=part)
             if picture.number not in {p.number for p in pictures}:
                 pictures.append(picture)
         turn = Turn(question.text, tuple(pictures))
@@ -220,6 +224,11 @@ def named_pictures(text: str) -> set[int]:
         numbers = [int(number) for number in re.findall(r"\d+", listed)]
         found.update(range(min(numbers), max(numbers) + 1) if _RANGE.search(listed) else numbers)
     return found
+
+
+def without_pictures(text: str) -> str:
+    """Return a question's words without the pictures that it names: "top right of picture 2" becomes "top right"."""
+    return re.sub(rf"(?:\b(?:of|in|on|from)\s+)?(?:{_NAMED.pattern})(?:\s*的)?", "", text, flags=re.IGNORECASE).strip()
 
 
 def storable(text: str) -> str:

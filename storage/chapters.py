@@ -49,12 +49,12 @@ async def _pictures(
 ) -> dict[int, list[Picture]]:
     theirs = true() if names is None else stored_pictures.c.person.in_(names)
     query = (
-        select(stored_pictures.c.chapter, stored_pictures.c.number, *pictures.FACTS)
+        select(stored_pictures.c.chapter, stored_pictures.c.number, stored_pictures.c.part, *pictures.FACTS)
         .join(images, images.c.id == stored_pictures.c.image_id)
         .where(stored_pictures.c.conversation_id == conversation_id, theirs)
         .order_by(stored_pictures.c.chapter, stored_pictures.c.number)
     )
     found: dict[int, list[Picture]] = defaultdict(list)
     for row in (await connection.execute(query)).all():
-        found[row.chapter].append(Picture(row.number, pictures.as_image(row)))
+        found[row.chapter].append(Picture(row.number, pictures.as_image(row), part=pictures.as_part(row.part)))
     return found

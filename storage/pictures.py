@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Image, Picture
 from core.errors import NotFound
+from core.regions import Part, Region
 from storage.schema import conversations, images, is_in, pictures, turn_pictures
 
 FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
@@ -133,12 +134,13 @@ async def waiting(
     connection: AsyncConnection, conversation_id: str, chapter: int, columns: Sequence[Column[Any]]
 ) -> tuple[Picture, ...]:
     query = (
-        select(pictures.c.number, pictures.c.person, *columns)
+        select(pictures.c.number, pictures.c.person, pictures.c.part, *columns)
         .join(images)
         .where(_in(conversation_id, chapter), pictures.c.waiting)
         .order_by(pictures.c.number)
     )
-    return tuple(Picture(row.number, as_image(row), row.person) for row in (await connection.execute(query)).all())
+    rows = (await connection.execute(query)).all()
+    return tuple(Picture(row.number, as_image(row), row.person, as_part(row.part)) for row in rows)
 
 
 async def of_turns(
@@ -152,6 +154,7 @@ async def of_turns(
         select(
             turn_pictures.c.turn_id,
             pictures.c.number,
+            pictures.c.part,
             func.coalesce(turn_pictures.c.image_id, pictures.c.image_id).label("image_id"),
         )
         .join(pictures, pictures.c.id == turn_pictures.c.picture_id)
@@ -164,7 +167,8 @@ async def of_turns(
         known |= {row.id: as_image(row) for row in (await connection.execute(wanted)).all()}
     shown: dict[int, tuple[Picture, ...]] = {}
     for row in rows:
-        shown[row.turn_id] = (*shown.get(row.turn_id, ()), Picture(row.number, known[row.image_id]))
+        picture = Picture(row.number, known[row.image_id], part=as_part(row.part))
+        shown[row.turn_id] = (*shown.get(row.turn_id, ()), picture)
     return shown
 
 
@@ -276,8 +280,9 @@ async def _set_waiting(connection: AsyncConnection, picture_ids: Collection[int]
 
 
 async def _insert(connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture) -> int:
-    values = {"conversation_id": conversation_id, "chapter": chapter}
-    values |= {"number": picture.number, "image_id": picture.image.id}
+    values: dict[str, Any] = {"conversation_id": conversation_id, "chapter": chapter}
+    part = picture.part and [picture.part.of, *picture.part.region.corners]
+    values |= {"number": picture.number, "image_id": picture.image.id, "part": part}
     picture_id: int = (await connection.execute(insert(pictures).values(values).returning(pictures.c.id))).scalar_one()
     return picture_id
 
@@ -313,3 +318,8 @@ def as_image(row: Any, original: bytes | None = None) -> Image:
     return Image(
         row.id, getattr(row, "data", b""), row.width, row.height, (row.original_width, row.original_height), original
     )
+
+
+def as_part(stored: Sequence[Any] | None) -> Part | None:
+    """Return where a picture was cut out, as it is stored."""
+    return Part(stored[0], Region(*stored[1:])) if stored else None

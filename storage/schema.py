@@ -64,6 +64,7 @@ pictures = Table(
     Column("image_id", ForeignKey("images.id", ondelete="SET NULL"), index=True),  # NULL when removed
     Column("waiting", Boolean, nullable=False, server_default=false()),  # for the next question
     Column("person", String(32), index=True),  # who brought it, see core.pseudonym
+    Column("part", JSON(none_as_null=True)),  # of which picture's number, and its region; NULL: it was not cut out
     UniqueConstraint("conversation_id", "chapter", "number"),
 )
 

@@ -32,6 +32,7 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.hardware",
         "core.i18n",
         "core.note",
+        "core.regions",
         "core.units",
     },
     "core/remote/": {

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bots.conversing.draft import AnswerAction, Ask, File, Tell
+from bots.conversing.draft import BOXES, AnswerAction, Ask, File, Tell
 from core.answers.boxes import MarkedPicture, find_boxes, mark, visible
 from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
@@ -119,6 +119,7 @@ def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) 
         found.append(AnswerAction.TEXT)
     if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
         found.append(AnswerAction.SMALL_PRINT)
+    found += BOXES[: len(find_boxes(turn.answer.text).boxes)]
     return tuple(found)
 
 

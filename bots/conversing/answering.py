@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 from bots.conversing.actions import CLOSER_FACTOR, ask_for_display, available_actions, file_of
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
-from bots.conversing.draft import AnswerAction, Ask, Tell, first_questions
+from bots.conversing.draft import BOXES, AnswerAction, Ask, Tell, first_questions
 from bots.conversing.other_pages import keep_document, turn_pages
+from bots.conversing.parts import WHAT_IS_THIS, Pointed, box_of, cut_out, pointed_in_words
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
-from core.conversation import Answer, Ending, Image, Picture, Question, Turn
+from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
 from core.errors import BadImage, BadQuestion, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
 from core.model.description import ModelDescription
@@ -54,11 +55,18 @@ class _Response:
                 return await self._again()
             case AnswerAction.SMALL_PRINT:
                 return await self._closer()
+            case "closer" if self.request.text:
+                return await self._look_where_told()
+            case str(action) if action in BOXES:
+                return await self._look_at_box(BOXES.index(AnswerAction(action)) + 1)
             case _:
                 return await self._obey()
 
     async def _ask(self) -> Answer:
         request = self.request
+        if request.region is not None:
+            [picture] = await self._chosen(request.pictures or ())
+            return await self._look_at(Pointed(picture, request.region, request.text), await self._outline())
         pictures: list[Image] = []
         answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
         if not answered:
@@ -141,7 +149,7 @@ class _Response:
         return await self._ask()  # it was never answered, so what was asked is asked again
 
     async def _is_last(self, turn: Turn) -> bool:
-        return (await self.services.store.outline(self.request.conversation_id)).turns[-1:] == (turn,)
+        return (await self._outline()).turns[-1:] == (turn,)
 
     async def _closer(self) -> Answer:
         """Ask once more about the same pictures, less shrunk."""
@@ -160,6 +168,35 @@ class _Response:
             for picture, original in zip(turn.pictures, sent, strict=True)
         ]
         return await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))
+
+    async def _look_where_told(self) -> Answer:
+        """Ask about the part of a picture that words name, or say how one is named."""
+        about, known = await self._turn_about(), await self._outline()
+        if self.request.files:
+            images = await self._look()
+            await self._keep([image for image in images if image.id not in known.images])
+            known = await self._outline()
+            sent = {image.id for image in images}
+            about = Turn("", tuple(picture for picture in known.pictures if picture.image.id in sent))
+        pointed = pointed_in_words(self.request.text, known, about)
+        return await (self._obey() if pointed is None else self._look_at(pointed, known))
+
+    async def _look_at_box(self, number: int) -> Answer:
+        turn, known = await self._turn_about(), await self._outline()
+        if turn is None:
+            raise NotFound("I do not remember that answer any more. Please send the picture again.")
+        return await self._look_at(box_of(turn, known, number), known)
+
+    async def _look_at(self, pointed: Pointed, known: Conversation) -> Answer:
+        """Ask about a part of a picture, which becomes the conversation's next picture."""
+        self.services.assistant.check_question(self.request.person)
+        limits = await self.services.limits(self.request.conversation_id)
+        image, part = await cut_out(pointed, known, self.services.store, limits)
+        text = pointed.question or self.translator.explain(WHAT_IS_THIS)
+        return await self._answer(Question(text, (image,), alone=True, person=self.request.asker, part=part))
+
+    async def _outline(self) -> Conversation:
+        return await self.services.store.outline(self.request.conversation_id)
 
     async def _answer(self, question: Question) -> Answer:
         request, ask = self.request, self.services.assistant.ask

@@ -8,8 +8,10 @@ from bots.conversing.conversation_settings import is_setting
 from bots.conversing.platform import Platform
 from bots.conversing.request import EVERYTHING, AnswerRequest, CommandResult
 from bots.conversing.services import Services
+from core.conversation import without_pictures
 from core.i18n import Translator
 from core.note import Note
+from core.regions import named_region
 
 Run = Callable[[AnswerRequest, Services, Translator], Awaitable[CommandResult]]
 
@@ -22,6 +24,7 @@ class Takes(Enum):
     PERSON = auto()
     EVERYTHING = auto()  # a second word that says so
     SETTING = auto()  # its name and a value
+    PLACE = auto()  # in a picture, and perhaps a question about it
     WORDS = auto()  # any; only behind a prefix, because plain words with more words are a question already
 
     def fits(self, words: str, platform: Platform) -> bool:
@@ -35,6 +38,8 @@ class Takes(Enum):
                 return words in EVERYTHING
             case Takes.SETTING:
                 return is_setting(words)
+            case Takes.PLACE:
+                return named_region(without_pictures(words)) is not None
             case Takes.NOTHING | Takes.WORDS:
                 return False
 
@@ -46,6 +51,8 @@ class Takes(Enum):
                 return platform.person
             case Takes.WORDS:
                 return translator.say("the total")
+            case Takes.PLACE:
+                return translator.say("top right")
             case _:
                 return ""
 

@@ -10,7 +10,7 @@ from bots.conversing.actions import file_of
 from bots.conversing.administration import decide, people, stats
 from bots.conversing.command import Command, Run, Takes
 from bots.conversing.conversation_settings import BUTTONS, press, settings
-from bots.conversing.draft import ASK, FIRST_QUESTIONS, AnswerAction, File, Tell
+from bots.conversing.draft import ASK, FIRST_QUESTIONS, LOOKS, AnswerAction, File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest, CommandResult
@@ -44,8 +44,8 @@ def command_in(text: str, platform: Platform) -> tuple[str | None, str]:
             if command.question is not None:
                 language = "zh" if word == command.chinese else "en"
                 return None, (None if rest else command.asked("", Translator(language))) or text
-            if command.takes is Takes.SETTING and rest:
-                rest = text.split(maxsplit=1)[1].strip()  # instructions stay as they were written
+            if command.takes in (Takes.SETTING, Takes.PLACE) and rest:
+                rest = text.split(maxsplit=1)[1].strip()  # instructions and questions stay as they were written
             return (command.name, rest) if not rest or command.takes.fits(rest, platform) else (None, text)
     return None, text
 
@@ -54,7 +54,7 @@ def asks_model(command: str | None) -> bool:
     """Return whether the model answers it, if there are words for it."""
     if command in COMMANDS:
         return COMMANDS[command].run is None
-    return command is None or command == AnswerAction.SMALL_PRINT or command in FIRST_QUESTIONS
+    return command is None or command in (*LOOKS, *FIRST_QUESTIONS)
 
 
 def pressed_question(command: str | None, translator: Translator) -> str | None:
@@ -88,6 +88,9 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
     if request.command in BUTTONS:
         return await press(request, services, translator)
     command = COMMANDS.get(request.command or "")
+    if command is not None and command.takes is Takes.PLACE:  # its words name none
+        example = command.spelled(request.platform, translator)
+        return CommandResult(translator.say("Say where to look: {example}, for example.", example=example))
     if command is None or command.run is None or (command.needs_files and not request.display.files):
         return await _help(request, services, translator)
     if command.for_admins and request.user not in request.admins:
@@ -201,6 +204,7 @@ _ROWS = (
         words=Note("English"),
     ),
     Command("where", "在哪里", Note("Show where something is"), None, Takes.WORDS, question=Note("Where is {words}?")),
+    Command("closer", "放大", Note("Look closer at a part of a picture"), None, Takes.PLACE, about_conversation=True),
     Command(
         "json",
         "数据",

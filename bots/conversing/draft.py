@@ -46,6 +46,10 @@ class AnswerAction(StrEnum):
     CSV = "csv"
     TEXT = "text"
     SMALL_PRINT = "smallprint"
+    BOX_1 = "box1"
+    BOX_2 = "box2"
+    BOX_3 = "box3"
+    BOX_4 = "box4"
     DESCRIBE = f"{ASK}describe"
     READ_TEXT = f"{ASK}text"
     TABLE = f"{ASK}table"
@@ -66,6 +70,8 @@ class AnswerAction(StrEnum):
                 return translator.say("As a text file")
             case AnswerAction.SMALL_PRINT:
                 return translator.say("Read the small print")
+            case AnswerAction.BOX_1 | AnswerAction.BOX_2 | AnswerAction.BOX_3 | AnswerAction.BOX_4:
+                return translator.say("Look closer at {number}", number=BOXES.index(self) + 1)
             case AnswerAction.DESCRIBE:
                 return translator.say("Describe")
             case AnswerAction.READ_TEXT:
@@ -90,6 +96,8 @@ class AnswerAction(StrEnum):
                 return translator.say("Hide the line below answers")
 
 
+BOXES = (AnswerAction.BOX_1, AnswerAction.BOX_2, AnswerAction.BOX_3, AnswerAction.BOX_4)  # of an answer's boxes
+LOOKS = (AnswerAction.SMALL_PRINT, *BOXES)  # at an answer's pictures again, for which its button names the answer
 FIRST_QUESTIONS = (AnswerAction.DESCRIBE, AnswerAction.READ_TEXT, AnswerAction.TABLE, AnswerAction.TRANSLATE)
 
 

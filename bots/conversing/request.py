@@ -8,6 +8,7 @@ from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Spot
 from core.conversation import Image
+from core.regions import Region
 from core.small_talk import is_small_talk
 
 EVERYTHING = frozenset({"all", "everything", "全部", "所有"})  # second words that forget for everyone
@@ -35,7 +36,8 @@ class AnswerRequest:
     that its people see. `places` are ids of the chat, and of what it belongs to, which may be let in whole. In a
     `shared` conversation others can write; one that is `begun_by_another` is forgotten only after asking again. `quiet`
     ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
-    looked at, for the line below the answer. `spot` is the message to be marked until it is answered.
+    looked at, for the line below the answer. `spot` is the message to be marked until it is answered. With a `region`
+    it is about that part of its one chosen picture.
     """
 
     conversation_id: str
@@ -61,6 +63,7 @@ class AnswerRequest:
     may_change_settings: Callable[[], Awaitable[bool]] = _always  # of the conversation; may ask the platform
     noted: Callable[[str], None] | None = None  # told what is left out, where the platform says so itself
     pictures: tuple[int, ...] | None = None
+    region: Region | None = None
     images: tuple[Image, ...] = ()
     spot: Spot | None = None
     turns_pages: bool = True  # to those that it names of the conversation's document

@@ -12,7 +12,7 @@ from telegram import CallbackQuery, Message, Update, User
 
 from bots.conversing.command import Takes
 from bots.conversing.commands import COMMANDS, SHORTHANDS
-from bots.conversing.draft import AnswerAction
+from bots.conversing.draft import LOOKS
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
     Author,
@@ -39,7 +39,7 @@ from core.i18n import Translator
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
 COMMENT_SECONDS = 2  # a forward that follows its sender's words so soon belongs to them
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|{AnswerAction.SMALL_PRINT}:\d{{1,18}}")
+_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|({'|'.join(LOOKS)}):\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if main.external_reply:
         files = [*files_of(main.external_reply), *files]
     command, words = _order(main, me, bool(files))
-    if command in COMMANDS and command != "new":
+    if command in COMMANDS and command not in ("new", "closer"):
         files = own  # a command is not about the picture that it replies to
     names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
     if names_somebody and not words and replied and (somebody := author_of(replied)):

@@ -13,7 +13,8 @@ class WebMessage:
     """A stored message.
 
     `idempotency_key` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are
-    those that came with the message. `digest` is what `digest_of` returns, None if that is not known.
+    those that came with the message, and `region` is the part of the only one that it is about. `digest` is what
+    `digest_of` returns, None if that is not known.
     """
 
     person: str
@@ -23,6 +24,7 @@ class WebMessage:
     brought: tuple[int, ...] = ()
     idempotency_key: str = ""
     digest: str | None = None
+    region: tuple[float, ...] = ()
 
     def is_same(self, known: "WebMessage") -> bool:
         """Return whether it repeats a known message of its key.
@@ -40,7 +42,7 @@ class WebMessage:
         return replace(self, pictures=(*self.pictures, *numbers), brought=tuple(new)).payload()
 
 
-def digest_of(command: str = "", numbers: Sequence[int] = (), files: Sequence[str] = ()) -> str:
+def digest_of(command: str = "", numbers: Sequence[float] = (), files: Sequence[str] = ()) -> str:
     """Return a digest of what comes with a question's words, "" if nothing does. `files` are digests themselves."""
     if not (command or numbers or files):
         return ""

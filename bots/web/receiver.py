@@ -30,6 +30,7 @@ from core.errors import BotError, Busy, Interrupted, NotFound
 from core.i18n import Translator
 from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
+from core.regions import Region
 
 log = logging.getLogger(__name__)
 WAITING_LIMIT = 4  # unanswered questions in one conversation
@@ -248,6 +249,7 @@ class Receiver:
             sent.text,
             sent.command,
             pictures=sent.pictures,
+            region=Region(*sent.region) if sent.region else None,
             images=tuple(broadcast.images or ()),
             noted=broadcast.note,
             turns_pages=not (sent.brought or broadcast.images),

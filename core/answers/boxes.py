@@ -6,7 +6,8 @@ The person gets a picture with the boxes drawn on it and the rest of the text, a
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 from core.conversation import Image, Picture, Turn, storable
 from core.i18n import Translator
@@ -109,9 +110,20 @@ def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[
     return {picture: found[picture] for picture in sorted(found, key=lambda picture: picture.number)}
 
 
+def labelled(found: dict[Picture, list[Box]]) -> dict[Picture, list[Box]]:
+    """Return the boxes with their numbers before their labels, from 1, if there are several in all."""
+    if sum(map(len, found.values())) < 2:
+        return found
+    numbers = count(1)
+    return {
+        picture: [replace(box, label=f"{next(numbers)} {box.label}".strip()) for box in boxes]
+        for picture, boxes in found.items()
+    }
+
+
 async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[MarkedPicture]:
     """Return the pictures that a turn's answer points into, with the boxes drawn; see `pointed_at`."""
-    found = pointed_at(turn, known)
+    found = labelled(pointed_at(turn, known))
     return [MarkedPicture(picture.number, await draw(picture.image, boxes)) for picture, boxes in found.items()]
 
 

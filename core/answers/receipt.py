@@ -16,8 +16,8 @@ def receipt(turn: Turn, translator: Translator, notes: Sequence[str] = ()) -> st
     """
     seconds = turn.answer.figures.total_s if turn.answer else 0.0
     notes = [note for note in notes if note]
-    shrunk = any(picture.image.shrunk for picture in turn.pictures)
-    if not (notes or shrunk or len(turn.pictures) > 1 or seconds >= LONG_ANSWER_SECONDS):
+    special = any(picture.image.shrunk or picture.part for picture in turn.pictures)
+    if not (notes or special or len(turn.pictures) > 1 or seconds >= LONG_ANSWER_SECONDS):
         return ""
     parts = [_looked_at(turn.pictures, translator)] if turn.pictures else []
     if seconds >= 1:
@@ -57,7 +57,18 @@ def _looked_at(pictures: Sequence[Picture], translator: Translator) -> str:
 def _size(picture: Picture, translator: Translator) -> str:
     image = picture.image
     size = f"{image.width}×{image.height}"
-    if not image.shrunk:
-        return translator.say("picture {number} ({size})", number=picture.number, size=size)
-    sent = "×".join(map(str, image.original_size))
-    return translator.say("picture {number} ({size}, shrunk from {sent})", number=picture.number, size=size, sent=sent)
+    if image.shrunk:
+        sent = "×".join(map(str, image.original_size))
+        size = translator.say("{size}, shrunk from {sent}", size=size, sent=sent)
+    if picture.part is not None:
+        left, top, right, bottom = (round(end / 10) for end in picture.part.region.corners)
+        size = translator.say(
+            "{size}, cut out of picture {number}: {left}–{right} % from the left, {top}–{bottom} % from the top",
+            size=size,
+            number=picture.part.of,
+            left=left,
+            right=right,
+            top=top,
+            bottom=bottom,
+        )
+    return translator.say("picture {number} ({size})", number=picture.number, size=size)

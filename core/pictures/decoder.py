@@ -6,8 +6,9 @@ This runs inside a worker (`core.pictures.worker`), where it may crash. Its only
 import functools
 import hashlib
 import io
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,11 @@ from core.pictures.colours import Colours
 from core.pictures.file_types import claims_picture, refuse_others
 from core.pictures.jpeg import coefficient_bytes
 from core.pictures.oblong import stretched
-from core.pictures.orientation import SIDEWAYS, UPRIGHT
+from core.pictures.orientation import SIDEWAYS, UPRIGHT, lying
 from core.pictures.png import UNPACKED_BYTES, without_texts
-from core.pictures.sizes import check_pixels, check_shape, fit, shrink
+from core.pictures.sizes import Box, check_pixels, check_shape, fit, shrink
 from core.pictures.tiff import Inner, pages_of
+from core.regions import LEAST_PIXELS, WHOLE, Region
 
 # Pillow knows some fifty more, and a small hostile file of a rare format costs hundreds of megabytes.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -58,12 +60,16 @@ class Decoded:
     notes: tuple[Note, ...] = ()
 
 
-def picture(data: bytes, pixel_limit: int, image_tokens: int) -> list[Part]:
-    """Decode a file's first picture, and return it as PNG with its id, its sizes and its notes."""
+def picture(data: bytes, pixel_limit: int, image_tokens: int, region: Sequence[float] = ()) -> list[Part]:
+    """Decode a file's first picture, and return it as PNG with its id, its sizes and its notes.
+
+    Of a `region` (see `core.regions`) of the upright picture only that is returned, which loses less detail.
+    """
     with quiet():
         pages = pages_of(data)
         inner = pages[0].picture(open_picture) if pages else Inner(data)
-        return [encode(decode(inner, PixelBudget(pixel_limit, image_tokens)))]
+        part = Region(*region) if region else None
+        return [encode(decode(inner, PixelBudget(pixel_limit, image_tokens), part))]
 
 
 @contextmanager
@@ -74,10 +80,10 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def decode(inner: Inner, budget: PixelBudget) -> Decoded:
-    """Open a picture, decode it, turn it upright, convert it to RGB and shrink it to the budget."""
+def decode(inner: Inner, budget: PixelBudget, region: Region | None = None) -> Decoded:
+    """Open a picture, decode it, turn it upright, convert it, or a region of it, to RGB and shrink it to the budget."""
     try:
-        return _Decoding(inner, budget).run()
+        return _Decoding(inner, budget, region).run()
     except (MemoryError, BotError):
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
@@ -96,9 +102,10 @@ class _Decoding:
     It remembers what the header says, because Pillow forgets some of it while loading.
     """
 
-    def __init__(self, inner: Inner, budget: PixelBudget) -> None:
+    def __init__(self, inner: Inner, budget: PixelBudget, region: Region | None) -> None:
         self._inner = inner
         self._budget = budget
+        self._region = region
         self._size = (0, 0)  # with square pixels
         self._orientation: int | None = None
         self._is_animated = False
@@ -108,6 +115,11 @@ class _Decoding:
         image, missing = partial.load(without_texts(self._inner.data), self._open)
         self._tell(missing, image.height)
         colours = Colours(image)
+        told = self._orientation or orientation.exif_orientation(image)
+        told = told if told in UPRIGHT else self._inner.orientation
+        turn = UPRIGHT.get(told)
+        if self._region is not None:
+            self._region = lying(self._region, turn)
         if self._is_animated:
             small, frame = choose_frame(image, self._check, self._frame)
             self._notes.append(
@@ -119,11 +131,9 @@ class _Decoding:
             )
         else:
             small = self._shrunk(image, colours)
-        partial.blank(small, missing, image.height)
-        told = self._orientation or orientation.exif_orientation(image)
-        told = told if told in UPRIGHT else self._inner.orientation
-        turn = UPRIGHT.get(told)
-        size = self._size
+        _, upper, _, lower = self._box(*image.size)
+        partial.blank(small, missing, upper, lower)
+        size = self._sent()
         if turn is not None:
             small = small.transpose(turn)
             size = size[::-1] if told in SIDEWAYS else size
@@ -140,7 +150,7 @@ class _Decoding:
             check_pixels(*image.size, JPEG_PIXELS_FACTOR * self._budget.pixels)
             if coefficient_bytes(image) > COEFFICIENT_BYTES:
                 raise TooLarge("This picture needs too much memory to open. Please send a smaller version of it.")
-            width, height = (2 * side for side in fit(*self._size, self._budget.image_tokens))
+            width, height = (2 * side for side in self._whole())
             if image.width * image.height > self._budget.pixels:
                 width, height = min(width, image.width // 2), min(height, image.height // 2)
             image.draft(None, (width, height))  # decoded at an eighth to a half of its size
@@ -158,7 +168,26 @@ class _Decoding:
         return self._shrunk(image, colours), not colours.shows_nothing
 
     def _shrunk(self, image: Image.Image, colours: Colours) -> Image.Image:
-        return shrink(image, colours, *fit(*self._size, self._budget.image_tokens))
+        box = None if self._region is None else self._box(*image.size)
+        return shrink(image, colours, *fit(*self._sent(), self._budget.image_tokens), box)
+
+    def _box(self, width: int, height: int) -> Box:
+        """Return what is wanted of a picture of that size."""
+        return (0, 0, width, height) if self._region is None else self._region.pixels(width, height, LEAST_PIXELS)
+
+    def _sent(self) -> tuple[int, int]:
+        """Return the size of what is wanted, as it was sent."""
+        left, top, right, bottom = self._box(*self._size)
+        return right - left, bottom - top
+
+    def _whole(self) -> tuple[int, int]:
+        """Return the size of the whole picture at which what is wanted of it has its final size."""
+        width, height = self._size
+        if self._region is None:
+            return fit(width, height, self._budget.image_tokens)
+        left, top, right, bottom = self._region.corners
+        share = (right - left) * (bottom - top) / WHOLE**2  # the same, however the file turns it
+        return fit(width, height, math.ceil(self._budget.image_tokens / share))
 
     def _tell(self, missing: partial.Missing, height: int) -> None:
         if missing.rows:

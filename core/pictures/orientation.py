@@ -1,9 +1,12 @@
 """Find out which way up a picture belongs: its EXIF says it, unless the decoder has turned it already."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from PIL import AvifImagePlugin, ExifTags, Image
+
+from core.regions import WHOLE, Region
 
 UPRIGHT = {  # EXIF orientation -> the operation that turns the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -15,6 +18,28 @@ UPRIGHT = {  # EXIF orientation -> the operation that turns the picture upright
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = {5, 6, 7, 8}
+
+Place = Callable[[float, float], tuple[float, float]]  # a point's place, in shares of the sides
+_LYING: dict[Image.Transpose, Place] = {  # an operation -> where a point of the upright picture lies in the file's
+    Image.Transpose.FLIP_LEFT_RIGHT: lambda x, y: (1 - x, y),
+    Image.Transpose.ROTATE_180: lambda x, y: (1 - x, 1 - y),
+    Image.Transpose.FLIP_TOP_BOTTOM: lambda x, y: (x, 1 - y),
+    Image.Transpose.TRANSPOSE: lambda x, y: (y, x),
+    Image.Transpose.ROTATE_270: lambda x, y: (y, 1 - x),
+    Image.Transpose.TRANSVERSE: lambda x, y: (1 - y, 1 - x),
+    Image.Transpose.ROTATE_90: lambda x, y: (1 - y, x),
+}
+
+
+def lying(region: Region, turn: Image.Transpose | None) -> Region:
+    """Return a region of the upright picture as a region of the file's, which `turn` turns upright."""
+    if turn is None:
+        return region
+    (x, y), (u, v) = (
+        _LYING[turn](across / WHOLE, down / WHOLE)
+        for across, down in ((region.left, region.top), (region.right, region.bottom))
+    )
+    return Region(WHOLE * min(x, u), WHOLE * min(y, v), WHOLE * max(x, u), WHOLE * max(y, v))
 
 
 def container_orientation(image: Image.Image) -> int | None:

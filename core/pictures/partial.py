@@ -60,11 +60,13 @@ def load(data: bytes, open_picture: Open) -> tuple[ImageFile.ImageFile, Missing]
     return _over_noise(data, open_picture)
 
 
-def blank(small: Image.Image, missing: Missing, height: int) -> None:
-    """Paint missing rows grey in a version of the picture, `height` rows before shrinking, except for thin streaks."""
+def blank(small: Image.Image, missing: Missing, upper: int, lower: int) -> None:
+    """Paint missing rows grey in a version of the picture from row `upper` to `lower`, except for thin streaks."""
+    height = lower - upper
     for first, end in missing.rows:
-        if end - first > STREAK_ROWS:
-            top, bottom = first * small.height // height, -(-end * small.height // height)
+        if end - first > STREAK_ROWS and upper < end and first < lower:
+            top = (max(first, upper) - upper) * small.height // height
+            bottom = -(-(min(end, lower) - upper) * small.height // height)
             small.paste("grey", (0, top, small.width, bottom))
 
 

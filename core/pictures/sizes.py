@@ -13,6 +13,8 @@ LEAST_TOKENS = 64  # of a picture; Qwen3-VL's image processor enlarges one with 
 LONGEST_ASPECT = 200  # long side : short side; Qwen's image processor refuses more
 STRIP_PIXELS = 1 << 21  # converted at once
 
+Box = tuple[int, int, int, int]  # left, top, right and bottom in pixels
+
 
 def check_pixels(width: int, height: int, pixel_limit: int) -> None:
     if width * height > pixel_limit:
@@ -59,16 +61,27 @@ def _scaled(width: int, height: int, pixels: int, rounded: Callable[[float], int
     return width, height
 
 
-def shrink(image: Image.Image, colours: Colours, width: int, height: int) -> Image.Image:
-    """Return a new RGB picture of that size. A huge one is converted in strips, so that it is in memory only once."""
-    factor = max(1, min(image.width // width, image.height // height) // 2)
+def shrink(image: Image.Image, colours: Colours, width: int, height: int, box: Box | None = None) -> Image.Image:
+    """Return a new RGB picture of that size, of the whole image or of a box of it.
+
+    A huge one is converted in strips, so that it is in memory only once.
+    """
+    left, upper, right, lower = box or (0, 0, *image.size)
+    factor = max(1, min((right - left) // width, (lower - upper) // height) // 2)
     if factor == 1:
-        rough = colours.rgb(image)
+        rough = colours.rgb(image) if box is None else _converted(image, colours, box)
         return rough.resize((width, height), Image.Resampling.LANCZOS)  # a copy if the size is right already
-    rough = Image.new("RGB", (math.ceil(image.width / factor), math.ceil(image.height / factor)))
+    rough = Image.new("RGB", (math.ceil((right - left) / factor), math.ceil((lower - upper) / factor)))
     rows = max(1, STRIP_PIXELS // image.width // factor) * factor
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        rough.paste(colours.rgb(strip, top).reduce(factor), (0, top // factor))
-    whole = (0, 0, image.width / factor, image.height / factor)
+    for top in range(upper, lower, rows):
+        strip = _converted(image, colours, (left, top, right, min(top + rows, lower)))
+        rough.paste(strip.reduce(factor), (0, (top - upper) // factor))
+    whole = (0, 0, (right - left) / factor, (lower - upper) / factor)
     return rough.resize((width, height), Image.Resampling.LANCZOS, box=whole)
+
+
+def _converted(image: Image.Image, colours: Colours, box: Box) -> Image.Image:
+    """Return a box in RGB. Its rows are converted in their whole width, as the background of a picture needs it."""
+    left, top, right, bottom = box
+    rows = colours.rgb(image.crop((0, top, image.width, bottom)), top)
+    return rows if (left, right) == (0, image.width) else rows.crop((left, 0, right, bottom - top))

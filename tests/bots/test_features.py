@@ -148,6 +148,25 @@ async def test_where_something_is_gets_drawn_and_its_json_is_never_shown(
         assert len(again.files) == 1
 
 
+async def test_a_part_is_looked_at_closer_by_words_and_by_a_box(platform: str, demo: Engine, tmp_path: Path) -> None:
+    if platform == "web":
+        pytest.skip("the page's viewer cuts out what one draws: `tests/bots/web`")
+    scan = PilImage.open(io.BytesIO(sample("invoice"))).resize((768, 512), PilImage.Resampling.LANCZOS)
+    sent = Sent("invoice.png", "image/png", saved(scan, "PNG"))
+    closer = "/closer bottom" if platform == "telegram" else "closer bottom"
+    async with visit(platform, demo, tmp_path, SMALL) as (_, guest):
+        await guest.ask(TOTAL, sent)
+        seen = await guest.ask(f"{closer}: {TOTAL}")
+        assert "cut out of picture 1: 0–100 % from the left, 45–100 % from the top" in seen.words
+        assert "8,600.00" in seen.words
+    other = tmp_path / "other"
+    other.mkdir()
+    async with visit(platform, demo, other) as (_, guest):
+        seen = await guest.ask("Where is the price?", png("product"))
+        assert "Look closer at 1" in seen.buttons
+        assert "cut out of picture 1" in (await guest.press(seen, "Look closer at 1")).words
+
+
 async def test_a_table_can_be_taken_along_as_csv(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (TABLE, (sample("chart"),)))
     tables = find_tables(expected)

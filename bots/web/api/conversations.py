@@ -89,6 +89,8 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
             raise BadQuestion("Please ask a question: the field query is empty.")
         if not form.conversation and not form.files:
             raise BadQuestion("Please send a picture with your question: the field image is empty.")
+        if form.region and (form.files or len(form.pictures) != 1):
+            raise BadQuestion("A region is a part of one picture of the conversation: name it in the field pictures.")
         if form.keep:
             broadcast, questions = await _taken(request, receiver, form, key)
         else:
@@ -105,7 +107,10 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     if form.conversation and (key is None or receiver.find(key) is None):
         questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
     digest = await form_digest(form) if key else None
-    sent = WebMessage(person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest)
+    region = form.region.corners if form.region else ()
+    sent = WebMessage(
+        person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest, region=region
+    )
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
         receiver.assistant.check_question(person)

@@ -21,6 +21,7 @@ from core import asker
 from core.conversation import MOST_PICTURES
 from core.errors import BadQuestion, TooLarge
 from core.pictures.images import ImagesConfig
+from core.regions import Region, numbered
 
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 JSON_TYPE = "application/json"
@@ -36,7 +37,10 @@ class SentFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A posted question. `pictures` are numbers of the conversation's pictures; `files` have not been opened yet."""
+    """A posted question. `pictures` are numbers of the conversation's pictures; `files` have not been opened yet.
+
+    With a `region` it is about that part of its one picture.
+    """
 
     query: str
     files: tuple[SentFile, ...]
@@ -45,6 +49,7 @@ class Form:
     stream: bool
     html: bool
     keep: bool
+    region: Region | None = None
 
 
 @asynccontextmanager
@@ -102,7 +107,17 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         stream=_truth(posted, "stream"),
         html=_truth(posted, "html"),
         keep=_truth(posted, "keep", default=True),
+        region=_region(_text(posted, "region")),
     )
+
+
+def _region(text: str) -> Region | None:
+    """Read four numbers with commas, in brackets or without."""
+    try:
+        numbers = [float(number) for number in text.strip().removeprefix("[").removesuffix("]").split(",")]
+    except ValueError:
+        numbers = []
+    return numbered(numbers) if text else None
 
 
 def _text(form: FormData, name: str) -> str:
@@ -135,6 +150,7 @@ class _Body(BaseModel, strict=True, extra="forbid", frozen=True):
     stream: bool = False
     html: bool = False
     keep: bool = True
+    region: list[float] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +183,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
                 stream=body.stream,
                 html=body.html,
                 keep=body.keep,
+                region=numbered(body.region) if "region" in body.model_fields_set else None,
             )
 
 

@@ -24,6 +24,13 @@ class Problem(BaseModel):
     retryable: bool = Field(False, description="Whether the same may go well at once; absent where not.")
 
 
+class PartView(BaseModel):
+    """Where a picture was cut out: the number of the other one, and left, top, right, bottom there in thousandths."""
+
+    of: int = Field(examples=[1])
+    region: tuple[float, float, float, float] = Field(examples=[[500, 0, 1000, 250]])
+
+
 class PictureView(BaseModel):
     """A picture. `width` and `height` are what the model sees; the original ones are what was sent.
 
@@ -36,6 +43,7 @@ class PictureView(BaseModel):
     original_width: int = Field(examples=[4000])
     original_height: int = Field(examples=[3000])
     url: str = Field(examples=[f"/api/v1/conversations/{EXAMPLE_ID}/pictures/1"])
+    part: PartView | None = Field(None, examples=[None])
 
 
 class BoxView(BaseModel):
@@ -166,6 +174,10 @@ ENCODED = {
     "items": {"type": "string", "contentEncoding": "base64"},
     "description": "Files in base64, or as data URLs. One alone may stand without the list.",
 }
+REGION = (
+    "Ask about a part of the one picture in `pictures`: left, top, right and bottom, in thousandths of it. The part is "
+    "cut out at full pixels and becomes the conversation's next picture."
+)
 ASK_FORM = {
     "type": "object",
     "required": ["query"],
@@ -177,6 +189,11 @@ ASK_FORM = {
             "type": "string",
             "pattern": r"^\d{1,6}(,\d{1,6})*$",
             "description": "Ask again about these numbers.",
+        },
+        "region": {
+            "type": "string",
+            "description": REGION,
+            "example": "500,0,1000,250",
         },
         "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
         "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
@@ -195,6 +212,13 @@ ADD_FORM = {
 }
 _AS_JSON = {
     "image": ENCODED,
+    "region": {
+        "type": "array",
+        "items": {"type": "number", "minimum": 0, "maximum": 1000},
+        "minItems": 4,
+        "maxItems": 4,
+        "description": REGION,
+    },
     "pictures": {
         "type": "array",
         "items": {"type": "integer", "minimum": 1, "maximum": 999_999},

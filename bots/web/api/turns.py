@@ -11,7 +11,7 @@ from bots.web.access.address import person_of
 from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, questions_of
 from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
 from bots.web.message import WebMessage, digest_of
-from core.answers.boxes import draw, pointed_at
+from core.answers.boxes import draw, labelled, pointed_at
 from core.conversation import Turn
 from core.errors import NotFound
 
@@ -63,7 +63,8 @@ async def text(turn: OneTurn) -> Response:
 )
 async def marked(known: Known, turn: OneTurn, number: Number, receiver: WithReceiver, _: WholeInMemory) -> Response:
     pictures = known.until(known.turns.index(turn) + 1).pictures
-    boxes = next((boxes for it, boxes in pointed_at(turn, pictures).items() if it.number == number), None)
+    found = labelled(pointed_at(turn, pictures))
+    boxes = next((boxes for it, boxes in found.items() if it.number == number), None)
     image = await receiver.store.numbered_picture(known.id, number) if boxes else None
     if not boxes or image is None:
         raise NotFound("The answer points at nothing in this picture.")

@@ -43,7 +43,9 @@ async def open_files(request: Request, form: Form, images: ImagesConfig, assista
 
 async def form_digest(form: Form) -> str:
     """Return a digest of the files and numbers, by which the same question is known when it comes again."""
-    return digest_of(numbers=form.pictures, files=[await _file_digest(file) for file in form.files])
+    files = [await _file_digest(file) for file in form.files]
+    corners = form.region.corners if form.region else ()
+    return digest_of("region" if form.region else "", [*form.pictures, *corners], files)
 
 
 async def _file_digest(file: SentFile) -> str:

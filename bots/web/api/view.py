@@ -14,6 +14,7 @@ from bots.web.api.schema import (
     BoxView,
     ConversationView,
     MarkedView,
+    PartView,
     PictureView,
     TurnView,
 )
@@ -87,6 +88,7 @@ class Viewer:
             original_width=image.original_size[0],
             original_height=image.original_size[1],
             url=f"{self.path}/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
+            part=picture.part and PartView(of=picture.part.of, region=picture.part.region.corners),
         )
 
     def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:

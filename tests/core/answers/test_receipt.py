@@ -3,6 +3,7 @@ from dataclasses import replace
 from core.answers.receipt import made_room, receipt
 from core.conversation import Answer, Ending, Figures, Image, Picture, Turn
 from core.i18n import Translator
+from core.regions import Part, Region
 
 
 def turn(*sizes: tuple[int, int], seconds: float = 2.0, shrunk: bool = False) -> Turn:
@@ -22,6 +23,15 @@ def test_nothing_worth_saying_is_not_said() -> None:
 def test_a_shrunk_picture_is_told_with_both_sizes() -> None:
     line = receipt(turn((1152, 864), shrunk=True), Translator("en"))
     assert line == "Looked at picture 1 (1152×864, shrunk from 4000×3000) · 2 s"
+
+
+def test_a_part_is_told_with_its_place() -> None:
+    [whole] = turn((640, 480)).pictures
+    part = replace(whole, number=3, part=Part(1, Region(455, 0, 1000, 500)))
+    line = receipt(replace(turn(), pictures=(part,)), Translator("en"))
+    assert line == (
+        "Looked at picture 3 (640×480, cut out of picture 1: 46–100 % from the left, 0–50 % from the top) · 2 s"
+    )
 
 
 def test_several_pictures_are_told_by_number() -> None:
