@@ -196,7 +196,31 @@ class Page {
   }
 
   view(url, number = null) {
-    this.viewer.show(url, number, Boolean(number) && this.thread.has(number) && !this.reading.turn);
+    this.viewer.show(url, number);
+  }
+
+  // What an answer points at, drawn on picture `number`.
+  viewMarked(marked, number) {
+    const plain = this.pictures.find((picture) => picture.number === number);
+    this.viewer.show(plain?.url ?? marked, plain ? number : null, marked);
+  }
+
+  // All that have a number, in its order.
+  get pictures() {
+    const known = [...this.thread.pictures, ...this.attached.pictures.filter(({ number }) => number !== null)];
+    return known.sort((one, other) => one.number - other.number);
+  }
+
+  mayRemove(number) {
+    return this.thread.has(number) && !this.reading.turn;
+  }
+
+  // A part of a picture, which the server cuts out at full pixels.
+  async askPart({ number, url }, region, text) {
+    if (this.busy) return;
+    this.complain("");
+    const fields = { query: text, conversation: this.conversation, pictures: number, region: region.join(",") };
+    await this.#follow(this.thread.add({ text, pictures: [{ number, url }] }), "/analyze", fields);
   }
 
   // What can be pressed follows from what is going on.

@@ -27,6 +27,12 @@ export class Thread {
     return this.turns.some((turn) => turn.pictures.length);
   }
 
+  // The latest version of each, by number.
+  get pictures() {
+    const known = new Map(this.turns.flatMap((turn) => turn.pictures).map((picture) => [picture.number, picture]));
+    return [...known.values()];
+  }
+
   has(number) {
     return this.turns.some((turn) => turn.pictures.some((picture) => picture.number === number));
   }

@@ -6,7 +6,7 @@ import { grow } from "./grow.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: began(conversation), view(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating); and sets `request`
+  // `page` offers: began(conversation), view(url, number), viewMarked(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating); and sets `request`
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
@@ -148,7 +148,7 @@ export class Turn {
     const shown = element("ul", { class: "marked" });
     for (const { number, url } of marked) {
       const image = element("img", { src: url, alt: say("Picture {number}, with what was found marked in it", { number }) });
-      shown.append(element("li", {}, element("button", { type: "button", class: "view", onclick: () => this.page.view(url) }, image)));
+      shown.append(element("li", {}, element("button", { type: "button", class: "view", onclick: () => this.page.viewMarked(url, number) }, image)));
     }
     return shown;
   }

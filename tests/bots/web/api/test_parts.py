@@ -70,3 +70,14 @@ async def test_a_region_needs_one_picture_of_the_conversation(web: Web) -> None:
     assert refused.status_code == 400 and REFUSED in refused.json()["detail"]
     missing = await web.ask("Here?", conversation=conversation, pictures="7", region="0,0,500,500")
     assert missing.status_code == 400 and "no picture 7" in missing.json()["detail"]
+
+
+async def test_a_picture_can_be_had_as_it_was_sent_and_else_as_the_model_sees_it(web: Web) -> None:
+    sent = photo("white", (2400, 2400))
+    added = await web.client.post("/api/v1/pictures", files=[("image", sent), ("image", photo("red"))])
+    first, second = (picture["url"].partition("?")[0] for picture in added.json()["pictures"])
+    original = await web.client.get(f"{first}/original")
+    assert (original.content, original.headers["content-type"]) == (sent, "image/png")
+    assert "attachment" in original.headers["content-disposition"]
+    assert (await web.client.get(f"{second}/original")).content == (await web.client.get(second)).content
+    assert (await web.client.get(f"{first[:-1]}7/original")).status_code == 404

@@ -1,0 +1,161 @@
+"""Looking closely at pictures on the page: zooming, turning over, and asking about a part, with every kind of hand."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, CDPSession, Page, expect
+
+from core.conversation import Conversation
+from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.conftest import Web, photo, service
+from tests.bots.web.hand import Hand
+from tests.bots.web.test_walk import _sound
+from tests.fakes import ScriptedEngine
+
+pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+STAMP = '[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]'
+SCALE = "new DOMMatrix(getComputedStyle(document.getElementById('plane')).transform).a"
+HANDS: dict[str, tuple[Hand, dict[str, Any]]] = {
+    "mouse": (Hand.MOUSE, {}),
+    "keyboard": (Hand.KEYBOARD, {}),
+    "finger": (Hand.FINGER, PHONE),
+}
+
+
+def seen(conversation: Conversation) -> str:
+    shown = conversation.turns[-1].pictures
+    return " ".join(f"{it.number} {it.image.original_size} {it.part and it.part.region.corners}" for it in shown)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with started() as browser:
+        yield browser
+
+
+async def open_two(page: Page, web: Web, hand: Hand) -> None:
+    """Two answered pictures, of which the first is looked at."""
+    first = {"image": photo("white", (2400, 1600))}
+    asked = await web.client.post("/api/v1/analyze", data={"query": "One?"}, files=first)
+    await web.ask("Two?", "red", conversation=asked.json()["conversation"])
+    await page.goto(f"{web.url}/#{asked.json()['conversation']}")
+    await page.reload()
+    await hand.press(page.get_by_role("button", name="Show picture 1"))
+
+
+@pytest.mark.parametrize("kind", HANDS)
+async def test_a_part_is_chosen_and_asked_about(browser: Browser, tmp_path: Path, kind: str) -> None:
+    hand, look = HANDS[kind]
+    async with service(tmp_path, ScriptedEngine(script=seen)) as web, visit(browser, web.url, **look) as page:
+        await open_two(page, web, hand)
+        await _sound(page)
+        await hand.press(page.get_by_role("button", name="Ask about a part"))
+        part = page.locator("#part")
+        await expect(part).to_be_focused()
+        if hand is Hand.KEYBOARD:  # from the middle half to the upper left
+            for _ in range(10):
+                await page.keyboard.press("ArrowLeft")
+                await page.keyboard.press("ArrowUp")
+                await page.keyboard.press("Shift+ArrowRight")
+        else:
+            await _drag(page, hand, (0, 0), (0.75, 0.5))
+        await _sound(page)
+        await page.fill("#part-question", "What is here?")
+        await hand.press(page.locator("#ask-part button"))
+        await expect(page.locator("#viewer")).to_be_hidden()
+        answer = page.locator(".turn.last .prose")
+        if hand is Hand.KEYBOARD:
+            await expect(answer).to_have_text("3 (1800, 800) (0.0, 0.0, 750.0, 500.0)")
+        else:
+            await expect(answer).to_contain_text("3 (1")  # a hand is not exact to the pixel
+        await expect(page.locator(".turn.last .receipt")).to_contain_text("cut out of picture 1: 0–75 %")
+        await expect(page.get_by_role("button", name="Show picture 3")).to_be_visible()
+
+
+@pytest.mark.parametrize("kind", HANDS)
+async def test_one_zooms_in_and_turns_over(browser: Browser, tmp_path: Path, kind: str) -> None:
+    hand, look = HANDS[kind]
+    async with service(tmp_path) as web, visit(browser, web.url, **look) as page:
+        await open_two(page, web, hand)
+        viewer, image = page.locator("#viewer"), page.locator("#viewer img")
+        await expect(image).to_have_js_property("naturalWidth", 1216)
+        await _zoom(page, hand)
+        await page.wait_for_function(f"{SCALE} > 1.4")
+        await expect(image).to_have_js_property("naturalWidth", 2400)  # what was sent
+        await hand.press(viewer.get_by_role("button", name="Smaller"))
+        await hand.press(viewer.get_by_role("button", name="Smaller"))
+        await page.wait_for_function(f"{SCALE} === 1")
+        await hand.press(viewer.get_by_role("button", name="Next picture"))
+        await expect(viewer.locator(".caption")).to_have_text("Picture 2")
+        await expect(image).to_have_js_property("naturalWidth", 64)
+        await page.keyboard.press("ArrowLeft")
+        await expect(viewer.locator(".caption")).to_have_text("Picture 1")
+        saved = await hand.save(viewer.get_by_role("link", name="The original file"))
+        assert (await saved.path()).read_bytes() == photo("white", (2400, 1600))
+        await hand.press(viewer.get_by_role("button", name="Close"))
+        await expect(page.get_by_role("button", name="Show picture 1")).to_be_focused()
+
+
+async def test_drawn_boxes_can_be_switched_off(browser: Browser, tmp_path: Path) -> None:
+    engine = ScriptedEngine(script=lambda _: STAMP)
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        conversation = (await web.ask("Where?", "red")).json()["conversation"]
+        await page.goto(f"{web.url}/#{conversation}")
+        await page.reload()
+        await page.locator(".marked .view").click()
+        image, boxes = page.locator("#viewer img"), page.get_by_role("button", name="Show what was found")
+        await expect(image).to_have_attribute("src", re_of("marked/1.png"))
+        await boxes.click()
+        await expect(boxes).to_have_attribute("aria-pressed", "false")
+        await expect(image).to_have_attribute("src", re_of("pictures/1"))
+
+
+def re_of(part: str) -> Any:
+    return re.compile(re.escape(part))
+
+
+async def _drag(page: Page, hand: Hand, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """From one point of the picture to another, in shares of its sides."""
+    box = await page.locator("#stage").bounding_box()
+    assert box is not None
+    (x, y), (u, v) = (
+        (box["x"] + 1 + a * (box["width"] - 2), box["y"] + 1 + b * (box["height"] - 2)) for a, b in (begin, end)
+    )
+    if hand is Hand.MOUSE:
+        await page.mouse.move(x, y)
+        await page.mouse.down()
+        await page.mouse.move(u, v, steps=5)
+        await page.mouse.up()
+        return
+    fingers = await page.context.new_cdp_session(page)
+    await _touch(fingers, "touchStart", (x, y))
+    await _touch(fingers, "touchMove", ((x + u) / 2, (y + v) / 2))
+    await _touch(fingers, "touchMove", (u, v))
+    await _touch(fingers, "touchEnd")
+
+
+async def _zoom(page: Page, hand: Hand) -> None:
+    box = await page.locator("#stage").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    if hand is Hand.KEYBOARD:
+        await page.keyboard.press("+")
+    elif hand is Hand.MOUSE:
+        await page.mouse.move(x, y)
+        await page.mouse.wheel(0, -150)
+    else:
+        fingers = await page.context.new_cdp_session(page)
+        await _touch(fingers, "touchStart", (x - 30, y), (x + 30, y))
+        for apart in (40, 50, 60):
+            await _touch(fingers, "touchMove", (x - apart, y), (x + apart, y))
+        await _touch(fingers, "touchEnd")
+
+
+async def _touch(fingers: CDPSession, kind: str, *points: tuple[float, float]) -> None:
+    touches = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+    await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
