@@ -238,11 +238,17 @@ def storable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
-    """A conversation in a list. `title` is its first question, `updated` is in UTC."""
+    """A conversation in a list. `title` is its first question, or its name if it is `named`; `updated` is in UTC.
+
+    `picture` is the number and the image id of its first picture.
+    """
 
     id: str
     title: str
     updated: datetime
+    named: bool = False
+    pinned: bool = False
+    picture: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

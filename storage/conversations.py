@@ -2,32 +2,27 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Select, and_, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import (
     Answer,
     Conversation,
-    ConversationSummary,
     Ending,
     Figures,
     Image,
     Picture,
-    SummaryPage,
     Turn,
     storable,
 )
-from core.errors import BadQuestion
 from core.settings import Settings, settings_of
 from storage import documents, pictures
 from storage.messages import ASKING, keys_of_sent
-from storage.schema import conversations, is_in, is_in_list, messages, turn_pictures, turns
+from storage.schema import conversations, messages, turn_pictures, turns
 
 TITLE_CHARACTERS = 80
-LISTED_CONVERSATIONS = 200  # on one page
 TURNS_AT_ONCE = 256  # are read, which takes about 10 ms; then whatever else waits gets its turn
 _FIGURES = {field.name for field in fields(Figures)}
 _ENDINGS = {ending.value for ending in Ending}
@@ -274,12 +269,12 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
 
 
 async def retitle(connection: AsyncConnection, conversation_id: str) -> None:
-    """Name a conversation by the first question that is left in its chapter."""
+    """Name a conversation by the first question that is left in its chapter. A name that somebody gave it goes."""
     here = conversations.c.id == conversation_id
     current = select(conversations.c.chapter).where(here).scalar_subquery()
     left = select(turns.c.text).where(turns.c.conversation_id == conversation_id, turns.c.chapter == current)
     first = (await connection.execute(left.order_by(turns.c.id).limit(1))).scalar()
-    await connection.execute(update(conversations).where(here).values(title=_title(first or "")))
+    await connection.execute(update(conversations).where(here).values(title=_title(first or ""), name=None))
 
 
 async def every_id(connection: AsyncConnection) -> list[str]:
@@ -299,39 +294,6 @@ async def is_older(connection: AsyncConnection, conversation_id: str, moment: fl
 async def answered_since(connection: AsyncConnection, moment: float) -> int:
     where = turns.c.created >= moment, turns.c.ending != Ending.FAILED.value
     return int((await connection.execute(select(func.count()).select_from(turns).where(*where))).scalar_one())
-
-
-async def summaries(
-    connection: AsyncConnection,
-    place: str = "",
-    after: str = "",
-    untitled: Collection[str] = (),
-    limit: int = LISTED_CONVERSATIONS,
-    owner: str | None = None,
-) -> SummaryPage:
-    """Return a place's conversations with a question, newest first; see `schema.is_in`.
-
-    With an `owner`, those are theirs and everybody's; see `schema.is_in_list`. `after` is the cursor from the previous
-    page. `untitled` are ids of conversations whose first answer is being written.
-    """
-    updated = conversations.c.updated
-    here = is_in(place) if owner is None else is_in_list(place, owner)
-    query = select(conversations).where(here, or_(conversations.c.title != "", conversations.c.id.in_(untitled)))
-    if after:
-        moment, conversation_id = _position_of(after)
-        query = query.where(or_(updated < moment, and_(updated == moment, conversations.c.id > conversation_id)))
-    rows = (await connection.execute(query.order_by(updated.desc(), conversations.c.id).limit(limit + 1))).all()
-    found = tuple(ConversationSummary(row.id, row.title, _date(row.updated)) for row in rows[:limit])
-    more = len(rows) > limit > 0
-    return SummaryPage(found, f"{float(rows[limit - 1].updated)!r}~{rows[limit - 1].id}" if more else None)
-
-
-def _position_of(after: str) -> tuple[float, str]:
-    moment, _, conversation_id = after.partition("~")
-    try:
-        return float(moment), conversation_id
-    except ValueError:
-        raise BadQuestion("There is no such page of the list.") from None
 
 
 async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
@@ -399,13 +361,6 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     if row is None:
         return None
     return as_turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS, {})).get(row.id, ()))
-
-
-def _date(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError, TypeError):  # the file is damaged
-        return datetime.fromtimestamp(0, UTC)
 
 
 def _older(moment: float) -> ColumnElement[bool]:

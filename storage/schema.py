@@ -40,6 +40,9 @@ conversations = Table(
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False, index=True),
     Column("settings", JSON(none_as_null=True)),  # what differs from the defaults, see core.settings; NULL: nothing
+    Column("name", Text),  # that a person gave it; NULL: its title
+    Column("pinned", Boolean, nullable=False, server_default=false()),  # at the top of the list
+    Index(None, "pinned", "updated"),
 )
 
 images = Table(

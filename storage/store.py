@@ -21,6 +21,7 @@ from storage import (
     conversations,
     documents,
     files,
+    listing,
     messages,
     people,
     personal,
@@ -107,7 +108,8 @@ class Store(OpenDatabase):
     answered = reading(conversations.answered)
     turn_of_sent = reading(conversations.turn_of_sent)
     is_sent = reading(messages.is_sent)
-    summaries = reading(conversations.summaries)
+    summaries = reading(listing.summaries)
+    arrange = writing(listing.arrange)
     last_pictured = reading(pictures.last_pictured)
     save = writing_dated(questions.save)
     restart = writing_dated(conversations.restart)

@@ -16,7 +16,7 @@ from bots.web.access.limiter import Limiter
 from bots.web.access.origins import OpenToOrigins
 from bots.web.access.owner import check_path
 from bots.web.access.session import Authentication
-from bots.web.api import conversations, originals, settings, turns
+from bots.web.api import conversations, listing, originals, settings, turns
 from bots.web.config import WebConfig
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.head import HeadLikeGet
@@ -33,6 +33,7 @@ from core.pictures.images import ImagesConfig
 STATIC = Path(__file__).parent / "static"
 TITLE = "Picture answers"
 WHOLE_AT_ONCE, WHOLE_PER_ADDRESS = 24, 4  # places for answers of megabytes that cannot be made in pieces
+LISTS_AT_ONCE, LISTS_PER_PERSON = 8, 4  # places for reading and searching lists
 BODIES_AT_ONCE, BODIES_PER_PERSON = 8, 4  # places for questions of megabytes that are parsed as a whole
 
 
@@ -60,11 +61,12 @@ def make_app(
     app.state.auth = auth
     app.state.whole_in_memory = Limiter(WHOLE_AT_ONCE, WHOLE_PER_ADDRESS, config.body_timeout_seconds)
     app.state.bodies = Limiter(BODIES_AT_ONCE, BODIES_PER_PERSON, config.body_timeout_seconds)
+    app.state.lists = Limiter(LISTS_AT_ONCE, LISTS_PER_PERSON, config.body_timeout_seconds)
     app.state.operation = operation
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
-    for router in (conversations.router, originals.router, turns.router, settings.router):
+    for router in (conversations.router, listing.router, originals.router, turns.router, settings.router):
         app.include_router(router, dependencies=[*needed, Depends(check_path)])
     app.include_router(openai.router, dependencies=needed)
     app.include_router(health.router)

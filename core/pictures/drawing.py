@@ -44,6 +44,13 @@ def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
     return [({}, _png(image))]
 
 
+def thumbnail(data: bytes, pixels: int) -> list[Part]:
+    """Shrink a picture to at most so many pixels on each side. No part of it is cut off."""
+    image = _opened(data)
+    image.thumbnail((pixels, pixels))
+    return [({}, _png(image))]
+
+
 def sheet(data: bytes, sizes: Sequence[int], numbers: Sequence[int]) -> list[Part]:
     """Draw the pictures, whose files follow each other in `data`, side by side with their numbers."""
     columns = min(SHEET_COLUMNS, len(sizes))

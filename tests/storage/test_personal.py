@@ -1,7 +1,5 @@
 """What is kept about one person is found, told and deleted on SQLite and PostgreSQL, and no backup brings it back."""
 
-import secrets
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,25 +10,11 @@ from core.pseudonym import pseudonym
 from storage import backup, forgotten
 from storage.store import Store, StoreConfig
 from storage.transfer import sqlite_url
-from tests.storage.postgres import execute
 from tests.storage.society import ANN, BOB, EVE, GROUP, ask, asker_of, everything, is_of, picture, settle, unused_images
 from tests.storage.test_backup import silent
 from tests.storage.things import numbers
 
 PEOPLE = (ANN, BOB, EVE)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def url(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[str]:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        yield sqlite_url(path)
-        return
-    server = request.getfixturevalue("server")
-    name = f"db_{secrets.token_hex(8)}"
-    await execute(server, f"CREATE DATABASE {name}")
-    yield server.rpartition("/")[0] + f"/{name}"
-    await execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def opened(url: str) -> Store:

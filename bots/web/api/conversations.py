@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from bots.conversing.other_pages import keep_document
 from bots.web.access.address import person_of
-from bots.web.access.owner import NO_ONE, list_of, owner_of
+from bots.web.access.owner import list_of
 from bots.web.api.form import Form, read_form
 from bots.web.api.listener import while_wanted
 from bots.web.api.schema import (
@@ -23,8 +23,6 @@ from bots.web.api.schema import (
     ConversationView,
     Pictures,
     Stopped,
-    Summaries,
-    SummaryView,
     form,
 )
 from bots.web.api.sse import EventStream, Stream
@@ -34,7 +32,7 @@ from bots.web.api.view import Viewer
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
 from bots.web.message import WebMessage, digest_of
-from bots.web.receiver import WEB, Receiver
+from bots.web.receiver import Receiver
 from core.answers.transcript import archive
 from core.conversation import Conversation, Picture
 from core.errors import BadQuestion, NotFound
@@ -45,6 +43,7 @@ async def _receiver(request: Request) -> Receiver:
     return receiver
 
 
+CACHED = "private, max-age=86400, immutable"  # a picture: its address in a view tells which it is
 ConversationId = Annotated[str, Path(examples=[EXAMPLE_ID])]
 
 
@@ -146,35 +145,6 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     return Pictures(conversation=conversation_id, pictures=views, removed=list(removed), notes=notes)
 
 
-@router.get("/conversations", response_model_exclude_none=True, summary="List the conversations")
-async def conversations(
-    request: Request,
-    receiver: WithReceiver,
-    after: Annotated[
-        str,
-        Query(pattern=r"^([0-9]{1,20}(\.[0-9]{1,20})?~web:[0-9a-zA-Z:_-]{1,100})?$", description="`next` of a list."),
-    ] = "",
-) -> Summaries:
-    """One's own and everybody's, newest first, up to 200. Where there are more, `next` asks for them.
-
-    Own are those that were begun in this browser, or by the person whom a proxy signed in. What programs begin is in no
-    list; its id opens it.
-    """
-    asking, writing = receiver.broadcasts.first_questions(), receiver.broadcasts.writing()
-    owner = owner_of(request)
-    page = await receiver.store.summaries(WEB.name, after, asking.keys(), owner="" if owner == NO_ONE else owner)
-    views = [
-        SummaryView(
-            id=known.id,
-            title=known.title or asking.get(known.id, ""),
-            updated=known.updated,
-            writing=known.id in writing,
-        )
-        for known in page.summaries
-    ]
-    return Summaries(conversations=views, next=page.next)
-
-
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, conversation_id: ConversationId, receiver: WithReceiver) -> ConversationView:
     known, asking = await receiver.shown(conversation_id)
@@ -243,7 +213,7 @@ async def retry(
 async def picture(conversation_id: str, number: Number, receiver: WithReceiver) -> Response:
     image_id, size = await receiver.picture(conversation_id, number)
     # A view's address contains the image, because a waiting picture's number may pass to another picture.
-    headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(size)}
+    headers = {"Cache-Control": CACHED, "Content-Length": str(size)}
     return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
 

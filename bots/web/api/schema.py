@@ -1,9 +1,11 @@
 """Define the nouns of the REST API as they are sent, with examples for /docs, and its forms and answers."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
+
+from bots.web.json_body import Text
 
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
 EXAMPLE_FIGURES = {
@@ -119,9 +121,23 @@ class ConversationView(BaseModel):
 
 class SummaryView(BaseModel):
     id: str = Field(examples=[EXAMPLE_ID])
-    title: str = Field(description="The first question.", examples=["What is the total?"])
+    title: str = Field(description="Its name, or the first question.", examples=["What is the total?"])
+    named: bool = Field(False, description="Whether somebody gave it a name.")
+    pinned: bool = Field(False, description="Whether it stays at the top.")
     updated: datetime
     writing: bool = Field(False, description="Whether a question in it is being answered.")
+    thumbnail: str | None = Field(
+        None,
+        description="Address of its first picture, small.",
+        examples=[f"/api/v1/conversations/{EXAMPLE_ID}/pictures/1/thumbnail"],
+    )
+
+
+class Arrangement(BaseModel, extra="forbid"):
+    """How a conversation stands in the list. What is left out stays as it is."""
+
+    name: Annotated[Text | None, Field(description='"" names it by its first question.', max_length=200)] = None
+    pinned: bool | None = None
 
 
 class Summaries(BaseModel):

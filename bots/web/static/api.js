@@ -11,6 +11,7 @@ const OPENING_MS = 300_000; // for the server to open a file
 // `quiet` is for what nobody is waiting for: it sends nobody to sign in.
 export const get = (path, { quiet = false } = {}) => reach(path, {}, { quiet });
 export const remove = (path) => reach(path, { method: "DELETE" });
+export const patch = (path, fields) => reach(path, { method: "PATCH", body: JSON.stringify(fields), headers: { "Content-Type": "application/json" } });
 export const post = (path, fields = {}) => reach(path, { method: "POST", body: form(fields) });
 
 // A slow network empties what the system holds for it without a sign, so there is one limit for all of a file.

@@ -81,7 +81,7 @@ class Page {
   async listed() {
     const { attached, conversation, moment } = this;
     const entry = this.sidebar.find(conversation);
-    const changed = entry ? entry.writing || entry.updated !== this.updated : !this.sidebar.more && this.thread.saved;
+    const changed = entry ? entry.writing || entry.updated !== this.updated : this.sidebar.whole && this.thread.saved;
     if (this.busy || !changed) return;
     await attached.settled();
     const { queue } = attached;
@@ -235,8 +235,10 @@ class Page {
     const { first } = this.thread;
     this.thread.setLast(!this.reading.turn);
     byId("welcome").hidden = Boolean(first);
-    byId("title").textContent = first?.text ?? say("Picture answers");
-    document.title = first ? `${first.text} · ${say("Picture answers")}` : say("Picture answers");
+    const entry = this.sidebar.find(this.conversation);
+    const title = entry?.named ? entry.title : first?.text;
+    byId("title").textContent = title ?? say("Picture answers");
+    document.title = title ? `${title} · ${say("Picture answers")}` : say("Picture answers");
     this.sidebar.draw();
     this.changed();
   }
@@ -289,7 +291,7 @@ class Page {
   #listen() {
     for (const button of document.querySelectorAll("[data-new]")) button.onclick = () => this.open(null);
     addEventListener("keydown", ({ key, isComposing }) => {
-      const busy = isComposing || this.sidebar.shown || document.querySelector("dialog[open]");
+      const busy = isComposing || this.sidebar.shown || document.querySelector("dialog[open], :popover-open");
       if (key === "Escape" && !busy) this.stop();
     });
     addEventListener("popstate", () => this.open(location.hash.slice(1) || null));

@@ -1,27 +1,39 @@
 // The list of earlier conversations.
 
-import { address, get, path, remove } from "./api.js";
-import { confirmed } from "./confirmed.js";
-import { arrange, element, icon, iconButton } from "./element.js";
+import { address, get, patch, path } from "./api.js";
+import { arrange, element } from "./element.js";
+import { entry, group, short } from "./entry.js";
+import { openMenu } from "./menu.js";
+import { renamed } from "./renamed.js";
+import { Undo } from "./undo.js";
 import { say } from "./words.js";
 
-const DAY = 86_400_000;
+const TYPING_MS = 200; // after which what was typed is searched for
 
 export class Sidebar {
-  // `page` offers: conversation, open(id), forgotten(id), listed(), complain(sentence)
+  // `page` offers: conversation, open(id), forgotten(id), drawn(), listed(), complain(sentence)
   constructor(list, page) {
     this.list = list;
     this.page = page;
     this.conversations = [];
     this.more = true; // there may be others
     this.count = 0; // so many at least are wanted
+    this.words = ""; // that are searched for
+    this.undo = new Undo(document.getElementById("undo"), this);
+    this.field = document.getElementById("search");
+    this.field.oninput = () => this.#search();
     this.drawn = new Map(); // what is in the list, by what it shows
     this.opener = document.getElementById("open-sidebar");
     this.opener.onclick = () => this.show(true);
     document.getElementById("close-sidebar").onclick = () => this.show(false);
     document.getElementById("shade").onclick = () => this.show(false);
     matchMedia("(max-width: 860px)").addEventListener("change", () => this.show(false)); // next to the page it hides nothing
-    addEventListener("keydown", (event) => event.key === "Escape" && this.shown && this.show(false));
+    addEventListener("keydown", (event) => event.key === "Escape" && this.shown && !busy(event) && this.show(false));
+  }
+
+  // Whether everything is listed.
+  get whole() {
+    return !this.more && !this.words;
   }
 
   get shown() {
@@ -49,7 +61,7 @@ export class Sidebar {
     let next = "";
     try {
       do {
-        const page = await get(`/conversations?after=${encodeURIComponent(next)}`, { quiet: true });
+        const page = await get(`/conversations?${new URLSearchParams({ after: next, words: this.words })}`, { quiet: true });
         found = [...found, ...page.conversations];
         next = page.next;
       } while (next && found.length < this.count);
@@ -69,18 +81,38 @@ export class Sidebar {
       const key = JSON.stringify(shown);
       drawn.set(key, this.drawn.get(key) ?? make());
     };
-    let group = "";
-    for (const { id, title, updated, writing } of this.conversations) {
-      const when = age(new Date(updated));
-      if (when !== group) put(() => element("li", { class: "when" }, when), when);
-      group = when;
-      const current = id === this.page.conversation;
-      put(() => this.#entry(id, title, writing, current), id, title, writing, current);
+    let heading = "";
+    for (const known of this.conversations.filter(({ id }) => !this.undo.gone.has(id))) {
+      const next = group(known);
+      if (next !== heading) put(() => element("li", { class: "when" }, next), next);
+      heading = next;
+      const current = known.id === this.page.conversation;
+      put(() => this.#entry(known, current), known, current, short(known.updated));
     }
-    if (!drawn.size) put(() => element("li", { class: "none" }, say("Your conversations will be listed here.")), "none");
+    const none = this.words ? say("Nothing was found.") : say("Your conversations will be listed here.");
+    if (!drawn.size) put(() => element("li", { class: "none" }, none), none);
     if (this.more && this.conversations.length) put(() => this.#earlier(), "more");
     arrange(this.list, [...drawn.values()]);
     this.drawn = drawn;
+  }
+
+  complain(sentence) {
+    this.page.complain(sentence);
+  }
+
+  // It is not deleted after all.
+  back(id) {
+    this.draw();
+    this.page.open(id);
+  }
+
+  #search() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => {
+      this.words = this.field.value.trim();
+      this.count = 0;
+      this.load();
+    }, TYPING_MS);
   }
 
   #earlier() {
@@ -94,30 +126,41 @@ export class Sidebar {
     this.list.querySelectorAll(".open")[shown]?.focus();
   }
 
-  #entry(id, title, writing, current) {
-    const state = writing ? element("span", { class: "unseen" }, " " + say("(is being answered)")) : null;
-    const open = element("button", { type: "button", class: "open", title, "data-focus": `open ${id}`, onclick: () => this.page.open(id), "aria-current": current && "page" }, title, state);
-    const save = element("a", { class: "quiet", "data-focus": `save ${id}`, href: address(id, "/export"), download: "", title: say("Save as a zip file"), "aria-label": say("Save “{title}” as a zip file", { title }) }, icon("down"));
-    const erase = iconButton("delete", say("Delete “{title}”", { title }), () => this.#remove(id), { "data-focus": `delete ${id}` });
-    const look = ["entry", current && "current", writing && "answering"].filter(Boolean).join(" ");
-    return element("li", { class: look }, open, save, erase);
+  #entry(known, current) {
+    return entry(known, current, { open: () => this.page.open(known.id), more: (button) => this.#more(known, button) });
   }
 
-  async #remove(id) {
-    if (!(await confirmed(say("Delete this conversation and its pictures for good?")))) return;
+  #more({ id, title, pinned }, button) {
+    openMenu(button, [
+      ["pin", pinned ? say("Unpin") : say("Pin to the top"), () => this.#arrange(id, { pinned: !pinned })],
+      ["edit", say("Rename"), () => this.#rename(id, title)],
+      ["down", say("Save as a zip file"), address(id, "/export")],
+      ["delete", say("Delete"), () => this.#remove(id, title)],
+    ]);
+  }
+
+  async #rename(id, title) {
+    const name = await renamed(title);
+    if (name !== null) await this.#arrange(id, { name });
+  }
+
+  async #arrange(id, changes) {
     try {
-      await remove(path(id));
+      await patch(path(id), changes);
     } catch (error) {
-      if (error.status !== 404) return this.page.complain(error.message);
+      this.page.complain(error.message);
     }
-    this.page.forgotten(id);
     await this.load();
+    this.page.drawn();
+  }
+
+  #remove(id, title) {
+    this.undo.remove(id, title);
+    this.page.forgotten(id);
   }
 }
 
-function age(date) {
-  const today = new Date().setHours(0, 0, 0, 0);
-  if (date >= today) return say("Today");
-  if (date >= today - DAY) return say("Yesterday");
-  return date >= today - 6 * DAY ? say("This week") : say("Earlier");
+// What Escape closes first.
+function busy({ target }) {
+  return document.querySelector(":popover-open, dialog[open]") || (target.type === "search" && target.value);
 }

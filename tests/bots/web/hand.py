@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from playwright.async_api import Download, Locator, Page, expect
 
+from core.i18n import Translator
+
 TABS = 120  # presses of the Tab key after which something counts as out of reach
 
 
@@ -29,6 +31,15 @@ class Hand(StrEnum):
             await self.press(button)
         made = [{"name": name, "mimeType": kind, "buffer": data} for name, kind, data in files]
         await (await chooser.value).set_files(made)  # type: ignore[arg-type]
+
+    async def more(self, page: Page, title: str, choice: str) -> Locator:
+        """Open the menu of a conversation in the list, and return one of its choices."""
+        say = Translator(await page.get_attribute("html", "lang")).say
+        entry = page.locator("#conversations .entry").filter(has_text=title)
+        if self is Hand.MOUSE:
+            await entry.hover()  # its button shows itself
+        await self.press(entry.get_by_role("button", name=say("More for “{title}”", title=title)))
+        return page.locator("#menu").get_by_text(say(choice), exact=True)
 
     async def ask(self, page: Page, question: str) -> None:
         await page.fill("#question", question)

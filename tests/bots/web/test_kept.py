@@ -155,11 +155,7 @@ async def test_the_focus_has_a_place_after_everything_that_takes_its_own_away(
             await hand.press(page.locator("#open-sidebar"))
         await expect(page.locator("#conversations .entry")).to_have_count(3)
         for title, left in (("Second?", 2), ("Third?", 1)):
-            entry = page.locator("#conversations .entry").filter(has_text=title)
-            if hand is Hand.MOUSE:
-                await entry.hover()  # its buttons show themselves
-            await hand.press(entry.get_by_role("button", name=f"Delete “{title}”"))
-            await hand.press(page.get_by_role("button", name="Delete", exact=True))
+            await hand.press(await hand.more(page, title, "Delete"))
             await expect(page.locator("#conversations .entry")).to_have_count(left)
         await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 

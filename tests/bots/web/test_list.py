@@ -10,6 +10,7 @@ from tests.bots.web.conftest import Web, service, until
 from tests.fakes import ScriptedEngine
 
 MANY = 450
+COLUMNS = "(id, title, chapter, next_number, created, updated)"
 
 
 def write_conversations(folder: Path, count: int) -> list[str]:
@@ -19,7 +20,7 @@ def write_conversations(folder: Path, count: int) -> list[str]:
         for number in range(count)
     ]
     with sqlite3.connect(folder / "answers.db") as database:
-        database.executemany("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
+        database.executemany(f"INSERT INTO conversations {COLUMNS} VALUES (?, ?, ?, ?, ?, ?)", rows)
     database.close()
     return [row[0] for row in rows]
 
@@ -61,7 +62,7 @@ async def test_pictures_without_a_question_take_no_room_in_the_list_and_a_runnin
         written = write_conversations(tmp_path, 200)
         with sqlite3.connect(tmp_path / "answers.db") as database:
             database.execute(
-                "INSERT INTO conversations VALUES ('web:only-pictures', '', 0, 1, 1.0, 1900000000.0, NULL)"
+                f"INSERT INTO conversations {COLUMNS} VALUES ('web:only-pictures', '', 0, 1, 1.0, 1900000000.0)"
             )
         database.close()
         assert await listed(web) == [written]

@@ -104,9 +104,8 @@ async def test_every_feature_of_the_page(browser: Browser, tmp_path: Path, walk:
 
         await _listed(page, hand)
         await _sound(page)
-        saved = page.get_by_role(
-            "link", name=say("Save “{title}” as a zip file", title="Where is the stamp in picture 1?")
-        )
+        saved = await hand.more(page, "Where is the stamp in picture 1?", "Save as a zip file")
+        await _sound(page)
         assert (await hand.save(saved)).suggested_filename == "conversation.zip"
         await hand.press(page.locator("#sidebar [data-new]"))
         await expect(page.locator("#welcome")).to_be_visible()

@@ -33,7 +33,10 @@ ANSWER = '| Item | Price |\n|---|---|\n| Paper | 3 |\n\n```json\n[{"bbox_2d": [1
 OWN: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", HERE): {},
     ("GET", f"{HERE}/export"): {},
+    ("PATCH", HERE): {"json": {"name": "Mine", "pinned": True}},
+    ("GET", f"{HERE}/pictures/{{number}}/thumbnail"): {},
     ("GET", f"{HERE}/pictures/{{number}}"): {},
+    ("GET", f"{HERE}/pictures/{{number}}/original"): {},
     ("GET", f"{HERE}/settings"): {},
     ("PUT", f"{HERE}/settings"): {"json": {"language": "German"}},
     ("GET", f"{HERE}/turns/{{turn}}/table.csv"): {},
