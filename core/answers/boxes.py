@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from core.answers import thoughts
 from core.conversation import Image, Picture, Turn, storable
 from core.i18n import Translator
 from core.pictures import workers
@@ -38,13 +39,16 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """An answer in two parts: `text` without the JSON, and the boxes."""
+    """An answer in its parts: `text` without the JSON, the boxes, and what the model thought before it."""
 
     text: str
     boxes: tuple[Box, ...] = ()
+    thoughts: str = ""
 
     def words(self, translator: Translator) -> str:
         """Return the text to show with the drawn picture. An answer that was only JSON names what it found."""
+        if self.thoughts and not (self.text or self.boxes):
+            return translator.say("The model only thought, and came to no answer. Please ask for less at once.")
         if self.text or not self.boxes:
             return self.text
         labels = translator.listed(dict.fromkeys(box.label for box in self.boxes if box.label))
@@ -62,7 +66,11 @@ class MarkedPicture:
 
 
 def find_boxes(text: str) -> Grounding:
-    """Find the boxes in an answer with code fences, with text around the JSON, or cut in the middle of the JSON."""
+    """Find the boxes in an answer with code fences, with text around the JSON, or cut in the middle of the JSON.
+
+    What the model thought before the answer is no part of its text.
+    """
+    thought, text = thoughts.split(text)
     boxes: list[Box] = []
     kept: list[str] = []
     end = 0
@@ -79,13 +87,15 @@ def find_boxes(text: str) -> Grounding:
         if after := _AFTER.match(text, end):
             end = after.end()
     if not kept:
-        return Grounding(text)
+        return Grounding(text, thoughts=thought)
     rest = "\n".join(part.strip() for part in (*kept, text[end:]) if part.strip())
-    return Grounding(rest, tuple(boxes[:MOST_BOXES]))
+    return Grounding(rest, tuple(boxes[:MOST_BOXES]), thought)
 
 
 def visible(growing: str) -> str:
-    """Return the part of a growing answer that may be shown: no grounding, and nothing that may become one."""
+    """Return the part of a growing answer that may be shown: no thoughts, no grounding, nor what may become one."""
+    if thoughts.may_begin(growing):
+        return ""
     text = find_boxes(growing).text
     begun = _BEGUN.search(text)
     if begun is None or text[: begun.start()].count("```") % 2:  # inside other code

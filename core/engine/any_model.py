@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
+from core.answers import thoughts
 from core.conversation import Turn
 from core.errors import OperatorError
 from core.model.precision import Precision
@@ -96,7 +97,9 @@ def make_inputs(processor: Any, turns: Sequence[Turn], system: str = "") -> Any:
                 pictures.append(opened.convert("RGB"))
         messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
         if turn.answer:
-            messages.append({"role": "assistant", "content": [{"type": "text", "text": turn.answer.text}]})
+            messages.append(
+                {"role": "assistant", "content": [{"type": "text", "text": thoughts.without(turn.answer.text)}]}
+            )
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return processor(text=[text], images=pictures or None, return_tensors="pt")
 

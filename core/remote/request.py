@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.answers import thoughts
 from core.conversation import Conversation, Picture, Turn
 from core.errors import BadQuestion
 from core.pseudonym import pseudonym
@@ -131,7 +132,9 @@ def _messages_of(turn: Turn) -> list[Message]:
     if turn.text or not content:
         content.append({"type": "text", "text": turn.text})
     asked = {"role": "user", "content": content if turn.pictures else turn.text}
-    return [asked] if turn.answer is None else [asked, {"role": "assistant", "content": turn.answer.text}]
+    if turn.answer is None:
+        return [asked]
+    return [asked, {"role": "assistant", "content": thoughts.without(turn.answer.text)}]
 
 
 def _turn_tokens(turn: Turn) -> int:

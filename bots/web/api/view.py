@@ -19,7 +19,7 @@ from bots.web.api.schema import (
     TurnView,
 )
 from bots.web.draft import Broadcast
-from bots.web.markdown import render
+from bots.web.markdown import fold, render
 from core.answers.boxes import Box, find_boxes, pointed_at
 from core.answers.receipt import made_room, receipt
 from core.answers.transcription import as_markdown
@@ -105,7 +105,7 @@ class Viewer:
         drawing = zlib.crc32(answer.text.encode())  # another answer may replace this one at the same address
         return AnswerView(
             text=words,
-            html=render(markdown),
+            html=fold(self.translator.say("What the model thought"), grounding.thoughts) + render(markdown),
             ending=answer.ending.value,
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from core.conversation import Answer, Ending, Picture, Turn
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import Web, service
-from tests.bots.web.real_answers import REAL_ANSWERS
+from tests.bots.web.real_answers import CODE, HTML_TABLE, REAL_ANSWERS, THINKING
 from tests.bots.web.test_page import choose
 from tests.fakes import ScriptedEngine, image
 
@@ -83,3 +84,23 @@ async def test_code_can_be_copied_while_an_answer_grows_and_after(browser: Brows
         await copy.click()
         await expect(page.locator(".code use[href='#i-done']")).to_be_visible()
         assert await page.evaluate("navigator.clipboard.readText()") == "print(1 < 2)\n"
+
+
+@pytest.mark.parametrize("look", ["phone in the dark", "desktop"])
+async def test_thoughts_are_folded_and_tables_and_code_are_what_they_are(
+    browser: Browser, tmp_path: Path, look: str
+) -> None:
+    async with service(tmp_path) as web:
+        path = await remember(web, THINKING, HTML_TABLE, CODE)
+        async with visit(browser, web.url, path, **LOOKS[look]) as page:
+            thoughts = page.locator(".thoughts")
+            await expect(page.locator(".prose").first).to_contain_text("The total is 120.50 EUR")
+            await expect(thoughts.locator("p").first).to_be_hidden()
+            await thoughts.locator("summary").press("Enter")
+            await expect(thoughts.locator("p").first).to_be_visible()
+            await expect(page.locator(".prose .table td")).to_have_count(8)
+            await expect(page.locator("pre .k").first).to_have_text("def")
+            serious = [
+                v for v in (await Axe().run(page)).response["violations"] if v["impact"] in ("serious", "critical")
+            ]
+            assert not serious, serious

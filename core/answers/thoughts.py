@@ -1,0 +1,28 @@
+"""Tell what a model thought before its answer from the answer itself.
+
+Some engines elsewhere send the thoughts of a Thinking model in the answer, between `<think>` and `</think>`.
+"""
+
+BEGIN, END = "<think>", "</think>"
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return the thoughts, and the answer after them. Thoughts that do not end are all there is so far.
+
+    Some templates write the beginning themselves, so that only the end is in the text.
+    """
+    start = text.lstrip()
+    thoughts, end, answer = start.removeprefix(BEGIN).partition(END)
+    if end:
+        return thoughts.strip(), answer.lstrip()
+    return (thoughts.strip(), "") if start.startswith(BEGIN) else ("", text)
+
+
+def without(text: str) -> str:
+    """Return the answer alone, as later questions need it."""
+    return split(text)[1]
+
+
+def may_begin(growing: str) -> bool:
+    """Return whether the beginning of an answer may become that of thoughts."""
+    return BEGIN.startswith(growing.lstrip())

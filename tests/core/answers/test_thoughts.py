@@ -1,0 +1,37 @@
+"""What a model thought is told from its answer, also while it grows."""
+
+import pytest
+
+from core.answers import thoughts
+from core.answers.boxes import find_boxes, visible
+from core.i18n import Translator
+
+ANSWER = "<think>\nThree lines, so 120.\n</think>\n\nThe total is 120.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (ANSWER, ("Three lines, so 120.", "The total is 120.\n")),
+        ("Three lines.</think>120", ("Three lines.", "120")),  # the template wrote the beginning
+        ("<think>Three li", ("Three li", "")),
+        ("<think>\n\n</think>\n\n120", ("", "120")),
+        ("The sign says <think>.", ("", "The sign says <think>.")),
+        ("<thing> is written there", ("", "<thing> is written there")),
+        ("  120\n", ("", "  120\n")),
+        ("", ("", "")),
+    ],
+)
+def test_thoughts_are_what_stands_before_their_end(text: str, parts: tuple[str, str]) -> None:
+    assert thoughts.split(text) == parts
+
+
+def test_nothing_of_thoughts_is_shown_while_an_answer_grows() -> None:
+    grown = [visible(ANSWER[:length]) for length in range(1, len(ANSWER) + 1)]
+    assert set(grown[: ANSWER.index("The total")]) == {""}
+    assert grown[-1] == "The total is 120.\n"
+    assert visible("<thing> is") == "<thing> is"
+
+
+def test_thoughts_without_an_answer_become_a_sentence() -> None:
+    assert find_boxes("<think>Let me see").words(Translator("en")).startswith("The model only thought")
