@@ -132,13 +132,15 @@ class Assistant:
         person: str | None = None,
         tell: Tell = lambda event: None,
         is_stopped: Callable[[], bool] = lambda: False,
+        replaces: str | None = None,
     ) -> Answer:
         """Answer a question and save the turn once under `key`. The same key gets the same answer again.
 
         `person` is who asks, for the quotas; by default it is the conversation. `is_stopped` tells whether it was
-        stopped before it began. The turn is saved as done, length, stopped (by `stop`) or failed. Cancelling `ask`
-        itself, at shutdown or when the caller is gone, frees the model and saves nothing: the question stays open and
-        may be asked again. Raises `BotError` with a sentence for the person.
+        stopped before it began. `replaces` is the key of the answer to earlier words of an edited question. The turn is
+        saved as done, length, stopped (by `stop`) or failed. Cancelling `ask` itself, at shutdown or when the caller is
+        gone, frees the model and saves nothing: the question stays open and may be asked again. Raises `BotError` with
+        a sentence for the person.
         """
         check_length(question.text)
         person = person or conversation_id
@@ -150,8 +152,8 @@ class Assistant:
             _check_answerable(conversation)
             images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
-            self._quota.count_question(person, key, [image.id for image in images])
-            return self._engine_question(conversation, question.again)
+            self._quota.count_question(person, replaces or key, [image.id for image in images])
+            return self._engine_question(conversation, question.again, replaces)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 

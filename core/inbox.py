@@ -27,8 +27,9 @@ class StoredMessage:
     """A message from a person. `key` is unique among all adapters; `group` ties an album together.
 
     `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
-    edited, not sent again. `resumed` is true for messages that an earlier run received, `withdrawn` for those that
-    no one wants answered any more. A message that is on no disk, because its sender waits for it, has the `id` 0.
+    edited, not sent again. `digest` is of its content, if it can be edited. `resumed` is true for messages that an
+    earlier run received, `withdrawn` for those that no one wants answered any more. A message that is on no disk,
+    because its sender waits for it, has the `id` 0.
     """
 
     id: int
@@ -38,6 +39,7 @@ class StoredMessage:
     payload: str
     group: str | None = None
     sent: tuple[str, ...] = ()
+    digest: str | None = None
     arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
     resumed: bool = field(default=False, compare=False)
     withdrawn: bool = field(default=False, compare=False)
@@ -47,7 +49,13 @@ class Mailbox(Protocol):
     """What an inbox writes to: `storage.store.Store`, or the tests' list."""
 
     async def put(
-        self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
+        self,
+        adapter: str,
+        key: str,
+        conversation_id: str,
+        payload: str,
+        group: str | None = None,
+        digest: str | None = None,
     ) -> StoredMessage | None:
         """Store a message. Return None if its key was seen before, also before a restart."""
         ...
@@ -58,8 +66,8 @@ class Mailbox(Protocol):
 
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
 
-    async def rewrite(self, message_id: int, payload: str) -> None:
-        """Replace the payload of an unfinished message."""
+    async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
+        """Replace the payload of an unfinished message, and the digest of it."""
         ...
 
     async def finish(self, message_ids: Sequence[int]) -> None:
@@ -106,17 +114,17 @@ class _Lane:
             if message.key == key:
                 self.messages[index] = replace(message, **changes)
                 if index < self.working and self.attempt:
-                    self.revised = self.attempt.cancel()
+                    self.revised = self.attempt.cancel() or self.revised  # twice, before it has ended
                 return True
         return False
 
-    def start_again(self, key: str) -> bool:
+    def start_again(self, key: str, **changes: Any) -> bool:
         """Start again with a message that waits or is being worked on. Return False if there is none."""
         attempt = self.attempt
         over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
         if over and any(message.key == key for message in islice(self.messages, self.working)):
             return False
-        return self.change(key)
+        return self.change(key, **changes)
 
     def give_up(self) -> set[asyncio.Task[None]]:
         """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""
@@ -164,10 +172,12 @@ class Inbox:
             self._enqueue(replace(message, resumed=True), clears)
         return len(messages)
 
-    async def receive(self, key: str, conversation_id: str, payload: str, group: str | None = None) -> bool:
+    async def receive(
+        self, key: str, conversation_id: str, payload: str, group: str | None = None, digest: str | None = None
+    ) -> bool:
         """Store a message, and return once it is on disk. Return False if it had been received before."""
         clears = await self._is_clearing(payload)  # before `put`, because a stored message must always be taken up
-        message = await self.mailbox.put(self._adapter, key, conversation_id, payload, group)
+        message = await self.mailbox.put(self._adapter, key, conversation_id, payload, group, digest)
         if message is None:
             return False
         self._enqueue(message, clears)
@@ -201,19 +211,16 @@ class Inbox:
         found = (message for lane in self._lanes.values() for message in lane.messages if message.key == key)
         return next(found, None)
 
-    async def revise(
-        self, conversation_id: str, is_same: Callable[[str], bool], payload: str, may_restart: Callable[[], bool]
-    ) -> bool:
-        """Replace the payload of a waiting message, on disk too. Work that has begun starts again if it may.
+    async def revise(self, message: StoredMessage, payload: str, digest: str | None = None) -> bool:
+        """Replace the payload of an unfinished message, on disk too. Work on it that has begun starts again.
 
-        Return False when it is too late. Raises `StoreDown`.
+        Return False if that work is done, and the message only about to be finished. Raises `StoreDown`.
         """
-        lane = self._lanes.get(conversation_id)
-        found = [message for message in lane.messages if is_same(message.payload)] if lane else []
-        if lane is None or not found or (found[0] in _worked_on(lane) and not may_restart()):
+        lane = self._lanes.get(message.conversation_id)
+        if lane is None or not lane.start_again(message.key, payload=payload, digest=digest):
             return False
-        await self.mailbox.rewrite(found[0].id, payload)
-        return lane.change(found[0].key, payload=payload)
+        await self.mailbox.rewrite(message.id, payload, digest)
+        return True
 
     def withdraw(self, key: str) -> bool:
         """Cancel the work on a message, then call `work` again to clean up. Return False if it is finished."""
@@ -299,9 +306,11 @@ class Inbox:
                     return
                 log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
             await asyncio.sleep(pause)
-            batch = _worked_on(lane)
+            sent: dict[int, tuple[str, ...]] | None = None
             with suppress(Exception):  # answers sent meanwhile are edited, not sent again
                 sent = {message.id: message.sent for message in await self.mailbox.unfinished(self._adapter)}
+            batch = _worked_on(lane)  # with what was revised up to now
+            if sent is not None:
                 batch = [replace(message, sent=sent[message.id]) for message in batch if message.id in sent]
                 if not batch:
                     return  # it was forgotten meanwhile, or has expired

@@ -54,6 +54,12 @@ async def unfinished(connection: AsyncConnection, adapter: str) -> list[StoredMe
     return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
 
 
+async def unfinished_message(connection: AsyncConnection, message_id: int) -> StoredMessage:
+    """Return a message with the ids of what was posted for it."""
+    row = (await connection.execute(select(messages).where(messages.c.id == message_id))).one()
+    return _message(row, await _sent(connection, row.id))
+
+
 async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:
     """Store which platform messages carry an answer. Does nothing for a message that has expired."""
     await connection.execute(delete(deliveries).where(deliveries.c.message_id == message_id))
@@ -63,10 +69,10 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
         await connection.execute(insert(deliveries).values(message_id=message_id, place=place, sent=platform_id))
 
 
-async def rewrite(connection: AsyncConnection, message_id: int, payload: str) -> None:
-    """Replace the payload of an unfinished message."""
-    where = messages.c.id == message_id, messages.c.finished.is_(None)
-    await connection.execute(update(messages).where(*where).values(payload=payload))
+async def rewrite(connection: AsyncConnection, message_id: int, payload: str, digest: str | None = None) -> None:
+    """Replace the payload of a message, unless it was finished just now, and the digest of it."""
+    changed = {"digest": digest, "payload": case((messages.c.finished.is_(None), payload), else_=messages.c.payload)}
+    await connection.execute(update(messages).where(messages.c.id == message_id).values(changed))
 
 
 async def finish(connection: AsyncConnection, now: float, message_ids: Sequence[int]) -> None:
@@ -166,7 +172,7 @@ async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]
 
 
 def _message(row: Any, sent: tuple[str, ...]) -> StoredMessage:
-    return StoredMessage(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent)
+    return StoredMessage(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent, row.digest)
 
 
 def _unless_finished() -> Case[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Image, Picture
 from core.errors import NotFound
 from core.regions import Part, Region
-from storage.schema import conversations, images, is_in, pictures, turn_pictures
+from storage.schema import conversations, images, is_in, pictures, turn_pictures, turns
 
 FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
 SHOWN = (*FACTS, images.c.data)  # what the model sees; originals are read one at a time only
@@ -128,6 +128,14 @@ async def attach_to_turn(
 async def mark_asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
     """Mark pictures as no longer waiting."""
     await _set_waiting(connection, picture_ids, False)
+
+
+async def mark_unasked(connection: AsyncConnection, turn_id: int) -> None:
+    """Let the pictures of a turn that was taken back wait again, unless another turn shows them."""
+    asked = select(turn_pictures.c.picture_id).join(turns).where(~turns.c.replaced)
+    shown = select(turn_pictures.c.picture_id).where(turn_pictures.c.turn_id == turn_id)
+    where = pictures.c.id.in_(shown), pictures.c.id.not_in(asked), pictures.c.image_id.is_not(None)
+    await connection.execute(update(pictures).where(*where).values(waiting=True))
 
 
 async def waiting(

@@ -120,7 +120,7 @@ messages = Table(
     Column("created", Float, nullable=False),
     Column("finished", Float, index=True),
     Column("held_for", String(255), index=True),  # a finished message of this stranger, kept until they are let in
-    Column("digest", String(64)),  # of what came with its key, see bots.web.message; NULL if that is not known
+    Column("digest", String(64)),  # of its content: see bots.web.message, and core.revision for chats
 )
 
 deliveries = Table(

@@ -20,6 +20,7 @@ from storage import (
     chapters,
     conversations,
     documents,
+    edits,
     files,
     listing,
     messages,
@@ -200,6 +201,8 @@ class Store(OpenDatabase):
     record_sent = writing(messages.record_sent)
     rewrite = writing(messages.rewrite)
     finish = writing_dated(messages.finish)
+    reopen = writing(edits.reopen)
+    take_answer_back = writing(edits.take_back)
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None:
         """Remove all of a refused question: its key, its pictures unless a question shows them, and an empty chat."""

@@ -190,11 +190,17 @@ class MemoryMailbox:
     finished: set[int] = field(default_factory=set)
 
     async def put(
-        self, adapter: str, key: str, conversation_id: str, payload: str, group: str | None = None
+        self,
+        adapter: str,
+        key: str,
+        conversation_id: str,
+        payload: str,
+        group: str | None = None,
+        digest: str | None = None,
     ) -> StoredMessage | None:
         if any(message.key == key for message in self.messages):
             return None
-        message = StoredMessage(len(self.messages), adapter, key, conversation_id, payload, group)
+        message = StoredMessage(len(self.messages), adapter, key, conversation_id, payload, group, digest=digest)
         self.messages.append(message)
         return message
 
@@ -204,8 +210,8 @@ class MemoryMailbox:
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
         self.messages[message_id] = replace(self.messages[message_id], sent=tuple(sent))
 
-    async def rewrite(self, message_id: int, payload: str) -> None:
-        self.messages[message_id] = replace(self.messages[message_id], payload=payload)
+    async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
+        self.messages[message_id] = replace(self.messages[message_id], payload=payload, digest=digest)
 
     async def finish(self, message_ids: Sequence[int]) -> None:
         self.finished |= set(message_ids)

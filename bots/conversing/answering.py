@@ -200,9 +200,8 @@ class _Response:
 
     async def _answer(self, question: Question) -> Answer:
         request, ask = self.request, self.services.assistant.ask
-        return await self._shown(
-            lambda tell: ask(request.conversation_id, question, request.key, request.person, tell, request.stopped)
-        )
+        chat, key, person = request.conversation_id, request.key, request.person
+        return await self._shown(lambda tell: ask(chat, question, key, person, tell, request.stopped, request.replaces))
 
     async def _shown(self, ask: Ask) -> Answer:
         return await ask_for_display(
@@ -249,7 +248,7 @@ class _Response:
         request, store = self.request, self.services.store
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
-        self.services.assistant.count_files(request.person, request.key, len(request.files))
+        self.services.assistant.count_files(request.person, request.replaces or request.key, len(request.files))
         limits = await self.services.limits(request.conversation_id) if request.files else self.services.images
         for index, file in enumerate(request.files):
             try:

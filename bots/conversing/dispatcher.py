@@ -3,6 +3,7 @@
 The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +24,11 @@ from core import asker, inbox
 from core.conversation import Answer
 from core.i18n import Translator
 from core.person import Knock, Standing
+from core.revision import Revision
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
+FINISHING_SECONDS = 0.02  # between two looks whether an answered message is finished
 
 
 class Reply(Protocol):
@@ -112,14 +115,22 @@ class Dispatcher:
         elif await self.inbox.receive(key, conversation_id, payload, group):
             self.stop(conversation_id, lambda running: running.key != key)
 
-    async def revise(self, conversation_id: str, is_same: Callable[[str], bool], payload: str) -> bool:
-        """Replace a question's words, unless its answer has begun. `is_same` recognizes it by its payload."""
+    async def edit(self, key: str, payload: str, revision: Revision, words: str | None = None) -> bool:
+        """Answer a message again with its new words, in the place of its answer. For `words` see `storage.edits`.
 
-        def may_restart() -> bool:
-            running = self._running.get(conversation_id)
-            return running is not None and not running.stopped and not (running.reply and running.reply.begun)
-
-        return await self.inbox.revise(conversation_id, is_same, payload, may_restart)
+        Return False if there is nothing to answer again: the message is unknown, or its new words are no news.
+        """
+        while (message := self.inbox.find(key)) is not None:
+            known = Revision.read(message.digest)
+            if known is not None and not revision.replaces(known):
+                return True
+            if await self.inbox.revise(message, payload, str(revision)):
+                return True
+            await asyncio.sleep(FINISHING_SECONDS)
+        reopened = await self._services.store.reopen(key, payload, revision, words)
+        if reopened is not None:
+            self.inbox.take_up_again(reopened)
+        return reopened is not None
 
     def acknowledge(self, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
         """Begin to mark a message that waits behind another one. One that does not wait is marked by `answer`."""
@@ -177,6 +188,7 @@ class Dispatcher:
             reply = running.reply = reply_of(message, record)
             admins = self.permissions.listed.admins
             request = replace(request, stopped=lambda: running.stopped, admins=admins, offer=reply.offer)
+            request = await self._edited(message, request)
 
             async def answer(tell: Tell) -> Answer:
                 if refusal is not None:
@@ -188,6 +200,14 @@ class Dispatcher:
             await reply.write(answer)
         finally:
             del self._running[message.conversation_id]
+
+    async def _edited(self, message: inbox.StoredMessage, request: AnswerRequest) -> AnswerRequest:
+        """Return the request with what an edited message replaces, after taking back an answer to its old words."""
+        revision = Revision.read(message.digest)
+        if revision is None or not revision.number:
+            return request
+        await self._services.store.take_answer_back(message.key, revision, request.text)
+        return replace(request, replaces=revision.key_of_replaced(message.key))
 
     async def _meet(
         self, message: inbox.StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None

@@ -37,7 +37,8 @@ class AnswerRequest:
     `shared` conversation others can write; one that is `begun_by_another` is forgotten only after asking again. `quiet`
     ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
     looked at, for the line below the answer. `spot` is the message to be marked until it is answered. With a `region`
-    it is about that part of its one chosen picture.
+    it is about that part of its one chosen picture. `replaces` is the key of the answer to earlier words of an edited
+    question.
     """
 
     conversation_id: str
@@ -66,6 +67,7 @@ class AnswerRequest:
     region: Region | None = None
     images: tuple[Image, ...] = ()
     spot: Spot | None = None
+    replaces: str | None = None
     turns_pages: bool = True  # to those that it names of the conversation's document
 
     @property

@@ -11,6 +11,7 @@ from core.conversation import Image, SummaryPage, Turn
 from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
 from core.pictures.kept_document import KeptDocument
+from core.revision import Revision
 from core.settings import Settings
 
 
@@ -38,6 +39,12 @@ class Store(History, Mailbox, Protocol):
     async def conversation_of(self, key: str) -> str | None: ...
 
     async def digest_of(self, key: str) -> str | None: ...
+
+    async def reopen(
+        self, key: str, payload: str, revision: Revision, words: str | None = None
+    ) -> StoredMessage | None: ...
+
+    async def take_answer_back(self, key: str, revision: Revision, words: str | None = None) -> None: ...
 
     async def last_pictured(self, place: str) -> str | None: ...
 

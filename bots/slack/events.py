@@ -98,12 +98,16 @@ class Removal(SlackModel):
         return sorted(file_id for file_id in before - left if file_id)
 
 
+class _Edit(SlackModel):
+    ts: Ts
+
+
 class Edited(SlackModel):
-    """A message after a change. Some bots' messages have no user."""
+    """A message after a change. Without `edited` no person changed it; some bots' messages have no user."""
 
     ts: Ts
     user: Optional[Id] = None
-    text: Text | None = None
+    edited: Optional[_Edit] = None
 
 
 class FileDeleted(SlackModel):

@@ -7,6 +7,7 @@ from bots.slack.events import Id, Json, Optional, SlackFile, SlackModel, Text, T
 from bots.slack.place import Place
 from core.i18n import Translator
 from core.pictures.refusals import by_name
+from core.revision import Revision
 
 _ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
 
@@ -65,6 +66,10 @@ class SlackMessage(SlackModel):
     @property
     def place(self) -> Place:
         return Place(self.channel, self.thread, self.ts, self.user, self.team)
+
+    def revision(self, edited: str = "") -> Revision:
+        """Return what it says; `edited` is the `ts` of the edit. Its files do not count: not all events have them."""
+        return Revision.of(int(edited.replace(".", "") or 0), self.text)
 
     @property
     def direct(self) -> bool:

@@ -45,9 +45,10 @@ from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
-from bots.slack.written import Asked, Clicked, Lost, RemovedFiles, Typed, read
+from bots.slack.written import Asked, Clicked, Lost, RemovedFiles, Typed
 from core.errors import BotError
 from core.person import Standing
+from core.revision import EDIT_SECONDS
 
 log = logging.getLogger(__name__)
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
@@ -113,7 +114,7 @@ class Receiver:
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
         if stops and await self._may(message.user, message.place.places):
             await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
-        elif await self._dispatcher.inbox.receive(key, conversation_id, written):
+        elif await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(message.revision())):
             place = message.place
             self._dispatcher.acknowledge(conversation_id, place.spot, message.user, place.places)
 
@@ -142,18 +143,25 @@ class Receiver:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
             await self._dispatcher.inbox.receive(key, key, RemovedFiles(files=removal.files).model_dump_json())
         if removal.message:
-            await self._on_edited(removal.channel, Edited.model_validate(removal.message))
+            await self._on_edited(removal.channel, removal.message)
 
-    async def _on_edited(self, channel: str, message: Edited) -> None:
-        """Replace the words of a question whose answer has not begun. A later edit changes nothing."""
-        question = self._dispatcher.inbox.find(self._key_of(channel, message.ts))
-        written = read(question.payload) if question else None
-        if question is None or not isinstance(written, Asked) or message.user in (None, self._slack.bot):
+    async def _on_edited(self, channel: str, event: Json) -> None:
+        """Answer an edited question again, or at all if it was not for the bot before. A late edit changes nothing."""
+        change = Edited.model_validate(event)
+        if change.edited is None or change.user in (None, self._slack.bot):
             return
-        if message.text not in (None, written.message.text):  # else Slack only adds what an address shows
-            revised = Asked(message=written.message.model_copy(update={"text": message.text}))
-            is_same = question.payload.__eq__
-            await self._dispatcher.revise(question.conversation_id, is_same, revised.model_dump_json())
+        message = SlackMessage.of({**event, "channel": channel}, self._slack.team)
+        if message is None or float(change.edited.ts) - float(change.ts) > EDIT_SECONDS:
+            return
+        key = self._key_of(channel, message.ts)
+        if self._dispatcher.inbox.find(key) is None and not await self._is_for_bot(message):
+            return
+        written, revision = Asked(message=message).model_dump_json(), message.revision(change.edited.ts)
+        words = command_in(plain(message.text, self._slack.bot), SLACK)[1]
+        known = await self._dispatcher.edit(key, written, revision, words)
+        if not known and await self._services.store.conversation_of(key) is None:
+            conversation_id = await self._worker.conversations.of(message)
+            await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(revision))
 
     def _key_of(self, channel: str, ts: str) -> str:
         return f"slack:{self._slack.team}:{channel}:{ts}"

@@ -7,6 +7,7 @@ anything, but what was read once can be read again.
 import re
 from collections.abc import Sequence
 from dataclasses import field
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
@@ -16,6 +17,7 @@ from telegram import Document, ExternalReplyInfo, Message, MessageEntity, Messag
 from bots.conversing.commands import COMMANDS, SHORTHANDS
 from core.conversation import storable
 from core.pictures.file_types import SUFFIXES
+from core.revision import Revision
 
 NOT_PICTURES = (  # fields of a message; `bots.telegram.kinds` names them
     "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "
@@ -119,6 +121,15 @@ def words_of(message: Message, me: User) -> str:
     if text and message.quote and message.quote.is_manual and not text.startswith("/"):
         text = f"{quoted(message.quote.text)}\n\n{text}"
     return text
+
+
+def revision_of(message: Message) -> Revision:
+    """Return what a message says and shows, and whether it was edited."""
+    shown = message.effective_attachment
+    sizes = shown if isinstance(shown, tuple | list) else [shown]
+    files = [str(getattr(size, "file_unique_id", "")) for size in sizes if size is not None]
+    edited = int(message.edit_date.timestamp()) if isinstance(message.edit_date, datetime) else 0
+    return Revision.of(edited, message.text or message.caption or "", *files)
 
 
 def quoted(text: str) -> str:

@@ -20,13 +20,23 @@ from bots.conversing.reactions import Spot
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
 from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
-from bots.telegram.message import Author, author_of, chat_id_of, conversation_of, is_for, person_of, says_something
+from bots.telegram.message import (
+    Author,
+    author_of,
+    chat_id_of,
+    conversation_of,
+    is_for,
+    person_of,
+    revision_of,
+    says_something,
+)
 from bots.telegram.polling import id_of
 from bots.telegram.transport import ignoring_errors
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
 from core.i18n import Translator
 from core.person import Standing
+from core.revision import EDIT_SECONDS
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
@@ -73,13 +83,17 @@ class Receiver:
         if update.callback_query:
             return self._read_button(key, payload, update, update.callback_query)
         if update.message:
-            return self._read_message(key, payload, update.message)
+            return self._read_message(self._key_of(update.message), payload, update.message)
         if update.edited_message:
             revised = json.dumps({"update_id": update.update_id, "message": raw["edited_message"]})
             return self._read_edited(revised, update.edited_message)
         if update.message_reaction:
             return self._read_reaction(update.message_reaction)
         raise ValueError  # none of the kinds that we asked for
+
+    def _key_of(self, message: Message) -> str:
+        """Return the key of a message, which its edits and its repeated deliveries have in common."""
+        return f"telegram:{self._me.id}:message:{chat_id_of(message)}:{message.message_id}"
 
     async def _skip(self, update_id: int | None, error: Exception) -> None:
         """Store that an update was skipped, so that it is not met again after a crash or a restart."""
@@ -103,10 +117,10 @@ class Receiver:
         group = message.media_group_id  # an album's caption may be on another picture
         if group is not None and (not isinstance(group, str) or len(group) > ALBUM_ID_CHARACTERS):
             raise ValueError
-        inquiry = inquiry_of([message], self._me)
+        inquiry, digest = inquiry_of([message], self._me), str(revision_of(message))
         wanted = group is not None or is_for(self._me, message)
         if message.forward_origin:
-            return partial(self._receive_forward, key, conversation_id, payload, message, group, wanted)
+            return partial(self._receive_forward, key, conversation_id, payload, message, group, wanted, digest)
         if not wanted:
             return None
         if inquiry.command == "stop":
@@ -114,19 +128,27 @@ class Receiver:
         if group is None and may_be_comment(message, inquiry):
             group = f"{COMMENT}{message.message_id}"
         if message.media_group_id is None:
-            return partial(self._receive_message, key, conversation_id, payload, group, inquiry, asker)
-        return partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group)
+            return partial(self._receive_message, key, conversation_id, payload, group, digest, inquiry)
+        return partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group, digest)
 
     async def _receive_message(
-        self, key: str, conversation_id: str, payload: str, group: str | None, inquiry: Inquiry, asker: Author
+        self, key: str, conversation_id: str, payload: str, group: str | None, digest: str, inquiry: Inquiry
     ) -> None:
         """Receive a message that is no album's, and mark it if it has to wait. An album is marked in its turn."""
-        if await self._dispatcher.inbox.receive(key, conversation_id, payload, group):
-            chat = str(inquiry.chat_id)
-            self._dispatcher.acknowledge(conversation_id, Spot(chat, str(inquiry.message_id)), str(asker.id), [chat])
+        received = await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
+        if received and inquiry.asker is not None:
+            chat, person = str(inquiry.chat_id), str(inquiry.asker.id)
+            self._dispatcher.acknowledge(conversation_id, Spot(chat, str(inquiry.message_id)), person, [chat])
 
     async def _receive_forward(
-        self, key: str, conversation_id: str, payload: str, message: Message, group: str | None, wanted: bool
+        self,
+        key: str,
+        conversation_id: str,
+        payload: str,
+        message: Message,
+        group: str | None,
+        wanted: bool,
+        digest: str,
     ) -> None:
         """Receive a forward as one question with the words that its sender wrote just before it."""
         last = self._dispatcher.inbox.last(conversation_id)
@@ -135,20 +157,23 @@ class Receiver:
             if before and belongs_to(before, message):
                 group, wanted = last.group, True
         if wanted:
-            await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
+            await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
 
     def _read_edited(self, payload: str, message: Message) -> Step | None:
-        """Read new words for a question whose answer has not begun. A later edit changes nothing."""
-        conversation_id, message_id = conversation_of(message), message.message_id
-        inquiry_of([message], self._me)
+        """Read a message with new words, or a new picture. One that was edited late changes nothing."""
         if author_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
             return None
+        inquiry_of([message], self._me)
+        if (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
+            return None
+        return partial(self._edit, self._key_of(message), conversation_of(message), payload, message)
 
-        def is_same(payload: str) -> bool:
-            known = json.loads(payload).get("message")
-            return isinstance(known, dict) and known.get("message_id") == message_id
-
-        return partial(self._dispatcher.revise, conversation_id, is_same, payload)
+    async def _edit(self, key: str, conversation_id: str, payload: str, message: Message) -> None:
+        """Answer an edited message again, or at all if it was not for the bot before."""
+        revision = revision_of(message)
+        if not await self._dispatcher.edit(key, payload, revision):
+            group = message.media_group_id
+            await self._dispatcher.inbox.receive(key, conversation_id, payload, group, str(revision))
 
     async def _stop(self, key: str, payload: str, message: Message, inquiry: Inquiry, group: str | None) -> None:
         conversation_id = conversation_of(message)

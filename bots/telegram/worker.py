@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from telegram import Bot, Message, Update, User
@@ -27,6 +28,7 @@ from bots.telegram.reactions import TelegramReacting
 from bots.telegram.requests import Requests, refusal_of
 from core import inbox, trace
 from core.i18n import Translator
+from core.revision import Revision
 
 log = logging.getLogger(__name__)
 COMMENT = "said:"  # prefix of the group of words that a forward may follow
@@ -101,7 +103,7 @@ class Worker:
         if moved and moved.migrate_to_chat_id:
             await self._move(moved, moved.migrate_to_chat_id)
         elif inquiry and inquiry.asker:
-            await self._answer(batch[0], inquiry, inquiry.asker)
+            await self._answer(replace(batch[0], digest=_newest(batch)), inquiry, inquiry.asker)
 
     async def _move(self, message: Message, new_chat_id: int) -> None:
         log.warning(
@@ -122,6 +124,12 @@ class Worker:
             await self._private.say_undelivered(asker, translator)
         except Refused:
             log.info("the answer has no reader any more")
+
+
+def _newest(batch: Sequence[inbox.StoredMessage]) -> str | None:
+    """Return the digest of the message that was edited last, if any was."""
+    digests = {message.digest: Revision.read(message.digest) for message in batch}
+    return max(digests, key=lambda digest: (revision := digests[digest]) is not None and revision.number)
 
 
 def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:

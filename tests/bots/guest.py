@@ -69,6 +69,10 @@ class Guest(Protocol):
 
     async def rate(self, seen: Seen, good: bool) -> None: ...
 
+    async def edit(self, text: str) -> Seen:
+        """Give the last question other words, where a platform has that."""
+        ...
+
     def marks(self) -> tuple[int, int]:
         """Return how many messages have a reaction of the bot now, and how many ever had one."""
         ...

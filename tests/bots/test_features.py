@@ -242,6 +242,17 @@ async def test_a_question_is_marked_until_it_is_answered(platform: str, demo: En
         assert guest.marks() == (0, 0 if platform == "web" else 1)
 
 
+async def test_an_edited_question_is_answered_in_the_place_of_its_answer(
+    platform: str, demo: Engine, tmp_path: Path
+) -> None:
+    if platform == "web":
+        pytest.skip("nothing can be edited on the page")
+    answers = [(await directly(demo, (question, (sample("invoice"),))))[0] for question in (TOTAL, "Extract all text.")]
+    async with visit(platform, demo, tmp_path) as (_, guest):
+        assert shows((await guest.ask(TOTAL, png("invoice"))).words, answers[0])
+        assert shows((await guest.edit("Extract all text.")).words, answers[1])
+
+
 async def test_a_conversation_can_be_taken_along_as_a_zip(platform: str, demo: Engine, tmp_path: Path) -> None:
     [expected] = await directly(demo, (PRICE, (sample("product"),)))
     async with visit(platform, demo, tmp_path) as (_, guest):

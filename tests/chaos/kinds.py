@@ -125,14 +125,27 @@ async def takes_along(me: Person, talk: Talk) -> None:
 
 
 async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
-    """At once, so that mostly nothing has been said yet: then the new words count."""
+    """At any moment: before the answer, within it, or after it. Only the last words have an answer."""
     old, new = talk.turned, talk
     place = await me.ask(old.questions[0], talk.pictures)
-    right = exactly(me.truth(new)[0], me.truth(old)[0])
-    me.wants(place, right, Turn((new.questions[0], old.questions[0]), talk.pictures))
-    await me.edit(place, new.questions[0])
+    me.wants(place, exactly(me.truth(new)[0]), Turn(new.questions[:1], talk.pictures))
+    for words in me.dice.choice(((new,), (new, old, new))):
+        await asyncio.sleep(me.dice.choice((0, 0.3)))
+        if me.dice.random() < 0.5:
+            await me.answered(place)
+        await me.edit(place, words.questions[0])
+    while me.found(place) != [me.truth(new)[0]]:
+        await asyncio.sleep(LOOK_S)
+
+
+async def edits_and_deletes(me: OnSlack, talk: Talk) -> None:
+    """An edited question that is gone while it is answered again: nothing new is written."""
+    place = await me.ask(talk.turned.questions[0], talk.pictures)
     await me.answered(place)
-    me.counted = me.found(place) == [me.truth(new)[0]]
+    await me.edit(place, talk.questions[0])
+    await me.delete(place)
+    turn = Turn((talk.questions[0], talk.turned.questions[0]), talk.pictures, sure=False)
+    me.wants(place, exactly(me.truth(talk)[0], me.truth(talk.turned)[0]), turn, least=0)
 
 
 async def forwards(me: OnTelegram, talk: Talk) -> None:
@@ -245,7 +258,7 @@ EVERYWHERE: tuple[Story, ...] = (
 IN_CHATS: tuple[Story, ...] = (edits, leaves_a_picture, never_edited, never_uploaded)
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
-    "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, goes_on_in_private, is_refused),
+    "slack": (*EVERYWHERE, *IN_CHATS, deletes, edits_and_deletes, shares, sends_bytes, goes_on_in_private, is_refused),
     "web": (*EVERYWHERE, posts_once),
 }
 

@@ -277,12 +277,12 @@ def _nothing_replaced(save: Any) -> Any:
     return save_below
 
 
-@mutant("edits are not heeded", "core.inbox:Inbox.revise", seen_by=["edits"])
-def _never_revised(_: Any) -> Any:
-    async def revise_nothing(*_: Any) -> bool:
-        return False
+@mutant("edits are not heeded", "bots.conversing.dispatcher:Dispatcher.edit", seen_by=["lost"])
+def _never_edited(_: Any) -> Any:
+    async def edit_nothing(*_: Any) -> bool:
+        return True
 
-    return revise_nothing
+    return edit_nothing
 
 
 @mutant("the model answers thanks", "core.small_talk:_is_core", seen_by=["invented"])

@@ -45,7 +45,9 @@ PLANS = {
     "questions stand in the log": ASKING,
     "a new answer is put below the old one": replace(ASKING, conversations=3, kinds=("retries",)),
     "the model answers thanks": replace(ASKING, conversations=3, kinds=("says thanks",)),
-    "edits are not heeded": replace(IN_CHATS, platforms=("telegram",), kinds=("edits",)),
+    "edits are not heeded": replace(  # who edited waits for good
+        IN_CHATS, platforms=("telegram",), kinds=("edits",), patience_s=60
+    ),
     "stop ends everybody's answers": replace(IN_CHATS, conversations=12, kinds=("stops", "asks twice")),
     "forgetting leaves the pictures": replace(ASKING, kinds=("forgets", "forgets a picture")),
     "forgetting keeps the conversation": replace(ASKING, kinds=("forgets", "forgets a picture")),

@@ -9,7 +9,6 @@ from tests.chaos.people import Person
 
 COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order", "other words", "invented")
 LEFT = 0.6  # of what the cache is to leave free: the database may have grown since it wrote
-MANY_EDITS = 3  # at a platform
 
 
 @dataclass
@@ -59,12 +58,6 @@ class Report:
         if more:
             counts["doubled"] += more.total()
             self.blame(person, "doubled", f"{sorted(more.elements())} was said besides")
-
-    def judge_edits(self) -> None:
-        """One may come too late; that all of many do is no chance."""
-        for platform, kinds in self.kinds.items():
-            if kinds["edits"] >= MANY_EDITS and self.late[platform, "edits"] == kinds["edits"]:
-                self.complain("edits", f"{platform}: none of {kinds['edits']} was heeded")
 
     def judge_disk(self, folder: Path) -> None:
         """The cache leaves room to what people say and send."""

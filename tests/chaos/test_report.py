@@ -197,18 +197,6 @@ def test_the_report_says_beside_which_steps_the_service_was_killed_and_which_wer
     )
 
 
-def test_edits_that_are_never_heeded_are_no_chance(reader: Reader) -> None:
-    reader.kind, reader.counted = "edits", False
-    report = Report()
-    for _ in range(2):
-        report.judge(reader)
-    report.judge_edits()
-    assert report.good, "two may both come too late"
-    report.judge(reader)
-    report.judge_edits()
-    assert report.checks == {"edits": 1}
-
-
 def test_a_forgotten_picture_and_one_that_no_conversation_shows_are_seen(reader: Reader, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.executescript(

@@ -211,7 +211,6 @@ class Storm:
                 report.complain("unheard", f"{platform}: {count} events were never acknowledged")
         for line in self._site.nursery.spilled[:20]:
             report.complain("words in the log", line)
-        report.judge_edits()
         report.kinds_there_are = self._crowd.kinds
         report.points, report.points_there_are = self._points.killed, self._points.all(platforms.steps)
         report.calls, report.faults, report.noise = platforms.calls, platforms.failed, platforms.noise

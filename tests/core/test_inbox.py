@@ -286,27 +286,63 @@ async def test_a_message_that_waits_is_revised_on_disk_too() -> None:
     for key in ("k1", "k2"):
         await inbox.receive(key, "c", key)
     await asyncio.sleep(0)
-    assert await inbox.revise("c", lambda payload: payload == "k2", "better", lambda: False)
+    waiting = mailbox.messages[1]
+    assert await inbox.revise(waiting, "better", "1:digest")
     assert [message.payload for message in await mailbox.unfinished("telegram")] == ["k1", "better"]
     desk.gate.set()
     await until_idle(inbox, "c")
     assert desk.done == [["k1"], ["better"]]
-    assert not await inbox.revise("c", lambda payload: payload == "k2", "late", lambda: True)
+    assert mailbox.messages[1].digest == "1:digest"
+    assert not await inbox.revise(waiting, "late")
 
 
-@pytest.mark.parametrize("begun", [False, True])
-async def test_a_message_that_is_worked_on_begins_anew_with_its_new_words_unless_it_is_too_late(begun: bool) -> None:
+async def test_a_message_that_is_worked_on_begins_again_with_its_new_words() -> None:
     desk, mailbox = Desk(), MemoryMailbox()
     desk.gate.clear()
     inbox = Inbox(mailbox, "telegram", desk.work, gathering=lambda _: Gathering(0.001), pauses_s=(60,))
     for key in ("k1", "k2"):
         await inbox.receive(key, "c", key, "album")
     await until_begun(desk)
-    assert await inbox.revise("c", lambda payload: payload == "k2", "better", lambda: not begun) is not begun
+    assert await inbox.revise(mailbox.messages[1], "better")
     desk.gate.set()
     await until_idle(inbox, "c")
-    assert desk.done == [["k1", "k2" if begun else "better"]]
-    assert desk.begun == (1 if begun else 2)
+    assert desk.done == [["k1", "better"]]
+    assert desk.begun == 2
+
+
+async def test_a_message_is_revised_twice_at_any_moment_of_its_second_beginning() -> None:
+    for ticks in range(12):
+        desk, mailbox = Desk(), MemoryMailbox()
+        desk.gate.clear()
+        inbox = Inbox(mailbox, "telegram", desk.work)
+        await inbox.receive("k1", "c", "k1")
+        await until_begun(desk)
+        assert await inbox.revise(mailbox.messages[0], "better")
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        assert await inbox.revise(mailbox.messages[0], "best")
+        desk.gate.set()
+        await until_idle(inbox, "c")
+        assert desk.done == [["best"]], ticks
+
+
+async def test_a_message_whose_work_is_done_is_not_revised_while_that_is_stored() -> None:
+    desk, mailbox, stored = Desk(), MemoryMailbox(), asyncio.Event()
+
+    async def finish(message_ids: Sequence[int]) -> None:
+        await stored.wait()
+        mailbox.finished |= set(message_ids)
+
+    mailbox.finish = finish  # type: ignore[method-assign]
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    await inbox.receive("k1", "c", "k1")
+    while not desk.done:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not await inbox.revise(mailbox.messages[0], "late")
+    stored.set()
+    await until_idle(inbox, "c")
+    assert desk.done == [["k1"]]
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -357,7 +393,7 @@ async def test_a_revised_message_does_not_outlive_its_inbox() -> None:
     inbox = Inbox(mailbox, "telegram", desk.work)
     await inbox.receive("k1", "c", "k1")
     await until_begun(desk)
-    await inbox.revise("c", lambda payload: True, "better", lambda: True)
+    await inbox.revise(mailbox.messages[0], "better")
     await inbox.close()
     assert not inbox.waiting("c")
     assert [message.payload for message in await mailbox.unfinished("telegram")] == ["better"]

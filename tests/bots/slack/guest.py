@@ -66,6 +66,11 @@ class SlackGuest:
         message: Any = seen.handle
         self._slack.reacts("+1" if good else "-1", message, DM)
 
+    async def edit(self, text: str) -> Seen:
+        [*_, last] = [message for message in self.messages if message["user"] == "U0ANN"]
+        self._slack.edits(DM, last["ts"], text)
+        return await self._seen([message["ts"] for message in self._messages()[:-1]])
+
     def marks(self) -> tuple[int, int]:
         return len(self.workspace.reactions), len(set(self.workspace.reacted))
 

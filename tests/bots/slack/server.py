@@ -147,10 +147,12 @@ class FakeSlack:
             return {"id": file["id"], "mode": "file_access", "file_access": "check_file_info"}
         return file
 
-    def edits(self, channel: str, ts: str, text: str, tell: bool = True) -> None:
+    def edits(self, channel: str, ts: str, text: str, tell: bool = True, after_s: int = 0) -> None:
         message = self.workspace.find(channel, ts)
         before = dict(message)
         message["text"] = text
+        whole, _, part = self.workspace.ts().partition(".")
+        message["edited"] = {"user": message["user"], "ts": f"{int(whole) + after_s}.{part}"}
         event = {"type": "message", "subtype": "message_changed", "channel": channel, "message": dict(message)}
         if tell:
             self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": before})

@@ -71,6 +71,10 @@ class TelegramGuest:
         message: Any = seen.handle
         self._person.reacts(message, "👍" if good else "👎")
 
+    async def edit(self, text: str) -> Seen:
+        self._person.edits(self.chat.person_messages()[-1], text)
+        return await self._seen({message["message_id"] for message in self.chat.by_bot()[:-1]})
+
     def marks(self) -> tuple[int, int]:
         return len(self.chat.reactions), len(set(self.chat.reacted))
 

@@ -52,11 +52,12 @@ class Person:
         origin = {"type": "hidden_user", "date": 1422450181, "sender_user_name": "Bob"}
         return self.shows(picture, caption, album=album, forward_origin=origin, **more)
 
-    def edits(self, message: Json, text: str) -> None:
-        """Replace a message's text or caption."""
+    def edits(self, message: Json, text: str, after_s: int = 1, twice: bool = False) -> None:
+        """Replace a message's text or caption, which it may have had none of."""
         field = "text" if "text" in message else "caption"
         message.update({field: text, "entities" if field == "text" else "caption_entities": _found(text)})
-        self.telegram.update(edited_message={**message, "edit_date": message["date"] + 1})
+        message["edit_date"] = message.get("edit_date", message["date"]) + after_s
+        self.telegram.update(twice=twice, edited_message=message)
 
     def sends(self, **content: Any) -> Json:
         return self._send(None, False, **content)

@@ -196,19 +196,6 @@ async def test_a_question_edited_before_the_first_word_of_its_answer_begins_anew
     assert len(engine.asked) == 2
 
 
-async def test_an_edit_after_the_first_word_changes_nothing(
-    running: BotApi, ann: Chatting, engine: ScriptedEngine
-) -> None:
-    engine.pause = 0.3
-    question = ann.person.shows(photo(), "One")
-    await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
-    ann.person.edits(question, "Two")
-    assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
-    ann.person.edits(question, "Three")
-    await ann.answer(ann.person.says("/help"))
-    assert len(ann.chat.by_bot()) == 2
-
-
 async def test_an_albums_edited_caption_counts(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
     ann.person.shows(photo("red"), album="a")
     captioned = ann.person.shows(photo("blue"), "Comapre", album="a")

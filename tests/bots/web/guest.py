@@ -57,6 +57,9 @@ class WebGuest:
     async def export(self) -> bytes:
         return await self._get(f"{self._here}/export")
 
+    async def edit(self, text: str) -> Seen:
+        raise NotImplementedError
+
     def marks(self) -> tuple[int, int]:
         return 0, 0  # a page has no reactions
 

@@ -1,0 +1,67 @@
+"""Take back the answers to edited messages. Each function is one step inside a transaction that its caller opened."""
+
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation import storable
+from core.inbox import StoredMessage
+from core.revision import Revision
+from storage import messages, pictures
+from storage.schema import deliveries, turns
+from storage.schema import messages as stored
+
+
+async def reopen(
+    connection: AsyncConnection, key: str, payload: str, revision: Revision, words: str | None = None
+) -> StoredMessage | None:
+    """Make a finished message unfinished with its new words, and take back the answer to the old ones.
+
+    Return None if the message is unknown or forgotten, if a newer revision was answered, or if `words` were: what a
+    person changed while the service was down may be known already. Of an album the message that carries the answer is
+    returned. What was posted for it stays, to be written over.
+    """
+    where = stored.c.key == key, stored.c.finished.is_not(None)
+    row = (await connection.execute(select(stored).where(*where))).first()
+    known = Revision.read(row.digest) if row is not None else None
+    if row is None or known is None or not revision.replaces(known):
+        return None
+    await connection.execute(update(stored).where(stored.c.id == row.id).values(digest=str(revision)))
+    carrier = await _carrier(connection, row)
+    if words is not None and await _answers(connection, carrier.key, words):
+        return None
+    await take_back(connection, carrier.key, revision)
+    values = {"finished": None, "payload": payload, "digest": str(revision)}
+    await connection.execute(update(stored).where(stored.c.id == carrier.id).values(values))
+    return await messages.unfinished_message(connection, carrier.id)
+
+
+async def take_back(connection: AsyncConnection, key: str, revision: Revision, words: str | None = None) -> None:
+    """Take the answer to a message out of its conversation, unless it answers `words`.
+
+    It is kept under another key, so that the next answer gets its place. Its pictures wait for the new question.
+    """
+    if words is not None and await _answers(connection, key, words):
+        return
+    turn_id = (await connection.execute(select(turns.c.id).where(turns.c.key == key))).scalar()
+    if turn_id is None:
+        return
+    aside = revision.key_of_replaced(key)
+    await connection.execute(delete(turns).where(turns.c.key == aside))  # the same words a second time
+    await connection.execute(update(turns).where(turns.c.id == turn_id).values(key=aside, replaced=True))
+    await pictures.mark_unasked(connection, turn_id)
+
+
+async def _answers(connection: AsyncConnection, key: str, words: str) -> bool:
+    where = turns.c.key == key, turns.c.text == storable(words)
+    return (await connection.execute(select(turns.c.id).where(*where))).first() is not None
+
+
+async def _carrier(connection: AsyncConnection, row: Any) -> Any:
+    """Return the message of an album that carries the answer, else the message itself."""
+    if row.album is None:
+        return row
+    album = stored.c.conversation_id == row.conversation_id, stored.c.album == row.album
+    query = select(stored).join(deliveries).where(*album, stored.c.finished.is_not(None)).limit(1)
+    return (await connection.execute(query)).first() or row

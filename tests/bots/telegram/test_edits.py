@@ -1,0 +1,167 @@
+"""An edited question is answered again, in the place of its answer, and never twice."""
+
+from pathlib import Path
+
+import pytest
+
+from core.revision import EDIT_SECONDS
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
+from tests.bots.telegram.person import Person
+from tests.bots.telegram.server import BotApi
+from tests.fakes import ScriptedEngine
+
+
+def words(ann: Chatting) -> list[str]:
+    return [message["text"] for message in ann.chat.by_bot() if is_finished(message)]
+
+
+async def says(ann: Chatting, *expected: str) -> None:
+    """Wait until these are all of the bot's words."""
+    try:
+        await until(lambda: words(ann) == list(expected), 8)
+    except TimeoutError:
+        raise AssertionError(words(ann)) from None
+
+
+async def test_an_edit_after_the_answer_replaces_it(reached: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
+    question = ann.person.shows(photo(), "One")
+    answered = (await ann.answers(question))[0]["message_id"]
+    ann.person.edits(question, "Two")
+    await says(ann, "Answer to 'Two' about [1] after 0 turns.")
+    assert [message["message_id"] for message in ann.chat.by_bot()] == [answered]
+    ann.person.edits(question, "Three")
+    await says(ann, "Answer to 'Three' about [1] after 0 turns.")
+    assert await ann.answer(ann.person.says("And now?")) == "Answer to 'And now?' about [] after 1 turns."
+    assert [turn.text for turn in engine.asked[-1].turns] == ["Three", "And now?"]
+
+
+async def test_an_edit_while_it_is_answered_begins_again(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.pause = 0.3
+    question = ann.person.shows(photo(), "One")
+    await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
+    engine.pause = 0
+    ann.person.edits(question, "Two")
+    ann.person.edits(question, "Three")  # quickly once more
+    await says(ann, "Answer to 'Three' about [1] after 0 turns.")
+    assert len(ann.chat.by_bot()) == 1
+
+
+async def test_a_caption_added_later_is_answered_in_the_place_of_the_words_about_the_picture(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    picture = ann.person.shows(photo())
+    assert "Got picture 1." in await ann.answer(picture)
+    ann.person.edits(picture, "What is it?")
+    await says(ann, "Answer to 'What is it?' about [1] after 0 turns.")
+
+
+async def test_a_caption_added_to_an_answered_album_is_about_all_of_it(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    first, _ = (ann.person.shows(photo(colour), text, album="a") for colour, text in (("red", "Compare"), ("blue", "")))
+    assert await ann.answer(first) == "Answer to 'Compare' about [1, 2] after 0 turns."
+    ann.person.edits(first, "Describe")
+    await says(ann, "Answer to 'Describe' about [1, 2] after 0 turns.")
+
+
+async def test_the_same_edit_again_one_that_changes_nothing_and_a_late_one_are_not_answered(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    question = ann.person.shows(photo(), "One")
+    await ann.answer(question)
+    ann.person.edits(question, "One")
+    ann.person.edits(question, "Two", twice=True)
+    await says(ann, "Answer to 'Two' about [1] after 0 turns.")
+    ann.person.edits(question, "Three", after_s=EDIT_SECONDS)
+    ann.person.edits(question, "Two")
+    await ann.answer(ann.person.says("/help"))
+    assert [asked.turns[-1].text for asked in engine.asked] == ["One", "Two"]
+
+
+async def test_an_older_edit_that_is_delivered_again_changes_nothing(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    question = ann.person.shows(photo(), "One")
+    await ann.answer(question)
+    ann.person.edits(question, "Two")
+    older = dict(question)
+    ann.person.edits(question, "Three")
+    await says(ann, "Answer to 'Three' about [1] after 0 turns.")
+    running.update(edited_message=older)
+    await ann.answer(ann.person.says("/help"))
+    assert words(ann)[0] == "Answer to 'Three' about [1] after 0 turns."
+
+
+async def test_an_edit_may_make_a_command_of_a_question_and_a_question_of_a_command(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    question = ann.person.shows(photo(), "One")
+    await ann.answer(question)
+    ann.person.edits(question, "/settings")
+    await until(lambda: "How I answer" in (words(ann) or [""])[0])
+    ann.person.edits(question, "Two")
+    await says(ann, "Answer to 'Two' about [1] after 0 turns.")
+
+
+async def test_an_edit_counts_after_a_restart(
+    telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    async with service(telegram, tmp_path, engine):
+        question = ann.person.shows(photo(), "One")
+        await ann.answer(question)
+        engine.pause = 60
+        ann.person.edits(question, "Two")
+        await until(lambda: engine.running)
+    engine.pause = 0
+    async with service(telegram, tmp_path, engine):
+        await says(ann, "Answer to 'Two' about [1] after 0 turns.")
+    ann.person.edits(question, "Three")  # while the bot is down
+    async with service(telegram, tmp_path, engine):
+        await says(ann, "Answer to 'Three' about [1] after 0 turns.")
+    assert len(ann.chat.by_bot()) == 1
+
+
+async def test_a_mention_added_in_a_group_is_answered_and_another_persons_edit_is_not(
+    running: BotApi, engine: ScriptedEngine
+) -> None:
+    group = running.world.chat(-5)
+    ann, bob = Person(running, group, 7), Person(running, group, 8)
+    talk = bob.says("What a day")
+    picture = ann.shows(photo(), "Look")
+    ann.edits(picture, "@picture_bot What is it?")
+    assert await Chatting(ann).answer(picture) == "Answer to 'What is it?' about [1] after 0 turns."
+    bob.edits(talk, "What a nice day")
+    ann.edits(picture, "@picture_bot And now?")
+    await until(lambda: "And now?" in group.by_bot()[0]["text"])
+    assert len(engine.asked) == 2
+
+
+async def test_a_forgotten_question_is_not_answered_again(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    question = ann.person.shows(photo(), "One")
+    await ann.answer(question)
+    await ann.answer(ann.person.says("/forget"))
+    ann.person.edits(question, "Two")
+    await ann.answer(ann.person.says("/help"))
+    assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("ending", ["stopped", "failed"])
+async def test_an_edit_after_an_answer_that_was_not_whole(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine, ending: str
+) -> None:
+    usual = engine.script
+    if ending == "failed":
+        engine.script = lambda asked: RuntimeError("it broke")
+    engine.pause = 0.2
+    question = ann.person.shows(photo(), "One")
+    if ending == "stopped":
+        await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
+        ann.person.presses(ann.chat.by_bot()[0], "Stop")
+    await ann.answers(question)
+    engine.pause, engine.script = 0, usual
+    ann.person.edits(question, "Two")
+    await says(ann, "Answer to 'Two' about [1] after 0 turns.")
