@@ -29,7 +29,7 @@ class Settings:
     """How a conversation is answered.
 
     `instructions` are its people's own words to the model, `language` what its answers are written in; both may be
-    empty. `receipt` shows the line below an answer.
+    empty. `receipt` shows the line below an answer. Without `keep` a question is forgotten as soon as it is answered.
     """
 
     instructions: str = ""
@@ -37,6 +37,7 @@ class Settings:
     length: Length = Length.NORMAL
     sharpness: Sharpness = Sharpness.NORMAL
     receipt: bool = True
+    keep: bool = True
 
     @property
     def system(self) -> str:
@@ -74,7 +75,7 @@ def settings_of(stored: object) -> Settings:
     """Return stored settings. What another version wrote, or a damaged file holds, is left out."""
     if not isinstance(stored, dict):
         return Settings()
-    kinds = {"length": Length, "sharpness": Sharpness, "receipt": bool}
+    kinds = {"length": Length, "sharpness": Sharpness, "receipt": bool, "keep": bool}
     values: dict[str, Any] = {}
     for each in fields(Settings):
         value, kind = stored.get(each.name), kinds.get(each.name, str)

@@ -254,6 +254,21 @@ async def forget(connection: AsyncConnection, conversation_id: str) -> Collectio
     return await pictures.drop_unused(connection, image_ids)
 
 
+async def empty(connection: AsyncConnection, conversation_id: str) -> Collection[str]:
+    """Delete all of a conversation but its settings and the pictures that wait for a question.
+
+    Return the ids of images that no conversation shows any more.
+    """
+    await _locked(connection, conversation_id)
+    image_ids = await pictures.images_of(connection, conversation_id)
+    await connection.execute(delete(turns).where(turns.c.conversation_id == conversation_id))
+    await documents.drop(connection, conversation_id)
+    next_number = 1 + await pictures.drop_asked(connection, conversation_id)
+    here = conversations.c.id == conversation_id
+    await connection.execute(update(conversations).where(here).values(title="", next_number=next_number))
+    return await pictures.drop_unused(connection, image_ids)
+
+
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
     """Move a conversation to a new id. Return False if there is nothing to move, or if the new id is taken."""
     row = await _row(connection, conversation_id)

@@ -122,11 +122,25 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
             await record_sent(connection, dropped, ())
         await record_sent(connection, order, sent)
     await finish(connection, now, list(found.values()))
-    done = messages.c.conversation_id == conversation_id, messages.c.finished.is_not(None)
-    await connection.execute(update(messages).where(*done).values(digest=None))
+    await close_edits(connection, conversation_id)
     held = messages.c.conversation_id == conversation_id, messages.c.held_for.is_not(None)
     await connection.execute(update(messages).where(*held).values(held_for=None, payload=_unless_finished()))
     return sent
+
+
+async def together(connection: AsyncConnection, key: str) -> list[int]:
+    """Return the ids of a message and of the others of its album."""
+    row = (await connection.execute(select(messages).where(messages.c.key == key))).first()
+    if row is None or row.album is None:
+        return [] if row is None else [row.id]
+    album = messages.c.conversation_id == row.conversation_id, messages.c.album == row.album
+    return list((await connection.execute(select(messages.c.id).where(*album))).scalars())
+
+
+async def close_edits(connection: AsyncConnection, conversation_id: str) -> None:
+    """Drop what is known of the content of finished messages, so that an edit of one is not answered."""
+    done = messages.c.conversation_id == conversation_id, messages.c.finished.is_not(None)
+    await connection.execute(update(messages).where(*done).values(digest=None))
 
 
 def keys_of_sent(adapter: str, sent: str, conversation_id: str | None = None) -> Select[Any]:

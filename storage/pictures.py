@@ -130,6 +130,13 @@ async def mark_asked(connection: AsyncConnection, picture_ids: Collection[int]) 
     await _set_waiting(connection, picture_ids, False)
 
 
+async def drop_asked(connection: AsyncConnection, conversation_id: str) -> int:
+    """Delete a conversation's pictures that do not wait for a question. Return the largest number that is left."""
+    here = pictures.c.conversation_id == conversation_id
+    await connection.execute(delete(pictures).where(here, ~pictures.c.waiting))
+    return (await connection.execute(select(func.max(pictures.c.number)).where(here))).scalar() or 0
+
+
 async def mark_unasked(connection: AsyncConnection, turn_id: int) -> None:
     """Let the pictures of a turn that was taken back wait again, unless another turn shows them."""
     asked = select(turn_pictures.c.picture_id).join(turns).where(~turns.c.replaced)

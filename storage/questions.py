@@ -93,6 +93,22 @@ async def forget(
     return await messages.forget(connection, now, conversation_id, key), image_ids
 
 
+async def forget_answered(
+    connection: AsyncConnection, now: float, conversation_id: str, key: str
+) -> Collection[str] | None:
+    """Delete all of a conversation but its settings and what waits for a question, if `key` was answered there.
+
+    The message is finished with that, so that its words go, and no crash lets it be asked again. Return the ids of
+    images that no conversation shows any more, or None if `key` was not answered.
+    """
+    if await conversations.answered(connection, key) is None:
+        return None
+    await messages.finish(connection, now, await messages.together(connection, key))
+    await files.forget(connection, conversation_id)
+    await messages.close_edits(connection, conversation_id)
+    return await conversations.empty(connection, conversation_id)
+
+
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:
     """Move a conversation with its messages and files."""
     if not await conversations.move(connection, conversation_id, new_id):

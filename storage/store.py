@@ -133,6 +133,13 @@ class Store(OpenDatabase):
         await self.removed(image_ids, conversation_id)
         return sent
 
+    async def forget_answered(self, conversation_id: str, key: str) -> bool:
+        """Forget a conversation in which `key` was answered; see `questions.forget_answered`."""
+        image_ids = await self.database.write(questions.forget_answered, self.clock.now(), conversation_id, key)
+        if image_ids is not None:
+            await self.removed(image_ids, conversation_id)
+        return image_ids is not None
+
     async def move(self, conversation_id: str, new_id: str) -> bool:
         """Move a conversation when the platform renamed its place.
 

@@ -80,6 +80,7 @@ def _shown(known: Settings, request: AnswerRequest, translator: Translator) -> C
         "length": translator.explain(LENGTH_NAMES[known.length]),
         "sharpness": translator.explain(SHARPNESS_NAMES[known.sharpness]),
         "receipt": say("on") if known.receipt else say("off"),
+        "keep": say("on") if known.keep else say("off (each question is forgotten once it is answered)"),
     }
     lines = [say("How I answer in this conversation:")]
     for setting in _ROWS:
@@ -126,6 +127,10 @@ def _receipt(known: Settings, value: str) -> Settings:
     return replace(known, receipt=_one_of(SWITCH, value))
 
 
+def _keep(known: Settings, value: str) -> Settings:
+    return replace(known, keep=_one_of(SWITCH, value))
+
+
 def _one_of(values: Mapping[str, Value], value: str) -> Value:
     if value.lower() not in values:
         raise BadQuestion("That setting can be: {values}.", values=", ".join(values))
@@ -138,6 +143,7 @@ _ROWS = (
     Setting("length", "长度", Note("short"), _length),
     Setting("sharpness", "清晰度", Note("high"), _sharpness),
     Setting("receipt", "回执", Note("off"), _receipt),
+    Setting("keep", "保留", Note("off"), _keep),
 )
 _SETTINGS = {name: setting for setting in _ROWS for name in (setting.name, setting.chinese)}
 BUTTONS: Mapping[AnswerAction, Callable[[Settings], Settings]] = {
@@ -148,4 +154,6 @@ BUTTONS: Mapping[AnswerAction, Callable[[Settings], Settings]] = {
     AnswerAction.LESS_SHARP: lambda known: replace(known, sharpness=Sharpness.NORMAL),
     AnswerAction.SHOW_RECEIPT: lambda known: replace(known, receipt=True),
     AnswerAction.HIDE_RECEIPT: lambda known: replace(known, receipt=False),
+    AnswerAction.KEEP: lambda known: replace(known, keep=True),
+    AnswerAction.KEEP_NOTHING: lambda known: replace(known, keep=False),
 }

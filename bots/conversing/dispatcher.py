@@ -157,6 +157,12 @@ class Dispatcher:
             await self._answer(message, request, translator, reply_of, ask, refusal)
         if request.forgets:
             self.reactions.take_all_back(message.conversation_id)
+        forgetting = asyncio.ensure_future(self._forget_unless_kept(message))
+        try:
+            await asyncio.shield(forgetting)
+        except asyncio.CancelledError:  # a reader who has read the answer hangs up
+            await asyncio.wait({forgetting})
+            raise
 
     async def _answer(
         self,
@@ -200,6 +206,11 @@ class Dispatcher:
             await reply.write(answer)
         finally:
             del self._running[message.conversation_id]
+
+    async def _forget_unless_kept(self, message: inbox.StoredMessage) -> None:
+        """Forget an answered question at once, if the settings of its conversation say so."""
+        if not (await self._services.store.settings(message.conversation_id)).keep:
+            await self._services.store.forget_answered(message.conversation_id, message.key)
 
     async def _edited(self, message: inbox.StoredMessage, request: AnswerRequest) -> AnswerRequest:
         """Return the request with what an edited message replaces, after taking back an answer to its old words."""

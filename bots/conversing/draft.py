@@ -61,6 +61,8 @@ class AnswerAction(StrEnum):
     LESS_SHARP = f"{SET}less_sharp"
     SHOW_RECEIPT = f"{SET}receipt"
     HIDE_RECEIPT = f"{SET}no_receipt"
+    KEEP = f"{SET}keep"
+    KEEP_NOTHING = f"{SET}keep_nothing"
 
     def label(self, translator: Translator) -> str:
         match self:
@@ -94,6 +96,10 @@ class AnswerAction(StrEnum):
                 return translator.say("Show the line below answers")
             case AnswerAction.HIDE_RECEIPT:
                 return translator.say("Hide the line below answers")
+            case AnswerAction.KEEP:
+                return translator.say("Keep what is asked here")
+            case AnswerAction.KEEP_NOTHING:
+                return translator.say("Keep nothing")
 
 
 BOXES = (AnswerAction.BOX_1, AnswerAction.BOX_2, AnswerAction.BOX_3, AnswerAction.BOX_4)  # of an answer's boxes

@@ -164,7 +164,7 @@ class Receiver:
         if author_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
             return None
         inquiry_of([message], self._me)
-        if (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
+        if message.edit_date is None or (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
             return None
         return partial(self._edit, self._key_of(message), conversation_of(message), payload, message)
 

@@ -71,7 +71,7 @@ class Receiver:
         """Return the outline of a conversation of the web. Raises `ConversationGone`, also for other platforms'."""
         if WEB.owns(conversation_id):
             conversation = await self.store.outline(conversation_id)
-            if conversation.turns or conversation.waiting:
+            if conversation.turns or conversation.waiting or not conversation.settings.keep:
                 return conversation
         raise ConversationGone()
 

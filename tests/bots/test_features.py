@@ -242,6 +242,19 @@ async def test_a_question_is_marked_until_it_is_answered(platform: str, demo: En
         assert guest.marks() == (0, 0 if platform == "web" else 1)
 
 
+async def test_where_nothing_is_kept_a_question_is_forgotten(platform: str, demo: Engine, tmp_path: Path) -> None:
+    if platform == "web":
+        pytest.skip("there are no commands on the page: `tests/bots/web/api/test_settings.py`")
+    prefix = "/" if platform == "telegram" else ""
+    async with visit(platform, demo, tmp_path) as (_, guest):
+        await guest.ask("", png("invoice"))
+        changed = await guest.press(await guest.ask(f"{prefix}settings"), "Keep nothing")
+        assert "keep: off" in changed.words
+        answered = await guest.ask(TABLE)
+        assert "|" in answered.words and "Table as CSV" not in answered.buttons
+        assert numbers(await guest.pictures()) == []
+
+
 async def test_an_edited_question_is_answered_in_the_place_of_its_answer(
     platform: str, demo: Engine, tmp_path: Path
 ) -> None:

@@ -138,16 +138,6 @@ async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def edits_and_deletes(me: OnSlack, talk: Talk) -> None:
-    """An edited question that is gone while it is answered again: nothing new is written."""
-    place = await me.ask(talk.turned.questions[0], talk.pictures)
-    await me.answered(place)
-    await me.edit(place, talk.questions[0])
-    await me.delete(place)
-    turn = Turn((talk.questions[0], talk.turned.questions[0]), talk.pictures, sure=False)
-    me.wants(place, exactly(me.truth(talk)[0], me.truth(talk.turned)[0]), turn, least=0)
-
-
 async def forwards(me: OnTelegram, talk: Talk) -> None:
     """Clients send the comment first, then the picture. Where a kill comes between, each gets its own sentence, and
     the question is asked once more. If the kill also comes before the comment is finished, its sentence becomes the
@@ -258,7 +248,7 @@ EVERYWHERE: tuple[Story, ...] = (
 IN_CHATS: tuple[Story, ...] = (edits, leaves_a_picture, never_edited, never_uploaded)
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
-    "slack": (*EVERYWHERE, *IN_CHATS, deletes, edits_and_deletes, shares, sends_bytes, goes_on_in_private, is_refused),
+    "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, goes_on_in_private, is_refused),
     "web": (*EVERYWHERE, posts_once),
 }
 

@@ -1,12 +1,10 @@
 """Answers to edited messages are taken back, whole or not at all."""
 
-from pathlib import Path
-
 import pytest
 
 from core.conversation import Answer, Ending, Picture, Turn
 from core.revision import Revision
-from storage.store import Store, StoreConfig
+from storage.store import Store
 from tests.fakes import image
 
 FIRST, SECOND = Revision.of(1, "second"), Revision.of(2, "third")
@@ -21,14 +19,9 @@ async def answered(store: Store, key: str = "k", words: str = "One") -> None:
     await store.finish([message.id])
 
 
-async def opened(folder: Path) -> Store:
-    return await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder}/answers.db"))
-
-
 async def test_a_reopened_message_keeps_what_was_posted_and_gives_its_place_and_pictures_to_the_new_answer(
-    tmp_path: Path,
+    store: Store,
 ) -> None:
-    store = await opened(tmp_path)
     await answered(store)
     await store.save("c", Turn("Later", (), Answer("Yes.", Ending.DONE)), "later")
     reopened = await store.reopen("k", "new", FIRST)
@@ -40,12 +33,10 @@ async def test_a_reopened_message_keeps_what_was_posted_and_gives_its_place_and_
     turn = Turn("Two", left.waiting, Answer("It is blue.", Ending.DONE))
     await store.save("c", turn, "k", FIRST.key_of_replaced("k"))
     assert [turn.text for turn in (await store.outline("c")).turns] == ["Two", "Later"]
-    await store.close()
 
 
 @pytest.mark.parametrize("revision", [FIRST, Revision.of(1, "another of that second"), SECOND])
-async def test_only_newer_words_reopen_a_message(tmp_path: Path, revision: Revision) -> None:
-    store = await opened(tmp_path)
+async def test_only_newer_words_reopen_a_message(store: Store, revision: Revision) -> None:
     await answered(store)
     assert await store.reopen("k", "new", Revision.of(0, "One")) is None
     reopened = await store.reopen("k", "new", FIRST)
@@ -53,33 +44,27 @@ async def test_only_newer_words_reopen_a_message(tmp_path: Path, revision: Revis
     assert await store.reopen("k", "newer", revision) is None  # it is not finished
     await store.finish([reopened.id])
     assert (await store.reopen("k", "newer", revision) is None) == (revision == FIRST)
-    await store.close()
 
 
-async def test_words_that_were_answered_and_a_forgotten_or_unknown_message_are_not_reopened(tmp_path: Path) -> None:
-    store = await opened(tmp_path)
+async def test_words_that_were_answered_and_a_forgotten_or_unknown_message_are_not_reopened(store: Store) -> None:
     await answered(store)
     assert await store.reopen("k", "new", FIRST, "One") is None
     assert [turn.text for turn in (await store.outline("c")).turns] == ["One"]
     await store.forget("c")
     assert await store.reopen("k", "new", SECOND) is None
     assert await store.reopen("unknown", "new", SECOND) is None
-    await store.close()
 
 
-async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(tmp_path: Path) -> None:
-    store = await opened(tmp_path)
+async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store: Store) -> None:
     album = [await store.put("chat", key, "c", key, "album", f"0:{key}") for key in ("k1", "k2")]
     assert album[0] is not None and album[1] is not None
     await store.record_sent(album[0].id, ["m1"])
     await store.finish([message.id for message in album if message is not None])
     reopened = await store.reopen("k2", "new", FIRST)
     assert reopened is not None and (reopened.key, reopened.sent) == ("k1", ("m1",))
-    await store.close()
 
 
-async def test_an_answer_is_taken_back_unless_it_answers_these_words(tmp_path: Path) -> None:
-    store = await opened(tmp_path)
+async def test_an_answer_is_taken_back_unless_it_answers_these_words(store: Store) -> None:
     await answered(store)
     await store.take_answer_back("k", FIRST, "One")
     assert await store.answered("k") is not None
@@ -87,4 +72,3 @@ async def test_an_answer_is_taken_back_unless_it_answers_these_words(tmp_path: P
     assert await store.answered("k") is None
     assert await store.answered(FIRST.key_of_replaced("k")) is not None
     await store.take_answer_back("k", FIRST, "Two")  # repeated, as after a crash
-    await store.close()

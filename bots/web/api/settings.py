@@ -21,6 +21,9 @@ class SettingsView(BaseModel, extra="forbid"):
     language: str = Field("", max_length=LANGUAGE_CHARACTERS, pattern=r"^[^\r\n]*$", examples=["German"])
     length: Length = Length.NORMAL
     sharpness: Sharpness = Field(Sharpness.NORMAL, description="high: pictures sent from now on keep twice the pixels.")
+    keep: bool = Field(
+        True, description="false: what is asked here is forgotten, with all before, once it is answered."
+    )
 
 
 @router.get("", summary="Read how a conversation is answered")
@@ -40,6 +43,7 @@ async def change_settings(
         language=language,
         length=wanted.length,
         sharpness=wanted.sharpness,
+        keep=wanted.keep,
     )
     await receiver.store.change_settings(known.id, changed)
     return _view(changed)
@@ -47,5 +51,9 @@ async def change_settings(
 
 def _view(known: Settings) -> SettingsView:
     return SettingsView(
-        instructions=known.instructions, language=known.language, length=known.length, sharpness=known.sharpness
+        instructions=known.instructions,
+        language=known.language,
+        length=known.length,
+        sharpness=known.sharpness,
+        keep=known.keep,
     )

@@ -69,3 +69,18 @@ async def test_a_question_that_begins_with_the_word_is_a_question(scene: Scene) 
         for words in ("settings of this camera?", "settings language of this camera?"):
             asked = scene.slack.says(f"{ME} {words}", (scene.slack.upload(png()),))
             assert f"Answer to '{words}'" in await scene.answer(asked)
+
+
+async def test_where_nothing_is_kept_an_answered_question_is_gone_with_its_picture(scene: Scene) -> None:
+    async with scene.bot():
+        asked = scene.ask()
+        await scene.finished(asked)
+        scene.slack.says(f"{ME} settings keep off", thread=asked)
+        assert "keep: off" in said((await scene.finished(asked, 2))[-1])
+        scene.slack.says(f"{ME} and now?", thread=asked)
+        assert len(await scene.finished(asked, 3)) == 3
+    [answer] = [each for each in scene.slack.workspace.answers("C0GENERAL", asked) if "and now?" in said(each)]
+    assert [button["action_id"] for button in buttons(answer)] == ["retry"]  # Slack still has the question
+    known = await scene.store.outline(f"slack:T0TEAM:C0GENERAL:{asked}")
+    assert (known.turns, known.pictures, known.settings.keep) == ((), (), False)
+    assert not await scene.store.known_files(known.id)

@@ -56,7 +56,7 @@ class Person:
         """Replace a message's text or caption, which it may have had none of."""
         field = "text" if "text" in message else "caption"
         message.update({field: text, "entities" if field == "text" else "caption_entities": _found(text)})
-        message["edit_date"] = message.get("edit_date", message["date"]) + after_s
+        message["edit_date"] = int(message.get("edit_date") or message["date"]) + after_s
         self.telegram.update(twice=twice, edited_message=message)
 
     def sends(self, **content: Any) -> Json:

@@ -1,9 +1,12 @@
 """/settings, by words and by buttons, alone and in a group."""
 
+from pathlib import Path
+
 import pytest
 
 from core.settings import SHORT_ANSWER_TOKENS
-from tests.bots.telegram.conftest import Chatting, is_finished, photo, until
+from storage.store import Store
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.bots.telegram.test_extras import labels
@@ -34,7 +37,7 @@ async def test_a_button_changes_what_has_few_values_and_the_next_ones_follow(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
     [shown] = await ann.answers(ann.person.says("/settings"))
-    usual = ["Long answers", "Look at pictures more sharply", "Hide the line below answers"]
+    usual = ["Long answers", "Look at pictures more sharply", "Hide the line below answers", "Keep nothing"]
     assert labels(shown) == ["Short answers", *usual]
     ann.person.presses(shown, "Short answers")
     await until(lambda: len(ann.chat.by_bot()) == 2 and is_finished(ann.chat.by_bot()[-1]))
@@ -84,3 +87,21 @@ async def test_in_a_group_only_its_admins_change_them_and_everybody_sees_them(ru
     member.person.presses(shown, "Short answers")
     await until(lambda: len(group.by_bot()) > before and is_finished(group.by_bot()[-1]))
     assert group.by_bot()[-1]["text"] == ADMINS_ONLY
+
+
+async def test_where_nothing_is_kept_an_answered_question_is_gone_with_its_picture(
+    telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    async with service(telegram, tmp_path, engine):
+        assert "keep: off" in await ann.answer(ann.person.says("/settings keep off"))
+        assert "Got picture 1." in await ann.answer(ann.person.shows(photo()))  # it waits for its question
+        [answer] = await ann.answers(ann.person.says("What is it?"))
+        assert answer["text"] == "Answer to 'What is it?' about [1] after 0 turns."
+        assert "no pictures in this conversation" in await ann.answer(ann.person.says("/pictures"))
+        assert await ann.answer(ann.person.shows(photo("blue"), "And this?")) == (
+            "Answer to 'And this?' about [1] after 0 turns."
+        )
+        assert "keep: off" in await ann.answer(ann.person.says("/settings"))
+    store = await Store.open(store_config(tmp_path, ratings=False))
+    assert (await store.outline("telegram:7:0")).pictures == ()
+    await store.close()

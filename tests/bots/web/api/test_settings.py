@@ -1,5 +1,6 @@
 """The settings of a conversation, through the REST API."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from core.settings import SHORT_ANSWER_TOKENS
 from tests.bots.web.conftest import Web, photo, service
 from tests.fakes import ScriptedEngine
 
-USUAL = {"instructions": "", "language": "", "length": "normal", "sharpness": "normal"}
+USUAL = {"instructions": "", "language": "", "length": "normal", "sharpness": "normal", "keep": True}
 
 
 async def begun(web: Web) -> str:
@@ -39,6 +40,26 @@ async def test_they_are_heeded_from_the_next_question_on(tmp_path: Path) -> None
         "", "Sell ONLY bikes.\nAnswer in one or two short sentences.", "",
     ]  # fmt: skip
     assert [sampling.max_new_tokens for sampling in engine.samplings] == [512, SHORT_ANSWER_TOKENS, 512]
+
+
+async def test_where_nothing_is_kept_an_answer_is_forgotten_with_all_before_and_the_settings_stay(
+    tmp_path: Path,
+) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        address = await begun(web)
+        wanted = {**USUAL, "language": "German", "keep": False}
+        assert (await web.client.put(address, json=wanted)).json() == wanted
+        await ask_on(web, address, image=("photo.jpg", photo()))
+        here = address.removesuffix("/settings")
+        while (known := (await web.client.get(here)).json())["turns"]:  # until just after the answer was read
+            await asyncio.sleep(0.01)
+        assert known["waiting"] == []
+        assert (await web.client.get(address)).json() == wanted
+        assert (await web.client.get(f"{here}/pictures/1")).status_code == 404
+        assert (await web.client.get("/api/v1/conversations")).json()["conversations"] == []
+        await ask_on(web, address, image=("photo.jpg", photo()))
+    assert [len(asked.turns) for asked in engine.asked] == [1, 2, 1]
 
 
 async def test_a_sharper_picture_keeps_more_of_its_pixels(tmp_path: Path) -> None:
