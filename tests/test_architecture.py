@@ -45,8 +45,9 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.pictures",
         "core.pseudonym",
         "core.sampling",
+        "core.thoughts",
     },
-    "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures"},
+    "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures", "core.thoughts"},
 }
 TENSORS = ("core/model/", "core/engine/", "core/benchmark/")
 FILES = sorted(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from core.answers import thoughts
+from core import thoughts
 from core.conversation import Image, Picture, Turn, storable
 from core.i18n import Translator
 from core.pictures import workers

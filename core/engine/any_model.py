@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-from core.answers import thoughts
+from core import thoughts
 from core.conversation import Turn
 from core.errors import OperatorError
 from core.model.precision import Precision

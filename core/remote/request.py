@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.answers import thoughts
+from core import thoughts
 from core.conversation import Conversation, Picture, Turn
 from core.errors import BadQuestion
 from core.pseudonym import pseudonym

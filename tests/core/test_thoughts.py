@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.answers import thoughts
+from core import thoughts
 from core.answers.boxes import find_boxes, visible
 from core.i18n import Translator
 
