@@ -18,6 +18,7 @@ from core.model.instruction_set import InstructionSet, Unavailable, available
 log = logging.getLogger(__name__)
 PANEL_CHANNELS = 16  # WIDTH in the source; the inner dimension must be a multiple of it too
 QUERIES_AT_ONCE = 2  # TOGETHER in the source
+MOST_ROWS = 12  # MOST_ROWS in the source
 ROWS_TO_CHECK = (1, 2, 7, 30)  # whole and broken tiles of every instruction set
 P, N = ctypes.c_void_p, ctypes.c_int64
 _loaded: dict[InstructionSet, "Kernel"] = {}  # once per process, whatever the folder
@@ -32,6 +33,8 @@ class Kernel:
         self._multiply, self._attend = loaded.int8_linear, loaded.attend
         self._multiply.argtypes = [P] * 7 + [N] * 3 + [ctypes.c_float, ctypes.c_int]
         self._attend.argtypes = [P] * 4 + [N] * 6 + [ctypes.c_int]
+        self._attend_fully = loaded.full_attention
+        self._attend_fully.argtypes = [P] * 5 + [N] * 4 + [ctypes.c_int]
         self._checksum = loaded.checksum
         self._checksum.argtypes, self._checksum.restype = [P, N, ctypes.c_uint64], ctypes.c_uint64
 
@@ -66,6 +69,21 @@ class Kernel:
             raise ValueError(f"the kernel cannot attend with {heads} heads of {dim} over {kv_heads} heads")
         return y
 
+    def attend_fully(self, queries: Tensor, keys: Tensor, values: Tensor, length: int) -> Tensor:
+        """Let queries (rows, heads, dim) attend to all `length` keys, and return the same shape. All is float32.
+
+        Keys are (heads, panels, dim, 16), values (heads, dim / 16, 16 panels, 16); see native/full_attention.c. Raises
+        `ValueError` when dim is no multiple of 16.
+        """
+        queries = queries.contiguous()
+        rows, heads, dim = queries.shape
+        threads = torch.get_num_threads()
+        y, room = torch.empty_like(queries), queries.new_empty(threads, MOST_ROWS, 2 * dim + keys.shape[1] * 16)
+        pointers = [tensor.data_ptr() for tensor in (queries, keys, values, y, room)]
+        if self._attend_fully(*pointers, rows, heads, dim, length, threads):
+            raise ValueError(f"the kernel cannot attend to {length} keys with heads of {dim}")
+        return y
+
     def checksum(self, content: Tensor | bytes, seed: int = 0) -> int:
         """Return the XXH64 of `content`. Pass the checksum of earlier content as `seed` to cover both."""
         if isinstance(content, bytes):
@@ -74,7 +92,7 @@ class Kernel:
         return int(self._checksum(content.data_ptr(), content.nbytes, seed))
 
     def check(self) -> None:
-        """Compare a small product and a small attention with torch's. Raises `Unavailable` when they differ."""
+        """Compare small products and attentions with torch's. Raises `Unavailable` when they differ."""
         generator = torch.Generator().manual_seed(1)
         weights = torch.randint(-127, 128, (32, 32), dtype=torch.int8, generator=generator)  # (channels, k)
         panels = weights.view(2, 16, 16, 2).permute(0, 2, 1, 3).contiguous()
@@ -85,8 +103,12 @@ class Kernel:
         attended = self.attend(queries, torch.tensor([[keys.data_ptr(), 8, 5]]), 5, 0, 2)
         ours, values = keys.float().repeat_interleave(2, 1)[:, :, :5]  # (heads, seen, dim) each
         right = torch.nn.functional.scaled_dot_product_attention(queries[0, :, None], ours, values)[:, 0]
-        if not all(torch.allclose(*both, atol=0.5) for both in products) or not torch.allclose(
-            attended[0], right, atol=1e-4
+        q, k, v = torch.randn(3, 16, 1, 16, generator=generator)  # (rows, heads, dim) each
+        fully = self.attend_fully(q, k.permute(1, 2, 0)[None].contiguous(), v.transpose(0, 1)[None].contiguous(), 16)
+        whole = torch.nn.functional.scaled_dot_product_attention(*(each.transpose(0, 1) for each in (q, k, v)))
+        attentions = [(attended[0], right), (fully, whole.transpose(0, 1))]
+        if not all(torch.allclose(*both, atol=0.5) for both in products) or not all(
+            torch.allclose(*both, atol=1e-4) for both in attentions
         ):
             raise Unavailable("the compiled kernel and torch compute different results on this processor")
 

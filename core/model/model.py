@@ -73,7 +73,8 @@ class Model:
         theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder), progress).fill(empty)
         self._text = theirs.model.language_model
         self._head = theirs.lm_head
-        self.vision = Vision(theirs.model.visual, checkpoint.read_json("preprocessor_config.json"))
+        processor = checkpoint.read_json("preprocessor_config.json")
+        self.vision = Vision(theirs.model.visual, processor, self._kernel)
         self.ends = end_tokens(checkpoint)
 
     @property

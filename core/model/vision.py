@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image as Pillow
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
 from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
 
 from core.errors import BadQuestion
+from core.model.full_attention import FullAttention
+from core.model.kernel import Kernel
 
 SLICE_PATCHES = 512  # less than 0.1 s of a 2B model's encoder on two cores
 # Attention scores of one slice's patches with all others: torch is faster with more than 768 patches at once.
@@ -42,7 +44,8 @@ class Grid:
 class Vision:
     """The vision encoder. `visual` is transformers' Qwen3VLVisionModel with its linear layers replaced."""
 
-    def __init__(self, visual: Any, settings: dict[str, Any]) -> None:
+    def __init__(self, visual: Any, settings: dict[str, Any], kernel: Kernel | None) -> None:
+        self._kernel = kernel
         self._visual = visual
         settings = {key: settings.get(key, default) for key, default in QWEN3_VL.items()}
         self.merge = int(visual.config.spatial_merge_size)  # patches of an image token, each way
@@ -78,7 +81,7 @@ class Vision:
         share = len(hidden) / (2 * len(visual.blocks))  # patches that one half of a block is worth
         due = 0.0
         for number, block in enumerate(visual.blocks):
-            for part in (_attend(block, hidden, cos, sin), _transform(block, hidden)):
+            for part in (_attend(block, hidden, cos, sin, self._kernel), _transform(block, hidden)):
                 for done in part:
                     due += share * done
                     yield int(due)
@@ -89,19 +92,20 @@ class Vision:
         return torch.stack([visual.merger(hidden), *features])
 
 
-def _attend(block: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> Generator[float, None, None]:
+def _attend(
+    block: Any, hidden: Tensor, cos: Tensor, sin: Tensor, kernel: Kernel | None
+) -> Generator[float, None, None]:
     """Add the block's attention to `hidden` (patches, hidden) in place, and yield the finished share."""
     attention = block.attn
     x = attention.qkv(block.norm1(hidden)).view(len(hidden), 3, attention.num_heads, -1)
     q, k, v = x.unbind(1)  # (patches, heads, head_dim) each
     q, k = (t * cos + t.roll(t.shape[-1] // 2, -1) * sin for t in (q, k))
-    q, k, v = (t.transpose(0, 1)[None] for t in (q, k, v))  # (1, heads, patches, head_dim)
+    attend = FullAttention(k, v, kernel)
     size = max(SLICE_PATCHES // 2, SLICE_SCORES // len(hidden))
     for first in range(0, len(hidden), size):
         own = slice(first, first + size)
-        y = nn.functional.scaled_dot_product_attention(q[:, :, own], k, v)[0].transpose(0, 1)
-        # y is (slice, heads, head_dim)
-        hidden[own] += attention.proj(y.reshape(len(y), -1))
+        y = attend(q[own])  # (slice, hidden)
+        hidden[own] += attention.proj(y)
         yield len(y) / len(hidden)
 
 

@@ -4,7 +4,7 @@
  * A layer's keys are (kv_heads, capacity, dim), its values follow in the same shape, then comes the next layer. All heads
  * that share a key head are done together, so that keys and values come from memory once.
  */
-#include "simd.h"
+#include "exponential.h"
 #include "work.h"
 #include <math.h>
 #include <string.h>
@@ -21,19 +21,6 @@ typedef struct {
     int64_t rows, heads, kv_heads, dim, layer, stride;
     int64_t next, next_thread;
 } Attention;
-
-/* e^x for x <= 0, to 2e-7 of it: 2^n times a polynomial (Cephes). NaN stays NaN: AVX's maximum is its second operand then. */
-static f8 exponential(f8 x) {
-    x = f8_max(f8_all(-87.0f), x);
-    f8 n = f8_round(f8_mul(x, f8_all(1.44269504f)));
-    x = f8_fnma(n, f8_all(0.693359375f), x);
-    x = f8_fnma(n, f8_all(-2.12194440e-4f), x);
-    const float factors[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f, 1, 1};
-    f8 y = f8_all(1.9875691500e-4f);
-    for (int i = 0; i < 7; i++)
-        y = f8_fma(y, x, f8_all(factors[i]));
-    return f8_mul(y, f8_power_of_two(n));
-}
 
 /* Scores of N keys that follow each other with Q queries; `inline` with constants keeps the sums in registers. */
 static inline __attribute__((always_inline)) void score(const int Q, const int N, const float *queries, const uint16_t *keys,
@@ -85,16 +72,7 @@ static inline __attribute__((always_inline)) void add(const int Q, const int N, 
 
 /* In place; `count` is a multiple of 8 and ends with -INFINITY. */
 static void softmax(float *scores, int64_t count) {
-    float most = scores[0];
-    for (int64_t i = 1; i < count; i++)
-        most = scores[i] > most ? scores[i] : most;
-    f8 sum = f8_all(0);
-    for (int64_t i = 0; i < count; i += 8) {
-        f8 each = exponential(f8_sub(f8_load(scores + i), f8_all(most)));
-        f8_store(scores + i, each);
-        sum = f8_add(sum, each);
-    }
-    f8 whole = f8_all(1 / f8_sum(sum));
+    f8 whole = f8_all(1 / exponentials(scores, count));
     for (int64_t i = 0; i < count; i += 8)
         f8_store(scores + i, f8_mul(f8_load(scores + i), whole));
 }

@@ -32,6 +32,11 @@ static inline f8 f8_fma(f8 a, f8 b, f8 c) { return _mm256_fmadd_ps(a, b, c); }  
 static inline f8 f8_fnma(f8 a, f8 b, f8 c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a * b */
 static inline f8 f8_abs(f8 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
 static inline f8 f8_round(f8 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline float f8_largest(f8 x) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
 static inline f8 f8_load_half(const uint16_t *x) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)x)); }
 
 /* 2^n for whole n from -126 to 127 */
@@ -125,6 +130,7 @@ static inline f8 f8_fnma(f8 a, f8 b, f8 c) {
 }
 static inline f8 f8_abs(f8 x) { return (f8){vabsq_f32(x.low), vabsq_f32(x.high)}; }
 static inline f8 f8_round(f8 x) { return (f8){vrndnq_f32(x.low), vrndnq_f32(x.high)}; }
+static inline float f8_largest(f8 x) { return vmaxvq_f32(vmaxq_f32(x.low, x.high)); }
 static inline f8 f8_load_half(const uint16_t *x) {
     float16x8_t half = vreinterpretq_f16_u16(vld1q_u16(x));
     return (f8){vcvt_f32_f16(vget_low_f16(half)), vcvt_f32_f16(vget_high_f16(half))};
@@ -173,4 +179,27 @@ static inline f8 sums_high(sums s) { return (f8){vcvtq_f32_s32(s.four[2]), vcvtq
 
 #else
 #error "the kernels need AVX2 with FMA and F16C, or NEON on a 64-bit ARM"
+#endif
+
+/* `wide` is sixteen float32 numbers. */
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
+typedef __m512 wide;
+static inline wide wide_load(const float *x) { return _mm512_loadu_ps(x); }
+static inline void wide_store(float *to, wide x) { _mm512_storeu_ps(to, x); }
+static inline wide wide_zero(void) { return _mm512_setzero_ps(); }
+static inline wide wide_add(wide sum, float a, wide b) { return _mm512_fmadd_ps(_mm512_set1_ps(a), b, sum); }
+#else
+typedef struct {
+    f8 low, high;
+} wide;
+static inline wide wide_load(const float *x) { return (wide){f8_load(x), f8_load(x + 8)}; }
+static inline void wide_store(float *to, wide x) {
+    f8_store(to, x.low);
+    f8_store(to + 8, x.high);
+}
+static inline wide wide_zero(void) { return (wide){f8_all(0), f8_all(0)}; }
+static inline wide wide_add(wide sum, float a, wide b) { /* sum + a * b */
+    f8 all = f8_all(a);
+    return (wide){f8_fma(all, b.low, sum.low), f8_fma(all, b.high, sum.high)};
+}
 #endif

@@ -13,6 +13,7 @@ from core.engine.prompt import Prompter
 from core.engine.tokenizer import Tokenizer
 from core.errors import ModelMissing, OperatorError
 from core.model.checkpoint import Checkpoint
+from core.model.full_attention import FullAttention
 from core.model.instruction_set import Unavailable
 from core.model.kernel import Kernel, load
 from core.model.kv import KV
@@ -81,6 +82,16 @@ def test_layers_that_do_not_fit_are_refused_with_what_to_do() -> None:
 def test_rows_of_zeros_stay_zero(kernel: Kernel) -> None:
     _, weight, _, _ = case(1)
     assert not Int8Linear(kernel, quantize(weight, None))(torch.zeros(2, 64)).any()
+
+
+@pytest.mark.parametrize("dim", [16, 24, 64])
+@pytest.mark.parametrize("patches", [1, 16, 300])
+def test_full_attention_equals_torchs_and_no_row_depends_on_others(kernel: Kernel, patches: int, dim: int) -> None:
+    q, k, v = 2 * torch.randn(3, patches, 4, dim, generator=torch.Generator().manual_seed(patches))
+    ours, theirs = (FullAttention(k, v, each) for each in (kernel, None))
+    assert error(ours(q), theirs(q)) < 1e-5
+    if dim % 16 == 0:
+        assert torch.equal(torch.cat([ours(part) for part in q.split(7)]), ours(q))
 
 
 @pytest.mark.parametrize("heads", [2, 8])

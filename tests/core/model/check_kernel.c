@@ -10,6 +10,7 @@
 int int8_linear(const float *, const int8_t *, const float *, const float *, float *, int16_t *, float *, int64_t, int64_t,
                 int64_t, float, int);
 int attend(const float *, const int64_t (*)[3], float *, float *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int);
+int full_attention(const float *, const float *, const float *, float *, float *, int64_t, int64_t, int64_t, int64_t, int);
 
 enum { GUARD = 64 }; /* numbers beyond each output that must stay as they are */
 static const float MARK = 12345.0f;
@@ -133,12 +134,46 @@ static void check_attention(void) {
     free(kv), free(exact), free(seen), free(queries), free(y), free(scores);
 }
 
+static void check_full_attention(void) {
+    int64_t rows = between(0, 30), heads = between(1, 3), dim = 16 * between(1, 4), length = between(1, 70);
+    int64_t panels = (length + 15) / 16, padded = 16 * panels, threads = between(1, 3);
+    float *queries = numbers(rows * heads * dim), *keys = numbers(heads * padded * dim), *values = numbers(heads * padded * dim);
+    float *y = numbers(rows * heads * dim), *room = numbers(threads * 12 * (2 * dim + padded));
+    int result = full_attention(queries, keys, values, y, room, rows, heads, dim, length, (int)threads);
+    expect(result == 0, "full attention refuses good shapes", rows, heads, dim);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t head = 0; head < heads; head++) {
+            const float *query = queries + (row * heads + head) * dim, *own = values + head * padded * dim;
+            double weights[80], most = -1e30, all = 0;
+            for (int64_t n = 0; n < length; n++) {
+                weights[n] = 0;
+                for (int64_t i = 0; i < dim; i++)
+                    weights[n] += (double)query[i] * keys[((head * panels + n / 16) * dim + i) * 16 + n % 16] / sqrt((double)dim);
+                most = weights[n] > most ? weights[n] : most;
+            }
+            for (int64_t n = 0; n < length; n++)
+                all += weights[n] = exp(weights[n] - most);
+            for (int64_t i = 0; i < dim; i++) {
+                double right = 0;
+                for (int64_t n = 0; n < length; n++)
+                    right += weights[n] / all * own[(i / 16 * padded + n) * 16 + i % 16];
+                expect(fabs(y[(row * heads + head) * dim + i] - right) < 2e-5, "full attention", row, head, i);
+            }
+        }
+    expect_guard(y, rows * heads * dim, "full attention writes beyond y");
+    expect_guard(room, threads * 12 * (2 * dim + padded), "full attention writes beyond its room");
+    free(queries), free(keys), free(values), free(y), free(room);
+}
+
 /* What would read or write beyond its ends is refused before anything is touched: NULL stands for all memory. */
 static void check_refusals(void) {
     expect(int8_linear(0, 0, 0, 0, 0, 0, 0, 1, 24, 16, 100, 1), "linear takes k = 24", 1, 24, 16);
     expect(int8_linear(0, 0, 0, 0, 0, 0, 0, 1, 16, 24, 100, 1), "linear takes 24 channels", 1, 16, 24);
     expect(int8_linear(0, 0, 0, 0, 0, 0, 0, -1, 16, 16, 100, 1), "linear takes -1 rows", -1, 16, 16);
     expect(int8_linear(0, 0, 0, 0, 0, 0, 0, 1, 16, 16, 100, 0), "linear takes 0 threads", 1, 16, 16);
+    expect(full_attention(0, 0, 0, 0, 0, 1, 1, 24, 16, 1), "full attention takes a dim of 24", 1, 24, 16);
+    expect(full_attention(0, 0, 0, 0, 0, 1, 1, 16, 0, 1), "full attention takes no keys", 1, 16, 0);
+    expect(full_attention(0, 0, 0, 0, 0, 1, 1, 16, 16, 0), "full attention takes 0 threads", 1, 16, 16);
     int64_t seen[1][3] = {{0, 8, 9}};
     expect(attend(0, seen, 0, 0, 1, 4, 2, 12, 0, 16, 1), "attention takes a dim of 12", 4, 2, 12);
     expect(attend(0, seen, 0, 0, 1, 4, 2, 20, 0, 16, 1), "attention takes a dim of 20", 4, 2, 20);
@@ -158,6 +193,7 @@ int main(int count, char **words) {
     for (int64_t i = 0; i < cases; i++) {
         check_linear();
         check_attention();
+        check_full_attention();
     }
     printf("%ld cases, %d wrong\n", (long)cases, failures);
     return failures > 0;
