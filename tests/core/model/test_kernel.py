@@ -42,7 +42,7 @@ def instructions(request: pytest.FixtureRequest) -> InstructionSet:
     """Each instruction set that this machine has."""
     each: InstructionSet = request.param
     if each not in available():
-        pytest.skip(f"NOT TESTED: the {each.name} kernel, because this processor has no {' '.join(sorted(each.needs))}")
+        pytest.skip(f"NOT TESTED: the {each.name} kernel, because this machine lacks or turns off one of {' '.join(sorted(each.needs))}")
     return each
 
 
