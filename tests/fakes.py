@@ -51,6 +51,7 @@ class ScriptedEngine:
     looked: list[str] = field(default_factory=list)
     running: int = 0
     cancelled: int = 0
+    ending: Ending = Ending.DONE
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         self.asked.append(conversation)
@@ -73,7 +74,7 @@ class ScriptedEngine:
                 piece = f" {word}" if text else word
                 text += piece
                 tell(Piece(piece))
-            return Answer(text, Ending.DONE)
+            return Answer(text, self.ending)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

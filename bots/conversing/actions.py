@@ -112,7 +112,7 @@ def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) 
     if turn is None or turn.answer is None or turn.answer.ending is Ending.FAILED:
         return ()
     images = [picture.image for picture in turn.pictures]
-    found = []
+    found = [AnswerAction.GO_ON] if turn.answer.ending is Ending.LENGTH else []
     if find_tables(turn.answer.text):
         found.append(AnswerAction.CSV)
     if len(turn.answer.text) > FILE_CHARACTERS:

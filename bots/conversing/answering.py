@@ -55,6 +55,8 @@ class _Response:
                 return await self._again()
             case AnswerAction.SMALL_PRINT:
                 return await self._closer()
+            case AnswerAction.GO_ON:
+                return await self._go_on()
             case "closer" if self.request.text:
                 return await self._look_where_told()
             case str(action) if action in BOXES:
@@ -168,6 +170,17 @@ class _Response:
             for picture, original in zip(turn.pictures, sent, strict=True)
         ]
         return await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))
+
+    async def _go_on(self) -> Answer:
+        """Ask for the rest of an answer that became too long."""
+        turn = await self._turn_about()
+        if turn is None:
+            raise NotFound("I do not remember that answer any more. Please send the picture again.")
+        answered = await self.services.assistant.history.answered(self.request.key)
+        if not (answered or await self._is_last(turn)):
+            raise BadQuestion("Other questions were asked since then. Please ask for the rest in your own words.")
+        text = self.translator.for_question(turn.text).say("Go on.")
+        return await self._answer(Question(text, alone=True, person=self.request.asker))
 
     async def _look_where_told(self) -> Answer:
         """Ask about the part of a picture that words name, or say how one is named."""

@@ -10,7 +10,7 @@ from bots.conversing.actions import file_of
 from bots.conversing.administration import decide, people, stats
 from bots.conversing.command import Command, Run, Takes
 from bots.conversing.conversation_settings import BUTTONS, press, settings
-from bots.conversing.draft import ASK, FIRST_QUESTIONS, LOOKS, AnswerAction, File, Tell
+from bots.conversing.draft import ASK, FIRST_QUESTIONS, FOLLOW_UPS, AnswerAction, File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest, CommandResult
@@ -37,15 +37,16 @@ def command_in(text: str, platform: Platform) -> tuple[str | None, str]:
 
     The text of a command that stands for a question is the question.
     """
-    word, _, rest = text.lower().rstrip(" .!。！").partition(" ")
+    said = text.rstrip(" .!。！")
+    word, _, rest = said.lower().partition(" ")
     rest = rest.strip()
     for command in _ROWS:
         if word in (command.name, command.chinese, *command.also):
             if command.question is not None:
                 language = "zh" if word == command.chinese else "en"
                 return None, (None if rest else command.asked("", Translator(language))) or text
-            if command.takes in (Takes.SETTING, Takes.PLACE) and rest:
-                rest = text.split(maxsplit=1)[1].strip()  # instructions and questions stay as they were written
+            if command.takes in (Takes.SETTING, Takes.PLACE) and rest:  # these stay as they were written
+                rest = (text if command.takes is Takes.SETTING else said).split(maxsplit=1)[1].strip()
             return (command.name, rest) if not rest or command.takes.fits(rest, platform) else (None, text)
     return None, text
 
@@ -54,7 +55,7 @@ def asks_model(command: str | None) -> bool:
     """Return whether the model answers it, if there are words for it."""
     if command in COMMANDS:
         return COMMANDS[command].run is None
-    return command is None or command in (*LOOKS, *FIRST_QUESTIONS)
+    return command is None or command in (*FOLLOW_UPS, *FIRST_QUESTIONS)
 
 
 def pressed_question(command: str | None, translator: Translator) -> str | None:

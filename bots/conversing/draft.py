@@ -46,6 +46,7 @@ class AnswerAction(StrEnum):
     CSV = "csv"
     TEXT = "text"
     SMALL_PRINT = "smallprint"
+    GO_ON = "go_on"
     BOX_1 = "box1"
     BOX_2 = "box2"
     BOX_3 = "box3"
@@ -72,6 +73,8 @@ class AnswerAction(StrEnum):
                 return translator.say("As a text file")
             case AnswerAction.SMALL_PRINT:
                 return translator.say("Read the small print")
+            case AnswerAction.GO_ON:
+                return translator.say("Go on")
             case AnswerAction.BOX_1 | AnswerAction.BOX_2 | AnswerAction.BOX_3 | AnswerAction.BOX_4:
                 return translator.say("Look closer at {number}", number=BOXES.index(self) + 1)
             case AnswerAction.DESCRIBE:
@@ -103,7 +106,7 @@ class AnswerAction(StrEnum):
 
 
 BOXES = (AnswerAction.BOX_1, AnswerAction.BOX_2, AnswerAction.BOX_3, AnswerAction.BOX_4)  # of an answer's boxes
-LOOKS = (AnswerAction.SMALL_PRINT, *BOXES)  # at an answer's pictures again, for which its button names the answer
+FOLLOW_UPS = (AnswerAction.SMALL_PRINT, AnswerAction.GO_ON, *BOXES)  # the model answers them, about the answer above
 FIRST_QUESTIONS = (AnswerAction.DESCRIBE, AnswerAction.READ_TEXT, AnswerAction.TABLE, AnswerAction.TRANSLATE)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from bots.conversing.draft import LOOKS
+from bots.conversing.draft import FOLLOW_UPS
 from bots.conversing.streamed_reply import ReplyFactory, reply_factory
 from bots.slack.api import SlackApi
 from bots.slack.buttons import Buttons, Pressed
@@ -39,7 +39,7 @@ class Drafts:
         self, inquiry: Inquiry, translator: Translator, keeps_old_answer: bool, message: inbox.StoredMessage
     ) -> SlackDraft:
         place, closer = inquiry.place, None
-        if inquiry.command in LOOKS and inquiry.about is not None:
+        if inquiry.command in FOLLOW_UPS and inquiry.about is not None:
             closer = Pressed(inquiry.command, inquiry.key, inquiry.about)
         buttons = Buttons(place, message.key, translator, inquiry.asks_model, closer)
         status = Status(self._slack, place, self._abilities)

@@ -7,7 +7,7 @@ from telegram.constants import ChatAction
 
 from bots.conversing.background import Background
 from bots.conversing.commands import asks_model
-from bots.conversing.draft import FIRST_QUESTIONS, LOOKS
+from bots.conversing.draft import FIRST_QUESTIONS, FOLLOW_UPS
 from bots.conversing.store import Store
 from bots.conversing.streamed_reply import ReplyFactory, reply_factory
 from bots.telegram.buttons import RETRY, UNDELIVERED, Buttons
@@ -66,6 +66,6 @@ class Drafts:
         """Return the data of a button that repeats the question."""
         if self._undelivered.has(inquiry.chat_id, inquiry.message_id):
             return f"{RETRY}:{UNDELIVERED}"
-        if inquiry.command in LOOKS and inquiry.about:
+        if inquiry.command in FOLLOW_UPS and inquiry.about:
             return f"{inquiry.command}:{ids_of(inquiry.about)[1]}"
         return inquiry.command if inquiry.command in FIRST_QUESTIONS else RETRY

@@ -12,7 +12,7 @@ from telegram import CallbackQuery, Message, Update, User
 
 from bots.conversing.command import Takes
 from bots.conversing.commands import COMMANDS, SHORTHANDS
-from bots.conversing.draft import LOOKS
+from bots.conversing.draft import FOLLOW_UPS
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
     Author,
@@ -39,7 +39,7 @@ from core.i18n import Translator
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
 COMMENT_SECONDS = 2  # a forward that follows its sender's words so soon belongs to them
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|({'|'.join(LOOKS)}):\d{{1,18}}")
+_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|({'|'.join(FOLLOW_UPS)}):\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,13 @@ class Page {
     this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {});
   }
 
+  // The rest of an answer that became too long.
+  goOn() {
+    if (this.busy) return;
+    const query = say("Go on.");
+    this.#follow(this.thread.add({ text: query, pictures: [] }), "/analyze", { query, conversation: this.conversation });
+  }
+
   async rate(turn, rating) {
     try {
       await post(path(this.conversation, `/turns/${turn.number}/rating`), { rating });

@@ -6,7 +6,7 @@ import { grow } from "./grow.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: began(conversation), view(url, number), viewMarked(url, number), retry(turn), again(turn), closer(turn), rate(turn, rating); and sets `request`
+  // `page` offers: began(conversation), view(url, number), viewMarked(url, number), retry(turn), again(turn), closer(turn), goOn(), rate(turn, rating); and sets `request`
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
@@ -115,8 +115,7 @@ export class Turn {
   // Only the last answer can be drawn again.
   setLast(last) {
     this.node.classList.toggle("last", last);
-    const button = this.foot.querySelector(".again");
-    if (button) button.hidden = !last;
+    for (const button of this.foot.querySelectorAll(".again, .go-on")) button.hidden = !last;
   }
 
   #write(html) {
@@ -173,6 +172,7 @@ export class Turn {
     if (this.number && this.page.ratings) actions.append(...this.#thumbs(answer.rating));
     if (answer.table) actions.append(download(answer.table, "table", say("Table as CSV")));
     if (answer.file) actions.append(download(answer.file, "file", say("As a text file")));
+    if (answer.ending === "length") actions.append(element("button", { type: "button", class: "pill go-on", onclick: () => this.page.goOn() }, icon("down"), say("Go on")));
     if (answer.small_print) actions.append(element("button", { type: "button", class: "pill", onclick: () => this.page.closer(this) }, icon("zoom"), say("Read the small print")));
     return actions;
   }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.conversation import Conversation
+from core.conversation import Conversation, Ending
 from core.errors import Busy
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.workspace import buttons, said
@@ -70,3 +70,14 @@ async def test_a_refused_look_is_tried_again_as_one(scene: Scene) -> None:
         scene.slack.presses(again, refusal, DM)
         await scene.slack.settled()
         assert "[(2, 32, 32)]" in said((await scene.finished(asked, 2, DM))[-1])
+
+
+async def test_an_answer_that_is_too_long_can_go_on(scene: Scene) -> None:
+    scene.engine.ending = Ending.LENGTH
+    async with scene.bot():
+        asked = scene.slack.says("读出全部", (scene.slack.upload(png()),), channel=DM)
+        [first] = await scene.finished(asked, channel=DM)
+        [go_on] = [button for button in buttons(first) if button["action_id"] == "go_on"]
+        scene.slack.presses(go_on, first, DM)
+        await scene.slack.settled()
+        assert "Answer to '请继续。' about [] after 1 turns." in said((await scene.finished(asked, 2, DM))[-1])

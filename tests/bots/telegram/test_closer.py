@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.conversation import Conversation
+from core.conversation import Conversation, Ending
 from core.errors import Busy
 from tests.bots.telegram.conftest import Chatting, photo, until
 from tests.bots.telegram.server import BotApi
@@ -77,3 +77,23 @@ async def test_a_refused_look_is_tried_again_as_one(running: BotApi, ann: Chatti
     engine.script = seen
     ann.person.presses(ann.chat.by_bot()[-1], "Try again")
     await until(lambda: "[(2, 32, 32, Part(of=1" in ann.chat.by_bot()[-1].get("text", ""))
+
+
+async def test_an_answer_that_is_too_long_can_go_on(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
+    engine.ending = Ending.LENGTH
+    [first] = await ann.answers(ann.person.shows(photo(), "Read all of it"))
+    assert labels(first) == ["Go on"]
+    ann.person.presses(first, "Go on")
+    await until(lambda: ann.chat.by_bot()[-1]["text"].startswith("Answer to 'Go on.' about [] after 1 turns."))
+
+
+async def test_an_answer_does_not_go_on_after_another_question(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.ending = Ending.LENGTH
+    [first] = await ann.answers(ann.person.shows(photo(), "Read all of it"))
+    await ann.answer(ann.person.says("Another?"))
+    ann.person.presses(first, "Go on")
+    refused = "Other questions were asked since then. Please ask for the rest in your own words."
+    await until(lambda: ann.chat.by_bot()[-1]["text"] == refused)
+    assert len(engine.asked) == 2

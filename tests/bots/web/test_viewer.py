@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, Page, expect
 
-from core.conversation import Conversation
+from core.conversation import Conversation, Ending
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
@@ -113,6 +113,17 @@ async def test_drawn_boxes_can_be_switched_off(browser: Browser, tmp_path: Path)
         await boxes.click()
         await expect(boxes).to_have_attribute("aria-pressed", "false")
         await expect(image).to_have_attribute("src", re_of("pictures/1"))
+
+
+async def test_an_answer_that_is_too_long_can_go_on(browser: Browser, tmp_path: Path) -> None:
+    engine = ScriptedEngine(ending=Ending.LENGTH)
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        conversation = (await web.ask("Read all of it", "red")).json()["conversation"]
+        await page.goto(f"{web.url}/#{conversation}")
+        await page.reload()
+        await page.get_by_role("button", name="Go on").press("Enter")
+        await expect(page.locator(".turn.last .prose")).to_have_text("Answer to 'Go on.' about [] after 1 turns.")
+        await expect(page.get_by_role("button", name="Go on")).to_have_count(1)  # of the last answer
 
 
 def re_of(part: str) -> Any:
