@@ -42,7 +42,8 @@ def instructions(request: pytest.FixtureRequest) -> InstructionSet:
     """Each instruction set that this machine has."""
     each: InstructionSet = request.param
     if each not in available():
-        pytest.skip(f"NOT TESTED: the {each.name} kernel, because this machine lacks or turns off one of {' '.join(sorted(each.needs))}")
+        needs = " ".join(sorted(each.needs))
+        pytest.skip(f"NOT TESTED: the {each.name} kernel. This machine lacks or turns off one of: {needs}")
     return each
 
 
