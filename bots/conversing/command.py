@@ -65,7 +65,7 @@ class Command:
     `run` the model answers it, in `bots.conversing.answering`. `about_conversation` marks a command that means nothing
     in a message that begins one. `needs_files` marks a command for platforms that can show files. A command with a
     `question` stands for it: whoever reads a message puts the question in its place. `words` fill the question where
-    people write none.
+    people write none. `example` is what may follow it, for the help.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Command:
     needs_files: bool = False
     question: Note | None = None
     words: Note | None = None
+    example: Note | None = None
 
     @property
     def keeps_files(self) -> bool:
@@ -89,6 +90,14 @@ class Command:
         """Return it as people write it on this platform, with an example of what must follow."""
         word = self.chinese if translator.language == "zh" and not platform.prefix else self.name
         return f"{platform.prefix}{word} {self.takes.example(platform, translator)}".rstrip()
+
+    def explained(self, platform: Platform, translator: Translator) -> str:
+        """Return its line in the help, with an example of what may follow it."""
+        line = f"{self.spelled(platform, translator)} – {translator.explain(self.menu)}"
+        if self.example is None:
+            return line
+        written = f"{self.spelled(platform, translator)} {translator.explain(self.example)}"
+        return translator.say("{line}, for example: {written}", line=line, written=written)
 
     def described(self, platform: Platform, translator: Translator) -> str:
         """Return its description in a menu, with an example if something must follow."""

@@ -102,7 +102,7 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
 async def _help(request: AnswerRequest, _: Services, translator: Translator) -> CommandResult:
     """Return all commands that this person may give."""
     lines = [
-        f"{command.spelled(request.platform, translator)} – {translator.explain(command.menu)}"
+        command.explained(request.platform, translator)
         for command in allowed(request.platform, admin=request.user in request.admins, files=request.display.files)
     ]
     return CommandResult("\n".join([translator.explain(request.platform.introduction), "", *lines]))
@@ -203,6 +203,7 @@ _ROWS = (
         None,
         question=Note("Translate all text in the picture into {words}."),
         words=Note("English"),
+        example=Note("German"),
     ),
     Command("where", "在哪里", Note("Show where something is"), None, Takes.WORDS, question=Note("Where is {words}?")),
     Command("closer", "放大", Note("Look closer at a part of a picture"), None, Takes.PLACE, about_conversation=True),
@@ -220,6 +221,7 @@ _ROWS = (
         settings,
         Takes.SETTING,
         about_conversation=True,
+        example=Note("length short"),
     ),
     Command("stop", "停止", Note("Stop the answer"), _stop, about_conversation=True),
     Command("retry", "重试", Note("Answer the last question again"), None, about_conversation=True),

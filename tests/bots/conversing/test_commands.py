@@ -65,7 +65,7 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     )
     lines = (await told(tmp_path, admins, language)).splitlines()
     for row in allowed(platform, admin=True):
-        assert f"{row.spelled(platform, voice)} – {voice.explain(row.menu)}" in lines
+        assert row.explained(platform, voice) in lines
 
 
 async def test_what_a_platform_cannot_show_is_not_offered(tmp_path: Path) -> None:
@@ -89,6 +89,20 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
         assert not await store.standings("telegram", ["12345"])
     finally:
         await store.close()
+
+
+@pytest.mark.parametrize(
+    ("platform", "language", "lines"),
+    [
+        (TELEGRAM, "en", ("/translate – Translate what is printed, for example: /translate German", "/remove 2 – ")),
+        (SLACK, "zh", ("翻译 – 翻译印着的文字，例如：翻译 德语", "，例如：设置 长度 短")),
+    ],
+)
+async def test_the_help_shows_what_may_follow_a_command(
+    platform: Platform, language: str, lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    shown = await told(tmp_path, AnswerRequest("chat", "1", platform, "someone", "", "help", user="7"), language)
+    assert [line for line in lines if line not in shown] == []
 
 
 def test_no_two_rows_share_a_word() -> None:
