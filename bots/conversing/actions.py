@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bots.conversing.draft import BOXES, AnswerAction, Ask, File, Tell
+from core import thoughts
 from core.answers.boxes import MarkedPicture, find_boxes, mark, visible
 from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
@@ -113,9 +114,10 @@ def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) 
         return ()
     images = [picture.image for picture in turn.pictures]
     found = [AnswerAction.GO_ON] if turn.answer.ending is Ending.LENGTH else []
-    if find_tables(turn.answer.text):
+    said = thoughts.without(turn.answer.text)
+    if find_tables(said):
         found.append(AnswerAction.CSV)
-    if len(turn.answer.text) > FILE_CHARACTERS:
+    if len(said) > FILE_CHARACTERS:
         found.append(AnswerAction.TEXT)
     if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
         found.append(AnswerAction.SMALL_PRINT)
@@ -125,7 +127,7 @@ def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) 
 
 def file_of(turn: Turn, action: AnswerAction) -> File | None:
     """Return a file made from the answer, or None if it has no such file."""
-    text = turn.answer.text if turn.answer else ""
+    text = thoughts.without(turn.answer.text) if turn.answer else ""
     if action is AnswerAction.CSV:
         tables = find_tables(text)
         return File("table.csv", csv_file(tables)) if tables else None

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from core import thoughts
 from core.answers.inert import inert, inert_line
 from core.answers.transcription import as_markdown as answer_as_markdown
 from core.conversation import Conversation, Ending, Picture, Turn
@@ -51,7 +52,7 @@ def as_markdown(conversation: Conversation, translator: Translator) -> str:
             lines.append(link if picture.number in shown else f"!{link}")
             shown.add(picture.number)
         if turn.answer:
-            lines.append(inert(answer_as_markdown(turn.answer.text.strip(), questions)))
+            lines.append(inert(answer_as_markdown(thoughts.without(turn.answer.text).strip(), questions)))
             if turn.answer.ending is Ending.STOPPED:
                 lines.append(f"*{translator.say('(stopped)')}*")
     waiting = [f"![{translator.say('Picture {number}', number=p.number)}]({_path(p)})" for p in conversation.waiting]

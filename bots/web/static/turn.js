@@ -26,7 +26,8 @@ export class Turn {
 
   // What a screen reader says of the answer.
   get spoken() {
-    return `${say("Answer:")} ${this.words.textContent}`;
+    const said = [...this.words.querySelectorAll(".prose > :not(.thoughts)")];
+    return [say("Answer:"), ...said.map((it) => it.textContent)].join(" ");
   }
 
   // Whether a turn of the server is this one.

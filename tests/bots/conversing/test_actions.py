@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from bots.conversing.actions import DisplayOptions, ask_for_display, file_of
+from bots.conversing.actions import DisplayOptions, ask_for_display, available_actions, file_of
 from bots.conversing.answering import acknowledge_pictures
 from bots.conversing.draft import AnswerAction, File, Tell
 from core.conversation import (
@@ -104,3 +104,13 @@ def test_an_answer_as_a_file_holds_no_html_and_no_picture() -> None:
     assert file is not None
     shown = file.data.decode()
     assert shown == "A *word*. \\<img src='//e/x'> \\!\\[y](//e/y)\n\n```\n<b>\n```"
+
+
+def test_files_of_an_answer_have_no_thoughts() -> None:
+    table = "| a | b |\n|--|--|\n| 1 | 2 |"
+    thinking = Turn("How many?", answer=Answer(f"<think>{table}{'Hmm. ' * 1000}</think>Four.", Ending.DONE))
+    assert available_actions(thinking) == ()
+    assert file_of(thinking, AnswerAction.CSV) is None
+    said = file_of(thinking, AnswerAction.TEXT)
+    assert said is not None
+    assert said.data == b"Four."

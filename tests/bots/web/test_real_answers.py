@@ -104,3 +104,12 @@ async def test_thoughts_are_folded_and_tables_and_code_are_what_they_are(
                 v for v in (await Axe().run(page)).response["violations"] if v["impact"] in ("serious", "critical")
             ]
             assert not serious, serious
+
+
+async def test_a_screen_reader_hears_the_answer_without_its_thoughts(browser: Browser, tmp_path: Path) -> None:
+    engine = ScriptedEngine(script=lambda _: "<think>\nTwo and two.\n</think>\n\nFour.\n\nAs always.")
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await page.fill("#question", "How many?")
+        await page.locator("#send").click()
+        await expect(page.locator("#announcer")).to_have_text("Answer: Four. As always.")

@@ -178,3 +178,9 @@ async def test_a_contact_sheet_shows_every_picture_with_its_number() -> None:
     assert [sheet.getpixel(centre) for centre in centres[:5]] == list(colours)
     assert len(sheet.crop((16, 16, 76, 76)).getcolors(10_000) or []) > 3  # the number on its plate
     assert sheet.getpixel(centres[5]) == (242, 242, 242)
+
+
+def test_thoughts_are_left_out_of_the_markdown_and_kept_in_the_json() -> None:
+    known = Conversation("c", (Turn("How many?", (), Answer("<think>Two and two.</think>\n\nFour.", Ending.DONE)),))
+    assert as_markdown(known, Translator("en")) == "# Conversation\n\n## How many?\n\nFour.\n"
+    assert "<think>Two and two.</think>" in as_json(known)
