@@ -43,7 +43,7 @@ async def waiting(web: Web, conversation: str) -> list[int]:
 
 
 async def test_a_picture_stays_in_the_conversation_it_was_chosen_in(browser: Browser, tmp_path: Path) -> None:
-    async with service(tmp_path) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, shared_list=True) as web, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "First?")
         await expect(page.locator(".answered .prose")).to_be_visible()
@@ -64,7 +64,7 @@ async def test_a_picture_stays_in_the_conversation_it_was_chosen_in(browser: Bro
 async def test_a_picture_that_is_not_wanted_any_more_does_not_stay_on_the_server(
     browser: Browser, tmp_path: Path
 ) -> None:
-    async with service(tmp_path) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, shared_list=True) as web, visit(browser, web.url) as page:
         await choose(page, "red")
         async with held(page, "/api/v1/pictures"):
             await page.set_input_files("#files", files("blue"))  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ async def test_an_answer_stays_when_another_one_fails_and_the_same_can_be_tried_
 ) -> None:
     answers: Iterator[str | Exception] = iter(["Answer 1", RuntimeError("no"), "Answer 2"])
     engine = ScriptedEngine(script=lambda _: next(answers))
-    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, engine, shared_list=True) as web, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "What?")
         await page.get_by_role("button", name="Answer again").click()
