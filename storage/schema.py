@@ -42,6 +42,7 @@ conversations = Table(
     Column("settings", JSON(none_as_null=True)),  # what differs from the defaults, see core.settings; NULL: nothing
     Column("name", Text),  # that a person gave it; NULL: its title
     Column("pinned", Boolean, nullable=False, server_default=false()),  # at the top of the list
+    Column("link", String(64), unique=True, index=True),  # that opens it for reading; NULL: none
     Index(None, "pinned", "updated"),
 )
 

@@ -22,6 +22,7 @@ from storage import (
     documents,
     edits,
     files,
+    links,
     listing,
     messages,
     people,
@@ -111,6 +112,9 @@ class Store(OpenDatabase):
     is_sent = reading(messages.is_sent)
     summaries = reading(listing.summaries)
     arrange = writing(listing.arrange)
+    share = writing(links.share)
+    unshare = writing(links.unshare)
+    shared = reading(links.shared)
     last_pictured = reading(pictures.last_pictured)
     save = writing_dated(questions.save)
     restart = writing_dated(conversations.restart)

@@ -16,7 +16,7 @@ from bots.web.access.limiter import Limiter
 from bots.web.access.origins import OpenToOrigins
 from bots.web.access.owner import check_path
 from bots.web.access.session import Authentication
-from bots.web.api import conversations, listing, originals, settings, turns
+from bots.web.api import conversations, links, listing, originals, settings, turns
 from bots.web.config import WebConfig
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.head import HeadLikeGet
@@ -24,7 +24,7 @@ from bots.web.openai import routes as openai
 from bots.web.operations import admin, health
 from bots.web.operations.metrics import Counting, Metrics
 from bots.web.operations.status import Operation
-from bots.web.page import pages
+from bots.web.page import pages, shared
 from bots.web.path_prefix import PathPrefix
 from bots.web.receiver import Receiver
 from core.errors import BotError
@@ -66,11 +66,12 @@ def make_app(
     app.state.metrics = Metrics(operation)
     app.state.pages = pages.Pages(STATIC)
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
-    for router in (conversations.router, listing.router, originals.router, turns.router, settings.router):
+    for router in (conversations.router, listing.router, links.router, originals.router, turns.router, settings.router):
         app.include_router(router, dependencies=[*needed, Depends(check_path)])
     app.include_router(openai.router, dependencies=needed)
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(shared.router)
     app.include_router(admin.router)
     webhooks = Webhooks(guests, config.path)
     app.router.routes.insert(0, webhooks)

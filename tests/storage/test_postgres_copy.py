@@ -91,7 +91,7 @@ async def test_postgresql_that_is_in_use_or_not_empty_is_left_as_it_is(
 
 async def test_what_postgresql_cannot_hold_is_told_and_nothing_is_kept(path: Path, empty: str) -> None:
     migrated(path)
-    change(path, "INSERT INTO conversations VALUES ('telegram:8:0', 'a' || char(0), 0, 2, 1e9, 1e9, NULL, NULL, 0)")
+    change(path, "INSERT INTO conversations VALUES ('telegram:8:0', 'a' || char(0), 0, 2, 1, 1, NULL, NULL, 0, NULL)")
     with pytest.raises(OperatorError, match="cannot be written: .*0x00"):
         await backup.move(sqlite_url(path), empty, silent)
     change(path, "UPDATE conversations SET title = ''")

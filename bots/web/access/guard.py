@@ -24,7 +24,8 @@ from core import asker
 from core.errors import BotError, NotAllowed, StoreDown, TooLarge
 
 log = logging.getLogger(__name__)
-OPEN_PATHS = ("/healthz", "/readyz", "/login")  # and the login page's files below /static
+OPEN_PATHS = ("/healthz", "/readyz", "/login")
+OPEN_FOLDERS = ("/static/", "/slack/", "/shared/")  # Slack signs, and a shared link is a secret of its own
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -145,7 +146,7 @@ class Guard:
         return _name_and_port(origin.partition("://")[2], scheme) in [_name_and_port(host, scheme) for host in own]
 
     def _is_open(self, path: str) -> bool:
-        return self._auth.open or path in OPEN_PATHS or path.startswith(("/static/", "/slack/"))  # Slack signs
+        return self._auth.open or path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
     async def _turn_away(self, scope: Scope, headers: Headers, of_program: bool = False) -> Response | None:
         cookies, (scheme, _, token) = cookies_of(headers), headers.get("authorization", "").partition(" ")

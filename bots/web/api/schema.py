@@ -133,6 +133,10 @@ class SummaryView(BaseModel):
     )
 
 
+class Link(BaseModel):
+    path: str = Field(description="Path of the page to read it at.", examples=["/shared/4Tq9…"])
+
+
 class Arrangement(BaseModel, extra="forbid"):
     """How a conversation stands in the list. What is left out stays as it is."""
 

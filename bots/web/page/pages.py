@@ -165,6 +165,11 @@ def home_of(request: Request) -> str:
     return f"{request.app.state.config.path}/"
 
 
+def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """Return a page in the browser's language."""
+    return _pages(request).show(request, template, status, **values)
+
+
 def _pages(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages

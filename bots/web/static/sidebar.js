@@ -5,6 +5,7 @@ import { arrange, element } from "./element.js";
 import { entry, group, short } from "./entry.js";
 import { openMenu } from "./menu.js";
 import { renamed } from "./renamed.js";
+import { shareLink } from "./sharing.js";
 import { Undo } from "./undo.js";
 import { say } from "./words.js";
 
@@ -135,6 +136,7 @@ export class Sidebar {
       ["pin", pinned ? say("Unpin") : say("Pin to the top"), () => this.#arrange(id, { pinned: !pinned })],
       ["edit", say("Rename"), () => this.#rename(id, title)],
       ["down", say("Save as a zip file"), address(id, "/export")],
+      ["link", say("Share by a link"), () => shareLink(id, (sentence) => this.complain(sentence)).catch(({ message }) => this.complain(message))],
       ["delete", say("Delete"), () => this.#remove(id, title)],
     ]);
   }

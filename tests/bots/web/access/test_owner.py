@@ -33,6 +33,8 @@ ANSWER = '| Item | Price |\n|---|---|\n| Paper | 3 |\n\n```json\n[{"bbox_2d": [1
 OWN: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", HERE): {},
     ("GET", f"{HERE}/export"): {},
+    ("POST", f"{HERE}/link"): {},
+    ("DELETE", f"{HERE}/link"): {},
     ("PATCH", HERE): {"json": {"name": "Mine", "pinned": True}},
     ("GET", f"{HERE}/pictures/{{number}}/thumbnail"): {},
     ("GET", f"{HERE}/pictures/{{number}}"): {},
@@ -63,6 +65,7 @@ UNKNOWN = {"detail": "There is no such conversation. It was deleted or has expir
 OTHERS = {  # that know of no conversation; the list has tests of its own
     *(("GET", path) for path in ("/", "/login", "/docs", "/admin", "/healthz", "/readyz", "/metrics")),
     *(("GET", path) for path in ("/samples/{name}", "/v1/models", "/v1/models/{model:path}", f"{API}/conversations")),
+    *(("GET", path) for path in ("/shared/{link}", "/shared/{link}/pictures/{number}")),  # see test_shared.py
     *((method, f"/v1/{name}") for method in ("GET", "POST") for name in ("completions", "responses")),
     *(("POST", path) for path in ("/login", "/logout", "/admin", "/v1/chat/completions")),
 }
