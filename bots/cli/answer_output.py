@@ -10,6 +10,7 @@ from typing import Self
 
 from rich.console import Console
 
+from core import thoughts
 from core.answers.boxes import Box, draw, find_boxes, pointed_at, visible
 from core.answers.tables import csv_file, find_tables
 from core.conversation import Answer, BeganAgain, Conversation, Event, Image, Looking, Piece, Question, Turn, Waiting
@@ -106,7 +107,7 @@ class AnswerOutput:
         if self.boxes is not None:
             notes += await self._save_boxes(self.boxes, question, answer, images, translator)
         if self.tables is not None:
-            tables = find_tables(answer.text)
+            tables = find_tables(thoughts.without(answer.text))
             if tables:
                 _save(self.tables, csv_file(tables))
             notes.append(

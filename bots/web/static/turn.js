@@ -1,6 +1,6 @@
 // One question and its answer on the page.
 
-import { copyFrom } from "./copying.js";
+import { copyFrom, richOf } from "./copying.js";
 import { announce, element, icon, iconButton, prose } from "./element.js";
 import { grow } from "./grow.js";
 import { say } from "./words.js";
@@ -167,7 +167,7 @@ export class Turn {
 
   #actions(answer) {
     const actions = element("div", { class: "actions" });
-    const copy = iconButton("copy", say("Copy the answer"), () => copyFrom(copy, answer.text));
+    const copy = iconButton("copy", say("Copy the answer"), () => copyFrom(copy, answer.text, richOf(answer.html)));
     const again = iconButton("again", say("Answer again"), () => this.page.retry(this), { class: "quiet again" });
     actions.append(copy, again);
     if (this.number && this.page.ratings) actions.append(...this.#thumbs(answer.rating));

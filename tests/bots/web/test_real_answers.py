@@ -86,6 +86,38 @@ async def test_code_can_be_copied_while_an_answer_grows_and_after(browser: Brows
         assert await page.evaluate("navigator.clipboard.readText()") == "print(1 < 2)\n"
 
 
+CLIPBOARD = """async () => {
+  const [item] = await navigator.clipboard.read();
+  const html = await (await item.getType("text/html")).text();
+  const rows = [...new DOMParser().parseFromString(html, "text/html").querySelectorAll("tr")];
+  const plain = await (await item.getType("text/plain")).text();
+  return [plain, rows.map((row) => [...row.cells].map((cell) => cell.textContent)), html];
+}"""
+WITHOUT_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true })"
+WITH_CLIPBOARD = "delete navigator.clipboard"
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_an_answer_is_copied_as_rich_text_and_as_markdown(browser: Browser, tmp_path: Path, secure: bool) -> None:
+    said = "The **sizes**:\n\n| Size | Price |\n|:--|--:|\n| =1+1 | -3.49 |\n| A3 | \u200b+cmd |"
+    async with service(tmp_path) as web:
+        path = await remember(web, f"<think>No secret of mine.</think>\n{said}")
+        async with visit(browser, web.url, path, permissions=["clipboard-read", "clipboard-write"]) as page:
+            copy = page.get_by_role("button", name="Copy the answer")
+            await expect(copy).to_be_visible()
+            if not secure:  # as on a page without TLS
+                await page.evaluate(WITHOUT_CLIPBOARD)
+            await copy.click()
+            await expect(copy.locator("use[href='#i-done']")).to_be_visible()
+            if not secure:
+                await page.evaluate(WITH_CLIPBOARD)
+            plain, rows, html = await page.evaluate(CLIPBOARD)
+    assert plain == said
+    assert rows == [["Size", "Price"], ["'=1+1", "-3.49"], ["A3", "'\u200b+cmd"]]
+    assert "<strong" in html and 'align="right"' in html
+    assert "secret" not in html and "tabindex" not in html
+
+
 @pytest.mark.parametrize("look", ["phone in the dark", "desktop"])
 async def test_thoughts_are_folded_and_tables_and_code_are_what_they_are(
     browser: Browser, tmp_path: Path, look: str
