@@ -3,7 +3,10 @@
 Some engines elsewhere send the thoughts of a Thinking model in the answer, between `<think>` and `</think>`.
 """
 
+import re
+
 BEGIN, END = "<think>", "</think>"
+_END_ONLY = re.compile(rf"^{END}[ \t]*$", re.MULTILINE)  # on a line of its own; elsewhere it may be print
 
 
 def split(text: str) -> tuple[str, str]:
@@ -12,10 +15,12 @@ def split(text: str) -> tuple[str, str]:
     Some templates write the beginning themselves, so that only the end is in the text.
     """
     start = text.lstrip()
-    thoughts, end, answer = start.removeprefix(BEGIN).partition(END)
-    if end:
-        return thoughts.strip(), answer.lstrip()
-    return (thoughts.strip(), "") if start.startswith(BEGIN) else ("", text)
+    if start.startswith(BEGIN):
+        thought, _, answer = start.removeprefix(BEGIN).partition(END)
+        return thought.strip(), answer.lstrip()
+    if end := _END_ONLY.search(text):
+        return text[: end.start()].strip(), text[end.end() :].lstrip()
+    return "", text
 
 
 def without(text: str) -> str:

@@ -13,7 +13,8 @@ ANSWER = "<think>\nThree lines, so 120.\n</think>\n\nThe total is 120.\n"
     ("text", "parts"),
     [
         (ANSWER, ("Three lines, so 120.", "The total is 120.\n")),
-        ("Three lines.</think>120", ("Three lines.", "120")),  # the template wrote the beginning
+        ("Three lines.\n</think>\n\n120", ("Three lines.", "120")),  # the template wrote the beginning
+        ("Line 2 prints </think> twice.", ("", "Line 2 prints </think> twice.")),
         ("<think>Three li", ("Three li", "")),
         ("<think>\n\n</think>\n\n120", ("", "120")),
         ("The sign says <think>.", ("", "The sign says <think>.")),

@@ -8,7 +8,7 @@ export function grow(shown, fresh) {
 
 function follow(parent, known, node) {
   if (!known) parent.append(node.cloneNode(true));
-  else if (known.isEqualNode(node)) return;
+  else if (known.isEqualNode(node) || (known.nodeName === "BUTTON" && node.nodeName === "BUTTON")) return; // it may still show that it was pressed
   else if (known.nodeType === Node.TEXT_NODE && node.nodeType === Node.TEXT_NODE) lengthen(known, node.data);
   else if (known.nodeType === Node.ELEMENT_NODE && known.cloneNode().isEqualNode(node.cloneNode())) grow(known, node);
   else known.replaceWith(node.cloneNode(true));
