@@ -5,7 +5,6 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Router
@@ -27,6 +26,7 @@ from bots.web.operations.status import Operation
 from bots.web.page import pages, shared
 from bots.web.path_prefix import PathPrefix
 from bots.web.receiver import Receiver
+from bots.web.static_files import static_files
 from core.errors import BotError
 from core.pictures.images import ImagesConfig
 
@@ -75,7 +75,7 @@ def make_app(
     app.include_router(admin.router)
     webhooks = Webhooks(guests, config.path)
     app.router.routes.insert(0, webhooks)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", static_files(STATIC))
     if guests is not None:
         app.mount("/slack", guests)
     app.add_exception_handler(BotError, on_bot_error)
