@@ -26,7 +26,7 @@ class ModelDescription:
     default_question: Note = _DESCRIBE
     doubt: Note | None = None
     least_certainty: float = 0.0
-    first_questions: tuple[str, ...] = ("describe", "text", "table", "translate")
+    first_questions: tuple[str, ...] = ("describe", "text", "table", "translate", "where")
 
 
 _DEMO = ModelDescription(

@@ -19,6 +19,7 @@ from bots.web.access.session import COOKIE, LASTS_S, TokenCheck
 from bots.web.api.schema import REFUSALS
 from bots.web.errors import voice_of
 from bots.web.page.api_docs import endpoints
+from bots.web.page.first_questions import offered
 from core.errors import BadQuestion, BotError, NotFound, TooLarge
 from core.i18n import Translator
 from core.pictures.file_types import SUFFIXES
@@ -100,6 +101,7 @@ async def page(request: Request) -> Response:
         introduction=_introduction(request, translator),
         default_question=translator.explain(state.receiver.model.default_question),
         samples=state.pages.scenes(translator),
+        first_questions=offered(state.receiver.model, translator),
         accept=ACCEPT,
         auth=not state.auth.open,
         limit=state.config.pictures,

@@ -18,6 +18,7 @@ export function listen(page) {
     byId("composer").requestSubmit();
   };
   question.oninput = () => page.changed();
+  for (const button of byId("first-questions").children) button.onclick = () => first(button.dataset);
   byId("stop").onclick = () => page.stop();
   const files = byId("files");
   const camera = byId("camera");
@@ -36,4 +37,14 @@ export function listen(page) {
   };
   addEventListener("paste", (event) => page.add(event.clipboardData?.files ?? []));
   dropping((dropped) => page.add(dropped));
+
+  // Asks a first question, or writes it where one replaces some of its words.
+  function first({ question: text, words }) {
+    if (!words) return page.ask(text);
+    const start = text.indexOf(words);
+    question.value = text;
+    question.focus();
+    question.setSelectionRange(start, start + words.length);
+    question.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  }
 }

@@ -236,6 +236,7 @@ class Page {
     byId("stop").hidden = !reading;
     byId("send").hidden = reading;
     byId("send").disabled = this.busy || (this.attached?.empty && !(this.thread.hasPictures && this.question.value.trim()));
+    byId("first-questions").hidden = this.busy || !this.attached || this.attached.empty || Boolean(this.question.value.trim());
   }
 
   drawn() {
