@@ -30,6 +30,7 @@ from core.missing_engine import MissingEngine
 from core.model.description import describe
 from core.pictures import workers
 from core.quota import Quota
+from core.replica import Alone, Replica
 
 if TYPE_CHECKING:
     from core.engine.engine import Engine
@@ -81,6 +82,7 @@ async def _serve(settings: Settings) -> None:
             *working,
             asyncio.create_task(keep_expiring(services.store.expiry, services.health)),
             asyncio.create_task(keep_watching(services)),
+            asyncio.create_task(services.leases.run()),
             asyncio.create_task(keep_notifying(services.health, engine.check, Notifier())),
         ]
         try:
@@ -169,6 +171,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
         async with open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
+            leases = Replica(store) if store.database.shared else Alone()
             try:
                 store.computed = engine
                 store.make_room_with(make_room)
@@ -183,8 +186,10 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
                     guests,
                     engine.ended,
                     model=describe(settings.engine.model),
+                    leases=leases,
                 )
             finally:
+                await leases.close()
                 await engine.close()
 
 

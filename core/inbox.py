@@ -7,15 +7,18 @@ after a restart. The inbox knows no platform: a payload is the adapter's own JSO
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count, islice, takewhile
-from typing import Any, Protocol
+from itertools import count, takewhile
+from typing import Protocol
 
 from core import trace
 from core.errors import Interrupted, StoreDown
+from core.lane import Lane
+from core.lease import LeaseLost
+from core.replica import Alone, Leases, OpenMessage
 
 log = logging.getLogger(__name__)
 ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
@@ -64,6 +67,10 @@ class Mailbox(Protocol):
         """Return the unfinished messages, oldest first."""
         ...
 
+    async def unfinished_in(self, adapter: str, conversation_id: str) -> list[StoredMessage]:
+        """Return a conversation's unfinished messages, oldest first."""
+        ...
+
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
 
     async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
@@ -97,50 +104,14 @@ class Gathering:
     settled: asyncio.Event | None = None
 
 
-@dataclass(slots=True)
-class _Lane:
-    """The queue of one conversation, including the message being worked on."""
-
-    messages: deque[StoredMessage]
-    after: set[asyncio.Task[None]]  # cancelled tasks that still have to end
-    task: asyncio.Task[None] | None = None
-    working: int = 0  # how many of the first messages are being worked on
-    attempt: asyncio.Future[None] | None = None
-    revised: bool = False  # the attempt was cancelled, to start again
-
-    def change(self, key: str, **changes: Any) -> bool:
-        """Change a message. If it is being worked on, the work starts again."""
-        for index, message in enumerate(self.messages):
-            if message.key == key:
-                self.messages[index] = replace(message, **changes)
-                if index < self.working and self.attempt:
-                    self.revised = self.attempt.cancel() or self.revised  # twice, before it has ended
-                return True
-        return False
-
-    def start_again(self, key: str, **changes: Any) -> bool:
-        """Start again with a message that waits or is being worked on. Return False if there is none."""
-        attempt = self.attempt
-        over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
-        if over and any(message.key == key for message in islice(self.messages, self.working)):
-            return False
-        return self.change(key, **changes)
-
-    def give_up(self) -> set[asyncio.Task[None]]:
-        """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""
-        if self.task is None:
-            return self.after
-        self.task.cancel()
-        return self.after | {self.task}
-
-
 class Inbox:
     """One adapter's messages.
 
     `work` gets one message, or all of one album. When it raises, it is called again, and at last the messages are kept
     for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
     `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
-    own work deletes what is stored.
+    own work deletes what is stored. Only conversations that `leases` lets this replica hold are worked on;
+    `left` is told what is left to another one.
     """
 
     def __init__(
@@ -152,6 +123,8 @@ class Inbox:
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = PAUSES_SECONDS,  # not empty
         clears: Callable[[str], Awaitable[bool]] | None = None,
+        leases: Leases = Alone(),
+        left: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
@@ -160,9 +133,13 @@ class Inbox:
         self._gather_limit_s = gather_limit_s
         self._pauses_s = pauses_s
         self._clears = clears
-        self._lanes: dict[str, _Lane] = {}
+        self._leases = leases
+        self._left = left
+        self._kept: set[int] = set()  # ids of messages that are kept for the next start
+        self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        leases.listen(adapter, self._notice)
 
     async def resume(self) -> int:
         """Take up what the last run did not finish. Call this before any message is received."""
@@ -252,33 +229,84 @@ class Inbox:
     def _enqueue(self, message: StoredMessage, clears: bool) -> None:
         if self._closed:
             return
+        self._kept.discard(message.id)
         before = self._lanes.get(message.conversation_id)
         if before is not None and not clears:
-            before.messages.append(message)
+            if not before.has(message):  # which may have been found in the database a moment ago
+                before.messages.append(message)
             return
         after = before.give_up() if before else set()
-        lane = self._lanes[message.conversation_id] = _Lane(deque([message]), after)
-        lane.task = asyncio.create_task(self._work_off(message.conversation_id, lane))
+        self._begin(message.conversation_id, Lane(deque([message]), after, first=message.id if clears else 0))
+
+    def _begin(self, conversation_id: str, lane: Lane) -> None:
+        lane.stale = self._leases.shared
+        self._lanes[conversation_id] = lane
+        lane.task = asyncio.create_task(self._work_off(conversation_id, lane))
         self._tasks.add(lane.task)
         lane.task.add_done_callback(self._tasks.discard)
 
-    async def _work_off(self, conversation_id: str, lane: _Lane) -> None:
+    async def _work_off(self, conversation_id: str, lane: Lane) -> None:
         try:
             if lane.after:
                 await asyncio.wait(lane.after)
-            while lane.messages:
-                batch = await self._gather(lane.messages)
-                lane.working = len(batch)
-                trace.set_current(batch[0].key)
-                await self._finish(batch, lane)
-                lane.working = 0
-                for _ in batch:
-                    lane.messages.popleft()
+            async with self._leases.hold(conversation_id):
+                while lane.messages or lane.stale:
+                    await self._refresh(conversation_id, lane)
+                    if lane.messages:
+                        await self._work_off_next(conversation_id, lane)
+        except (LeaseLost, StoreDown):
+            self._left(lane.messages)
         finally:
             if self._lanes.get(conversation_id) is lane:
                 del self._lanes[conversation_id]
 
-    async def _finish(self, batch: Sequence[StoredMessage], lane: _Lane) -> None:
+    async def _work_off_next(self, conversation_id: str, lane: Lane) -> None:
+        if not (batch := await self._gather(conversation_id, lane)):
+            return
+        lane.working = len(batch)
+        trace.set_current(batch[0].key)
+        await self._finish(batch, lane)
+        lane.working = 0
+        for _ in batch:
+            lane.messages.popleft()
+
+    def _notice(self, found: Sequence[OpenMessage]) -> None:
+        """Take up messages that other replicas stored or left. An order to clear the conversation does not wait."""
+        ids: dict[str, set[int]] = defaultdict(set)
+        for message in found:
+            if message.id not in self._kept:
+                ids[message.conversation_id].add(message.id)
+        for conversation_id, unfinished in ids.items():
+            lane = self._lanes.get(conversation_id)
+            if lane is None and not self._closed:
+                self._begin(conversation_id, Lane(deque(), set()))
+            elif lane and (new := unfinished - lane.noticed - {message.id for message in lane.messages}):
+                lane.noticed |= new
+                lane.stale = True
+                task = asyncio.create_task(self._clear_by(conversation_id, new))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _clear_by(self, conversation_id: str, ids: Collection[int]) -> None:
+        """Clear a conversation if one of these messages says so."""
+        with suppress(StoreDown):
+            for message in await self.mailbox.unfinished_in(self._adapter, conversation_id):
+                if message.id in ids and await self._resumes_clearing(message):
+                    self._enqueue(replace(message, resumed=True), clears=True)
+
+    async def _refresh(self, conversation_id: str, lane: Lane) -> None:
+        """Bring a lane up to date with what other replicas stored and finished, while nothing of it is worked on."""
+        if not lane.stale:
+            return
+        lane.stale = False
+        before = {message.id for message in lane.messages}
+        stored = await self.mailbox.unfinished_in(self._adapter, conversation_id)
+        for message in stored:
+            if message.id not in before | self._kept and await self._resumes_clearing(message):
+                lane.first = max(lane.first, message.id)
+        lane.merge([message for message in stored if message.id not in self._kept - before], before)
+
+    async def _finish(self, batch: Sequence[StoredMessage], lane: Lane) -> None:
         """Work until it succeeds or is given up, keeping the message's place in the queue."""
         ids = [message.id for message in batch]
         failures = 0
@@ -296,12 +324,15 @@ class Inbox:
                 if not lane.revised or (task and task.cancelling()):
                     raise
                 lane.revised, pause = False, 0
+            except LeaseLost:
+                raise
             except Interrupted as error:  # retried without end: no answer was sent, and nothing is lost
                 log.warning("message %s has to wait, %d s more: %s", batch[0].key, pause, error)
             except Exception as error:
                 failures += 1
                 told = trace.without_words(error)
                 if failures > len(self._pauses_s):
+                    self._kept.update(ids)
                     log.error("message %s is kept for the next start: %s", batch[0].key, told)
                     return
                 log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
@@ -309,28 +340,25 @@ class Inbox:
             sent: dict[int, tuple[str, ...]] | None = None
             with suppress(Exception):  # answers sent meanwhile are edited, not sent again
                 sent = {message.id: message.sent for message in await self.mailbox.unfinished(self._adapter)}
-            batch = _worked_on(lane)  # with what was revised up to now
+            batch = lane.worked_on  # with what was revised up to now
             if sent is not None:
                 batch = [replace(message, sent=sent[message.id]) for message in batch if message.id in sent]
                 if not batch:
                     return  # it was forgotten meanwhile, or has expired
 
-    async def _gather(self, lane: deque[StoredMessage]) -> list[StoredMessage]:
+    async def _gather(self, conversation_id: str, lane: Lane) -> list[StoredMessage]:
         """Return the first message, or all messages of its album that follow directly."""
-        group = lane[0].group
+        group = lane.messages[0].group
         if group is None:
-            return [lane[0]]
+            return [lane.messages[0]]
         gathering = self._gathering(group)
         waited, size = 0.0, 0
-        while size != len(lane) and waited < self._gather_limit_s:
-            size = len(lane)
+        while size != len(lane.messages) and waited < self._gather_limit_s:
+            size = len(lane.messages)
             await asyncio.sleep(gathering.seconds)
             waited += gathering.seconds
             if gathering.settled is not None:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(gathering.settled.wait(), ALBUM_SETTLE_SECONDS)
-        return list(takewhile(lambda message: message.group == group, lane))
-
-
-def _worked_on(lane: _Lane) -> list[StoredMessage]:
-    return list(lane.messages)[: lane.working]
+            await self._refresh(conversation_id, lane)
+        return list(takewhile(lambda message: message.group == group, lane.messages))

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.uptime import uptime
 from storage.schema import clock, conversations, messages, turns
 
 HOUR_SECONDS, DAY_SECONDS, WEEK_SECONDS = 3600.0, 86_400.0, 604_800.0
@@ -66,12 +67,6 @@ class Reading:
             f"The clock says {said} UTC, {days:.1f} days later than it should be ({seen}). Nothing expires for a day, "
             "or until `bots expire --yes` says that the clock is right."
         )
-
-
-def uptime() -> float:
-    """Return seconds from a clock that cannot be set and that counts while the machine sleeps."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
-    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 class Clock:

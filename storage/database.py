@@ -40,6 +40,7 @@ class Database:
         self._engine = engine
         self.file = watch.path if watch else None
         self.make_room: Callable[[], bool] = lambda: False  # called when the disk is full; returns whether to try again
+        self.shared = engine.dialect.name != "sqlite"  # with other services, see `core.replica`
         self._watch = watch
         self._running = Running()
         self._group_commit = GroupCommit(lambda work: self._write(Priority.URGENT, work))

@@ -60,6 +60,13 @@ async def unfinished_message(connection: AsyncConnection, message_id: int) -> St
     return _message(row, await _sent(connection, row.id))
 
 
+async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_id: str) -> list[StoredMessage]:
+    """Return a conversation's unfinished messages, oldest first."""
+    here = messages.c.adapter == adapter, messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
+    rows = (await connection.execute(select(messages).where(*here).order_by(messages.c.id))).all()
+    return [_message(row, await _sent(connection, row.id)) for row in rows]
+
+
 async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:
     """Store which platform messages carry an answer. Does nothing for a message that has expired."""
     await connection.execute(delete(deliveries).where(deliveries.c.message_id == message_id))

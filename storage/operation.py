@@ -10,6 +10,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core import lease
+from storage import leases
 from storage.clock import Clock
 from storage.database import Database, Work
 
@@ -37,6 +39,20 @@ class OpenDatabase:
         self.database = database
         self.clock = clock
         self.computed: ComputedCache | None = None
+
+    async def write(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Write like `Database.write`, and only while this task's lease, if it has one, is no other replica's.
+
+        Raises `LeaseLost`.
+        """
+        if (held := lease.current()) is None:
+            return await self.database.write(work, *args, **kwargs)
+
+        async def fenced(connection: AsyncConnection) -> Result:
+            await leases.lock(connection, held)
+            return await work(connection, *args, **kwargs)
+
+        return await self.database.write(fenced)
 
     async def removed(self, image_ids: Collection[str], conversation_id: str | None = None) -> None:
         """Leave no trace of images that no conversation shows any more, and of a removed conversation."""
@@ -69,7 +85,7 @@ def writing(work: Work[P, Result]) -> Method[P, Result]:
 
     @wraps(work)
     async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
-        return await opened.database.write(work, *args, **kwargs)
+        return await opened.write(work, *args, **kwargs)
 
     return method
 
@@ -79,7 +95,7 @@ def writing_dated(work: DatedWork[P, Result]) -> Method[P, Result]:
 
     @wraps(work)
     async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
-        return await opened.database.write(work, opened.clock.now(), *args, **kwargs)
+        return await opened.write(work, opened.clock.now(), *args, **kwargs)
 
     return method
 
@@ -102,7 +118,7 @@ def removing(work: Work[P, Collection[str] | None]) -> Method[P, bool]:
 
     @wraps(work)
     async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> bool:
-        image_ids = await opened.database.write(work, *args, **kwargs)
+        image_ids = await opened.write(work, *args, **kwargs)
         if image_ids is not None:
             await opened.removed(image_ids)
         return image_ids is not None

@@ -159,6 +159,15 @@ ended_sessions = Table(
     Column("until", Float, nullable=False),  # when its cookie expires
 )
 
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(255), primary_key=True),  # a conversation, or another thing that one replica does at a time
+    Column("owner", String(255), nullable=False, index=True),  # the replica that holds it
+    Column("fence", Integer, nullable=False),  # counts how often it changed hands
+    Column("until", Float, nullable=False),  # by the database's clock; 0: it was given back
+)
+
 clock = Table(
     "clock",  # one row, see storage.clock
     metadata,

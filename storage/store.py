@@ -22,6 +22,7 @@ from storage import (
     documents,
     edits,
     files,
+    leases,
     links,
     listing,
     messages,
@@ -133,13 +134,13 @@ class Store(OpenDatabase):
         `key` is the message that asked for it. It stays to be answered, and takes over what was posted for others that
         will not be answered. Returns the platform's ids of those messages.
         """
-        sent, image_ids = await self.database.write(questions.forget, self.clock.now(), conversation_id, key)
+        sent, image_ids = await self.write(questions.forget, self.clock.now(), conversation_id, key)
         await self.removed(image_ids, conversation_id)
         return sent
 
     async def forget_answered(self, conversation_id: str, key: str) -> bool:
         """Forget a conversation in which `key` was answered; see `questions.forget_answered`."""
-        image_ids = await self.database.write(questions.forget_answered, self.clock.now(), conversation_id, key)
+        image_ids = await self.write(questions.forget_answered, self.clock.now(), conversation_id, key)
         if image_ids is not None:
             await self.removed(image_ids, conversation_id)
         return image_ids is not None
@@ -149,7 +150,7 @@ class Store(OpenDatabase):
 
         Return False if the old id has no conversation, or the new id has one.
         """
-        moved = await self.database.write(questions.move, conversation_id, new_id)
+        moved = await self.write(questions.move, conversation_id, new_id)
         if moved:
             self.forget_computed((), conversation_id)
         return moved
@@ -207,6 +208,7 @@ class Store(OpenDatabase):
     put = writing_urgent(messages.put)
     put_question = writing_dated(questions.put)
     unfinished = reading(messages.unfinished)
+    unfinished_in = reading(messages.unfinished_in)
     conversation_of = reading(messages.conversation_of)
     digest_of = reading(messages.digest_of)
     record_sent = writing(messages.record_sent)
@@ -217,9 +219,16 @@ class Store(OpenDatabase):
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None:
         """Remove all of a refused question: its key, its pictures unless a question shows them, and an empty chat."""
-        image_ids = await self.database.write(questions.take_back, message, numbers)
+        image_ids = await self.write(questions.take_back, message, numbers)
         if image_ids:
             await self.removed(image_ids)
+
+    # What each replica works on
+
+    claim_lease = writing(leases.claim)
+    beat_leases = writing(leases.beat)
+    give_back_leases = writing(leases.give_back)
+    open_messages = reading(leases.open_messages)
 
     # People
 

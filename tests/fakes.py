@@ -208,6 +208,9 @@ class MemoryMailbox:
     async def unfinished(self, adapter: str) -> list[StoredMessage]:
         return [m for m in self.messages if m.adapter == adapter and m.id not in self.finished]
 
+    async def unfinished_in(self, adapter: str, conversation_id: str) -> list[StoredMessage]:
+        return [m for m in await self.unfinished(adapter) if m.conversation_id == conversation_id]
+
     async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
         self.messages[message_id] = replace(self.messages[message_id], sent=tuple(sent))
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Generic
 
 from bots.conversing.draft import Draft, File, Gone, Part, Record, Refused, RetryLater, WriteFailed
+from core import lease
 from core.conversation import Answer
 from core.errors import StoreDown
 from core.i18n import Translator
@@ -95,6 +96,7 @@ class Delivery(Generic[Part]):
     ) -> Part | File:
         """Write once, and return what its place must say now."""
         self._writes += 1
+        lease.check()
         try:
             if isinstance(content, File):
                 await self._draft.attach(sent, content)
@@ -133,6 +135,7 @@ class Delivery(Generic[Part]):
             self._sent.remove(sent)
 
     async def _remove_last(self) -> None:
+        lease.check()
         try:
             await self._draft.remove(self._sent[-1])
         except WriteFailed:
@@ -143,6 +146,7 @@ class Delivery(Generic[Part]):
 
     async def _put(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
         """Post a message and store its id, even during a shutdown. Otherwise it would never be edited."""
+        lease.check()
         posting = asyncio.ensure_future(self._post_and_record(index, post))
         try:
             await asyncio.shield(posting)

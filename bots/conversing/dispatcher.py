@@ -60,7 +60,7 @@ class Dispatcher:
 
     `forgets` tells by a payload whether it is a command to forget the conversation, from somebody who may give it.
     `listed` comes from the config: who is let in, and the admins. `tell_admins` starts asking the admins about a
-    stranger and returns at once. For `gathering` see `core.inbox`.
+    stranger and returns at once. For `gathering` and `left` see `core.inbox`.
     """
 
     def __init__(
@@ -73,8 +73,17 @@ class Dispatcher:
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
         tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
         reactions: Reactions | None = None,
+        left: Callable[[Sequence[inbox.StoredMessage]], None] = lambda messages: None,
     ) -> None:
-        self.inbox = inbox.Inbox(services.store, platform.name, work, gathering=gathering, clears=forgets)
+        self.inbox = inbox.Inbox(
+            services.store,
+            platform.name,
+            work,
+            gathering=gathering,
+            clears=forgets,
+            leases=services.leases,
+            left=left,
+        )
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
         self.reactions = reactions or Reactions()

@@ -11,6 +11,7 @@ from bots.conversing.store import Store
 from core.assistant import Assistant
 from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
+from core.replica import Alone, Leases
 
 if TYPE_CHECKING:
     from starlette.routing import Router
@@ -28,7 +29,7 @@ class Services:
 
     `figures` returns the engine's current numbers, `check_model` raises why it cannot answer, and `model_ended` returns
     when it never will again. `guests` holds routes that the web adapter carries for others; it is None without the web.
-    `permissions` are those of each platform that was started, by its name.
+    `permissions` are those of each platform that was started, by its name. `leases` say what is left to other replicas.
     """
 
     assistant: Assistant
@@ -41,6 +42,7 @@ class Services:
     health: Health = field(default_factory=Health)
     permissions: dict[str, Permissions] = field(default_factory=dict)
     model: ModelDescription = field(default_factory=ModelDescription)
+    leases: Leases = field(default_factory=Alone)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))
 
     async def limits(self, conversation_id: str) -> ImagesConfig:

@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from bots.conversing.delivery import Delivery
 from bots.conversing.draft import AnswerAction, Ask, Draft, File, Part, Record, RetryLater
+from core import lease
 from core.conversation import Answer, BeganAgain, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, Interrupted
 from core.i18n import Translator
@@ -108,6 +109,7 @@ class StreamedReply(Generic[Part]):
 
     async def _aside(self) -> bool:
         """Return whether the platform showed the text in a place of its own, so that no message is needed yet."""
+        lease.check()
         return await (self._draft.preview(self._text) if self._text else self._draft.status(self._status))
 
     async def _ask(self, ask: Ask) -> None:

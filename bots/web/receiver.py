@@ -28,6 +28,7 @@ from core import asker, inbox
 from core.conversation import Answer, Conversation, Image, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
 from core.i18n import Translator
+from core.lease import LeaseLost
 from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 from core.regions import Region
@@ -50,7 +51,7 @@ class Receiver:
         self.store = services.store
         self.model = services.model
         self._services = services
-        self._dispatcher = Dispatcher(services, WEB, self._work, _forgets, AllowList())
+        self._dispatcher = Dispatcher(services, WEB, self._work, _forgets, AllowList(), left=self._leave)
         self.broadcasts = Broadcasts()
         self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by idempotency key, while they are written down
 
@@ -216,6 +217,17 @@ class Receiver:
         broadcast = self.broadcasts.add(conversation_id, key, read(message.payload))
         self._dispatcher.inbox.take_up(replace(message, arrived=asker.current().arrived))
         return broadcast
+
+    def _leave(self, messages: Sequence[inbox.StoredMessage]) -> None:
+        """Tell the readers of questions that another replica answers. What is on no disk has to be asked again."""
+        for message in messages:
+            if broadcast := self.broadcasts.find(message.key):
+                broadcast.fail(
+                    LeaseLost()
+                    if message.id
+                    else Restarting("The service is about to restart. Please ask again in a minute.")
+                )
+                self.broadcasts.drop(broadcast)
 
     async def _left_over(self, key: str) -> inbox.StoredMessage | None:
         """Return a stored question that is not being processed: it failed too often, or seemed not to be stored."""

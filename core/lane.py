@@ -1,0 +1,74 @@
+"""Keep the waiting messages of one conversation, in order."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.inbox import StoredMessage
+
+
+@dataclass(slots=True)
+class Lane:
+    """The queue of one conversation, including the message being worked on."""
+
+    messages: "deque[StoredMessage]"
+    after: set[asyncio.Task[None]]  # cancelled tasks that still have to end
+    task: asyncio.Task[None] | None = None
+    working: int = 0  # how many of the first messages are being worked on
+    attempt: asyncio.Future[None] | None = None
+    revised: bool = False  # the attempt was cancelled, to start again
+    stale: bool = False  # other replicas may have stored or finished messages
+    noticed: set[int] = field(default_factory=set)  # ids of such messages
+    first: int = 0  # id of the message that cleared the conversation; earlier ones are dropped
+
+    def has(self, message: "StoredMessage") -> bool:
+        return any(message.key == known.key for known in self.messages)
+
+    def change(self, key: str, **changes: Any) -> bool:
+        """Change a message. If it is being worked on, the work starts again."""
+        for index, message in enumerate(self.messages):
+            if message.key == key:
+                self.messages[index] = replace(message, **changes)
+                if index < self.working and self.attempt:
+                    self.revised = self.attempt.cancel() or self.revised  # twice, before it has ended
+                return True
+        return False
+
+    def start_again(self, key: str, **changes: Any) -> bool:
+        """Start again with a message that waits or is being worked on. Return False if there is none."""
+        attempt = self.attempt
+        over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
+        if over and any(message.key == key for message in islice(self.messages, self.working)):
+            return False
+        return self.change(key, **changes)
+
+    def give_up(self) -> set[asyncio.Task[None]]:
+        """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""
+        if self.task is None:
+            return self.after
+        self.task.cancel()
+        return self.after | {self.task}
+
+    def merge(self, stored: Sequence["StoredMessage"], known: Collection[int]) -> None:
+        """Take over the unfinished messages as they are stored, while none of them is being worked on.
+
+        `known` are the ids of those that were here before they were read. Later ones may have come since.
+        """
+        found = {message.id: message for message in stored}
+        here = [
+            replace(message, sent=found.pop(message.id).sent) if message.id in found else message
+            for message in self.messages
+            if not message.id or message.id in found or message.id not in known
+        ]
+        here += [replace(message, resumed=True) for message in found.values()]
+        merged = [message for message in here if not message.id or message.id >= self.first]
+        self.messages = deque(sorted(merged, key=lambda message: message.id or math.inf))
+
+    @property
+    def worked_on(self) -> list["StoredMessage"]:
+        return list(islice(self.messages, self.working))

@@ -1,0 +1,212 @@
+"""Share the work among several copies of the service on one database: each conversation is worked on by one of them.
+
+A replica claims a conversation when a question comes, keeps it for some minutes, since its caches know it, and gives it
+back at the end. Whoever receives a message stores it; the holder finds it there by looking twice a second.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from core import lease as leases
+from core.errors import BotError
+from core.lease import Lease, LeaseLost
+from core.uptime import uptime
+
+log = logging.getLogger(__name__)
+LEASE_SECONDS = 15.0  # after which the work of a dead replica is taken over
+BEATS_PER_LEASE = 4
+LOOK_SECONDS = 0.5
+STICKY_SECONDS = 300.0  # how long an unused conversation is kept
+
+
+class OpenMessage(NamedTuple):
+    """An unfinished message that no other replica works on."""
+
+    id: int
+    adapter: str
+    conversation_id: str
+
+
+Listener = Callable[[Sequence[OpenMessage]], None]
+
+
+class LeaseTable(Protocol):
+    """What replicas share: `storage.store.Store`."""
+
+    async def claim_lease(self, name: str, owner: str, seconds: float) -> int | None: ...
+
+    async def beat_leases(self, owner: str, seconds: float) -> dict[str, int]: ...
+
+    async def give_back_leases(self, owner: str, fences: Mapping[str, int]) -> None: ...
+
+    async def open_messages(self, owner: str) -> list[OpenMessage]: ...
+
+
+class Leases(Protocol):
+    """Who may work on what: `Replica`, or `Alone`."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other replicas store and finish messages, too."""
+        ...
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[object]:
+        """Hold a name within the block. Raises `LeaseLost` if another replica holds it, or takes it meanwhile."""
+        ...
+
+    def listen(self, adapter: str, listener: Listener) -> None:
+        """Tell a platform of its open messages, again and again, until they are finished."""
+        ...
+
+    async def run(self) -> None:
+        """Keep what is held, and look for open messages, until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Give everything back. Call this when no work is left."""
+        ...
+
+
+class Alone:
+    """The leases of the only service on a database, which holds everything."""
+
+    shared = False
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[object]:
+        return nullcontext()
+
+    def listen(self, adapter: str, listener: Listener) -> None:
+        pass
+
+    async def run(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    lease: Lease
+    used: float  # when work on it ended
+    task: asyncio.Task[object] | None = None  # that works on it
+
+
+class Replica:
+    """One of several services on a database. Its `name` is known to none before it starts."""
+
+    shared = True
+
+    def __init__(
+        self, table: LeaseTable, seconds: float = LEASE_SECONDS, sticky_seconds: float = STICKY_SECONDS
+    ) -> None:
+        self.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._table = table
+        self._seconds = seconds
+        self._sticky_seconds = sticky_seconds
+        self._held: dict[str, _Held] = {}
+        self._listeners: dict[str, Listener] = {}
+
+    def listen(self, adapter: str, listener: Listener) -> None:
+        self._listeners[adapter] = listener
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        leases.set_current(None)  # this task may have been started by work on another name
+        held = await self._take(name)
+        task = held.task = asyncio.current_task()
+        leases.set_current(held.lease)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if held.lease.lost and task is not None and not task.uncancel():
+                raise LeaseLost from None
+            raise
+        finally:
+            held.task, held.used = None, uptime()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_beating())
+            group.create_task(self._keep_looking())
+
+    async def close(self) -> None:
+        held, self._held = self._held, {}
+        for each in held.values():
+            each.lease.lost = True
+        with suppress(BotError):  # then it becomes free by itself
+            await self._give_back(held)
+
+    async def _take(self, name: str) -> _Held:
+        held = self._held.get(name)
+        if held is None or uptime() >= held.lease.until:
+            before = uptime()
+            fence = await self._table.claim_lease(name, self.name, self._seconds)
+            if fence is None:
+                raise LeaseLost
+            held = self._held[name] = _Held(Lease(name, self.name, fence, before + self._seconds), uptime())
+        return held
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds / BEATS_PER_LEASE)
+            try:
+                async with asyncio.timeout(self._seconds / BEATS_PER_LEASE):
+                    await self._beat()
+                    await self._give_back(self._unused())
+            except (BotError, TimeoutError) as error:
+                log.warning("the database does not answer, so other replicas may take over: %s", error)
+            self._lose([held for held in self._held.values() if uptime() >= held.lease.until])
+
+    async def _beat(self) -> None:
+        if not (before := dict(self._held)):
+            return
+        began = uptime()
+        fences = await self._table.beat_leases(self.name, self._seconds)
+        for name, held in before.items():
+            if fences.get(name) == held.lease.fence:
+                held.lease.until = began + self._seconds
+            else:
+                self._lose([held])
+
+    def _lose(self, lost: Sequence[_Held]) -> None:
+        """End the work on what another replica has, or may have by now."""
+        for held in lost:
+            log.warning("another replica takes over what this one was too slow for")
+            held.lease.lost = True
+            if self._held.get(held.lease.name) is held:
+                del self._held[held.lease.name]
+            if held.task is not None:
+                held.task.cancel()
+
+    def _unused(self) -> dict[str, _Held]:
+        """Return what nobody has asked in for long, and hold it no longer."""
+        oldest = uptime() - self._sticky_seconds
+        unused = {name: held for name, held in self._held.items() if held.task is None and held.used < oldest}
+        for name in unused:
+            del self._held[name]
+        return unused
+
+    async def _give_back(self, held: Mapping[str, _Held]) -> None:
+        if held:
+            await self._table.give_back_leases(self.name, {name: each.lease.fence for name, each in held.items()})
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self._listeners:
+                continue
+            with suppress(BotError):  # the readiness says so
+                found: dict[str, list[OpenMessage]] = defaultdict(list)
+                for message in await self._table.open_messages(self.name):
+                    found[message.adapter].append(message)
+                for adapter, messages in found.items():
+                    if adapter in self._listeners:
+                        self._listeners[adapter](messages)

@@ -1,0 +1,77 @@
+"""Keep which replica works on what, so that no two do the same.
+
+A replica holds a name until a moment that it moves on again and again. What one that died held becomes free by itself.
+All times are the database's, because the clocks of replicas differ. Each function is one step inside a transaction that
+its caller opened.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Float, delete, literal_column, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.lease import Lease, LeaseLost
+from core.replica import OpenMessage
+from storage.schema import leases, messages
+
+NOW = {  # seconds since 1970, also later in a transaction that waited
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+}
+GIVEN_BACK = 0.0
+FORGOTTEN_SECONDS = 3600.0  # after which no process can still believe that it holds something
+MOST_OPEN = 1000  # messages found at once
+
+
+async def claim(connection: AsyncConnection, name: str, owner: str, seconds: float) -> int | None:
+    """Hold a name for some seconds and return its new fence, or None while another replica holds it."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    now = _now(connection)
+    statement = insert(leases).values(name=name, owner=owner, fence=1, until=now + seconds)
+    taken = {"owner": owner, "fence": leases.c.fence + 1, "until": now + seconds}
+    is_free = or_(leases.c.until < now, leases.c.owner == owner)
+    claimed = statement.on_conflict_do_update(index_elements=[leases.c.name], set_=taken, where=is_free)
+    fence: int | None = (await connection.execute(claimed.returning(leases.c.fence))).scalar()
+    return fence
+
+
+async def beat(connection: AsyncConnection, owner: str, seconds: float) -> dict[str, int]:
+    """Hold all that a replica holds for some seconds more. Return the names with their fences."""
+    mine = leases.c.owner == owner, leases.c.until > GIVEN_BACK
+    moved = (
+        update(leases).where(*mine).values(until=_now(connection) + seconds).returning(leases.c.name, leases.c.fence)
+    )
+    return {row.name: row.fence for row in await connection.execute(moved)}
+
+
+async def give_back(connection: AsyncConnection, owner: str, fences: Mapping[str, int]) -> None:
+    """Let other replicas take these names at once. Drop what nobody has held for long."""
+    held = tuple_(leases.c.name, leases.c.fence).in_(list(fences.items()))
+    await connection.execute(update(leases).where(leases.c.owner == owner, held).values(until=GIVEN_BACK))
+    unused = leases.c.until.between(GIVEN_BACK + 1, _now(connection) - FORGOTTEN_SECONDS)
+    await connection.execute(delete(leases).where(unused))
+
+
+async def lock(connection: AsyncConnection, lease: Lease) -> None:
+    """Keep others from claiming a lease until this transaction ends. Raises `LeaseLost` if one did before.
+
+    To read the fence without a lock would not be enough: the lease may change hands before the transaction ends.
+    """
+    query = select(leases.c.owner, leases.c.fence).where(leases.c.name == lease.name).with_for_update()
+    found = (await connection.execute(query)).first()
+    if found is None or (found.owner, found.fence) != (lease.owner, lease.fence):
+        raise LeaseLost
+
+
+async def open_messages(connection: AsyncConnection, owner: str) -> list[OpenMessage]:
+    """Return the oldest unfinished messages that this replica may work on: those that no other replica holds."""
+    others = (leases.c.name == messages.c.conversation_id) & (leases.c.owner != owner)
+    held = select(leases.c.name).where(others, leases.c.until > _now(connection)).exists()
+    query = select(messages.c.id, messages.c.adapter, messages.c.conversation_id)
+    query = query.where(messages.c.finished.is_(None), ~held).order_by(messages.c.id).limit(MOST_OPEN)
+    return [OpenMessage(*row) for row in await connection.execute(query)]
+
+
+def _now(connection: AsyncConnection) -> ColumnElement[float]:
+    return literal_column(NOW[connection.dialect.name], Float)

@@ -1,0 +1,176 @@
+"""Several services on one PostgreSQL answer each question once, also when one of them dies or sleeps."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.store import Store, StoreConfig
+from tests.bots.echo.replica import replica
+from tests.storage.postgres import cluster, execute
+from tests.storage.things import image
+
+SECONDS = 2.0  # of a lease here
+SLOW = 0.4  # seconds for each of an answer's words
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture
+async def url(server: str) -> str:
+    """The address of an empty database."""
+    await execute(server, "DROP DATABASE IF EXISTS replicas WITH (FORCE)")
+    await execute(server, "CREATE DATABASE replicas")
+    return server.rpartition("/")[0] + "/replicas"
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    store = await Store.open(StoreConfig(url=url))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "shown"
+    file.touch()
+    return file
+
+
+def lines(file: Path, what: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    return [line for line in found if what in line]
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+async def until_answered(store: Store) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await store.unfinished("echo"):
+            await asyncio.sleep(0.05)
+
+
+def payload(text: str) -> str:
+    return json.dumps({"who": "ann", "text": text})
+
+
+async def begin(store: Store, conversations: Sequence[str]) -> None:
+    for conversation in conversations:
+        await store.add_pictures(conversation, [image("dog")])
+
+
+async def test_two_replicas_compute_and_show_each_of_forty_questions_once(store: Store, url: str, file: Path) -> None:
+    conversations = [f"echo:{number}" for number in range(10)]
+    await begin(store, conversations)
+    questions = [
+        (f"k {name} {number}", name, payload(f"{name} {number}")) for number in range(4) for name in conversations
+    ]
+    async with replica(url, file, 60) as one, replica(url, file, 60) as other:
+        for question in questions:  # an event may reach both
+            taken = await asyncio.gather(
+                one.dispatcher.inbox.receive(*question), other.dispatcher.inbox.receive(*question)
+            )
+            assert sorted(taken) == [False, True]
+        await until_answered(store)
+    asked = [line["asked"] for line in lines(file, "asked")]
+    assert Counter(asked) == Counter({json.loads(text)["text"]: 1 for _, _, text in questions})
+    assert Counter(line["text"].split(" is")[0] for line in lines(file, "text")) == Counter(asked)
+    for conversation in conversations:
+        assert [turn.text for turn in (await store.outline(conversation)).turns] == [
+            f"{conversation} {n}" for n in range(4)
+        ]
+        assert len({line["by"] for line in lines(file, "asked") if line["asked"].startswith(f"{conversation} ")}) == 1
+
+
+async def test_a_replica_that_ends_gives_its_conversations_back_at_once(store: Store, url: str, file: Path) -> None:
+    await begin(store, ["echo:1"])
+    async with replica(url, file, 3600) as one:
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
+        await until_answered(store)
+    async with replica(url, file, 3600) as other:
+        await other.dispatcher.inbox.receive("k2", "echo:1", payload("2"))
+        await until_answered(store)
+    assert [line["text"] for line in lines(file, "text")] == ["1 is answered", "2 is answered"]
+
+
+async def test_an_order_to_forget_reaches_the_replica_that_answers(store: Store, url: str, file: Path) -> None:
+    await begin(store, ["echo:1"])
+    async with replica(url, file, 60, pause=3600) as one, replica(url, file, 60) as other:
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
+        await until(lambda: lines(file, "asked"))
+        await other.dispatcher.inbox.receive("k2", "echo:1", payload("!forget"))
+        await until_answered(store)
+        assert not (await store.outline("echo:1")).turns
+    [forgotten] = lines(file, "text")
+    assert forgotten["by"] == lines(file, "asked")[0]["by"]
+
+
+@contextmanager
+def process(url: str, file: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    command = [sys.executable, "-m", "tests.bots.echo.replica", url, str(file), str(SECONDS), str(SLOW)]
+    with subprocess.Popen(command) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+async def test_what_a_killed_replica_answered_is_answered_by_another(store: Store, url: str, file: Path) -> None:
+    conversations = [f"echo:{number}" for number in range(4)]
+    await begin(store, conversations)
+    with process(url, file) as killed, process(url, file):
+        await until(lambda: len(lines(file, "ready")) == 2)
+        [dies] = [line["by"] for line in lines(file, "ready") if line["ready"] == killed.pid]
+        for conversation in conversations:
+            assert await store.claim_lease(conversation, dies, SECONDS)
+        for conversation in conversations:
+            await store.put("echo", f"k {conversation}", conversation, payload(conversation))
+        await until(lambda: any(line["by"] == dies for line in lines(file, "asked")))
+        killed.send_signal(signal.SIGKILL)
+        await until_answered(store)
+    shown = lines(file, "text")
+    assert Counter(line["text"] for line in shown) == {
+        f"{conversation} is answered": 1 for conversation in conversations
+    }
+    assert dies not in {line["by"] for line in shown}
+    assert [len((await store.outline(conversation)).turns) for conversation in conversations] == [1] * 4
+
+
+async def test_a_replica_that_slept_too_long_finishes_nothing(store: Store, url: str, file: Path) -> None:
+    await begin(store, ["echo:1"])
+    with process(url, file) as sleeper, process(url, file):
+        await until(lambda: len(lines(file, "ready")) == 2)
+        [sleeps] = [line["by"] for line in lines(file, "ready") if line["ready"] == sleeper.pid]
+        assert await store.claim_lease("echo:1", sleeps, SECONDS)
+        await store.put("echo", "k1", "echo:1", payload("1"))
+        await until(lambda: lines(file, "asked"))
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        await until(lambda: len(lines(file, "asked")) == 2)
+        os.kill(sleeper.pid, signal.SIGCONT)  # while the other one writes
+        await until_answered(store)
+        await store.put("echo", "k2", "echo:1", payload("2"))
+        await until_answered(store)
+        assert sleeper.poll() is None
+    assert Counter(line["by"] == sleeps for line in lines(file, "asked")) == {True: 1, False: 2}
+    assert [line["text"] for line in lines(file, "text")] == ["1 is answered", "2 is answered"]
+    assert sleeps not in {line["by"] for line in lines(file, "text")}
+    assert [turn.text for turn in (await store.outline("echo:1")).turns] == ["1", "2"]
