@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.clock import DAY_SECONDS, HOUR_SECONDS, Reading, uptime
+from core.uptime import uptime
+from storage.clock import DAY_SECONDS, HOUR_SECONDS, Reading
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import ask, image
