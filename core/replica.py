@@ -9,7 +9,7 @@ import logging
 import secrets
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -42,7 +42,7 @@ class LeaseTable(Protocol):
 
     async def claim_lease(self, name: str, owner: str, seconds: float) -> int | None: ...
 
-    async def beat_leases(self, owner: str, seconds: float) -> dict[str, int]: ...
+    async def beat_leases(self, owner: str, seconds: float, names: Collection[str]) -> dict[str, int]: ...
 
     async def give_back_leases(self, owner: str, fences: Mapping[str, int]) -> None: ...
 
@@ -169,7 +169,7 @@ class Replica:
         if not (before := dict(self._held)):
             return
         began = uptime()
-        fences = await self._table.beat_leases(self.name, self._seconds)
+        fences = await self._table.beat_leases(self.name, self._seconds, list(before))
         for name, held in before.items():
             if fences.get(name) == held.lease.fence:
                 held.lease.until = began + self._seconds

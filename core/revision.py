@@ -33,4 +33,9 @@ class Revision:
 
     def key_of_replaced(self, key: str) -> str:
         """Return the key under which the answer to earlier words of the message `key` is kept."""
-        return f"{key}#{self}"
+        return f"{self.key_of_any_replaced(key)}{self}"
+
+    @staticmethod
+    def key_of_any_replaced(key: str) -> str:
+        """Return what all keys begin with under which answers to earlier words of the message `key` are kept."""
+        return f"{key}#"

@@ -265,7 +265,9 @@ async def empty(connection: AsyncConnection, conversation_id: str) -> Collection
     await documents.drop(connection, conversation_id)
     next_number = 1 + await pictures.drop_asked(connection, conversation_id)
     here = conversations.c.id == conversation_id
-    await connection.execute(update(conversations).where(here).values(title="", next_number=next_number))
+    await connection.execute(
+        update(conversations).where(here).values(title="", name=None, link=None, next_number=next_number)
+    )
     return await pictures.drop_unused(connection, image_ids)
 
 
@@ -274,7 +276,7 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
     row = await _row(connection, conversation_id)
     if row is None or await _row(connection, new_id) is not None:
         return False
-    await connection.execute(insert(conversations).values({**row._mapping, "id": new_id}))
+    await connection.execute(insert(conversations).values({**row._mapping, "id": new_id, "link": None}))
     here = turns.c.conversation_id == conversation_id
     await connection.execute(update(turns).where(here).values(conversation_id=new_id))
     await pictures.move(connection, conversation_id, new_id)

@@ -37,20 +37,24 @@ async def reopen(
     return await messages.unfinished_message(connection, carrier.id)
 
 
-async def take_back(connection: AsyncConnection, key: str, revision: Revision, words: str | None = None) -> None:
+async def take_back(connection: AsyncConnection, key: str, revision: Revision, words: str | None = None) -> str | None:
     """Take the answer to a message out of its conversation, unless it answers `words`.
 
     It is kept under another key, so that the next answer gets its place. Its pictures wait for the new question.
+    Return that key, also if an earlier edit of the message took the answer back; None if there was none.
     """
     if words is not None and await _answers(connection, key, words):
-        return
+        return None
     turn_id = (await connection.execute(select(turns.c.id).where(turns.c.key == key))).scalar()
     if turn_id is None:
-        return
+        earlier = turns.c.replaced, turns.c.key.startswith(Revision.key_of_any_replaced(key), autoescape=True)
+        query = select(turns.c.key).where(*earlier).order_by(turns.c.id.desc()).limit(1)
+        return (await connection.execute(query)).scalar()
     aside = revision.key_of_replaced(key)
     await connection.execute(delete(turns).where(turns.c.key == aside))  # the same words a second time
     await connection.execute(update(turns).where(turns.c.id == turn_id).values(key=aside, replaced=True))
     await pictures.mark_unasked(connection, turn_id)
+    return aside
 
 
 async def _answers(connection: AsyncConnection, key: str, words: str) -> bool:

@@ -5,7 +5,7 @@ All times are the database's, because the clocks of replicas differ. Each functi
 its caller opened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import ColumnElement, Float, delete, literal_column, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,7 +19,6 @@ NOW = {  # seconds since 1970, also later in a transaction that waited
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
-GIVEN_BACK = 0.0
 FORGOTTEN_SECONDS = 3600.0  # after which no process can still believe that it holds something
 MOST_OPEN = 1000  # messages found at once
 
@@ -36,9 +35,9 @@ async def claim(connection: AsyncConnection, name: str, owner: str, seconds: flo
     return fence
 
 
-async def beat(connection: AsyncConnection, owner: str, seconds: float) -> dict[str, int]:
-    """Hold all that a replica holds for some seconds more. Return the names with their fences."""
-    mine = leases.c.owner == owner, leases.c.until > GIVEN_BACK
+async def beat(connection: AsyncConnection, owner: str, seconds: float, names: Collection[str]) -> dict[str, int]:
+    """Hold these names for some seconds more, as far as a replica holds them. Return those with their fences."""
+    mine = leases.c.owner == owner, leases.c.name.in_(names)
     moved = (
         update(leases).where(*mine).values(until=_now(connection) + seconds).returning(leases.c.name, leases.c.fence)
     )
@@ -48,9 +47,8 @@ async def beat(connection: AsyncConnection, owner: str, seconds: float) -> dict[
 async def give_back(connection: AsyncConnection, owner: str, fences: Mapping[str, int]) -> None:
     """Let other replicas take these names at once. Drop what nobody has held for long."""
     held = tuple_(leases.c.name, leases.c.fence).in_(list(fences.items()))
-    await connection.execute(update(leases).where(leases.c.owner == owner, held).values(until=GIVEN_BACK))
-    unused = leases.c.until.between(GIVEN_BACK + 1, _now(connection) - FORGOTTEN_SECONDS)
-    await connection.execute(delete(leases).where(unused))
+    await connection.execute(delete(leases).where(leases.c.owner == owner, held))
+    await connection.execute(delete(leases).where(leases.c.until < _now(connection) - FORGOTTEN_SECONDS))
 
 
 async def lock(connection: AsyncConnection, lease: Lease) -> None:

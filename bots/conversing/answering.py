@@ -129,8 +129,9 @@ class _Response:
         return [await self._keep(pictures), *self.notes] if pictures else self.notes
 
     async def _begin_with_a_question(self) -> Answer:
-        """Begin a new conversation with its first question. A repetition restarts only what was not reported yet."""
-        if not await self.services.assistant.history.answered(self.request.key):
+        """Begin a new conversation with its first question. A repetition, or an edit, does not begin it once more."""
+        answered = self.services.assistant.history.answered
+        if not (await answered(self.request.key) or await answered(self.request.replaces or "")):
             await self.services.assistant.restart(self.request.conversation_id)
         return await self._ask()
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.commands import fixed_answer
-from bots.conversing.draft import AnswerAction, Ask, Record, Tell
+from bots.conversing.draft import AnswerAction, Ask, Record, Refused, Tell
 from bots.conversing.permissions import Permissions
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Reactions, Spot
@@ -124,10 +124,13 @@ class Dispatcher:
         elif await self.inbox.receive(key, conversation_id, payload, group):
             self.stop(conversation_id, lambda running: running.key != key)
 
-    async def edit(self, key: str, payload: str, revision: Revision, words: str | None = None) -> bool:
+    async def edit(
+        self, key: str, payload: str, revision: Revision, words: str | None = None, *, reopens: bool = True
+    ) -> bool:
         """Answer a message again with its new words, in the place of its answer. For `words` see `storage.edits`.
 
-        Return False if there is nothing to answer again: the message is unknown, or its new words are no news.
+        Return False if there is nothing to answer again: the message is unknown, or its new words are no news, or it is
+        answered already and not `reopens`.
         """
         while (message := self.inbox.find(key)) is not None:
             known = Revision.read(message.digest)
@@ -136,7 +139,7 @@ class Dispatcher:
             if await self.inbox.revise(message, payload, str(revision)):
                 return True
             await asyncio.sleep(FINISHING_SECONDS)
-        reopened = await self._services.store.reopen(key, payload, revision, words)
+        reopened = await self._services.store.reopen(key, payload, revision, words) if reopens else None
         if reopened is not None:
             self.inbox.take_up_again(reopened)
         return reopened is not None
@@ -162,8 +165,12 @@ class Dispatcher:
         Raises what `Reply.write` does, and what the inbox should try again.
         """
         asker.set_current(request.person, message.arrived, self._platform)
-        async with self.reactions.until_answered(request.spot, message):
-            await self._answer(message, request, translator, reply_of, ask, refusal)
+        try:
+            async with self.reactions.until_answered(request.spot, message):
+                await self._answer(message, request, translator, reply_of, ask, refusal)
+        except Refused:  # the chat is gone, or the bot was blocked there: nothing is kept for that
+            await self._forget_unless_kept(message)
+            raise
         if request.forgets:
             self.reactions.take_all_back(message.conversation_id)
         forgetting = asyncio.ensure_future(self._forget_unless_kept(message))
@@ -192,7 +199,7 @@ class Dispatcher:
             if not message.sent and request.wants_nothing:
                 return
             standing = await self.permissions.standing(request.user, request.places)
-            if not message.sent and standing is Standing.BLOCKED:
+            if standing is Standing.BLOCKED and (not message.sent or _is_edited(message)):
                 log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
                 return
             if standing is None and (refusal := await self._meet(message, request, translator, refusal)) is None:
@@ -224,10 +231,10 @@ class Dispatcher:
     async def _edited(self, message: inbox.StoredMessage, request: AnswerRequest) -> AnswerRequest:
         """Return the request with what an edited message replaces, after taking back an answer to its old words."""
         revision = Revision.read(message.digest)
-        if revision is None or not revision.number:
+        if revision is None or not _is_edited(message):
             return request
-        await self._services.store.take_answer_back(message.key, revision, request.text)
-        return replace(request, replaces=revision.key_of_replaced(message.key))
+        aside = await self._services.store.take_answer_back(message.key, revision, request.text)
+        return replace(request, replaces=aside or revision.key_of_replaced(message.key))
 
     async def _meet(
         self, message: inbox.StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None
@@ -252,3 +259,8 @@ class Dispatcher:
         That is stored, so a crash changes nothing about it.
         """
         return replace(message, sent=await self._services.assistant.forget(message.conversation_id, message.key))
+
+
+def _is_edited(message: inbox.StoredMessage) -> bool:
+    revision = Revision.read(message.digest)
+    return revision is not None and revision.number > 0

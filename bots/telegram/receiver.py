@@ -170,9 +170,11 @@ class Receiver:
 
     async def _edit(self, key: str, conversation_id: str, payload: str, message: Message) -> None:
         """Answer an edited message again, or at all if it was not for the bot before."""
-        revision = revision_of(message)
-        if not await self._dispatcher.edit(key, payload, revision):
-            group = message.media_group_id
+        revision, group = revision_of(message), message.media_group_id
+        reopens = group is None or bool(
+            message.caption
+        )  # without the caption the question of an answered album is lost
+        if not await self._dispatcher.edit(key, payload, revision, reopens=reopens):
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group, str(revision))
 
     async def _stop(self, key: str, payload: str, message: Message, inquiry: Inquiry, group: str | None) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import escape
+from typing import Any
 
 import nh3
 import pygments
@@ -36,17 +37,24 @@ TABLE_FRAME = '<div class="table" tabindex="0" role="group">'  # wide tables scr
 SPANS = {str(cells) for cells in range(1, 101)}  # that one cell may take; a browser would lay out a million of them
 # Whose code gets colours.
 LANGUAGES = set("bash c cpp css diff go html ini java javascript json python rust sh sql toml ts xml yaml".split())
-MOST_COLOURED = 20_000  # characters of one piece of code
+MOST_COLOURED = 4_000  # characters of one piece of code: some of Pygments' rules take quadratic time
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _TABLE = re.compile(r" {0,3}<table[\s>]", re.IGNORECASE)
 _TABLE_EDGE = re.compile(r"<(/?)table[\s>]", re.IGNORECASE)
+# A parser opens each differing tag again in each paragraph of a cell, so that a short text becomes a huge one.
+_OTHER_TAG = re.compile(rf"<(?=[A-Za-z/!?])(?!/?(?:{'|'.join(TABLE_TAGS)})\b)[^<>]*>?", re.IGNORECASE)
+_WORDS_TAG = re.compile(r"<(/?(?:br|b|strong|i|em|sub|sup))\b[^<>]*>", re.IGNORECASE)
 _ALLOWED_LINK = re.compile(r"^(https?://|mailto:)", re.IGNORECASE)
 
 
-def render(text: str) -> str:
-    """Return what the model wrote as HTML. Nothing in it can run, load or leave the page by itself."""
+def render(text: str, growing: bool = False) -> str:
+    """Return what the model wrote as HTML. Nothing in it can run, load or leave the page by itself.
+
+    While it grows it is rendered again and again, so its code has no colours yet.
+    """
+    markdown = _plain if growing else _coloured
     return "".join(
-        _table(part) if is_table else str(_markdown.render(protected(part))) for part, is_table in _parts(text)
+        _table(part) if is_table else str(markdown.render(protected(part))) for part, is_table in _parts(text)
     )
 
 
@@ -83,7 +91,7 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 def _table(html: str) -> str:
     """Return an HTML table of which only the cells and their words are left."""
     clean = nh3.clean(
-        html,
+        _WORDS_TAG.sub(r"<\1>", _OTHER_TAG.sub("", html)),
         tags=TABLE_TAGS,
         attributes={"td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}},
         attribute_filter=lambda tag, name, value: value if value in SPANS else None,
@@ -92,7 +100,7 @@ def _table(html: str) -> str:
     return f"{TABLE_FRAME}{clean.strip()}</div>\n"
 
 
-def _coloured(code: str, language: str, attributes: str) -> str:
+def _colour(code: str, language: str, attributes: str) -> str:
     """Return code as HTML with a class for each kind of word, "" where it stays as it is."""
     if language.lower() not in LANGUAGES or len(code) > MOST_COLOURED:
         return ""
@@ -126,8 +134,15 @@ def _cell(tag: str, token: Token) -> str:
 
 
 _formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
-_markdown = MarkdownIt(
-    "js-default", {"html": False, "linkify": False, "breaks": True, "highlight": _coloured}, renderer_cls=_Renderer
-)
-_markdown.disable("image")
-_markdown.validateLink = lambda url: bool(_ALLOWED_LINK.match(url.strip()))  # type: ignore[method-assign]
+
+
+def _parser(**options: Any) -> MarkdownIt:
+    made = MarkdownIt(
+        "js-default", {"html": False, "linkify": False, "breaks": True, **options}, renderer_cls=_Renderer
+    )
+    made.disable("image")
+    made.validateLink = lambda url: bool(_ALLOWED_LINK.match(url.strip()))  # type: ignore[method-assign]
+    return made
+
+
+_plain, _coloured = _parser(), _parser(highlight=_colour)

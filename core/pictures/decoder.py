@@ -186,7 +186,7 @@ class _Decoding:
         if self._region is None:
             return fit(width, height, self._budget.image_tokens)
         left, top, right, bottom = self._region.corners
-        share = (right - left) * (bottom - top) / WHOLE**2  # the same, however the file turns it
+        share = max(1e-6, (right - left) * (bottom - top) / WHOLE**2)  # the same, however the file turns it
         return fit(width, height, math.ceil(self._budget.image_tokens / share))
 
     def _tell(self, missing: partial.Missing, height: int) -> None:

@@ -11,7 +11,7 @@ from core.i18n import Translator
 from core.note import Note
 from core.pictures import workers
 from core.pictures.file_types import is_pdf
-from core.pictures.images import KEPT_ORIGINAL_BYTES, ImagesConfig, check_size, decode_file, read_notes
+from core.pictures.images import KEPT_ORIGINAL_BYTES, ImagesConfig, check_size, decode_file, identify, read_notes
 from core.pictures.jpeg import takes_long
 from core.pictures.page_ranges import page_ranges
 from core.pictures.spool import contents, size, spool
@@ -109,7 +109,8 @@ def _document(parts: list[workers.Part]) -> Document:
         keep = following[0].get("original") and len(following[1]) <= KEPT_ORIGINAL_BYTES
         sent_width, sent_height = what["original_size"]
         original = following[1] if keep else None
-        images.append(Image(what["id"], blob, what["width"], what["height"], (sent_width, sent_height), original))
+        identity = identify(what["id"], original)
+        images.append(Image(identity, blob, what["width"], what["height"], (sent_width, sent_height), original))
         pages.append(what["page"])
         of = what["of"]
         notes += read_notes(what)

@@ -3,6 +3,7 @@
 Decoding happens in `core.pictures.decoder`, in a process that may be killed.
 """
 
+import hashlib
 from typing import IO, Any
 
 from pydantic import BaseModel, Field, field_validator
@@ -81,7 +82,18 @@ async def decode_file(file: IO[bytes], slow: bool, config: ImagesConfig) -> tupl
     width, height, (sent_width, sent_height) = made["width"], made["height"], made["original_size"]
     lost_a_lot = sent_width * sent_height > KEPT_ORIGINAL_RATIO * width * height
     original = contents(file) if lost_a_lot and size(file) <= KEPT_ORIGINAL_BYTES else None
-    return Image(made["id"], png, width, height, (sent_width, sent_height), original), read_notes(made)
+    identity = identify(made["id"], original)
+    return Image(identity, png, width, height, (sent_width, sent_height), original), read_notes(made)
+
+
+def identify(pixels_id: str, original: bytes | None) -> str:
+    """Return a picture's id: of its pixels, and of its original if that is kept.
+
+    Whoever has only the shrunk pixels and sends them must not get at the original that another person sent.
+    """
+    if original is None:
+        return pixels_id
+    return hashlib.sha256(pixels_id.encode() + hashlib.sha256(original).digest()).hexdigest()
 
 
 def read_notes(made: dict[str, Any]) -> tuple[Note, ...]:

@@ -27,13 +27,14 @@ async def test_a_name_is_held_by_one_until_it_is_given_back(store: Store) -> Non
     first = await store.claim_lease("c", "a", 60)
     assert first is not None
     assert await store.claim_lease("c", "b", 60) is None
-    assert await store.beat_leases("a", 60) == {"c": first}
-    assert await store.beat_leases("b", 60) == {}
+    assert await store.beat_leases("a", 60, ["c"]) == {"c": first}
+    assert await store.beat_leases("a", 60, ["d"]) == {}
+    assert await store.beat_leases("b", 60, ["c"]) == {}
     await store.give_back_leases("a", {"c": first + 1})  # of another time that it was held
     assert await store.claim_lease("c", "b", 60) is None
     await store.give_back_leases("a", {"c": first})
-    assert await store.claim_lease("c", "b", 60) == first + 1
-    assert await store.beat_leases("a", 60) == {}
+    assert await store.claim_lease("c", "b", 60) is not None
+    assert await store.beat_leases("a", 60, ["c"]) == {}
 
 
 async def test_what_nobody_beats_for_becomes_free(store: Store) -> None:
@@ -41,7 +42,7 @@ async def test_what_nobody_beats_for_becomes_free(store: Store) -> None:
     assert first is not None
     assert await store.claim_lease("c", "b", 60) == first + 1
     assert await store.claim_lease("c", "b", 60) == first + 2  # its own, which it had not heard of
-    assert await store.beat_leases("a", 60) == {}
+    assert await store.beat_leases("a", 60, ["c"]) == {}
 
 
 async def test_claimed_at_once_it_is_one_replicas(store: Store) -> None:

@@ -22,14 +22,17 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
     summary="Get a picture as it was sent",
 )
 async def original(
-    conversation_id: ConversationId, number: Number, receiver: WithReceiver, _: WholeInMemory
+    conversation_id: ConversationId, number: Number, receiver: WithReceiver, _: WholeInMemory, of: str = ""
 ) -> Response:
-    """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees."""
+    """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees.
+
+    With `of`, the beginning of the picture's id, browsers keep it: without, another picture may get the number.
+    """
     image_id, size = await receiver.picture(conversation_id, number)
     sent = await receiver.store.original(image_id)
     ending = "png" if sent is None else next((end for mark, end in KINDS.items() if sent.startswith(mark)), "bin")
     headers = {
-        "Cache-Control": "private, max-age=3600",
+        "Cache-Control": "private, max-age=3600" if of and image_id.startswith(of) else "no-store",
         "Content-Disposition": f'attachment; filename="picture-{number}.{ending}"',
     }
     kind = TYPES.get(ending, UNKNOWN)

@@ -76,7 +76,7 @@ class Stream:
                     if self.html and time.monotonic() - self._rendered_at >= RENDER_SECONDS:
                         self._rendered_at = time.monotonic()
                         growing = as_markdown(self._text, self.questions, growing=True)
-                        yield _event("html", {"html": render(growing)})
+                        yield _event("html", {"html": render(growing, growing=True)})
 
     async def _done(self, answer: Answer) -> dict[str, Any]:
         removed = self.broadcast.removed

@@ -16,8 +16,10 @@ export class Undo {
     bar.querySelector("button").onclick = () => this.#back();
     for (const event of ["pointerenter", "focusin"]) bar.addEventListener(event, () => clearTimeout(this.timer));
     for (const event of ["pointerleave", "focusout"]) bar.addEventListener(event, () => this.#wait());
-    // Who leaves the page has made up their mind.
-    addEventListener("pagehide", () => this.waiting && fetch(address(this.#taken(), ""), { method: "DELETE", keepalive: true }));
+    // Who leaves the page has made up their mind. Telephones end a page in the background without a word.
+    const leave = () => this.waiting && fetch(address(this.#taken(), ""), { method: "DELETE", keepalive: true });
+    addEventListener("pagehide", leave);
+    document.addEventListener("visibilitychange", () => document.hidden && leave());
   }
 
   remove(id, title) {

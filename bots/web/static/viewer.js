@@ -1,6 +1,5 @@
 // The conversation's pictures, one at a time and as large as the window allows: to zoom into, and to ask about a part of.
 
-import { address } from "./api.js";
 import { Selection } from "./selection.js";
 import { say } from "./words.js";
 import { Zoom } from "./zoom.js";
@@ -10,6 +9,7 @@ const STEP = 1.5;
 const PAN_PIXELS = 60;
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const byId = (id) => document.getElementById(id);
+const originalOf = (url) => url.replace(/(\/pictures\/\d+)\?/, "$1/original?");
 
 export class Viewer {
   // `page` offers: conversation, pictures, busy, mayRemove(number), removePicture(number), askPart(picture, region, text)
@@ -54,7 +54,7 @@ export class Viewer {
     const others = this.page.pictures.length < 2 || !number;
     for (const id of ["previous-picture", "next-picture"]) byId(id).hidden = others;
     for (const id of ["select-part", "original"]) byId(id).hidden = !number;
-    byId("original").href = number ? address(this.page.conversation, `/pictures/${number}/original`) : "";
+    byId("original").href = number ? originalOf(picture.url) : "";
     byId("show-boxes").hidden = !marked;
     this.#select(false);
     this.zoom.reset();
@@ -78,7 +78,7 @@ export class Viewer {
       Object.assign(this.image.style, { width: `${this.image.clientWidth}px`, height: `${this.image.clientHeight}px` });
       this.image.src = original.src;
     };
-    original.src = address(this.page.conversation, `/pictures/${picture.number}/original`);
+    original.src = originalOf(picture.url);
   }
 
   #turn(by) {

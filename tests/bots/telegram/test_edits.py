@@ -10,6 +10,8 @@ from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine
 
+ADMIN = 1
+
 
 def words(ann: Chatting) -> list[str]:
     return [message["text"] for message in ann.chat.by_bot() if is_finished(message)]
@@ -64,6 +66,61 @@ async def test_a_caption_added_to_an_answered_album_is_about_all_of_it(
     assert await ann.answer(first) == "Answer to 'Compare' about [1, 2] after 0 turns."
     ann.person.edits(first, "Describe")
     await says(ann, "Answer to 'Describe' about [1, 2] after 0 turns.")
+
+
+async def test_an_album_keeps_its_answer_when_a_picture_without_words_is_replaced(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    first, second = (
+        ann.person.shows(photo(colour), text, album="a") for colour, text in (("red", "Compare"), ("blue", ""))
+    )
+    answer = await ann.answer(first)
+    second["photo"] = ann.person.shows(photo("green"), "Another")["photo"]
+    ann.person.edits(second, "")
+    await ann.answer(ann.person.says("/help"))
+    assert words(ann)[0] == answer
+    assert [asked.turns[-1].text for asked in engine.asked] == ["Compare", "Another"]
+
+
+async def test_an_edited_first_question_begins_no_further_conversation(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    first = ann.person.shows(photo(), "/new One")
+    await ann.answer(first)
+    await ann.answer(ann.person.says("More?"))
+    ann.person.edits(first, "/new Two")
+    await until(lambda: "'Two'" in words(ann)[0])
+    await ann.answer(ann.person.says("And now?"))
+    assert [turn.text for turn in engine.asked[-1].turns] == ["Two", "More?", "And now?"]
+
+
+async def test_the_second_of_two_quick_edits_keeps_the_place(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    question = ann.person.shows(photo(), "One")
+    await ann.answer(question)
+    await ann.answer(ann.person.says("More?"))
+    engine.pause = 0.3
+    ann.person.edits(question, "Two")
+    await until(lambda: engine.asked[-1].turns[-1].text == "Two")
+    engine.pause = 0
+    ann.person.edits(question, "Three")
+    await until(lambda: "'Three'" in words(ann)[0])
+    await ann.answer(ann.person.says("And now?"))
+    assert [turn.text for turn in engine.asked[-1].turns] == ["Three", "More?", "And now?"]
+
+
+async def test_who_was_blocked_meanwhile_gets_no_answer_by_an_edit(
+    telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    boss = Chatting(Person(telegram, telegram.world.chat(ADMIN)))
+    async with service(telegram, tmp_path, engine, admins=[ADMIN]):
+        question = ann.person.shows(photo(), "One")
+        await ann.answer(question)
+        await boss.answer(boss.person.says("/block 7"))
+        ann.person.edits(question, "Two")
+        await boss.answer(boss.person.shows(photo(), "Three"))
+    assert [asked.turns[-1].text for asked in engine.asked] == ["One", "Three"]
 
 
 async def test_the_same_edit_again_one_that_changes_nothing_and_a_late_one_are_not_answered(

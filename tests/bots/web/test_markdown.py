@@ -55,6 +55,16 @@ def test_no_cell_takes_the_whole_screen(span: str) -> None:
     assert "span=" not in render(f"<table><tr><td colspan='{span}' rowspan='{span}'>a</td></tr></table>")
 
 
+def test_a_short_table_becomes_no_huge_one() -> None:
+    """A parser opens each differing tag again in each paragraph."""
+    text = "<table><tr><td><p>" + "".join(f"<b {number}>" for number in range(300)) + "<p>x" * 600
+    assert len(render(text)) < 10 * len(text)
+
+
+def test_growing_code_has_no_colours_yet() -> None:
+    assert "<span" not in render(CODE, growing=True)
+
+
 def test_tables_in_tables_end() -> None:
     shown = render("<table><tr><td>" * 1000 + "deep")
     assert shown.count("<table>") == shown.count("</table>") > 0

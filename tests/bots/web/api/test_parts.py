@@ -81,3 +81,25 @@ async def test_a_picture_can_be_had_as_it_was_sent_and_else_as_the_model_sees_it
     assert "attachment" in original.headers["content-disposition"]
     assert (await web.client.get(f"{second}/original")).content == (await web.client.get(second)).content
     assert (await web.client.get(f"{first[:-1]}7/original")).status_code == 404
+
+
+async def test_who_has_only_the_shrunk_picture_gets_no_original_of_another_person(tmp_path: Path) -> None:
+    """Both are the same pixels to the model. A shared link and an export hand out the shrunk one."""
+    async with service(tmp_path) as web:
+        at = f"/api/v1/conversations/{await begun(web)}/pictures/1"
+        shrunk = (await web.client.get(at)).content
+        original = (await web.client.get(f"{at}/original")).content
+        asked = await web.client.post("/api/v1/analyze", data={"query": "Read"}, files={"image": shrunk})
+        other = f"/api/v1/conversations/{asked.json()['conversation']}/pictures/1"
+        assert (await web.client.get(other)).content == shrunk != original
+        assert (await web.client.get(f"{other}/original")).content == shrunk
+
+
+async def test_a_browser_keeps_an_original_only_by_its_picture(tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        conversation = await begun(web)
+        [picture] = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()["turns"][0]["pictures"]
+        address = str(picture["url"]).replace("?", "/original?")
+        assert "max-age" in (await web.client.get(address)).headers["cache-control"]
+        assert (await web.client.get(address.partition("?")[0])).headers["cache-control"] == "no-store"
+        assert (await web.client.get(f"{address}x")).headers["cache-control"] == "no-store"
