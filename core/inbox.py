@@ -232,7 +232,8 @@ class Inbox:
         self._kept.discard(message.id)
         before = self._lanes.get(message.conversation_id)
         if before is not None and not clears:
-            if not before.has(message):  # which may have been found in the database a moment ago
+            # With replicas it may have been found in the database a moment ago; a reopened one is found there later.
+            if not (self._leases.shared and before.has(message)):
                 before.messages.append(message)
             return
         after = before.give_up() if before else set()

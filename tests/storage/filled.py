@@ -51,7 +51,7 @@ def rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return all rows of each table, as SQLite has them."""
     database = sqlite3.connect(file)
     try:
-        names = [*metadata.tables, "alembic_version"]
+        names = [*(name for name in metadata.tables if name != "leases"), "alembic_version"]  # which no backup has
         found = {name: database.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2').fetchall() for name in metadata.tables}
         found["alembic_version"] = database.execute("SELECT version_num FROM alembic_version").fetchall()
         assert [name for name in names if not found[name]] == []

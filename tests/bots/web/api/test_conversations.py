@@ -178,7 +178,7 @@ async def test_programs_can_tell_each_refusal_by_its_code(tmp_path: Path) -> Non
         ("PUT", "/api/v1/analyze", "POST"),
         ("GET", "/api/v1/pictures", "POST"),
         ("POST", "/api/v1/conversations", "GET"),
-        ("PATCH", "/api/v1/conversations/web:1", "DELETE, GET"),
+        ("PUT", "/api/v1/conversations/web:1", "DELETE, GET, PATCH"),
         ("PUT", "/api/v1/conversations/web:1/pictures/1", "DELETE, GET"),
         ("GET", "/api/v1/conversations/web:1/turns/1/rating", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
