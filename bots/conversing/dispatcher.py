@@ -165,6 +165,8 @@ class Dispatcher:
         Raises what `Reply.write` does, and what the inbox should try again.
         """
         asker.set_current(request.person, message.arrived, self._platform)
+        # Read before, so that a question is finished as soon as it is answered. A command may change it.
+        kept = request.command is None and await self._keeps(message)
         try:
             async with self.reactions.until_answered(request.spot, message):
                 await self._answer(message, request, translator, reply_of, ask, refusal)
@@ -173,6 +175,8 @@ class Dispatcher:
             raise
         if request.forgets:
             self.reactions.take_all_back(message.conversation_id)
+        if kept:
+            return
         forgetting = asyncio.ensure_future(self._forget_unless_kept(message))
         try:
             await asyncio.shield(forgetting)
@@ -225,8 +229,11 @@ class Dispatcher:
 
     async def _forget_unless_kept(self, message: inbox.StoredMessage) -> None:
         """Forget an answered question at once, if the settings of its conversation say so."""
-        if not (await self._services.store.settings(message.conversation_id)).keep:
+        if not await self._keeps(message):
             await self._services.store.forget_answered(message.conversation_id, message.key)
+
+    async def _keeps(self, message: inbox.StoredMessage) -> bool:
+        return (await self._services.store.settings(message.conversation_id)).keep
 
     async def _edited(self, message: inbox.StoredMessage, request: AnswerRequest) -> AnswerRequest:
         """Return the request with what an edited message replaces, after taking back an answer to its old words."""
