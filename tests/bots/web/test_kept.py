@@ -38,6 +38,7 @@ async def test_typed_words_survive_a_reload_and_are_gone_once_they_are_asked(bro
         await page.locator("#question").press_sequentially("What is ")
         await page.reload()
         await expect(page.locator("#question")).to_have_value("What is ")
+        await expect(page.locator("#send")).to_be_enabled()  # the conversation is there, too
         await page.locator("#question").press("End")
         await page.locator("#question").press_sequentially("it?\n")
         await expect(page.locator(".prose")).to_have_text("Answer to 'What is it?' about [1] after 0 turns.")
