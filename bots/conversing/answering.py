@@ -231,14 +231,13 @@ class _Response:
     async def _saved_turn(self) -> Turn | None:
         """Return the turn that was just answered, and offer its actions. /table needs no button for its CSV file."""
         turn = await self.services.assistant.history.answered(self.request.key)
-        kept = (await self.services.store.settings(self.request.conversation_id)).keep
         actions = available_actions(turn, self.services.images.image_tokens)
         if turn is not None and AnswerAction.CSV in actions and self.request.display.files and wants_csv(turn.text):
             actions = tuple(action for action in actions if action is not AnswerAction.CSV)
             if table := file_of(turn, AnswerAction.CSV):
                 self.tell(table)
         if self.request.offer is not None:
-            self.request.offer(actions if kept else ())  # a forgotten answer gives nothing later
+            self.request.offer(actions if self.request.keeps else ())  # a forgotten answer gives nothing later
         return turn
 
     async def _turn_about(self) -> Turn | None:

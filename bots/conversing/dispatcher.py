@@ -166,7 +166,7 @@ class Dispatcher:
         """
         asker.set_current(request.person, message.arrived, self._platform)
         # Read before, so that a question is finished as soon as it is answered. A command may change it.
-        kept = request.command is None and await self._keeps(message)
+        request = replace(request, keeps=await self._keeps(message))
         try:
             async with self.reactions.until_answered(request.spot, message):
                 await self._answer(message, request, translator, reply_of, ask, refusal)
@@ -175,7 +175,7 @@ class Dispatcher:
             raise
         if request.forgets:
             self.reactions.take_all_back(message.conversation_id)
-        if kept:
+        if request.keeps and request.command is None:
             return
         forgetting = asyncio.ensure_future(self._forget_unless_kept(message))
         try:
@@ -238,7 +238,7 @@ class Dispatcher:
     async def _edited(self, message: inbox.StoredMessage, request: AnswerRequest) -> AnswerRequest:
         """Return the request with what an edited message replaces, after taking back an answer to its old words."""
         revision = Revision.read(message.digest)
-        if revision is None or not _is_edited(message):
+        if revision is None or not revision.number:
             return request
         aside = await self._services.store.take_answer_back(message.key, revision, request.text)
         return replace(request, replaces=aside or revision.key_of_replaced(message.key))

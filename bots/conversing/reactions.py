@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bots.conversing.draft import Refused, RetryLater, WriteFailed
 from core.inbox import StoredMessage
+from core.latest import Latest
 
 log = logging.getLogger(__name__)
 MOST_CHATS_WITHOUT = 1000  # remembered chats that allow no reactions
@@ -56,7 +57,7 @@ class Reactions:
         self._most = most
         self._shown: dict[Spot, tuple[str, asyncio.Task[bool]]] = {}  # the conversation; whether it may be there
         self._removing: set[asyncio.Task[None]] = set()
-        self._chats_without: dict[str, None] = {}
+        self._chats_without: Latest[str, None] = Latest(MOST_CHATS_WITHOUT)
         self._paused_until = 0.0  # loop time
 
     def show(self, spot: Spot | None, conversation_id: str, may: Callable[[], Awaitable[bool]] = _always) -> None:
@@ -122,8 +123,6 @@ class Reactions:
         if chat not in self._chats_without:
             log.info("no reactions in chat %s: %s", chat, error)
         self._chats_without[chat] = None
-        if len(self._chats_without) > MOST_CHATS_WITHOUT:
-            del self._chats_without[next(iter(self._chats_without))]
 
     def _remove_soon(self, spot: Spot, left: bool = False) -> asyncio.Task[None] | None:
         if self._platform is None:

@@ -38,7 +38,7 @@ class AnswerRequest:
     ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
     looked at, for the line below the answer. `spot` is the message to be marked until it is answered. With a `region`
     it is about that part of its one chosen picture. `replaces` is the key of the answer to earlier words of an edited
-    question.
+    question. Unless it `keeps`, it is forgotten once it is answered.
     """
 
     conversation_id: str
@@ -68,6 +68,7 @@ class AnswerRequest:
     images: tuple[Image, ...] = ()
     spot: Spot | None = None
     replaces: str | None = None
+    keeps: bool = True
     turns_pages: bool = True  # to those that it names of the conversation's document
 
     @property

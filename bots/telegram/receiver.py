@@ -171,9 +171,7 @@ class Receiver:
     async def _edit(self, key: str, conversation_id: str, payload: str, message: Message) -> None:
         """Answer an edited message again, or at all if it was not for the bot before."""
         revision, group = revision_of(message), message.media_group_id
-        reopens = group is None or bool(
-            message.caption
-        )  # without the caption the question of an answered album is lost
+        reopens = group is None or bool(message.caption)  # the question of an answered album is its caption
         if not await self._dispatcher.edit(key, payload, revision, reopens=reopens):
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group, str(revision))
 

@@ -16,23 +16,7 @@ from pygments.lexers import get_lexer_by_name
 
 from core.answers.markdown import protected
 
-TABLE_TAGS = {
-    "table",
-    "caption",
-    "thead",
-    "tbody",
-    "tfoot",
-    "tr",
-    "th",
-    "td",
-    "br",
-    "b",
-    "strong",
-    "i",
-    "em",
-    "sub",
-    "sup",
-}
+TABLE_TAGS = set("table caption thead tbody tfoot tr th td br b strong i em sub sup".split())
 TABLE_FRAME = '<div class="table" tabindex="0" role="group">'  # wide tables scroll on their own, by keyboard too
 SPANS = {str(cells) for cells in range(1, 101)}  # that one cell may take; a browser would lay out a million of them
 # Whose code gets colours.
