@@ -29,6 +29,7 @@ from storage.write_queue import Priority, WriteQueue
 log = logging.getLogger(__name__)
 EXAMINE_SECONDS = 5.0  # longest check of the file at a start
 PROGRESS_STEPS = 10_000  # of SQLite's machine between two looks at the clock
+UPGRADE_LOCK = 0x70616E73  # a number that other programs on the same PostgreSQL do not lock
 WRITE_ATTEMPTS = 6  # when a write collides with another one
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -168,6 +169,8 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             await _examine(connection)
+        else:  # replicas that start together: the first one upgrades, the others wait for it
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
         await connection.run_sync(upgrade)
         for table in metadata.sorted_tables:
             await connection.execute(select(table).where(false()))  # checks that the table exists with all its columns

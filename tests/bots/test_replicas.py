@@ -174,3 +174,9 @@ async def test_a_replica_that_slept_too_long_finishes_nothing(store: Store, url:
     assert [line["text"] for line in lines(file, "text")] == ["1 is answered", "2 is answered"]
     assert sleeps not in {line["by"] for line in lines(file, "text")}
     assert [turn.text for turn in (await store.outline("echo:1")).turns] == ["1", "2"]
+
+
+async def test_replicas_that_start_together_make_the_database_once(url: str) -> None:
+    stores = await asyncio.gather(*(Store.open(StoreConfig(url=url)) for _ in range(5)))
+    for store in stores:
+        await store.close()
