@@ -30,11 +30,12 @@ class Lane:
         return any(message.key == known.key for known in self.messages)
 
     def change(self, key: str, **changes: Any) -> bool:
-        """Change a message. If it is being worked on, the work starts again."""
+        """Change a message. If it is being worked on, the work starts again, and does not know what it posted last."""
         for index, message in enumerate(self.messages):
             if message.key == key:
-                self.messages[index] = replace(message, **changes)
-                if index < self.working and self.attempt:
+                begun = index < self.working
+                self.messages[index] = replace(message, resumed=begun or message.resumed, **changes)
+                if begun and self.attempt:
                     self.revised = self.attempt.cancel() or self.revised  # twice, before it has ended
                 return True
         return False

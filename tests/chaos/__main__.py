@@ -54,6 +54,8 @@ def storm(
         remote=ENGINE_FAULTS if remote else None,
         disk_bytes=disk << 20,
     )
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         report = asyncio.run(Storm(keep or Path(folder), plan).blow())
     print(report)

@@ -138,6 +138,17 @@ async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
         await asyncio.sleep(LOOK_S)
 
 
+async def adds_words(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """To pictures sent without any; before or after the bot said something to that, which the answer then replaces."""
+    place = await me.ask("", talk.pictures)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+    if me.dice.random() < 0.5:
+        await me.answered(place)
+    await me.edit(place, talk.questions[0])
+    while me.found(place) != [me.truth(talk)[0]]:
+        await asyncio.sleep(LOOK_S)
+
+
 async def forwards(me: OnTelegram, talk: Talk) -> None:
     """Clients send the comment first, then the picture. Where a kill comes between, each gets its own sentence, and
     the question is asked once more. If the kill also comes before the comment is finished, its sentence becomes the
@@ -196,10 +207,13 @@ async def never_uploaded(me: OnTelegram | OnSlack, talk: Talk) -> None:
 
 
 async def deletes(me: OnSlack, talk: Talk) -> None:
-    """Its answer stops: what was whole when Slack was told may stand there, and nothing is written after."""
+    """Before the answer, within it or after it. It stops: what was whole when Slack was told may stay, nothing is
+    written after, and the pictures are gone."""
     place = await me.ask(talk.questions[0], talk.pictures)
+    if me.dice.random() < 0.5:
+        await me.answered(place)
     await me.delete(place)
-    turn = Turn(talk.questions[:1], talk.pictures, sure=False)
+    turn = Turn(talk.questions[:1], talk.pictures, sure=False, shown=False, removed=True)
     me.wants(place, exactly(*me.found(place)), turn, least=0)
 
 
@@ -245,7 +259,7 @@ async def posts_once(me: OnTheWeb, talk: Talk) -> None:
 EVERYWHERE: tuple[Story, ...] = (
     asks_twice, says_thanks, has_no_picture, stops, retries, forgets, forgets_a_picture, takes_along, asks_often,
 )  # fmt: skip
-IN_CHATS: tuple[Story, ...] = (edits, leaves_a_picture, never_edited, never_uploaded)
+IN_CHATS: tuple[Story, ...] = (edits, adds_words, leaves_a_picture, never_edited, never_uploaded)
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
     "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, goes_on_in_private, is_refused),

@@ -65,7 +65,7 @@ class OnTelegram(Person):
 
     async def edit(self, place: str, text: str) -> None:
         message = self.chat.messages[int(place)]
-        message.update({"caption" if "caption" in message else "text": text, "edit_date": message["date"]})
+        message.update({"text" if "text" in message else "caption": text, "edit_date": message["date"]})
         with self._arriving():
             self._telegram.update(edited_message=message)
 

@@ -79,13 +79,15 @@ class Turn:
     """What is remembered of a question: its words, or what they were before an edit; and the pictures it came with.
 
     A turn that is not `sure` may be missing: it was stopped before it began, for example. Of one that is not `shown`
-    the answer may have been saved before the platform refused to show it.
+    the answer may have been saved before the platform refused to show it. Of one that is `removed` the pictures must be
+    gone.
     """
 
     questions: tuple[str, ...]
     pictures: tuple[bytes, ...] = ()
     sure: bool = True
     shown: bool = True
+    removed: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ BOX = "bbox"  # in an answer with it, a box is drawn and the words are others
 
 @dataclass(frozen=True)
 class Record:
-    """One turn as it was read; `pictures` are how their ids begin, None where they cannot be read."""
+    """One turn as it was read; `pictures` are how their ids begin, "" where one was removed, None where they cannot be
+    read."""
 
     question: str
     answer: str
@@ -45,7 +46,8 @@ def in_database(path: Path, person: Person) -> list[Record]:
     with _opened(path) as database:
         rows = database.execute(query, (person.conversation,)).fetchall()
         return [
-            Record(text, said, tuple(id for (id,) in database.execute(pictures, (turn,)))) for turn, text, said in rows
+            Record(text, said, tuple(id or "" for (id,) in database.execute(pictures, (turn,))))
+            for turn, text, said in rows
         ]
 
 
@@ -175,7 +177,7 @@ def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]
             left.pop(0)
             if turn.shown and not any(_says(record, text) for text in asked.found):
                 found.append(f"{record.question!r} was answered {asked.found}, and read is {record.answer!r}")
-            ids = tuple(book.images[picture] for picture in turn.pictures)
+            ids = tuple("" if turn.removed else book.images[picture] for picture in turn.pictures)
             if record.pictures is not None and not _same(record.pictures, ids):
                 found.append(f"{record.question!r} was about {ids}, and read is {record.pictures}")
         elif turn.sure:
@@ -188,7 +190,9 @@ def _says(record: Record, shown: str) -> bool:
 
 
 def _same(read: Sequence[str], ids: Sequence[str]) -> bool:
-    return len(read) == len(ids) and all(id.startswith(beginning) for beginning, id in zip(read, ids, strict=True))
+    return len(read) == len(ids) and all(
+        id.startswith(beginning) and bool(id) == bool(beginning) for beginning, id in zip(read, ids, strict=True)
+    )
 
 
 def _opened(path: Path) -> sqlite3.Connection:

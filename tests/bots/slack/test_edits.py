@@ -4,7 +4,8 @@ import asyncio
 
 from core.revision import EDIT_SECONDS
 from tests.bots.slack.conftest import Scene, png
-from tests.bots.slack.workspace import BOT, said
+from tests.bots.slack.server import Fault
+from tests.bots.slack.workspace import BOT, Json, said
 
 DM = "D0ANN"
 ME = f"<@{BOT}>"
@@ -109,6 +110,21 @@ async def test_a_mention_added_in_a_channel_is_answered(scene: Scene) -> None:
         await scene.slack.settled()
         scene.slack.edits("C0GENERAL", shown, f"{ME} What is it?")
         await says(scene, shown, about("What is it?"))
+
+
+async def test_an_edit_finds_what_was_posted_while_the_reply_was_lost(scene: Scene) -> None:
+    lost = ["chat.postMessage"]
+    scene.slack.fault = lambda method: Fault("after") if method in lost else None
+
+    def edit(method: str, args: Json) -> None:
+        if method in lost:
+            lost.clear()
+            scene.slack.edits(DM, str(args["thread_ts"]), "What is it?")
+
+    scene.slack.heard = edit
+    async with scene.bot():
+        shown = scene.slack.says("", (scene.slack.upload(png()),), channel=DM)
+        await says(scene, shown, about("What is it?"), channel=DM)
 
 
 async def test_an_edit_may_make_a_command_of_a_question(scene: Scene) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from bots.telegram import leftovers
 from core.revision import EDIT_SECONDS
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
-from tests.bots.telegram.server import BotApi
+from tests.bots.telegram.server import BotApi, Fault
 from tests.fakes import ScriptedEngine
 
 ADMIN = 1
@@ -92,6 +93,25 @@ async def test_an_edited_first_question_begins_no_further_conversation(
     await until(lambda: "'Two'" in words(ann)[0])
     await ann.answer(ann.person.says("And now?"))
     assert [turn.text for turn in engine.asked[-1].turns] == ["Two", "More?", "And now?"]
+
+
+async def test_an_edit_finds_what_was_posted_while_the_reply_was_lost(
+    running: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "STORED_SECONDS", 0.1)
+    lost = ["sendMessage"]
+
+    def lose(method: str) -> Fault | None:
+        if method not in lost:
+            return None
+        lost.clear()
+        ann.person.edits(picture, "What is it?")
+        return "drop after"
+
+    running.trouble = lose
+    picture = ann.person.shows(photo())
+    await until(lambda: running.calls["deleteMessage"] == 1)
+    await says(ann, "Answer to 'What is it?' about [1] after 0 turns.")
 
 
 async def test_the_second_of_two_quick_edits_keeps_the_place(
