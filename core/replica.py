@@ -6,6 +6,7 @@ back at the end. Whoever receives a message stores it; the holder finds it there
 
 import asyncio
 import logging
+import math
 import secrets
 import socket
 from collections import defaultdict
@@ -24,6 +25,7 @@ LEASE_SECONDS = 15.0  # after which the work of a dead replica is taken over
 BEATS_PER_LEASE = 4
 LOOK_SECONDS = 0.5
 STICKY_SECONDS = 300.0  # how long an unused conversation is kept
+PRESENCE = "replica:"  # how the name of the lease begins by which each replica shows that it lives
 
 
 class OpenMessage(NamedTuple):
@@ -32,6 +34,13 @@ class OpenMessage(NamedTuple):
     id: int
     adapter: str
     conversation_id: str
+
+
+class LiveReplica(NamedTuple):
+    """A service that lives, or did a lease ago. `leases` is how many conversations and bots it holds."""
+
+    name: str
+    leases: int
 
 
 Listener = Callable[[Sequence[OpenMessage]], None]
@@ -48,6 +57,8 @@ class LeaseTable(Protocol):
 
     async def open_messages(self, owner: str) -> list[OpenMessage]: ...
 
+    async def live_replicas(self) -> list[LiveReplica]: ...
+
 
 class Leases(Protocol):
     """Who may work on what: `Replica`, or `Alone`."""
@@ -55,6 +66,18 @@ class Leases(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other replicas store and finish messages, too."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name of this replica. It is "" where there is one service only."""
+        ...
+
+    async def live(self) -> Sequence[LiveReplica]:
+        """Return all replicas that live, this one among them, or none where there is one service only.
+
+        Raises `StoreDown`.
+        """
         ...
 
     def hold(self, name: str) -> AbstractAsyncContextManager[object]:
@@ -78,6 +101,10 @@ class Alone:
     """The leases of the only service on a database, which holds everything."""
 
     shared = False
+    name = ""
+
+    async def live(self) -> Sequence[LiveReplica]:
+        return ()
 
     def hold(self, name: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
@@ -113,6 +140,9 @@ class Replica:
         self._sticky_seconds = sticky_seconds
         self._held: dict[str, _Held] = {}
         self._listeners: dict[str, Listener] = {}
+
+    async def live(self) -> Sequence[LiveReplica]:
+        return await self._table.live_replicas()
 
     def listen(self, adapter: str, listener: Listener) -> None:
         self._listeners[adapter] = listener
@@ -156,14 +186,15 @@ class Replica:
 
     async def _keep_beating(self) -> None:
         while True:
-            await asyncio.sleep(self._seconds / BEATS_PER_LEASE)
             try:
                 async with asyncio.timeout(self._seconds / BEATS_PER_LEASE):
+                    (await self._take(PRESENCE + self.name)).used = math.inf
                     await self._beat()
                     await self._give_back(self._unused())
             except (BotError, TimeoutError) as error:
                 log.warning("the database does not answer, so other replicas may take over: %s", error)
             self._lose([held for held in self._held.values() if uptime() >= held.lease.until])
+            await asyncio.sleep(self._seconds / BEATS_PER_LEASE)
 
     async def _beat(self) -> None:
         if not (before := dict(self._held)):

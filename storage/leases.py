@@ -7,12 +7,12 @@ its caller opened.
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, Float, delete, literal_column, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Float, delete, func, literal_column, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.lease import Lease, LeaseLost
-from core.replica import OpenMessage
+from core.replica import PRESENCE, LiveReplica, OpenMessage
 from storage.schema import leases, messages
 
 NOW = {  # seconds since 1970, also later in a transaction that waited
@@ -21,6 +21,7 @@ NOW = {  # seconds since 1970, also later in a transaction that waited
 }
 FORGOTTEN_SECONDS = 3600.0  # after which no process can still believe that it holds something
 MOST_OPEN = 1000  # messages found at once
+MOST_REPLICAS = 100  # shown
 
 
 async def claim(connection: AsyncConnection, name: str, owner: str, seconds: float) -> int | None:
@@ -69,6 +70,14 @@ async def open_messages(connection: AsyncConnection, owner: str) -> list[OpenMes
     query = select(messages.c.id, messages.c.adapter, messages.c.conversation_id)
     query = query.where(messages.c.finished.is_(None), ~held).order_by(messages.c.id).limit(MOST_OPEN)
     return [OpenMessage(*row) for row in await connection.execute(query)]
+
+
+async def live_replicas(connection: AsyncConnection) -> list[LiveReplica]:
+    """Return the replicas that hold anything, with how much it is besides the lease that shows that they live."""
+    held = func.count().filter(leases.c.name.not_like(f"{PRESENCE}%"))
+    query = select(leases.c.owner, held).where(leases.c.until > _now(connection))
+    query = query.group_by(leases.c.owner).order_by(leases.c.owner).limit(MOST_REPLICAS)
+    return [LiveReplica(*row) for row in await connection.execute(query)]
 
 
 def _now(connection: AsyncConnection) -> ColumnElement[float]:

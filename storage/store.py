@@ -229,6 +229,7 @@ class Store(OpenDatabase):
     beat_leases = writing(leases.beat)
     give_back_leases = writing(leases.give_back)
     open_messages = reading(leases.open_messages)
+    live_replicas = reading(leases.live_replicas)
 
     # People
 

@@ -41,8 +41,9 @@ async def serve(config: WebConfig, services: Services, ready: Callable[[str], No
     receiver = Receiver(services)
     readiness = Readiness(services.store, services.assistant.stats, services.check_model)
     operation = Operation(
-        services.assistant.stats, services.figures, services.health, readiness, permissions=services.permissions
-    )
+        services.assistant.stats, services.figures, services.health, readiness,
+        permissions=services.permissions, leases=services.leases,
+    )  # fmt: skip
     app = make_app(config, receiver, services.images, operation, services.guests)
     settings = uvicorn.Config(
         _behind_proxies(app, config), http=Connection, log_config=None, access_log=False, lifespan="off", ws="none",

@@ -87,3 +87,11 @@ async def test_a_replica_finds_what_no_other_one_works_on(store: Store) -> None:
     assert [it.conversation_id for it in await store.open_messages("b")] == ["t:2", "t:3", "t:4"]
     await store.finish([it.id for it in await store.unfinished("t")])
     assert await store.open_messages("a") == []
+
+
+async def test_replicas_are_live_until_all_that_they_hold_has_run_out(store: Store) -> None:
+    await store.claim_lease("replica:a", "a", 60)
+    await store.claim_lease("c", "a", 60)
+    await store.claim_lease("replica:b", "b", 60)
+    await store.claim_lease("replica:dead", "dead", -1)
+    assert await store.live_replicas() == [("a", 1), ("b", 0)]

@@ -69,6 +69,7 @@ async def _shown(request: Request, said: str = "") -> Response:
         engine=operation.engine(),
         operation=operation,
         platforms=_platforms(operation),
+        replicas=await operation.replicas(),
         bars=_bars(entries),
         longest=max((entry.figures.total_s for entry in entries), default=0.0),
         stages=STAGES,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.web.access.address import client_of
 from bots.web.operations.status import Operation
+from core.replica import LiveReplica
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class Metrics:
             namespace=PREFIX, registry=self.registry,
         )  # fmt: skip
         ProcessCollector(namespace=PREFIX, registry=self.registry)
-        self.registry.register(_Service(operation))
+        self._service = _Service(operation)
+        self.registry.register(self._service)
 
     async def feel_pulse(self) -> None:
         """Measure the event loop's delays until cancelled.
@@ -72,7 +74,8 @@ class Metrics:
                 self.lag.observe(now - due)
                 due += BEAT_SECONDS
 
-    def text(self) -> bytes:
+    def text(self, replicas: Sequence[LiveReplica] = ()) -> bytes:
+        self._service.replicas = replicas
         return generate_latest(self.registry)
 
 
@@ -102,6 +105,8 @@ class Counting:
 class _Service(Collector):
     """Collects what the assistant counted, what works, and the engine's numbers."""
 
+    replicas: Sequence[LiveReplica] = ()
+
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
 
@@ -110,6 +115,8 @@ class _Service(Collector):
         yield from self._answers()
         yield from self._durations()
         yield from self._health()
+        if self.replicas:
+            yield self._held()
         for name, value in self._operation.engine().items():
             if name in ENGINE:
                 full, what = f"{PREFIX}_{ENGINE[name][0]}", ENGINE[name][1]
@@ -132,6 +139,14 @@ class _Service(Collector):
             answers.add_metric([platform, ending], count)
         yield questions
         yield answers
+
+    def _held(self) -> Metric:
+        held = GaugeMetricFamily(
+            f"{PREFIX}_replica_leases", "Conversations and bots that each live replica holds", labels=["replica"]
+        )
+        for replica in self.replicas:
+            held.add_metric([replica.name], replica.leases)
+        return held
 
     def _durations(self) -> Iterator[Metric]:
         found = sorted(self._operation.stats.durations.items())

@@ -7,7 +7,7 @@ import importlib.metadata
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import psutil
@@ -16,6 +16,8 @@ from bots.conversing.health import Health
 from bots.conversing.permissions import Permissions
 from bots.conversing.readiness import Readiness
 from bots.log import leave_words_out
+from core.errors import StoreDown
+from core.replica import Alone, Leases, LiveReplica
 from core.stats import Stats
 from core.units import MEGABYTE
 
@@ -59,7 +61,7 @@ class Operation:
     """The service's state.
 
     `figures` returns the engine's numbers, `health` what works, `readiness` whether it can answer. `permissions` are
-    those of each chat platform.
+    those of each chat platform, and `leases` know the other replicas.
     """
 
     stats: Stats
@@ -68,6 +70,14 @@ class Operation:
     readiness: Readiness | None = None
     troubles: Troubles = field(default_factory=Troubles)
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
+    leases: Leases = field(default_factory=Alone)
+
+    async def replicas(self) -> Sequence[LiveReplica]:
+        """Return the replicas that live, or none where there is one service or the database does not answer."""
+        try:
+            return await self.leases.live()
+        except StoreDown:
+            return ()
 
     def engine(self) -> dict[str, float]:
         """Return the engine's numbers by name, or none without an engine that counts."""
@@ -78,10 +88,11 @@ class Operation:
         return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
     def about(self) -> dict[str, str]:
-        """Return which version and model answer here: version, model, precision, kernel."""
+        """Return which version and model answer here: version, model, precision, kernel, replica."""
         figures = self.figures() if self.figures else None
         engine = {name: str(getattr(figures, name, "")) for name in ("model", "precision", "kernel")}
-        return {"version": importlib.metadata.version("picture-answers"), **engine}
+        replica = {"replica": self.leases.name} if self.leases.name else {}
+        return {"version": importlib.metadata.version("picture-answers"), **engine, **replica}
 
     @property
     def up_s(self) -> float:

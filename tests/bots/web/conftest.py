@@ -20,6 +20,7 @@ from bots.web.server import serve
 from core.assistant import Assistant, Engine
 from core.model.description import ModelDescription
 from core.quota import Quota, QuotaConfig
+from core.replica import Alone, Leases
 from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 
@@ -75,6 +76,7 @@ async def service(
     kind: type[Store] = Store,
     figures: Callable[[], object] = lambda: None,
     model: ModelDescription = ModelDescription(),
+    leases_of: Callable[[Store], Leases] = lambda store: Alone(),
     **settings: Any,
 ) -> AsyncIterator[Web]:
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
@@ -83,7 +85,9 @@ async def service(
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = WebConfig.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    services = Services(assistant, store, figures=figures, model=model)
+    leases = leases_of(store)
+    services = Services(assistant, store, figures=figures, model=model, leases=leases)
+    keeping = asyncio.create_task(leases.run())
     task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]
     try:
@@ -94,7 +98,9 @@ async def service(
             yield Web(address.result(), client, store, assistant, services.health)
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        keeping.cancel()
+        await asyncio.gather(task, keeping, return_exceptions=True)
+        await leases.close()
         await store.close()
 
 
