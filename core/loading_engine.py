@@ -34,7 +34,7 @@ class LoadedEngine(Engine, Protocol):
 
 
 class LoadingEngine:
-    """An engine that is loaded by `load`, which runs beside it. So many questions at most wait for that."""
+    """An engine that is loaded by `load`, which runs in the background. So many questions at most wait for that."""
 
     def __init__(self, line: int) -> None:
         self._engine: LoadedEngine | None = None

@@ -1,7 +1,7 @@
 """Share the work among several copies of the service on one database: each conversation is worked on by one of them.
 
 A replica claims a conversation when a question comes, keeps it for some minutes, since its caches know it, and gives it
-back at the end. Whoever receives a message stores it; the holder finds it there by looking twice a second.
+back at the end. The replica that receives a message stores it; the holder looks for it twice a second.
 """
 
 import asyncio
@@ -218,7 +218,7 @@ class Replica:
                 held.task.cancel()
 
     def _unused(self) -> dict[str, _Held]:
-        """Return what nobody has asked in for long, and hold it no longer."""
+        """Return the conversations without a question for long, and hold them no longer."""
         oldest = uptime() - self._sticky_seconds
         unused = {name: held for name, held in self._held.items() if held.task is None and held.used < oldest}
         for name in unused:

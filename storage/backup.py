@@ -1,6 +1,6 @@
 """Back a database up into one file, which is a SQLite database whatever it was, and restore it.
 
-The file is written beside its place under another name, and gets its name when it is whole.
+The file is written next to its place under another name, and gets its name when it is whole.
 """
 
 import fcntl
@@ -63,7 +63,7 @@ async def restore(
     gone: Path | None = None,
     asker_of: AskerOf = lambda platform, payload: None,
 ) -> Restored:
-    """Read a backup into an empty database that nobody uses. The whole file is checked before anything is written.
+    """Read a backup into an empty database that is not in use. The whole file is checked before anything is written.
 
     The people in the list `gone` who were forgotten after the backup was made are left out. Raises `OperatorError`.
     """
@@ -83,7 +83,7 @@ async def _leave_out(target: AsyncConnection, names: Collection[str], asker_of: 
 
 
 async def move(url: str, new_url: str, progress: Progress) -> Mapping[str, int]:
-    """Copy a database that nobody uses into an empty one. Return how many rows it has, by table.
+    """Copy a database that is not in use into an empty one. Return how many rows it has, by table.
 
     Raises `OperatorError`.
     """

@@ -1,4 +1,4 @@
-"""Keep a conversation's last document, so that a later question can name pages that nobody looked at yet.
+"""Keep a conversation's last document, so that a later question can name pages that were not looked at yet.
 
 It goes with its conversation, with a picture of it that is removed for good, and where room is needed. Each function is
 one step inside a transaction that its caller opened.

@@ -46,7 +46,7 @@ async def beat(connection: AsyncConnection, owner: str, seconds: float, names: C
 
 
 async def give_back(connection: AsyncConnection, owner: str, fences: Mapping[str, int]) -> None:
-    """Let other replicas take these names at once. Drop what nobody has held for long."""
+    """Let other replicas take these names at once. Drop those that have been free for long."""
     held = tuple_(leases.c.name, leases.c.fence).in_(list(fences.items()))
     await connection.execute(delete(leases).where(leases.c.owner == owner, held))
     await connection.execute(delete(leases).where(leases.c.until < _now(connection) - FORGOTTEN_SECONDS))

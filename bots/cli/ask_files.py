@@ -20,12 +20,12 @@ STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class SentFile:
+class LocalFile:
     name: str
     data: bytes
 
 
-def read_words(words: Sequence[str], chat: bool, limits: ImagesConfig) -> tuple[list[SentFile], str]:
+def read_words(words: Sequence[str], chat: bool, limits: ImagesConfig) -> tuple[list[LocalFile], str]:
     """Return the files, and the question, which may be empty. Raises `BotError` for bad input."""
     names, query = _sort(words)
     if not names:
@@ -33,10 +33,10 @@ def read_words(words: Sequence[str], chat: bool, limits: ImagesConfig) -> tuple[
     if STDIN in names and (chat or not query or names.count(STDIN) > 1):
         raise BadQuestion("From stdin (-) comes one picture: write the question behind it, and leave out --chat.")
     most = int(limits.file_limit_mb * MEGABYTE) + 1  # one more than allowed, so that the refusal is the usual one
-    return [SentFile(name, _read(name, most)) for name in names], query
+    return [LocalFile(name, _read(name, most)) for name in names], query
 
 
-async def open_all(files: Sequence[SentFile], query: str, limits: ImagesConfig, console: Console) -> tuple[Image, ...]:
+async def open_all(files: Sequence[LocalFile], query: str, limits: ImagesConfig, console: Console) -> tuple[Image, ...]:
     """Return the pictures of all files. What was left out is said. Raises `BadImage`."""
     translator = translator_for(query)
     try:
@@ -52,7 +52,7 @@ def translator_for(question: str) -> Translator:
     return Translator("en").for_question(question)
 
 
-async def _open(file: SentFile, is_named: bool, query: str, limits: ImagesConfig) -> Document:
+async def _open(file: LocalFile, is_named: bool, query: str, limits: ImagesConfig) -> Document:
     try:
         return await open_document(file.data, query, limits)
     except BadImage as error:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from bots.cli.ask_files import SentFile, open_all, translator_for
+from bots.cli.ask_files import LocalFile, open_all, translator_for
 from bots.config import Settings
 from bots.service import open_services
 from core.assistant import Assistant
@@ -44,7 +44,7 @@ class HereAnswerer:
 
 @asynccontextmanager
 async def answer_here(
-    settings: Settings, files: Sequence[SentFile], query: str, console: Console
+    settings: Settings, files: Sequence[LocalFile], query: str, console: Console
 ) -> AsyncIterator[HereAnswerer]:
     """Open the files, then load the model. A terminal chat is private and ends with its window. Raises `BotError`."""
     images = await open_all(files, query, settings.images, console)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from rich.console import Console
 
-from bots.cli.ask_files import SentFile, open_all, translator_for
+from bots.cli.ask_files import LocalFile, open_all, translator_for
 from bots.conversing.proxy import Proxies, without_passwords
 from bots.conversing.proxy_transport import through
 from core.conversation import Answer, Ending, Figures, Image, Piece, Tell, Waiting
@@ -30,7 +30,7 @@ _PART = re.compile(r"messages\.\d+\.content\.(\d+)\.[\w.]*: ")
 class ServiceAnswerer:
     """Implements `bots.cli.ask.Answerer`. The service keeps nothing, so every question sends all that came before."""
 
-    def __init__(self, client: httpx.AsyncClient, files: Sequence[SentFile], console: Console) -> None:
+    def __init__(self, client: httpx.AsyncClient, files: Sequence[LocalFile], console: Console) -> None:
         self._client = client
         self._files = files
         self._console = console
@@ -123,7 +123,7 @@ class ServiceAnswerer:
 
 @asynccontextmanager
 async def answer_by_service(
-    url: str, key: str, environment: Mapping[str, str], files: Sequence[SentFile], console: Console
+    url: str, key: str, environment: Mapping[str, str], files: Sequence[LocalFile], console: Console
 ) -> AsyncIterator[ServiceAnswerer]:
     """Connect when the first question is asked. `key` is env:NAME, or empty. Raises `OperatorError`."""
     address = _address(url)
@@ -159,7 +159,7 @@ def _key(key: str, environment: Mapping[str, str]) -> str:
     return secret
 
 
-def _part(file: SentFile) -> dict[str, Any]:
+def _part(file: LocalFile) -> dict[str, Any]:
     kind = "application/pdf" if is_pdf(file.data) else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     url = f"data:{kind};base64,{base64.b64encode(file.data).decode()}"
     if is_pdf(file.data):

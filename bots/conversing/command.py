@@ -64,8 +64,8 @@ class Command:
     `name` is English and stored, `also` are other plain words for it, `menu` describes it in menus and help. Without
     `run` the model answers it, in `bots.conversing.answering`. `about_conversation` marks a command that means nothing
     in a message that begins one. `needs_files` marks a command for platforms that can show files. A command with a
-    `question` stands for it: whoever reads a message puts the question in its place. `words` fill the question where
-    people write none. `example` is what may follow it, for the help.
+    `question` stands for it: the question takes the message's place when it is read. `words` fill it where people write
+    none. `example` is what may follow it, for the help.
     """
 
     name: str

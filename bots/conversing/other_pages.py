@@ -25,7 +25,7 @@ class Turned:
 async def keep_document(
     store: Store, conversation_id: str, person: str, opened: Sequence[Document], begins: bool = False
 ) -> None:
-    """Keep the last of these files that has pages nobody looked at yet. The conversation may begin with it."""
+    """Keep the last of these files that has pages not looked at yet. The conversation may begin with it."""
     document = next((it for it in reversed(opened) if it.data is not None), None)
     if document is not None and document.data is not None:
         image_ids = tuple(image.id for image in document.images)

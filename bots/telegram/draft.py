@@ -22,7 +22,7 @@ from bots.telegram import text
 from bots.telegram.buttons import Buttons
 from bots.telegram.rate_limit import Rank
 from bots.telegram.sender import Result, Sender
-from bots.telegram.text import Part
+from bots.telegram.text import TextPart
 from core.conversation import Answer
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ TYPING_SECONDS = 4.0  # Telegram shows it for five seconds
 
 
 class TelegramDraft:
-    """A `bots.conversing.draft.Draft` of `Part`s. Use it with `async with`.
+    """A `bots.conversing.draft.Draft` of `TextPart`s. Use it with `async with`.
 
     `typing` shows that the bot is at work; it is no message and has no rate limit that matters.
     """
@@ -68,7 +68,7 @@ class TelegramDraft:
         """Set the actions for which the finished answer gets buttons."""
         self._buttons.actions = actions
 
-    def split(self, text_: str) -> list[Part]:
+    def split(self, text_: str) -> list[TextPart]:
         return text.split(text_)
 
     async def status(self, sentence: str) -> bool:
@@ -104,8 +104,8 @@ class TelegramDraft:
             self._preview = False
         return self._preview
 
-    async def post(self, part: Part | None = None) -> str:
-        shown = part or Part(self._translator.say("One moment …"))
+    async def post(self, part: TextPart | None = None) -> str:
+        shown = part or TextPart(self._translator.say("One moment …"))
         try:
             sent = await self._paced(
                 self._sender.post(self._message(shown, self._buttons.below(None)), Rank.FIRST if part else Rank.POST)
@@ -115,7 +115,7 @@ class TelegramDraft:
         except BadRequest as error:
             raise self._sender.refused(error) from error
 
-    async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
+    async def edit(self, sent: str, part: TextPart, answer: Answer | None, last: bool) -> None:
         """Edit a message. A refused growing text is skipped; a refused final text is tried in plainer forms."""
         if answer is None:
             buttons = self._buttons.below(None) if last else None
@@ -135,7 +135,7 @@ class TelegramDraft:
                 log.warning("Telegram refuses an answer; trying a plainer form: %s", error)
         raise Gone
 
-    async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
+    async def send(self, content: TextPart | File, answer: Answer, last: bool) -> str:
         refusal = TelegramError("nothing could be sent")
         for message in self._messages(content, answer, last):
             try:
@@ -164,14 +164,16 @@ class TelegramDraft:
 
     # Requests to Telegram
 
-    def _ways(self, part: Part, answer: Answer, last: bool) -> list[tuple[Part, InlineKeyboardMarkup | None]]:
+    def _ways(self, part: TextPart, answer: Answer, last: bool) -> list[tuple[TextPart, InlineKeyboardMarkup | None]]:
         """Return the forms to try, from the best to the plainest."""
         buttons = self._buttons.below(answer) if last else None
-        ways = [(part, buttons), (Part(part.text), buttons), (Part(part.text), None)]
+        ways = [(part, buttons), (TextPart(part.text), buttons), (TextPart(part.text), None)]
         return [way for index, way in enumerate(ways) if way not in ways[:index]]
 
-    def _messages(self, content: Part | File, answer: Answer, last: bool) -> list[Callable[..., Awaitable[Message]]]:
-        if isinstance(content, Part):
+    def _messages(
+        self, content: TextPart | File, answer: Answer, last: bool
+    ) -> list[Callable[..., Awaitable[Message]]]:
+        if isinstance(content, TextPart):
             return [self._message(part, buttons) for part, buttons in self._ways(content, answer, last)]
         return [*(self._file(kind, content) for kind in _kinds(content)), self._message(self._not_taken(content), None)]
 
@@ -181,7 +183,7 @@ class TelegramDraft:
             return partial(self._bot.send_photo, photo=file.data, caption=caption, filename=file.name)
         return partial(self._bot.send_document, document=file.data, caption=caption, filename=file.name)
 
-    def _message(self, part: Part, buttons: InlineKeyboardMarkup | None) -> Callable[..., Awaitable[Message]]:
+    def _message(self, part: TextPart, buttons: InlineKeyboardMarkup | None) -> Callable[..., Awaitable[Message]]:
         return partial(
             self._bot.send_message,
             text=part.text,
@@ -190,7 +192,9 @@ class TelegramDraft:
             link_preview_options=NO_PREVIEW,
         )
 
-    def _new_text(self, part: Part, buttons: InlineKeyboardMarkup | None) -> Callable[[int, int], Awaitable[object]]:
+    def _new_text(
+        self, part: TextPart, buttons: InlineKeyboardMarkup | None
+    ) -> Callable[[int, int], Awaitable[object]]:
         return partial(
             self._bot.edit_message_text,
             part.text,
@@ -199,8 +203,8 @@ class TelegramDraft:
             link_preview_options=NO_PREVIEW,
         )
 
-    def _not_taken(self, file: File) -> Part:
-        return Part(self._translator.say("{name} could not be sent: Telegram does not take it.", name=file.name))
+    def _not_taken(self, file: File) -> TextPart:
+        return TextPart(self._translator.say("{name} could not be sent: Telegram does not take it.", name=file.name))
 
     async def _paced(self, growing: Awaitable[Result]) -> Result:
         """Await a write. If a growing text has to wait, show in the chat that the bot is at work."""
@@ -228,5 +232,5 @@ def _kinds(file: File) -> Sequence[type[InputMediaPhoto] | type[InputMediaDocume
     return (InputMediaPhoto, InputMediaDocument) if file.is_picture else (InputMediaDocument,)
 
 
-def _entities(part: Part) -> list[MessageEntity]:
+def _entities(part: TextPart) -> list[MessageEntity]:
     return [MessageEntity(e.type, e.offset, e.length, url=e.url, language=e.language) for e in part.entities]

@@ -9,7 +9,7 @@ from telegram import Bot
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
 from bots.conversing.request import Attachment
-from bots.telegram.message import SentFile
+from bots.telegram.message import TelegramFile
 from bots.telegram.transport import convert_errors, wait_of
 from core.errors import NotDelivered, TooLarge
 from core.latest import Latest
@@ -31,25 +31,30 @@ class Undelivered:
     """
 
     def __init__(self) -> None:
-        self._files: Latest[tuple[int, int], tuple[SentFile, ...]] = Latest(MOST_UNDELIVERED_QUESTIONS)
+        self._files: Latest[tuple[int, int], tuple[TelegramFile, ...]] = Latest(MOST_UNDELIVERED_QUESTIONS)
 
-    def note(self, chat_id: int, question: int, files: Iterable[SentFile]) -> None:
+    def note(self, chat_id: int, question: int, files: Iterable[TelegramFile]) -> None:
         self._files[chat_id, question] = tuple(files)
 
     def has(self, chat_id: int, question: int) -> bool:
         return (chat_id, question) in self._files
 
-    def take(self, chat_id: int, question: int) -> tuple[SentFile, ...]:
+    def take(self, chat_id: int, question: int) -> tuple[TelegramFile, ...]:
         """Remove and return a question's files. There are none if the question is unknown."""
         return self._files.pop((chat_id, question), ())
 
 
 def attachments(
-    bot: Bot, chat_id: int, question: int, files: tuple[SentFile, ...], images: ImagesConfig, undelivered: Undelivered
+    bot: Bot,
+    chat_id: int,
+    question: int,
+    files: tuple[TelegramFile, ...],
+    images: ImagesConfig,
+    undelivered: Undelivered,
 ) -> tuple[Attachment, ...]:
     """Return a question's files, to be downloaded when its turn comes."""
 
-    async def read(file: SentFile) -> bytes:
+    async def read(file: TelegramFile) -> bytes:
         try:
             return await download(bot, file, images)
         except NotDelivered:
@@ -59,7 +64,7 @@ def attachments(
     return tuple(Attachment(partial(read, file), file.name) for file in files)
 
 
-async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
+async def download(bot: Bot, file: TelegramFile, images: ImagesConfig) -> bytes:
     """Return the file's bytes. Raises `NotDelivered` and `TooLarge` with a sentence."""
     why = NOT_HANDED_OVER
     for attempt in range(TRIES):
@@ -89,7 +94,7 @@ async def download(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes:
     raise NotDelivered(why.sentence)
 
 
-async def _get(bot: Bot, file: SentFile, images: ImagesConfig) -> bytes | None:
+async def _get(bot: Bot, file: TelegramFile, images: ImagesConfig) -> bytes | None:
     """Return the bytes, or None if they are not what was announced: only a part, or a web page instead."""
     found = await bot.get_file(file.id)  # checked before our own limit, because Telegram's is smaller
     announced = found.file_size or file.size

@@ -18,7 +18,7 @@ from bots.telegram.message import (
     Author,
     Id,
     Name,
-    SentFile,
+    TelegramFile,
     author_of,
     command_of,
     conversation_of,
@@ -57,7 +57,7 @@ class Inquiry:
     asker: Author | None
     text: Text = ""
     command: Text | None = None
-    files: tuple[SentFile, ...] = ()
+    files: tuple[TelegramFile, ...] = ()
     others: tuple[Text, ...] = ()
     about: str | None = None
     of_retry: bool = False

@@ -42,7 +42,7 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
-class SentFile:
+class TelegramFile:
     """A file that Telegram keeps. `size` is in bytes, if Telegram tells it."""
 
     id: Name
@@ -145,14 +145,14 @@ def command_of(message: Message) -> tuple[str | None, str]:
     return None, ""
 
 
-def files_of(message: Message | ExternalReplyInfo) -> list[SentFile]:
+def files_of(message: Message | ExternalReplyInfo) -> list[TelegramFile]:
     """Return the picture that it carries, or a file that may be a picture."""
     sizes = message.photo or (message.live_photo.photo if message.live_photo else ())
     if sizes:
-        return [_sent_file(sizes[-1])]  # the largest
+        return [_telegram_file(sizes[-1])]  # the largest
     document = message.document
     taken = document and not message.animation and _may_be_picture(document)
-    return [_sent_file(document)] if document and taken else []
+    return [_telegram_file(document)] if document and taken else []
 
 
 def others_of(message: Message) -> Sequence[str]:
@@ -170,9 +170,9 @@ def _entities(message: Message, types: list[str | None]) -> dict[MessageEntity, 
     return message.parse_caption_entities(types) if message.caption else {}
 
 
-def _sent_file(file: PhotoSize | Document) -> SentFile:
+def _telegram_file(file: PhotoSize | Document) -> TelegramFile:
     name = file.file_name if isinstance(file, Document) else None
-    return SentFile(file.file_id, file.file_size, storable(name or ""))
+    return TelegramFile(file.file_id, file.file_size, storable(name or ""))
 
 
 def _may_be_picture(document: Document) -> bool:

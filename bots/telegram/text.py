@@ -27,14 +27,14 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TextPart:
     """The content of one message."""
 
     text: str
     entities: tuple[Entity, ...] = ()
 
 
-def split(markdown: str, limit: int = MESSAGE_UTF16_UNITS) -> list[Part]:
+def split(markdown: str, limit: int = MESSAGE_UTF16_UNITS) -> list[TextPart]:
     """Return the whole answer as messages, in order; at least one."""
     markdown = clean(markdown)
     text, entities = _render(markdown)
@@ -49,7 +49,7 @@ def split(markdown: str, limit: int = MESSAGE_UTF16_UNITS) -> list[Part]:
         if part.text:
             parts.append(part)
         start = end
-    return parts or [Part("…")]
+    return parts or [TextPart("…")]
 
 
 def clean(text: str) -> str:
@@ -167,7 +167,7 @@ _CHARACTER = regex.compile(r"\X")  # as people see it: a family, a flag, a lette
 CHARACTER_CODE_POINTS = 64  # of one character; a longer pile of marks is cut
 
 
-def _part(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int, end: int) -> Part:
+def _part(text: str, offsets: list[int], entities: tuple[Entity, ...], start: int, end: int) -> TextPart:
     """Return a part without the white space that Telegram trims. Code keeps its indentation."""
     while end > start and text[end - 1].isspace():
         end -= 1
@@ -180,4 +180,4 @@ def _part(text: str, offsets: list[int], entities: tuple[Entity, ...], start: in
         a, b = max(e.offset, first), min(e.offset + e.length, last)
         if a < b:
             inside.append(Entity(e.type, a - first, b - a, e.url, e.language))
-    return Part(text[start:end], tuple(inside))
+    return TextPart(text[start:end], tuple(inside))

@@ -40,7 +40,7 @@ class BodyTooSlow(BotError):
 
 
 class ConversationGone(NotFound):
-    """The conversation is unknown, or another person's: nobody learns which."""
+    """The conversation is unknown, or another person's; the error does not say which."""
 
     def __init__(self) -> None:
         super().__init__("There is no such conversation. It was deleted or has expired.")

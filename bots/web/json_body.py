@@ -1,4 +1,4 @@
-"""Read a JSON body: bounded before it is parsed, and parsed beside the event loop."""
+"""Read a JSON body: bounded before it is parsed, and parsed off the event loop."""
 
 import asyncio
 import json

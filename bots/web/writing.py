@@ -29,7 +29,7 @@ class Writing:
             await self.broadcast.answer()
 
     def end(self) -> None:
-        """Free the model if it is still writing: nobody else reads this answer."""
+        """Free the model if it is still writing: this answer has no other reader."""
         self._task.cancel()
         self._broadcasts.drop(self.broadcast)
 

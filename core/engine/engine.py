@@ -133,7 +133,7 @@ class Engine:
             request.closed.set()
 
     async def _compile(self, schema: str | None) -> Grammar | None:
-        """Compile a schema, one at a time, beside the event loop and the model. Raises `BadSchema`."""
+        """Compile a schema, one at a time, off the event loop and the model's thread. Raises `BadSchema`."""
         if schema is None:
             return None
         if self._worker.grammars is None:

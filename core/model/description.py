@@ -1,4 +1,4 @@
-"""Say what is known of a model beside its weights: what it can take, and what people should know. Imports no torch."""
+"""Say what is known of a model apart from its weights: what it takes, and what people should know. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -99,7 +99,7 @@ def _inside(corners: Rectangle, size: tuple[int, int]) -> Rectangle:
 def _beside(
     box: Rectangle, plate: tuple[float, float], plain: Image.Image, taken: Sequence[Rectangle]
 ) -> tuple[Rectangle, bool]:
-    """Return a place for a plate beside a box, on none of what is taken, and whether the picture is empty there."""
+    """Return a place for a plate next to a box, on none of what is taken, and whether the picture is empty there."""
     (left, top, right, bottom), (width, height) = box, plate
     corners = [(x, y) for y in (top - height, bottom) for x in (left, right - width)]
     corners += [(x, y) for x in (right, left - width) for y in (top, bottom - height)]

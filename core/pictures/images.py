@@ -89,7 +89,7 @@ async def decode_file(file: IO[bytes], slow: bool, config: ImagesConfig) -> tupl
 def identify(pixels_id: str, original: bytes | None) -> str:
     """Return a picture's id: of its pixels, and of its original if that is kept.
 
-    Whoever has only the shrunk pixels and sends them must not get at the original that another person sent.
+    A person who sends only the shrunk pixels must not get at the original that another person sent.
     """
     if original is None:
         return pixels_id

@@ -54,7 +54,7 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class AnswerTimes:
+class RequestTimes:
     """Moving averages in seconds; None until measured."""
 
     first_token: float | None = None
@@ -76,7 +76,7 @@ class Pool:
 
     def __init__(self, endpoints: Sequence[Endpoint], most_waiting: int) -> None:
         self.endpoints = endpoints
-        self.times = AnswerTimes()
+        self.times = RequestTimes()
         self.line: list[Candidate] = []
         self._most_waiting = most_waiting
         self._doubts = {endpoint: asyncio.Event() for endpoint in endpoints}

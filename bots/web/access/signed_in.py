@@ -35,7 +35,7 @@ class SignedIn:
 
 
 def _name(values: Sequence[bytes]) -> str:
-    """Return the name, "" if nobody is signed in. Raises `ValueError`, also for two: one may be the visitor's own."""
+    """Return the name, "" without one. Raises `ValueError`, also for two: one may be the visitor's own."""
     name = b"".join(values).decode() if len(values) < 2 else ""
     if len(values) > 1 or len(name) > NAME_CHARACTERS:
         raise ValueError("a proxy names one person")

@@ -29,7 +29,7 @@ MOST_FIELDS = 20
 NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
 
 
-class SentFile(Protocol):
+class UploadedFile(Protocol):
     async def read(self) -> bytes:
         """Return the whole file, also when it is called again. Raises `BadField` and `TooLarge`."""
         ...
@@ -43,7 +43,7 @@ class Form:
     """
 
     query: str
-    files: tuple[SentFile, ...]
+    files: tuple[UploadedFile, ...]
     pictures: tuple[int, ...]
     conversation: str | None
     stream: bool

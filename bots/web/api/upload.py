@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from bots.web.access.address import person_of
-from bots.web.api.form import Form, SentFile
+from bots.web.api.form import Form, UploadedFile
 from bots.web.api.listener import while_wanted
 from bots.web.errors import voice_for
 from bots.web.message import digest_of
@@ -48,7 +48,7 @@ async def form_digest(form: Form) -> str:
     return digest_of("region" if form.region else "", [*form.pictures, *corners], files)
 
 
-async def _file_digest(file: SentFile) -> str:
+async def _file_digest(file: UploadedFile) -> str:
     return (await asyncio.to_thread(hashlib.sha256, await file.read())).hexdigest()
 
 

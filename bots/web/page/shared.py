@@ -1,4 +1,4 @@
-"""Show a shared conversation to whoever has its link. Nothing of it can be changed here, and its id is not told."""
+"""Show a shared conversation to everyone who has its link. Nothing can be changed here, and its id is not told."""
 
 import asyncio
 import re

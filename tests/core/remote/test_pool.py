@@ -12,7 +12,7 @@ from core import asker
 from core.conversation import BeganAgain, Event, Piece, Waiting
 from core.errors import BotError, LineFull
 from core.remote.engine import RemoteEngine
-from core.remote.pool import AnswerTimes
+from core.remote.pool import RequestTimes
 from core.sampling import Sampling
 from tests.core.remote.fake_engine import FakeEngine, Reply, refuses, says
 from tests.core.remote.test_engine import answer, asked, broken_off, remote, slow, until
@@ -165,7 +165,7 @@ async def test_those_who_wait_are_told_when_no_engine_is_left() -> None:
 
 
 def test_estimates_count_the_places_before_and_the_rooms() -> None:
-    times = AnswerTimes()
+    times = RequestTimes()
     assert times.estimate(1, 0, 2) is None
     times.measure(first_token=2.0, answer=10.0)
     assert times.estimate(1, 1, 4) == 2.0
