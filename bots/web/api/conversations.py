@@ -43,7 +43,6 @@ async def _receiver(request: Request) -> Receiver:
     return receiver
 
 
-CACHED = "private, max-age=86400, immutable"  # a picture: its address in a view tells which it is
 ConversationId = Annotated[str, Path(examples=[EXAMPLE_ID])]
 
 
@@ -69,6 +68,9 @@ Key = Annotated[
     ),
 ]
 Number = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
+Of = Annotated[
+    str, Query(description="The beginning of the picture's id, as in a view: only with it is the file cached.")
+]
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
@@ -210,10 +212,9 @@ async def retry(
     responses=PNG,
     summary="Get a picture as the model sees it",
 )
-async def picture(conversation_id: str, number: Number, receiver: WithReceiver) -> Response:
+async def picture(conversation_id: str, number: Number, receiver: WithReceiver, of: Of = "") -> Response:
     image_id, size = await receiver.picture(conversation_id, number)
-    # A view's address contains the image, because a waiting picture's number may pass to another picture.
-    headers = {"Cache-Control": CACHED, "Content-Length": str(size)}
+    headers = {"Cache-Control": cache_control(image_id, of), "Content-Length": str(size)}
     return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
 
@@ -235,6 +236,14 @@ async def withdraw_picture(known: Known, number: Number, receiver: WithReceiver)
     """Withdraw a waiting picture. Earlier questions keep it; otherwise it is removed."""
     if not await receiver.store.discard_picture(known.id, number):
         raise NotFound("There is no picture {number} in this conversation.", number=number)
+
+
+def cache_control(identity: str, of: str, kept: str = "max-age=86400, immutable") -> str:
+    """Return how long a browser may keep a file whose address says what it is `of`.
+
+    Without that, or with that of another file, it is not kept: a waiting picture's number may pass to another picture.
+    """
+    return f"private, {kept}" if of and identity.startswith(of) else "no-store"
 
 
 def questions_of(known: Conversation) -> list[str]:

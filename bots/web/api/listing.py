@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 
 from bots.web.access.address import person_of
 from bots.web.access.owner import NO_ONE, owner_of
-from bots.web.api.conversations import CACHED, Known, Number, WithReceiver
+from bots.web.api.conversations import Known, Number, Of, WithReceiver, cache_control
 from bots.web.api.schema import PNG, REFUSALS, Arrangement, Summaries, SummaryView
 from bots.web.api.turns import WholeInMemory
 from bots.web.json_body import Text
@@ -76,13 +76,14 @@ async def arrange(known: Known, receiver: WithReceiver, wanted: Annotated[Arrang
     responses=PNG,
     summary="Get a picture, small",
 )
-async def thumbnail(conversation_id: str, number: Number, receiver: WithReceiver, _: WholeInMemory) -> Response:
-    await receiver.picture(conversation_id, number)
-    image = await receiver.store.numbered_picture(conversation_id, number)
+async def thumbnail(
+    conversation_id: str, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Of = ""
+) -> Response:
+    image = await receiver.store.numbered_picture(conversation_id, number) if WEB.owns(conversation_id) else None
     if image is None:
         raise NotFound("There is no picture {number} in this conversation.", number=number)
     [(_facts, png)] = await workers.run("core.pictures.drawing:thumbnail", image.data, {"pixels": THUMBNAIL_PIXELS})
-    return Response(png, media_type="image/png", headers={"Cache-Control": CACHED})
+    return Response(png, media_type="image/png", headers={"Cache-Control": cache_control(image.id, of)})
 
 
 def _thumbnail(known: ConversationSummary, path: str) -> str | None:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
-from bots.web.api.conversations import ConversationId, Number, WithReceiver
+from bots.web.api.conversations import ConversationId, Number, Of, WithReceiver, cache_control
 from bots.web.api.schema import REFUSALS
 from bots.web.api.turns import WholeInMemory
 
@@ -22,17 +22,14 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
     summary="Get a picture as it was sent",
 )
 async def original(
-    conversation_id: ConversationId, number: Number, receiver: WithReceiver, _: WholeInMemory, of: str = ""
+    conversation_id: ConversationId, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Of = ""
 ) -> Response:
-    """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees.
-
-    With `of`, the beginning of the picture's id, browsers keep it: without, another picture may get the number.
-    """
+    """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees."""
     image_id, size = await receiver.picture(conversation_id, number)
     sent = await receiver.store.original(image_id)
     ending = "png" if sent is None else next((end for mark, end in KINDS.items() if sent.startswith(mark)), "bin")
     headers = {
-        "Cache-Control": "private, max-age=3600" if of and image_id.startswith(of) else "no-store",
+        "Cache-Control": cache_control(image_id, of, "max-age=3600"),
         "Content-Disposition": f'attachment; filename="picture-{number}.{ending}"',
     }
     kind = TYPES.get(ending, UNKNOWN)

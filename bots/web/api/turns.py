@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 from bots.conversing.actions import file_of
 from bots.conversing.draft import AnswerAction
 from bots.web.access.address import person_of
-from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, questions_of
+from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, cache_control, questions_of
 from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
+from bots.web.api.view import drawing_of
 from bots.web.message import WebMessage, digest_of
 from core.answers.boxes import draw, labelled, pointed_at
 from core.conversation import Turn
@@ -32,6 +33,7 @@ async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
 
 WholeInMemory = Annotated[None, Depends(_whole_in_memory)]
 OneTurn = Annotated[Turn, Depends(_turn)]
+Drawing = Annotated[str, Query(description="Which answer is drawn, as in a view: only with it is it cached.")]
 
 
 @router.get(
@@ -61,15 +63,18 @@ async def text(turn: OneTurn) -> Response:
     responses=PNG,
     summary="Get a picture with the answer's boxes drawn on it",
 )
-async def marked(known: Known, turn: OneTurn, number: Number, receiver: WithReceiver, _: WholeInMemory) -> Response:
+async def marked(
+    known: Known, turn: OneTurn, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Drawing = ""
+) -> Response:
     pictures = known.until(known.turns.index(turn) + 1).pictures
     found = labelled(pointed_at(turn, pictures))
     boxes = next((boxes for it, boxes in found.items() if it.number == number), None)
     image = await receiver.store.numbered_picture(known.id, number) if boxes else None
-    if not boxes or image is None:
+    if not boxes or image is None or turn.answer is None:
         raise NotFound("The answer points at nothing in this picture.")
     png = await draw(image, boxes)
-    return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+    headers = {"Cache-Control": cache_control(drawing_of(turn.answer), of, "max-age=3600")}
+    return Response(png, media_type="image/png", headers=headers)
 
 
 @router.post("/smallprint", response_model=Analysis, responses=ANSWERED, summary="Ask again with sharper pictures")

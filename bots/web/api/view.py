@@ -102,7 +102,7 @@ class Viewer:
         here = f"{self.path}/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
         possible = available_actions(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
-        drawing = zlib.crc32(answer.text.encode())  # another answer may replace this one at the same address
+        drawing = drawing_of(answer)
         return AnswerView(
             text=words,
             html=fold(self.translator.say("What the model thought"), grounding.thoughts) + render(markdown),
@@ -110,14 +110,17 @@ class Viewer:
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
             receipt=receipt(turn, self.translator) if self.receipts else "",
-            marked=[
-                MarkedView(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing:08x}") for it in pictures
-            ],
+            marked=[MarkedView(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing}") for it in pictures],
             table=f"{here}/table.csv" if AnswerAction.CSV in possible else None,
             file=f"{here}/answer.md" if AnswerAction.TEXT in possible else None,
             small_print=AnswerAction.SMALL_PRINT in possible,
             rating=turn.rating,
         )
+
+
+def drawing_of(answer: Answer) -> str:
+    """Return what tells an answer's drawn boxes from those of another answer, which may replace it at its address."""
+    return f"{zlib.crc32(answer.text.encode()):08x}"
 
 
 def _box(box: Box) -> BoxView:

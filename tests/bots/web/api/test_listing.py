@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.bots.web.conftest import Web, photo, service
+from tests.bots.web.test_reading import statements
 
 LIST = "/api/v1/conversations"
 
@@ -52,7 +53,9 @@ async def test_the_first_picture_is_there_small_and_whole(tmp_path: Path) -> Non
         files = {"image": ("tall.png", photo("red", (300, 1200)), "image/png")}
         await web.client.post("/pictures/api/v1/analyze", data={"query": "Tall?"}, files=files)
         [known] = (await web.client.get("/pictures/api/v1/conversations")).json()["conversations"]
-        small = await web.client.get(known["thumbnail"])
+        with statements(web) as heard:
+            small = await web.client.get(known["thumbnail"])
+        assert sum("pictures" in statement for statement in heard) == 1
         assert "immutable" in small.headers["cache-control"]
         assert Image.open(io.BytesIO(small.content)).size == (24, 96)
         gone = known["thumbnail"].replace("/1/thumbnail", "/2/thumbnail")

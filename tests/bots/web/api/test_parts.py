@@ -7,6 +7,7 @@ import pytest
 
 from tests.bots.web.api.test_turns import turn_of
 from tests.bots.web.conftest import KEY, Web, photo, service
+from tests.fakes import ScriptedEngine
 
 REFUSED = "A region is a part of one picture of the conversation"
 
@@ -95,11 +96,14 @@ async def test_who_has_only_the_shrunk_picture_gets_no_original_of_another_perso
         assert (await web.client.get(f"{other}/original")).content == shrunk
 
 
-async def test_a_browser_keeps_an_original_only_by_its_picture(tmp_path: Path) -> None:
-    async with service(tmp_path) as web:
+@pytest.mark.parametrize("kind", ["", "/original", "/thumbnail", "marked"])
+async def test_a_browser_keeps_a_picture_only_by_what_it_is_of(tmp_path: Path, kind: str) -> None:
+    pointing = '[{"bbox_2d": [1, 1, 500, 500], "label": "stamp"}]'
+    async with service(tmp_path, ScriptedEngine(script=lambda _: pointing)) as web:
         conversation = await begun(web)
-        [picture] = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()["turns"][0]["pictures"]
-        address = str(picture["url"]).replace("?", "/original?")
+        [turn] = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()["turns"]
+        [picture], [marked] = turn["pictures"], turn["answer"]["marked"]
+        address = str(marked["url"] if kind == "marked" else picture["url"].replace("?", f"{kind}?"))
         assert "max-age" in (await web.client.get(address)).headers["cache-control"]
         assert (await web.client.get(address.partition("?")[0])).headers["cache-control"] == "no-store"
         assert (await web.client.get(f"{address}x")).headers["cache-control"] == "no-store"
