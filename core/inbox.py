@@ -178,10 +178,13 @@ class Inbox:
         lane = self._lanes.get(conversation_id)
         return len(lane.messages) if lane else 0
 
-    def last(self, conversation_id: str) -> StoredMessage | None:
-        """Return the last unfinished message of a conversation."""
+    async def last(self, conversation_id: str) -> StoredMessage | None:
+        """Return the last unfinished message of a conversation, also of one that another replica holds."""
         lane = self._lanes.get(conversation_id)
-        return lane.messages[-1] if lane and lane.messages else None
+        if lane and lane.messages:
+            return lane.messages[-1]
+        stored = await self.mailbox.unfinished_in(self._adapter, conversation_id) if self._leases.shared else []
+        return stored[-1] if stored else None
 
     def find(self, key: str) -> StoredMessage | None:
         """Return a message that is not finished."""

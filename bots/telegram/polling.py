@@ -12,22 +12,46 @@ from telegram.error import InvalidToken, TelegramError
 
 from bots.telegram.outage import BAD_TOKEN, Outage
 from bots.telegram.transport import convert_errors
-from core.errors import BotError, OperatorError
+from core import lease
+from core.errors import BotError, OperatorError, StoreDown
+from core.lease import LeaseLost
+from core.replica import Leases
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
 WANTED = ["message", "edited_message", "callback_query", "message_reaction"]
 UPDATES_AT_ONCE = 100  # most updates in one response
 LONG_POLL_SECONDS = 25  # how long Telegram may hold a request while there are no updates
+TURN_SECONDS = 1.0  # between two attempts to poll in place of another replica
 UNCONFIRMED_PAUSE_SECONDS = 1.0  # after updates that can never be confirmed
 LARGEST_ID = 2**31  # of a Bot API "Integer"; a larger offset would skip all later updates
 
 
+async def poll_in_turn(
+    leases: Leases, bot: Bot, timeout: float, receive: Receive, settled: asyncio.Event, outage: Outage
+) -> None:
+    """Poll until cancelled, whenever no other replica does: Telegram has updates for one at a time.
+
+    `settled` is as in `poll`, and set while another replica polls, which stores each album whole.
+    """
+    while True:
+        try:
+            async with leases.hold(f"telegram:{bot.bot.id}"):
+                await poll(bot, timeout, receive, settled, outage)
+        except LeaseLost:
+            settled.set()
+            outage.succeeded()  # as far as this replica is concerned
+            await asyncio.sleep(TURN_SECONDS)
+        except StoreDown as error:
+            await outage.wait(error)
+
+
 async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Event, outage: Outage) -> None:
-    """Work until cancelled.
+    """Work until cancelled. Raises `LeaseLost` before it receives anything in place of another replica.
 
     `settled` is set while Telegram has no more updates that may belong to an album, so that no album is torn by a crash
     or by a lost connection.
     """
+    settled.clear()
     await retry_until_done(lambda: bot.delete_webhook(), outage)
     offset: int | None = None
     held = 0  # the first response must come at once
@@ -38,9 +62,12 @@ async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Even
                 settled.clear()
             before = offset
             for update in updates:
+                lease.check()
                 await receive(update)
                 offset = max(offset or 0, (id_of(update) or 0) + 1)
             outage.succeeded()
+        except LeaseLost:
+            raise
         except (TelegramError, BotError) as error:
             await outage.wait(error)
             continue

@@ -151,7 +151,7 @@ class Receiver:
         digest: str,
     ) -> None:
         """Receive a forward as one question with the words that its sender wrote just before it."""
-        last = self._dispatcher.inbox.last(conversation_id)
+        last = await self._dispatcher.inbox.last(conversation_id)
         if last and last.group and last.group.startswith(COMMENT):
             before = Update.de_json(json.loads(last.payload), self._bot).message
             if before and belongs_to(before, message):

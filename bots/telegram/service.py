@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from starlette.routing import Router
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, Forbidden, TelegramError
 
@@ -18,7 +17,7 @@ from bots.telegram.config import TelegramConfig
 from bots.telegram.connector import connections
 from bots.telegram.outage import Outage
 from bots.telegram.platform import TELEGRAM
-from bots.telegram.polling import poll, retry_until_done
+from bots.telegram.polling import poll_in_turn, retry_until_done
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.receiver import Receiver
 from bots.telegram.webhook import listen
@@ -46,7 +45,7 @@ async def serve(config: TelegramConfig, services: Services, rate_limit: RateLimi
         services.health.admin_notifiers["telegram"] = partial(_tell, bot, config.admins)
         settled = asyncio.Event()
         worker = Worker(config, bot, bot.bot, services, rate_limit, settled)
-        await _work(config, bot, worker, Receiver(worker, bot, bot.bot, services), settled, outage, services.guests)
+        await _work(config, bot, worker, Receiver(worker, bot, bot.bot, services), settled, outage, services)
     finally:
         services.health.admin_notifiers.pop("telegram", None)
         await bot.shutdown()
@@ -66,18 +65,18 @@ async def _work(
     receiver: Receiver,
     settled: asyncio.Event,
     outage: Outage,
-    guests: Router | None,
+    services: Services,
 ) -> None:
     introducing = asyncio.create_task(_introduce(bot, config.admins))
     try:
         # Resume before the first poll: stored messages need not wait for Telegram. A torn album waits for `settled`.
         if waiting := await worker.dispatcher.inbox.resume():
             log.info("%d messages are left to answer", waiting)
-        if guests is not None and config.mode == "webhook":
+        if services.guests is not None and config.mode == "webhook":
             settled.set()  # Telegram posts what it has at once
-            await listen(bot, config, guests, receiver.receive, outage)
+            await listen(bot, config, services.guests, receiver.receive, outage)
         else:
-            await poll(bot, config.timeout_seconds, receiver.receive, settled, outage)
+            await poll_in_turn(services.leases, bot, config.timeout_seconds, receiver.receive, settled, outage)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Load the demo model once for all tests of the platforms."""
+"""Load the demo model once for all tests of the platforms, and run PostgreSQL for those of several services."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from core.engine import EngineConfig
 from core.engine.config import Kind
 from core.engine.engine import Engine
 from tests.core.engine.any_tiny import make_other
+from tests.storage.postgres import cluster, execute
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,18 @@ def reference(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
     engine = asyncio.run(Engine.start(config))
     yield engine
     asyncio.run(engine.close())
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """Run a server, and return the address of its first database."""
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(postgres: str) -> str:
+    """Return the address of an empty database on PostgreSQL, for several services."""
+    await execute(postgres, "DROP DATABASE IF EXISTS replicas WITH (FORCE)")
+    await execute(postgres, "CREATE DATABASE replicas")
+    return postgres.rpartition("/")[0] + "/replicas"

@@ -16,7 +16,6 @@ import pytest
 
 from storage.store import Store, StoreConfig
 from tests.bots.echo.replica import replica
-from tests.storage.postgres import cluster, execute
 from tests.storage.things import image
 
 SECONDS = 2.0  # of a lease here
@@ -24,23 +23,9 @@ SLOW = 0.4  # seconds for each of an answer's words
 PATIENCE_SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with cluster() as url:
-        yield url
-
-
 @pytest.fixture
-async def url(server: str) -> str:
-    """The address of an empty database."""
-    await execute(server, "DROP DATABASE IF EXISTS replicas WITH (FORCE)")
-    await execute(server, "CREATE DATABASE replicas")
-    return server.rpartition("/")[0] + "/replicas"
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
-    store = await Store.open(StoreConfig(url=url))
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = await Store.open(StoreConfig(url=database_url))
     yield store
     await store.close()
 
@@ -78,13 +63,15 @@ async def begin(store: Store, conversations: Sequence[str]) -> None:
         await store.add_pictures(conversation, [image("dog")])
 
 
-async def test_two_replicas_compute_and_show_each_of_forty_questions_once(store: Store, url: str, file: Path) -> None:
+async def test_two_replicas_compute_and_show_each_of_forty_questions_once(
+    store: Store, database_url: str, file: Path
+) -> None:
     conversations = [f"echo:{number}" for number in range(10)]
     await begin(store, conversations)
     questions = [
         (f"k {name} {number}", name, payload(f"{name} {number}")) for number in range(4) for name in conversations
     ]
-    async with replica(url, file, 60) as one, replica(url, file, 60) as other:
+    async with replica(database_url, file, 60) as one, replica(database_url, file, 60) as other:
         for question in questions:  # an event may reach both
             taken = await asyncio.gather(
                 one.dispatcher.inbox.receive(*question), other.dispatcher.inbox.receive(*question)
@@ -101,20 +88,22 @@ async def test_two_replicas_compute_and_show_each_of_forty_questions_once(store:
         assert len({line["by"] for line in lines(file, "asked") if line["asked"].startswith(f"{conversation} ")}) == 1
 
 
-async def test_a_replica_that_ends_gives_its_conversations_back_at_once(store: Store, url: str, file: Path) -> None:
+async def test_a_replica_that_ends_gives_its_conversations_back_at_once(
+    store: Store, database_url: str, file: Path
+) -> None:
     await begin(store, ["echo:1"])
-    async with replica(url, file, 3600) as one:
+    async with replica(database_url, file, 3600) as one:
         await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
         await until_answered(store)
-    async with replica(url, file, 3600) as other:
+    async with replica(database_url, file, 3600) as other:
         await other.dispatcher.inbox.receive("k2", "echo:1", payload("2"))
         await until_answered(store)
     assert [line["text"] for line in lines(file, "text")] == ["1 is answered", "2 is answered"]
 
 
-async def test_an_order_to_forget_reaches_the_replica_that_answers(store: Store, url: str, file: Path) -> None:
+async def test_an_order_to_forget_reaches_the_replica_that_answers(store: Store, database_url: str, file: Path) -> None:
     await begin(store, ["echo:1"])
-    async with replica(url, file, 60, pause=3600) as one, replica(url, file, 60) as other:
+    async with replica(database_url, file, 60, pause=3600) as one, replica(database_url, file, 60) as other:
         await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
         await until(lambda: lines(file, "asked"))
         await other.dispatcher.inbox.receive("k2", "echo:1", payload("!forget"))
@@ -125,8 +114,8 @@ async def test_an_order_to_forget_reaches_the_replica_that_answers(store: Store,
 
 
 @contextmanager
-def process(url: str, file: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    command = [sys.executable, "-m", "tests.bots.echo.replica", url, str(file), str(SECONDS), str(SLOW)]
+def process(database_url: str, file: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    command = [sys.executable, "-m", "tests.bots.echo.replica", database_url, str(file), str(SECONDS), str(SLOW)]
     with subprocess.Popen(command) as running:
         try:
             yield running
@@ -134,10 +123,12 @@ def process(url: str, file: Path) -> "Iterator[subprocess.Popen[bytes]]":
             running.kill()
 
 
-async def test_what_a_killed_replica_answered_is_answered_by_another(store: Store, url: str, file: Path) -> None:
+async def test_what_a_killed_replica_answered_is_answered_by_another(
+    store: Store, database_url: str, file: Path
+) -> None:
     conversations = [f"echo:{number}" for number in range(4)]
     await begin(store, conversations)
-    with process(url, file) as killed, process(url, file):
+    with process(database_url, file) as killed, process(database_url, file):
         await until(lambda: len(lines(file, "ready")) == 2)
         [dies] = [line["by"] for line in lines(file, "ready") if line["ready"] == killed.pid]
         for conversation in conversations:
@@ -155,9 +146,9 @@ async def test_what_a_killed_replica_answered_is_answered_by_another(store: Stor
     assert [len((await store.outline(conversation)).turns) for conversation in conversations] == [1] * 4
 
 
-async def test_a_replica_that_slept_too_long_finishes_nothing(store: Store, url: str, file: Path) -> None:
+async def test_a_replica_that_slept_too_long_finishes_nothing(store: Store, database_url: str, file: Path) -> None:
     await begin(store, ["echo:1"])
-    with process(url, file) as sleeper, process(url, file):
+    with process(database_url, file) as sleeper, process(database_url, file):
         await until(lambda: len(lines(file, "ready")) == 2)
         [sleeps] = [line["by"] for line in lines(file, "ready") if line["ready"] == sleeper.pid]
         assert await store.claim_lease("echo:1", sleeps, SECONDS)
@@ -176,7 +167,7 @@ async def test_a_replica_that_slept_too_long_finishes_nothing(store: Store, url:
     assert [turn.text for turn in (await store.outline("echo:1")).turns] == ["1", "2"]
 
 
-async def test_replicas_that_start_together_make_the_database_once(url: str) -> None:
-    stores = await asyncio.gather(*(Store.open(StoreConfig(url=url)) for _ in range(5)))
+async def test_replicas_that_start_together_make_the_database_once(database_url: str) -> None:
+    stores = await asyncio.gather(*(Store.open(StoreConfig(url=database_url)) for _ in range(5)))
     for store in stores:
         await store.close()

@@ -17,6 +17,7 @@ from aiohttp import web
 from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
 
 TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
+CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 DOWNLOAD_LIMIT = 20 << 20  # bytes
 Fault = Literal[
     "400", "401", "404", "429", "500", "garbage", "hang", "drop before", "drop after", "a list", "no result", "no list",
@@ -79,6 +80,8 @@ class BotApi:
         self._updates: list[Json] = []
         self._raw: dict[int, str] = {}  # updates as they are sent, where that is no JSON
         self.confirms = True  # whether updates below the offset are dropped
+        self.conflicts = 0  # polls that another one ended
+        self._polls = 0
         self._next_update = 1000
         self._arrived = asyncio.Event()
         self.port = 0
@@ -223,9 +226,10 @@ class BotApi:
 
     async def _getUpdates(self, parameters: Json) -> list[Json]:
         if self.another_poller:
-            raise Refusal(
-                409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
-            )
+            raise Refusal(409, CONFLICT)
+        self._polls += 1
+        number = self._polls
+        self._arrived.set()  # ends an earlier poll that waits
         self._drop_unwanted(parameters.get("allowed_updates"))
         offset = int(parameters.get("offset") or 0)
         if self.confirms:
@@ -237,6 +241,9 @@ class BotApi:
                 await asyncio.wait_for(self._arrived.wait(), left)
             except TimeoutError:
                 break
+            if self._polls != number:
+                self.conflicts += 1
+                raise Refusal(409, CONFLICT)
             self._drop_unwanted(parameters.get("allowed_updates"))
         return self._updates[:100]
 

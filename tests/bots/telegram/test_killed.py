@@ -31,7 +31,7 @@ class Life:
 @asynccontextmanager
 async def living(telegram: BotApi, folder: Path, way: str, pause: float) -> AsyncIterator[Life]:
     """A life that ends by kill -9."""
-    words = (telegram.url, str(folder / "answers.db"), str(pause), way)
+    words = (telegram.url, f"sqlite+aiosqlite:///{folder / 'answers.db'}", str(pause), way)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bots.telegram.process", *words,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
