@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bots.telegram.text import MESSAGE_UTF16_UNITS, Part, split
+from bots.telegram.text import MESSAGE_UTF16_UNITS, TextPart, split
 from tests.bots.telegram.world import World
 
 WORDS = st.one_of(
@@ -31,7 +31,7 @@ BLOCKS = st.one_of(
 ANSWERS = st.lists(BLOCKS, min_size=1, max_size=12).map("\n\n".join)
 
 
-def told(parts: list[Part]) -> list[str]:
+def told(parts: list[TextPart]) -> list[str]:
     """What a chat shows after every part was sent."""
     world = World(strict=False)
     world.chat(1)
@@ -146,7 +146,7 @@ def test_a_longer_text_only_changes_the_last_messages() -> None:
 
 @pytest.mark.parametrize("said", ["3. a\n7. b", "1. a\n1. b", "[1]: a note", "<div>hi</div>", "a < b > c", "2 * 3 * 4"])
 def test_what_markdown_would_change_stays_as_it_was(said: str) -> None:
-    assert split(said) == [Part(said)]
+    assert split(said) == [TextPart(said)]
 
 
 @pytest.mark.parametrize("nothing", ["", " \n", "\u202e", "```"])
