@@ -30,7 +30,7 @@ from core.pictures.images import MOST_IMAGE_TOKENS
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """How a reader sees answers: the language, whether receipts are shown, and how closely pictures are read.
+    """How a reader sees answers: the language, whether receipts may be shown, and how closely pictures are read.
 
     `path` is what the page is below.
     """
@@ -109,7 +109,7 @@ class Viewer:
             ending=answer.ending.value,
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
-            receipt=receipt(turn, self.translator) if self.receipts else "",
+            receipt=receipt(turn, self.translator) if self.receipts and known.settings.receipt else "",
             marked=[MarkedView(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing}") for it in pictures],
             table=f"{here}/table.csv" if AnswerAction.CSV in possible else None,
             file=f"{here}/answer.md" if AnswerAction.TEXT in possible else None,

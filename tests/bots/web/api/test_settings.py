@@ -10,7 +10,7 @@ from core.settings import SHORT_ANSWER_TOKENS
 from tests.bots.web.conftest import Web, photo, service
 from tests.fakes import ScriptedEngine
 
-USUAL = {"instructions": "", "language": "", "length": "normal", "sharpness": "normal", "keep": True}
+USUAL = {"instructions": "", "language": "", "length": "normal", "sharpness": "normal", "receipt": True, "keep": True}
 
 
 async def begun(web: Web) -> str:
@@ -71,6 +71,16 @@ async def test_a_sharper_picture_keeps_more_of_its_pixels(tmp_path: Path) -> Non
         await ask_on(web, address, image=("scan.jpg", scan))
     usual, sharp = (asked.turns[-1].pictures[0].image for asked in engine.asked[1:])
     assert 1.8 < sharp.width * sharp.height / (usual.width * usual.height) < 2.2
+
+
+async def test_without_receipts_no_answer_of_the_conversation_has_one(web: Web) -> None:
+    address = await begun(web)
+    await ask_on(web, address, image=("scan.png", photo(size=(2400, 2400))))
+    here = address.removesuffix("/settings")
+    for shown in (False, True):
+        await web.client.put(address, json={"receipt": shown})
+        [_, turn] = (await web.client.get(here)).json()["turns"]
+        assert ("2400×2400" in turn["answer"]["receipt"]) is shown
 
 
 @pytest.mark.parametrize(
