@@ -19,6 +19,7 @@ from core.errors import Interrupted, StoreDown
 from core.lane import Lane
 from core.lease import LeaseLost
 from core.replica import Alone, Leases, OpenMessage
+from core.wish import Wish
 
 log = logging.getLogger(__name__)
 ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
@@ -77,8 +78,11 @@ class Mailbox(Protocol):
         """Replace the payload of an unfinished message, and the digest of it."""
         ...
 
-    async def finish(self, message_ids: Sequence[int]) -> None:
-        """Mark messages as finished: drop their payloads, but keep their keys to recognize repeated deliveries."""
+    async def finish(self, message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
+        """Mark messages as finished: drop their payloads, but keep their keys to recognize repeated deliveries.
+
+        With `digests` messages that another replica has rewritten, to a digest that is none of these, stay unfinished.
+        """
         ...
 
 
@@ -111,7 +115,7 @@ class Inbox:
     for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
     `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
     own work deletes what is stored. Only conversations that `leases` lets this replica hold are worked on;
-    `left` is told what is left to another one.
+    `left` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class Inbox:
         clears: Callable[[str], Awaitable[bool]] | None = None,
         leases: Leases = Alone(),
         left: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
+        stops: Callable[[StoredMessage], object] = lambda message: None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
@@ -135,6 +140,7 @@ class Inbox:
         self._clears = clears
         self._leases = leases
         self._left = left
+        self._stops = stops
         self._kept: set[int] = set()  # ids of messages that are kept for the next start
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -276,27 +282,41 @@ class Inbox:
 
     def _notice(self, found: Sequence[OpenMessage]) -> None:
         """Take up messages that other replicas stored or left. An order to clear the conversation does not wait."""
-        ids: dict[str, set[int]] = defaultdict(set)
+        unfinished: dict[str, list[OpenMessage]] = defaultdict(list)
         for message in found:
             if message.id not in self._kept:
-                ids[message.conversation_id].add(message.id)
-        for conversation_id, unfinished in ids.items():
+                unfinished[message.conversation_id].append(message)
+        for conversation_id, messages in unfinished.items():
             lane = self._lanes.get(conversation_id)
             if lane is None and not self._closed:
                 self._begin(conversation_id, Lane(deque(), set()))
-            elif lane and (new := unfinished - lane.noticed - {message.id for message in lane.messages}):
+            elif lane:
+                self._heed(lane, messages)
+                new = {message.id for message in messages} - lane.noticed - {message.id for message in lane.messages}
                 lane.noticed |= new
-                lane.stale = True
-                task = asyncio.create_task(self._clear_by(conversation_id, new))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                lane.stale |= bool(new)
+                if new or any(map(lane.is_older, messages)):
+                    task = asyncio.create_task(self._look_at(conversation_id, lane, new))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
 
-    async def _clear_by(self, conversation_id: str, ids: Collection[int]) -> None:
-        """Clear a conversation if one of these messages says so."""
+    def _heed(self, lane: Lane, found: Sequence[OpenMessage]) -> None:
+        """Do with messages what somebody wanted of them at another replica."""
+        wishes = {message.id: message.wish for message in found if message.wish}
+        for message in list(lane.messages):
+            if wishes.get(message.id) == Wish.WITHDRAW:
+                self.withdraw(message.key)
+            elif wishes.get(message.id) == Wish.STOP:
+                self._stops(message)
+
+    async def _look_at(self, conversation_id: str, lane: Lane, new: Collection[int]) -> None:
+        """Clear a conversation if a new message says so. Take over the newer words of those that wait here."""
         with suppress(StoreDown):
             for message in await self.mailbox.unfinished_in(self._adapter, conversation_id):
-                if message.id in ids and await self._resumes_clearing(message):
+                if message.id in new and await self._resumes_clearing(message):
                     self._enqueue(replace(message, resumed=True), clears=True)
+                elif lane.is_older(message):
+                    lane.start_again(message.key, payload=message.payload, digest=message.digest)
 
     async def _refresh(self, conversation_id: str, lane: Lane) -> None:
         """Bring a lane up to date with what other replicas stored and finished, while nothing of it is worked on."""
@@ -312,14 +332,15 @@ class Inbox:
 
     async def _finish(self, batch: Sequence[StoredMessage], lane: Lane) -> None:
         """Work until it succeeds or is given up, keeping the message's place in the queue."""
-        ids = [message.id for message in batch]
+        ids, digests = [message.id for message in batch], set[str]()
         failures = 0
         for attempt in count():
             pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             try:
+                digests |= {message.digest for message in batch if message.digest}
                 lane.attempt = asyncio.ensure_future(self._work(batch))
                 await lane.attempt
-                await self.mailbox.finish(ids)
+                await self.mailbox.finish(ids, digests if self._leases.shared else None)
                 return
             except TakenBack:
                 return

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from core.revision import Revision
+
 if TYPE_CHECKING:
     from core.inbox import StoredMessage
+    from core.replica import OpenMessage
 
 
 @dataclass(slots=True)
@@ -47,6 +50,12 @@ class Lane:
         if over and any(message.key == key for message in islice(self.messages, self.working)):
             return False
         return self.change(key, **changes)
+
+    def is_older(self, stored: "OpenMessage | StoredMessage") -> bool:
+        """Return whether a message here has older words than the same one as it is stored."""
+        known = next((Revision.read(message.digest) for message in self.messages if message.id == stored.id), None)
+        newest = Revision.read(stored.digest)
+        return known is not None and newest is not None and newest.replaces(known)
 
     def give_up(self) -> set[asyncio.Task[None]]:
         """Cancel the lane, and return the tasks that must end before anything else begins in the conversation."""

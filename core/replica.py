@@ -29,11 +29,13 @@ PRESENCE = "replica:"  # how the name of the lease begins by which each replica 
 
 
 class OpenMessage(NamedTuple):
-    """An unfinished message that no other replica works on."""
+    """An unfinished message that no other replica works on. For `digest` see `core.inbox`."""
 
     id: int
     adapter: str
     conversation_id: str
+    digest: str | None = None
+    wish: str | None = None  # see `core.wish`
 
 
 class LiveReplica(NamedTuple):

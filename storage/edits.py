@@ -37,6 +37,20 @@ async def reopen(
     return await messages.unfinished_message(connection, carrier.id)
 
 
+async def revise(connection: AsyncConnection, key: str, payload: str, revision: Revision) -> bool:
+    """Give an unfinished message its new words, for the replica that works on it. Return False if there is none.
+
+    Older words change nothing.
+    """
+    where = stored.c.key == key, stored.c.finished.is_(None)
+    row = (await connection.execute(select(stored.c.id, stored.c.digest).where(*where).with_for_update())).first()
+    if row is None:
+        return False
+    if (known := Revision.read(row.digest)) is None or revision.replaces(known):
+        await messages.rewrite(connection, row.id, payload, str(revision))
+    return True
+
+
 async def take_back(connection: AsyncConnection, key: str, revision: Revision, words: str | None = None) -> str | None:
     """Take the answer to a message out of its conversation, unless it answers `words`.
 

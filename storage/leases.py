@@ -67,7 +67,7 @@ async def open_messages(connection: AsyncConnection, owner: str) -> list[OpenMes
     """Return the oldest unfinished messages that this replica may work on: those that no other replica holds."""
     others = (leases.c.name == messages.c.conversation_id) & (leases.c.owner != owner)
     held = select(leases.c.name).where(others, leases.c.until > _now(connection)).exists()
-    query = select(messages.c.id, messages.c.adapter, messages.c.conversation_id)
+    query = select(*(messages.c[name] for name in OpenMessage._fields))
     query = query.where(messages.c.finished.is_(None), ~held).order_by(messages.c.id).limit(MOST_OPEN)
     return [OpenMessage(*row) for row in await connection.execute(query)]
 

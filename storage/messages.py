@@ -1,12 +1,13 @@
 """Read and write the inbox as rows. Each function is one step inside a transaction that its caller opened."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Case, Select, case, delete, func, insert, null, select, update
+from sqlalchemy import Case, Select, case, delete, func, insert, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import StoredMessage
+from core.wish import Wish
 from storage.schema import deliveries, messages
 
 ASKING = select(messages.c.conversation_id).where(messages.c.finished.is_(None))  # where a question waits
@@ -77,16 +78,33 @@ async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequen
 
 
 async def rewrite(connection: AsyncConnection, message_id: int, payload: str, digest: str | None = None) -> None:
-    """Replace the payload of a message, unless it was finished just now, and the digest of it."""
-    changed = {"digest": digest, "payload": case((messages.c.finished.is_(None), payload), else_=messages.c.payload)}
+    """Replace the payload of a message, unless it was finished just now, and the digest of it. Drop its wish."""
+    changed = {
+        "digest": digest,
+        "wish": None,
+        "payload": case((messages.c.finished.is_(None), payload), else_=messages.c.payload),
+    }
     await connection.execute(update(messages).where(messages.c.id == message_id).values(changed))
 
 
-async def finish(connection: AsyncConnection, now: float, message_ids: Sequence[int]) -> None:
-    """Drop the payloads, unless they are held for a stranger. The keys are kept to recognize repeated deliveries."""
-    where = messages.c.id.in_(message_ids)
+async def finish(
+    connection: AsyncConnection, now: float, message_ids: Sequence[int], digests: Collection[str] | None = None
+) -> None:
+    """Drop the payloads, unless they are held for a stranger. The keys are kept to recognize repeated deliveries.
+
+    With `digests` messages whose digest is another one stay unfinished: they were edited meanwhile.
+    """
+    done = update(messages).where(messages.c.id.in_(message_ids))
+    if digests is not None:
+        done = done.where(or_(messages.c.digest.is_(None), messages.c.digest.in_(digests)))
     payload = case((messages.c.held_for.is_(None), null()), else_=messages.c.payload)
-    await connection.execute(update(messages).where(where).values(finished=now, payload=payload))
+    await connection.execute(done.values(finished=now, payload=payload, wish=None))
+
+
+async def wish(connection: AsyncConnection, key: str, wanted: Wish) -> bool:
+    """Write down what is wanted of a message, for the replica that works on it. Return False if it is finished."""
+    where = messages.c.key == key, messages.c.finished.is_(None)
+    return (await connection.execute(update(messages).where(*where).values(wish=wanted))).rowcount > 0
 
 
 async def release(connection: AsyncConnection, adapter: str, person: str) -> list[StoredMessage]:

@@ -214,7 +214,9 @@ class Store(OpenDatabase):
     record_sent = writing(messages.record_sent)
     rewrite = writing(messages.rewrite)
     finish = writing_dated(messages.finish)
+    wish = writing(messages.wish)
     reopen = writing(edits.reopen)
+    revise = writing(edits.revise)
     take_answer_back = writing(edits.take_back)
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import Image as PilImage
@@ -217,5 +217,5 @@ class MemoryMailbox:
     async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
         self.messages[message_id] = replace(self.messages[message_id], payload=payload, digest=digest)
 
-    async def finish(self, message_ids: Sequence[int]) -> None:
+    async def finish(self, message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
         self.finished |= set(message_ids)

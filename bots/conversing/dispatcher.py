@@ -26,6 +26,7 @@ from core.i18n import Translator
 from core.person import Knock, Standing
 from core.revision import Revision
 from core.trace import log_event
+from core.wish import Wish
 
 log = logging.getLogger(__name__)
 FINISHING_SECONDS = 0.02  # between two looks whether an answered message is finished
@@ -83,6 +84,7 @@ class Dispatcher:
             clears=forgets,
             leases=services.leases,
             left=left,
+            stops=lambda message: self.stop(message.conversation_id, lambda running: running.id == message.id),
         )
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
@@ -110,6 +112,26 @@ class Dispatcher:
         self._services.assistant.stop(conversation_id)
         return True
 
+    async def stop_anywhere(
+        self, conversation_id: str, is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True
+    ) -> bool:
+        """Stop like `stop`, also an answer that another replica writes: that one notices within half a second."""
+        if self.stop(conversation_id, is_meant):
+            return True
+        first = await self._first_elsewhere(conversation_id)
+        return first is not None and is_meant(first) and await self._services.store.wish(first.key, Wish.STOP)
+
+    async def withdraw(self, key: str) -> None:
+        """Leave no answer to a message that was deleted while it waited or was worked on, at whichever replica."""
+        if not self.inbox.withdraw(key) and self._services.leases.shared:
+            await self._services.store.wish(key, Wish.WITHDRAW)
+
+    async def _first_elsewhere(self, conversation_id: str) -> inbox.StoredMessage | None:
+        """Return the message of a conversation that another replica works on, or will next."""
+        if not self._services.leases.shared:
+            return None
+        return next(iter(await self._services.store.unfinished_in(self._platform, conversation_id)), None)
+
     async def stop_by(
         self, key: str, conversation_id: str, payload: str, group: str | None = None, *, has_files: bool = False
     ) -> None:
@@ -117,12 +139,13 @@ class Dispatcher:
 
         It waits for its turn if no answer runs, and if it has files, which are kept then.
         """
-        if self.is_busy(conversation_id) and not has_files:
+        busy = self.is_busy(conversation_id) or await self._first_elsewhere(conversation_id)
+        if busy and not has_files:
             if message := await self._services.store.put(self._platform, key, conversation_id, payload):
-                self.stop(conversation_id)
+                await self.stop_anywhere(conversation_id)
                 await self._services.store.finish([message.id])
         elif await self.inbox.receive(key, conversation_id, payload, group):
-            self.stop(conversation_id, lambda running: running.key != key)
+            await self.stop_anywhere(conversation_id, lambda running: running.key != key)
 
     async def edit(
         self, key: str, payload: str, revision: Revision, words: str | None = None, *, reopens: bool = True
@@ -139,6 +162,8 @@ class Dispatcher:
             if await self.inbox.revise(message, payload, str(revision)):
                 return True
             await asyncio.sleep(FINISHING_SECONDS)
+        if self._services.leases.shared and await self._services.store.revise(key, payload, revision):
+            return True
         reopened = await self._services.store.reopen(key, payload, revision, words) if reopens else None
         if reopened is not None:
             self.inbox.take_up_again(reopened)

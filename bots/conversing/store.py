@@ -13,6 +13,7 @@ from core.person import Knock, KnownPerson, Standing
 from core.pictures.kept_document import KeptDocument
 from core.revision import Revision
 from core.settings import Settings
+from core.wish import Wish
 
 
 class Expiry(Protocol):
@@ -43,6 +44,10 @@ class Store(History, Mailbox, Protocol):
     async def reopen(
         self, key: str, payload: str, revision: Revision, words: str | None = None
     ) -> StoredMessage | None: ...
+
+    async def revise(self, key: str, payload: str, revision: Revision) -> bool: ...
+
+    async def wish(self, key: str, wanted: Wish) -> bool: ...
 
     async def take_answer_back(self, key: str, revision: Revision, words: str | None = None) -> str | None: ...
 

@@ -138,7 +138,7 @@ class Receiver:
     async def _on_removed(self, event: Json) -> None:
         removal = Removal.model_validate(event)
         if removal.deleted_ts:  # not written down: what is answered after a restart is looked up before
-            self._dispatcher.inbox.withdraw(self._key_of(removal.channel, removal.deleted_ts))
+            await self._dispatcher.withdraw(self._key_of(removal.channel, removal.deleted_ts))
         if removal.files:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
             await self._dispatcher.inbox.receive(key, key, RemovedFiles(files=removal.files).model_dump_json())
@@ -184,7 +184,7 @@ class Receiver:
         stopped = SessionStopped.model_validate(event)
         user, channel = stopped.user, stopped.channel
         if stopped.thread_ts and await self._may(user, [channel, self._slack.team]):
-            self._dispatcher.stop(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
+            await self._dispatcher.stop_anywhere(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
 
     # Buttons, the shortcut and its window
 
@@ -209,7 +209,7 @@ class Receiver:
         press = Press.model_validate(body)
         place, key = self._place(press), press.action.value
         if await self._may(place.user, place.places):
-            self._dispatcher.stop(await self._conversation(place), lambda message: message.key == key)
+            await self._dispatcher.stop_anywhere(await self._conversation(place), lambda message: message.key == key)
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:

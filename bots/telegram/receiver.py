@@ -201,7 +201,7 @@ class Receiver:
             await self._acknowledge(press.query_id, strangers.stranger_line(who, translator) if due else None)
         elif decided := decided_in(press.data):
             await self._decide(press, *decided, translator)
-        elif press.data == STOP and self._dispatcher.stop(press.conversation_id, partial(is_about, press)):
+        elif press.data == STOP and await self._stop_by(press):
             await self._acknowledge(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
             await self._acknowledge(press.query_id, translator.say("This is finished already."))
@@ -217,6 +217,9 @@ class Receiver:
             await self._acknowledge(press.query_id)
         else:
             await self._acknowledge(press.query_id, translator.say(FORGOTTEN))
+
+    async def _stop_by(self, press: Press) -> bool:
+        return await self._dispatcher.stop_anywhere(press.conversation_id, partial(is_about, press))
 
     async def _decide(self, press: Press, decision: Decision, person: str, translator: Translator) -> None:
         """Carry out an admin's decision about a stranger. A client can send any button data, so check the sender."""

@@ -117,8 +117,8 @@ class Receiver:
             unguessable = hashlib.sha256(f"conversation:{idempotency_key}".encode()).hexdigest()[:32]
         return WEB.id(f"{owner}:{unguessable}" if owner else unguessable)
 
-    def stop(self, conversation_id: str) -> bool:
-        return self._dispatcher.stop(conversation_id)
+    async def stop(self, conversation_id: str) -> bool:
+        return await self._dispatcher.stop_anywhere(conversation_id)
 
     def hang_up(self, broadcast: Broadcast) -> None:
         """Its reader is gone: what only they would have read is not written on."""

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from bots.conversing.permissions import Decision
+from core.conversation import Ending
+from core.revision import Revision
 from storage.store import Store, StoreConfig
 from tests.bots.echo.replica import replica
 from tests.storage.things import image
@@ -54,8 +57,8 @@ async def until_answered(store: Store) -> None:
             await asyncio.sleep(0.05)
 
 
-def payload(text: str) -> str:
-    return json.dumps({"who": "ann", "text": text})
+def payload(text: str, who: str = "ann") -> str:
+    return json.dumps({"who": who, "text": text})
 
 
 async def begin(store: Store, conversations: Sequence[str]) -> None:
@@ -111,6 +114,44 @@ async def test_an_order_to_forget_reaches_the_replica_that_answers(store: Store,
         assert not (await store.outline("echo:1")).turns
     [forgotten] = lines(file, "text")
     assert forgotten["by"] == lines(file, "asked")[0]["by"]
+
+
+async def test_edits_and_stop_reach_the_replica_that_answers(store: Store, database_url: str, file: Path) -> None:
+    await begin(store, ["echo:1"])
+    async with replica(database_url, file, 60, pause=3600) as one, replica(database_url, file, 60) as other:
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"), digest=str(Revision.of(0, "1")))
+        await until(lambda: lines(file, "asked"))
+        assert await other.dispatcher.edit("k1", payload("2"), Revision.of(1, "2"))
+        await until(lambda: len(lines(file, "asked")) == 2)
+        await other.dispatcher.stop_by("k2", "echo:1", payload("!stop"))
+        await until_answered(store)
+        assert not other.dispatcher.inbox.find("k1")
+    [turn] = (await store.outline("echo:1")).turns
+    assert (turn.text, turn.answer and turn.answer.ending) == ("2", Ending.STOPPED)
+    assert len({line["by"] for line in lines(file, "asked")}) == 1
+
+
+async def test_a_deleted_question_gets_no_answer_from_the_replica_that_works_on_it(
+    store: Store, database_url: str, file: Path
+) -> None:
+    await begin(store, ["echo:1"])
+    async with replica(database_url, file, 60, pause=3600) as one, replica(database_url, file, 60) as other:
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
+        await until(lambda: lines(file, "asked"))
+        await other.dispatcher.withdraw("k1")
+        await until_answered(store)
+    assert not lines(file, "text")
+
+
+async def test_whom_an_admin_blocks_at_one_replica_none_answers(store: Store, database_url: str, file: Path) -> None:
+    await begin(store, ["echo:1"])
+    async with replica(database_url, file, 60) as one, replica(database_url, file, 60) as other:
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1", "EVE"))
+        await until_answered(store)
+        await other.dispatcher.permissions.decide("EVE", Decision.BLOCK, "ADA")
+        await one.dispatcher.inbox.receive("k2", "echo:1", payload("2", "EVE"))
+        await until_answered(store)
+    assert [line["text"] for line in lines(file, "text")] == ["1 is answered"]
 
 
 @contextmanager

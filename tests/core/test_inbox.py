@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
@@ -329,7 +329,7 @@ async def test_a_message_is_revised_twice_at_any_moment_of_its_second_beginning(
 async def test_a_message_whose_work_is_done_is_not_revised_while_that_is_stored() -> None:
     desk, mailbox, stored = Desk(), MemoryMailbox(), asyncio.Event()
 
-    async def finish(message_ids: Sequence[int]) -> None:
+    async def finish(message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
         await stored.wait()
         mailbox.finished |= set(message_ids)
 

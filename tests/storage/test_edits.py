@@ -4,6 +4,7 @@ import pytest
 
 from core.conversation import Answer, Ending, Picture, Turn
 from core.revision import Revision
+from core.wish import Wish
 from storage.store import Store
 from tests.fakes import image
 
@@ -72,3 +73,19 @@ async def test_an_answer_is_taken_back_unless_it_answers_these_words(store: Stor
     assert await store.answered("k") is None
     assert await store.answered(FIRST.key_of_replaced("k")) is not None
     await store.take_answer_back("k", FIRST, "Two")  # repeated, as after a crash
+
+
+async def test_words_that_came_while_the_old_ones_were_answered_keep_the_message_unfinished(store: Store) -> None:
+    old = str(Revision.of(0, "One"))
+    message = await store.put("chat", "k", "c", "old", None, old)
+    assert message is not None
+    assert await store.wish("k", Wish.STOP)
+    assert await store.revise("k", "new", FIRST)
+    assert await store.revise("k", "older", Revision.of(0, "One"))
+    await store.finish([message.id], {old})
+    [unfinished] = await store.unfinished("chat")
+    assert (unfinished.payload, unfinished.digest) == ("new", str(FIRST))
+    assert [each.wish for each in await store.open_messages("a replica")] == [None]  # it was for the old words
+    await store.finish([message.id], {old, str(FIRST)})
+    assert not await store.unfinished("chat")
+    assert not await store.revise("k", "newer", SECOND) and not await store.wish("k", Wish.STOP)

@@ -175,7 +175,7 @@ async def export(request: Request, known: Known, receiver: WithReceiver) -> Resp
 @router.post("/conversations/{conversation_id}/stop", summary="Stop the running answer")
 async def stop(conversation_id: str, receiver: WithReceiver) -> Stopped:
     """Keep what was written so far as the answer."""
-    if receiver.stop(conversation_id):
+    if await receiver.stop(conversation_id):
         return Stopped(stopped=True)
     await receiver.conversation(conversation_id)
     return Stopped(stopped=False)

@@ -76,6 +76,8 @@ class Chat:
 
     async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
         [message] = batch
+        if message.withdrawn:
+            return
         said = json.loads(message.payload)
         command, text = None, said["text"]
         if text.startswith(ECHO.prefix):

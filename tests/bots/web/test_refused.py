@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -81,10 +81,10 @@ class Slow(Store):
 
     gate: asyncio.Event | None = None
 
-    async def finish(self, message_ids: Sequence[int]) -> None:
+    async def finish(self, message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
         if self.gate is not None:
             await self.gate.wait()
-        await super().finish(message_ids)
+        await super().finish(message_ids, digests)
 
 
 async def test_what_is_sent_again_after_a_refusal_is_open_on_disk_until_it_is_answered(tmp_path: Path) -> None:
