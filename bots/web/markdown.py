@@ -1,7 +1,10 @@
-"""Render Markdown as safe HTML: no raw HTML but tables, no foreign pictures, and links only to the web and to mail."""
+"""Render Markdown as safe HTML: no raw HTML but tables, no foreign pictures, and links only to the web and to mail.
+
+Formulas become elements with their TeX, see `formulas.py`.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -14,6 +17,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
+from bots.web.formulas import Formulas
 from core.answers.markdown import protected
 
 TABLE_TAGS = set("table caption thead tbody tfoot tr th td br b strong i em sub sup".split())
@@ -36,15 +40,21 @@ def render(text: str, growing: bool = False) -> str:
 
     While it grows it is rendered again and again, so its code has no colours yet.
     """
+    formulas = Formulas(text)
     markdown = _plain if growing else _coloured
     return "".join(
-        _table(part) if is_table else str(markdown.render(protected(part))) for part, is_table in _parts(text)
+        formulas.draw(_table(part)) if is_table else _prose(markdown, part, formulas)
+        for part, is_table in _parts(formulas.text)
     )
 
 
 def fold(summary: str, text: str) -> str:
     """Return a text that is folded below its summary."""
     return f'<details class="thoughts"><summary>{escape(summary)}</summary>{render(text)}</details>\n' if text else ""
+
+
+def _prose(markdown: MarkdownIt, text: str, formulas: Formulas) -> str:
+    return formulas.restore(str(markdown.render(protected(text), {"formulas": formulas})))
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
@@ -92,6 +102,10 @@ def _colour(code: str, language: str, attributes: str) -> str:
 
 
 class _Renderer(RendererHTML):
+    def text(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+        formulas: Formulas = env["formulas"]
+        return formulas.draw(super().text(tokens, index, options, env))
+
     def link_open(self, tokens: list[Token], index: int, options: OptionsDict, env: EnvType) -> str:
         tokens[index].attrSet("rel", "noopener noreferrer nofollow")
         tokens[index].attrSet("target", "_blank")

@@ -69,6 +69,17 @@ def unescaped(markdown: str) -> str:
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
 
 
+def parts_by_code(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield a model's Markdown in its order, each part with whether it is code."""
+    data = text.encode("utf-8", "replace")
+    place = 0
+    for start, end in sorted(_code_and_tables_of_model(data)[0]):
+        yield data[place:start].decode(), False
+        yield data[start:end].decode(), True
+        place = end
+    yield data[place:].decode(), False
+
+
 def code_and_tables(data: bytes) -> tuple[list[Span], list[Span]]:
     """Return where code and tables are in the UTF-8 of some Markdown."""
     code, tables = [], []
@@ -95,11 +106,15 @@ def _events(data: bytes) -> Iterator[tuple[Any, int, int]]:
         yield event, span["start"], span["end"]
 
 
+def _code_and_tables_of_model(data: bytes) -> tuple[list[Span], list[Span]]:
+    """Return where code and tables are, where marks that are always print neither hide code nor make any."""
+    return code_and_tables(_ALWAYS_PRINT.sub(b",", data))
+
+
 def _always_print(text: str) -> Iterator[int]:
     """Yield the places of backslashes, HTML, entities and link definitions outside code: no model means these."""
     data = text.encode("utf-8", "replace")
-    # Marks that become print must neither hide code from the parser nor make any, so commas replace them here.
-    code, tables = code_and_tables(_ALWAYS_PRINT.sub(b",", data))
+    code, tables = _code_and_tables_of_model(data)
     for pattern, where in ((_ALWAYS_PRINT, code), (_DEFINITION, code), (_ESCAPED_BAR, code + tables)):
         for found in pattern.finditer(data):
             place = found.end() if pattern is _DEFINITION else found.start()

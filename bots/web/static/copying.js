@@ -26,7 +26,7 @@ export function richOf(html) {
   const parsed = document.createElement("template");
   parsed.innerHTML = html; // in a template nothing is shown, loaded or run
   for (const thoughts of parsed.content.querySelectorAll(".thoughts")) thoughts.remove();
-  for (const frame of parsed.content.querySelectorAll("div.table")) frame.replaceWith(...frame.childNodes);
+  for (const frame of parsed.content.querySelectorAll("div.table, .math")) frame.replaceWith(...frame.childNodes);
   for (const cell of parsed.content.querySelectorAll("th, td")) {
     if (cell.className) cell.setAttribute("align", cell.className); // the page's style sheet does not come along
     cell.removeAttribute("class");

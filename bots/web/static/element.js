@@ -1,5 +1,6 @@
 // Makes elements. Text is always set as text; the one place that takes HTML is `prose`, for what the server rendered.
 
+import { drawMath } from "./math.js";
 import { say } from "./words.js";
 
 export function element(tag, properties = {}, ...children) {
@@ -36,6 +37,7 @@ export function prose(html) {
     code.replaceWith(framed);
     framed.append(code, iconButton("copy", say("Copy the code"), null));
   }
+  drawMath(made);
   return made;
 }
 

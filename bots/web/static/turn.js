@@ -3,6 +3,7 @@
 import { copyFrom, richOf } from "./copying.js";
 import { announce, element, icon, iconButton, prose } from "./element.js";
 import { grow } from "./grow.js";
+import { wordsOf } from "./math.js";
 import { say } from "./words.js";
 
 export class Turn {
@@ -27,7 +28,7 @@ export class Turn {
   // What a screen reader says of the answer.
   get spoken() {
     const said = [...this.words.querySelectorAll(".prose > :not(.thoughts)")];
-    return [say("Answer:"), ...said.map((it) => it.textContent)].join(" ");
+    return [say("Answer:"), ...said.map(wordsOf)].join(" ");
   }
 
   // Whether a turn of the server is this one.

@@ -22,7 +22,7 @@ pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 LYING: dict[str, Any] = {**PHONE, "viewport": {"width": 640, "height": 360}}
 SIZES = """() => {
   const read = (it) => [...it.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-  const written = [...document.body.querySelectorAll(":not(script, svg *)")].filter(read);
+  const written = [...document.body.querySelectorAll(":not(script, svg *, math *)")].filter(read);
   return [...new Set(written.map((it) => getComputedStyle(it).fontSize))].sort();
 }"""
 
