@@ -98,8 +98,8 @@ class History(Protocol):
         """Remove the conversation and the pictures that it alone uses; see `storage.store.Store.forget`."""
         ...
 
-    async def last_key(self, conversation_id: str) -> str | None:
-        """Return the key of the last saved turn."""
+    async def key_of_turn(self, conversation_id: str, number: int) -> str | None:
+        """Return the key of a saved turn, by its number from 1."""
         ...
 
 
@@ -169,15 +169,32 @@ class Assistant:
         person = person or conversation_id
 
         async def begin() -> _EngineQuestion:
-            conversation = await self.history.load(conversation_id)
-            old_key = await self.history.last_key(conversation_id)
-            if not conversation.turns or old_key is None:
-                raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
-            _check_answerable(conversation)
-            self._quota.count_question(person, key)
-            open_turn = replace(conversation.turns[-1], answer=None)
-            turns = (*conversation.turns[:-1], open_turn)
-            return self._engine_question(replace(conversation, turns=turns), True, old_key)
+            return await self._once_more(await self.history.load(conversation_id), key, person)
+
+        return await self._once(conversation_id, key, person, begin, tell, is_stopped)
+
+    async def edit(
+        self,
+        conversation_id: str,
+        number: int,
+        text: str,
+        key: str,
+        person: str | None = None,
+        tell: Tell = lambda event: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Answer question `number`, from 1, in the new words `text`, replacing the old ones and their answer.
+
+        The model sees what was asked before it. What was asked since then stays as it is. Otherwise like `ask`.
+        """
+        check_length(text)
+        person = person or conversation_id
+
+        async def begin() -> _EngineQuestion:
+            conversation = (await self.history.load(conversation_id)).until(number)
+            if len(conversation.turns) < number:
+                raise NotFound("There is no such answer in this conversation.")
+            return await self._once_more(conversation, key, person, text)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -256,6 +273,22 @@ class Assistant:
         async with self._turns.take(conversation_id):
             if not await self.history.remove_picture(conversation_id, number):
                 raise NotFound("There is no picture {number} in this conversation.", number=number)
+
+    async def _once_more(
+        self, conversation: Conversation, key: str, person: str, text: str | None = None
+    ) -> _EngineQuestion:
+        """Return the last question once more, by default in the same words. Raises `NotFound` if there is none."""
+        number = len(conversation.turns)
+        old_key = await self.history.key_of_turn(conversation.id, number) if number else None
+        if old_key is None:
+            raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
+        old = conversation.turns[-1]
+        words = old.text if text is None else storable(text)
+        turns = (*conversation.turns[:-1], replace(old, text=words, answer=None))
+        conversation = replace(conversation, turns=turns)
+        _check_answerable(conversation)
+        self._quota.count_question(person, key)
+        return self._engine_question(conversation, words == old.text, old_key)
 
     def _engine_question(self, conversation: Conversation, again: bool, replaces: str | None = None) -> _EngineQuestion:
         """Return the question as the conversation's settings have it; `again` with other random choices."""

@@ -82,10 +82,10 @@ async def turn_of_sent(
     return await _one_turn(connection, turns.c.key.in_(keys_of_sent(adapter, sent, conversation_id)))
 
 
-async def last_key(connection: AsyncConnection, conversation_id: str) -> str | None:
-    """Return the key of the last turn."""
-    last = _keys(conversation_id).order_by(turns.c.position.desc(), turns.c.id.desc()).limit(1)
-    return (await connection.execute(last)).scalar()
+async def key_of_turn(connection: AsyncConnection, conversation_id: str, number: int) -> str | None:
+    """Return the key of a turn that `load` returns, by its number from 1."""
+    query = _keys(conversation_id).order_by(turns.c.position, turns.c.id).offset(number - 1).limit(1)
+    return (await connection.execute(query)).scalar()
 
 
 async def keys(connection: AsyncConnection, conversation_id: str) -> list[str]:
@@ -142,7 +142,7 @@ async def save(
         values = {"turn_id": turn_id, "place": place, "picture_id": picture_id, "image_id": image_id}
         await connection.execute(insert(turn_pictures).values(values))
     await pictures.mark_asked(connection, [picture_id for picture_id, _ in shown])
-    title = row.title or _title(turn.text)
+    title = row.title if position and row.title else _title(turn.text)
     await _touch(connection, conversation_id, now, next_number=next_number, title=title)
 
 
@@ -289,8 +289,9 @@ async def retitle(connection: AsyncConnection, conversation_id: str) -> None:
     """Name a conversation by the first question that is left in its chapter. A name that somebody gave it goes."""
     here = conversations.c.id == conversation_id
     current = select(conversations.c.chapter).where(here).scalar_subquery()
-    left = select(turns.c.text).where(turns.c.conversation_id == conversation_id, turns.c.chapter == current)
-    first = (await connection.execute(left.order_by(turns.c.id).limit(1))).scalar()
+    here_now = turns.c.conversation_id == conversation_id, turns.c.chapter == current, ~turns.c.replaced
+    left = select(turns.c.text).where(*here_now).order_by(turns.c.position, turns.c.id).limit(1)
+    first = (await connection.execute(left)).scalar()
     await connection.execute(update(conversations).where(here).values(title=_title(first or ""), name=None))
 
 

@@ -31,6 +31,7 @@ from storage import (
     pictures,
     questions,
     sessions,
+    versions,
 )
 from storage.allowance import Allowance
 from storage.clock import Clock
@@ -107,7 +108,9 @@ class Store(OpenDatabase):
     load = reading(conversations.load)
     outline = reading(conversations.outline)
     keys = reading(conversations.keys)
-    last_key = reading(conversations.last_key)
+    key_of_turn = reading(conversations.key_of_turn)
+    version_counts = reading(versions.counts)
+    versions_of = reading(versions.of_turn)
     answered = reading(conversations.answered)
     turn_of_sent = reading(conversations.turn_of_sent)
     is_sent = reading(messages.is_sent)

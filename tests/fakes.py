@@ -133,19 +133,18 @@ class MemoryHistory:
     ) -> None:
         known = await self.load(conversation_id)
         keys = self.keys.setdefault(conversation_id, [])
-        turns = list(known.turns)
+        turns, place = list(known.turns), len(keys)
         if replaces is not None:
-            del turns[keys.index(replaces)]
-            keys.remove(replaces)
-            del self.turns[replaces]
+            place = keys.index(replaces)
+            del turns[place], keys[place], self.turns[replaces]
         highest = max((picture.number for picture in turn.pictures), default=0)
         waiting = tuple(p for p in known.waiting if p.number not in {q.number for q in turn.pictures})
         number = max(known.next_number, highest + 1)
         self.conversations[conversation_id] = Conversation(
-            conversation_id, (*turns, turn), waiting, number, settings=known.settings
+            conversation_id, (*turns[:place], turn, *turns[place:]), waiting, number, settings=known.settings
         )
         self.turns[key] = turn
-        keys.append(key)
+        keys.insert(place, key)
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
@@ -178,9 +177,9 @@ class MemoryHistory:
         self.conversations.pop(conversation_id, None)
         return ()
 
-    async def last_key(self, conversation_id: str) -> str | None:
-        keys = self.keys.get(conversation_id)
-        return keys[-1] if keys else None
+    async def key_of_turn(self, conversation_id: str, number: int) -> str | None:
+        keys = self.keys.get(conversation_id, [])
+        return keys[number - 1] if number <= len(keys) else None
 
 
 @dataclass

@@ -47,6 +47,8 @@ class _Response:
 
     async def answer(self) -> Answer:
         match self.request.command:
+            case None if self.request.turn:
+                return await self._edit()
             case None:
                 return await self._ask()
             case "new" if self.request.text or self.request.files:
@@ -150,6 +152,14 @@ class _Response:
             images = tuple(it.image for it in turn.pictures)
             return await self._answer(Question(turn.text, images, alone=True, again=True))
         return await self._ask()  # it was never answered, so what was asked is asked again
+
+    async def _edit(self) -> Answer:
+        """Answer a question of the conversation again in other words."""
+        request, edit = self.request, self.services.assistant.edit
+        chat, key, person = request.conversation_id, request.key, request.person
+        return await self._shown(
+            lambda tell: edit(chat, request.turn, request.text, key, person, tell, request.stopped)
+        )
 
     async def _is_last(self, turn: Turn) -> bool:
         return (await self._outline()).turns[-1:] == (turn,)

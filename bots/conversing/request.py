@@ -70,6 +70,7 @@ class AnswerRequest:
     replaces: str | None = None
     keeps: bool = True
     turns_pages: bool = True  # to those that it names of the conversation's document
+    turn: int = 0  # number of the turn that gets these words, from 1; 0: it is a question of its own
 
     @property
     def wants_nothing(self) -> bool:

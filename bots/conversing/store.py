@@ -3,7 +3,7 @@
 Operations are described where they are implemented; `storage.store.Store` names each function.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from core.assistant import History
@@ -68,6 +68,10 @@ class Store(History, Mailbox, Protocol):
     async def arrange(self, conversation_id: str, name: str | None, pinned: bool | None) -> None: ...
 
     async def keys(self, conversation_id: str) -> Sequence[str]: ...
+
+    async def versions_of(self, conversation_id: str, number: int) -> Sequence[Turn]: ...
+
+    async def version_counts(self, conversation_id: str) -> Mapping[int, int]: ...
 
     async def answered_today(self) -> int: ...
 

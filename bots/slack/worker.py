@@ -76,7 +76,7 @@ class Worker:
     async def takes_part(self, conversation_id: str) -> bool:
         """Return whether the bot was asked in this thread before."""
         history = self._services.assistant.history
-        known = await self.dispatcher.inbox.last(conversation_id) or await history.last_key(conversation_id)
+        known = await self.dispatcher.inbox.last(conversation_id) or await history.key_of_turn(conversation_id, 1)
         return bool(known or await self._services.store.known_files(conversation_id))
 
     async def _forgets(self, payload: str) -> bool:

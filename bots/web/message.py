@@ -14,7 +14,8 @@ class WebMessage:
 
     `idempotency_key` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are
     those that came with the message, and `region` is the part of the only one that it is about. `digest` is what
-    `digest_of` returns, None if that is not known.
+    `digest_of` returns, None if that is not known. `turn` is the number of the turn that gets these words, if it is an
+    edit.
     """
 
     person: str
@@ -25,6 +26,7 @@ class WebMessage:
     idempotency_key: str = ""
     digest: str | None = None
     region: tuple[float, ...] = ()
+    turn: int = 0
 
     def is_same(self, known: "WebMessage") -> bool:
         """Return whether it repeats a known message of its key.

@@ -171,13 +171,17 @@ class Receiver:
             broadcast.note(note)
         return broadcast
 
-    async def written(self, broadcast: Broadcast, answer: Answer) -> tuple[Conversation, int]:
-        """Return the conversation, and the number of the turn, from 1; 0 if it was deleted meanwhile."""
+    async def written(self, broadcast: Broadcast, answer: Answer) -> tuple[Conversation, int, int]:
+        """Return the conversation, the number of the turn, from 1, and how many versions that has.
+
+        The number is 0 if the turn was deleted meanwhile.
+        """
         known = await self.store.outline(broadcast.conversation_id)
         keys = await self.store.keys(known.id)
-        if broadcast.key in keys[: len(known.turns)]:
-            return known, keys.index(broadcast.key) + 1
-        return Conversation(known.id, (Turn("", (), answer),)), 0
+        if broadcast.key not in keys[: len(known.turns)]:
+            return Conversation(known.id, (Turn("", (), answer),)), 0, 1
+        number = keys.index(broadcast.key) + 1
+        return known, number, (await self.store.version_counts(known.id)).get(number, 1)
 
     def _take_unwritten(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
         self._check_line(conversation_id)
@@ -265,6 +269,7 @@ class Receiver:
             images=tuple(broadcast.images or ()),
             noted=broadcast.note,
             turns_pages=not (sent.brought or broadcast.images),
+            turn=sent.turn,
             display=AS_IT_IS,
         )
         if request.forgets:

@@ -30,7 +30,7 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 async def test_an_unknown_conversation_is_empty(store: Store) -> None:
     assert await store.load("web:1") == Conversation("web:1")
     assert await store.answered("k") is None
-    assert await store.last_key("web:1") is None
+    assert await store.keys("web:1") == []
 
 
 async def test_what_was_saved_is_loaded_also_after_a_restart(store: Store, path: Path) -> None:
@@ -210,7 +210,7 @@ async def test_a_retried_turn_takes_the_place_of_the_old_one(store: Store) -> No
     await store.save("t:1", new, "k4", replaces="k2")
     assert (await store.load("t:1")).turns[1:] == (new, last)
     assert await store.answered("k2") == outlined(old)
-    assert await store.last_key("t:1") == "k3"
+    assert (await store.keys("t:1"))[-1] == "k3"
 
 
 async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Store, path: Path) -> None:
@@ -218,7 +218,7 @@ async def test_a_conversation_begun_anew_is_empty_and_counts_from_one(store: Sto
     await store.add_pictures("t:1", [BIRD])
     await store.restart("t:1")
     assert await store.load("t:1") == Conversation("t:1")
-    assert await store.last_key("t:1") is None
+    assert await store.keys("t:1") == []
     new = await ask(store, "t:1", "new", DOG, key="k2")
     assert numbers(new) == [1]
     assert (await store.load("t:1")).turns == (new,)
@@ -439,5 +439,5 @@ async def test_a_long_conversation_is_read_a_few_turns_at_a_time(
     assert conversation.turns[-1].pictures == (first.pictures[0],)
     assert conversation.turns[-1].pictures[0].image is conversation.turns[0].pictures[0].image  # read once
     assert max(made.values()) <= TURNS_AT_ONCE  # in one pass of the event loop
-    assert await store.last_key("web:1") == "again"
+    assert (await store.keys("web:1"))[-1] == "again"
     assert (await store.keys("web:1"))[-2:] == [f"k{4 * TURNS_AT_ONCE - 1}", "again"]

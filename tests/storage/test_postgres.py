@@ -42,7 +42,7 @@ async def test_conversations_live_as_on_sqlite(store: Store) -> None:
     better = replace(second, answer=Answer("better", Ending.DONE))
     await store.save("t:1", better, "k3", replaces="k2")
     assert (await store.load("t:1")).turns[1] == better
-    assert await store.last_key("t:1") == "k3"
+    assert (await store.keys("t:1"))[-1] == "k3"
     assert await store.answered("k2") == outlined(second)
     assert await store.picture(CAT.id) == CAT
     assert await store.remove_picture("t:1", 1)

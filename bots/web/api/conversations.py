@@ -150,8 +150,9 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, conversation_id: ConversationId, receiver: WithReceiver) -> ConversationView:
     known, asking = await receiver.shown(conversation_id)
+    versions = await receiver.store.version_counts(known.id)
     # In a thread of its own: rendering the Markdown of a long conversation takes a while.
-    return await asyncio.to_thread(viewer_of(request).conversation, known, asking)
+    return await asyncio.to_thread(viewer_of(request).conversation, known, asking, versions)
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")

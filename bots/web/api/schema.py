@@ -92,6 +92,7 @@ class AnswerView(BaseModel):
     file: str | None = Field(examples=[None])
     small_print: bool = Field(description="Asking again with sharper pictures may read more.")
     rating: int = Field(description="1 is a thumb up, -1 down, 0 none.", examples=[0])
+    versions: int = Field(1, description="How many answers the question has got, this one included.")
 
 
 class TurnView(BaseModel):
@@ -101,6 +102,12 @@ class TurnView(BaseModel):
     answer: AnswerView | None
 
 
+class Versions(BaseModel):
+    """What a turn was before it was asked again or edited, oldest first. The last one is what it is now."""
+
+    versions: list[TurnView]
+
+
 class AskingView(BaseModel):
     """A question that is being answered. Ask again with its key as the Idempotency-Key to read along."""
 
@@ -108,6 +115,7 @@ class AskingView(BaseModel):
     text: str = Field(examples=["What is the total?"])
     pictures: list[PictureView]
     again: bool = Field(description="It is the last turn's question, which is answered again.")
+    turn: int | None = Field(None, description="The number of the turn that gets these words.", examples=[None])
 
 
 class ConversationView(BaseModel):

@@ -83,8 +83,8 @@ class Stream:
         notes = self.viewer.notes(self.broadcast.notes, removed)
         if self.receiver is None:
             return self.viewer.analysis(None, answer, notes).model_dump()
-        known, number = await self.receiver.written(self.broadcast, answer)
-        view = self.viewer.turn(known, number or 1).model_dump()
+        known, number, versions = await self.receiver.written(self.broadcast, answer)
+        view = self.viewer.turn(known, number or 1, versions).model_dump()
         what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
         return {**what, "notes": notes, **view["answer"]}
 

@@ -1,6 +1,8 @@
-"""Serve what can be made from an answer: its table, its text, drawn boxes, a closer look, a rating."""
+"""Serve what can be made from an answer: its table, its text, drawn boxes, a closer look, other versions, a rating."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
@@ -8,21 +10,49 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 from bots.conversing.actions import file_of
 from bots.conversing.draft import AnswerAction
 from bots.web.access.address import person_of
-from bots.web.api.conversations import Key, Known, Number, WithReceiver, answer_response, cache_control, questions_of
-from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis
+from bots.web.api.conversations import (
+    Key,
+    Known,
+    Number,
+    WithReceiver,
+    answer_response,
+    cache_control,
+    questions_of,
+    viewer_of,
+)
+from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis, Versions
 from bots.web.api.view import drawing_of
 from bots.web.message import WebMessage, digest_of
 from core.answers.boxes import draw, labelled, pointed_at
-from core.conversation import Turn
-from core.errors import NotFound
+from core.assistant import QUESTION_CHARACTERS
+from core.conversation import Conversation
+from core.errors import BadQuestion, NotFound
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/turns/{turn}", responses=REFUSALS)
 
 
-async def _turn(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]) -> Turn:
+async def _asked(known: Known, turn: Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]) -> Conversation:
+    """Return the conversation up to the turn that the address names, which is its last."""
     if turn > len(known.turns):
-        raise NotFound("There is no such answer in this conversation.")
-    return known.turns[turn - 1]
+        raise _no_answer()
+    return known.until(turn)
+
+
+Asked = Annotated[Conversation, Depends(_asked)]
+
+
+async def _version(
+    asked: Asked,
+    receiver: WithReceiver,
+    version: Annotated[int, Query(ge=0, le=1_000, description="Which of its versions, from 1; 0: as it is now.")] = 0,
+) -> Conversation:
+    """Return the conversation up to that turn, with the version of it that is asked for."""
+    if not version:
+        return asked
+    versions = await receiver.store.versions_of(asked.id, len(asked.turns))
+    if version > len(versions):
+        raise _no_answer()
+    return replace(asked, turns=(*asked.turns[:-1], versions[version - 1]))
 
 
 async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
@@ -32,7 +62,7 @@ async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
 
 
 WholeInMemory = Annotated[None, Depends(_whole_in_memory)]
-OneTurn = Annotated[Turn, Depends(_turn)]
+Version = Annotated[Conversation, Depends(_version)]
 Drawing = Annotated[str, Query(description="Which answer is drawn, as in a view: only with it is it cached.")]
 
 
@@ -42,9 +72,9 @@ Drawing = Annotated[str, Query(description="Which answer is drawn, as in a view:
     responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
     summary="Get an answer's table for a spreadsheet",
 )
-async def table(turn: OneTurn) -> Response:
+async def table(known: Version) -> Response:
     """Return the table as CSV in UTF-8 with a byte-order mark. No cell is taken for a formula."""
-    return _file(turn, AnswerAction.CSV, "text/csv; charset=utf-8")
+    return _file(known, AnswerAction.CSV, "text/csv; charset=utf-8")
 
 
 @router.get(
@@ -53,8 +83,8 @@ async def table(turn: OneTurn) -> Response:
     responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
     summary="Get an answer as a Markdown file",
 )
-async def text(turn: OneTurn) -> Response:
-    return _file(turn, AnswerAction.TEXT, "text/markdown; charset=utf-8")
+async def text(known: Version) -> Response:
+    return _file(known, AnswerAction.TEXT, "text/markdown; charset=utf-8")
 
 
 @router.get(
@@ -64,10 +94,10 @@ async def text(turn: OneTurn) -> Response:
     summary="Get a picture with the answer's boxes drawn on it",
 )
 async def marked(
-    known: Known, turn: OneTurn, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Drawing = ""
+    known: Version, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Drawing = ""
 ) -> Response:
-    pictures = known.until(known.turns.index(turn) + 1).pictures
-    found = labelled(pointed_at(turn, pictures))
+    turn = known.turns[-1]
+    found = labelled(pointed_at(turn, known.pictures))
     boxes = next((boxes for it, boxes in found.items() if it.number == number), None)
     image = await receiver.store.numbered_picture(known.id, number) if boxes else None
     if not boxes or image is None or turn.answer is None:
@@ -80,16 +110,15 @@ async def marked(
 @router.post("/smallprint", response_model=Analysis, responses=ANSWERED, summary="Ask again with sharper pictures")
 async def small_print(
     request: Request,
-    known: Known,
+    asked: Asked,
     receiver: WithReceiver,
-    turn: OneTurn,
     stream: Annotated[bool, Query()] = False,
     html: Annotated[bool, Query()] = False,
     key: Key = None,
 ) -> Response:
     """Ask the same question about the same pictures, less shrunk. The first answer stays."""
+    number, turn = len(asked.turns), asked.turns[-1]
     request.state.question = turn.text
-    number = known.turns.index(turn) + 1
     numbers = tuple(picture.number for picture in turn.pictures)
     sent = WebMessage(
         person_of(request.scope),
@@ -99,21 +128,56 @@ async def small_print(
         idempotency_key=key or "",
         digest=digest_of(AnswerAction.SMALL_PRINT, [number]),
     )
-    questions = questions_of(known)[:number]
-    return await answer_response(request, await receiver.take(known.id, sent), questions, stream, html)
+    return await answer_response(request, await receiver.take(asked.id, sent), questions_of(asked), stream, html)
+
+
+@router.get("/versions", summary="Read all versions of a question and its answer")
+async def versions(request: Request, asked: Asked, receiver: WithReceiver) -> Versions:
+    """Return what it was before it was asked again or edited, oldest first; the last one is what it is now."""
+    found = await receiver.store.versions_of(asked.id, len(asked.turns))
+    return Versions(versions=await asyncio.to_thread(viewer_of(request).versions, asked, found))
+
+
+@router.post("/edit", response_model=Analysis, responses=ANSWERED, summary="Ask a question again in other words")
+async def edit(
+    request: Request,
+    asked: Asked,
+    receiver: WithReceiver,
+    query: Annotated[str, Form(min_length=1, max_length=QUESTION_CHARACTERS, description="The new words.")],
+    stream: Annotated[bool, Query()] = False,
+    html: Annotated[bool, Query()] = False,
+    key: Key = None,
+) -> Response:
+    """Ask about the same pictures in other words. The old words and their answer become an earlier version."""
+    request.state.question = words = query.strip()
+    if not words:
+        raise BadQuestion("Please ask a question: the field query is empty.")
+    number = len(asked.turns)
+    sent = WebMessage(
+        person_of(request.scope),
+        words,
+        idempotency_key=key or "",
+        digest=digest_of("edit", [number]),
+        turn=number,
+    )
+    questions = [*questions_of(asked)[:-1], words]
+    return await answer_response(request, await receiver.take(asked.id, sent), questions, stream, html)
 
 
 @router.post("/rating", status_code=204, summary="Rate an answer")
-async def rate(known: Known, receiver: WithReceiver, turn: OneTurn, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
+async def rate(asked: Asked, receiver: WithReceiver, rating: Annotated[int, Form(ge=-1, le=1)]) -> None:
     """Rate an answer: 1 is a thumb up, -1 down, 0 removes the rating."""
-    keys = await receiver.store.keys(known.id)
-    number = known.turns.index(turn)
-    if number >= len(keys) or not await receiver.store.rate(keys[number], rating):
-        raise NotFound("There is no such answer in this conversation.")
+    key = await receiver.store.key_of_turn(asked.id, len(asked.turns))
+    if key is None or not await receiver.store.rate(key, rating):
+        raise _no_answer()
 
 
-def _file(turn: Turn, action: AnswerAction, kind: str) -> Response:
-    file = file_of(turn, action)
+def _no_answer() -> NotFound:
+    return NotFound("There is no such answer in this conversation.")
+
+
+def _file(known: Conversation, action: AnswerAction, kind: str) -> Response:
+    file = file_of(known.turns[-1], action)
     if file is None:
         raise NotFound("This answer has no such file.")
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}

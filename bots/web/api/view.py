@@ -1,7 +1,7 @@
 """Show a conversation to its readers: Markdown rendered, boxes taken out of the text, and each answer's actions."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -40,12 +40,15 @@ class Viewer:
     image_tokens: int = MOST_IMAGE_TOKENS
     path: str = ""
 
-    def conversation(self, known: Conversation, asking: Sequence[Broadcast]) -> ConversationView:
+    def conversation(
+        self, known: Conversation, asking: Sequence[Broadcast], versions: Mapping[int, int] = {}
+    ) -> ConversationView:
+        """Return the whole conversation. `versions` are how many of a turn there are, by its number, if not one."""
         views = {picture.number: self.picture(known.id, picture) for picture in known.pictures}
         taken = {number for it in asking for number in it.sent.pictures}
         return ConversationView(
             id=known.id,
-            turns=[self.turn(known, number) for number in range(1, len(known.turns) + 1)],
+            turns=[self.turn(known, number, versions.get(number, 1)) for number in range(1, len(known.turns) + 1)],
             waiting=[views[picture.number] for picture in known.waiting if picture.number not in taken],
             asking=[
                 AskingView(
@@ -53,19 +56,30 @@ class Viewer:
                     text=it.sent.text,
                     pictures=[views[number] for number in it.sent.pictures if number in views],
                     again=not it.sent.text,
+                    turn=it.sent.turn or None,
                 )
                 for it in asking
             ],
         )
 
-    def turn(self, known: Conversation, number: int) -> TurnView:
+    def versions(self, known: Conversation, versions: Sequence[Turn]) -> list[TurnView]:
+        """Return the versions of a conversation's last turn, oldest first."""
+        earlier, number = known.turns[:-1], len(known.turns)
+        places = [*range(1, len(versions)), 0]
+        return [
+            self.turn(replace(known, turns=(*earlier, version)), number, len(versions), place)
+            for place, version in zip(places, versions, strict=True)
+        ]
+
+    def turn(self, known: Conversation, number: int, versions: int = 1, version: int = 0) -> TurnView:
+        """Return a turn that has so many versions; `version` is which of the earlier ones it is, from 1."""
         turn = known.turns[number - 1]
         viewer = replace(self, translator=self.translator.for_question(turn.text))
         return TurnView(
             number=number,
             text=turn.text,
             pictures=[self.picture(known.id, picture) for picture in turn.pictures],
-            answer=viewer._answer(known.until(number), turn, turn.answer) if turn.answer else None,
+            answer=viewer._answer(known.until(number), turn, turn.answer, versions, version) if turn.answer else None,
         )
 
     def analysis(self, conversation_id: str | None, answer: Answer, notes: list[str]) -> Analysis:
@@ -95,7 +109,7 @@ class Viewer:
         """Return sentences about pictures that were not looked at, or are no longer kept."""
         return [*left_out, made_room(removed, self.translator)] if removed else list(left_out)
 
-    def _answer(self, known: Conversation, turn: Turn, answer: Answer) -> AnswerView:
+    def _answer(self, known: Conversation, turn: Turn, answer: Answer, versions: int, version: int) -> AnswerView:
         grounding = find_boxes(answer.text)
         words = grounding.words(self.translator)
         markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
@@ -103,6 +117,7 @@ class Viewer:
         possible = available_actions(turn, self.image_tokens)
         pictures = pointed_at(turn, known.pictures)
         drawing = drawing_of(answer)
+        which = f"version={version}" if version else ""  # of the earlier ones
         return AnswerView(
             text=words,
             html=fold(self.translator.say("What the model thought"), grounding.thoughts) + render(markdown),
@@ -110,11 +125,15 @@ class Viewer:
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
             receipt=receipt(turn, self.translator) if self.receipts and known.settings.receipt else "",
-            marked=[MarkedView(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing}") for it in pictures],
-            table=f"{here}/table.csv" if AnswerAction.CSV in possible else None,
-            file=f"{here}/answer.md" if AnswerAction.TEXT in possible else None,
+            marked=[
+                MarkedView(number=it.number, url=f"{here}/marked/{it.number}.png?of={drawing}&{which}".rstrip("&"))
+                for it in pictures
+            ],
+            table=f"{here}/table.csv?{which}".rstrip("?") if AnswerAction.CSV in possible else None,
+            file=f"{here}/answer.md?{which}".rstrip("?") if AnswerAction.TEXT in possible else None,
             small_print=AnswerAction.SMALL_PRINT in possible,
             rating=turn.rating,
+            versions=versions,
         )
 
 

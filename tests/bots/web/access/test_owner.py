@@ -46,6 +46,8 @@ OWN: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", f"{HERE}/turns/{{turn}}/marked/{{number}}.png"): {},
     ("POST", f"{HERE}/turns/{{turn}}/rating"): {"data": {"rating": 1}},
     ("POST", f"{HERE}/turns/{{turn}}/smallprint"): {},
+    ("POST", f"{HERE}/turns/{{turn}}/edit"): {"data": {"query": "And where is it?"}, "params": {"stream": True}},
+    ("GET", f"{HERE}/turns/{{turn}}/versions"): {},
     ("POST", f"{HERE}/retry"): {"params": {"stream": True}},
     ("POST", f"{HERE}/stop"): {},
     ("DELETE", f"{HERE}/waiting/{{number}}"): {},
