@@ -13,6 +13,7 @@ from tests.chaos.hostile import PLATFORMS, send_hostile_files
 from tests.chaos.mutation import PLANS, SEEDS, table, try_out
 from tests.chaos.outage import measure
 from tests.chaos.plan import Plan
+from tests.chaos.replica_storm import ReplicaStorm
 from tests.chaos.soak import LAG_S
 from tests.chaos.soak import MORE as MORE_MEMORY
 from tests.chaos.soak import soak as long_soak
@@ -36,6 +37,7 @@ def storm(
     disk: Annotated[int, typer.Option(help="Megabytes of a file system of its own, if root may; 0: none.")] = 64,
     patience: Annotated[float, typer.Option(help="Seconds without any progress until it is given up.")] = 240.0,
     remote: Annotated[bool, typer.Option("--remote", help="The model is at engines elsewhere that fail.")] = False,
+    replicas: Annotated[int, typer.Option(help="Services on one PostgreSQL; kills are events to any of them.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
 ) -> None:
@@ -53,11 +55,13 @@ def storm(
         patience_s=patience,
         remote=ENGINE_FAULTS if remote else None,
         disk_bytes=disk << 20,
+        replicas=replicas,
     )
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(Storm(keep or Path(folder), plan).blow())
+        kind = Storm if replicas == 1 else ReplicaStorm
+        report = asyncio.run(kind(keep or Path(folder), plan).blow())
     print(report)
     for line in report.troubles:
         print(line)

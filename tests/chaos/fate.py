@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Pool, event
+from sqlalchemy.exc import PendingRollbackError
 
 from tests.chaos.mutants import HELD, MUTANTS
 
@@ -65,6 +66,10 @@ def _die(moment: str | None, writes: int, step: str | None, diary: Path) -> None
         if table != ONCE:
             connection.info["change"] = f"{words[0]} {table}"
 
+    def forget(connection: Connection) -> None:
+        with suppress(PendingRollbackError):  # the server is gone, and what was noted with the connection
+            connection.info.pop("change", None)
+
     def before(connection: Connection) -> None:
         if connection.get_execution_options().get("begin"):
             return  # it only read
@@ -83,7 +88,7 @@ def _die(moment: str | None, writes: int, step: str | None, diary: Path) -> None
             count(name)
 
     event.listen(Engine, "before_cursor_execute", changes)
-    event.listen(Engine, "rollback", lambda connection: connection.info.pop("change", None))
+    event.listen(Engine, "rollback", forget)
     event.listen(Engine, "commit", before)
     event.listen(Pool, "checkin", after)
 

@@ -82,11 +82,14 @@ class Nursery:
             self._process.stdin.write(json.dumps([words, fate or {}, out and str(out)]).encode() + b"\n")
             return await self._born
 
+    def is_secret(self, line: str) -> bool:
+        return any(secret in line for secret in self._secrets)
+
     async def _hear(self) -> None:
         assert self._process.stderr
         async for line in self._process.stderr:
             self.words.append(line.decode(errors="replace"))
-            if any(secret in self.words[-1] for secret in self._secrets):
+            if self.is_secret(self.words[-1]):
                 self.spilled.append(self.words[-1].strip())
 
     async def _listen(self) -> None:

@@ -71,7 +71,8 @@ class OnTheWeb(Person):
                 self._told[command] = [FORGOTTEN if gone else f"{answer.status_code}: {answer.text}"]
             case "export":
                 answer = await self._insist("GET", f"{here}/export")
-                self._told[command], self._files[command] = ["conversation.zip"], answer.content
+                told = "conversation.zip" if answer.status_code == 200 else f"{answer.status_code}: {answer.text}"
+                self._told[command], self._files[command] = [told], answer.content
         return command
 
     async def stop(self, place: str) -> None:

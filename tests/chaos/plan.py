@@ -30,4 +30,5 @@ class Plan:
     disk_bytes: int = 0  # of a file system of its own, where root may make one; 0: none
     remote: float | None = None  # the model is at engines elsewhere, with which this share of questions goes wrong
     browser: bool = True  # some conversations are read on the page, too
+    replicas: int = 1  # services on one PostgreSQL; one is on SQLite
     patience_s: float = 240.0  # without any progress; the machine may be busy

@@ -71,6 +71,7 @@ class Slack(FakeSlack):
         await super()._deliver(kind, payload)
 
     async def _send(self, kind: str, payload: Any, attempt: int) -> bool:
+        self.dice.shuffle(self._sockets)  # of several services any may get it
         return self._heard(await super()._send(kind, payload, attempt))
 
     async def _post(self, kind: str, payload: Any, attempt: int, secret: str = SECRET) -> bool:

@@ -34,6 +34,7 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)  # by platform
     read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
     leftovers: Counter[str] = field(default_factory=Counter)  # by platform
+    take_overs_s: list[float] = field(default_factory=list)  # of questions of a replica that died, slept or was cut off
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
     small_disk: bool = False  # whether database and cache shared a small one
     seconds: float = 0.0
@@ -112,6 +113,7 @@ class Report:
             f"- Lives: {_listed(self.transports)}. Malformed events: {_listed(self.noise) or 'none'}.",
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",
             *([f"- Engines elsewhere: {_listed(self.engines)}."] if self.engines else []),
+            *([f"- Taken over: {_percentiles(self.take_overs_s)}."] if self.take_overs_s else []),
             f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",
             f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}.",
             f"- Not touched: {len(untouched)} of the {len(self.points_there_are)} points at steps that were seen"
@@ -122,3 +124,9 @@ class Report:
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
+
+
+def _percentiles(seconds: list[float]) -> str:
+    found = sorted(seconds)
+    median, late = found[len(found) // 2], found[int(0.95 * (len(found) - 1))]
+    return f"{len(found)} questions, median {median:.1f} s, p95 {late:.1f} s, longest {found[-1]:.1f} s"

@@ -40,7 +40,7 @@ questions_per_day = 0
 pictures_per_minute = 0
 at_once = {at_once}
 [storage]
-url = "sqlite+aiosqlite:///{folder}/answers.db"
+url = "{database}"
 [bots.log]
 level = "INFO"
 [bots.web]
@@ -102,10 +102,15 @@ class Site:
     async def start(self, fate: dict[str, Any] | None = None) -> None:
         """Each life gets its events by transports of its own."""
         self.transports = self.platforms.draw(self._dice)
-        text = CONFIG.format(folder=self.folder, port=self.port, engine=self.engine, at_once=self._at_once)
-        text += self.platforms.tables(self.url, self.transports)
-        self.config.write_text(text + self._tables, "utf-8")
+        self.config.write_text(
+            self.settings(self.folder, self.port, f"sqlite+aiosqlite:///{self.folder}/answers.db"), "utf-8"
+        )
         self.life = await self.nursery.bear("run", "--config", str(self.config), fate=fate, out=self.log)
+
+    def settings(self, folder: Path, port: int, database: str) -> str:
+        """The config file of a service."""
+        text = CONFIG.format(folder=folder, port=port, database=database, engine=self.engine, at_once=self._at_once)
+        return text + self.platforms.tables(self.url, self.transports) + self._tables
 
     async def end(self) -> int:
         """Kill it, if it still lives; returns how it ended."""

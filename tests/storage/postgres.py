@@ -36,35 +36,54 @@ def _copied(programs: Path, folder: Path) -> Path:
     return folder / programs.relative_to(installed)
 
 
+class Cluster:
+    """A cluster of our own on loopback. PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._user = (
+            next((name for name in ("postgres", "nobody") if _exists(name)), None) if os.getuid() == 0 else None
+        )
+        self._programs = _programs()
+        if self._user:
+            self._programs = _copied(self._programs, folder)
+            shutil.chown(folder, self._user)
+        self.port = free_port()
+        self.url = f"postgresql+asyncpg://tester@127.0.0.1:{self.port}/postgres"
+        data = ["-D", str(folder / "data"), "-U", "tester", "-A", "trust", "-N"]
+        subprocess.run([self._programs / "initdb", *data], user=self._user, check=True, capture_output=True, cwd=folder)
+
+    def start(self) -> None:
+        """Start it, and return as soon as it listens."""
+        settings = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}")
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
+        command += [f"-c{setting}" for setting in (*settings, "fsync=off")]
+        self._process = subprocess.Popen(command, user=self._user, stderr=subprocess.DEVNULL, cwd=self._folder)
+        _wait(self.port)
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """End it without waiting for clients, or with SIGQUIT as in a crash."""
+        self._process.send_signal(number)
+        self._process.wait()
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
-    """Run a cluster of our own on loopback, which refuses to run as root, and yield its address."""
-    user = next((name for name in ("postgres", "nobody") if _exists(name)), None) if os.getuid() == 0 else None
+    """Run a cluster of our own and yield its address."""
+    with restartable_cluster() as running:
+        yield running.url
+
+
+@contextmanager
+def restartable_cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
-        programs = _programs()
-        if user:
-            programs = _copied(programs, folder)
-            shutil.chown(folder, user)
-        data = folder / "data"
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
-            user=user,
-            check=True,
-            capture_output=True,
-            cwd=folder,
-        )
-        port = free_port()
-        settings = [
-            f"-c{s}"
-            for s in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
-        ]
-        with subprocess.Popen(
-            [programs / "postgres", "-D", data, *settings], user=user, stderr=subprocess.DEVNULL, cwd=folder
-        ) as process:
-            _wait(port)
-            yield f"postgresql+asyncpg://tester@127.0.0.1:{port}/postgres"
-            process.send_signal(signal.SIGINT)  # which does not wait for clients
+        running = Cluster(folder)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
     finally:
         shutil.rmtree(folder)
 

@@ -1,0 +1,175 @@
+"""Several services on one PostgreSQL between the fake platforms, behind a balancer as Caddy would be."""
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+
+from tests.chaos.fate import set_clock
+from tests.chaos.nursery import Life
+from tests.chaos.platforms import WRITES
+from tests.chaos.site import START_S, Site
+from tests.chaos.tcp_gate import TcpGate
+from tests.ports import free_port
+from tests.storage.postgres import Cluster
+
+LOOK_S = 0.5  # between two looks of the balancer at a replica
+PATIENCE_S = 2.0  # that it waits for an answer then
+OWN_NAME = re.compile(r"replica (\S+), which says this")
+WRITE = re.compile(rf"POST /bot[^/]+/((?:{'|'.join(map(re.escape, WRITES))})\w*)".encode())
+LEASED = "SELECT name, owner FROM leases WHERE until > extract(epoch FROM clock_timestamp())"
+ASKING = "SELECT DISTINCT conversation_id FROM messages WHERE finished IS NULL"
+
+
+@dataclass
+class Member:
+    """One of the replicas: where it lives, and its ways to the database and to Telegram.
+
+    Slack is reached directly: its files are taken from the very address of its API only.
+    """
+
+    number: int
+    folder: Path
+    database: TcpGate
+    telegram: TcpGate
+    port: int = field(default_factory=free_port)
+    life: Life | None = None
+    name: str = ""  # as it calls itself
+    up: bool = False  # as the balancer sees it
+
+    @property
+    def clock(self) -> Path:
+        return self.folder / "clock"
+
+    @property
+    def diary(self) -> Path:
+        return self.folder / "diary"
+
+    def kill(self, number: int) -> None:
+        if self.life is not None:
+            self.life.kill(number)
+
+
+class ReplicaSite(Site):
+    """`life` never ends: as a whole the service lives. `on_write` is told which member is about to write what."""
+
+    def __init__(self, folder: Path, platforms: Sequence[str], dice: random.Random, count: int, at_once: int) -> None:
+        super().__init__(folder, platforms, dice, at_once=at_once)
+        self._count = count
+        self.log: Path = folder / "log"
+        self.members: list[Member] = []
+        self.on_write: Callable[[Member, str], None] = lambda member, method: None
+        self._balancer = TcpGate(self._ports)
+        self.url = f"http://127.0.0.1:{self._balancer.port}"
+
+    async def open(self, cluster: Cluster) -> None:
+        """Open the gates, and begin to look who is up."""
+        self._cluster = cluster
+        self.life = Life(0, asyncio.get_running_loop().create_future())
+        self.transports = self.platforms.draw(self._dice)
+        for number in range(self._count):
+            self.members.append(self._member(number))
+        for gate in self._gates():
+            await gate.open()
+        self._looking = [asyncio.create_task(self._look_at(member)) for member in self.members]
+
+    async def shut(self) -> None:
+        for task in self._looking:
+            task.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
+        for gate in self._gates():
+            await gate.close()
+
+    async def start_member(self, member: Member, fate: dict[str, Any]) -> None:
+        """Begin a life of a member. It may end before it is ready."""
+        database = self._cluster.url.replace(str(self._cluster.port), str(member.database.port))
+        text = self.settings(member.folder, member.port, database)
+        text = text.replace(self.platforms.telegram.url, f"http://127.0.0.1:{member.telegram.port}")
+        config = member.folder / "config.toml"
+        config.write_text(text, "utf-8")
+        member.name = ""
+        fate = {"clock": str(member.clock), "diary": str(member.diary), **fate}
+        member.life = await self.nursery.bear("run", "--config", str(config), fate=fate, out=self.log)
+
+    async def until_up(self, count: int) -> None:
+        async with asyncio.timeout(START_S):
+            while sum(member.up for member in self.members) < count:
+                await asyncio.sleep(0.05)
+
+    async def end(self) -> int:
+        """Kill all, and copy the database to where readers of a single service's look for it."""
+        for member in self.members:
+            member.kill(9)
+            if member.life is not None:
+                await member.life.ended
+        target = f"sqlite+aiosqlite:///{self.folder / 'answers.db'}"
+        copy = await self.nursery.bear("copy-database", self._cluster.url, target)
+        return await copy.ended
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database, past all gates. It may be down: then OSError or PostgresError."""
+        connection = await asyncpg.connect(self._cluster.url.replace("+asyncpg", ""), timeout=10)
+        try:
+            return [tuple(row) for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+
+    async def asking_held_by(self, name: str) -> set[str]:
+        """Return the conversations with an open question that a replica holds."""
+        held = {lease for lease, owner in await self.rows(LEASED) if owner == name}
+        return held & {conversation for (conversation,) in await self.rows(ASKING)}
+
+    def spilled(self) -> list[str]:
+        """Return the lines of the replicas' log in which something secret stands."""
+        return [line for line in self.log.read_text("utf-8", "replace").splitlines() if self.nursery.is_secret(line)]
+
+    def owes_nothing(self) -> bool:
+        """People who still wait are waited for as long as anybody is."""
+        return False
+
+    def _member(self, number: int) -> Member:
+        folder = self.folder / f"replica {number}"
+        folder.mkdir()
+        telegram = self.platforms.telegram
+
+        def watch(data: bytes) -> None:
+            for found in WRITE.findall(data):
+                self.on_write(member, found.decode())
+
+        member = Member(
+            number,
+            folder,
+            TcpGate(lambda: [self._cluster.port]),
+            TcpGate(lambda: [telegram.port], watch),
+        )
+        set_clock(member.clock, 0)
+        return member
+
+    def _gates(self) -> list[TcpGate]:
+        return [self._balancer, *(gate for member in self.members for gate in (member.database, member.telegram))]
+
+    def _ports(self) -> list[int]:
+        ports = [member.port for member in self.members if member.up]
+        self._dice.shuffle(ports)
+        return ports
+
+    async def _look_at(self, member: Member) -> None:
+        """See whether it is ready, as a balancer does, and learn its name."""
+        url = f"http://127.0.0.1:{member.port}/readyz"
+        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
+            while True:
+                up = False
+                with suppress(httpx.TransportError):
+                    answer = await client.get(url)
+                    up = answer.status_code == 200
+                    if name := OWN_NAME.search(answer.text):
+                        member.name = name[1]
+                member.up = up
+                await asyncio.sleep(LOOK_S)
