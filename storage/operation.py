@@ -90,6 +90,16 @@ def writing(work: Work[P, Result]) -> Method[P, Result]:
     return method
 
 
+def single(work: Work[P, Result]) -> Method[P, Result]:
+    """Make a method of work that is a single statement and needs no lease."""
+
+    @wraps(work)
+    async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await opened.database.run_single(work, *args, **kwargs)
+
+    return method
+
+
 def writing_dated(work: DatedWork[P, Result]) -> Method[P, Result]:
     """Make a method like `writing`, for work that dates what it writes."""
 

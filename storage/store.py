@@ -37,7 +37,7 @@ from storage.allowance import Allowance
 from storage.clock import Clock
 from storage.database import Database
 from storage.expiry import Expiry
-from storage.operation import OpenDatabase, reading, removing, writing, writing_dated, writing_urgent
+from storage.operation import OpenDatabase, reading, removing, single, writing, writing_dated, writing_urgent
 from storage.personal import AskerOf, Traces
 from storage.transfer import refuse_users
 
@@ -230,11 +230,11 @@ class Store(OpenDatabase):
 
     # What each replica works on
 
-    claim_lease = writing(leases.claim)
-    beat_leases = writing(leases.beat)
+    claim_lease = single(leases.claim)
+    beat_leases = single(leases.beat)
     give_back_leases = writing(leases.give_back)
-    open_messages = reading(leases.open_messages)
-    live_replicas = reading(leases.live_replicas)
+    open_messages = single(leases.open_messages)
+    live_replicas = single(leases.live_replicas)
 
     # People
 

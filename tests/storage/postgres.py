@@ -57,7 +57,9 @@ class Cluster:
         """Start it, and return as soon as it listens."""
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}")
         command = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
-        command += [f"-c{setting}" for setting in (*settings, "fsync=off")]
+        command += [
+            f"-c{setting}" for setting in (*settings, "fsync=off", "shared_preload_libraries=pg_stat_statements")
+        ]
         self._process = subprocess.Popen(command, user=self._user, stderr=subprocess.DEVNULL, cwd=self._folder)
         _wait(self.port)
 
