@@ -14,6 +14,7 @@ from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.commands import fixed_answer
 from bots.conversing.draft import AnswerAction, Ask, Record, Refused, Tell
+from bots.conversing.loop_guard import LoopGuard
 from bots.conversing.permissions import Permissions
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Reactions, Spot
@@ -88,6 +89,7 @@ class Dispatcher:
         )
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
+        self._loop_guard = LoopGuard()
         self.reactions = reactions or Reactions()
         services.permissions[platform.name] = self.permissions
         self._services = services
@@ -231,6 +233,8 @@ class Dispatcher:
             if standing is Standing.BLOCKED and (not message.sent or _is_edited(message)):
                 log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
                 return
+            if not self._admits(message, request, standing):
+                return
             if standing is None and (refusal := await self._meet(message, request, translator, refusal)) is None:
                 return
             if request.forgets and refusal is None:
@@ -251,6 +255,17 @@ class Dispatcher:
             await reply.write(answer)
         finally:
             del self._running[message.conversation_id]
+
+    def _admits(self, message: inbox.StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
+        """Return whether it is answered, as far as bots that answer each other are concerned."""
+        if not request.automatic:
+            if standing is Standing.ALLOWED:
+                self._loop_guard.end_row(request.chat)
+            return True
+        if self._loop_guard.admits(request.chat, f"{message.key}:{message.digest}") or message.sent:
+            return True
+        log_event(log, "refused", platform=self._platform, reason="loop", person=request.user, chat=request.chat)
+        return False
 
     async def _forget_unless_kept(self, message: inbox.StoredMessage) -> None:
         """Forget an answered question at once, if the settings of its conversation say so."""

@@ -38,7 +38,8 @@ class AnswerRequest:
     ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
     looked at, for the line below the answer. `spot` is the message to be marked until it is answered. With a `region`
     it is about that part of its one chosen picture. `replaces` is the key of the answer to earlier words of an edited
-    question. Unless it `keeps`, it is forgotten once it is answered.
+    question. Unless it `keeps`, it is forgotten once it is answered. A bot, a workflow or a channel's post asks an
+    `automatic` one.
     """
 
     conversation_id: str
@@ -69,6 +70,7 @@ class AnswerRequest:
     spot: Spot | None = None
     replaces: str | None = None
     keeps: bool = True
+    automatic: bool = False
     turns_pages: bool = True  # to those that it names of the conversation's document
     turn: int = 0  # number of the turn that gets these words, from 1; 0: it is a question of its own
 

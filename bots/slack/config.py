@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from bots.conversing.allow_list import EVERYBODY, NAMED, ONE_OR_MORE
 from bots.conversing.proxy import DESCRIPTION, ProxySetting
 
-_ID = re.compile(r"[TECGDUW][A-Z0-9]+")
+_ID = re.compile(r"[TECGDUWB][A-Z0-9]+")
 
 
 class SlackConfig(BaseModel, extra="forbid", frozen=True):
@@ -27,7 +27,8 @@ class SlackConfig(BaseModel, extra="forbid", frozen=True):
         description="Instead of app_token: Slack sends to /slack/events of [bots.web], whose hosts must name yours.",
     )
     allow: Annotated[tuple[str, ...], ONE_OR_MORE] = Field(
-        (), description='Who is answered: ids of people (U…), channels (C…) and workspaces (T…); "*" is everybody.'
+        (),
+        description='Ids of people and apps (U…, B…), channels (C…) and workspaces (T…); "*" is everybody.',
     )
     admins: Annotated[tuple[str, ...], ONE_OR_MORE, NAMED] = Field(
         (), description="Ids of people (U…) who may always ask, see stats, and allow or block others."
@@ -44,6 +45,10 @@ class SlackConfig(BaseModel, extra="forbid", frozen=True):
     )
     receipt: bool = Field(True, description="One small line under an answer: which pictures, which size.")
     reactions: bool = Field(True, description="Mark a question with 👀 until it is answered.")
+    bots: bool = Field(
+        False,
+        description="Answer other apps and workflows that mention it, 5 times in a row and hour in a channel.",
+    )
     api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is; GovSlack has another.")
     proxy: ProxySetting = Field(None, description=DESCRIPTION)
 

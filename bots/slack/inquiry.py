@@ -25,7 +25,8 @@ REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
 class Inquiry:
     """A question or a command, from a message, a button or a window.
 
-    If a button was pressed, `about` is the `ts` of the message above it, and `key` names the answer in that message.
+    If a button was pressed, `about` is the `ts` of the message above it, and `key` names the answer in that message. An
+    `automatic` one is asked by a bot.
     """
 
     message: inbox.StoredMessage
@@ -35,6 +36,7 @@ class Inquiry:
     text: str
     about: str | None = None
     key: str = ""
+    automatic: bool = False
     images: dict[str, list[str]] = field(default_factory=dict)  # of the question: a file's id -> its images'
 
     @property

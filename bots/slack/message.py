@@ -11,7 +11,7 @@ from core.revision import Revision
 
 _ADDRESSED = re.compile(r"<(?:@|!subteam\^|!(?:here|channel|everyone)\b)")
 
-ASKING = (None, "file_share", "thread_broadcast", "me_message")  # subtypes of people's messages
+ASKING = (None, "file_share", "thread_broadcast", "me_message", "bot_message")  # subtypes of what may be a question
 
 
 class _Written(SlackModel):
@@ -19,14 +19,19 @@ class _Written(SlackModel):
     ts: Ts
     thread_ts: Ts | None = None
     parent_user_id: Optional[Id] = None
-    user: Id
+    user: Id | None = None
+    bot_id: Optional[Id] = None
     user_team: Optional[Id] = None
     team: Optional[Id] = None
     text: Text | None = None
 
 
 class SlackMessage(SlackModel):
-    """A person's message. At the top level `thread` is its own `ts`: every such message begins a conversation."""
+    """A message of a person or an app.
+
+    At the top level `thread` is its own `ts`: every such message begins a conversation. Workflows and webhooks are no
+    users; then `user` is the id of their bot, such as B123.
+    """
 
     channel: Id
     ts: Ts
@@ -41,14 +46,17 @@ class SlackMessage(SlackModel):
     @staticmethod
     def of(event: Json, team: str) -> "SlackMessage | None":
         """Return the message of an event, or None for joins, edits and deletions. Raises `pydantic.ValidationError`."""
-        if event.get("subtype") not in ASKING or not event.get("user"):
+        if event.get("subtype") not in ASKING:
             return None
         written = _Written.model_validate(event)
+        user = written.user or written.bot_id
+        if user is None:
+            return None
         return SlackMessage(
             channel=written.channel,
             ts=written.ts,
             thread=written.thread_ts or written.ts,
-            user=written.user,
+            user=user,
             team=written.user_team or written.team or team,
             text=written.text or "",
             files=files_of(event),

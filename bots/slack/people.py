@@ -31,12 +31,16 @@ class People:
         """Return a translator from what is known, without asking Slack."""
         return Translator(self._known.get(user, _Person()).language)
 
+    def is_known_person(self, user: str) -> bool:
+        """Return whether Slack said that they are no bot, without asking Slack."""
+        return user in self._known and not self._known[user].is_bot
+
     async def translator(self, user: str) -> Translator:
         """Return a person's translator. It is English if Slack does not tell."""
         return Translator((await self._person(user) or _Person()).language)
 
     async def is_bot(self, user: str) -> bool:
-        """Return whether a person is a bot.
+        """Return whether a person is a bot, or the id is of a workflow or a webhook.
 
         Return True if Slack does not tell, because two bots would answer each other for ever.
         """
@@ -44,6 +48,8 @@ class People:
         return person is None or person.is_bot
 
     async def _person(self, user: str) -> _Person | None:
+        if user.startswith("B"):
+            return _Person(is_bot=True)
         if user not in self._known:
             request = partial(self._slack.call, self._slack.client.users_info, user=user, include_locale=True)
             try:

@@ -26,6 +26,11 @@ class Place:
         return self.channel, self.team
 
     @property
+    def known_user(self) -> str | None:
+        """The user, or None for a workflow or a webhook, which is none: to it nothing can be shown."""
+        return None if self.user.startswith("B") else self.user
+
+    @property
     def spot(self) -> Spot:
         return Spot(self.channel, self.asked)
 

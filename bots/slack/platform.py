@@ -12,7 +12,7 @@ SLACK = Platform(  # slash commands do not work in threads, so commands are plai
         "ask more in the thread. These words alone are orders:"
     ),
     prefix="",
-    person_id=re.compile(r"(?=.{2,30}$)[UWCGT][A-Z0-9]*[0-9][A-Z0-9]*"),  # or a channel or a workspace
+    person_id=re.compile(r"(?=.{2,30}$)[UWBCGT][A-Z0-9]*[0-9][A-Z0-9]*"),  # or an app, a channel or a workspace
     person="U123ABC45",
     whom=Note("Say who, by id or by a real mention: block U123ABC45."),
 )

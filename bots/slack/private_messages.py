@@ -34,7 +34,7 @@ class PrivateMessages:
     async def say_undelivered(self, person: str, refused: Refused, translator: Translator) -> None:
         """Tell the asker that their answer could not be written where they asked, unless that place is gone."""
         log.warning("an answer could not be delivered: %s", refused)
-        if str(refused) in THREAD_GONE:
+        if str(refused) in THREAD_GONE or person.startswith("B"):
             return
         if str(refused) in NOT_THERE:
             sentence = translator.say("I cannot write in that channel. Invite me there with /invite, then ask again.")

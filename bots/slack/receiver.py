@@ -107,12 +107,12 @@ class Receiver:
             await self._on_removed(event)
             return
         message = SlackMessage.of(event, self._slack.team)
-        if message is None or message.user == self._slack.bot or not await self._is_for_bot(message):
+        if message is None or not await self._is_for_bot(message):
             return
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
-        if stops and await self._may(message.user, message.place.places):
+        if stops and not message.by_app and await self._may(message.user, message.place.places):
             await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
         elif await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(message.revision())):
             place = message.place
@@ -127,6 +127,11 @@ class Receiver:
         return await self._dispatcher.permissions.may(user, places)
 
     async def _is_for_bot(self, message: SlackMessage) -> bool:
+        """Return whether a message is for the bot. Whether an app wrote it for a person, the worker finds out."""
+        if message.user in (self._slack.bot, self._slack.bot_id):
+            return False
+        if message.place.known_user is None:
+            return self._config.bots and message.mentions(self._slack.bot)
         if message.direct or message.mentions(self._slack.bot):
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
@@ -146,12 +151,17 @@ class Receiver:
             await self._on_edited(removal.channel, removal.message)
 
     async def _on_edited(self, channel: str, event: Json) -> None:
-        """Answer an edited question again, or at all if it was not for the bot before. A late edit changes nothing."""
+        """Answer an edited question again, or at all if it was not for the bot before. A late edit changes nothing.
+
+        Edits of bots count for nothing, because some write their answers by edits.
+        """
         change = Edited.model_validate(event)
         if change.edited is None or change.user in (None, self._slack.bot):
             return
         message = SlackMessage.of({**event, "channel": channel}, self._slack.team)
-        if message is None or float(change.edited.ts) - float(change.ts) > EDIT_SECONDS:
+        if message is None or (message.by_app and not self._worker.people.is_known_person(message.user)):
+            return
+        if float(change.edited.ts) - float(change.ts) > EDIT_SECONDS:
             return
         key = self._key_of(channel, message.ts)
         if self._dispatcher.inbox.find(key) is None and not await self._is_for_bot(message):

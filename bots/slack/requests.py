@@ -30,7 +30,7 @@ class Requests:
             self._files.attachments(inquiry.asked.files),
             about=inquiry.about,
             user=place.user,
-            called=f"<@{place.user}>",
+            called=f"<@{place.user}>" if place.known_user else place.user,
             places=place.places,
             quiet=not (place.direct and inquiry.asked.top_level),
             shared=not place.direct,
@@ -38,6 +38,7 @@ class Requests:
             display=self._display,
             may_change_settings=partial(self._began, inquiry),
             spot=place.spot if inquiry.is_typed else None,
+            automatic=inquiry.automatic,
         )
 
     async def _began(self, inquiry: Inquiry) -> bool:

@@ -101,7 +101,7 @@ class Status:
                     channel_id=place.channel,
                     thread_ts=place.thread,
                     status=status,
-                    initiator_user_id=place.user,
+                    initiator_user_id=place.known_user,
                 )
                 return True
             except RetryLater as later:

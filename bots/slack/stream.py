@@ -32,7 +32,8 @@ class Streams:
 
     @property
     def possible(self) -> bool:
-        return self._abilities.streams and self._abilities.sessions
+        seen = self._place.direct or self._place.known_user is not None
+        return seen and self._abilities.streams and self._abilities.sessions
 
     def __contains__(self, ts: str) -> bool:
         return ts in self._open

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from pydantic import ValidationError
@@ -52,6 +53,7 @@ class Worker:
         self.people = People(slack)
         self.conversations = Conversations(services.store, slack.team, slack.bot)
         self._services = services
+        self._bots, self._bot = config.bots, slack.bot
         self._inquiries = Inquiries(services.store, threads, slack.bot)
         self._requests = Requests(config, threads, files)
         self._answering = Answering(services, threads, files)
@@ -86,6 +88,8 @@ class Worker:
             return False
         if not isinstance(written, Asked) or not self._inquiries.says_forget(written.message):
             return False
+        if written.message.by_app:  # perhaps a bot, that is not answered at all
+            return False
         place = written.message.place
         may = await self.dispatcher.permissions.may(place.user, place.places)
         return may and await self._inquiries.forgets(written.message)
@@ -107,6 +111,9 @@ class Worker:
             await self.dispatcher.reactions.take_back(written.message.place.spot, message)
         elif not (asked.by_app and await self.people.is_bot(asked.user)):  # an app may also write for a person
             await self._answer(await self._inquiries.read(message, Asked(message=asked)))
+        elif self._bots and asked.mentions(self._bot):
+            inquiry = await self._inquiries.read(message, Asked(message=asked))
+            await self._answer(replace(inquiry, automatic=True))
 
     async def _answer(self, inquiry: Inquiry) -> None:
         message, person = inquiry.message, inquiry.place.user

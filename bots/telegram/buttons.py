@@ -24,17 +24,21 @@ class Buttons:
     """The buttons of one answer.
 
     An answer that is not `stoppable` is not written by the model: it has no Stop, and no button repeats it. `again`
-    returns the data of "Try again" below a refusal. `actions` are what else of the answer can be had.
+    returns the data of "Try again" below a refusal. `actions` are what else of the answer can be had. They are `hidden`
+    in a channel, where everybody who reads it could press them.
     """
 
     translator: Translator
     stoppable: bool = True
     again: Callable[[], str] = lambda: RETRY
     actions: Sequence[AnswerAction] = ()
+    hidden: bool = False
 
     def below(self, answer: Answer | None) -> InlineKeyboardMarkup | None:
         """Return the buttons below an answer. `answer` is None while it grows."""
         say = self.translator.say
+        if self.hidden:
+            return None
         if answer is None:
             return _keyboard([(say("Stop"), STOP)]) if self.stoppable else None
         buttons = [(action.label(self.translator), action.value) for action in self.actions]

@@ -46,6 +46,13 @@ class TelegramConfig(BaseModel, extra="forbid", frozen=True):
     )
     receipt: bool = Field(default=True, description="One small line under an answer: which pictures, which size.")
     reactions: bool = Field(default=True, description="Mark a question with 👀 until it is answered.")
+    bots: bool = Field(
+        default=False, description="Answer other bots that mention it, 5 times in a row and hour in a chat."
+    )
+    channels: bool = Field(
+        default=False,
+        description="Answer posts of channels that mention it, as often as bots, and members who write as a channel.",
+    )
     timeout_seconds: float = Field(default=20, gt=0, description="Seconds to wait for Telegram before trying again.")
 
     @field_validator("token")

@@ -58,7 +58,7 @@ class Drafts:
 
         first = not message.sent
         sender = Sender(self._rate_limit, place, first, message.resumed and first, found)
-        buttons = Buttons(translator, stoppable, partial(self._again, inquiry))
+        buttons = Buttons(translator, stoppable, partial(self._again, inquiry), hidden=inquiry.in_channel)
         interval, preview = self._config.interval_seconds, self._config.draft_preview
         return TelegramDraft(self._bot, sender, buttons, interval, preview, typing)
 

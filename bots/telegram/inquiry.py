@@ -24,6 +24,7 @@ from bots.telegram.message import (
     conversation_of,
     files_of,
     is_for,
+    is_in_channel,
     others_of,
     person_of,
     quoted,
@@ -64,6 +65,7 @@ class Inquiry:
     undelivered: bool = False
     topic: Id = 0
     pressed: bool = False
+    in_channel: bool = False
 
     @property
     def is_in_group(self) -> bool:
@@ -92,6 +94,7 @@ class Press:
     question: Text
     question_id: int  # 0 for none
     text: Text = ""
+    in_channel: bool = False
 
     @property
     def sent(self) -> str:
@@ -139,7 +142,8 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     others = tuple(kind for message in messages for kind in others_of(message))
     asker = author_of(main)
     topic, text = topic_of(main), storable(text)
-    return Inquiry(main.chat.id, main.message_id, asker, text, command, tuple(files), others, about, topic=topic)
+    asked = Inquiry(main.chat.id, main.message_id, asker, text, command, tuple(files), others, about, topic=topic)
+    return replace(asked, in_channel=is_in_channel(main))
 
 
 def belongs_to(comment: Message, forward: Message) -> bool:
@@ -169,7 +173,8 @@ def press_of(query: CallbackQuery) -> Press | None:
     data = query.data or ""
     question_id = asked.message_id if asked else 0
     chat_id, text = message.chat.id, storable(message.text or "")
-    return Press(query.id, asker, conversation_id, chat_id, message.message_id, data, question, question_id, text)
+    press = Press(query.id, asker, conversation_id, chat_id, message.message_id, data, question, question_id, text)
+    return replace(press, in_channel=is_in_channel(message))
 
 
 def is_about(press: Press, message: inbox.StoredMessage) -> bool:

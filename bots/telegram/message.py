@@ -8,11 +8,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import field
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
-from telegram import Document, ExternalReplyInfo, Message, MessageEntity, MessageReactionUpdated, PhotoSize, User
+from telegram import (
+    Chat,
+    Document,
+    ExternalReplyInfo,
+    Message,
+    MessageEntity,
+    MessageOriginChannel,
+    MessageReactionUpdated,
+    PhotoSize,
+    User,
+)
 
 from bots.conversing.commands import COMMANDS, SHORTHANDS
 from core.conversation import storable
@@ -29,16 +40,31 @@ Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
 _ID = TypeAdapter[int](Id)
 
 
+class Writer(StrEnum):
+    """What kind of writer a message has."""
+
+    PERSON = "person"  # also a group's admin who stays anonymous
+    BOT = "bot"
+    CHANNEL = "channel"  # a person who writes in a group, in the name of a channel
+    POST = "post"  # of a channel, there or in its group for comments; a bot may have written it
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who asks: a person, or a chat in whose name a person writes. `language` is their client's, such as `zh-hans`.
+    """Who asks: a person or a bot, or a chat in whose name somebody writes.
 
-    `name` is what they call themselves.
+    `language` is their client's, such as `zh-hans`. `name` is what they call themselves.
     """
 
     id: Id
     language: Annotated[str, Field(strict=True, max_length=35)] | None = None
     name: Annotated[str, Field(strict=True, max_length=1024)] = field(default="", compare=False)
+    writer: Writer = Writer.PERSON
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether a program may have written, which must be answered only so often."""
+        return self.writer in (Writer.BOT, Writer.POST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,47 +90,61 @@ def topic_of(message: Message) -> int:
     return _ID.validate_python(topic or 0)
 
 
-def chat_id_of(sent: Message | MessageReactionUpdated) -> int:
+def chat_id_of(sent: Message | MessageReactionUpdated | MessageOriginChannel) -> int:
     return _ID.validate_python(sent.chat.id)
 
 
 def author_of(message: Message) -> Author | None:
-    """Return who wrote a message, or None for service messages and other bots.
+    """Return who wrote a message, or None for service messages.
 
-    Anonymous admins, and members who write as a channel, have a bot as sender; the chat is the asker then.
+    Anonymous admins, and members who write as a channel, have a bot of Telegram as sender, and a channel's post has
+    none, or one of Telegram's; the chat is the asker then.
     """
     sender, chat = message.from_user, message.sender_chat
-    if sender is None:
-        return None
-    if sender.is_bot:
-        return Author(chat.id, name=storable(chat.effective_name or "")) if chat is not None else None
-    return person_of(sender)
+    if chat is not None and (sender is None or sender.is_bot or message.is_automatic_forward):
+        return Author(chat.id, name=storable(chat.effective_name or ""), writer=_writer_as(chat, message))
+    return None if sender is None else person_of(sender)
+
+
+def _writer_as(chat: Chat, message: Message) -> Writer:
+    if message.is_automatic_forward or is_in_channel(message):
+        return Writer.POST
+    return Writer.CHANNEL if chat.type == "channel" else Writer.PERSON
 
 
 def person_of(user: User) -> Author:
     username = f" (@{user.username})" if user.username else ""
-    return Author(user.id, user.language_code, storable(f"{user.full_name}{username}"))
+    writer = Writer.BOT if user.is_bot else Writer.PERSON
+    return Author(user.id, user.language_code, storable(f"{user.full_name}{username}"), writer)
 
 
 def is_for(me: User, message: Message) -> bool:
     """Return whether a message is for the bot. In a group that is a mention, a command or a reply to the bot.
 
-    Such a reply may still be addressed to another person.
+    Such a reply may still be addressed to another person. Bots and channels have to name the bot: some bots answer
+    every message, by a reply.
     """
-    if message.chat.type == "private":
+    author = author_of(message)
+    by_name = author is not None and author.is_automatic
+    if message.chat.type == "private" and not by_name:
         return True
     command, addressee = command_of(message)
     if command is not None:
-        return addressee == (me.username or "").lower() or (not addressee and command in COMMANDS | SHORTHANDS)
+        known = not (addressee or by_name) and command in COMMANDS | SHORTHANDS
+        return known or addressee == (me.username or "").lower()
     mentions = _entities(message, [MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
     if mentions:
         return any(
             (entity.user and entity.user.id == me.id) or words.lower() == f"@{me.username}".lower()
             for entity, words in mentions.items()
         )
-    replied = message.reply_to_message
+    replied = None if by_name else message.reply_to_message
     to_me = replied and replied.from_user and replied.from_user.id == me.id
     return bool(to_me and replied and not replied.forum_topic_created)
+
+
+def is_in_channel(message: Message) -> bool:
+    return message.chat.type == "channel"
 
 
 def says_something(message: Message) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
+from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import BAD_TOKEN, Outage
 from bots.telegram.transport import convert_errors
 from core import lease
@@ -18,7 +19,6 @@ from core.lease import LeaseLost
 from core.replica import Leases
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
-WANTED = ["message", "edited_message", "callback_query", "message_reaction"]
 UPDATES_AT_ONCE = 100  # most updates in one response
 LONG_POLL_SECONDS = 25  # how long Telegram may hold a request while there are no updates
 TURN_SECONDS = 1.0  # between two attempts to poll in place of another replica
@@ -27,7 +27,7 @@ LARGEST_ID = 2**31  # of a Bot API "Integer"; a larger offset would skip all lat
 
 
 async def poll_in_turn(
-    leases: Leases, bot: Bot, timeout: float, receive: Receive, settled: asyncio.Event, outage: Outage
+    leases: Leases, bot: Bot, config: TelegramConfig, receive: Receive, settled: asyncio.Event, outage: Outage
 ) -> None:
     """Poll until cancelled, whenever no other replica does: Telegram has updates for one at a time.
 
@@ -36,7 +36,7 @@ async def poll_in_turn(
     while True:
         try:
             async with leases.hold(f"telegram:{bot.bot.id}"):
-                await poll(bot, timeout, receive, settled, outage)
+                await poll(bot, config, receive, settled, outage)
         except LeaseLost:
             settled.set()
             outage.succeeded()  # as far as this replica is concerned
@@ -45,7 +45,7 @@ async def poll_in_turn(
             await outage.wait(error)
 
 
-async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Event, outage: Outage) -> None:
+async def poll(bot: Bot, config: TelegramConfig, receive: Receive, settled: asyncio.Event, outage: Outage) -> None:
     """Work until cancelled. Raises `LeaseLost` before it receives anything in place of another replica.
 
     `settled` is set while Telegram has no more updates that may belong to an album, so that no album is torn by a crash
@@ -55,9 +55,10 @@ async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Even
     await retry_until_done(lambda: bot.delete_webhook(), outage)
     offset: int | None = None
     held = 0  # the first response must come at once
+    wanted = kinds(config)
     while True:
         try:
-            updates = await _updates(bot, offset, held, timeout)
+            updates = await _updates(bot, wanted, offset, held, config.timeout_seconds)
             if more := _has_more(updates):
                 settled.clear()
             before = offset
@@ -76,6 +77,13 @@ async def poll(bot: Bot, timeout: float, receive: Receive, settled: asyncio.Even
             settled.set()
         if updates and offset == before:
             await asyncio.sleep(UNCONFIRMED_PAUSE_SECONDS)
+
+
+def kinds(config: TelegramConfig) -> list[str]:
+    """Return the kinds of updates that Telegram is asked for."""
+    messages = ["message", "edited_message"]
+    posts = ["channel_post", "edited_channel_post"] if config.channels else []
+    return [*messages, *posts, "callback_query", "message_reaction"]
 
 
 def id_of(update: object) -> int | None:
@@ -98,9 +106,9 @@ async def retry_until_done(call: Callable[[], Awaitable[object]], outage: Outage
             return
 
 
-async def _updates(bot: Bot, offset: int | None, held: int, timeout: float) -> list[object]:
+async def _updates(bot: Bot, wanted: list[str], offset: int | None, held: int, timeout: float) -> list[object]:
     """Return Telegram's next updates unparsed. PTB's `get_updates` would parse them all together."""
-    parameters = {"offset": offset, "timeout": held, "allowed_updates": WANTED}
+    parameters = {"offset": offset, "timeout": held, "allowed_updates": wanted}
     updates = await convert_errors(bot._post("getUpdates", parameters, read_timeout=held + timeout))
     if not isinstance(updates, list):
         raise TelegramError("Invalid server response")

@@ -39,8 +39,8 @@ class PrivateMessages:
             self._background.start(self._post(admin, text, buttons))
 
     async def say_undelivered(self, asker: Author, translator: Translator) -> None:
-        """Tell the asker that their answer could not be written, if they are a person and no channel."""
-        if asker.id > 0:
+        """Tell the asker that their answer could not be written, if they are a person."""
+        if asker.id > 0 and not asker.is_automatic:
             sentence = translator.say("I cannot write in that group. Ask one of its admins to let me, or ask me here.")
             await self._post(asker.id, sentence)
 

@@ -10,7 +10,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
+from telegram import (
+    Bot,
+    CallbackQuery,
+    Message,
+    MessageOriginChannel,
+    MessageReactionUpdated,
+    ReactionTypeEmoji,
+    Update,
+    User,
+)
 
 from bots.conversing import strangers
 from bots.conversing.commands import ADMINS_ONLY
@@ -19,9 +28,11 @@ from bots.conversing.permissions import Decision
 from bots.conversing.reactions import Spot
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
+from bots.telegram.config import TelegramConfig
 from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
 from bots.telegram.message import (
     Author,
+    Writer,
     author_of,
     chat_id_of,
     conversation_of,
@@ -43,12 +54,16 @@ log = logging.getLogger(__name__)
 LARGEST_UPDATE_CHARACTERS = 1 << 20
 ALBUM_ID_CHARACTERS = 100
 Step = Callable[[], Awaitable[object]]
+Json = dict[str, Any]
 
 
 class Receiver:
     """Receives updates. `me` is the bot itself."""
 
-    def __init__(self, worker: Worker, bot: Bot, me: User, services: Services) -> None:
+    def __init__(self, config: TelegramConfig, worker: Worker, bot: Bot, me: User, services: Services) -> None:
+        self._answered = {Writer.PERSON}
+        self._answered |= {Writer.BOT} if config.bots else set()
+        self._answered |= {Writer.CHANNEL, Writer.POST} if config.channels else set()
         self._worker = worker
         self._dispatcher = worker.dispatcher
         self._bot = bot
@@ -84,16 +99,32 @@ class Receiver:
             return self._read_button(key, payload, update, update.callback_query)
         if update.message:
             return self._read_message(self._key_of(update.message), payload, update.message)
+        if update.channel_post:
+            return self._read_message(
+                self._key_of(update.channel_post), _as_message(raw, "channel_post"), update.channel_post
+            )
         if update.edited_message:
-            revised = json.dumps({"update_id": update.update_id, "message": raw["edited_message"]})
-            return self._read_edited(revised, update.edited_message)
+            return self._read_edited(_as_message(raw, "edited_message"), update.edited_message)
+        if update.edited_channel_post:
+            return self._read_edited(_as_message(raw, "edited_channel_post"), update.edited_channel_post)
         if update.message_reaction:
             return self._read_reaction(update.message_reaction)
         raise ValueError  # none of the kinds that we asked for
 
     def _key_of(self, message: Message) -> str:
-        """Return the key of a message, which its edits and its repeated deliveries have in common."""
+        """Return the key of a message, which its edits and its repeated deliveries have in common.
+
+        So has a channel's post with its copy in the channel's group for comments.
+        """
+        origin = message.forward_origin
+        if message.is_automatic_forward and isinstance(origin, MessageOriginChannel):
+            return f"telegram:{self._me.id}:message:{chat_id_of(origin)}:{origin.message_id}"
         return f"telegram:{self._me.id}:message:{chat_id_of(message)}:{message.message_id}"
+
+    def _writer_of(self, message: Message) -> Author | None:
+        """Return who wrote a message, or None if they are not answered here, whatever they write."""
+        author = author_of(message)
+        return author if author and author.id != self._me.id and author.writer in self._answered else None
 
     async def _skip(self, update_id: int | None, error: Exception) -> None:
         """Store that an update was skipped, so that it is not met again after a crash or a restart."""
@@ -109,8 +140,7 @@ class Receiver:
         conversation_id = conversation_of(message)
         if message.migrate_to_chat_id:
             return partial(self._dispatcher.inbox.receive, key, conversation_id, payload)
-        asker = author_of(message)
-        if asker is None or not says_something(message):
+        if self._writer_of(message) is None or not says_something(message):
             return None
         if not isinstance(message.date, datetime):  # PTB accepts any type
             raise ValueError
@@ -160,8 +190,14 @@ class Receiver:
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
 
     def _read_edited(self, payload: str, message: Message) -> Step | None:
-        """Read a message with new words, or a new picture. One that was edited late changes nothing."""
-        if author_of(message) is None or not (message.media_group_id or is_for(self._me, message)):
+        """Read a message with new words, or a new picture. One that was edited late changes nothing.
+
+        Edits of bots count for nothing, because some write their answers by edits.
+        """
+        author = self._writer_of(message)
+        if author is None or author.writer is Writer.BOT:
+            return None
+        if not (message.media_group_id or is_for(self._me, message)):
             return None
         inquiry_of([message], self._me)
         if message.edit_date is None or (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
@@ -170,6 +206,8 @@ class Receiver:
 
     async def _edit(self, key: str, conversation_id: str, payload: str, message: Message) -> None:
         """Answer an edited message again, or at all if it was not for the bot before."""
+        if await self._store.conversation_of(key) not in (None, conversation_id):
+            return  # the copy of a post that is answered elsewhere
         revision, group = revision_of(message), message.media_group_id
         reopens = group is None or bool(message.caption)  # the question of an answered album is its caption
         if not await self._dispatcher.edit(key, payload, revision, reopens=reopens):
@@ -184,7 +222,7 @@ class Receiver:
 
     def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Step:
         press = press_of(query)
-        if press is None:
+        if press is None or press.in_channel:  # where there are no buttons, because everybody who reads could press
             return partial(self._acknowledge, query.id)
         read([update], self._me)
         return partial(self._receive_button, press, payload)
@@ -251,3 +289,8 @@ class Receiver:
     async def _rate(self, asker: Author, chat_id: int, sent: str, rating: int) -> None:
         if await self._worker.may(asker, chat_id):
             await self._store.rate_sent("telegram", sent, rating)
+
+
+def _as_message(raw: Json, kind: str) -> str:
+    """Return an update as it is stored: whatever kind of message it brought, as a message."""
+    return json.dumps({"update_id": raw["update_id"], "message": raw[kind]})

@@ -71,6 +71,7 @@ class Requests:
             display=self._display,
             may_change_settings=partial(self._may_change_settings, chat_id, asker),
             spot=None if inquiry.pressed else Spot(str(chat_id), str(message_id)),
+            automatic=asker.is_automatic,
         )
 
     async def _may_change_settings(self, chat_id: int, asker: Author) -> bool:

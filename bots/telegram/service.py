@@ -45,7 +45,8 @@ async def serve(config: TelegramConfig, services: Services, rate_limit: RateLimi
         services.health.admin_notifiers["telegram"] = partial(_tell, bot, config.admins)
         settled = asyncio.Event()
         worker = Worker(config, bot, bot.bot, services, rate_limit, settled)
-        await _work(config, bot, worker, Receiver(worker, bot, bot.bot, services), settled, outage, services)
+        receiver = Receiver(config, worker, bot, bot.bot, services)
+        await _work(config, bot, worker, receiver, settled, outage, services)
     finally:
         services.health.admin_notifiers.pop("telegram", None)
         await bot.shutdown()
@@ -76,7 +77,7 @@ async def _work(
             settled.set()  # Telegram posts what it has at once
             await listen(bot, config, services.guests, receiver.receive, outage)
         else:
-            await poll_in_turn(services.leases, bot, config.timeout_seconds, receiver.receive, settled, outage)
+            await poll_in_turn(services.leases, bot, config, receiver.receive, settled, outage)
     finally:
         introducing.cancel()
         await asyncio.gather(introducing, return_exceptions=True)

@@ -15,7 +15,7 @@ from telegram import Bot
 from bots.conversing.webhook import Webhook
 from bots.telegram.config import TelegramConfig
 from bots.telegram.outage import Outage
-from bots.telegram.polling import WANTED, Receive, retry_until_done
+from bots.telegram.polling import Receive, kinds, retry_until_done
 from core.errors import BotError
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ async def listen(bot: Bot, config: TelegramConfig, guests: Router, receive: Rece
     log.info("Telegram's updates are received at %s", webhook.path)
 
     async def register() -> None:
-        await bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=WANTED)
+        await bot.set_webhook(config.webhook_url, secret_token=secret, allowed_updates=kinds(config))
 
     async def check() -> None:
         """Set our address again if it was changed, or if another program began to poll with the same token."""

@@ -48,11 +48,9 @@ def render(text: str, growing: bool = False) -> str:
     )
 
 
-def fold(summary: str, text: str, growing: bool = False) -> str:
+def fold(summary: str, text: str) -> str:
     """Return a text that is folded below its summary."""
-    if not text:
-        return ""
-    return f'<details class="thoughts"><summary>{escape(summary)}</summary>{render(text, growing)}</details>\n'
+    return f'<details class="thoughts"><summary>{escape(summary)}</summary>{render(text)}</details>\n' if text else ""
 
 
 def _prose(markdown: MarkdownIt, text: str, formulas: Formulas) -> str:

@@ -118,19 +118,22 @@ class FakeSlack:
         files: tuple[Json, ...] = (),
         channel: str = "C0GENERAL",
         thread: str | None = None,
-        user: str = "U0ANN",
+        user: str | None = "U0ANN",
         deliver: bool = True,
         **more: Any,
     ) -> str:
-        """Somebody writes a message; returns its `ts`. The bot hears of it as Slack tells it."""
+        """Somebody writes a message; returns its `ts`. The bot hears of it as Slack tells it. A workflow is no user."""
         message: Json = {"type": "message", "user": user, "team": TEAM, "text": text, "ts": self.workspace.ts(), **more}
+        if user is None:
+            del message["user"], message["team"]
+            message = {"subtype": "bot_message", "username": "Daily picture", **message}
         if thread:
             message["thread_ts"] = thread
-            began = [m["user"] for m in self.workspace.channels[channel] if m["ts"] == thread]
-            if self.tells_who_began and began:
+            began = [m.get("user") for m in self.workspace.channels[channel] if m["ts"] == thread]
+            if self.tells_who_began and began and began[0]:
                 message["parent_user_id"] = began[0]
         if files:
-            message |= {"subtype": "file_share", "files": [self._as_sent(file) for file in files]}
+            message = {"subtype": "file_share"} | message | {"files": [self._as_sent(file) for file in files]}
         self.workspace.channels[channel].append(message)
         if not deliver:
             return str(message["ts"])
@@ -152,7 +155,7 @@ class FakeSlack:
         before = dict(message)
         message["text"] = text
         whole, _, part = self.workspace.ts().partition(".")
-        message["edited"] = {"user": message["user"], "ts": f"{int(whole) + after_s}.{part}"}
+        message["edited"] = {"user": message.get("user") or message["bot_id"], "ts": f"{int(whole) + after_s}.{part}"}
         event = {"type": "message", "subtype": "message_changed", "channel": channel, "message": dict(message)}
         if tell:
             self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": before})

@@ -141,6 +141,8 @@ class Workspace:
         return {}  # the server adds the address
 
     def _users_info(self, args: Json) -> Json:
+        if args["user"].startswith("B"):  # of a workflow, which is no user
+            raise Refusal("user_not_found")
         user: Json = {"id": args["user"], "is_bot": args["user"] in self.bots}
         if args.get("include_locale") in (True, "1", "true"):
             user["locale"] = self.locales.get(args["user"], "en-US")
@@ -218,6 +220,8 @@ class Workspace:
             for name in ("recipient_team_id", "recipient_user_id"):
                 if not args.get(name):
                     raise Refusal(f"missing_{name}")
+            if args["recipient_user_id"][0] not in "UW" or args["recipient_user_id"] in self.bots:
+                raise Refusal("user_not_found")
         message = self._new(args, text="", stream=args.get("markdown_text") or "")
         self._open[message["ts"]] = time.monotonic()
         return {"channel": args["channel"], "ts": message["ts"]}
@@ -275,6 +279,8 @@ class Workspace:
             raise Refusal("not_allowed")
         if args["status"] not in ("active", "processing", "suspended", "closed"):
             raise Refusal("invalid_arguments")
+        if str(args.get("initiator_user_id") or "U")[0] not in "UW":
+            raise Refusal("user_not_found")
         self.sessions[args["channel_id"], args["thread_ts"]] = args["status"]
         return {"status": args["status"]}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.bots.telegram.server import BotApi
-from tests.bots.telegram.world import Chat, Json
+from tests.bots.telegram.world import Chat, Json, shown
 
 
 class Person:
@@ -57,7 +57,7 @@ class Person:
         field = "text" if "text" in message else "caption"
         message.update({field: text, "entities" if field == "text" else "caption_entities": _found(text)})
         message["edit_date"] = int(message.get("edit_date") or message["date"]) + after_s
-        self.telegram.update(twice=twice, edited_message=message)
+        self._tell(f"edited_{self._kind}", message, twice)
 
     def sends(self, **content: Any) -> Json:
         return self._send(None, False, **content)
@@ -86,8 +86,21 @@ class Person:
         if reply_to is not None:
             content["reply_to_message"] = {k: v for k, v in reply_to.items() if k != "reply_to_message"}
         message = self.telegram.world.add(self.chat, self._json, **content)
-        self.telegram.update(twice=twice, message=message)
+        self._tell(self._kind, message, twice)
         return message
+
+    @property
+    def _kind(self) -> str:
+        return "channel_post" if self.chat.type == "channel" else "message"
+
+    def _tell(self, kind: str, message: Json, twice: bool) -> None:
+        """Queue an update, unless another bot wrote: bots hear each other in one mode of @BotFather's only.
+
+        Source: https://core.telegram.org/api/bots/bot-to-bot. Telegram's own bots stand for people and channels.
+        """
+        if self._json["is_bot"] and "sender_chat" not in message and not self.telegram.bot_to_bot:
+            return
+        self.telegram.update(twice=twice, **{kind: shown(message)})
 
     def _keep(self, data: bytes) -> Json:
         file_id = f"file-{len(self.telegram.world.files)}"

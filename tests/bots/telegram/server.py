@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from aiohttp import web
 
-from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse
+from tests.bots.telegram.world import BOT, Json, Refusal, World, refuse, shown
 
 TOKEN = "4242:THE-SECRET-TOKEN-OF-THE-TESTS"
 CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -68,6 +68,7 @@ class BotApi:
         self.faults: Counter[str] = Counter()
         self.trouble: Callable[[str], Fault | None] = lambda method: None
         self.token_is_good = True
+        self.bot_to_bot = False  # @BotFather's mode: bots hear bots
         self.another_poller = False
         self.commands: dict[str, list[Json]] = {}
         self.webhook: Json = {}
@@ -265,13 +266,13 @@ class BotApi:
         return {"url": self.webhook.get("url", ""), "has_custom_certificate": False, "pending_update_count": 0}
 
     async def _sendMessage(self, p: Json) -> Json:
-        return self.world.send(p["chat_id"], p["text"], p.get("entities") or (), p)
+        return shown(self.world.send(p["chat_id"], p["text"], p.get("entities") or (), p))
 
     async def _sendPhoto(self, p: Json) -> Json:
-        return self.world.send_media("photo", p["photo"], p)
+        return shown(self.world.send_media("photo", p["photo"], p))
 
     async def _sendDocument(self, p: Json) -> Json:
-        return self.world.send_media("document", p["document"], p)
+        return shown(self.world.send_media("document", p["document"], p))
 
     async def _sendMessageDraft(self, p: Json) -> bool:
         chat = self.world.find(p["chat_id"])
@@ -281,7 +282,10 @@ class BotApi:
         return True
 
     async def _editMessageText(self, p: Json) -> Json:
-        return self.world.edit(p["chat_id"], p["message_id"], p["text"], p.get("entities") or (), p.get("reply_markup"))
+        message = self.world.edit(
+            p["chat_id"], p["message_id"], p["text"], p.get("entities") or (), p.get("reply_markup")
+        )
+        return shown(message)
 
     async def _editMessageReplyMarkup(self, p: Json) -> Json:
         return self.world.edit_markup(p["chat_id"], p["message_id"], p.get("reply_markup"))

@@ -77,7 +77,7 @@ async def test_members_who_write_as_a_channel_are_answered_and_blocked_by_its_id
     boss = Chatting(Person(telegram, chat, user_id=9))
     news, other = ({"id": id_, "type": "channel", "title": title} for id_, title in ((-1001, "News"), (-1002, "Other")))
     writer = Chatting(Person(telegram, chat, user_id=CHANNEL_BOT["id"], is_bot=True))
-    async with service(telegram, tmp_path, engine, admins=[9], allow=[-1001, -1002]):
+    async with service(telegram, tmp_path, engine, admins=[9], allow=[-1001, -1002], channels=True):
         said = writer.person.shows(photo(), "@picture_bot one", sender_chat=news)
         assert (await writer.answer(said)).startswith("Answer to 'one'")
         assert "-1001 is blocked" in await boss.answer(boss.person.says("/block", reply_to=said))

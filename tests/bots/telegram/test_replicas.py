@@ -95,8 +95,9 @@ async def test_updates_that_came_after_the_end_of_the_lease_are_left_to_another_
     lease.set_current(held)
     ann.person.says("One")
     ann.person.says("Two")
-    async with make_bot(TelegramConfig.model_validate({"token": TOKEN, "api_url": telegram.url})) as bot:
+    config = TelegramConfig.model_validate({"token": TOKEN, "api_url": telegram.url, "timeout_seconds": 3})
+    async with make_bot(config) as bot:
         with pytest.raises(LeaseLost):
-            await poll(bot, 3, receive, asyncio.Event(), Outage(Health()))
+            await poll(bot, config, receive, asyncio.Event(), Outage(Health()))
     assert len(received) == 1
     assert telegram.unconfirmed == 2

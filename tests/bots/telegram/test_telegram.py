@@ -411,6 +411,7 @@ async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(runnin
 
 async def test_an_anonymous_admin_is_answered_and_other_bots_are_not(running: BotApi) -> None:
     chat = running.world.chat(-100)
+    running.bot_to_bot = True
     bot = Person(running, chat, user_id=99, is_bot=True)
     ignored = bot.shows(photo(), "@picture_bot what is this?")
     admin = Chatting(Person(running, chat, user_id=1087968824, is_bot=True))

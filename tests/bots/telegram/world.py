@@ -24,6 +24,17 @@ ENTITIES = frozenset(
 PAUSE_S, PER_MINUTE = 1.0, 20  # what a chat, and a group, takes
 
 
+def shown(message: Json) -> Json:
+    """Return a message as Telegram tells it: a channel's post names no sender, not even to the bot that wrote it."""
+    told = dict(message)
+    if replied := message.get("reply_to_message"):
+        told["reply_to_message"] = shown(replied)
+    if message["chat"]["type"] == "channel":
+        del told["from"]
+        told["sender_chat"] = message["chat"]
+    return told
+
+
 class Refusal(Exception):
     """A negative answer. `parameters` are as in Telegram's ResponseParameters."""
 
@@ -62,6 +73,8 @@ class Chat:
 
     def json(self) -> Json:
         chat: Json = {"id": self.id, "type": self.type}
+        if self.type == "channel":
+            return chat | {"title": "News"}
         return chat | ({"first_name": "Ann"} if self.type == "private" else {"title": "Team", "is_forum": self.forum})
 
     def by_bot(self) -> list[Json]:
