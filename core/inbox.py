@@ -337,7 +337,7 @@ class Inbox:
         for attempt in count():
             pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             try:
-                digests |= {message.digest for message in batch if message.digest}
+                digests |= {message.digest for message in batch if message.digest is not None}
                 lane.attempt = asyncio.ensure_future(self._work(batch))
                 await lane.attempt
                 await self.mailbox.finish(ids, digests if self._leases.shared else None)

@@ -212,3 +212,11 @@ async def test_replicas_that_start_together_make_the_database_once(database_url:
     stores = await asyncio.gather(*(Store.open(StoreConfig(url=database_url)) for _ in range(5)))
     for store in stores:
         await store.close()
+
+
+async def test_a_question_that_came_with_words_only_is_finished(store: Store, database_url: str, file: Path) -> None:
+    await begin(store, ["echo:1"])
+    async with replica(database_url, file, 60) as one:
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"), digest="")  # as the page sends it
+        await until_answered(store)
+    assert [line["text"] for line in lines(file, "text")] == ["1 is answered"]
