@@ -182,6 +182,11 @@ async def exists(connection: AsyncConnection, conversation_id: str, begun: float
     return begun is not None
 
 
+async def has_begun(connection: AsyncConnection, conversation_id: str) -> bool:
+    """Return whether there is such a conversation, also one without any question or picture."""
+    return await _row(connection, conversation_id) is not None
+
+
 async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
     row = await _row(connection, conversation_id)
     return 1 if row is None else int(row.next_number)

@@ -123,6 +123,7 @@ class Store(OpenDatabase):
     save = writing_dated(questions.save)
     restart = writing_dated(conversations.restart)
     settings = reading(conversations.settings)
+    has_begun = reading(conversations.has_begun)
     change_settings = writing_dated(conversations.change_settings)
 
     async def answered_today(self) -> int:

@@ -32,6 +32,7 @@ from core.lease import LeaseLost
 from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 from core.regions import Region
+from core.settings import Settings
 
 log = logging.getLogger(__name__)
 WAITING_LIMIT = 4  # unanswered questions in one conversation
@@ -72,7 +73,7 @@ class Receiver:
         """Return the outline of a conversation of the web. Raises `ConversationGone`, also for other platforms'."""
         if WEB.owns(conversation_id):
             conversation = await self.store.outline(conversation_id)
-            if conversation.turns or conversation.waiting or not conversation.settings.keep:
+            if conversation.turns or conversation.waiting or await self.store.has_begun(conversation_id):
                 return conversation
         raise ConversationGone()
 
@@ -91,8 +92,10 @@ class Receiver:
             raise NotFound("There is no picture {number} in this conversation.", number=number)
         return found
 
-    async def limits(self, conversation_id: str) -> ImagesConfig:
-        """Return the limits of pictures that come for a conversation, or for a new one: ""."""
+    async def limits(self, conversation_id: str, settings: Settings | None = None) -> ImagesConfig:
+        """Return the limits of pictures that come for a conversation, or for a new one, "", with its `settings`."""
+        if settings:
+            return self._services.images.sharpened(settings.pixel_factor)
         return await self._services.limits(conversation_id) if conversation_id else self._services.images
 
     async def forget(self, conversation_id: str, person: str) -> None:
@@ -174,11 +177,11 @@ class Receiver:
     async def written(self, broadcast: Broadcast, answer: Answer) -> tuple[Conversation, int, int]:
         """Return the conversation, the number of the turn, from 1, and how many versions that has.
 
-        The number is 0 if the turn was deleted meanwhile.
+        The number is 0 if the turn is not kept, or was deleted meanwhile.
         """
         known = await self.store.outline(broadcast.conversation_id)
         keys = await self.store.keys(known.id)
-        if broadcast.key not in keys[: len(known.turns)]:
+        if not known.settings.keep or broadcast.key not in keys[: len(known.turns)]:
             return Conversation(known.id, (Turn("", (), answer),)), 0, 1
         number = keys.index(broadcast.key) + 1
         return known, number, (await self.store.version_counts(known.id)).get(number, 1)

@@ -115,8 +115,10 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
         receiver.assistant.check_question(person)
-        limits = await receiver.limits(form.conversation or "")
+        limits = await receiver.limits(form.conversation or "", form.settings)
         opened = await open_files(request, form, limits, receiver.assistant)
+        if form.settings:
+            await receiver.store.change_settings(conversation_id, form.settings)
         broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes, opened.documents)
     return broadcast, questions
 
@@ -135,9 +137,11 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
             raise BadQuestion("Please send a picture: the field image is empty.")
         if form.conversation:
             await receiver.conversation(form.conversation)
-        limits = await receiver.limits(form.conversation or "")
+        limits = await receiver.limits(form.conversation or "", form.settings)
         opened = await open_files(request, form, limits, receiver.assistant)
     conversation_id = form.conversation or receiver.new_id(list_of(request))
+    if form.settings:
+        await receiver.store.change_settings(conversation_id, form.settings)
     numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
     await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]

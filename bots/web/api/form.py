@@ -1,6 +1,7 @@
 """Read a posted question: a form with files, or JSON with files in base64. File names are never used."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from bots.web import data_url
 from bots.web.access.address import person_of
 from bots.web.access.owner import check_owner
+from bots.web.api.schema import SettingsView
 from bots.web.config import WebConfig
 from bots.web.json_body import Text, fields_of, parse, received
 from core import asker
@@ -22,6 +24,7 @@ from core.conversation import MOST_PICTURES
 from core.errors import BadQuestion, TooLarge
 from core.pictures.images import ImagesConfig
 from core.regions import Region, numbered
+from core.settings import Settings
 
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 JSON_TYPE = "application/json"
@@ -50,6 +53,7 @@ class Form:
     html: bool
     keep: bool
     region: Region | None = None
+    settings: Settings | None = None  # of the conversation that it begins
 
 
 @asynccontextmanager
@@ -64,6 +68,10 @@ async def read_form(request: Request, config: WebConfig, images: ImagesConfig) -
     async with (_json if kind == JSON_TYPE else _multipart)(request, config, images) as form:
         request.state.question = form.query
         check_owner(request, form.conversation or "")
+        if form.settings and form.conversation:
+            raise BadQuestion(
+                "The field settings is for a new conversation. /docs says how to change those of another."
+            )
         yield form
 
 
@@ -108,6 +116,7 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         html=_truth(posted, "html"),
         keep=_truth(posted, "keep", default=True),
         region=_region(_text(posted, "region")),
+        settings=_settings(_text(posted, "settings")),
     )
 
 
@@ -118,6 +127,14 @@ def _region(text: str) -> Region | None:
     except ValueError:
         numbers = []
     return numbered(numbers) if text else None
+
+
+def _settings(text: str) -> Settings | None:
+    try:
+        said = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        raise BadQuestion("The field settings must be JSON. /docs says what is expected.") from None
+    return fields_of(said, SettingsView).settings() if text else None
 
 
 def _text(form: FormData, name: str) -> str:
@@ -151,6 +168,7 @@ class _Body(BaseModel, strict=True, extra="forbid", frozen=True):
     html: bool = False
     keep: bool = True
     region: list[float] = []
+    settings: SettingsView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +202,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
                 html=body.html,
                 keep=body.keep,
                 region=numbered(body.region) if "region" in body.model_fields_set else None,
+                settings=body.settings.settings() if body.settings else None,
             )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from bots.web.json_body import Text
+from core.conversation import storable
+from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, Length, Settings, Sharpness
 
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
 EXAMPLE_FIGURES = {
@@ -61,6 +63,23 @@ class MarkedView(BaseModel):
 
     number: int = Field(examples=[1])
     url: str = Field(examples=[f"/api/v1/conversations/{EXAMPLE_ID}/turns/1/marked/1.png"])
+
+
+class SettingsView(BaseModel, extra="forbid"):
+    """How a conversation is answered."""
+
+    instructions: str = Field("", max_length=INSTRUCTION_CHARACTERS, examples=["We sell bicycles; be friendly."])
+    language: str = Field("", max_length=LANGUAGE_CHARACTERS, pattern=r"^[^\r\n]*$", examples=["German"])
+    length: Length = Length.NORMAL
+    sharpness: Sharpness = Field(Sharpness.NORMAL, description="high: pictures sent from now on keep twice the pixels.")
+    receipt: bool = Field(True, description="false: the field receipt of its answers is empty.")
+    keep: bool = Field(
+        True, description="false: what is asked here is forgotten, with all before, once it is answered."
+    )
+
+    def settings(self) -> Settings:
+        said = {"instructions": storable(self.instructions).strip(), "language": storable(self.language).strip()}
+        return Settings(**{**dict(self), **said})
 
 
 class Analysis(BaseModel):
@@ -206,6 +225,12 @@ REGION = (
     "Ask about a part of the one picture in `pictures`: left, top, right and bottom, in thousandths of it. The part is "
     "cut out at full pixels and becomes the conversation's next picture."
 )
+SETTINGS = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": "How a new conversation is answered: JSON with the fields of its settings.",
+    "example": '{"language": "German"}',
+}
 ASK_FORM = {
     "type": "object",
     "required": ["query"],
@@ -223,6 +248,7 @@ ASK_FORM = {
             "description": REGION,
             "example": "500,0,1000,250",
         },
+        "settings": SETTINGS,
         "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
         "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
         "keep": {
@@ -236,10 +262,18 @@ ASK_FORM = {
 ADD_FORM = {
     "type": "object",
     "required": ["image"],
-    "properties": {"image": IMAGES, "conversation": {"type": "string", "description": "Add them to this one."}},
+    "properties": {
+        "image": IMAGES,
+        "conversation": {"type": "string", "description": "Add them to this one."},
+        "settings": SETTINGS,
+    },
 }
 _AS_JSON = {
     "image": ENCODED,
+    "settings": {
+        "allOf": [{"$ref": "#/components/schemas/SettingsView"}],
+        "description": "How a new conversation is answered.",
+    },
     "region": {
         "type": "array",
         "items": {"type": "number", "minimum": 0, "maximum": 1000},

@@ -86,7 +86,8 @@ class Stream:
         known, number, versions = await self.receiver.written(self.broadcast, answer)
         view = self.viewer.turn(known, number or 1, versions).model_dump()
         what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
-        return {**what, "notes": notes, **view["answer"]}
+        nowhere = {} if number else {"table": None, "file": None}
+        return {**what, "notes": notes, **view["answer"], **nowhere}
 
 
 class EventStream(StreamingResponse):

@@ -18,8 +18,10 @@ from core.errors import BadQuestion
 
 async def open_unkept(request: Request, form: Form, key: str | None) -> Opened:
     """Open the pictures of a question that may stand alone. Raises `BotError`."""
-    if key or form.conversation or form.pictures:
-        raise BadQuestion("Nothing is stored with keep=false: leave out conversation, pictures and Idempotency-Key.")
+    if key or form.conversation or form.pictures or form.settings:
+        raise BadQuestion(
+            "Nothing is stored with keep=false: leave out conversation, pictures, settings and Idempotency-Key."
+        )
     check_length(form.query)
     state = request.app.state
     state.receiver.assistant.check_question(person_of(request.scope))

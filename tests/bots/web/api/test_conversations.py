@@ -88,6 +88,14 @@ async def test_a_waiting_picture_can_be_taken_off_the_next_question(web: Web) ->
     assert answer.json()["text"] == "Answer to 'Second' about [] after 1 turns."
 
 
+async def test_another_picture_may_come_after_the_first_one_was_taken_off(web: Web) -> None:
+    files = {"image": photo("red")}
+    conversation = (await web.client.post("/api/v1/pictures", files=files)).json()["conversation"]
+    assert (await web.client.delete(f"/api/v1/conversations/{conversation}/waiting/1")).status_code == 204
+    again = await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files=files)
+    assert [picture["number"] for picture in again.json()["pictures"]] == [2]
+
+
 async def test_conversations_are_listed_read_and_deleted(web: Web) -> None:
     await web.client.get("/")  # as a browser, which has a list
     conversation = await web.begin()

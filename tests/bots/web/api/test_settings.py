@@ -1,13 +1,15 @@
 """The settings of a conversation, through the REST API."""
 
 import asyncio
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.settings import SHORT_ANSWER_TOKENS
-from tests.bots.web.conftest import Web, photo, service
+from tests.bots.web.conftest import Web, events_of, photo, service
 from tests.fakes import ScriptedEngine
 
 USUAL = {"instructions": "", "language": "", "length": "normal", "sharpness": "normal", "receipt": True, "keep": True}
@@ -90,6 +92,57 @@ async def test_what_cannot_be_set_is_refused_and_changes_nothing(web: Web, wrong
     address = await begun(web)
     assert (await web.client.put(address, json=wrong)).status_code == 422
     assert (await web.client.get(address)).json() == USUAL
+
+
+@pytest.mark.parametrize("way", ["form", "json"])
+async def test_a_new_conversation_begins_with_settings(tmp_path: Path, way: str) -> None:
+    engine, scan = ScriptedEngine(), photo(size=(2400, 2400))
+    wanted = {**USUAL, "language": "German", "sharpness": "high"}
+    async with service(tmp_path, engine) as web:
+
+        async def send(path: str, **fields: object) -> dict[str, Any]:
+            if way == "json":
+                fields["image"] = [base64.b64encode(scan).decode()]
+                answer = await web.client.post(f"/api/v1/{path}", json={**fields, "settings": wanted})
+            else:
+                files = {"image": ("scan.png", scan, "image/png")}
+                answer = await web.client.post(
+                    f"/api/v1/{path}", data={**fields, "settings": json.dumps(wanted)}, files=files
+                )
+            known: dict[str, Any] = answer.json()
+            assert answer.status_code == 200, known
+            address = f"/api/v1/conversations/{known['conversation']}/settings"
+            assert (await web.client.get(address)).json() == wanted
+            return known
+
+        added = await send("pictures")
+        await send("analyze", query="What is it?")
+        await web.ask("What is it?", "red")
+    [asked, usual] = engine.asked
+    assert [asked.system, usual.system] == ["Answer in German.", ""]
+    assert added["pictures"][0]["width"] == asked.turns[0].pictures[0].image.width > 1300
+
+
+@pytest.mark.parametrize("wrong", ["{", "[]", '{"length": "huge"}', '{"colour": "red"}'])
+async def test_a_new_conversation_does_not_begin_with_wrong_settings(web: Web, wrong: str) -> None:
+    answer = await web.ask("What is it?", "red", settings=wrong)
+    assert answer.status_code in (400, 422), answer.text
+    assert "settings" in answer.json()["detail"] or "Please check" in answer.json()["detail"]
+
+
+async def test_settings_come_only_with_the_first_question(web: Web) -> None:
+    known = await web.begin()
+    answer = await web.ask("And now?", settings='{"length": "long"}', conversation=known)
+    assert (answer.status_code, "new conversation" in answer.json()["detail"]) == (400, True)
+
+
+async def test_a_page_is_told_that_an_answer_is_not_kept(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: "| a | b |\n|---|---|\n| 1 | 2 |")) as web:
+        form = {"query": "What is it?", "settings": '{"keep": false}', "stream": "true", "html": "true"}
+        answer = await web.client.post("/api/v1/analyze", data=form, files={"image": ("a.png", photo())})
+    [*_, (_, done)] = events_of(answer)
+    assert (done["number"], done["table"], done["pictures"]) == (0, None, [])
+    assert "<td>2</td>" in done["html"]
 
 
 async def test_another_platforms_conversation_and_an_unknown_one_have_none(web: Web) -> None:
