@@ -283,6 +283,13 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """Text to append to what the model thinks before its answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class BeganAgain:
     """The pieces so far are void: the engine was lost, and the answer is written again from its beginning."""
 
@@ -304,5 +311,7 @@ class ConversationLoaded:
     conversation: Conversation
 
 
-Event = ConversationLoaded | Waiting | Looking | Piece | BeganAgain | PicturesRemoved  # sent while an answer is written
+Event = (
+    ConversationLoaded | Waiting | Looking | Thought | Piece | BeganAgain | PicturesRemoved
+)  # sent while an answer is written
 Tell = Callable[[Event], None]  # never blocks

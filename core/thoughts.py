@@ -28,6 +28,15 @@ def without(text: str) -> str:
     return split(text)[1]
 
 
+def so_far(growing: str) -> str:
+    """Return the thoughts of a growing answer without what may become their end."""
+    if not growing.lstrip().startswith(BEGIN):
+        return ""
+    thought = split(growing)[0]
+    begun = next((size for size in range(len(END) - 1, 0, -1) if thought.endswith(END[:size])), 0)
+    return thought[: len(thought) - begun].rstrip()
+
+
 def may_begin(growing: str) -> bool:
     """Return whether the beginning of an answer may become that of thoughts."""
     return BEGIN.startswith(growing.lstrip())

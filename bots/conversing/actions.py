@@ -22,6 +22,7 @@ from core.conversation import (
     Picture,
     PicturesRemoved,
     Piece,
+    Thought,
     Turn,
 )
 from core.errors import BotError
@@ -58,7 +59,7 @@ async def ask_for_display(
     Grounding is drawn on its picture if files can be shown. `turn_of` returns the finished turn; `notes` are sentences
     about what was left out. `introduction` is said below the first answer of a conversation.
     """
-    raw = told = ""
+    raw = told = thought = ""
     asked = Conversation("")  # up to this question
 
     def next_piece(growing: bool) -> str:
@@ -69,18 +70,25 @@ async def ask_for_display(
         piece, told = now[len(told) :], now
         return piece
 
+    def next_thought() -> str:
+        nonlocal thought
+        before, thought = thought, thoughts.so_far(raw)
+        return thought[len(before) :]
+
     def show(event: Event | File) -> None:
-        nonlocal raw, told, notes, asked
+        nonlocal raw, told, thought, notes, asked
         match event:
             case ConversationLoaded(conversation):
                 asked = conversation
                 tell(event)
             case Piece(text):
                 raw += text
+                if not display.markdown and (more := next_thought()):  # chats cannot fold them
+                    tell(Thought(more))
                 if piece := next_piece(growing=True):
                     tell(Piece(piece))
             case BeganAgain():
-                raw = told = ""
+                raw = told = thought = ""
                 tell(event)
             case PicturesRemoved(numbers) if display.markdown:
                 notes = [*notes, made_room(numbers, translator)]

@@ -7,17 +7,27 @@ from contextlib import suppress
 from bots.conversing.draft import AnswerAction, Ask, File
 from bots.web.errors import ConversationGone
 from bots.web.message import WebMessage
-from core.conversation import Answer, BeganAgain, ConversationLoaded, Ending, Event, Image, PicturesRemoved, Piece
+from core.conversation import (
+    Answer,
+    BeganAgain,
+    ConversationLoaded,
+    Ending,
+    Event,
+    Image,
+    PicturesRemoved,
+    Piece,
+    Thought,
+)
 from core.pictures.documents import Document
 
 
-def text_of(events: Iterable[Event | File]) -> str:
-    """Return what the events say, since the answer began again for the last time."""
+def text_of(events: Iterable[Event | File], kind: type[Piece] | type[Thought] = Piece) -> str:
+    """Return what the events say, or what the model thinks, since the answer began again for the last time."""
     pieces: list[str] = []
     for event in events:
         if isinstance(event, BeganAgain):
             pieces.clear()
-        elif isinstance(event, Piece):
+        elif isinstance(event, kind):
             pieces.append(event.text)
     return "".join(pieces)
 
@@ -68,9 +78,11 @@ class Broadcast:
     @property
     def so_far(self) -> list[Event | File]:
         """What somebody who comes now has to know: the text, and where in the line it is."""
+        thought = text_of(self.events, Thought)
         return [
+            *([Thought(thought)] if thought else ()),
             *([Piece(self.text)] if self.text else ()),
-            *(it for it in self.events[-1:] if not isinstance(it, Piece)),
+            *(it for it in self.events[-1:] if not isinstance(it, Thought | Piece)),
         ]
 
     def offer(self, actions: tuple[AnswerAction, ...]) -> None:
@@ -83,7 +95,7 @@ class Broadcast:
         if isinstance(event, ConversationLoaded):  # readers need no pictures, and the events are kept for a while
             self.begun = True
         elif not (
-            self.attempts and isinstance(event, Piece | BeganAgain)
+            self.attempts and isinstance(event, Thought | Piece | BeganAgain)
         ):  # heard already; the whole answer comes at the end
             self.events.append(event)
             self._wake()

@@ -48,9 +48,11 @@ def render(text: str, growing: bool = False) -> str:
     )
 
 
-def fold(summary: str, text: str) -> str:
+def fold(summary: str, text: str, growing: bool = False) -> str:
     """Return a text that is folded below its summary."""
-    return f'<details class="thoughts"><summary>{escape(summary)}</summary>{render(text)}</details>\n' if text else ""
+    if not text:
+        return ""
+    return f'<details class="thoughts"><summary>{escape(summary)}</summary>{render(text, growing)}</details>\n'
 
 
 def _prose(markdown: MarkdownIt, text: str, formulas: Formulas) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from core import thoughts
 from core.conversation import Conversation, Image, Turn
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion
@@ -146,7 +147,8 @@ class Prompter:
         if turn.answer is None:
             rows.add_text(self._tokenizer, "assistant\n")
             return rows
-        rows.add_text(self._tokenizer, f"assistant\n{turn.answer.text}")
+        # As in the templates of Qwen3: thoughts of earlier turns are not repeated.
+        rows.add_text(self._tokenizer, f"assistant\n{thoughts.without(turn.answer.text)}")
         rows.add_token(special["im_end"])
         rows.add_text(self._tokenizer, "\n")
         return rows

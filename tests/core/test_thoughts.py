@@ -1,5 +1,7 @@
 """What a model thought is told from its answer, also while it grows."""
 
+from itertools import pairwise
+
 import pytest
 
 from core import thoughts
@@ -32,6 +34,14 @@ def test_nothing_of_thoughts_is_shown_while_an_answer_grows() -> None:
     assert set(grown[: ANSWER.index("The total")]) == {""}
     assert grown[-1] == "The total is 120.\n"
     assert visible("<thing> is") == "<thing> is"
+
+
+def test_thoughts_grow_until_their_end_and_nothing_of_it_is_theirs() -> None:
+    grown = [thoughts.so_far(ANSWER[:length]) for length in range(1, len(ANSWER) + 1)]
+    assert grown[-1] == "Three lines, so 120."
+    assert all(after.startswith(before) for before, after in pairwise(grown))
+    assert thoughts.so_far("<think>2 < 3") == "2 < 3"
+    assert thoughts.so_far("Three lines.\n</think>\n\n120") == ""  # shown already, as an answer
 
 
 def test_thoughts_without_an_answer_become_a_sentence() -> None:

@@ -10,13 +10,13 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bots.conversing.draft import File
-from bots.web.api.view import Viewer
+from bots.web.api.view import Viewer, thoughts_summary
 from bots.web.draft import Broadcast
 from bots.web.errors import code_of, log_bug, status_of
-from bots.web.markdown import render
+from bots.web.markdown import fold, render
 from bots.web.receiver import Receiver
 from core.answers.transcription import as_markdown
-from core.conversation import Answer, BeganAgain, Event, Looking, Piece, Waiting
+from core.conversation import Answer, BeganAgain, Event, Looking, Piece, Thought, Waiting
 from core.errors import BotError
 from core.i18n import Translator
 
@@ -37,6 +37,7 @@ class Stream:
     viewer: Viewer
     html: bool
     questions: Sequence[str] = ()
+    _thoughts: str = field(default="", init=False)
     _text: str = field(default="", init=False)
     _rendered_at: float = field(default=0.0, init=False)
 
@@ -68,15 +69,26 @@ class Stream:
                 case Looking(picture, of):
                     yield _event("looking", {"picture": picture, "of": of})
                 case BeganAgain():
-                    self._text = ""
+                    self._thoughts = self._text = ""
                     yield _event("again", {})
                 case Piece(piece):
                     self._text += piece
                     yield _event("piece", {"text": piece})
-                    if self.html and time.monotonic() - self._rendered_at >= RENDER_SECONDS:
-                        self._rendered_at = time.monotonic()
-                        growing = as_markdown(self._text, self.questions, growing=True)
-                        yield _event("html", {"html": render(growing, growing=True)})
+                    yield from self._rendered()
+                case Thought(text):
+                    self._thoughts += text
+                    yield from self._rendered()
+
+    def _rendered(self) -> Iterator[bytes]:
+        """Yield the event with the answer so far as HTML, if it is time for one."""
+        if not self.html or time.monotonic() - self._rendered_at < RENDER_SECONDS:
+            return
+        self._rendered_at = time.monotonic()
+        translator = self.viewer.translator.for_question(self.questions[-1] if self.questions else "")
+        summary = thoughts_summary(translator, growing=not self._text)
+        growing = as_markdown(self._text, self.questions, growing=True)
+        html = fold(summary, self._thoughts, growing=True) + render(growing, growing=True)
+        yield _event("html", {"html": html})
 
     async def _done(self, answer: Answer) -> dict[str, Any]:
         removed = self.broadcast.removed

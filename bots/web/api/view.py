@@ -120,7 +120,7 @@ class Viewer:
         which = f"version={version}" if version else ""  # of the earlier ones
         return AnswerView(
             text=words,
-            html=fold(self.translator.say("What the model thought"), grounding.thoughts) + render(markdown),
+            html=fold(thoughts_summary(self.translator), grounding.thoughts) + render(markdown),
             ending=answer.ending.value,
             figures=_figures(answer),
             boxes=[_box(replace(box, picture=it.number)) for it, boxes in pictures.items() for box in boxes],
@@ -140,6 +140,11 @@ class Viewer:
 def drawing_of(answer: Answer) -> str:
     """Return what tells an answer's drawn boxes from those of another answer, which may replace it at its address."""
     return f"{zlib.crc32(answer.text.encode()):08x}"
+
+
+def thoughts_summary(translator: Translator, growing: bool = False) -> str:
+    """Return what stands for folded thoughts."""
+    return translator.say("Thinking …") if growing else translator.say("What the model thought")
 
 
 def _box(box: Box) -> BoxView:

@@ -10,8 +10,15 @@ function follow(parent, known, node) {
   if (!known) parent.append(node.cloneNode(true));
   else if (known.isEqualNode(node) || (known.nodeName === "BUTTON" && node.nodeName === "BUTTON")) return; // it may still show that it was pressed
   else if (known.nodeType === Node.TEXT_NODE && node.nodeType === Node.TEXT_NODE) lengthen(known, node.data);
-  else if (known.nodeType === Node.ELEMENT_NODE && known.cloneNode().isEqualNode(node.cloneNode())) grow(known, node);
+  else if (known.nodeType === Node.ELEMENT_NODE && shell(known).isEqualNode(shell(node))) grow(known, node);
   else known.replaceWith(node.cloneNode(true));
+}
+
+// An element without its content. What a reader unfolded stays so.
+function shell(node) {
+  const alone = node.cloneNode();
+  alone.removeAttribute("open");
+  return alone;
 }
 
 function lengthen(text, data) {

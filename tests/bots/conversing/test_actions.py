@@ -17,6 +17,7 @@ from core.conversation import (
     Image,
     Picture,
     Piece,
+    Thought,
     Turn,
 )
 from core.i18n import Translator
@@ -90,6 +91,22 @@ async def test_an_answer_that_begins_again_is_told_as_if_nothing_had_been_said(m
 
     await ask_for_display(ask, turn, DisplayOptions(markdown=markdown), [], Translator("en"), told.append)
     assert told == [Piece("It is gr"), BeganAgain(), Piece("It is"), Piece(" red.")]
+
+
+@pytest.mark.parametrize(("markdown", "thoughts"), [(True, []), (False, [Thought("So"), Thought(" four")])])
+async def test_only_a_page_that_can_fold_them_is_told_thoughts(markdown: bool, thoughts: list[Thought]) -> None:
+    told: list[Event | File] = []
+
+    async def ask(tell: Tell) -> Answer:
+        for piece in ("<think>So", " four</", "think>\n\nFour."):
+            tell(Piece(piece))
+        return Answer("<think>So four</think>\n\nFour.", Ending.DONE)
+
+    async def turn() -> None:
+        return None
+
+    await ask_for_display(ask, turn, DisplayOptions(markdown=markdown), [], Translator("en"), told.append)
+    assert told == [*thoughts, Piece("Four.")]
 
 
 def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:

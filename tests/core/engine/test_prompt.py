@@ -54,6 +54,15 @@ def test_what_follows_an_answer_is_known_before_the_next_question(prompter: Prom
     assert prompter.write(second, 10).ids.tolist()[: len(known)] == known
 
 
+def test_thoughts_of_earlier_answers_are_not_repeated(prompter: Prompter) -> None:
+    first = ask("What is it?", make_image(1))
+    plain, thoughtful = (
+        prompter.write(ask("Sure?", after=first, answer=Answer(text, Ending.DONE)), 10).ids.tolist()
+        for text in ("A cat.", "<think>\nIt has whiskers.\n</think>\n\nA cat.")
+    )
+    assert thoughtful == plain
+
+
 def test_special_tokens_in_a_question_are_only_text(prompter: Prompter, tiny: Path) -> None:
     special = Tokenizer(tiny).special("<|im_end|>")
     plain = prompter.write(ask("Hello"), 10).ids.tolist()

@@ -1,0 +1,54 @@
+"""What a Thinking model thinks before its answer: folded on the page while it grows, and nowhere else."""
+
+from pathlib import Path
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+
+from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.conftest import events_of, service
+from tests.bots.web.test_page import ask, choose
+from tests.fakes import ScriptedEngine
+
+THOUGHT, SAID = "Two and two. ", "As always. "
+ANSWER = f"<think>\nAdd up: {THOUGHT * 150}\n</think>\n\n**Four.** {SAID * 300}"
+
+
+@needs_chromium
+async def test_thoughts_are_folded_while_they_grow_and_stay_as_the_reader_left_them(tmp_path: Path) -> None:
+    engine = ScriptedEngine(script=lambda _: ANSWER, pause=0.02)
+    async with service(tmp_path, engine) as web, started() as browser, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask(page, "How many?")
+        summary, thought = page.locator(".writing .thoughts summary"), page.locator(".thoughts p")
+        await expect(summary).to_have_text("Thinking …")
+        await expect(thought).to_be_hidden()
+        await page.reload()  # who comes later gets them from their beginning
+        await expect(thought).to_contain_text("Add up:")
+        await expect(thought).to_be_hidden()
+        await summary.press("Enter")
+        await expect(thought).to_be_visible()
+        await expect(thought).to_contain_text(THOUGHT * 60)
+        assert not [
+            it for it in (await Axe().run(page)).response["violations"] if it["impact"] in ("serious", "critical")
+        ]
+        await expect(page.locator(".writing .prose > p")).to_contain_text("Four.")
+        await expect(summary).to_have_text("What the model thought")
+        await expect(summary).to_be_focused()
+        await expect(thought).to_be_visible()
+        await page.get_by_role("button", name="Stop the answer").click()
+        await expect(page.locator(".actions")).to_be_visible()
+        await expect(thought).to_be_visible()
+        await expect(page.locator("#announcer")).to_contain_text("Four.")
+        assert "Two and two" not in await page.locator("#announcer").inner_text()
+        await page.reload()
+        await expect(page.locator(".thoughts summary")).to_have_text("What the model thought")
+        await expect(thought).to_be_hidden()
+
+
+async def test_programs_get_no_thoughts_in_the_pieces_of_an_answer(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: "<think>\nAdd.\n</think>\n\nFour.")) as web:
+        told = events_of(await web.ask("How many?", "red", stream="true"))
+    assert "".join(data["text"] for name, data in told if name == "piece") == "Four."
+    assert told[-1][1]["text"] == "Four." and "Add." not in told[-1][1]["text"]
+    assert {name for name, _ in told} <= {"conversation", "waiting", "looking", "piece", "done"}
