@@ -17,6 +17,7 @@ from core.stats import AnswerRecord
 
 STAGES = (("queue_s", "in line"), ("image_s", "pictures"), ("prefill_s", "reading"), ("decode_s", "writing"))
 PLOT_WIDTH, PLOT_HEIGHT = 800, 200  # in the plot's own units
+SLOWEST = 10  # answers whose stages are written out
 SHOWN_PEOPLE = 200
 DECISIONS = {  # what can be decided about people with each standing
     Standing.WAITING: (Decision.ALLOW, Decision.IGNORE, Decision.BLOCK),
@@ -67,6 +68,9 @@ async def _shown(request: Request, said: str = "") -> Response:
         request,
         "admin.html",
         engine=operation.engine(),
+        engine_rows=[_with_unit(name, value) for name, value in operation.engine().items()],
+        clock=time.strftime("%H:%M:%S"),
+        slowest=_slowest(entries),
         operation=operation,
         platforms=_platforms(operation),
         replicas=await operation.replicas(),
@@ -112,6 +116,21 @@ def _bars(entries: list[AnswerRecord]) -> list[dict[str, Any]]:
             parts.append({"stage": name, "y": round(top, 2), "height": round(height, 2)})
         bars.append({"x": round(index * step, 2), "width": round(step * 0.72, 2), "parts": parts, "entry": entry})
     return bars
+
+
+def _slowest(entries: list[AnswerRecord]) -> dict[AnswerRecord, str]:
+    """Return the slowest answers, slowest first, with the id of each one's stages on the page."""
+    slow = sorted(entries, key=lambda entry: -entry.figures.total_s)[:SLOWEST]
+    return {entry: f"answer-{entry.finished * 1000:.0f}" for entry in slow}
+
+
+def _with_unit(name: str, value: float) -> tuple[str, str]:
+    """Return one of the engine's numbers as people read it."""
+    if name.endswith("_bytes"):
+        return name.removesuffix("_bytes"), f"{value / 1048576:,.1f} MB"
+    if name.endswith("_s"):
+        return name.removesuffix("_s"), f"{value:,.1f} s"
+    return name, f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _seconds(figures: Figures, name: str) -> float:

@@ -11,7 +11,9 @@ setInterval(async () => {
     const live = page.getElementById("live");
     if (!live) return; // something between us and the service answered
     const focused = document.activeElement?.getAttribute("aria-labelledby");
+    const link = document.activeElement?.closest("#live a")?.getAttribute("href");
     document.getElementById("live").replaceWith(live);
+    if (link) live.querySelector(`a[href="${link}"]`)?.focus();
     if (focused) live.querySelector(`[tabindex][aria-labelledby="${focused}"]`)?.focus();
   } catch {
     // the service is restarting; the next try will tell

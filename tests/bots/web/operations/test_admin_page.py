@@ -1,0 +1,34 @@
+"""The operator's page in a real browser: axis, units, how it renews itself, and the way to an answer's stages."""
+
+from pathlib import Path
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+
+from core.engine.stats import EngineStats
+from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.conftest import service
+
+pytestmark = needs_chromium
+
+
+async def test_a_slow_answer_leads_to_its_stages_also_while_the_page_renews_itself(tmp_path: Path) -> None:
+    figures = EngineStats(kv_bytes=3 * 1048576, decode_s=2.5)
+    async with service(tmp_path, figures=lambda: figures) as web, started() as browser:
+        for _ in range(12):
+            await web.ask("What?", "red")
+        async with visit(browser, web.url, "/admin") as page:
+            await expect(page.locator(".seconds span").last).to_have_text("0 s")
+            link, renewed = page.locator(".plot a").first, page.locator("#live time")
+            before = await renewed.inner_text()
+            await link.focus()
+            await expect(renewed).not_to_have_text(before)
+            await expect(link).to_be_focused()
+            await page.keyboard.press("Enter")
+            row = page.locator("tr:target")
+            await expect(row).to_contain_text("web")
+            await expect(row.locator("td")).to_have_count(11)
+            await expect(page.locator(".plot a")).to_have_count(10)
+            await expect(page.locator("tr", has_text="kv").locator("td")).to_have_text("3.0 MB")
+            violations = (await Axe().run(page)).response["violations"]
+            assert not [it for it in violations if it["impact"] in ("serious", "critical")], violations
