@@ -86,12 +86,13 @@ def ask(
         console, output = Console(stderr=True, markup=False), AnswerOutput(as_json, save_boxes, save_tables)
         settings = None if url else load_settings(config)
         files, query = read_words(pictures, chat, settings.images if settings else ImagesConfig())
+        goes_on = chat or not query
         if settings:
-            answering: AbstractAsyncContextManager[Answerer] = answer_here(settings, files, query, console)
+            answering: AbstractAsyncContextManager[Answerer] = answer_here(settings, files, query, console, goes_on)
         else:
-            answering = answer_by_service(url, key, os.environ, files, console)
+            answering = answer_by_service(url, key, os.environ, files)
         async with answering as answerer:
-            await converse(answerer, output, console, query, chat)
+            await converse(answerer, output, console, query, goes_on)
 
     finish(work)
 

@@ -13,22 +13,26 @@ from core.errors import BotError
 
 
 class Answerer(Protocol):
-    """Who answers: the model in this process, or a running service. Files go with the first question that is taken."""
+    """Who answers: the model in this process, or a running service. Files go with the first question that is taken.
+
+    `notes` say what was left out of the last question's files.
+    """
+
+    notes: Sequence[str]
 
     async def ask(self, text: str, tell: Tell) -> Answer:
         """Answer a question about the files, or about what was said before. Raises `BotError`."""
         ...
 
     async def images(self) -> Sequence[Image]:
-        """Return the pictures of all files, in the order in which the model numbers them."""
+        """Return the pictures that were asked about, in the order in which the model numbers them."""
         ...
 
     def timing(self, answer: Answer) -> str: ...
 
 
 async def converse(answerer: Answerer, output: AnswerOutput, console: Console, query: str, chat: bool) -> None:
-    """Answer the question. In a chat, or without a question, read further ones. Raises `BotError`."""
-    chat = chat or not query
+    """Answer the question, if there is one. In a chat, read further ones. Raises `BotError`."""
     while True:
         if query:
             try:
@@ -51,7 +55,7 @@ async def _answer(answerer: Answerer, output: AnswerOutput, console: Console, qu
     with AnswerStream(console, translator, output.shows_pieces) as stream:
         answer = await answerer.ask(query, stream.tell)
         stream.finish(answer)
-    for note in await output.write(query, answer, answerer.images, translator):
+    for note in [*answerer.notes, *await output.write(query, answer, answerer.images, translator)]:
         console.print(note, style="dim")
     console.print(answerer.timing(answer), style="dim")
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from core.conversation import Image
 from core.errors import BadImage, BadQuestion, OperatorError
 from core.i18n import Translator
@@ -36,16 +34,17 @@ def read_words(words: Sequence[str], chat: bool, limits: ImagesConfig) -> tuple[
     return [LocalFile(name, _read(name, most)) for name in names], query
 
 
-async def open_all(files: Sequence[LocalFile], query: str, limits: ImagesConfig, console: Console) -> tuple[Image, ...]:
-    """Return the pictures of all files. What was left out is said. Raises `BadImage`."""
-    translator = translator_for(query)
+async def open_all(files: Sequence[LocalFile], query: str, limits: ImagesConfig) -> list[Document]:
+    """Return all files as pictures, with the pages that the question names. Raises `BadImage`."""
     try:
-        documents = [await _open(file, len(files) > 1, query, limits) for file in files]
+        return [await _open(file, len(files) > 1, query, limits) for file in files]
     except BadImage as error:
-        raise type(error)(translator.explain(error)) from error
-    for note in filter(None, (document.note(translator) for document in documents)):
-        console.print(note, style="dim")
-    return tuple(image for document in documents for image in document.images)
+        raise type(error)(translator_for(query).explain(error)) from error
+
+
+def pictures_of(documents: Sequence[Document]) -> tuple[Image, ...]:
+    """Return the pictures of these files, each once."""
+    return tuple({image.id: image for document in documents for image in document.images}.values())
 
 
 def translator_for(question: str) -> Translator:

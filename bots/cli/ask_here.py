@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from bots.cli.ask_files import LocalFile, open_all, translator_for
+from bots.cli.ask_files import LocalFile, open_all, pictures_of, translator_for
 from bots.config import Settings
 from bots.service import open_services
 from core.assistant import Assistant
 from core.conversation import Answer, Ending, Image, Question, Tell
+from core.errors import BadImage
 from core.i18n import Translator
 from core.model.description import ModelDescription
+from core.pictures.documents import Document, open_document, turned_to
+from core.pictures.images import ImagesConfig
 
 ID = "terminal:1"
 
@@ -21,19 +24,47 @@ ID = "terminal:1"
 class HereAnswerer:
     """Implements `bots.cli.ask.Answerer`."""
 
-    def __init__(self, assistant: Assistant, images: tuple[Image, ...]) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        documents: Sequence[Document],
+        opened_for: str = "",
+        limits: ImagesConfig = ImagesConfig(),
+    ) -> None:
+        """Ask about files that were opened for their first question, or before there was one: ""."""
+        self.notes: Sequence[str] = ()
         self._assistant = assistant
-        self._images = self._unasked = images
+        self._documents = documents
+        self._opened_for = opened_for
+        self._limits = limits
+        self._unasked = list(documents)
+        self._asked: list[Document] = []
         self._number = 0
 
     async def ask(self, text: str, tell: Tell) -> Answer:
         self._number += 1
-        answer = await self._assistant.ask(ID, Question(text, self._unasked), str(self._number), tell=tell)
-        self._unasked = ()
+        asked = await self._turned(text)
+        answer = await self._assistant.ask(ID, Question(text, pictures_of(asked)), str(self._number), tell=tell)
+        self._asked += asked
+        self._unasked = []
         return answer
 
     async def images(self) -> Sequence[Image]:
-        return self._images
+        return pictures_of(self._asked)
+
+    async def _turned(self, text: str) -> list[Document]:
+        """Return what to show with a question: a document with the pages that it names in place of others."""
+        self.notes = ()
+        data, translator = turned_to(self._documents, text), translator_for(text)
+        if data is None or text == self._opened_for:
+            return self._unasked
+        try:
+            opened = await open_document(data, text, self._limits)
+        except BadImage as error:  # a page that it does not have; the question may be about another one
+            self.notes = [translator.explain(error)]
+            return self._unasked
+        self.notes = [opened.note(translator, kept=True)]
+        return [*(document for document in self._unasked if document.data != data), opened]
 
     def timing(self, answer: Answer) -> str:
         figures = answer.figures
@@ -44,10 +75,12 @@ class HereAnswerer:
 
 @asynccontextmanager
 async def answer_here(
-    settings: Settings, files: Sequence[LocalFile], query: str, console: Console
+    settings: Settings, files: Sequence[LocalFile], query: str, console: Console, chat: bool
 ) -> AsyncIterator[HereAnswerer]:
     """Open the files, then load the model. A terminal chat is private and ends with its window. Raises `BotError`."""
-    images = await open_all(files, query, settings.images, console)
+    documents, translator = await open_all(files, query, settings.images), translator_for(query)
+    for note in filter(None, (document.note(translator, kept=chat) for document in documents)):
+        console.print(note, style="dim")
     with tempfile.TemporaryDirectory() as folder:
         storage = settings.storage.model_copy(update={"url": f"sqlite+aiosqlite:///{folder}/chat.sqlite"})
         opening = open_services(replace(settings, storage=storage))
@@ -56,9 +89,9 @@ async def answer_here(
         try:
             async with opening as services:
                 status.stop()
-                _introduce(services.model, console, translator_for(query))
+                _introduce(services.model, console, translator)
                 try:
-                    yield HereAnswerer(services.assistant, images)
+                    yield HereAnswerer(services.assistant, documents, query, settings.images)
                 finally:
                     await services.assistant.forget(ID)  # removes cached results, too
         finally:

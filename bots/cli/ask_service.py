@@ -6,18 +6,20 @@ import mimetypes
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from rich.console import Console
 
-from bots.cli.ask_files import LocalFile, open_all, translator_for
+from bots.cli.answer_output import CONTROLS
+from bots.cli.ask_files import LocalFile, open_all, pictures_of, translator_for
 from bots.conversing.proxy import Proxies, without_passwords
 from bots.conversing.proxy_transport import through
+from bots.web.openai.replies import NOTES
 from core.conversation import Answer, Ending, Figures, Image, Piece, Tell, Waiting
-from core.errors import BotError, OperatorError
+from core.errors import BadImage, BotError, OperatorError
+from core.pictures.documents import open_document, turned_to
 from core.pictures.file_types import is_pdf
 from core.pictures.images import ImagesConfig
 
@@ -30,12 +32,12 @@ _PART = re.compile(r"messages\.\d+\.content\.(\d+)\.[\w.]*: ")
 class ServiceAnswerer:
     """Implements `bots.cli.ask.Answerer`. The service keeps nothing, so every question sends all that came before."""
 
-    def __init__(self, client: httpx.AsyncClient, files: Sequence[LocalFile], console: Console) -> None:
+    def __init__(self, client: httpx.AsyncClient, files: Sequence[LocalFile]) -> None:
+        self.notes: Sequence[str] = ()
         self._client = client
         self._files = files
-        self._console = console
         self._messages: list[dict[str, Any]] = []
-        self._first = ""
+        self._asked: list[str] = []
         self._seconds = 0.0
 
     async def ask(self, text: str, tell: Tell) -> Answer:
@@ -45,12 +47,20 @@ class ServiceAnswerer:
         question = {"role": "user", "content": [*parts, {"type": "text", "text": text}]}
         answer = await self._stream([*self._messages, question], translator_for(text).language, tell)
         self._messages += [question, {"role": "assistant", "content": answer.text}]
-        self._first = self._first or text
+        self._asked.append(text)
         self._seconds = time.monotonic() - began
         return answer
 
     async def images(self) -> Sequence[Image]:
-        return await open_all(self._files, self._first, ImagesConfig(), self._console)
+        """Open them here as the service does."""
+        first, *later = self._asked
+        documents = await open_all(self._files, first, ImagesConfig())
+        turned = []
+        for text in later:
+            if (data := turned_to(documents, text)) is not None:
+                with suppress(BadImage):
+                    turned.append(await open_document(data, text))
+        return pictures_of([*documents, *turned])
 
     def timing(self, answer: Answer) -> str:
         figures = answer.figures
@@ -66,6 +76,7 @@ class ServiceAnswerer:
             async with self._client.stream("POST", "chat/completions", json=body, headers=headers) as reply:
                 if reply.status_code != httpx.codes.OK:
                     raise await self._refusal(reply)
+                self.notes = _notes(reply.headers.get(NOTES, "[]"))
                 async for event in _events(reply):
                     if "error" in event:
                         raise self._told(event)
@@ -123,7 +134,7 @@ class ServiceAnswerer:
 
 @asynccontextmanager
 async def answer_by_service(
-    url: str, key: str, environment: Mapping[str, str], files: Sequence[LocalFile], console: Console
+    url: str, key: str, environment: Mapping[str, str], files: Sequence[LocalFile]
 ) -> AsyncIterator[ServiceAnswerer]:
     """Connect when the first question is asked. `key` is env:NAME, or empty. Raises `OperatorError`."""
     address = _address(url)
@@ -135,7 +146,7 @@ async def answer_by_service(
     async with httpx.AsyncClient(
         base_url=f"{address}/v1/", headers=headers, timeout=timeout, transport=transport
     ) as client:
-        yield ServiceAnswerer(client, files, console)
+        yield ServiceAnswerer(client, files)
 
 
 def _address(url: str) -> str:
@@ -171,6 +182,10 @@ async def _events(reply: httpx.Response) -> AsyncIterator[dict[str, Any]]:
     async for line in reply.aiter_lines():
         if line.startswith("data: ") and line != "data: [DONE]":
             yield json.loads(line.removeprefix("data: "))
+
+
+def _notes(header: str) -> list[str]:
+    return [str(note).translate(CONTROLS) for note in json.loads(header)]
 
 
 def _figures(usage: Any) -> Figures | None:

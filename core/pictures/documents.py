@@ -99,6 +99,12 @@ async def open_document(data: bytes, question: str = "", config: ImagesConfig = 
         return replace(document, data=contents(file))
 
 
+def turned_to(documents: Sequence[Document], question: str) -> bytes | None:
+    """Return the last of these files that has other pages, if a later question names some."""
+    kept = next((document.data for document in reversed(documents) if document.data is not None), None)
+    return kept if page_ranges(question) else None
+
+
 def _document(parts: list[workers.Part]) -> Document:
     images, pages, of = [], [], 1
     notes: list[Note] = []

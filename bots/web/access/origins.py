@@ -6,8 +6,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bots.web.openai import errors as openai
+from bots.web.openai.replies import NOTES
 
-READABLE_HEADERS = ("Retry-After",)
+READABLE_HEADERS = ("Retry-After", NOTES)
 KEPT_SECONDS = 600  # that a browser remembers what it may send
 
 

@@ -1,5 +1,7 @@
 """Define what is answered, in the shapes of OpenAI's published schema."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -9,6 +11,9 @@ from core.conversation import Answer, Ending
 
 EXAMPLE_ID, EXAMPLE_TIME, EXAMPLE_MODEL = "chatcmpl-9f2c41d07ab34be2", 1796083200, "Qwen/Qwen3-VL-2B-Instruct"
 OWNER = "picture-answers"
+
+NOTES = "Answer-Notes"  # a header, because a reply has no field for it and its text may be JSON
+NOTES_CHARACTERS = 3000  # proxies take 4 kB of headers by default
 
 Id = Annotated[str, Field(examples=[EXAMPLE_ID])]
 Time = Annotated[int, Field(description="Seconds since 1970.", examples=[EXAMPLE_TIME])]
@@ -144,6 +149,12 @@ def message_of(answer_id: str, text: str, shape: Shape | None) -> ReplyMessage:
         return ReplyMessage(content=text)
     function = CalledFunction(name=shape.function, arguments=text)
     return ReplyMessage(content=None, tool_calls=[ToolCall(id=call_id(answer_id), function=function)])
+
+
+def notes_header(notes: Sequence[str]) -> dict[str, str]:
+    """Return the header that says what was left out, as a JSON list in ASCII, with as many notes as fit."""
+    fitting = [note for index, note in enumerate(notes) if len(json.dumps(notes[: index + 1])) <= NOTES_CHARACTERS]
+    return {NOTES: json.dumps(fitting)} if fitting else {}
 
 
 def first_delta(answer_id: str, shape: Shape | None) -> Delta:

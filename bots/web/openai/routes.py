@@ -21,6 +21,7 @@ from bots.web.openai.replies import (
     ServedModel,
     finish_reason_of,
     message_of,
+    notes_header,
     usage_of,
 )
 from bots.web.openai.schema import CHAT_BODY, COMPLETED, REFUSALS
@@ -65,29 +66,31 @@ async def chat_completions(request: Request) -> Response:
         async with state.bodies.place(person):
             wanted = await parse(sent, check)
             _check_model(request, wanted.model)
-            conversation = await while_wanted(request, _read(request, wanted, person))
+            conversation, notes = await while_wanted(request, _read(request, wanted, person))
     trace.set_current(conversation.id)
     sampling = wanted.sampling(assistant.sampling)
     writing = Writing(state.receiver.broadcasts, assistant, conversation, sampling, person)
+    headers = notes_header(notes)
     try:
         with naming_field(wanted.shape):
             await while_wanted(request, writing.begin())
             if not wanted.stream:
-                return await _whole(request, writing, wanted.shape)
+                return await _whole(request, writing, wanted.shape, headers)
     except BaseException:
         writing.end()
         raise
-    return ChunkStream(Chunks(writing, _name(request), wanted.include_usage, voice_for(request), wanted.shape))
+    chunks = Chunks(writing, _name(request), wanted.include_usage, voice_for(request), wanted.shape)
+    return ChunkStream(chunks, headers)
 
 
-async def _read(request: Request, wanted: ChatRequest, person: str) -> Conversation:
+async def _read(request: Request, wanted: ChatRequest, person: str) -> tuple[Conversation, list[str]]:
     state = request.app.state
     reader = Reader(state.config, state.images, state.receiver.assistant, person, voice_for(request))
-    conversation = await reader.read(wanted.messages, f"chatcmpl-{secrets.token_hex(16)}")
-    return replace(conversation, answer_schema=wanted.shape.schema if wanted.shape else None)
+    conversation, notes = await reader.read(wanted.messages, f"chatcmpl-{secrets.token_hex(16)}")
+    return replace(conversation, answer_schema=wanted.shape.schema if wanted.shape else None), notes
 
 
-async def _whole(request: Request, writing: Writing, shape: Shape | None) -> Response:
+async def _whole(request: Request, writing: Writing, shape: Shape | None, headers: dict[str, str]) -> Response:
     answer = await while_wanted(request, writing.broadcast.answer())
     writing.end()
     message = message_of(writing.id, answer.text, shape)
@@ -95,7 +98,7 @@ async def _whole(request: Request, writing: Writing, shape: Shape | None) -> Res
     completion = Completion(
         id=writing.id, created=writing.created, model=_name(request), choices=[choice], usage=usage_of(answer)
     )
-    return Response(completion.model_dump_json(), media_type="application/json")
+    return Response(completion.model_dump_json(), media_type="application/json", headers=headers)
 
 
 @router.api_route("/responses", methods=["GET", "POST"], include_in_schema=False)

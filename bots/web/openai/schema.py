@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bots.web.openai.replies import EXAMPLE_ID, EXAMPLE_MODEL, EXAMPLE_TIME, ErrorReply
+from bots.web.openai.replies import EXAMPLE_ID, EXAMPLE_MODEL, EXAMPLE_TIME, NOTES, ErrorReply
 
 _NUMBER = {"type": ["number", "null"]}
 _WHOLE = {"type": ["integer", "null"]}
@@ -147,10 +147,16 @@ _CHUNK = (
     '"logprobs": null, "finish_reason": null}]}\n\n'
 )
 _EVENT = {"type": "object", "properties": {"data": {"type": "string", "description": "A chunk in JSON, or [DONE]."}}}
+_NOTES = {
+    "description": "What was left out, such as pages of a document: a JSON list of sentences, in ASCII.",
+    "schema": {"type": "string"},
+    "example": '["Pages looked at: 1-4 of 9. For others, ask about \\u201cpage 5\\u201d, for example."]',
+}
 COMPLETED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, or with `stream` its chunks",
         "content": {"text/event-stream": {"schema": _EVENT, "example": _CHUNK}},
+        "headers": {NOTES: _NOTES},
     }
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {

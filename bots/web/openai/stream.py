@@ -1,7 +1,7 @@
 """Send an answer while it is written, as chunks in server-sent events."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,8 +90,9 @@ class Chunks:
 class ChunkStream(StreamingResponse):
     """A response that ends the answer's writing when the connection ends in any way."""
 
-    def __init__(self, chunks: Chunks) -> None:
-        super().__init__(chunks.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    def __init__(self, chunks: Chunks, headers: Mapping[str, str]) -> None:
+        headers = {**headers, "X-Accel-Buffering": "no"}
+        super().__init__(chunks.events(), media_type="text/event-stream", headers=headers)
         self._writing = chunks.writing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from bots.cli.answer_output import AnswerOutput
 from bots.cli.ask import converse
-from bots.cli.ask_here import HereAnswerer
+from bots.cli.ask_here import ID, HereAnswerer
 from core.assistant import Assistant
 from core.errors import BadQuestion
+from core.pictures.documents import Document, open_document
 from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
@@ -49,7 +50,7 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
     engine = ScriptedEngine(script=lambda conversation: refusals.pop() if refusals else describe(conversation))
     monkeypatch.setattr(sys, "stdin", io.StringIO("Shorter\nAnd now?\n"))
     screen = Console(file=io.StringIO(), width=200)
-    answerer = HereAnswerer(Assistant(engine, MemoryHistory()), (image(),))
+    answerer = HereAnswerer(Assistant(engine, MemoryHistory()), [Document((image(),))])
     await converse(answerer, AnswerOutput(), screen, "Long", chat=True)
     assert isinstance(screen.file, io.StringIO)
     assert "In fewer words, please." in screen.file.getvalue()
@@ -57,8 +58,36 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
     assert capsys.readouterr().out.splitlines() == answers
 
 
+@pytest.mark.parametrize(
+    ("opened_for", "typed", "seen"),
+    [
+        ("", ["Page 6?", "And page 7?", "Why?"], [[6], [7], []]),
+        ("What is it?", ["What is it?", "And page 7?", "Page 12?"], [[1, 2, 3, 4], [7], []]),
+        ("", ["What is it?", "第8页呢？"], [[1, 2, 3, 4], [8]]),
+    ],
+)
+async def test_in_a_chat_each_question_may_name_pages(
+    monkeypatch: pytest.MonkeyPatch, opened_for: str, typed: list[str], seen: list[list[int]]
+) -> None:
+    paper = pdf([f"page {number}" for number in range(1, 10)])
+    pages = {image.id: page for page in range(1, 10) for image in (await open_document(paper, f"page {page}")).images}
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(typed)))
+    history, screen = MemoryHistory(), io.StringIO()
+    documents = [Document((image(),)), await open_document(paper, opened_for)]
+    answerer = HereAnswerer(Assistant(ScriptedEngine(), history), documents, opened_for)
+    await converse(answerer, AnswerOutput(), Console(file=screen, width=200), "", chat=True)
+    turns = (await history.load(ID)).turns
+    assert [[pages[it.image.id] for it in turn.pictures if it.image.id in pages] for turn in turns] == seen
+    assert [pages.get(it.id) for it in await answerer.images()] == [None, *(page for turn in seen for page in turn)]
+    if [7] in seen:
+        assert "Pages looked at: 7 of 9. For others, ask about “page 8”, for example." in screen.getvalue()
+    if "Page 12?" in typed:
+        assert "This document has 9 pages; please ask about one of them." in screen.getvalue()
+
+
 async def test_an_answer_that_begins_again_is_written_once_more(capsys: pytest.CaptureFixture[str]) -> None:
-    answerer = HereAnswerer(Assistant(Interrupted(script=lambda _: "It is red."), MemoryHistory()), (image(),))
+    assistant = Assistant(Interrupted(script=lambda _: "It is red."), MemoryHistory())
+    answerer = HereAnswerer(assistant, [Document((image(),))])
     await converse(answerer, AnswerOutput(), Console(file=io.StringIO()), "What is it?", chat=False)
     lines = ["It is gr", "The model was interrupted. I begin again …", "It is red."]
     assert capsys.readouterr().out.splitlines() == lines

@@ -43,7 +43,7 @@ async def ask(url: str, *words: str, output: AnswerOutput = AnswerOutput(), key:
     screen = io.StringIO()
     console = Console(file=screen, width=300, markup=False)
     files, query = read_words(words, chat, ImagesConfig())
-    async with answer_by_service(url, key, {"KEY": "a-key-of-its-own", "WRONG": "another-key"}, files, console) as it:
+    async with answer_by_service(url, key, {"KEY": "a-key-of-its-own", "WRONG": "another-key"}, files) as it:
         await converse(it, output, console, query, chat)
     return screen.getvalue()
 
@@ -68,6 +68,28 @@ async def test_a_chat_goes_on_and_a_refused_question_does_not_end_it(
     assert "Too many questions are waiting already." in said
     assert capsys.readouterr().out == "1. Again\n2. And now?\n"
     assert [[picture.number for picture in turn.pictures] for turn in engine.asked[-1].turns] == [[1], []]
+
+
+async def test_in_a_chat_each_question_may_name_pages(
+    tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "paper.pdf").write_bytes(pdf([f"page {number}" for number in range(1, 10)]))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("And page 7?\n那第8页呢？\n"))
+    engine = ScriptedEngine(lambda _: STAMP.replace("The", "Picture 6: the"))
+    async with service(tmp_path, engine) as web:
+        wanted = AnswerOutput(boxes=tmp_path / "boxes.png")
+        said = await ask(web.url, str(tmp_path / "paper.pdf"), "What is it?", output=wanted, chat=True)
+    assert [[picture.number for picture in turn.pictures] for turn in engine.asked[-1].turns] == [
+        [1, 2, 3, 4],
+        [5],
+        [6],
+    ]
+    assert "Pages looked at: 1-4 of 9. For others, ask about “page 5”, for example." in said
+    assert "Pages looked at: 7 of 9. For others, ask about “page 8”, for example." in said
+    assert "已看第 8 页（共 9 页）。要看其他页，请在提问时写明页码，例如“第9页”。" in said
+    assert capsys.readouterr().out.count("the stamp") == 3
+    sixth = PilImage.open(tmp_path / "boxes.png")
+    assert abs(sixth.convert("L").tobytes()[5] - round(255 * 0.2)) < 3  # the shade of page 8
 
 
 async def test_the_json_of_boxes_is_never_printed(tmp_path: Path, picture: str, capsys: Out) -> None:

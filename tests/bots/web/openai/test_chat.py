@@ -1,14 +1,17 @@
 """POST /v1/chat/completions over real HTTP, with the scripted engine: what arrives, and what is answered."""
 
 import asyncio
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as PilImage
 
 from bots.web.api import sse
-from core.conversation import Answer, Conversation, Ending, Figures, Piece, Tell
+from bots.web.openai.replies import NOTES_CHARACTERS, notes_header
+from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Figures, Piece, Tell
 from core.errors import Busy
 from core.quota import Quota, QuotaConfig
 from core.sampling import Sampling
@@ -94,6 +97,60 @@ async def test_pages_of_a_pdf_are_pictures(tmp_path: Path) -> None:
         file = {"type": "file", "file": {"file_data": data_url(pdf(["one", "two"]), "application/pdf")}}
         assert (await ask(web, user("Read it", file))).status_code == 200
     assert len(engine.asked[0].pictures) == 2
+
+
+def paper_part(pages: int = 9) -> dict[str, Any]:
+    data = pdf([f"page {number}" for number in range(1, pages + 1)])
+    return {"type": "file", "file": {"file_data": data_url(data, "application/pdf")}}
+
+
+def shades(conversation: Conversation) -> list[list[int]]:
+    """Return the pages that each turn shows: each is darker than the one before."""
+    opened = [[PilImage.open(io.BytesIO(it.image.data)) for it in turn.pictures] for turn in conversation.turns]
+    return [[round(10 - 10 * it.convert("L").tobytes()[5] / 255) for it in turn] for turn in opened]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_later_question_names_other_pages_and_a_header_says_what_was_left_out(
+    tmp_path: Path, stream: bool
+) -> None:
+    engine = ScriptedEngine()
+    told = [user("What is it?", paper_part()), {"role": "assistant", "content": "A paper."}]
+    async with service(tmp_path, engine) as web:
+        first = await ask(web, told[0], stream=stream)
+        later = await ask(web, *told, user("那第7页呢？"), stream=stream)
+        again = await ask(web, *told, user("And page 7?"), told[1], user("And now?"), stream=stream)
+        wrong = await ask(web, *told, user("And page 12?"), stream=stream)
+    assert [shades(asked) for asked in engine.asked] == [
+        [[1, 2, 3, 4]],
+        [[1, 2, 3, 4], [7]],
+        [[1, 2, 3, 4], [7], []],
+        [[1, 2, 3, 4], []],
+    ]
+    notes = [json.loads(answer.headers.get("Answer-Notes", "[]")) for answer in (first, later, again, wrong)]
+    assert notes == [
+        ["Pages looked at: 1-4 of 9. For others, ask about “page 5”, for example."],
+        ["已看第 7 页（共 9 页）。要看其他页，请在提问时写明页码，例如“第8页”。"],
+        [],
+        ["This document has 9 pages; please ask about one of them."],
+    ]
+
+
+async def test_of_too_many_named_pages_those_of_the_newest_questions_are_shown(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    told = [user("What is it?", paper_part(), *(picture(colour) for colour in ("red", "green", "blue")))]
+    asking = [user(f"And pages {page}-9?") for page in (2, 3, 4, 5, 6)]
+    messages = [message for asked in asking for message in ({"role": "assistant", "content": "A."}, asked)]
+    async with service(tmp_path, engine) as web:
+        assert (await ask(web, *told, *messages)).status_code == 200
+    assert len(engine.asked[0].pictures) <= MOST_PICTURES
+    assert [len(turn.pictures) for turn in engine.asked[0].turns] == [7, 1, 4, 4, 4, 4]
+
+
+async def test_notes_that_no_proxy_would_pass_on_are_left_out() -> None:
+    assert notes_header([]) == {}
+    header = notes_header(["第" * 100] * 40)["Answer-Notes"]
+    assert header.isascii() and len(header) <= NOTES_CHARACTERS and len(json.loads(header)) == 4
 
 
 async def test_detail_chooses_how_closely_a_picture_is_looked_at(tmp_path: Path) -> None:
