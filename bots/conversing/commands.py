@@ -99,13 +99,17 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
     return await command.run(request, services, translator)
 
 
-async def _help(request: AnswerRequest, _: Services, translator: Translator) -> CommandResult:
-    """Return all commands that this person may give."""
+async def _help(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
+    """Return what works in this chat, and all commands that this person may give."""
+    introduction = request.introduction or request.platform.introduction
     lines = [
         command.explained(request.platform, translator)
         for command in allowed(request.platform, admin=request.user in request.admins, files=request.display.files)
     ]
-    return CommandResult("\n".join([translator.explain(request.platform.introduction), "", *lines]))
+    paragraphs = [*map(translator.explain, introduction), "\n".join(lines)]
+    if services.store.ratings and (request.platform.rate_in_groups or not request.shared):
+        paragraphs.append(translator.say("A 👍 or 👎 on one of my answers tells the operator whether it is right."))
+    return CommandResult("\n\n".join(paragraphs))
 
 
 async def _new(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:

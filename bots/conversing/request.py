@@ -8,6 +8,7 @@ from bots.conversing.draft import AnswerAction, File
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Spot
 from core.conversation import Image
+from core.note import Note
 from core.regions import Region
 from core.small_talk import is_small_talk
 
@@ -38,8 +39,9 @@ class AnswerRequest:
     ignores thanks and laughter, among people and in threads. `notes` are sentences about attachments that are not
     looked at, for the line below the answer. `spot` is the message to be marked until it is answered. With a `region`
     it is about that part of its one chosen picture. `replaces` is the key of the answer to earlier words of an edited
-    question. Unless it `keeps`, it is forgotten once it is answered. A bot, a workflow or a channel's post asks an
-    `automatic` one.
+    question. `introduction` stands above the commands in the help, where it is not the platform's: what works in this
+    chat, and how the bot is named there. Unless it `keeps`, it is forgotten once it is answered. A bot, a workflow or a
+    channel's post asks an `automatic` one.
     """
 
     conversation_id: str
@@ -69,6 +71,7 @@ class AnswerRequest:
     images: tuple[Image, ...] = ()
     spot: Spot | None = None
     replaces: str | None = None
+    introduction: tuple[Note, ...] = ()
     keeps: bool = True
     automatic: bool = False
     turns_pages: bool = True  # to those that it names of the conversation's document

@@ -52,7 +52,7 @@ class SlackApi:
         self._backoff = Backoff()
         self.budget = Budget(CALLS_PER_MINUTE if pace else {})
         self.access = Access(lambda: self.ask(self.client.auth_test), health)
-        self.team = self.bot = self.bot_id = ""
+        self.team = self.bot = self.bot_id = self.name = ""
         self.missing: list[str] = []  # optional scopes
 
     async def __aenter__(self) -> "SlackApi":
@@ -87,6 +87,7 @@ class SlackApi:
                 self.access.fails("token", str(error))
                 await asyncio.sleep(self._backoff.next_pause())
         self.team, self.bot, self.bot_id = answer["team_id"], answer["user_id"], answer.get("bot_id", "")
+        self.name = answer.get("user", "")
         if not self.bot_id:
             raise OperatorError("bot_token is not a bot's token: it has to begin with xoxb-.")
         self.access.works("token")

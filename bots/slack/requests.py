@@ -7,14 +7,15 @@ from bots.conversing.request import AnswerRequest
 from bots.slack.config import SlackConfig
 from bots.slack.files import Files
 from bots.slack.inquiry import LOST, Inquiry
-from bots.slack.platform import SLACK
+from bots.slack.platform import SLACK, in_a_channel
 from bots.slack.threads import Threads
 from core.i18n import Translator
 
 
 class Requests:
-    def __init__(self, config: SlackConfig, threads: Threads, files: Files) -> None:
+    def __init__(self, config: SlackConfig, threads: Threads, files: Files, name: str) -> None:
         self._display = DisplayOptions(files=True, receipt=config.receipt)
+        self._introduction = in_a_channel(name, follows=config.threads == "follow")
         self._threads = threads
         self._files = files
 
@@ -39,6 +40,7 @@ class Requests:
             may_change_settings=partial(self._began, inquiry),
             spot=place.spot if inquiry.is_typed else None,
             automatic=inquiry.automatic,
+            introduction=() if place.direct else self._introduction,
         )
 
     async def _began(self, inquiry: Inquiry) -> bool:

@@ -55,7 +55,7 @@ class Worker:
         self._services = services
         self._bots, self._bot = config.bots, slack.bot
         self._inquiries = Inquiries(services.store, threads, slack.bot)
-        self._requests = Requests(config, threads, files)
+        self._requests = Requests(config, threads, files, slack.name)
         self._answering = Answering(services, threads, files)
         self._drafts = Drafts(config, slack, self.dispatcher.stop)
         self._deleted = DeletedFiles(services.store)

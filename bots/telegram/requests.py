@@ -19,7 +19,7 @@ from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry
 from bots.telegram.kinds import describe_kind
 from bots.telegram.message import Author
-from bots.telegram.platform import TELEGRAM
+from bots.telegram.platform import TELEGRAM, in_a_group
 from bots.telegram.transport import convert_errors
 from core import inbox
 from core.answers.receipt import not_looked_at
@@ -72,6 +72,7 @@ class Requests:
             may_change_settings=partial(self._may_change_settings, chat_id, asker),
             spot=None if inquiry.pressed else Spot(str(chat_id), str(message_id)),
             automatic=asker.is_automatic,
+            introduction=in_a_group(self._bot.username) if is_group else (),
         )
 
     async def _may_change_settings(self, chat_id: int, asker: Author) -> bool:

@@ -33,8 +33,8 @@ def id_of(value: object) -> str:
     return value.name if isinstance(value, Command | Platform) else str(value)
 
 
-async def told(folder: Path, request: AnswerRequest, language: str = "en") -> str:
-    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}"))
+async def told(folder: Path, request: AnswerRequest, language: str = "en", ratings: bool = False) -> str:
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=ratings))
     try:
         services = Services(Assistant(ScriptedEngine(), store), store)
         return (await obey(request, services, Translator(language), lambda event: None)).text
@@ -58,7 +58,7 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     request = AnswerRequest("chat", "1", platform, person, command="help", display=DisplayOptions(files=True))
     lines = (await told(tmp_path, request, language)).splitlines()
     own = [line for line in lines if " – " in line]
-    assert lines[0] in voice.explain(platform.introduction)
+    assert lines[0] in voice.explain(platform.introduction[0])
     assert len(own) == len(allowed(platform, admin=False)) < len(ROWS)
     admins = AnswerRequest(
         "chat", "1", platform, person, command="help", display=request.display, user="7", admins=frozenset({"7"})
@@ -103,6 +103,22 @@ async def test_the_help_shows_what_may_follow_a_command(
 ) -> None:
     shown = await told(tmp_path, AnswerRequest("chat", "1", platform, "someone", "", "help", user="7"), language)
     assert [line for line in lines if line not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "shared", "ratings", "named"),
+    [
+        (TELEGRAM, False, True, True),
+        (TELEGRAM, True, True, False),  # where only admins are told of reactions
+        (SLACK, True, True, True),
+        (SLACK, False, False, False),
+    ],
+)
+async def test_the_help_names_ratings_only_where_they_count(
+    platform: Platform, shared: bool, ratings: bool, named: bool, tmp_path: Path
+) -> None:
+    request = AnswerRequest("chat", "1", platform, "someone", command="help", shared=shared)
+    assert ("👍" in await told(tmp_path, request, ratings=ratings)) == named
 
 
 def test_no_two_rows_share_a_word() -> None:

@@ -24,7 +24,7 @@ from core.i18n import Translator
 from core.note import Note
 
 ECHO = Platform(
-    "echo", Note("Send a picture with your question."), "!", re.compile("[A-Z]+"), "EVE", Note("Say who, by name.")
+    "echo", (Note("Send a picture with your question."),), "!", re.compile("[A-Z]+"), "EVE", Note("Say who, by name.")
 )
 
 

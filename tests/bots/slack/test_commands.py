@@ -28,6 +28,29 @@ async def test_every_command_is_carried_out_in_a_thread(scene: Scene, name: str,
     assert not any(text.startswith(("Something went wrong", "Say ", "出了点问题")) for text in words)
 
 
+@pytest.mark.parametrize(
+    ("language", "channel", "more", "private", "both"),
+    [
+        ("en", "@pictures What is the total?", "@pictures And the tax?", "Then you can simply ask more", "delete it"),
+        ("zh", "@pictures 合计是多少？", "@pictures 税额呢？", "之后可以直接接着问", "删除问题"),
+    ],
+)
+@pytest.mark.parametrize("threads", ["mention", "follow"])
+async def test_the_help_says_how_the_bot_is_asked_in_this_place(
+    scene: Scene, language: str, channel: str, more: str, private: str, both: str, threads: str
+) -> None:
+    scene.slack.workspace.locales["U0ANN"] = language
+    async with scene.bot(threads=threads):
+        alone = await scene.answer(scene.slack.says("help", channel="D0ANN"), channel="D0ANN")
+        among_people = await scene.answer(scene.slack.says(f"{ME} help"))
+    assert private in alone and "@" not in alone
+    assert channel in among_people and private not in among_people
+    assert (more in among_people) == (threads == "mention")
+    assert both in alone and both in among_people
+    new = f"{COMMANDS['new'].spelled(SLACK, Translator(language))} – "
+    assert new in alone and new in among_people
+
+
 @pytest.mark.parametrize("name", [name for name, row in COMMANDS.items() if row.about_conversation])
 async def test_what_is_about_a_conversation_means_nothing_where_one_begins(scene: Scene, name: str) -> None:
     async with scene.bot():

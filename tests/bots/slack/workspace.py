@@ -13,6 +13,7 @@ from typing import Any
 
 Json = dict[str, Any]
 TEAM, BOT, BOT_ID, APP = "T0TEAM", "U0BOT", "B0BOT", "A0APP"
+NAME = "pictures"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-1-good", "xapp-1-good", "s3cret"
 SCOPES = (
     "app_mentions:read assistant:write channels:history chat:write commands files:read files:write groups:history "
@@ -133,7 +134,7 @@ class Workspace:
     # The methods
 
     def _auth_test(self, _: Json) -> Json:
-        return {"team_id": TEAM, "user_id": BOT, "url": "https://t.slack.com/"} | (
+        return {"team_id": TEAM, "user_id": BOT, "user": NAME, "url": "https://t.slack.com/"} | (
             {"bot_id": BOT_ID} if self.bot else {}
         )
 

@@ -8,6 +8,7 @@ from bots.conversing.commands import COMMANDS, allowed
 from bots.telegram.platform import TELEGRAM
 from core.i18n import Translator
 from tests.bots.telegram.conftest import Chatting, photo, service, until
+from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine
 
@@ -45,6 +46,26 @@ async def test_every_command_is_carried_out(
     said = answer.get("text", "")
     assert (said == help_) == (name == "help")
     assert not said.startswith(("Something went wrong", "Say "))
+
+
+@pytest.mark.parametrize(
+    ("language", "group", "private", "both"),
+    [
+        ("en", "@picture_bot What is the total?", "Then you can simply ask more", "If you edit a question"),
+        ("zh", "@picture_bot 合计是多少？", "之后可以直接接着问", "编辑了问题"),
+    ],
+)
+async def test_the_help_says_how_the_bot_is_asked_in_this_chat(
+    running: BotApi, language: str, group: str, private: str, both: str
+) -> None:
+    alone, team = (Chatting(Person(running, running.world.chat(id_), ANN, language)) for id_ in (ANN, -100))
+    said, said_there = await alone.answer(alone.person.says("/help")), await team.answer(team.person.says("/help"))
+    assert private in said and group not in said and "@" not in said
+    assert group in said_there and "/pictures@picture_bot" in said_there and private not in said_there
+    assert both in said and both in said_there and "/new – " in said and "/new – " in said_there
+    picture = team.person.shows(photo(), f"{group}")  # as the help says
+    assert "about [1]" in await team.answer(picture)
+    assert (await team.answer(team.person.says("/pictures@picture_bot"))).startswith(("Picture 1", "图片 1"))
 
 
 @pytest.mark.parametrize("word", ["/start", "/help", "/nobody_knows_this"])
