@@ -115,7 +115,8 @@ class Inbox:
     for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
     `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
     own work deletes what is stored. Only conversations that `leases` lets this replica hold are worked on;
-    `left` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere.
+    `left` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere, and
+    `shows` shows it to those who read its answer there.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Inbox:
         leases: Leases = Alone(),
         left: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
         stops: Callable[[StoredMessage], object] = lambda message: None,
+        shows: Callable[[StoredMessage], object] = lambda message: None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
@@ -141,6 +143,7 @@ class Inbox:
         self._leases = leases
         self._left = left
         self._stops = stops
+        self._shows = shows
         self._kept: set[int] = set()  # ids of messages that are kept for the next start
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -301,12 +304,16 @@ class Inbox:
                     task.add_done_callback(self._tasks.discard)
 
     def _heed(self, lane: Lane, found: Sequence[OpenMessage]) -> None:
-        """Do with messages what somebody wanted of them at another replica."""
-        wishes = {message.id: message.wish for message in found if message.wish}
+        """Do with messages what somebody wants of them at another replica."""
+        noted = {message.id: message for message in found if message.wish or message.followed}
         for message in list(lane.messages):
-            if wishes.get(message.id) == Wish.WITHDRAW:
+            if (note := noted.get(message.id)) is None:
+                continue
+            if note.followed:
+                self._shows(message)
+            if note.wish == Wish.WITHDRAW:
                 self.withdraw(message.key)
-            elif wishes.get(message.id) == Wish.STOP:
+            elif note.wish == Wish.STOP:
                 self._stops(message)
 
     async def _look_at(self, conversation_id: str, lane: Lane, new: Collection[int]) -> None:

@@ -36,6 +36,7 @@ class OpenMessage(NamedTuple):
     conversation_id: str
     digest: str | None = None
     wish: str | None = None  # see `core.wish`
+    followed: bool = False  # whether somebody reads along at another replica
 
 
 class LiveReplica(NamedTuple):

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.lease import Lease, LeaseLost
 from core.replica import PRESENCE, LiveReplica, OpenMessage
-from storage.schema import leases, messages
+from storage.schema import growing_answers, leases, messages
 
 NOW = {  # seconds since 1970, also later in a transaction that waited
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
 FORGOTTEN_SECONDS = 3600.0  # after which no process can still believe that it holds something
+UNREAD_SECONDS = 10.0  # that an answer is kept which nobody at another replica reads
 MOST_OPEN = 1000  # messages found at once
 MOST_REPLICAS = 100  # shown
 
@@ -27,7 +28,7 @@ MOST_REPLICAS = 100  # shown
 async def claim(connection: AsyncConnection, name: str, owner: str, seconds: float) -> int | None:
     """Hold a name for some seconds and return its new fence, or None while another replica holds it."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    now = _now(connection)
+    now = database_time(connection)
     statement = insert(leases).values(name=name, owner=owner, fence=1, until=now + seconds)
     taken = {"owner": owner, "fence": leases.c.fence + 1, "until": now + seconds}
     is_free = or_(leases.c.until < now, leases.c.owner == owner)
@@ -37,19 +38,23 @@ async def claim(connection: AsyncConnection, name: str, owner: str, seconds: flo
 
 
 async def beat(connection: AsyncConnection, owner: str, seconds: float, names: Collection[str]) -> dict[str, int]:
-    """Hold these names for some seconds more, as far as a replica holds them. Return those with their fences."""
+    """Hold these names for some seconds more, as far as a replica holds them. Return those with their fences.
+
+    Drop answers that grew for readers at other replicas and that nobody reads any more.
+    """
+    unread = growing_answers.c.wanted_until < database_time(connection) - UNREAD_SECONDS
+    await connection.execute(delete(growing_answers).where(unread))
     mine = leases.c.owner == owner, leases.c.name.in_(names)
-    moved = (
-        update(leases).where(*mine).values(until=_now(connection) + seconds).returning(leases.c.name, leases.c.fence)
-    )
-    return {row.name: row.fence for row in await connection.execute(moved)}
+    moved = update(leases).where(*mine).values(until=database_time(connection) + seconds)
+    found = await connection.execute(moved.returning(leases.c.name, leases.c.fence))
+    return {row.name: row.fence for row in found}
 
 
 async def give_back(connection: AsyncConnection, owner: str, fences: Mapping[str, int]) -> None:
     """Let other replicas take these names at once. Drop those that have been free for long."""
     held = tuple_(leases.c.name, leases.c.fence).in_(list(fences.items()))
     await connection.execute(delete(leases).where(leases.c.owner == owner, held))
-    await connection.execute(delete(leases).where(leases.c.until < _now(connection) - FORGOTTEN_SECONDS))
+    await connection.execute(delete(leases).where(leases.c.until < database_time(connection) - FORGOTTEN_SECONDS))
 
 
 async def lock(connection: AsyncConnection, lease: Lease) -> None:
@@ -66,19 +71,22 @@ async def lock(connection: AsyncConnection, lease: Lease) -> None:
 async def open_messages(connection: AsyncConnection, owner: str) -> list[OpenMessage]:
     """Return the oldest unfinished messages that this replica may work on: those that no other replica holds."""
     others = (leases.c.name == messages.c.conversation_id) & (leases.c.owner != owner)
-    held = select(leases.c.name).where(others, leases.c.until > _now(connection)).exists()
-    query = select(*(messages.c[name] for name in OpenMessage._fields))
+    held = select(leases.c.name).where(others, leases.c.until > database_time(connection)).exists()
+    read = growing_answers.c.key == messages.c.key, growing_answers.c.wanted_until > database_time(connection)
+    followed = select(growing_answers.c.key).where(*read).exists()
+    query = select(*(messages.c[name] for name in OpenMessage._fields[:-1]), followed)
     query = query.where(messages.c.finished.is_(None), ~held).order_by(messages.c.id).limit(MOST_OPEN)
-    return [OpenMessage(*row) for row in await connection.execute(query)]
+    return [OpenMessage._make(row) for row in await connection.execute(query)]
 
 
 async def live_replicas(connection: AsyncConnection) -> list[LiveReplica]:
     """Return the replicas that hold anything, with how much it is besides the lease that shows that they live."""
     held = func.count().filter(leases.c.name.not_like(f"{PRESENCE}%"))
-    query = select(leases.c.owner, held).where(leases.c.until > _now(connection))
+    query = select(leases.c.owner, held).where(leases.c.until > database_time(connection))
     query = query.group_by(leases.c.owner).order_by(leases.c.owner).limit(MOST_REPLICAS)
     return [LiveReplica(*row) for row in await connection.execute(query)]
 
 
-def _now(connection: AsyncConnection) -> ColumnElement[float]:
+def database_time(connection: AsyncConnection) -> ColumnElement[float]:
+    """Return the seconds since 1970 by the database's clock."""
     return literal_column(NOW[connection.dialect.name], Float)

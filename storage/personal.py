@@ -15,7 +15,7 @@ from core.inbox import StoredMessage
 from core.person import KnownPerson, Standing
 from core.pseudonym import pseudonym
 from storage import conversations, files, pictures
-from storage.schema import documents, leases, messages, people, turn_pictures, turns
+from storage.schema import documents, growing_answers, leases, messages, people, turn_pictures, turns
 from storage.schema import files as stored_files
 from storage.schema import pictures as stored_pictures
 
@@ -84,6 +84,7 @@ async def forget(
     keys = messages.c.conversation_id.in_(traces.own), messages.c.payload.is_(None)
     await connection.execute(delete(messages).where(*keys))
     await connection.execute(delete(leases).where(leases.c.name.in_(traces.own)))
+    await connection.execute(delete(growing_answers))  # anybody's: no service works now
     mine = turns.c.person.in_(traces.names)
     asked = messages.c.key.in_(select(turns.c.key).where(mine))
     waiting = [message.id for message in traces.messages]

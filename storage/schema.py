@@ -169,6 +169,15 @@ leases = Table(
     Column("until", Float, nullable=False),  # by the database's clock; 0: it was given back
 )
 
+growing_answers = Table(
+    "growing_answers",  # written at one replica, read at another; what nobody reads is dropped within seconds
+    metadata,
+    Column("key", String(255), primary_key=True),  # of the message that is answered
+    Column("wanted_until", Float, nullable=False),  # by the database's clock
+    Column("text", Text, nullable=False),
+    Column("outcome", JSON(none_as_null=True)),  # how it ended, see bots.web.outcome
+)
+
 clock = Table(
     "clock",  # one row, see storage.clock
     metadata,

@@ -22,6 +22,7 @@ from storage import (
     documents,
     edits,
     files,
+    growing,
     leases,
     links,
     listing,
@@ -229,7 +230,10 @@ class Store(OpenDatabase):
         if image_ids:
             await self.removed(image_ids)
 
-    # What each replica works on
+    # What each replica works on, and what is read of it at others
+
+    follow_answer = writing(growing.follow)
+    grow_answer = writing(growing.grow)
 
     claim_lease = single(leases.claim)
     beat_leases = single(leases.beat)

@@ -62,7 +62,7 @@ class Dispatcher:
 
     `forgets` tells by a payload whether it is a command to forget the conversation, from somebody who may give it.
     `listed` comes from the config: who is let in, and the admins. `tell_admins` starts asking the admins about a
-    stranger and returns at once. For `gathering` and `left` see `core.inbox`.
+    stranger and returns at once. For `gathering`, `left` and `shows` see `core.inbox`.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Dispatcher:
         tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
         reactions: Reactions | None = None,
         left: Callable[[Sequence[inbox.StoredMessage]], None] = lambda messages: None,
+        shows: Callable[[inbox.StoredMessage], None] = lambda message: None,
     ) -> None:
         self.inbox = inbox.Inbox(
             services.store,
@@ -86,6 +87,7 @@ class Dispatcher:
             leases=services.leases,
             left=left,
             stops=lambda message: self.stop(message.conversation_id, lambda running: running.id == message.id),
+            shows=shows,
         )
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)

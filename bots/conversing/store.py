@@ -4,10 +4,11 @@ Operations are described where they are implemented; `storage.store.Store` names
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.assistant import History
 from core.conversation import Image, SummaryPage, Turn
+from core.growing import GrowingAnswer
 from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
 from core.pictures.kept_document import KeptDocument
@@ -48,6 +49,10 @@ class Store(History, Mailbox, Protocol):
     async def revise(self, key: str, payload: str, revision: Revision) -> bool: ...
 
     async def wish(self, key: str, wanted: Wish) -> bool: ...
+
+    async def follow_answer(self, key: str, seconds: float) -> GrowingAnswer: ...
+
+    async def grow_answer(self, key: str, text: str, outcome: dict[str, Any] | None = None) -> None: ...
 
     async def take_answer_back(self, key: str, revision: Revision, words: str | None = None) -> str | None: ...
 

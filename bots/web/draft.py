@@ -1,8 +1,8 @@
 """Share one answer being written among its readers: a late reader gets the text so far first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from bots.conversing.draft import AnswerAction, Ask, File
 from bots.web.errors import ConversationGone
@@ -52,6 +52,8 @@ class Broadcast:
         self.documents: Sequence[Document] = ()  # to be kept once there is a conversation
         self.attempts = 0  # that failed
         self.begun = False
+        self.readers = 0
+        self.abandoned = False  # by its only reader
         self.events: list[Event | File] = []
         self._answer: Answer | None = None
         self._error: Exception | None = None
@@ -127,20 +129,35 @@ class Broadcast:
 
     async def follow(self, heard: int, seconds: float) -> AsyncIterator[Sequence[Event | File]]:
         """Yield what comes after the first `heard` events, until the end. It is nothing after so many quiet seconds."""
-        while not self.over or len(self.events) > heard:
-            is_news = await self.changes(heard, seconds)
-            news = self.events[heard:]
-            heard += len(news)
-            if news or not is_news:
-                yield news
+        with self._read():
+            while not self.over or len(self.events) > heard:
+                is_news = await self.changes(heard, seconds)
+                news = self.events[heard:]
+                heard += len(news)
+                if news or not is_news:
+                    yield news
 
     async def answer(self) -> Answer:
         """Wait for the answer. Raises the error that came instead."""
-        while not self.over:
-            await self._changed.wait()
+        with self._read():
+            while not self.over:
+                await self._changed.wait()
         if self._answer is None:
             raise self._error or RuntimeError("an answer ended without one")
         return self._answer
+
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        self.readers += 1
+        try:
+            yield
+        finally:
+            self.readers -= 1
+
+    @property
+    def ended(self) -> Answer | Exception | None:
+        """The answer, or the error that came instead."""
+        return self._error if self._answer is None else self._answer
 
     def _wake(self) -> None:
         self._changed.set()

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from bots.conversing.draft import AnswerAction
 
+FORGET = "forget"
+
 
 @dataclass(frozen=True, slots=True)
 class WebMessage:
@@ -27,6 +29,11 @@ class WebMessage:
     digest: str | None = None
     region: tuple[float, ...] = ()
     turn: int = 0
+
+    @property
+    def forgets(self) -> bool:
+        """Whether it is an order to forget the conversation."""
+        return self.command == FORGET
 
     def is_same(self, known: "WebMessage") -> bool:
         """Return whether it repeats a known message of its key.

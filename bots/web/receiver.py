@@ -14,6 +14,7 @@ from dataclasses import replace
 from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
+from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Tell
 from bots.conversing.other_pages import keep_document
@@ -23,12 +24,12 @@ from bots.conversing.services import Services
 from bots.web.broadcasts import Broadcasts
 from bots.web.draft import Broadcast
 from bots.web.errors import ConversationGone, KeyReused, Restarting
-from bots.web.message import WebMessage, read
-from core import asker, inbox
+from bots.web.following import Following
+from bots.web.message import FORGET, WebMessage, read
+from core import asker, inbox, lease
 from core.conversation import Answer, Conversation, Image, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
 from core.i18n import Translator
-from core.lease import LeaseLost
 from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 from core.regions import Region
@@ -39,7 +40,6 @@ WAITING_LIMIT = 4  # unanswered questions in one conversation
 ATTEMPTS = 1 + len(inbox.PAUSES_SECONDS)
 WEB = Platform("web")
 AS_IT_IS = DisplayOptions(markdown=False)
-FORGET = "forget"
 
 
 class AnswerGone(NotFound):
@@ -52,8 +52,12 @@ class Receiver:
         self.store = services.store
         self.model = services.model
         self._services = services
-        self._dispatcher = Dispatcher(services, WEB, self._work, _forgets, AllowList(), left=self._leave)
+        self._dispatcher = Dispatcher(
+            services, WEB, self._work, _forgets, AllowList(), left=self._leave, shows=self._show
+        )
         self.broadcasts = Broadcasts()
+        self._following = Following(self.store, self.broadcasts, self._dispatcher.inbox.find)
+        self._background = Background()
         self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by idempotency key, while they are written down
 
     async def open(self) -> None:
@@ -67,6 +71,8 @@ class Receiver:
         """End the work. Unanswered questions wait on disk for the next start."""
         await asyncio.gather(*self._submitting.values(), return_exceptions=True)
         await self._dispatcher.inbox.close()
+        await self._background.close()
+        await self._following.close()
         self.broadcasts.close()
 
     async def conversation(self, conversation_id: str) -> Conversation:
@@ -79,11 +85,21 @@ class Receiver:
 
     async def shown(self, conversation_id: str) -> tuple[Conversation, list[Broadcast]]:
         """Return a conversation, and what is being asked in it. What is answered meanwhile is in one of the two."""
+        await self._find_elsewhere(conversation_id)
         asking = self.broadcasts.open_questions(conversation_id)
         known = await self.conversation(conversation_id)
         keys = (await self.store.keys(known.id))[: len(known.turns)]
         asking += [it for it in self.broadcasts.open_questions(conversation_id) if it not in asking]
         return known, [it for it in asking if it.key not in keys and self.broadcasts.find(it.key) is it]
+
+    async def _find_elsewhere(self, conversation_id: str) -> None:
+        """Let people read along what other replicas are asked in a conversation."""
+        if not (self._services.leases.shared and WEB.owns(conversation_id)):
+            return
+        for message in await self.store.unfinished_in(WEB.name, conversation_id):
+            with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
+                if self.broadcasts.find(message.key) is None:
+                    self._following.follow(self.broadcasts.add(conversation_id, message.key, read(message.payload)))
 
     async def picture(self, conversation_id: str, number: int) -> tuple[str, int]:
         """Return the id of a picture and its size in bytes. Raises `NotFound`."""
@@ -125,8 +141,11 @@ class Receiver:
 
     def hang_up(self, broadcast: Broadcast) -> None:
         """Its reader is gone: what only they would have read is not written on."""
-        if broadcast.images is not None:
-            self._dispatcher.inbox.withdraw(broadcast.key)
+        if broadcast.images is None:
+            return
+        broadcast.abandoned = True
+        if not self._dispatcher.inbox.withdraw(broadcast.key) and not broadcast.over:
+            self._background.start(self._dispatcher.withdraw(broadcast.key))
 
     def find(self, idempotency_key: str) -> Broadcast | None:
         """Return the answer to the question of that key, while it is being written and for a while after."""
@@ -226,15 +245,34 @@ class Receiver:
         return broadcast
 
     def _leave(self, messages: Sequence[inbox.StoredMessage]) -> None:
-        """Tell the readers of questions that another replica answers. What is on no disk has to be asked again."""
+        """Let the readers of questions follow what another replica answers."""
         for message in messages:
-            if broadcast := self.broadcasts.find(message.key):
-                broadcast.fail(
-                    LeaseLost()
-                    if message.id
-                    else Restarting("The service is about to restart. Please ask again in a minute.")
-                )
-                self.broadcasts.drop(broadcast)
+            broadcast = self.broadcasts.find(message.key)
+            if broadcast is not None and message.id:
+                self._following.follow(broadcast)
+            elif broadcast is not None:
+                self._background.start(self._pass_on(broadcast))
+
+    async def _pass_on(self, broadcast: Broadcast) -> None:
+        """Store a question that is on no disk, so that the replica that holds its conversation answers it."""
+        lease.set_current(None)
+        sent, images, where = broadcast.sent, broadcast.images or (), broadcast.conversation_id
+        try:
+            await self.store.make_room(sent.person, images)
+            await self.store.put_question(
+                WEB.name, broadcast.key, where, images, sent.payload_with, sent.person, sent.digest
+            )
+            await keep_document(self.store, where, sent.person, broadcast.documents)
+            if broadcast.abandoned:
+                await self._dispatcher.withdraw(broadcast.key)
+        except BotError as error:
+            broadcast.fail(error)
+            self.broadcasts.drop(broadcast)
+        else:
+            self._following.follow(broadcast)
+
+    def _show(self, message: inbox.StoredMessage) -> None:
+        self._following.show(self.broadcasts.find(message.key))
 
     async def _left_over(self, key: str) -> inbox.StoredMessage | None:
         """Return a stored question that is not being processed: it failed too often, or seemed not to be stored."""
@@ -248,6 +286,8 @@ class Receiver:
                 broadcast = self.broadcasts.add(message.conversation_id, message.key, sent)
             try:
                 await self._answer(message, sent, broadcast)
+                if self._services.leases.shared and message.id and broadcast.ended is not None:
+                    await self._following.end(broadcast, broadcast.ended)
             except inbox.TakenBack:
                 raise
             except Exception:  # it could not be saved; the inbox tries again, and keeps it at last
@@ -282,7 +322,9 @@ class Receiver:
                 await self._dispatcher.answer(message, request, Translator("en"), lambda *_: broadcast, self._ask)
         except Exception as error:
             await self._fail(message, sent, broadcast, error)
-        if not message.id:
+        if message.withdrawn and message.id:  # of a reader at another replica, who hung up
+            await self.store.take_back(message, sent.brought)
+        if message.withdrawn or not message.id:
             raise inbox.TakenBack
 
     async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
@@ -301,6 +343,8 @@ class Receiver:
         elif isinstance(error, Interrupted):
             raise error
         elif isinstance(error, BotError):  # sent again, with the same key too, it is a new question
+            if self._services.leases.shared:
+                await self._following.end(broadcast, error)
             await self.store.take_back(message, sent.brought)
             self.broadcasts.drop(broadcast)
             broadcast.fail(error)
@@ -319,4 +363,4 @@ def _check_same(known: Broadcast, conversation_id: str, sent: WebMessage) -> Non
 
 
 async def _forgets(payload: str) -> bool:
-    return read(payload).command == FORGET
+    return read(payload).forgets

@@ -77,10 +77,11 @@ async def service(
     figures: Callable[[], object] = lambda: None,
     model: ModelDescription = ModelDescription(),
     leases_of: Callable[[Store], Leases] = lambda store: Alone(),
+    url: str = "",
     **settings: Any,
 ) -> AsyncIterator[Web]:
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
-    url = f"sqlite+aiosqlite:///{folder / 'answers.db'}"
+    url = url or f"sqlite+aiosqlite:///{folder / 'answers.db'}"
     store = await kind.open(storage.model_copy(update={"url": url}))
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = WebConfig.model_validate({"port": 0, **settings})

@@ -1,0 +1,130 @@
+"""Let people read at one replica what another one writes: the growing text goes through the database.
+
+It is written only while somebody elsewhere reads along, and read about once a second.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextlib import suppress
+
+from bots.conversing.store import Store
+from bots.web.broadcasts import Broadcasts
+from bots.web.draft import Broadcast
+from bots.web.errors import ConversationGone
+from bots.web.outcome import outcome_of, read_outcome
+from core import lease
+from core.conversation import Answer, BeganAgain, Ending, Piece
+from core.errors import BotError, StoreDown
+from core.growing import GrowingAnswer
+from core.latest import Latest
+from core.lease import LeaseLost
+from core.uptime import uptime
+
+LOOK_SECONDS = 1.0  # between two looks at a growing text, and between two writes of it
+WANTED_SECONDS = 5.0  # for which a look asks for more
+UNREAD_LOOKS = 5  # after which an answer that nobody reads is not followed any more
+REMEMBERED = 1000  # answers that are read elsewhere
+LONGEST_SECONDS = 3600.0  # that a reader waits for another replica
+
+
+class Following:
+    """`is_here` returns something for the key of a message that this replica itself works on."""
+
+    def __init__(self, store: Store, broadcasts: Broadcasts, is_here: Callable[[str], object]) -> None:
+        self._store = store
+        self._broadcasts = broadcasts
+        self._is_here = is_here
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by key of what is followed
+        self._writing: set[asyncio.Task[None]] = set()
+        self._written: Latest[str, float] = Latest(REMEMBERED)  # when the text of an answer here was last written down
+
+    async def close(self) -> None:
+        tasks = [*self._tasks.values(), *self._writing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # Where it is read
+
+    def follow(self, broadcast: Broadcast) -> None:
+        """Tell the readers of a broadcast what another replica writes."""
+        if broadcast.key not in self._tasks:
+            task = self._tasks[broadcast.key] = asyncio.create_task(self._follow(broadcast))
+            task.add_done_callback(lambda _: self._tasks.pop(broadcast.key))
+
+    async def _follow(self, broadcast: Broadcast) -> None:
+        lease.set_current(None)  # this may have been started by work under a lease that is lost
+        began, unread = uptime(), 0
+        while not broadcast.over:
+            unread = 0 if broadcast.readers else unread + 1
+            if unread > UNREAD_LOOKS or uptime() - began > LONGEST_SECONDS:
+                if not self._is_here(broadcast.key):
+                    broadcast.fail(LeaseLost())
+                    self._broadcasts.drop(broadcast)
+                return
+            with suppress(StoreDown):
+                seen = await self._store.follow_answer(broadcast.key, WANTED_SECONDS)
+                if not self._is_here(broadcast.key) and not broadcast.over:
+                    await self._tell(broadcast, seen)
+            if not broadcast.over:
+                await asyncio.sleep(LOOK_SECONDS)
+        self._broadcasts.drop_soon(broadcast)
+
+    async def _tell(self, broadcast: Broadcast, seen: GrowingAnswer) -> None:
+        if seen.unfinished:
+            _catch_up(broadcast, seen.text)
+        elif (turn := await self._store.answered(broadcast.key)) is not None and turn.answer is not None:
+            _end(broadcast, turn.answer)
+        elif seen.outcome is not None:
+            _end(broadcast, read_outcome(seen.text, seen.outcome))
+        elif broadcast.sent.forgets:
+            _end(broadcast, Answer("", Ending.DONE))
+        elif broadcast.text:  # its conversation was deleted
+            _end(broadcast, Answer(broadcast.text, Ending.STOPPED))
+        else:
+            _end(broadcast, ConversationGone())
+
+    # Where it is written
+
+    def show(self, broadcast: Broadcast | None) -> None:
+        """Write down what there is of an answer here, because somebody reads it at another replica."""
+        if broadcast is None or broadcast.over:
+            return
+        now = uptime()
+        if now - self._written.get(broadcast.key, -math.inf) < LOOK_SECONDS:
+            return
+        self._written[broadcast.key] = now
+        task = asyncio.create_task(self._write(broadcast))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _write(self, broadcast: Broadcast) -> None:
+        with suppress(StoreDown):
+            await self._store.grow_answer(broadcast.key, broadcast.text)
+
+    async def end(self, broadcast: Broadcast, ended: Answer | Exception) -> None:
+        """Write down how an answer here ended, before its message is finished, if that might be read nowhere else."""
+        followed = self._written.pop(broadcast.key, None) is not None
+        with suppress(BotError):
+            if isinstance(ended, Exception):
+                await self._store.grow_answer(broadcast.key, "", outcome_of(ended))
+            elif followed or not (await self._store.settings(broadcast.conversation_id)).keep:
+                await self._store.grow_answer(broadcast.key, ended.text, outcome_of(ended))
+
+
+def _catch_up(broadcast: Broadcast, text: str) -> None:
+    told = broadcast.text
+    if not text.startswith(told):
+        broadcast.tell(BeganAgain())
+        told = ""
+    if text != told:
+        broadcast.tell(Piece(text.removeprefix(told)))
+
+
+def _end(broadcast: Broadcast, ended: Answer | Exception) -> None:
+    if isinstance(ended, Answer):
+        _catch_up(broadcast, ended.text)
+        broadcast.finish(ended)
+    else:
+        broadcast.fail(ended)

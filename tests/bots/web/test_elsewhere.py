@@ -1,0 +1,127 @@
+"""Several services on one PostgreSQL: each takes any question, and shows what another one answers as it grows."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from core.conversation import Answer, Conversation, Ending, Piece, Tell
+from core.errors import BadQuestion
+from core.replica import Replica
+from core.sampling import Sampling
+from tests.bots.web.conftest import KEY, Web, photo, service, until
+from tests.fakes import ScriptedEngine
+
+TOKEN = "a-token-of-these-tests"
+PATIENCE_S = 30.0
+
+
+class Halting(ScriptedEngine):
+    """Answers a conversation's first question at once, and halts in the middle of later ones until the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.refuses = False
+
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        if len(conversation.turns) == 1:
+            return await super().answer(conversation, sampling, tell)
+        self.asked.append(conversation)
+        if self.refuses:
+            raise BadQuestion("At most {limit} pictures in one question, please.", limit=3)
+        tell(Piece("It"))
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        tell(Piece(" is red."))
+        return Answer("It is red.", Ending.DONE)
+
+
+class Replicas:
+    """Two services. The first holds `conversation`."""
+
+    def __init__(self, one: Web, other: Web, engines: list[Halting], conversation: str) -> None:
+        self.one, self.other, self.engines, self.conversation = one, other, engines, conversation
+
+    async def events(self, key: str = "", *colours: str) -> AsyncIterator[tuple[str, Any]]:
+        """Ask at the other one, and yield what it streams."""
+        data = {"query": "And now?", "conversation": self.conversation, "stream": "true"}
+        files = [("image", (f"{colour}.png", photo(colour), "image/png")) for colour in colours] or None
+        headers = {"Idempotency-Key": key} if key else {}
+        asking = self.other.client.stream("POST", "/api/v1/analyze", data=data, files=files, headers=headers)
+        async with asyncio.timeout(PATIENCE_S), asking as response:
+            name = ""
+            async for line in response.aiter_lines():
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    yield name, json.loads(line[6:])
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, database_url: str) -> AsyncIterator[Replicas]:
+    engines = [Halting(), Halting()]
+    async with AsyncExitStack() as stack:
+        one, other = [
+            await stack.enter_async_context(service(tmp_path, it, url=database_url, leases_of=Replica, token=TOKEN))
+            for it in engines
+        ]
+        entered = await one.client.post("/login", data={"token": TOKEN})
+        other.client.cookies = httpx.Cookies(one.client.cookies)
+        assert entered.status_code == 303 and other.client.cookies
+        yield Replicas(one, other, engines, await one.begin())
+
+
+@pytest.mark.parametrize("key", [KEY, ""])
+async def test_any_replica_takes_a_question_and_shows_the_answer_as_it_grows(replicas: Replicas, key: str) -> None:
+    told = []
+    async for event in replicas.events(key, "blue"):
+        told.append(event)
+        if event == ("piece", {"text": "It"}):
+            replicas.engines[0].gate.set()
+    assert [name for name, _ in told] == ["conversation", "piece", "piece", "done"]
+    done = told[-1][1]
+    assert (done["text"], done["number"]) == ("It is red.", 2)
+    assert [picture["number"] for picture in done["pictures"]] == [2]
+    assert [len(engine.asked) for engine in replicas.engines] == [2, 0]
+
+
+async def test_what_is_refused_at_one_replica_is_said_at_the_other(replicas: Replicas) -> None:
+    replicas.engines[0].refuses = True
+    answer = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "At most 3 pictures in one question, please.")
+    assert not await replicas.one.store.unfinished("web")
+
+
+async def test_hanging_up_at_one_replica_stops_the_other_and_leaves_nothing(replicas: Replicas) -> None:
+    events = replicas.events("", "blue")
+    async for name, _ in events:
+        if name == "piece":
+            break
+    await events.aclose()  # type: ignore[attr-defined]
+    await until(lambda: replicas.engines[0].cancelled == 1, PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        while await replicas.one.store.unfinished("web"):
+            await asyncio.sleep(0.02)
+    known = await replicas.one.store.outline(replicas.conversation)
+    assert (len(known.turns), len(known.pictures)) == (1, 1)
+
+
+async def test_another_replica_shows_stops_and_deletes_what_one_is_asked(replicas: Replicas) -> None:
+    address = f"/api/v1/conversations/{replicas.conversation}"
+    asking = asyncio.create_task(replicas.one.ask("And now?", conversation=replicas.conversation, key=KEY))
+    await until(lambda: len(replicas.engines[0].asked) == 2)
+    shown = (await replicas.other.client.get(address)).json()
+    assert [(it["key"], it["text"]) for it in shown["asking"]] == [(KEY, "And now?")]
+    assert (await replicas.other.client.post(f"{address}/stop")).json() == {"stopped": True}
+    assert (await asking).json()["text"].startswith("It")
+    assert (await replicas.other.client.delete(address)).status_code == 204
+    assert (await replicas.one.client.get(address)).status_code == 404
