@@ -1,7 +1,7 @@
 """Define the nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +9,7 @@ from enum import StrEnum
 from core.pseudonym import pseudonym
 from core.regions import Part
 from core.settings import Settings
+from core.tiles import Tile, tile_id
 
 MOST_PICTURES = 24  # kept in a conversation; those that were not asked about for longest go first
 WAITING_TAKEN_TOGETHER = 4  # a question takes so few waiting pictures all together, even if it names only some
@@ -21,10 +22,11 @@ _RANGE = re.compile(r"-|–|to|到|至", re.IGNORECASE)
 class Image:
     """A picture made safe by `core.pictures.images`: upright RGB, no larger than the pixel budget.
 
-    `id` is the sha256 of width, height and pixels, that is, of what the model sees. So the same picture from different
-    people is stored and encoded once. `data` is its lossless PNG. It is empty in an outline of a conversation; a
-    question may name its pictures by such images. `original_size` is (width, height) as it was sent. `original` keeps
-    the sent bytes only when shrinking lost detail that may be wanted back.
+    `id` is the sha256 of width, height, pixels and tiles, that is, of what the model sees. So the same picture from
+    different people is stored and encoded once. `data` is its lossless PNG. It is empty in an outline of a
+    conversation; a question may name its pictures by such images. `original_size` is (width, height) as it was sent.
+    `original` keeps the sent bytes only when shrinking lost detail that may be wanted back. `tiles` are what a tall or
+    wide picture is cut into, in the order of reading; of any other there are none.
     """
 
     id: str
@@ -33,6 +35,17 @@ class Image:
     height: int
     original_size: tuple[int, int]
     original: bytes | None = field(default=None, repr=False)
+    tiles: tuple[Tile, ...] = ()
+
+    @property
+    def views(self) -> tuple["Image", ...]:
+        """What a model is shown: the picture itself, or each of its tiles, as an image with the data of the whole."""
+        if len(self.tiles) < 2:
+            return (self,)
+        return tuple(
+            replace(self, id=tile_id(self.id, number), width=tile[2] - tile[0], height=tile[3] - tile[1], tiles=(tile,))
+            for number, tile in enumerate(self.tiles, 1)
+        )
 
     @property
     def shrunk(self) -> bool:
@@ -82,6 +95,15 @@ class Picture:
     image: Image
     person: str | None = field(default=None, compare=False)
     part: Part | None = field(default=None, compare=False)
+
+
+def labelled(pictures: Iterable[Picture]) -> Iterator[tuple[str, Image]]:
+    """Yield what a model is shown of pictures, and the words before each: a tiled picture stays one, in parts."""
+    for picture in pictures:
+        views = picture.image.views
+        for number, view in enumerate(views, 1):
+            part = f", part {number} of {len(views)}" if len(views) > 1 else ""
+            yield f"Picture {picture.number}{part}: ", view
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,6 +309,7 @@ async def _keep(connection: AsyncConnection, image: Image) -> None:
     if lacks_original is None:
         width, height = image.original_size
         values = {"id": image.id, "width": image.width, "height": image.height, "data": image.data}
+        values["tiles"] = list(map(list, image.tiles)) or None
         values |= {"original_width": width, "original_height": height, "original": image.original}
         await connection.execute(insert(images).values(values))
     elif lacks_original and image.original is not None:
@@ -330,9 +331,9 @@ def _gone() -> NotFound:
 
 
 def as_image(row: Any, original: bytes | None = None) -> Image:
-    return Image(
-        row.id, getattr(row, "data", b""), row.width, row.height, (row.original_width, row.original_height), original
-    )
+    sent = (row.original_width, row.original_height)
+    tiles = tuple((left, top, right, bottom) for left, top, right, bottom in row.tiles or ())
+    return Image(row.id, getattr(row, "data", b""), row.width, row.height, sent, original, tiles)
 
 
 def as_part(stored: Sequence[Any] | None) -> Part | None:

@@ -55,7 +55,8 @@ images = Table(
     Column("original_width", Integer, nullable=False),
     Column("original_height", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    Column("original", LargeBinary),  # last, so that SQLite does not walk over it to reach the others
+    Column("original", LargeBinary),  # behind the others, so that SQLite does not walk over it to reach them
+    Column("tiles", JSON(none_as_null=True)),  # what a tall or wide picture is cut into, in pixels; NULL costs no walk
 )
 
 pictures = Table(

@@ -33,6 +33,7 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.i18n",
         "core.note",
         "core.regions",
+        "core.tiles",
         "core.units",
     },
     "core/remote/": {

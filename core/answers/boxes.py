@@ -92,6 +92,24 @@ def find_boxes(text: str) -> Grounding:
     return Grounding(rest, tuple(boxes[:MOST_BOXES]), thought)
 
 
+def moved(text: str, corners: tuple[float, float, float, float]) -> str:
+    """Return an answer about a part of a picture as one about the whole: its boxes are in thousandths of that.
+
+    `corners` are the part's own in the whole.
+    """
+    begins, sizes = corners[:2], (corners[2] - corners[0], corners[3] - corners[1])
+
+    def move(found: re.Match[str]) -> str:
+        try:
+            numbers = [float(number) for number in found[1].split(",")]
+        except ValueError:
+            return found[0]
+        whole = [round(begins[n % 2] + number / 1000 * sizes[n % 2]) for n, number in enumerate(numbers)]
+        return found[0].replace(found[1], ", ".join(map(str, whole)))
+
+    return _NUMBERS.sub(move, text)
+
+
 def visible(growing: str) -> str:
     """Return the part of a growing answer that may be shown: no thoughts, no grounding, nor what may become one."""
     if thoughts.may_begin(growing):

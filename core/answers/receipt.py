@@ -16,7 +16,7 @@ def receipt(turn: Turn, translator: Translator, notes: Sequence[str] = ()) -> st
     """
     seconds = turn.answer.figures.total_s if turn.answer else 0.0
     notes = [note for note in notes if note]
-    special = any(picture.image.shrunk or picture.part for picture in turn.pictures)
+    special = any(picture.image.shrunk or picture.image.tiles or picture.part for picture in turn.pictures)
     if not (notes or special or len(turn.pictures) > 1 or seconds >= LONG_ANSWER_SECONDS):
         return ""
     parts = [_looked_at(turn.pictures, translator)] if turn.pictures else []
@@ -57,8 +57,13 @@ def _looked_at(pictures: Sequence[Picture], translator: Translator) -> str:
 def _size(picture: Picture, translator: Translator) -> str:
     image = picture.image
     size = f"{image.width}×{image.height}"
-    if image.shrunk:
-        sent = "×".join(map(str, image.original_size))
+    sent = "×".join(map(str, image.original_size))
+    if image.tiles:
+        size = translator.say("{size}, seen in {count} parts", size=sent, count=len(image.tiles))
+        if image.shrunk:
+            percent = max(1, min(99, round(100 * image.width / image.original_size[0])))
+            size = translator.say("{size}, shrunk to {percent} %", size=size, percent=percent)
+    elif image.shrunk:
         size = translator.say("{size}, shrunk from {sent}", size=size, sent=sent)
     if picture.part is not None:
         left, top, right, bottom = (round(end / 10) for end in picture.part.region.corners)

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextTo
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 from core import thoughts
-from core.conversation import Turn
+from core.conversation import Turn, labelled
 from core.errors import OperatorError
 from core.model.precision import Precision
 
@@ -91,10 +91,10 @@ def make_inputs(processor: Any, turns: Sequence[Turn], system: str = "") -> Any:
     pictures = []
     for turn in turns:
         content: list[dict[str, str]] = []
-        for picture in turn.pictures:
-            content += [{"type": "text", "text": f"Picture {picture.number}: "}, {"type": "image"}]
-            with Pillow.open(io.BytesIO(picture.image.data)) as opened:
-                pictures.append(opened.convert("RGB"))
+        for label, view in labelled(turn.pictures):
+            content += [{"type": "text", "text": label}, {"type": "image"}]
+            with Pillow.open(io.BytesIO(view.data)) as opened:
+                pictures.append(opened.crop(*view.tiles).convert("RGB"))
         messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
         if turn.answer:
             messages.append(

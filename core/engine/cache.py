@@ -21,6 +21,7 @@ from torch import Tensor
 from core.engine.disk import Arrays, Disk, Gone
 from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV, take_pages
+from core.tiles import tile_ids
 
 UNSTORED_QUESTION_SECONDS = 3600.0  # the question of a younger file may not be stored yet
 # A file that has mostly other rows is read only for so many: all prompts begin with the same few.
@@ -205,8 +206,9 @@ def _digest(content: bytes) -> str:
 
 
 def _marks(image_ids: Collection[str]) -> tuple[set[str], set[int]]:
-    """Return the names of these pictures' features, and the first key of each picture's rows."""
-    return {f"picture-{each}" for each in image_ids}, {int(picture_keys(each, 1)[0]) for each in image_ids}
+    """Return the names of the features of these pictures and their tiles, and the first key of the rows of each."""
+    ids = [name for image_id in image_ids for name in (image_id, *tile_ids(image_id))]
+    return {f"picture-{each}" for each in ids}, {int(picture_keys(each, 1)[0]) for each in ids}
 
 
 def _shown(rows: Ints) -> list[int]:

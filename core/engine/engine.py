@@ -27,6 +27,7 @@ from core.engine.grammar import Grammar, Grammars
 from core.engine.request import Doubt, EngineRequest, EventChannel, Forget, KeepOnly
 from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
+from core.engine.tile_by_tile import answer_by_tiles
 from core.engine.tokenizer import Tokenizer
 from core.engine.work_queue import Message
 from core.engine.worker import ModelWorker
@@ -114,6 +115,13 @@ class Engine:
         if self._described.needs_picture and not conversation.pictures:
             raise NoPicture("The demo model can only answer about pictures. Please send one with your question.")
         conversation = shorten(conversation, self._described.pictures)
+        if not self._described.tile_by_tile:
+            return await self._ask(conversation, sampling, tell)
+        doubt = self._doubt(conversation.turns[-1].text)
+        return await answer_by_tiles(conversation, sampling, tell, self._ask, doubt.sentence if doubt else None)
+
+    async def _ask(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        """Answer what the model is shown, at once."""
         grammar = await self._compile(conversation.answer_schema)
         channel = EventChannel(tell)
         doubt = self._doubt(conversation.turns[-1].text) if grammar is None else None

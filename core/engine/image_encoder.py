@@ -24,7 +24,10 @@ class _Sight:
 
 
 class ImageEncoder:
-    """Encodes pictures in the model thread. Features are (1 + deepstack, image tokens, hidden) of `dtype`."""
+    """Encodes pictures, of a tiled one its `views`, in the model thread.
+
+    Features are (1 + deepstack, image tokens, hidden) of `dtype`.
+    """
 
     def __init__(self, vision: Vision, cache: Cache, dtype: torch.dtype) -> None:
         self._vision = vision
@@ -96,7 +99,8 @@ class ImageEncoder:
 
     def _begin(self, image: Image) -> _Sight:
         if image.id not in self._open:
-            self._open[image.id] = _Sight(image, self._vision.encode(image.data), self._patches(image))
+            work = self._vision.encode(image.data, *image.tiles)
+            self._open[image.id] = _Sight(image, work, self._patches(image))
         return self._open[image.id]
 
     def _patches(self, image: Image) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core import thoughts
-from core.conversation import Conversation, Image, Turn
+from core.conversation import Conversation, Image, Turn, labelled
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion
 
@@ -134,10 +134,10 @@ class Prompter:
         rows = _Rows(special["image_pad"])
         rows.add_token(special["im_start"])
         text = "user\n"
-        for picture in turn.pictures:
-            rows.add_text(self._tokenizer, f"{text}Picture {picture.number}: ")
+        for label, view in labelled(turn.pictures):
+            rows.add_text(self._tokenizer, text + label)
             rows.add_token(special["vision_start"])
-            rows.add_picture(picture.image, *self._grid(picture.image.width, picture.image.height))
+            rows.add_picture(view, *self._grid(view.width, view.height))
             rows.add_token(special["vision_end"])
             text = ""
         rows.add_text(self._tokenizer, text + turn.text)

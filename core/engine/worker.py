@@ -30,6 +30,7 @@ from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, LineFull, OutOfMemory, Unanswerable
 from core.model.model import Model
 from core.sampling import Sampling
+from core.tiles import tile_ids
 
 log = logging.getLogger(__name__)
 ESTIMATE_SECONDS = 2.0  # between two estimates for the same place
@@ -124,7 +125,8 @@ class ModelWorker:
             idle = False
             try:
                 if isinstance(message, Image):
-                    self._image_encoder.encode_ahead(message)
+                    for view in message.views:
+                        self._image_encoder.encode_ahead(view)
                 elif isinstance(message, Forget):
                     self._forget(message)
                 elif isinstance(message, KeepOnly):
@@ -184,7 +186,7 @@ class ModelWorker:
         self._plan(
             sequence, sequence.reused, lambda name: self._memory.attempt(lambda: self._image_encoder.known(name))
         )
-        sequence.new_pictures = len(sequence.missing)
+        sequence.new_pictures = _pictures(sequence)
         self._totals.pictures_reused += len(sequence.prompt.images) - len(sequence.missing)
         self._totals.tokens_reused += sequence.reused
         sequence.close_stage("queue_s")
@@ -256,7 +258,7 @@ class ModelWorker:
 
     def _announce(self, sequence: Sequence) -> None:
         """Tell the person which picture is being encoded whenever another one begins."""
-        number = sequence.new_pictures - len(sequence.missing) + 1
+        number = sequence.new_pictures - _pictures(sequence) + 1
         if sequence.looking != number:
             sequence.looking = number
             sequence.begun = True
@@ -291,7 +293,7 @@ class ModelWorker:
 
     def _forget(self, gone: Forget) -> None:
         self._drop_closed()  # a cancelled answer leaves cached rows, too
-        self._leave(gone.image_ids)
+        self._leave([name for image_id in gone.image_ids for name in (image_id, *tile_ids(image_id))])
         self._cache.forget(gone.conversation_id, gone.image_ids)
 
     def _leave(self, names: Iterable[str]) -> None:
@@ -330,6 +332,11 @@ class ModelWorker:
             if sequence.told is None or sequence.told[0] != place or now - sequence.told[2] > ESTIMATE_SECONDS:
                 sequence.told = (place, seconds, now)
                 sequence.request.send(Waiting(place, seconds))
+
+
+def _pictures(sequence: Sequence) -> int:
+    """Return how many pictures are missing, where all tiles of a picture are one: they share its data."""
+    return len({sequence.prompt.images[name].data for name in sequence.missing})
 
 
 def _about(sequences: Iterable[Sequence]) -> dict[str, str]:

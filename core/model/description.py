@@ -15,12 +15,14 @@ class ModelDescription:
     """What a model can take.
 
     `pictures` is how many it tells apart in one prompt; None if that is only a matter of room. One that `needs_picture`
-    has learned nothing else to speak about. `introduction` is what people have to know before they believe it. About a
+    has learned nothing else to speak about. One that reads `tile_by_tile` is asked about each tile of a tall picture
+    alone (see `core.engine.tile_by_tile`). `introduction` is what people have to know before they believe it. About a
     picture without words `default_question` is asked, and `first_questions` are offered: names of commands. An answer
     that is less certain than `least_certainty` (see `core.engine.certainty`) is replaced by `doubt`.
     """
 
     pictures: int | None = None
+    tile_by_tile: bool = False
     needs_picture: bool = False
     introduction: Note | None = None
     default_question: Note = _DESCRIBE
@@ -31,6 +33,7 @@ class ModelDescription:
 
 _DEMO = ModelDescription(
     pictures=2,
+    tile_by_tile=True,
     needs_picture=True,
     introduction=Note("Demo model: reads printed documents, charts and shapes"),
     default_question=Note("Extract all text."),

@@ -18,6 +18,7 @@ from core.model.kernel import Kernel
 SLICE_PATCHES = 512  # less than 0.1 s of a 2B model's encoder on two cores
 # Attention scores of one slice's patches with all others: torch is faster with more than 768 patches at once.
 SLICE_SCORES = 1 << 21
+Box = tuple[int, int, int, int]  # left, top, right and bottom in pixels
 QWEN3_VL: dict[str, Any] = {
     "size": {"shortest_edge": 65536, "longest_edge": 16777216},
     "patch_size": 16,
@@ -53,14 +54,14 @@ class Vision:
         size = settings["size"]
         self.grid = Grid(settings["patch_size"] * self.merge, size["shortest_edge"], size["longest_edge"])
 
-    def encode(self, data: bytes) -> Generator[int, None, Tensor]:
-        """Encode a picture, and yield after each slice how many patches it was worth.
+    def encode(self, data: bytes, box: Box | None = None) -> Generator[int, None, Tensor]:
+        """Encode a picture, or a box of it, and yield after each slice how many patches it was worth.
 
         Returns the features (1 + deepstack, image tokens, hidden).
         """
         visual = self._visual
         with Pillow.open(io.BytesIO(data)) as picture:
-            array = np.asarray(picture.convert("RGB"))  # (height, width, 3)
+            array = np.asarray(picture.crop(box).convert("RGB"))  # (height, width, 3)
         # Name the format: the processor would take a picture 1, 3 or 4 pixels high for one whose channels come first.
         pixels = self._processor(images=[array], return_tensors="pt", input_data_format="channels_last")
         grid = pixels["image_grid_thw"]  # (1, 3)

@@ -27,6 +27,7 @@ from core.pictures.orientation import SIDEWAYS, UPRIGHT, lying
 from core.pictures.png import UNPACKED_BYTES, without_texts
 from core.pictures.sizes import Box, check_pixels, check_shape, fit, shrink
 from core.pictures.tiff import Inner, pages_of
+from core.pictures.tiling import tile_boxes, tile_count, tiled_tokens
 from core.regions import LEAST_PIXELS, WHOLE, Region
 
 # Pillow knows some fifty more, and a small hostile file of a rare format costs hundreds of megabytes.
@@ -39,10 +40,19 @@ Part = tuple[dict[str, Any], bytes]
 
 @dataclass(frozen=True, slots=True)
 class PixelBudget:
-    """The pixels that may be decoded, and the image tokens that may be kept."""
+    """The pixels that may be decoded, and the image tokens that may be kept of each of at most so many tiles."""
 
     pixels: int
     image_tokens: int
+    tiles: int = 1
+
+    def count(self, width: int, height: int) -> int:
+        """Return into how many tiles a picture of that size is cut."""
+        return tile_count(width, height, self.image_tokens, self.tiles)
+
+    def tokens(self, width: int, height: int) -> int:
+        """Return the image tokens that may be kept of a picture of that size."""
+        return tiled_tokens(self.count(width, height), self.image_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +68,13 @@ class Decoded:
     colours: Colours
     turn: Image.Transpose | None = None
     notes: tuple[Note, ...] = ()
+    tiles: Sequence[Box] = ()
 
 
-def picture(data: bytes, pixel_limit: int, image_tokens: int, region: Sequence[float] = ()) -> list[Part]:
-    """Decode a file's first picture, and return it as PNG with its id, its sizes and its notes.
+def picture(
+    data: bytes, pixel_limit: int, image_tokens: int, tiles: int = 1, region: Sequence[float] = ()
+) -> list[Part]:
+    """Decode a file's first picture, and return it as PNG with its id, its sizes, its tiles and its notes.
 
     Of a `region` (see `core.regions`) of the upright picture only that is returned, which loses less detail.
     """
@@ -69,7 +82,7 @@ def picture(data: bytes, pixel_limit: int, image_tokens: int, region: Sequence[f
         pages = pages_of(data)
         inner = pages[0].picture(open_picture) if pages else Inner(data)
         part = Region(*region) if region else None
-        return [encode(decode(inner, PixelBudget(pixel_limit, image_tokens), part))]
+        return [encode(decode(inner, PixelBudget(pixel_limit, image_tokens, tiles), part))]
 
 
 @contextmanager
@@ -137,7 +150,8 @@ class _Decoding:
         if turn is not None:
             small = small.transpose(turn)
             size = size[::-1] if told in SIDEWAYS else size
-        return Decoded(small, size, image, colours, turn, tuple(self._notes))
+        tiles = tile_boxes(small, self._budget.count(*size))
+        return Decoded(small, size, image, colours, turn, tuple(self._notes), tiles)
 
     def _open(self, data: bytes) -> ImageFile.ImageFile:
         image = open_picture(data)
@@ -169,7 +183,8 @@ class _Decoding:
 
     def _shrunk(self, image: Image.Image, colours: Colours) -> Image.Image:
         box = None if self._region is None else self._box(*image.size)
-        return shrink(image, colours, *fit(*self._sent(), self._budget.image_tokens), box)
+        sent = self._sent()
+        return shrink(image, colours, *fit(*sent, self._budget.tokens(*sent)), box)
 
     def _box(self, width: int, height: int) -> Box:
         """Return what is wanted of a picture of that size."""
@@ -184,10 +199,10 @@ class _Decoding:
         """Return the size of the whole picture at which what is wanted of it has its final size."""
         width, height = self._size
         if self._region is None:
-            return fit(width, height, self._budget.image_tokens)
+            return fit(width, height, self._budget.tokens(width, height))
         left, top, right, bottom = self._region.corners
         share = max(1e-6, (right - left) * (bottom - top) / WHOLE**2)  # the same, however the file turns it
-        return fit(width, height, math.ceil(self._budget.image_tokens / share))
+        return fit(width, height, math.ceil(self._budget.tokens(*self._sent()) / share))
 
     def _tell(self, missing: partial.Missing, height: int) -> None:
         if missing.rows:
@@ -227,12 +242,15 @@ def encode(decoded: Decoded) -> Part:
     """Return the picture as PNG with its description. See `core.conversation.Image` for its id."""
     image = decoded.small
     width, height = image.size
-    identity = hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
+    tiles = [list(tile) for tile in decoded.tiles]
+    seen = f"{width}x{height}{tiles or ''}:".encode() + image.tobytes()
+    identity = hashlib.sha256(seen).hexdigest()
     image.info.clear()  # drops the file's other data, such as a profile that is already applied
     png = io.BytesIO()
     image.save(png, "PNG", compress_level=3)  # a tenth larger than by default, in a third of the time
     notes = [[note.sentence, note.values] for note in decoded.notes]
     made = {"id": identity, "width": width, "height": height, "original_size": decoded.sent, "notes": notes}
+    made["tiles"] = tiles
     return made, png.getvalue()
 
 

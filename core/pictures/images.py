@@ -15,6 +15,7 @@ from core.pictures import workers
 from core.pictures.jpeg import takes_long
 from core.pictures.sizes import LEAST_TOKENS
 from core.pictures.spool import contents, size, spool
+from core.tiles import MOST_TILES, Tile
 from core.units import MEGABYTE
 
 KEPT_ORIGINAL_BYTES = 8 * MEGABYTE  # a larger file is not kept for "Read the small print"
@@ -34,6 +35,13 @@ class ImagesConfig(BaseModel, extra="forbid", frozen=True):
         description="Pictures are shrunk to so many tokens of 32x32 pixels, at least 64; more reads smaller print, but "
         "slower.",
     )
+    tiles: int = Field(
+        default=4,
+        ge=1,
+        le=MOST_TILES,
+        description="Most parts that a tall or wide picture is cut into, each with so many tokens; 1: it is shrunk as "
+        "a whole.",
+    )
     file_limit_mb: float = Field(default=32, gt=0, description="Larger files are refused, in megabytes.")
     pixel_limit_mp: float = Field(
         default=100,
@@ -42,6 +50,15 @@ class ImagesConfig(BaseModel, extra="forbid", frozen=True):
         description="Pictures with more megapixels are refused; of JPEG, those with four times as many.",
     )
     page_limit: int = Field(default=4, ge=1, le=50, description="Most pages of one document in one question.")
+
+    @property
+    def budget(self) -> dict[str, int]:
+        """The limits of one picture, as a worker takes them."""
+        return {
+            "pixel_limit": int(self.pixel_limit_mp * 1e6),
+            "image_tokens": self.image_tokens,
+            "tiles": self.tiles,
+        }
 
     def sharpened(self, factor: int) -> "ImagesConfig":
         """Return the limits with so many times the tokens for each picture."""
@@ -77,13 +94,13 @@ async def decode(data: bytes, config: ImagesConfig = ImagesConfig()) -> tuple[Im
 
 async def decode_file(file: IO[bytes], slow: bool, config: ImagesConfig) -> tuple[Image, tuple[Note, ...]]:
     """Decode a file whose size was checked, as `decode` does; `slow` as in `workers.run`."""
-    options = {"pixel_limit": int(config.pixel_limit_mp * 1e6), "image_tokens": config.image_tokens}
-    [(made, png)] = await workers.run("core.pictures.decoder:picture", file, options, slow=slow)
+    [(made, png)] = await workers.run("core.pictures.decoder:picture", file, config.budget, slow=slow)
     width, height, (sent_width, sent_height) = made["width"], made["height"], made["original_size"]
     lost_a_lot = sent_width * sent_height > KEPT_ORIGINAL_RATIO * width * height
     original = contents(file) if lost_a_lot and size(file) <= KEPT_ORIGINAL_BYTES else None
     identity = identify(made["id"], original)
-    return Image(identity, png, width, height, (sent_width, sent_height), original), read_notes(made)
+    image = Image(identity, png, width, height, (sent_width, sent_height), original, read_tiles(made))
+    return image, read_notes(made)
 
 
 def identify(pixels_id: str, original: bytes | None) -> str:
@@ -99,6 +116,11 @@ def identify(pixels_id: str, original: bytes | None) -> str:
 def read_notes(made: dict[str, Any]) -> tuple[Note, ...]:
     """Return the notes that a worker made."""
     return tuple(Note(sentence, **values) for sentence, values in made["notes"])
+
+
+def read_tiles(made: dict[str, Any]) -> tuple[Tile, ...]:
+    """Return the tiles that a worker chose."""
+    return tuple((left, top, right, bottom) for left, top, right, bottom in made["tiles"])
 
 
 def check_size(size: int, config: ImagesConfig) -> None:

@@ -2,7 +2,7 @@
 
 from core.conversation import Image
 from core.pictures import workers
-from core.pictures.images import ImagesConfig
+from core.pictures.images import ImagesConfig, read_tiles
 from core.pictures.jpeg import takes_long
 from core.regions import LEAST_PIXELS, Region
 
@@ -13,11 +13,8 @@ async def cut(image: Image, region: Region, config: ImagesConfig = ImagesConfig(
     The part's `original_size` counts the pixels of the picture as it was sent. Raises what `make_image` raises.
     """
     data = image.original or image.data
-    options = {
-        "pixel_limit": int(config.pixel_limit_mp * 1e6),
-        "image_tokens": config.image_tokens,
-        "region": region.corners,
-    }
+    options = {**config.budget, "region": region.corners}
     [(made, png)] = await workers.run("core.pictures.decoder:picture", data, options, slow=takes_long(data))
     left, top, right, bottom = region.pixels(*image.original_size, LEAST_PIXELS)
-    return Image(made["id"], png, made["width"], made["height"], (right - left, bottom - top))
+    sent = (right - left, bottom - top)
+    return Image(made["id"], png, made["width"], made["height"], sent, tiles=read_tiles(made))

@@ -25,7 +25,7 @@ def tile_count(width: int, height: int, image_tokens: int, most: int) -> int:
     if long < TILED_ASPECT * short:
         return 1
     needed = math.ceil(width * height / (image_tokens * TOKEN_PIXELS**2))
-    return max(1, min(most, needed, long // short))
+    return max(1, min(most, needed, round(long / short)))
 
 
 def tiled_tokens(count: int, image_tokens: int) -> int:
@@ -36,8 +36,7 @@ def tiled_tokens(count: int, image_tokens: int) -> int:
 def tile_boxes(image: Image.Image, count: int) -> list[Box]:
     """Return the boxes of `count` tiles of an RGB picture, from the top down or from left to right; none of one tile.
 
-    Together they cover the picture. They meet in the middle of the widest gap near the ideal cut, and overlap where
-    there is no gap.
+    Together they cover the picture. They meet in a wide gap near the ideal cut, and overlap where there is no gap.
     """
     if count < 2:
         return []
@@ -58,7 +57,7 @@ def _cut(image: Image.Image, ideal: int, length: float) -> tuple[int, int]:
     """Return the row where one tile ends, and that where the next begins."""
     first = ideal - int(SEARCHED * length)
     window = image.crop((0, first, image.width, ideal + int(SEARCHED * length)))
-    gap = _widest_gap(_ink(window))
+    gap = _gap(_ink(window))
     if gap is None:
         half = int(OVERLAP * length / 2)
         return ideal + half, ideal - half
@@ -66,8 +65,8 @@ def _cut(image: Image.Image, ideal: int, length: float) -> tuple[int, int]:
     return middle, middle
 
 
-def _widest_gap(ink: Sequence[bool]) -> int | None:
-    """Return the middle of the widest run of rows without ink; of equal ones that nearest to the middle of all."""
+def _gap(ink: Sequence[bool]) -> int | None:
+    """Return the middle of a run of rows without ink: of those at least half as wide as the widest the middlemost."""
     gaps: list[tuple[int, int]] = []  # first row, and the row after the last
     begin = 0
     for row, printed in enumerate([*ink, True]):
@@ -77,8 +76,9 @@ def _widest_gap(ink: Sequence[bool]) -> int | None:
             begin = row + 1
     if not gaps:
         return None
-    begin, end = max(gaps, key=lambda gap: (gap[1] - gap[0], -abs(sum(gap) - len(ink))))
-    return (begin + end) // 2
+    widest = max(end - begin for begin, end in gaps)
+    wide = [(begin + end) // 2 for begin, end in gaps if 2 * (end - begin) >= widest]
+    return min(wide, key=lambda middle: abs(2 * middle - len(ink)))
 
 
 def _ink(window: Image.Image) -> list[bool]:

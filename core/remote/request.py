@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core import thoughts
-from core.conversation import Conversation, Picture, Turn
+from core.conversation import Conversation, Picture, Turn, labelled
 from core.errors import BadQuestion
+from core.pictures.views import view_png
 from core.pseudonym import pseudonym
 from core.sampling import Sampling
 
@@ -123,11 +124,14 @@ def _last_seen(turns: Sequence[Turn]) -> Sequence[Picture]:
 
 
 def _messages_of(turn: Turn) -> list[Message]:
-    """Return a turn's messages. Each picture has its number before it: some engines fuse pictures of one size."""
+    """Return a turn's messages. Each picture has its number before it: some engines fuse pictures of one size.
+
+    A tiled picture is sent in its tiles.
+    """
     content: list[Message] = []
-    for picture in turn.pictures:
-        content.append({"type": "text", "text": f"Picture {picture.number}:"})
-        data = base64.b64encode(picture.image.data).decode()
+    for label, view in labelled(turn.pictures):
+        content.append({"type": "text", "text": label.strip()})
+        data = base64.b64encode(view_png(view)).decode()
         content.append({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"}})
     if turn.text or not content:
         content.append({"type": "text", "text": turn.text})
@@ -147,5 +151,7 @@ def _text_tokens(text: str) -> int:
 
 
 def _picture_tokens(picture: Picture) -> int:
-    sides = (math.ceil(side / PIXELS_PER_TOKEN) for side in (picture.image.width, picture.image.height))
-    return MESSAGE_TOKENS + math.prod(sides)
+    return sum(
+        MESSAGE_TOKENS + math.ceil(view.width / PIXELS_PER_TOKEN) * math.ceil(view.height / PIXELS_PER_TOKEN)
+        for view in picture.image.views
+    )

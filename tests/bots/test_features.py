@@ -33,6 +33,7 @@ from tests.bots.guest import Guest, Home, Seen, Sent, opened
 from tests.bots.slack import guest as slack
 from tests.bots.telegram import guest as telegram
 from tests.bots.web import guest as web
+from tests.core.pictures.tall import items, tall_print
 from tests.demo import directly, sample, shows
 
 PLATFORMS: dict[str, Callable[[Home, str], AbstractAsyncContextManager[Guest]]] = {
@@ -165,6 +166,20 @@ async def test_a_part_is_looked_at_closer_by_words_and_by_a_box(platform: str, d
         seen = await guest.ask("Where is the price?", png("product"))
         assert "Look closer at 1" in seen.buttons
         assert "cut out of picture 1" in (await guest.press(seen, "Look closer at 1")).words
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_tall_picture_is_read_in_parts_and_the_line_says_so(
+    platform: str, demo: Engine, tmp_path: Path, language: str
+) -> None:
+    question = {"en": "Extract all text.", "zh": "提取图中的所有文字"}[language]
+    sent = Sent("list.png", "image/png", saved(tall_print(items(2)), "PNG"))
+    [expected] = await directly(demo, (question, (sent.data,)))
+    async with visit(platform, demo, tmp_path, language=language) as (_, guest):
+        seen = await guest.ask(question, sent)
+        assert shows(seen.words, expected)
+        assert {"en": "seen in 4 parts, shrunk to 92 %", "zh": "分 4 段查看，缩小到 92%"}[language] in seen.words
+        assert numbers(await guest.pictures()) == [1]
 
 
 async def test_a_table_can_be_taken_along_as_csv(platform: str, demo: Engine, tmp_path: Path) -> None:

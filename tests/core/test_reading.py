@@ -12,6 +12,7 @@ from core.model.precision import Precision
 from core.pictures.documents import open_document
 from tests.core.files import encoded
 from tests.core.papers import cjk_pdf
+from tests.core.pictures.tall import MARGIN, PITCH, items, tall_print
 from tests.core.prints import (
     LINES,
     animation,
@@ -71,3 +72,15 @@ async def test_the_print_is_read(engine: Engine, name: str) -> None:
 async def test_chinese_whose_font_a_pdf_only_names_is_read(engine: Engine) -> None:
     answer = await read(engine, cjk_pdf(["发票号码 5520", "总额 318.20"]), "提取图中的所有文字")
     assert [line.replace(" ", "") for line in answer] == ["发票号码5520", "总额318.20"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_lines_at_the_seams_of_a_long_list_are_read_once(engine: Engine) -> None:
+    lines, sent = items(2), encoded(tall_print(items(2)), "PNG")
+    [image] = (await open_document(sent)).images
+    scale = image.height / image.original_size[1]
+    ends = [round((bottom / scale - MARGIN / 2) / PITCH) for _, _, _, bottom in image.tiles[:-1]]
+    said = await read(engine, sent)
+    assert len(ends) == 3
+    assert [said.count(lines[number]) for end in ends for number in (end - 1, end)] == [1] * 6
+    assert max(map(said.count, lines)) == 1

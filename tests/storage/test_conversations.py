@@ -44,6 +44,13 @@ async def test_what_was_saved_is_loaded_also_after_a_restart(store: Store, path:
     assert conversation.turns[0].answer == Answer("一只猫和一条狗 🐕", Ending.DONE, first.answer.figures)  # type: ignore[union-attr]
 
 
+async def test_the_tiles_of_a_tall_picture_are_saved(store: Store) -> None:
+    tall = replace(CAT, tiles=((0, 0, 64, 16), (0, 12, 64, 32)))
+    await ask(store, "web:1", "What is it?", tall, DOG, key="k1")
+    assert [picture.image for picture in (await store.load("web:1")).pictures] == [tall, DOG]
+    assert (await store.outline("web:1")).pictures[0].image.tiles == tall.tiles
+
+
 async def test_a_turn_is_saved_once_per_key(store: Store) -> None:
     turn = await ask(store, "web:1", "What is it?", CAT, key="k1")
     await ask(store, "web:1", "something else", DOG, key="k1", answer="no")

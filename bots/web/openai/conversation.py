@@ -92,6 +92,8 @@ class Reader:
 
     async def _open(self, file: RequestFile, content: bytes, question: str) -> Document:
         limits = self.images.model_copy(update={"image_tokens": self._image_tokens(file.detail)})
+        if file.detail == "low":
+            limits = limits.model_copy(update={"tiles": 1})
         try:
             return await open_document(content, question, limits)
         except BadImage as error:

@@ -25,6 +25,16 @@ def test_a_shrunk_picture_is_told_with_both_sizes() -> None:
     assert line == "Looked at picture 1 (1152×864, shrunk from 4000×3000) · 2 s"
 
 
+def test_a_tall_picture_is_told_with_its_parts_and_how_much_it_was_shrunk() -> None:
+    tiles = tuple((0, top, 600, top + 1600) for top in range(0, 6400, 1600))
+    tall = Picture(1, Image("1", b"", 600, 6400, (1080, 11520), tiles=tiles))
+    asked = replace(turn(), pictures=(tall,))
+    assert receipt(asked, Translator("en")) == "Looked at picture 1 (1080×11520, seen in 4 parts, shrunk to 56 %) · 2 s"
+    assert receipt(asked, Translator("zh")) == "看了图片 1（1080×11520，分 4 段查看，缩小到 56%） · 2 秒"
+    sharp = replace(asked, pictures=(replace(tall, image=replace(tall.image, original_size=(600, 6400))),))
+    assert receipt(sharp, Translator("en")) == "Looked at picture 1 (600×6400, seen in 4 parts) · 2 s"
+
+
 def test_a_part_is_told_with_its_place() -> None:
     [whole] = turn((640, 480)).pictures
     part = replace(whole, number=3, part=Part(1, Region(455, 0, 1000, 500)))

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from core.conversation import Conversation
+from core.conversation import Conversation, labelled
 from core.model.checkpoint import Checkpoint
 from core.model.vision import QWEN3_VL
 
@@ -30,16 +30,23 @@ class Reference:
         messages: list[dict[str, Any]] = []
         if conversation.system:
             messages.append({"role": "system", "content": conversation.system})
-        pictures = []
+        pictures: list[Any] = []
+        labels: list[str] = []
         for turn in conversation.turns:
-            content = [{"type": "image"} for _ in turn.pictures]
-            pictures += [np.asarray(Pillow.open(io.BytesIO(p.image.data)).convert("RGB")) for p in turn.pictures]
+            shown = list(labelled(turn.pictures))
+            content = [{"type": "image"} for _ in shown]
+            labels += [label for label, _ in shown]
+            pictures += [
+                np.asarray(Pillow.open(io.BytesIO(view.data)).crop(*view.tiles).convert("RGB")) for _, view in shown
+            ]
             messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
             if turn.answer:
                 messages.append({"role": "assistant", "content": turn.answer.text})
         text = self.tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, add_vision_id=True
         )
+        for number, label in enumerate(labels, 1):  # the template knows no tiles
+            text = text.replace(f"Picture {number}: <|vision_start|>", f"{label}<|vision_start|>")
         inputs = {}
         if pictures:
             processed = self.processor(images=pictures, return_tensors="pt", input_data_format="channels_last")

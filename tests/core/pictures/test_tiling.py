@@ -6,9 +6,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from core.pictures import fonts
+from core.pictures.images import ImagesConfig, make_image
+from core.pictures.parts import cut as cut_out
 from core.pictures.sizes import TOKEN_PIXELS, Box
 from core.pictures.tiling import TILED_TOKENS, tile_boxes, tile_count, tiled_tokens
-from tests.core.files import busy
+from core.regions import Region
+from tests.core.files import busy, encoded
+from tests.core.pictures.tall import items, tall_print
+from tests.core.prints import turned
 
 LINE = 53  # pixels from one line to the next: no cut in equal parts falls between lines
 INK = 36
@@ -55,11 +60,13 @@ def test_the_frame_of_a_table_is_no_print() -> None:
     assert [line for box in tile_boxes(table, 4) for line in lines_in(box)] == list(range(40))
 
 
-def test_the_widest_gap_near_the_ideal_cut_is_taken() -> None:
+def test_a_wide_gap_is_better_than_a_near_one() -> None:
     picture = printed()
-    ImageDraw.Draw(picture).rectangle((0, 12 * LINE, 480, 14 * LINE), fill="white")
-    [first, *_] = tile_boxes(picture, 3)
-    assert 12 * LINE < first[3] < 14 * LINE
+    near = tile_boxes(picture, 4)[0][3]
+    ImageDraw.Draw(picture).rectangle((0, 8 * LINE, 480, 9 * LINE), fill="white")
+    wide = tile_boxes(picture, 4)[0][3]
+    assert abs(near - 10 * LINE) < LINE
+    assert 8 * LINE < wide < 9 * LINE
 
 
 def test_where_no_row_is_free_two_tiles_share_a_strip() -> None:
@@ -92,6 +99,28 @@ def test_only_tall_and_wide_pictures_that_would_be_shrunk_are_cut(size: tuple[in
 def test_all_tiles_together_leave_room_for_an_answer() -> None:
     assert [tiled_tokens(count, 1000) for count in (1, 2, 4, 8)] == [1000, 2000, 4000, TILED_TOKENS]
     assert tiled_tokens(4, 8000) == 8000  # not fewer than for a picture that stays whole
+
+
+async def test_the_parts_of_a_file_are_shrunk_less_than_the_whole() -> None:
+    sent = encoded(tall_print(items(1)), "PNG")
+    cut, whole = [await make_image(sent, ImagesConfig(tiles=most)) for most in (4, 1)]
+    assert (len(cut.tiles), len(whole.tiles)) == (4, 0)
+    assert cut.id != whole.id == (await make_image(sent, ImagesConfig(tiles=1))).id
+    assert 3 * whole.width * whole.height < cut.width * cut.height <= 4 * 1000 * TOKEN_PIXELS**2
+    assert [(view.width, view.height) for view in cut.views] == [(b[2] - b[0], b[3] - b[1]) for b in cut.tiles]
+    assert whole.views == (whole,) and len({view.id for view in (cut, *cut.views)}) == 5
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+async def test_a_tall_picture_that_lies_in_its_file_is_cut_upright(orientation: int) -> None:
+    image = await make_image(turned("JPEG", orientation, tall_print(items(1))))
+    assert len(image.tiles) == 4 and image.tiles[0][2] == image.width
+
+
+async def test_a_tall_region_of_a_picture_is_cut_too() -> None:
+    whole = await make_image(encoded(tall_print(items(1), width=2160), "PNG"), ImagesConfig(tiles=1))
+    part = await cut_out(whole, Region(0, 0, 500, 1000))
+    assert part.original_size == (1080, 4368) and len(part.tiles) == 4
 
 
 def test_a_picture_of_one_column_is_cut_too() -> None:

@@ -100,6 +100,19 @@ async def test_the_engine_is_sent_standard_fields_and_each_picture_after_its_num
     assert "42" not in session and session == fake.headers[0]["x-session-id"]
 
 
+async def test_a_tall_picture_is_sent_in_its_tiles() -> None:
+    tall = replace(image("red"), tiles=((0, 0, 64, 20), (0, 20, 64, 48)))
+    fake = FakeEngine()
+    async with remote(fake) as engine:
+        await answer(engine, Conversation("web:1").ask(Question("Which?", (tall,))))
+    content = fake.asked[0]["messages"][0]["content"]
+    words = [part["text"] for part in content if part["type"] == "text"]
+    assert words == ["Picture 1, part 1 of 2:", "Picture 1, part 2 of 2:", "Which?"]
+    urls = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    sent = [PilImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) for url in urls]
+    assert [picture.size for picture in sent] == [(64, 20), (64, 28)]
+
+
 async def test_the_same_conversation_has_the_same_session_also_if_it_is_kept_elsewhere() -> None:
     fake = FakeEngine()
     async with remote(fake) as engine:
