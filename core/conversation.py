@@ -48,6 +48,17 @@ class Image:
         )
 
     @property
+    def untiled(self) -> "Image":
+        """The whole picture in one view, as large as one of its tiles on average; its data has still the size before.
+
+        Where there is too little room for all tiles a model is shown this.
+        """
+        if len(self.tiles) < 2:
+            return self
+        width, height = (max(1, round(side / len(self.tiles) ** 0.5)) for side in (self.width, self.height))
+        return replace(self, id=tile_id(self.id, 0), width=width, height=height, tiles=())
+
+    @property
     def shrunk(self) -> bool:
         return (self.width, self.height) != self.original_size
 
@@ -168,6 +179,20 @@ class Conversation:
     def questions(self) -> list[str]:
         """The words of every question, oldest first."""
         return [turn.text for turn in self.turns]
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether one of the turns shows a picture in tiles."""
+        return any(len(picture.image.tiles) > 1 for picture in self._shown)
+
+    @property
+    def untiled(self) -> "Conversation":
+        """The conversation with each tiled picture shown whole."""
+        turns = [
+            replace(turn, pictures=tuple(replace(picture, image=picture.image.untiled) for picture in turn.pictures))
+            for turn in self.turns
+        ]
+        return replace(self, turns=tuple(turns))
 
     def whole(self, turn: Turn) -> Turn:
         """Return a turn of an outline with its pictures' data, as far as this conversation has them."""

@@ -94,7 +94,8 @@ def make_inputs(processor: Any, turns: Sequence[Turn], system: str = "") -> Any:
         for label, view in labelled(turn.pictures):
             content += [{"type": "text", "text": label}, {"type": "image"}]
             with Pillow.open(io.BytesIO(view.data)) as opened:
-                pictures.append(opened.crop(*view.tiles).convert("RGB"))
+                shown = opened.crop(*view.tiles).convert("RGB")
+            pictures.append(shown.resize((view.width, view.height), Pillow.Resampling.LANCZOS))
         messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn.text}]})
         if turn.answer:
             messages.append(

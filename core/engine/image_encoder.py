@@ -99,7 +99,7 @@ class ImageEncoder:
 
     def _begin(self, image: Image) -> _Sight:
         if image.id not in self._open:
-            work = self._vision.encode(image.data, *image.tiles)
+            work = self._vision.encode(image.data, next(iter(image.tiles), None), (image.width, image.height))
             self._open[image.id] = _Sight(image, work, self._patches(image))
         return self._open[image.id]
 

@@ -74,7 +74,7 @@ class Prompter:
         """Write the prompt for the open last turn, leaving room for `answer_tokens`. Raises `BadQuestion`.
 
         When there is no room, the oldest turns go. The pictures seen last stay: the oldest turn that is left shows
-        them, so that no answer is invented without a picture.
+        them, so that no answer is invented without a picture. Where tiles leave no room, pictures are shown whole.
         """
         system, turns = self._system(conversation.system), conversation.turns
         room = self._limit - answer_tokens - len(system)
@@ -82,6 +82,8 @@ class Prompter:
         if not any(turn.pictures for turn in turns[-len(rows) :]):
             rows = self._show_again(turns, rows, room)
         needed = len(rows[-1])
+        if needed > room and conversation.is_tiled:
+            return self.write(conversation.untiled, answer_tokens)
         if needed > room:
             raise BadQuestion(
                 "Your question with its pictures is too long: it needs {percent} % of the room that I have. "

@@ -157,6 +157,8 @@ class ReferenceWorker:
             needed = int(inputs["input_ids"].shape[1])
             if needed <= room:
                 return inputs
+            if len(turns) == 1 and conversation.is_tiled:
+                return self._fit(conversation.untiled, room)
             if len(turns) == 1:
                 raise BadQuestion(
                     "Your question with its pictures is too long: it needs {percent} % of the room that I have. "

@@ -17,7 +17,7 @@ from core.engine.grammar import Grammars
 from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.model_runner import ModelRunner
-from core.engine.prompt import Prompter
+from core.engine.prompt import Prompt, Prompter
 from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest, Forget, KeepOnly
 from core.engine.sampler import draw
@@ -144,8 +144,11 @@ class ModelWorker:
         if sum(not sequence.begun for sequence in self._sequences) >= self._line:
             raise LineFull
         tokens = min(request.sampling.max_new_tokens, self._context // 2)
-        prompt = self._prompter.write(request.conversation, tokens)
-        size = self._model.row_bytes * (len(prompt.ids) + tokens + len(self._prompter.closing))
+        conversation = request.conversation
+        prompt = self._prompter.write(conversation, tokens)
+        if conversation.is_tiled and self._bytes(prompt, tokens) > self._scheduler.limit:
+            prompt = self._prompter.write(conversation.untiled, tokens)
+        size = self._bytes(prompt, tokens)
         if size > self._scheduler.limit:
             raise BadQuestion("This conversation has become too long for me. Please begin a new one.")
         now = self._clock()
@@ -173,6 +176,10 @@ class ModelWorker:
         self._plan(sequence, self._cache.reusable(prompt.keys), self._image_encoder.expects)
         self._sequences.append(sequence)
         self._scheduler.add(sequence)
+
+    def _bytes(self, prompt: Prompt, tokens: int) -> int:
+        """Return what a prompt and an answer of so many tokens take."""
+        return self._model.row_bytes * (len(prompt.ids) + tokens + len(self._prompter.closing))
 
     def _admit(self) -> None:
         for sequence in self._scheduler.admit():

@@ -54,14 +54,19 @@ class Vision:
         size = settings["size"]
         self.grid = Grid(settings["patch_size"] * self.merge, size["shortest_edge"], size["longest_edge"])
 
-    def encode(self, data: bytes, box: Box | None = None) -> Generator[int, None, Tensor]:
+    def encode(
+        self, data: bytes, box: Box | None = None, size: tuple[int, int] | None = None
+    ) -> Generator[int, None, Tensor]:
         """Encode a picture, or a box of it, and yield after each slice how many patches it was worth.
+
+        It is brought to `size` (width, height) in pixels first.
 
         Returns the features (1 + deepstack, image tokens, hidden).
         """
         visual = self._visual
         with Pillow.open(io.BytesIO(data)) as picture:
-            array = np.asarray(picture.crop(box).convert("RGB"))  # (height, width, 3)
+            shown = picture.crop(box).convert("RGB")
+            array = np.asarray(shown.resize(size or shown.size, Pillow.Resampling.LANCZOS))  # (height, width, 3)
         # Name the format: the processor would take a picture 1, 3 or 4 pixels high for one whose channels come first.
         pixels = self._processor(images=[array], return_tensors="pt", input_data_format="channels_last")
         grid = pixels["image_grid_thw"]  # (1, 3)

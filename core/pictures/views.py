@@ -8,10 +8,11 @@ from core.conversation import Image
 
 
 def view_png(view: Image) -> bytes:
-    """Return a view of a picture (see `Image.views`) as PNG."""
-    if not view.tiles:
-        return view.data
-    file = io.BytesIO()
+    """Return a view of a picture (see `Image.views` and `Image.untiled`) as PNG."""
+    size = (view.width, view.height)
     with Pillow.open(io.BytesIO(view.data)) as whole:
-        whole.crop(*view.tiles).save(file, "PNG", compress_level=3)
+        if not view.tiles and whole.size == size:
+            return view.data
+        file = io.BytesIO()
+        whole.crop(*view.tiles).resize(size, Pillow.Resampling.LANCZOS).save(file, "PNG", compress_level=3)
     return file.getvalue()

@@ -64,7 +64,9 @@ class RemoteRequest:
         }
 
     def halved(self) -> "RemoteRequest":
-        """Return the request with half of the turns. Raises `BadQuestion` if it has only one."""
+        """Return the request with half of the turns; with one, its pictures whole. Raises `BadQuestion` if they are."""
+        if self.turns <= 1 and self.conversation.is_tiled:
+            return replace(self, conversation=self.conversation.untiled)
         if self.turns <= 1:
             raise too_long()
         return replace(self, turns=self.turns // 2)
@@ -73,7 +75,13 @@ class RemoteRequest:
         conversation = self.conversation
         system = [{"role": "system", "content": conversation.system}] if conversation.system else []
         room -= _text_tokens(conversation.system)
-        turns = newest(conversation.turns[-self.turns :], room, _last_seen(conversation.turns))
+        try:
+            turns = newest(conversation.turns[-self.turns :], room, _last_seen(conversation.turns))
+        except BadQuestion:
+            if not conversation.is_tiled:
+                raise
+            whole = conversation.untiled.turns  # in place of tiles that do not fit
+            turns = newest(whole[-self.turns :], room, _last_seen(whole))
         return [*system, *(message for turn in turns for message in _messages_of(turn))]
 
 

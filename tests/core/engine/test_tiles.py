@@ -15,6 +15,7 @@ from core.engine.tile_by_tile import answer_by_tiles
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion
 from core.model.vision import Grid
+from core.pictures.views import view_png
 from core.sampling import Sampling
 from core.tiles import tile_id
 from tests.core.engine.conftest import Start
@@ -56,8 +57,29 @@ def test_one_numbered_picture_has_numbered_parts_that_count(tiny: Path) -> None:
     text = tokenizer.decode(prompt.ids.tolist())
     assert [label for label in ("Picture 1: ", *(f"Picture 2, part {n} of 3: " for n in (1, 2, 3))) if label in text]
     assert [(span.height, span.width) for span in prompt.spans] == [(3, 4), (3, 2), (4, 2), (3, 2)]
+
+
+def test_where_tiles_leave_no_room_pictures_are_shown_whole(tiny: Path) -> None:
+    conversation = ask("What is it?", *map(tall, range(1, 6)))
+    prompt = Prompter(Tokenizer(tiny), Grid(32, 1024, 262144), 256).write(conversation, 130)
+    assert [(span.height, span.width) for span in prompt.spans] == [(6, 1)] * 5
+    assert {span.image.id for span in prompt.spans} == {tile_id(tall(seed).id, 0) for seed in range(1, 6)}
     with pytest.raises(BadQuestion):
-        prompter.write(ask("What is it?", *map(tall, range(1, 6))), 100)
+        Prompter(Tokenizer(tiny), Grid(32, 1024, 262144), 256).write(conversation, 220)
+
+
+async def test_an_answer_about_tall_pictures_shown_whole_equals_transformers_generate(
+    start: Start, reference: Reference
+) -> None:
+    conversation = ask("Compare.", *map(tall, range(1, 10)))
+    shrunk = [shown_whole(picture.image) for picture in conversation.turns[0].pictures]
+    async with start(context_tokens=256) as engine:
+        answer, _ = await read(engine, conversation, GREEDY)
+    assert answer.text == reference.generate(ask("Compare.", *shrunk), 12)
+
+
+def shown_whole(image: Image) -> Image:
+    return replace(image.untiled, data=view_png(image.untiled))
 
 
 def test_what_was_computed_of_tiles_is_forgotten_with_their_picture(tmp_path: Path) -> None:

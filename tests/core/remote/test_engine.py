@@ -113,6 +113,22 @@ async def test_a_tall_picture_is_sent_in_its_tiles() -> None:
     assert [picture.size for picture in sent] == [(64, 20), (64, 28)]
 
 
+async def test_tall_pictures_are_sent_whole_where_their_tiles_do_not_fit() -> None:
+    tall = replace(image("red"), tiles=((0, 0, 64, 20), (0, 20, 64, 48)) * 32)
+    conversation = Conversation("web:1").ask(Question("Which?", (tall,)))
+    small = FakeEngine(listed={"data": [{"id": "some/model", "meta": {"n_ctx_train": 256}}]})
+    picky = FakeEngine()
+    picky.scripts.append(refuses(400, "This model's maximum context length is 256 tokens"))
+    for fake in (small, picky):
+        async with remote(fake) as engine:
+            await answer(engine, conversation)
+        label, picture, _ = fake.asked[-1]["messages"][0]["content"]
+        assert label["text"] == "Picture 1:"
+        data = base64.b64decode(picture["image_url"]["url"].partition(",")[2])
+        with PilImage.open(io.BytesIO(data)) as sent:
+            assert sent.size == (8, 6)
+
+
 async def test_the_same_conversation_has_the_same_session_also_if_it_is_kept_elsewhere() -> None:
     fake = FakeEngine()
     async with remote(fake) as engine:
