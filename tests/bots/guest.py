@@ -45,6 +45,17 @@ class Seen:
     handle: object = None
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What people say on every platform, in one language. Commands are each platform's own."""
+
+    question: str
+    more: str
+    edited: str
+    length: str
+    chatter: tuple[str, ...]
+
+
 class Guest(Protocol):
     """A person at one platform, in one conversation at a time.
 

@@ -35,13 +35,13 @@ class SlackGuest:
     def __init__(self, home: Home, slack: FakeSlack) -> None:
         self._store = home.services.store
         self.workspace = slack.workspace
-        self._slack = slack
+        self.slack = slack
         self._thread: str | None = None
 
     async def ask(self, text: str, *files: Sent) -> Seen:
         known = self._messages()
-        uploads = tuple(self._slack.upload(file.data, file.name, file.kind) for file in files)
-        sent = self._slack.says(text, uploads, channel=DM, thread=self._thread)
+        uploads = tuple(self.slack.upload(file.data, file.name, file.kind) for file in files)
+        sent = self.slack.says(text, uploads, channel=DM, thread=self._thread)
         self._thread = self._thread or sent
         return await self._seen([message["ts"] for message in known])
 
@@ -49,7 +49,7 @@ class SlackGuest:
         known = self._messages()
         message: Any = seen.handle
         [pressed] = [each for each in buttons(message) if each["text"]["text"] == button]
-        self._slack.presses(pressed, message, DM)
+        self.slack.presses(pressed, message, DM)
         again = await self._seen([each["ts"] for each in known])
         return again if again.words or again.files else self._shown([self.workspace.find(DM, message["ts"])])
 
@@ -64,15 +64,22 @@ class SlackGuest:
 
     async def rate(self, seen: Seen, good: bool) -> None:
         message: Any = seen.handle
-        self._slack.reacts("+1" if good else "-1", message, DM)
+        self.slack.reacts("+1" if good else "-1", message, DM)
 
     async def edit(self, text: str) -> Seen:
         [*_, last] = [message for message in self.messages if message["user"] == "U0ANN"]
-        self._slack.edits(DM, last["ts"], text)
+        self.slack.edits(DM, last["ts"], text)
         return await self._seen([message["ts"] for message in self._messages()[:-1]])
 
     def marks(self) -> tuple[int, int]:
         return len(self.workspace.reactions), len(set(self.workspace.reacted))
+
+    async def settled(self) -> None:
+        """Wait until everything that was said, in any channel, is answered."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.slack.settled()
+            while await self._store.unfinished("slack"):
+                await asyncio.sleep(0.01)
 
     @property
     def messages(self) -> list[Json]:
@@ -86,7 +93,7 @@ class SlackGuest:
     async def _seen(self, known: list[str]) -> Seen:
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                await self._slack.settled()
+                await self.slack.settled()
                 busy = await self._store.unfinished("slack")
                 if not busy and "…" not in map(said, self._messages()):
                     return self._shown([message for message in self._messages() if message["ts"] not in known])

@@ -36,7 +36,7 @@ async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
 class TelegramGuest:
     def __init__(self, home: Home, telegram: BotApi, language: str) -> None:
         self._store = home.services.store
-        self._telegram = telegram
+        self.telegram = telegram
         self.world = telegram.world
         self.chat = telegram.world.chat(7)
         self._person = Person(telegram, self.chat, language=language)
@@ -78,14 +78,18 @@ class TelegramGuest:
     def marks(self) -> tuple[int, int]:
         return len(self.chat.reactions), len(set(self.chat.reacted))
 
+    async def settled(self) -> None:
+        """Wait until everything that was said is answered."""
+        async with asyncio.timeout(PATIENCE_S):
+            await until(lambda: self.telegram.unconfirmed == 0, PATIENCE_S)
+            while await self._store.unfinished("telegram"):
+                await asyncio.sleep(0.01)
+
     def _known(self) -> set[int]:
         return {message["message_id"] for message in self.chat.by_bot()}
 
     async def _seen(self, known: set[int]) -> Seen:
-        async with asyncio.timeout(PATIENCE_S):
-            await until(lambda: self._telegram.unconfirmed == 0, PATIENCE_S)
-            while await self._store.unfinished("telegram"):
-                await asyncio.sleep(0.01)
+        await self.settled()
         messages = [message for message in self.chat.by_bot() if message["message_id"] not in known]
         files = dict(self._file(message) for message in messages if "photo" in message or "document" in message)
         states = [text for m in messages for _, text in self.chat.states.get(m["message_id"], ())]
