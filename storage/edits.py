@@ -38,9 +38,9 @@ async def reopen(
 
 
 async def revise(connection: AsyncConnection, key: str, payload: str, revision: Revision) -> bool:
-    """Give an unfinished message its new words, for the replica that works on it. Return False if there is none.
+    """Give an unfinished message its new words, for the replica that works on it, or for the next start.
 
-    Older words change nothing.
+    Return False if there is none. Older words change nothing.
     """
     where = stored.c.key == key, stored.c.finished.is_(None)
     row = (await connection.execute(select(stored.c.id, stored.c.digest).where(*where).with_for_update())).first()

@@ -166,7 +166,8 @@ class Dispatcher:
             if await self.inbox.revise(message, payload, str(revision)):
                 return True
             await asyncio.sleep(FINISHING_SECONDS)
-        if self._services.leases.shared and await self._services.store.revise(key, payload, revision):
+        # In no queue here, but unfinished: another replica works on it, or it is kept for the next start.
+        if await self._services.store.revise(key, payload, revision):
             return True
         reopened = await self._services.store.reopen(key, payload, revision, words) if reopens else None
         if reopened is not None:

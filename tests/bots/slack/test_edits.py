@@ -1,7 +1,13 @@
 """An edited question is answered again, in the place of its answer, and never twice."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
+import pytest
+
+from bots.conversing.dispatcher import Dispatcher
+from core import inbox
 from core.revision import EDIT_SECONDS
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.server import Fault
@@ -181,3 +187,25 @@ async def test_a_question_that_is_edited_and_then_deleted_has_no_answer(scene: S
             await asyncio.sleep(0.01)
         scene.slack.deletes_message("C0GENERAL", asked)
         await says(scene, asked)
+
+
+async def test_an_edit_of_what_is_kept_for_the_next_start_is_answered_then(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ValueError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(0.0,)))
+        broken.setattr(Dispatcher, "answer", fail)
+        async with scene.bot():
+            asked = scene.ask("One")
+            async with asyncio.timeout(30):
+                while "is kept for the next start" not in caplog.text:
+                    await asyncio.sleep(0.01)
+            scene.slack.edits("C0GENERAL", asked, f"{ME} Two")
+            await scene.slack.settled()
+    [kept] = await scene.store.unfinished("slack")
+    assert "Two" in kept.payload
+    async with scene.bot():
+        await says(scene, asked, about("Two"))

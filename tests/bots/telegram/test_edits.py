@@ -1,10 +1,14 @@
 """An edited question is answered again, in the place of its answer, and never twice."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bots.conversing.dispatcher import Dispatcher
 from bots.telegram import leftovers
+from core import inbox
 from core.revision import EDIT_SECONDS
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
@@ -242,3 +246,27 @@ async def test_an_edit_after_an_answer_that_was_not_whole(
     engine.pause, engine.script = 0, usual
     ann.person.edits(question, "Two")
     await says(ann, "Answer to 'Two' about [1] after 0 turns.")
+
+
+async def test_an_edit_of_what_is_kept_for_the_next_start_is_answered_then(
+    telegram: BotApi,
+    ann: Chatting,
+    engine: ScriptedEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ValueError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(0.0,)))
+        broken.setattr(Dispatcher, "answer", fail)
+        async with service(telegram, tmp_path, engine):
+            question = ann.person.shows(photo(), "One")
+            await until(lambda: "is kept for the next start" in caplog.text)
+            ann.person.edits(question, "Two")
+            ann.person.says("Later")
+            await until(lambda: caplog.text.count("is kept for the next start") == 2)  # so the edit was received
+    async with service(telegram, tmp_path, engine):
+        assert await ann.answer(question) == "Answer to 'Two' about [1] after 0 turns."
