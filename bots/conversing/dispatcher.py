@@ -168,6 +168,8 @@ class Dispatcher:
             await asyncio.sleep(FINISHING_SECONDS)
         # In no queue here, but unfinished: another replica works on it, or it is kept for the next start.
         if await self._services.store.revise(key, payload, revision):
+            if message := self.inbox.find(key):  # it was only on its way into the queue
+                await self.inbox.revise(message, payload, str(revision))
             return True
         reopened = await self._services.store.reopen(key, payload, revision, words) if reopens else None
         if reopened is not None:
