@@ -23,6 +23,7 @@ from bots.web.page.first_questions import offered
 from core.errors import BadQuestion, BotError, NotFound, TooLarge
 from core.i18n import Translator
 from core.pictures.file_types import SUFFIXES
+from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ async def page(request: Request) -> Response:
         limit=state.config.pictures,
         upload_mb=state.config.upload_limit_mb,
         ratings=state.receiver.store.ratings,
+        instruction_limit=INSTRUCTION_CHARACTERS,
+        language_limit=LANGUAGE_CHARACTERS,
     )
     keep_owner(request, response, home_of(request))
     return response

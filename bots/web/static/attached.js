@@ -2,6 +2,7 @@
 // They belong to one conversation, also when another one is opened while they are on their way.
 
 import { path, remove, upload } from "./api.js";
+import { ofNew } from "./beginning.js";
 import { element, icon } from "./element.js";
 import { say } from "./words.js";
 
@@ -76,7 +77,7 @@ export class Attached {
   async #send(file, picture) {
     if (!this.pictures.includes(picture)) return; // removed while it waited
     try {
-      const answer = await upload("/pictures", file, { conversation: this.conversation });
+      const answer = await upload("/pictures", file, { conversation: this.conversation, settings: this.conversation ? null : ofNew() });
       this.conversation = answer.conversation;
       const fresh = answer.pictures.filter(({ number }) => !this.numbers.includes(number)); // a document becomes several pictures
       if (picture.unwanted) return await this.#erase(fresh);

@@ -2,12 +2,14 @@
 
 import { get, path, post, remove } from "./api.js";
 import { Attached } from "./attached.js";
+import { forgetAtSignOut } from "./beginning.js";
 import { listen } from "./composer.js";
 import { confirmed } from "./confirmed.js";
 import { copyCode } from "./copying.js";
 import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
 import { tellLoading } from "./loading.js";
+import { Lost } from "./problems.js";
 import { Reading } from "./reading.js";
 import { Scroller } from "./scroller.js";
 import { whileSeen } from "./seen.js";
@@ -35,6 +37,7 @@ class Page {
     this.scroller = new Scroller(byId("scroller"), byId("thread"), () => Boolean(this.thread.last));
     keepFocus();
     keepTyped();
+    forgetAtSignOut();
     listen(this);
     copyCode(byId("thread"));
     this.#listen();
@@ -263,6 +266,16 @@ class Page {
     announce(say("Picture {number} is removed.", { number }));
   }
 
+  // Its module comes when it is wanted: most people never do.
+  async #settings() {
+    try {
+      const { openSettings } = await import("./settings.js");
+      await openSettings(this);
+    } catch {
+      this.complain(new Lost().message);
+    }
+  }
+
   #follow(turn, where, fields) {
     const answered = this.#read(turn, where, fields);
     this.scroller.toEnd();
@@ -298,6 +311,7 @@ class Page {
 
   #listen() {
     for (const button of document.querySelectorAll("[data-new]")) button.onclick = () => this.open(null);
+    byId("open-settings").onclick = () => this.#settings();
     addEventListener("keydown", ({ key, isComposing }) => {
       const busy = isComposing || this.sidebar.shown || document.querySelector("dialog[open], :popover-open");
       if (key === "Escape" && !busy) this.stop();

@@ -57,7 +57,7 @@ export class Thread {
   // Shows what the server has now. What is the same is not touched, and what failed only here stays where it was asked.
   show(known) {
     const left = [...this.turns];
-    const onlyHere = (turns) => turns.filter((turn) => turn.failed && !turn.number);
+    const onlyHere = (turns) => turns.filter((turn) => turn.unkept || (turn.failed && !turn.number));
     const triedAgain = (turn, place) => turn.answer?.ending === "failed" && known.slice(place + 1).some(({ text }) => text === turn.text);
     this.turns = known.filter((turn, place) => !triedAgain(turn, place)).flatMap((turn) => {
       const place = left.findIndex((shown) => shown.is(turn));

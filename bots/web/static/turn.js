@@ -25,6 +25,11 @@ export class Turn {
     if (answer) this.finish(answer);
   }
 
+  // Whether its answer is only here: the server keeps nothing of this conversation.
+  get unkept() {
+    return Boolean(this.shown) && !this.number;
+  }
+
   // What a screen reader says of the answer.
   get spoken() {
     const said = [...this.words.querySelectorAll(".prose > :not(.thoughts)")];
@@ -170,7 +175,9 @@ export class Turn {
     const actions = element("div", { class: "actions" });
     const copy = iconButton("copy", say("Copy the answer"), () => copyFrom(copy, answer.text, richOf(answer.html)));
     const again = iconButton("again", say("Answer again"), () => this.page.retry(this), { class: "quiet again" });
-    actions.append(copy, again);
+    actions.append(copy);
+    if (this.unkept) return actions; // there is nothing to go on from
+    actions.append(again);
     if (this.number && this.page.ratings) actions.append(...this.#thumbs(answer.rating));
     if (answer.table) actions.append(download(answer.table, "table", say("Table as CSV")));
     if (answer.file) actions.append(download(answer.file, "file", say("As a text file")));
