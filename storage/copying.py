@@ -15,6 +15,7 @@ from core.errors import OperatorError
 from storage.migrations import upgrade
 
 VERSION_TABLE = "alembic_version"
+GROWING = "growing_answers"
 ROWS_AT_ONCE = 500
 PICTURES_AT_ONCE = 4  # some megabytes each
 
@@ -44,6 +45,8 @@ async def copy(source: AsyncConnection, target: AsyncConnection, progress: Progr
     for table in ours.sorted_tables:
         await _continue_numbers(target, table)
     await target.run_sync(upgrade)
+    if GROWING in await table_names(target):  # for readers at other replicas, within seconds
+        await target.execute(text(f"DELETE FROM {GROWING}"))
     return counts
 
 

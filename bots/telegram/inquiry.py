@@ -135,7 +135,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if command in COMMANDS and command not in ("new", "closer"):
         files = own  # a command is not about the picture that it replies to
     names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
-    if names_somebody and not words and replied and (somebody := author_of(replied)):
+    if names_somebody and not words and replied and (somebody := author_of(replied)) and somebody.id != me.id:
         words = str(somebody.id)
     more = [_other_caption(main, message, me) for message in messages if message is not main]
     text = "\n\n".join(filter(None, [words, *more]))

@@ -106,6 +106,7 @@ class Following:
     async def end(self, broadcast: Broadcast, ended: Answer | Exception) -> None:
         """Write down how an answer here ended, before its message is finished, if that might be read nowhere else."""
         followed = self._written.pop(broadcast.key, None) is not None
+        await asyncio.gather(*self._writing, return_exceptions=True)  # an older text must not come last
         with suppress(BotError):
             if isinstance(ended, Exception):
                 await self._store.grow_answer(broadcast.key, "", outcome_of(ended))

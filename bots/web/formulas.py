@@ -15,20 +15,21 @@ MOST_CHARACTERS = 2_000  # of one formula
 LONG_CHARACTERS = 60  # from which on a formula in a line scrolls on its own: MathML has no line breaks
 
 _BEGIN, _END = "\ue000", "\ue001"  # of a mark; letters in it, because Markdown reads marks around words differently
-_MARK = re.compile(f"{_BEGIN}formula(\\d+){_END}")
+_MARK = re.compile(f"{_BEGIN}formula([0-9]{{1,3}}){_END}")
 # No alternative can take what ends the formula, so that a search takes linear time.
 _FORMULA = re.compile(
     r"""
     (?P<link> \]\([^()\s]*\) | https?://[!-~]+ )
     | \$\$ (?: [^$\\\n] | \n(?![ \t]*\n) | \\. )++ \$\$
-    | \\\[ (?: [^\\\n]  | \n(?![ \t]*\n) | \\[^()\[\]] )++ \\\]
-    | \\\( (?: [^\\\n]  | \n(?![ \t]*\n) | \\[^()\[\]] )++ \\\)
+    | (?<!\\) \\\[ (?: [^\\\n]  | \n(?![ \t]*\n) | \\[^()\[\]] )++ \\\]
+    | (?<!\\) \\\( (?: [^\\\n]  | \n(?![ \t]*\n) | \\[^()\[\]] )++ \\\)
     | (?<![A-Za-z0-9$\\/]) \$ (?P<inner> (?![\s$]) (?: [^$\\\n] | \\. )++ (?<!\s) ) \$ (?![A-Za-z0-9$])
     """,
     re.VERBOSE | re.DOTALL,
 )
 _SIGN = re.compile(r"[\\^_={}]")
-_PROSE = re.compile(r"\s[A-Za-z]{2,}|[A-Za-z]{2,}\s|[\u3000-\u9fff\uff00-\uffef]")  # "$5 and 10$" are prices
+# "$5 and 10$" are prices.
+_PROSE = re.compile(r"\s[A-Za-z]{2}|(?<![A-Za-z])[A-Za-z]{2,}\s|[\u3000-\u9fff\uff00-\uffef]")
 
 
 class Formulas:
@@ -40,11 +41,16 @@ class Formulas:
 
     def draw(self, html: str) -> str:
         """Return HTML with an element in the place of each mark."""
-        return _MARK.sub(lambda mark: _element(self._sources[int(mark[1])]), html)
+        return _MARK.sub(lambda mark: _element(self._source(mark)), html)
 
     def restore(self, html: str) -> str:
         """Return HTML with the source in the place of each mark, for places that hold no elements."""
-        return _MARK.sub(lambda mark: escape(self._sources[int(mark[1])]), html)
+        return _MARK.sub(lambda mark: escape(self._source(mark)), html)
+
+    def _source(self, mark: re.Match[str]) -> str:
+        """Return what a mark stands for: "" for one that a model wrote as character references."""
+        number = int(mark[1])
+        return self._sources[number] if number < len(self._sources) else ""
 
     def _without_formulas(self, text: str) -> Iterator[str]:
         if not _FORMULA.search(text):
@@ -55,14 +61,17 @@ class Formulas:
 
     def _take(self, found: re.Match[str]) -> str:
         source, inner = found[0], found["inner"]
-        is_prose = inner is not None and not _SIGN.search(inner) and _PROSE.search(inner)
-        if found["link"] or is_prose or len(source) > MOST_CHARACTERS or len(self._sources) == MOST_FORMULAS:
+        if found["link"] or len(source) > MOST_CHARACTERS or len(self._sources) == MOST_FORMULAS:
+            return source
+        if inner is not None and not _SIGN.search(inner) and _PROSE.search(inner):
             return source
         self._sources.append(source)
         return f"{_BEGIN}formula{len(self._sources) - 1}{_END}"
 
 
 def _element(source: str) -> str:
+    if not source:
+        return ""
     if source.startswith(("$$", r"\[")):
         look = "math display"
     else:

@@ -102,9 +102,9 @@ def moved(text: str, corners: tuple[float, float, float, float]) -> str:
     def move(found: re.Match[str]) -> str:
         try:
             numbers = [float(number) for number in found[1].split(",")]
-        except ValueError:
+            whole = [round(begins[n % 2] + number / 1000 * sizes[n % 2]) for n, number in enumerate(numbers)]
+        except (ValueError, OverflowError):  # a run of digits is read as infinite
             return found[0]
-        whole = [round(begins[n % 2] + number / 1000 * sizes[n % 2]) for n, number in enumerate(numbers)]
         return found[0].replace(found[1], ", ".join(map(str, whole)))
 
     return _NUMBERS.sub(move, text)

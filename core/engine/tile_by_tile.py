@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 
 from core.answers.boxes import moved
 from core.conversation import Answer, Conversation, Ending, Event, Figures, Image, Piece, Tell
+from core.errors import LineFull, OutOfMemory
 from core.sampling import Sampling
 from core.tiles import Tile
 
@@ -33,7 +34,15 @@ async def answer_by_tiles(
             answers.append(Answer("", Ending.LENGTH))
             break
         told = _Told(tell, _corners(image, number), is_first=not said)
-        answer = await ask(_showing(conversation, number), sampling.model_copy(update={"max_new_tokens": left}), told)
+        try:
+            answer = await ask(
+                _showing(conversation, number), sampling.model_copy(update={"max_new_tokens": left}), told
+            )
+        except (LineFull, OutOfMemory):  # what was said of the tiles before must not be lost
+            if not said:
+                raise
+            answers.append(Answer("", Ending.LENGTH))
+            break
         answers.append(answer)
         overlaps = number > 0 and _overlap(image.tiles[number - 1], tile)
         _say(said, told.moved(answer.text), overlaps)

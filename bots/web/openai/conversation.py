@@ -71,6 +71,7 @@ class Reader:
                 opened = await self._named_pages(data, turn.text, room)
             except BadImage as error:
                 note = translator.explain(error)
+                room = max(0, room - 1)  # an attempt counts, so that no request opens a document without end
             else:
                 turn.pages, room = opened.images, room - len(opened.images)
                 note = opened.note(translator, kept=True)

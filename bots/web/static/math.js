@@ -11,7 +11,7 @@ const drawn = new Map(); // the drawing of a source, null where it cannot be dra
 let loading = null;
 
 export function drawMath(parent) {
-  const formulas = parent.querySelectorAll(".math:not(:has(math))");
+  const formulas = [...parent.querySelectorAll(".math")].filter((it) => !it.querySelector("math"));
   if (!formulas.length) return;
   if (self.katex) for (const formula of formulas) draw(formula);
   // It is loaded when a first answer needs it. Where it cannot be, the TeX is read.

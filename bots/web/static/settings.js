@@ -11,19 +11,21 @@ const form = dialog.querySelector("form");
 const instructions = byId("instructions");
 const language = byId("language");
 let conversation = null; // whose settings are shown
+let known = {}; // what they were when the panel was opened
 
 // `page` offers: ready, conversation, complain(sentence)
 export async function openSettings(page) {
   await page.ready;
   const wanted = page.conversation;
-  let known;
+  let found;
   try {
-    known = wanted ? await get(path(wanted, "/settings")) : JSON.parse(ofNew());
+    found = wanted ? await get(path(wanted, "/settings")) : JSON.parse(ofNew());
   } catch (error) {
     return page.complain(error.message);
   }
   if (dialog.open || wanted !== page.conversation) return; // pressed twice, or the reader has gone on
   conversation = wanted;
+  known = found ?? {};
   byId("settings-title").textContent = wanted ? say("How I answer in this conversation") : say("New conversations in this browser");
   const draft = JSON.parse(sessionStorage.getItem(draftOf(wanted)));
   form.reset();
@@ -35,7 +37,7 @@ export async function openSettings(page) {
 }
 
 form.oninput = () => {
-  sessionStorage.setItem(draftOf(conversation), JSON.stringify(given()));
+  sessionStorage.setItem(draftOf(conversation), JSON.stringify(changed()));
   check();
 };
 form.onsubmit = async (event) => {
@@ -43,12 +45,14 @@ form.onsubmit = async (event) => {
   const wrong = check();
   if (wrong) return wrong.focus();
   const whose = conversation;
+  const sent = given();
   try {
-    if (whose) await put(path(whose, "/settings"), given());
-    else keepForNew(given());
+    if (whose) await put(path(whose, "/settings"), sent);
+    else keepForNew(sent);
   } catch (error) {
     return tell(error.message);
   }
+  if (whose === conversation && JSON.stringify(sent) !== JSON.stringify(given())) return; // typed on meanwhile
   close(whose);
   announce(say("The settings are saved."));
 };
@@ -62,6 +66,11 @@ function close(whose) {
 function given() {
   const { receipt, keep, ...words } = Object.fromEntries(new FormData(form));
   return { ...words, receipt: receipt === "true", keep: keep === "true" };
+}
+
+// Only what was changed: the rest may be set elsewhere before it is saved.
+function changed() {
+  return Object.fromEntries(Object.entries(given()).filter(([name, value]) => value !== known[name]));
 }
 
 function tell(sentence) {

@@ -66,6 +66,8 @@ async def test_a_stranger_is_let_in_by_a_tap_answered_at_once_and_blocked_again(
         eve.person.says("And now?")
         await quiet(telegram, tmp_path)
         assert len(eve.chat.by_bot()) == before
+        notice = boss.chat.by_bot()[0]
+        assert "is let in" not in await boss.answer(boss.person.says("/allow", reply_to=notice))  # that is the bot's
         assert "8 is let in." in await boss.answer(boss.person.says("/allow 8"))
         assert (await eve.answer(eve.person.says("And then?"))).startswith("Answer to 'And then?'")
     assert len(engine.asked) == 3

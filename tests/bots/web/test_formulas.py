@@ -69,6 +69,16 @@ def test_a_model_cannot_write_the_mark_of_a_formula() -> None:
     assert formulas("\ue000formula7\ue001 \ue000formula0\ue001 $x$") == ["$x$"]
 
 
+@pytest.mark.parametrize("number", ["7", "9" * 5000])
+@pytest.mark.parametrize("around", ["<table><tr><td>{}</td></tr></table>", "```{}\ncode\n```", "words {}"])
+def test_a_mark_in_character_references_stands_for_nothing(around: str, number: str) -> None:
+    assert "<span" not in render(around.format(f"&#xE000;formula{number}&#xE001;"))
+
+
+def test_a_row_break_begins_no_formula() -> None:
+    assert formulas(r"a \\[2pt] b \\(c\\) \[x\]") == [r"\[x\]"]
+
+
 def test_so_many_formulas_are_drawn_and_the_rest_is_text() -> None:
     assert len(formulas("$x$ " * (MOST_FORMULAS + 10))) == MOST_FORMULAS
 

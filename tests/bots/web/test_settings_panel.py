@@ -108,6 +108,7 @@ async def test_signing_out_takes_them_along(browser: Browser, tmp_path: Path) ->
     async with service(tmp_path, token=KEY) as web, visit(browser, web.url, "/login") as page:
         await page.fill("input[name=token]", KEY)
         await page.press("input[name=token]", "Enter")
+        await expect(page.locator("#conversations .none")).to_be_visible()  # the page has begun
         await opened(page)
         await page.fill("#language", "German")
         await page.get_by_role("button", name="Save").click()

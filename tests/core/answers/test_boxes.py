@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image as Pillow
 
-from core.answers.boxes import Box, Grounding, draw, find_boxes, mark, pointed_at, visible
+from core.answers.boxes import Box, Grounding, draw, find_boxes, mark, moved, pointed_at, visible
 from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
 from core.i18n import Translator
 from core.pictures.images import make_image
@@ -151,3 +151,8 @@ async def test_a_follow_up_points_into_the_last_picture_that_its_conversation_ha
     for question in ("Where is that in picture 1?", "图1中的总额在哪里？", "第1张图中的总额在哪里？"):
         assert [picture.number for picture in pointed_at(replace(turn, text=question), pictures)] == [1]
     assert pointed_at(turn) == {}
+
+
+def test_a_box_of_endless_digits_stays_as_it_was_written() -> None:
+    answer = '{"bbox_2d": [' + "9" * 400 + ", 1, 2, 3]}"
+    assert moved(answer, (0, 0, 500, 500)) == answer

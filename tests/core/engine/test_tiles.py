@@ -13,7 +13,7 @@ from core.engine.cache import Cache
 from core.engine.prompt import Prompter, picture_keys
 from core.engine.tile_by_tile import answer_by_tiles
 from core.engine.tokenizer import Tokenizer
-from core.errors import BadQuestion
+from core.errors import BadQuestion, LineFull
 from core.model.vision import Grid
 from core.pictures.views import view_png
 from core.sampling import Sampling
@@ -166,6 +166,21 @@ async def test_the_length_limit_is_that_of_the_whole_answer() -> None:
     asked: list[Conversation] = []
     answer = await answer_by_tiles(ask("Read it.", tall()), sampling, lambda _: None, says("a", "b", "c", asked=asked))
     assert (answer.text, answer.ending, len(asked)) == ("a\nb", Ending.LENGTH, 2)
+
+
+async def test_a_line_that_fills_up_between_two_tiles_keeps_what_was_said_of_the_first() -> None:
+    ask_first = says("a")
+
+    async def ask_each(conversation: Conversation, sampling: Sampling, tell: Callable[[Event], None]) -> Answer:
+        try:
+            return await ask_first(conversation, sampling, tell)
+        except IndexError:
+            raise LineFull from None
+
+    answer = await answer_by_tiles(ask("Read it.", tall()), Sampling(), lambda _: None, ask_each)
+    assert (answer.text, answer.ending) == ("a", Ending.LENGTH)
+    with pytest.raises(LineFull):
+        await answer_by_tiles(ask("Read it.", tall()), Sampling(), lambda _: None, ask_each)
 
 
 async def test_an_answer_in_json_is_about_all_tiles_at_once() -> None:
