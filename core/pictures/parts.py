@@ -13,7 +13,8 @@ async def cut(image: Image, region: Region, config: ImagesConfig = ImagesConfig(
     The part's `original_size` counts the pixels of the picture as it was sent. Raises what `make_image` raises.
     """
     data = image.original or image.data
-    options = {**config.budget, "region": region.corners}
+    # It stays whole: a cut may part a name from its value, and who wants more can look closer once again.
+    options = {**config.budget, "region": region.corners, "tiles": 1}
     [(made, png)] = await workers.run("core.pictures.decoder:picture", data, options, slow=takes_long(data))
     left, top, right, bottom = region.pixels(*image.original_size, LEAST_PIXELS)
     sent = (right - left, bottom - top)

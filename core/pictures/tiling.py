@@ -11,6 +11,7 @@ from PIL import Image, ImageChops
 from core.pictures.sizes import TOKEN_PIXELS, Box
 
 TILED_ASPECT = 2.5  # long side : short side; a phone's whole screen has up to 2.3, and stays whole
+SHRUNK_AREA = 1.5  # what is shrunk less, to 82 % of its width at least, stays whole
 TILED_TOKENS = 4096  # of all tiles of a picture together: half of what a conversation has by default
 SEARCHED = 0.25  # of a tile's length, before and after the ideal cut
 OVERLAP = 0.125  # of a tile's length, that two tiles share where print is everywhere
@@ -24,7 +25,10 @@ def tile_count(width: int, height: int, image_tokens: int, most: int) -> int:
     long, short = max(width, height), min(width, height)
     if long < TILED_ASPECT * short:
         return 1
-    needed = math.ceil(width * height / (image_tokens * TOKEN_PIXELS**2))
+    area = width * height / (image_tokens * TOKEN_PIXELS**2)  # 1: nothing is shrunk
+    if area < SHRUNK_AREA:
+        return 1
+    needed = math.ceil(area)
     return max(1, min(most, needed, round(long / short)))
 
 

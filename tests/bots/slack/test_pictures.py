@@ -193,7 +193,8 @@ async def test_a_picture_that_comes_with_a_greeting_or_new_waits_for_its_questio
         scene.slack.says(f"{ME} and now?", channel=channel, thread=asked)
         assert said((await scene.finished(asked, 4, channel))[3]) == "Answer to 'and now?' about [1] after 0 turns."
         scene.slack.says(f"{ME} hello", channel=channel, thread=asked)
-        assert said((await scene.finished(asked, 5, channel))[4]).startswith("Send me a picture")
+        begins = "In a channel I answer only" if channel != DM else "Send"
+        assert said((await scene.finished(asked, 5, channel))[4]).startswith(begins)
 
 
 # What counts as a picture, and whose

@@ -105,7 +105,7 @@ async def test_a_picture_with_a_command_keeps_its_picture_and_words(
     new = caption.startswith("/new")
     expected = f"Answer to '{question}' about [{1 if new else 2}] after {0 if new else 1} turns."
     assert await ann.answer(ann.person.shows(photo("blue"), caption)) == expected
-    assert (await ann.answer(ann.person.says("/unknown"))).startswith("Send me a picture")
+    assert (await ann.answer(ann.person.says("/unknown"))).startswith("Send or forward me a picture")
 
 
 @pytest.mark.parametrize("caption", ["/new", "/start", "/help"])

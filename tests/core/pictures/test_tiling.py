@@ -87,6 +87,7 @@ def test_one_tile_is_the_picture_itself() -> None:
         ((1080, 3240), 3),  # as often as its sides ask for
         ((800, 2100), 2),  # and as its tokens need
         ((1080, 2400), 1),  # a phone's screen
+        ((700, 2000), 1),  # which is hardly shrunk
         ((300, 900), 1),  # which is not shrunk
         ((4000, 4000), 1),
     ],
@@ -117,10 +118,10 @@ async def test_a_tall_picture_that_lies_in_its_file_is_cut_upright(orientation: 
     assert len(image.tiles) == 4 and image.tiles[0][2] == image.width
 
 
-async def test_a_tall_region_of_a_picture_is_cut_too() -> None:
-    whole = await make_image(encoded(tall_print(items(1), width=2160), "PNG"), ImagesConfig(tiles=1))
+async def test_a_tall_region_that_somebody_chose_stays_whole() -> None:
+    whole = await make_image(encoded(tall_print(items(1), width=2160), "PNG"))
     part = await cut_out(whole, Region(0, 0, 500, 1000))
-    assert part.original_size == (1080, 4368) and len(part.tiles) == 4
+    assert part.original_size == (1080, 4368) and part.tiles == ()
 
 
 def test_a_picture_of_one_column_is_cut_too() -> None:
