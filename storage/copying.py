@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import OperatorError
 from storage.migrations import upgrade
+from storage.schema import growing_answers
 
 VERSION_TABLE = "alembic_version"
-GROWING = "growing_answers"
 ROWS_AT_ONCE = 500
 PICTURES_AT_ONCE = 4  # some megabytes each
 
@@ -38,15 +38,15 @@ async def copy(source: AsyncConnection, target: AsyncConnection, progress: Progr
     theirs = await source.run_sync(reflected, await table_names(source))
     if lacking := ours.tables.keys() - theirs.tables.keys():
         raise OperatorError("The database is damaged: it has no table {names}.", names=", ".join(sorted(lacking)))
-    pairs = [(theirs.tables[table.name], table) for table in ours.sorted_tables]
+    # What grows at one replica for readers at another lasts for seconds.
+    lasting = [table for table in ours.sorted_tables if table.name != growing_answers.name]
+    pairs = [(theirs.tables[table.name], table) for table in lasting]
     for old, new in pairs:
         await _copy_rows(source, target, old, new, progress)
     counts = {new.name: await _compare_rows(source, target, old, new, progress) for old, new in pairs}
     for table in ours.sorted_tables:
         await _continue_numbers(target, table)
     await target.run_sync(upgrade)
-    if GROWING in await table_names(target):  # for readers at other replicas, within seconds
-        await target.execute(text(f"DELETE FROM {GROWING}"))
     return counts
 
 

@@ -123,9 +123,9 @@ class Database:
         return result
 
     async def run_single(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-        """Run `work`, which is a single statement: without a transaction around it where the database has a server.
+        """Run `work`, whose statements may each stand alone: without a transaction where the database has a server.
 
-        That takes one round trip and not three, for what replicas do all the time. Raises `StoreDown`.
+        That saves two round trips, for what replicas do all the time. Raises `StoreDown`.
         """
         if self._queue is not None:
             return await self.write(work, *args, **kwargs)

@@ -91,7 +91,7 @@ def writing(work: Work[P, Result]) -> Method[P, Result]:
 
 
 def single(work: Work[P, Result]) -> Method[P, Result]:
-    """Make a method of work that is a single statement and needs no lease."""
+    """Make a method of work whose statements may each stand alone, and that needs no lease."""
 
     @wraps(work)
     async def method(opened: OpenDatabase, /, *args: P.args, **kwargs: P.kwargs) -> Result:

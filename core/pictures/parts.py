@@ -2,7 +2,7 @@
 
 from core.conversation import Image
 from core.pictures import workers
-from core.pictures.images import ImagesConfig, read_tiles
+from core.pictures.images import ImagesConfig
 from core.pictures.jpeg import takes_long
 from core.regions import LEAST_PIXELS, Region
 
@@ -17,5 +17,4 @@ async def cut(image: Image, region: Region, config: ImagesConfig = ImagesConfig(
     options = {**config.budget, "region": region.corners, "tiles": 1}
     [(made, png)] = await workers.run("core.pictures.decoder:picture", data, options, slow=takes_long(data))
     left, top, right, bottom = region.pixels(*image.original_size, LEAST_PIXELS)
-    sent = (right - left, bottom - top)
-    return Image(made["id"], png, made["width"], made["height"], sent, tiles=read_tiles(made))
+    return Image(made["id"], png, made["width"], made["height"], (right - left, bottom - top))

@@ -1,11 +1,15 @@
 """What people saw through the storm, counted platform by platform, and what the storm did and did not touch."""
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.disk_space import free, reserve
+from tests.chaos.crowd import Crowd
 from tests.chaos.people import Person
+from tests.chaos.platforms import Platforms
+from tests.chaos.points import Points
 
 COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order", "other words", "invented")
 LEFT = 0.6  # of what the cache is to leave free: the database may have grown since it wrote
@@ -38,6 +42,29 @@ class Report:
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
     small_disk: bool = False  # whether database and cache shared a small one
     seconds: float = 0.0
+
+    def count(
+        self, crowd: Crowd, platforms: Platforms, points: Points, recorded: Collection[str], spilled: Sequence[str]
+    ) -> None:
+        """Count what people saw and what is left. `recorded` are ids that the store knew, `spilled` log lines."""
+        for person in crowd.people:
+            self.judge(person)
+            left = person.leftovers()
+            self.leftovers[person.platform] += len(left)
+            for id, posted in left.items():
+                if id in recorded:
+                    self.blame(person, "placeholders", f"{id} stayed, though it was written down")
+                elif not platforms.is_excused(posted):
+                    self.blame(person, "placeholders", f"{id} stayed, and nothing had gone wrong when it came")
+        for platform, count in platforms.unheard.items():
+            if count:
+                self.complain("unheard", f"{platform}: {count} events were never acknowledged")
+        for line in spilled[:20]:
+            self.complain("words in the log", line)
+        self.kinds_there_are = crowd.kinds
+        self.points, self.points_there_are = points.killed, points.all(platforms.steps)
+        self.calls, self.faults, self.noise = platforms.calls, platforms.failed, platforms.noise
+        self.slowest_ack_s = max(platforms.slack.acks, default=0.0)
 
     def judge(self, person: Person) -> None:
         counts = self.counts.setdefault(person.platform, Counter())

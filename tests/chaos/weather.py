@@ -196,25 +196,7 @@ class Storm:
     # The end
 
     def _count(self) -> None:
-        platforms, report = self._site.platforms, self._report
-        for person in self._crowd.people:
-            report.judge(person)
-            left = person.leftovers()
-            report.leftovers[person.platform] += len(left)
-            for id, posted in left.items():
-                if id in self._recorded:
-                    report.blame(person, "placeholders", f"{id} stayed, though it was written down")
-                elif not platforms.is_excused(posted):
-                    report.blame(person, "placeholders", f"{id} stayed, and nothing had gone wrong when it came")
-        for platform, count in platforms.unheard.items():
-            if count:
-                report.complain("unheard", f"{platform}: {count} events were never acknowledged")
-        for line in self._site.nursery.spilled[:20]:
-            report.complain("words in the log", line)
-        report.kinds_there_are = self._crowd.kinds
-        report.points, report.points_there_are = self._points.killed, self._points.all(platforms.steps)
-        report.calls, report.faults, report.noise = platforms.calls, platforms.failed, platforms.noise
-        report.slowest_ack_s = max(platforms.slack.acks, default=0.0)
+        self._report.count(self._crowd, self._site.platforms, self._points, self._recorded, self._site.nursery.spilled)
 
     def _tell(self, began: float) -> None:
         """A line now and then, for whoever waits."""

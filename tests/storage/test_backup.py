@@ -69,6 +69,17 @@ def new(tmp_path: Path) -> Path:
     return tmp_path / "elsewhere" / "answers.db"
 
 
+async def test_what_grows_for_readers_at_another_replica_is_in_no_backup(
+    store: Store, path: Path, tmp_path: Path, new: Path
+) -> None:
+    await fill(store)
+    await store.grow_answer("web:k1", "What nobody keeps")
+    made = await back_up(path, tmp_path / "answers.backup")
+    assert b"What nobody keeps" not in made.read_bytes()
+    await backup.restore(made, sqlite_url(new), silent)
+    assert rows(new)["growing_answers"] == []
+
+
 async def test_a_backup_of_a_running_service_brings_every_row_back(
     store: Store, path: Path, made: Path, new: Path
 ) -> None:
@@ -76,6 +87,7 @@ async def test_a_backup_of_a_running_service_brings_every_row_back(
     assert about == {"made": "today"}
     assert rows(new) == rows(path)
     assert counts["turns"] == 4
+    assert "growing_answers" not in counts
     restored = await Store.open(StoreConfig(url=sqlite_url(new), ratings=True), store.clock)
     assert await restored.load("telegram:8:0") == await store.load("telegram:8:0")
     await ask(restored, "telegram:8:0", "And now?", image("cat"), key="k9")

@@ -32,7 +32,8 @@ async def test_sqlite_becomes_postgresql_and_sqlite_again_row_by_row(
 ) -> None:
     await fill(store)
     counts = await backup.move(sqlite_url(path), empty, silent)
-    assert {name: len(found) for name, found in rows(path).items()} == {**counts, "alembic_version": 1}
+    kept = {name: len(found) for name, found in rows(path).items() if name != "growing_answers"}
+    assert kept == {**counts, "alembic_version": 1}
     await backup.move(empty, sqlite_url(tmp_path / "back.db"), silent)
     assert rows(tmp_path / "back.db") == rows(path)
 

@@ -130,11 +130,13 @@ def _region(text: str) -> Region | None:
 
 
 def _settings(text: str) -> Settings | None:
+    if not text:
+        return None
     try:
-        said = json.loads(text or "{}")
+        said = json.loads(text)
     except (ValueError, RecursionError):
         raise BadQuestion("The field settings must be JSON. /docs says what is expected.") from None
-    return fields_of(said, SettingsView).settings() if text else None
+    return fields_of(said, SettingsView).settings()
 
 
 def _text(form: FormData, name: str) -> str:

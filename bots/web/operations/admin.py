@@ -14,6 +14,7 @@ from core.conversation import Figures
 from core.errors import BadQuestion, NotAllowed
 from core.person import Standing
 from core.stats import AnswerRecord
+from core.units import MEGABYTE
 
 STAGES = (("queue_s", "in line"), ("image_s", "pictures"), ("prefill_s", "reading"), ("decode_s", "writing"))
 PLOT_WIDTH, PLOT_HEIGHT = 800, 200  # in the plot's own units
@@ -127,7 +128,7 @@ def _slowest(entries: list[AnswerRecord]) -> dict[AnswerRecord, str]:
 def _with_unit(name: str, value: float) -> tuple[str, str]:
     """Return one of the engine's numbers as people read it."""
     if name.endswith("_bytes"):
-        return name.removesuffix("_bytes"), f"{value / 1048576:,.1f} MB"
+        return name.removesuffix("_bytes"), f"{value / MEGABYTE:,.1f} MB"
     if name.endswith("_s"):
         return name.removesuffix("_s"), f"{value:,.1f} s"
     return name, f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

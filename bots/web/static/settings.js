@@ -10,6 +10,7 @@ const dialog = byId("settings");
 const form = dialog.querySelector("form");
 const instructions = byId("instructions");
 const language = byId("language");
+let shownOn = null; // the page
 let conversation = null; // whose settings are shown
 let known = {}; // what they were when the panel was opened
 
@@ -24,6 +25,7 @@ export async function openSettings(page) {
     return page.complain(error.message);
   }
   if (dialog.open || wanted !== page.conversation) return; // pressed twice, or the reader has gone on
+  shownOn = page;
   conversation = wanted;
   known = found ?? {};
   byId("settings-title").textContent = wanted ? say("How I answer in this conversation") : say("New conversations in this browser");
@@ -48,7 +50,10 @@ form.onsubmit = async (event) => {
   const sent = given();
   try {
     if (whose) await put(path(whose, "/settings"), sent);
-    else keepForNew(sent);
+    else {
+      keepForNew(sent);
+      setWhatBegins(sent);
+    }
   } catch (error) {
     return tell(error.message);
   }
@@ -57,6 +62,13 @@ form.onsubmit = async (event) => {
   announce(say("The settings are saved."));
 };
 byId("discard-settings").onclick = () => close(conversation);
+
+// A first picture that was on its way has begun a conversation with the settings before.
+async function setWhatBegins(sent) {
+  await shownOn.attached.settled();
+  const begun = shownOn.attached.conversation;
+  if (begun) put(path(begun, "/settings"), sent).catch((error) => shownOn.complain(error.message));
+}
 
 function close(whose) {
   sessionStorage.removeItem(draftOf(whose));

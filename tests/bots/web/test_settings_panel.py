@@ -1,5 +1,6 @@
 """The settings panel in a real browser: by mouse, keyboard and finger, in English and Chinese."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from core.i18n import Translator
 from core.settings import INSTRUCTION_CHARACTERS, Length, Settings
@@ -102,6 +103,30 @@ async def test_a_new_conversation_begins_with_them_and_an_unkept_answer_stays_in
         await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         await expect(page.locator(".answered .prose")).to_be_visible()
         await expect(page.get_by_role("button", name="Answer again")).to_have_count(0)
+
+
+async def test_what_is_saved_while_a_first_picture_is_on_its_way_counts_for_its_conversation(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        sent, arrived = asyncio.Event(), asyncio.Event()
+
+        async def late(route: Route) -> None:
+            sent.set()
+            await arrived.wait()
+            await route.continue_()
+
+        await page.route("**/api/v1/pictures", late)
+        choosing = asyncio.create_task(choose(page, "red"))
+        await sent.wait()
+        await opened(page)
+        await page.fill("#language", "German")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator("#settings")).to_be_hidden()
+        async with page.expect_response(lambda answer: answer.url.endswith("/settings") and answer.ok):
+            arrived.set()
+            await choosing
+        assert (await web.store.settings(page.url.partition("#")[2])).language == "German"
 
 
 async def test_signing_out_takes_them_along(browser: Browser, tmp_path: Path) -> None:
