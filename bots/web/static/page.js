@@ -268,12 +268,9 @@ class Page {
 
   // Its module comes when it is wanted: most people never do.
   async #settings() {
-    try {
-      const { openSettings } = await import("./settings.js");
-      await openSettings(this);
-    } catch {
-      this.complain(new Lost().message);
-    }
+    const panel = await import("./settings.js").catch(() => null);
+    if (panel) await panel.openSettings(this);
+    else this.complain(new Lost().message);
   }
 
   #follow(turn, where, fields) {

@@ -14,7 +14,7 @@ let shownOn = null; // the page
 let conversation = null; // whose settings are shown
 let known = {}; // what they were when the panel was opened
 
-// `page` offers: ready, conversation, complain(sentence)
+// `page` offers: ready, conversation, attached, complain(sentence)
 export async function openSettings(page) {
   await page.ready;
   const wanted = page.conversation;
