@@ -41,7 +41,8 @@ class Page {
     listen(this);
     copyCode(byId("thread"));
     this.#listen();
-    this.ready = this.open(location.hash.slice(1) || null); // what the address names; an unknown one begins a new one
+    this.loaded = false;
+    this.ready = this.#load();
     this.sidebar.load();
     tellLoading(byId("loading"));
     whileSeen(() => this.sidebar.load());
@@ -54,6 +55,13 @@ class Page {
 
   get busy() {
     return Boolean(this.reading.turn || this.preparing);
+  }
+
+  // What the address names; an unknown one begins a new one.
+  async #load() {
+    await this.open(location.hash.slice(1) || null);
+    this.loaded = true;
+    this.changed();
   }
 
   async open(id, { again = false } = {}) {
@@ -238,7 +246,9 @@ class Page {
     const reading = Boolean(this.reading.turn);
     byId("stop").hidden = !reading;
     byId("send").hidden = reading;
-    byId("send").disabled = this.busy || (this.attached?.empty && !(this.thread.hasPictures && this.question.value.trim()));
+    // While the page loads nobody knows yet whether there are pictures: what is sent then waits.
+    const nothing = this.loaded && this.attached.empty && !(this.thread.hasPictures && this.question.value.trim());
+    byId("send").disabled = this.busy || nothing;
     byId("first-questions").hidden = this.busy || !this.attached || this.attached.empty || Boolean(this.question.value.trim());
   }
 

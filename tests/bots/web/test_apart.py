@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -217,10 +218,12 @@ async def test_a_question_sent_before_the_page_is_loaded_goes_where_it_belongs(
 ) -> None:
     async with service(tmp_path, shared_list=True) as web, visit(browser, web.url) as page:
         path = await begin(page)
-        async with held(page, f"/conversations/{path[2:]}"):
+        async with held(page, f"/conversations/{quote(path[2:], safe='')}"):
             await page.reload()
             await page.set_input_files("#files", files("blue"))  # type: ignore[arg-type]
-            await ask(page, "And the blue one?")
+            await page.fill("#question", "And the blue one?")
+            await expect(page.locator("#send")).to_be_enabled()
+            await page.press("#question", "Enter")
         await expect(page.locator(".prose")).to_have_count(2)
         await expect(page.locator(".prose").last).to_have_text("Answer to 'And the blue one?' about [2] after 1 turns.")
         assert page.url.endswith(path)
