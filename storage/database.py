@@ -18,7 +18,7 @@ from storage import sql_engine
 from storage.address import file_of, keep_private, parse
 from storage.failures import UNAVAILABLE, down, has_collided, is_full, reason_of
 from storage.group_commit import GroupCommit
-from storage.migrations import upgrade
+from storage.migrations import bring_up_to_date
 from storage.running import Running
 from storage.schema import metadata
 from storage.sql_engine import make_engine
@@ -188,7 +188,7 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
             await _examine(connection)
         else:  # replicas that start together: the first one upgrades, the others wait for it
             await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
-        await connection.run_sync(upgrade)
+        await connection.run_sync(bring_up_to_date)
         for table in metadata.sorted_tables:
             await connection.execute(select(table).where(false()))  # checks that the table exists with all its columns
 

@@ -5,22 +5,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from core.errors import OperatorError
+from storage.schema import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 
+def bring_up_to_date(connection: Connection) -> None:
+    """Make all tables in an empty database, or upgrade it, in the connection's transaction.
+
+    Raises `OperatorError` for a database of a newer program.
+    """
+    if inspect(connection).get_table_names():
+        upgrade(connection)
+    else:
+        from alembic import command
+
+        metadata.create_all(connection)
+        command.stamp(_config(connection), "head")
+
+
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Upgrade in the connection's transaction. Raises `OperatorError` for a database of a newer program."""
+    """Run the migrations up to a revision. Raises `OperatorError` for a database of a newer program."""
     from alembic import command
 
-    config = _config()
-    config.attributes["connection"] = connection
     with _explained():
-        command.upgrade(config, revision)
+        command.upgrade(_config(connection), revision)
 
 
 def check_revision(revision: str) -> None:
@@ -31,10 +44,10 @@ def check_revision(revision: str) -> None:
         ScriptDirectory.from_config(_config()).get_revision(revision)
 
 
-def _config() -> "Config":
+def _config(connection: Connection | None = None) -> "Config":
     from alembic.config import Config
 
-    config = Config()
+    config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config

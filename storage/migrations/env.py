@@ -1,4 +1,4 @@
-"""Configure Alembic. The connection and its transaction come from `storage.migrations.upgrade`."""
+"""Configure Alembic. The connection and its transaction come from `storage.migrations`."""
 
 from alembic import context
 

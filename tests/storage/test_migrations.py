@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, inspect
 
 from core.conversation import Answer, Ending, Figures, Picture, Turn
 from core.errors import OperatorError
-from storage.migrations import upgrade
+from storage.address import parse
+from storage.migrations import bring_up_to_date, upgrade
 from storage.schema import metadata
+from storage.sql_engine import make_engine
 from storage.store import Store, StoreConfig
 from tests.storage.things import ask, image
 
@@ -32,6 +34,38 @@ def test_the_migrations_make_the_tables_that_the_code_uses(path: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def described(connection: Connection) -> list[str]:
+    """Return all that the database knows of its tables."""
+    found = inspect(connection)
+    names = found.get_table_names()
+    facts = [("version", connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())]
+    for facts_of in (
+        found.get_columns,
+        found.get_foreign_keys,
+        found.get_unique_constraints,
+        found.get_check_constraints,
+        found.get_indexes,
+    ):
+        facts += [(name, fact) for name in names for fact in facts_of(name)]
+    facts += [(name, found.get_pk_constraint(name)) for name in names]
+    return sorted(repr(fact) for fact in facts)
+
+
+async def test_a_new_database_is_as_the_migrations_would_make_it(url: str, path: Path) -> None:
+    """All tables of an empty database are made at once, without the steps that led to them."""
+    path.parent.mkdir()
+    engine = make_engine(parse(url))
+    found = []
+    for make in (bring_up_to_date, upgrade):
+        async with engine.connect() as connection:
+            await connection.run_sync(make)
+            found.append(await connection.run_sync(described))
+            await connection.rollback()
+    await engine.dispose()
+    made, migrated = found
+    assert made == migrated
 
 
 async def test_a_database_of_the_previous_version_keeps_its_conversations(path: Path) -> None:
