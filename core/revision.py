@@ -7,6 +7,17 @@ EDIT_SECONDS = 600  # a later edit changes no answer: by then people have read i
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The files that messages show now, by the names under which `storage.files` keeps what became of them.
+
+    The names of all files that such a message ever showed begin with one of `carriers`.
+    """
+
+    carriers: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """What a message says. `number` grows with each edit, and is 0 for what was sent; `content` is a digest."""
 

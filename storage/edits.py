@@ -1,5 +1,6 @@
 """Take back the answers to edited messages. Each function is one step inside a transaction that its caller opened."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -7,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import storable
 from core.inbox import StoredMessage
-from core.revision import Revision
-from storage import messages, pictures
+from core.revision import Revision, Shown
+from storage import files, messages, pictures
 from storage.schema import deliveries, turns
 from storage.schema import messages as stored
 
@@ -51,14 +52,26 @@ async def revise(connection: AsyncConnection, key: str, payload: str, revision: 
     return True
 
 
-async def take_back(connection: AsyncConnection, key: str, revision: Revision, words: str | None = None) -> str | None:
-    """Take the answer to a message out of its conversation, unless it answers `words`.
+async def replace_shown(
+    connection: AsyncConnection, message: StoredMessage, revision: Revision, words: str, shown: Shown
+) -> tuple[str | None, Collection[str]]:
+    """Take the answer to an edited message back, unless it answers these words, about the files that it shows now.
+
+    Return what `take_back` returns, and the ids of images that went with files that the message shows no more.
+    """
+    replaced = await files.replaced(connection, message.conversation_id, shown)
+    if not replaced and await _answers(connection, message.key, words):
+        return None, ()
+    aside = await take_back(connection, message.key, revision)
+    return aside, await files.drop_replaced(connection, message.conversation_id, replaced)
+
+
+async def take_back(connection: AsyncConnection, key: str, revision: Revision) -> str | None:
+    """Take the answer to a message out of its conversation.
 
     It is kept under another key, so that the next answer gets its place. Its pictures wait for the new question.
     Return that key, also if an earlier edit of the message took the answer back; None if there was none.
     """
-    if words is not None and await _answers(connection, key, words):
-        return None
     turn_id = (await connection.execute(select(turns.c.id).where(turns.c.key == key))).scalar()
     if turn_id is None:
         earlier = turns.c.replaced, turns.c.key.startswith(Revision.key_of_any_replaced(key), autoescape=True)

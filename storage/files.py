@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, false, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.revision import Shown
 from storage import documents, pictures
 from storage.messages import ASKING
 from storage.schema import conversations, files
@@ -42,6 +43,28 @@ async def remove(connection: AsyncConnection, file: str) -> Collection[str] | No
             image_ids.update(await pictures.hide(connection, row.conversation_id, image_id))
     await connection.execute(delete(files).where(files.c.file == file))
     return await pictures.drop_unused(connection, image_ids)
+
+
+async def replaced(connection: AsyncConnection, conversation_id: str, shown: Shown) -> Collection[str]:
+    """Return the files of edited messages that these show no more."""
+    carried = or_(false(), *(files.c.file.startswith(carrier, autoescape=True) for carrier in shown.carriers))
+    here = files.c.conversation_id == conversation_id, carried, files.c.file.not_in(shown.files)
+    return set((await connection.execute(select(files.c.file).where(*here))).scalars())
+
+
+async def drop_replaced(
+    connection: AsyncConnection, conversation_id: str, replaced: Collection[str]
+) -> Collection[str]:
+    """Remove what files became whose messages show others now, unless an answer or another message shows it.
+
+    Return the ids as `pictures.drop_unused` does.
+    """
+    here = files.c.conversation_id == conversation_id
+    gone = delete(files).where(here, files.c.file.in_(replaced)).returning(files.c.image_id)
+    image_ids = set((await connection.execute(gone)).scalars())
+    image_ids.update(await documents.drop_with(connection, conversation_id, image_ids))
+    image_ids -= set((await connection.execute(select(files.c.image_id).where(here))).scalars())
+    return await pictures.hide_unanswered(connection, conversation_id, image_ids)
 
 
 async def forget(connection: AsyncConnection, conversation_id: str) -> None:

@@ -139,9 +139,8 @@ async def drop_asked(connection: AsyncConnection, conversation_id: str) -> int:
 
 async def mark_unasked(connection: AsyncConnection, turn_id: int) -> None:
     """Let the pictures of a turn that was taken back wait again, unless another turn shows them."""
-    asked = select(turn_pictures.c.picture_id).join(turns).where(~turns.c.replaced)
     shown = select(turn_pictures.c.picture_id).where(turn_pictures.c.turn_id == turn_id)
-    where = pictures.c.id.in_(shown), pictures.c.id.not_in(asked), pictures.c.image_id.is_not(None)
+    where = pictures.c.id.in_(shown), ~_answered(), pictures.c.image_id.is_not(None)
     await connection.execute(update(pictures).where(*where).values(waiting=True))
 
 
@@ -238,6 +237,14 @@ async def hide(connection: AsyncConnection, conversation_id: str, image_id: str)
     return await empty(connection, here)
 
 
+async def hide_unanswered(
+    connection: AsyncConnection, conversation_id: str, image_ids: Collection[str]
+) -> Collection[str]:
+    """Remove images from a conversation as `hide` does, where no answer shows them. Return the ids of unused ones."""
+    here = pictures.c.conversation_id == conversation_id, pictures.c.image_id.in_(image_ids), ~_answered()
+    return await drop_unused(connection, await empty(connection, and_(*here)))
+
+
 async def empty(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
     """Remove the images from pictures, also those that a turn enlarged, and return their ids. The numbers stay."""
     image_ids = await _images(connection, which)
@@ -288,6 +295,11 @@ def _in(conversation_id: str, chapter: int) -> ColumnElement[bool]:
 
 def _unasked() -> ColumnElement[bool]:
     return not_(exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.picture_id == pictures.c.id)))
+
+
+def _answered() -> ColumnElement[bool]:
+    """Whether a turn shows the picture that was not replaced."""
+    return pictures.c.id.in_(select(turn_pictures.c.picture_id).join(turns).where(~turns.c.replaced))
 
 
 async def _set_waiting(connection: AsyncConnection, picture_ids: Collection[int], waits: bool) -> None:

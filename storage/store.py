@@ -14,6 +14,7 @@ from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
 from core.inbox import StoredMessage
 from core.pictures.kept_document import KeptDocument
+from core.revision import Revision, Shown
 from core.units import GIGABYTE
 from storage import (
     allowance,
@@ -222,7 +223,15 @@ class Store(OpenDatabase):
     wish = writing(messages.wish)
     reopen = writing(edits.reopen)
     revise = writing(edits.revise)
-    take_answer_back = writing(edits.take_back)
+
+    async def take_answer_back(
+        self, message: StoredMessage, revision: Revision, words: str, shown: Shown = Shown()
+    ) -> str | None:
+        """Take the answer to an edited message back; see `edits.replace_shown`. Return the key where it is kept."""
+        aside, image_ids = await self.write(edits.replace_shown, message, revision, words, shown)
+        if image_ids:
+            await self.removed(image_ids)
+        return aside
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None:
         """Remove all of a refused question: its key, its pictures unless a question shows them, and an empty chat."""

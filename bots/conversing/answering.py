@@ -285,8 +285,7 @@ class _Response:
             await keep_document(store, request.conversation_id, request.person, [document], begins=True)
             self.notes.append(document.note(self.translator, kept=True))
             if request.made is not None:
-                for image in document.images:
-                    await request.made(index, image)
+                await request.made(index, document.images)
         self.notes = [note for note in self.notes if note] + [self._named(index, error) for index, error in errors]
         if errors and not pictures:
             raise next((error for _, error in errors if error.retryable), _no_picture())

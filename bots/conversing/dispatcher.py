@@ -285,7 +285,7 @@ class Dispatcher:
         revision = Revision.read(message.digest)
         if revision is None or not revision.number:
             return request
-        aside = await self._services.store.take_answer_back(message.key, revision, request.text)
+        aside = await self._services.store.take_answer_back(message, revision, request.text, request.shown)
         return replace(request, replaces=aside or revision.key_of_replaced(message.key))
 
     async def _meet(

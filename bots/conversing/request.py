@@ -1,6 +1,6 @@
 """Define what a person wants. Adapters make an `AnswerRequest` of a message; `bots.conversing.answering` answers it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bots.conversing.actions import DisplayOptions
@@ -10,6 +10,7 @@ from bots.conversing.reactions import Spot
 from core.conversation import Image
 from core.note import Note
 from core.regions import Region
+from core.revision import Shown
 from core.small_talk import is_small_talk
 
 EVERYTHING = frozenset({"all", "everything", "全部", "所有"})  # second words that forget for everyone
@@ -57,7 +58,8 @@ class AnswerRequest:
     begun_by_another: bool = False
     notes: tuple[str, ...] = ()
     stopped: Callable[[], bool] = field(default=lambda: False)  # it was stopped before it was running
-    made: Callable[[int, Image], Awaitable[None]] | None = None  # gets the pictures that the n-th file became
+    made: Callable[[int, Sequence[Image]], Awaitable[None]] | None = None  # gets the pictures that the n-th file became
+    shown: Shown = field(default=Shown())  # by the messages, if people can edit which files these show
     display: DisplayOptions = field(default=DisplayOptions())
     offer: Callable[[tuple[AnswerAction, ...]], None] | None = None  # told what else can be had, before the answer ends
     user: str = ""

@@ -12,7 +12,7 @@ from core.growing import GrowingAnswer
 from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
 from core.pictures.kept_document import KeptDocument
-from core.revision import Revision
+from core.revision import Revision, Shown
 from core.settings import Settings
 from core.wish import Wish
 
@@ -54,7 +54,9 @@ class Store(History, Mailbox, Protocol):
 
     async def grow_answer(self, key: str, text: str, outcome: dict[str, Any] | None = None) -> None: ...
 
-    async def take_answer_back(self, key: str, revision: Revision, words: str | None = None) -> str | None: ...
+    async def take_answer_back(
+        self, message: StoredMessage, revision: Revision, words: str, shown: Shown = Shown()
+    ) -> str | None: ...
 
     async def last_pictured(self, place: str) -> str | None: ...
 

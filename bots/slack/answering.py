@@ -1,5 +1,6 @@
 """Answer what is asked in Slack: find the pictures first, which a thread may hold far above the question."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bots.conversing.answering import acknowledge_pictures, respond
@@ -46,10 +47,11 @@ class Answering:
                     request.offer(first_questions(self._services.model))
                 return fixed_answer(" ".join([acknowledge_pictures(found.numbers, translator), *found.notes]))
 
-        async def made(index: int, image: Image) -> None:
+        async def made(index: int, images: Sequence[Image]) -> None:
             if file_id := found.own[index].id:
-                inquiry.images.setdefault(file_id, []).append(image.id)
-                await self._services.store.remember_file(f"slack:{file_id}", request.conversation_id, [image.id])
+                ids = [image.id for image in images]
+                inquiry.images.setdefault(file_id, []).extend(ids)
+                await self._services.store.remember_file(f"slack:{file_id}", request.conversation_id, ids)
 
         files, notes = self._files.attachments(found.own), (*request.notes, *found.notes)
         return await respond(replace(request, files=files, notes=notes, made=made), self._services, translator, tell)

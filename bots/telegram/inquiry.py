@@ -20,6 +20,7 @@ from bots.telegram.message import (
     Name,
     TelegramFile,
     author_of,
+    carrier_of,
     command_of,
     conversation_of,
     files_of,
@@ -36,6 +37,7 @@ from bots.telegram.place import sent_id
 from core import inbox
 from core.conversation import storable
 from core.i18n import Translator
+from core.revision import Shown
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
@@ -50,7 +52,8 @@ class Inquiry:
     `message_id` is the message to reply to, `about` the bot's own message that the question replied to. `others` are
     the files that are no pictures, as `bots.telegram.message` names them. `of_retry` comes from a button below the
     answer to a /retry, `undelivered` from one below the word that Telegram did not deliver a file. `topic` is as in
-    `bots.telegram.place.Place`. It is `pressed` if it comes from any button.
+    `bots.telegram.place.Place`. It is `pressed` if it comes from any button. `carriers` name its messages, as
+    `bots.telegram.message.carrier_of` does.
     """
 
     chat_id: Id
@@ -66,6 +69,11 @@ class Inquiry:
     topic: Id = 0
     pressed: bool = False
     in_channel: bool = False
+    carriers: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Shown:
+        return Shown(self.carriers, tuple(file.stored for file in self.files if file.stored))
 
     @property
     def is_in_group(self) -> bool:
@@ -143,7 +151,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     asker = author_of(main)
     topic, text = topic_of(main), storable(text)
     asked = Inquiry(main.chat.id, main.message_id, asker, text, command, tuple(files), others, about, topic=topic)
-    return replace(asked, in_channel=is_in_channel(main))
+    return replace(asked, in_channel=is_in_channel(main), carriers=tuple(map(carrier_of, messages)))
 
 
 def belongs_to(comment: Message, forward: Message) -> bool:

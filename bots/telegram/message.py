@@ -34,6 +34,7 @@ NOT_PICTURES = (  # fields of a message; `bots.telegram.kinds` names them
     "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "
     "video video_note voice"
 ).split()
+MOST_NAME_CHARACTERS = 255  # of a stored file
 START = "start"  # the command that Telegram sends when a person opens the chat
 Id = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
@@ -69,11 +70,16 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class TelegramFile:
-    """A file that Telegram keeps. `size` is in bytes, if Telegram tells it."""
+    """A file that Telegram keeps. `size` is in bytes, if Telegram tells it.
+
+    `stored` is the name under which what becomes of it is kept: it begins with the name of its message, its carrier,
+    which people can edit to show another file. It is "" if the message is unknown.
+    """
 
     id: Name
     size: Annotated[int, Field(strict=True, ge=0)] | None = None
     name: Annotated[str, Field(strict=True, max_length=1024)] = ""
+    stored: str = ""
 
 
 def conversation_of(message: Message) -> str:
@@ -187,12 +193,18 @@ def command_of(message: Message) -> tuple[str | None, str]:
 
 def files_of(message: Message | ExternalReplyInfo) -> list[TelegramFile]:
     """Return the picture that it carries, or a file that may be a picture."""
+    carrier = carrier_of(message) if isinstance(message, Message) else None
     sizes = message.photo or (message.live_photo.photo if message.live_photo else ())
     if sizes:
-        return [_telegram_file(sizes[-1])]  # the largest
+        return [_telegram_file(sizes[-1], carrier)]  # the largest
     document = message.document
     taken = document and not message.animation and _may_be_picture(document)
-    return [_telegram_file(document)] if document and taken else []
+    return [_telegram_file(document, carrier)] if document and taken else []
+
+
+def carrier_of(message: Message) -> str:
+    """Return what the names of the files begin with that a message shows, or showed before an edit."""
+    return f"telegram:{chat_id_of(message)}:{message.message_id}:"
 
 
 def others_of(message: Message) -> Sequence[str]:
@@ -210,9 +222,10 @@ def _entities(message: Message, types: list[str | None]) -> dict[MessageEntity, 
     return message.parse_caption_entities(types) if message.caption else {}
 
 
-def _telegram_file(file: PhotoSize | Document) -> TelegramFile:
+def _telegram_file(file: PhotoSize | Document, carrier: str | None) -> TelegramFile:
     name = file.file_name if isinstance(file, Document) else None
-    return TelegramFile(file.file_id, file.file_size, storable(name or ""))
+    stored = storable(f"{carrier}{file.file_unique_id}")[:MOST_NAME_CHARACTERS] if carrier else ""
+    return TelegramFile(file.file_id, file.file_size, storable(name or ""), stored)
 
 
 def _may_be_picture(document: Document) -> bool:

@@ -1,6 +1,7 @@
 """Say what an inquiry on Telegram wants, in the words of all platforms."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,11 +19,12 @@ from bots.telegram.config import TelegramConfig
 from bots.telegram.files import Undelivered, attachments
 from bots.telegram.inquiry import Inquiry
 from bots.telegram.kinds import describe_kind
-from bots.telegram.message import Author
+from bots.telegram.message import Author, TelegramFile
 from bots.telegram.platform import TELEGRAM, in_a_group
 from bots.telegram.transport import convert_errors
 from core import inbox
 from core.answers.receipt import not_looked_at
+from core.conversation import Image
 from core.errors import NotDelivered
 from core.i18n import Translator
 from core.pictures.refusals import by_name
@@ -73,7 +75,16 @@ class Requests:
             spot=None if inquiry.pressed else Spot(str(chat_id), str(message_id)),
             automatic=asker.is_automatic,
             introduction=in_a_group(self._bot.username) if is_group else (),
+            made=partial(self._remember, message.conversation_id, inquiry.files),
+            shown=inquiry.shown,
         )
+
+    async def _remember(
+        self, conversation_id: str, files: Sequence[TelegramFile], index: int, images: Sequence[Image]
+    ) -> None:
+        """Remember what a file became, which an edit of its message may replace."""
+        if name := files[index].stored:
+            await self._services.store.remember_file(name, conversation_id, [image.id for image in images])
 
     async def _may_change_settings(self, chat_id: int, asker: Author) -> bool:
         """Return whether the chat is the asker's own, or a group of which they are an admin. Raises `BotError`."""

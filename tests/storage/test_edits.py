@@ -3,7 +3,9 @@
 import pytest
 
 from core.conversation import Answer, Ending, Picture, Turn
-from core.revision import Revision
+from core.errors import NotFound
+from core.inbox import StoredMessage
+from core.revision import Revision, Shown
 from core.wish import Wish
 from storage.store import Store
 from tests.fakes import image
@@ -11,13 +13,14 @@ from tests.fakes import image
 FIRST, SECOND = Revision.of(1, "second"), Revision.of(2, "third")
 
 
-async def answered(store: Store, key: str = "k", words: str = "One") -> None:
+async def answered(store: Store, key: str = "k", words: str = "One") -> StoredMessage:
     message = await store.put("chat", key, "c", "payload", None, str(Revision.of(0, words)))
     assert message is not None
     turn = Turn(words, (Picture(1, image()),), Answer("It is red.", Ending.DONE))
     await store.save("c", turn, key)
     await store.record_sent(message.id, ["m1", "m2"])
     await store.finish([message.id])
+    return message
 
 
 async def test_a_reopened_message_keeps_what_was_posted_and_gives_its_place_and_pictures_to_the_new_answer(
@@ -66,13 +69,41 @@ async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store
 
 
 async def test_an_answer_is_taken_back_unless_it_answers_these_words(store: Store) -> None:
-    await answered(store)
-    await store.take_answer_back("k", FIRST, "One")
+    message = await answered(store)
+    await store.take_answer_back(message, FIRST, "One")
     assert await store.answered("k") is not None
-    await store.take_answer_back("k", FIRST, "Two")
+    await store.take_answer_back(message, FIRST, "Two")
     assert await store.answered("k") is None
     assert await store.answered(FIRST.key_of_replaced("k")) is not None
-    await store.take_answer_back("k", FIRST, "Two")  # repeated, as after a crash
+    await store.take_answer_back(message, FIRST, "Two")  # repeated, as after a crash
+
+
+async def test_an_answer_about_a_replaced_picture_is_taken_back_even_if_the_words_are_the_same(store: Store) -> None:
+    message = await answered(store)
+    await store.remember_file("chat:7:old", "c", [image().id])
+    await store.take_answer_back(message, FIRST, "One", Shown(("chat:7:",), ("chat:7:old",)))
+    assert await store.answered("k") is not None
+    assert await store.take_answer_back(message, FIRST, "One", Shown(("chat:7:",), ("chat:7:new",)))
+    assert await store.answered("k") is None
+    left = await store.outline("c")
+    assert (left.turns, left.pictures, left.next_number) == ((), (), 2)
+    assert not await store.known_files("c")
+    with pytest.raises(NotFound):
+        await store.picture(image().id)
+
+
+@pytest.mark.parametrize("shown_by", ["another message", "another answer"])
+async def test_a_replaced_picture_that_something_else_shows_stays(store: Store, shown_by: str) -> None:
+    message = await answered(store)
+    await store.remember_file("chat:7:old", "c", [image().id])
+    if shown_by == "another message":
+        await store.remember_file("chat:8:same", "c", [image().id])
+    else:
+        await store.save("c", Turn("Later", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "later")
+    await store.take_answer_back(message, FIRST, "Two", Shown(("chat:7:",), ()))
+    left = await store.outline("c")
+    assert [picture.number for picture in left.pictures] == [1]
+    assert bool(left.waiting) == (shown_by == "another message")
 
 
 async def test_words_that_came_while_the_old_ones_were_answered_keep_the_message_unfinished(store: Store) -> None:

@@ -209,3 +209,15 @@ async def test_an_edit_of_what_is_kept_for_the_next_start_is_answered_then(
     assert "Two" in kept.payload
     async with scene.bot():
         await says(scene, asked, about("Two"))
+
+
+async def test_an_edit_after_one_of_its_pictures_was_deleted_is_about_the_other_one(scene: Scene) -> None:
+    async with scene.bot():
+        gone, other = scene.slack.upload(png()), scene.slack.upload(png("blue"))
+        asked = scene.slack.says(f"{ME} One", (gone, other))
+        await says(scene, asked, about("One", "[1, 2]"))
+        scene.slack.deletes_file(gone["id"])
+        await scene.finished(asked)
+        scene.slack.edits("C0GENERAL", asked, f"{ME} Two")
+        note = f"*{gone['id']}: A file was deleted in Slack before I could look at it.*"
+        await says(scene, asked, f"{about('Two', '[2]')}\n\n{note}")

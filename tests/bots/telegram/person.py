@@ -39,8 +39,7 @@ class Person:
         **more: Any,
     ) -> Json:
         """Send a photo, which Telegram stores in several sizes."""
-        small, large = self._keep(picture[: len(picture) // 2]), self._keep(picture)
-        sizes = [{**small, "width": 90, "height": 67}, {**large, "width": 1280, "height": 960}]
+        sizes = self._sizes(picture)
         return self._send(reply_to, twice, photo=sizes, **_captioned(caption), **_album(album), **more)
 
     def sends_file(self, data: bytes, name: str, kind: str | None, caption: str = "", album: str | None = None) -> Json:
@@ -51,6 +50,11 @@ class Person:
         """Forward another person's picture, with what they wrote below it."""
         origin = {"type": "hidden_user", "date": 1422450181, "sender_user_name": "Bob"}
         return self.shows(picture, caption, album=album, forward_origin=origin, **more)
+
+    def replaces(self, message: Json, picture: bytes, text: str) -> None:
+        """Replace a message's picture and its caption."""
+        message["photo"] = self._sizes(picture)
+        self.edits(message, text)
 
     def edits(self, message: Json, text: str, after_s: int = 1, twice: bool = False) -> None:
         """Replace a message's text or caption, which it may have had none of."""
@@ -101,6 +105,10 @@ class Person:
         if self._json["is_bot"] and "sender_chat" not in message and not self.telegram.bot_to_bot:
             return
         self.telegram.update(twice=twice, **{kind: shown(message)})
+
+    def _sizes(self, picture: bytes) -> Sequence[Json]:
+        small, large = self._keep(picture[: len(picture) // 2]), self._keep(picture)
+        return [{**small, "width": 90, "height": 67}, {**large, "width": 1280, "height": 960}]
 
     def _keep(self, data: bytes) -> Json:
         file_id = f"file-{len(self.telegram.world.files)}"

@@ -80,11 +80,68 @@ async def test_an_album_keeps_its_answer_when_a_picture_without_words_is_replace
         ann.person.shows(photo(colour), text, album="a") for colour, text in (("red", "Compare"), ("blue", ""))
     )
     answer = await ann.answer(first)
-    second["photo"] = ann.person.shows(photo("green"), "Another")["photo"]
-    ann.person.edits(second, "")
+    ann.person.replaces(second, photo("green"), "")
     await ann.answer(ann.person.says("/help"))
     assert words(ann)[0] == answer
-    assert [asked.turns[-1].text for asked in engine.asked] == ["Compare", "Another"]
+    assert [asked.turns[-1].text for asked in engine.asked] == ["Compare"]
+
+
+@pytest.mark.parametrize("caption", ["One", "Two"])
+async def test_a_replaced_picture_is_asked_about_alone_and_the_old_one_is_gone(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine, caption: str
+) -> None:
+    await ann.answer(ann.person.shows(photo("blue"), "First"))
+    question = ann.person.shows(photo(), "One")
+    assert await ann.answer(question) == "Answer to 'One' about [2] after 1 turns."
+    ann.person.replaces(question, photo("green"), caption)
+    await says(ann, "Answer to 'First' about [1] after 0 turns.", f"Answer to '{caption}' about [3] after 1 turns.")
+    assert "Picture 2" not in await ann.answer(ann.person.says("/pictures"))
+
+
+async def test_a_replaced_picture_that_waits_for_its_question_is_gone(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    picture = ann.person.shows(photo())
+    assert "Got picture 1." in await ann.answer(picture)
+    ann.person.replaces(picture, photo("green"), "")
+    await until(lambda: "Got picture 2." in words(ann)[0])
+    assert await ann.answer(ann.person.says("What is it?")) == "Answer to 'What is it?' about [2] after 0 turns."
+
+
+async def test_a_picture_replaced_while_it_is_asked_about_is_gone(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    engine.pause = 0.3
+    question = ann.person.shows(photo(), "One")
+    await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
+    engine.pause = 0
+    ann.person.replaces(question, photo("green"), "One")
+    await until(lambda: len(engine.asked) == 2)
+    await until(lambda: len(words(ann)) == 1)
+    assert [len(asked.turns[-1].pictures) for asked in engine.asked] == [1, 1]
+    assert engine.asked[0].turns[-1].pictures[0].image != engine.asked[1].turns[-1].pictures[0].image
+
+
+async def test_a_picture_replaced_by_something_else_is_gone(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    picture = ann.person.shows(photo())
+    await ann.answer(picture)
+    del picture["photo"]
+    picture["video"] = {"file_id": "v", "file_unique_id": "v", "width": 64, "height": 48, "duration": 1}
+    ann.person.edits(picture, "")
+    await until(lambda: words(ann) and "Got picture" not in words(ann)[0])
+    assert "video" in words(ann)[0]
+    assert await ann.answer(ann.person.says("/pictures")) == "There are no pictures in this conversation yet."
+
+
+async def test_the_other_pictures_of_an_album_stay_when_the_one_with_the_caption_is_replaced(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
+) -> None:
+    first, _ = (ann.person.shows(photo(colour), text, album="a") for colour, text in (("red", "Compare"), ("blue", "")))
+    await ann.answer(first)
+    ann.person.replaces(first, photo("green"), "Compare")
+    await says(ann, "Answer to 'Compare' about [2, 3] after 0 turns.")
 
 
 async def test_an_edited_first_question_begins_no_further_conversation(
