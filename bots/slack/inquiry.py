@@ -108,10 +108,17 @@ class Inquiries:
     def says_forget(self, asked: SlackMessage) -> bool:
         return command_in(plain(asked.text, self._bot), SLACK)[0] == "forget"
 
-    async def forgets(self, asked: SlackMessage) -> bool:
-        """Return whether the conversation is forgotten with this message. What another began needs a second word."""
+    def forgets(self, asked: SlackMessage) -> bool:
+        """Return whether the conversation is forgotten with this message. What another began needs a second word.
+
+        The message alone decides, so that it means the same when it arrives, in its turn and after a restart.
+        """
         command, text = command_in(plain(asked.text, self._bot), SLACK)
-        return forgets(command, text, await self._threads.is_of_another(asked))
+        return forgets(command, text, asked.is_of_another)
+
+    async def to_store(self, asked: SlackMessage) -> SlackMessage:
+        """Return the message with what has to be known of its thread to carry out an order to forget."""
+        return await self._threads.with_beginner(asked) if self.says_forget(asked) else asked
 
     def words(self, inquiry: Inquiry) -> str:
         """Return what the person wrote, by which their language is known."""

@@ -26,6 +26,12 @@ class _Written(SlackModel):
     text: Text | None = None
 
 
+class Began(SlackModel):
+    """A thread's first message, which may be a workflow's."""
+
+    user: Optional[Id] = None
+
+
 class SlackMessage(SlackModel):
     """A message of a person or an app.
 
@@ -86,6 +92,11 @@ class SlackMessage(SlackModel):
     @property
     def top_level(self) -> bool:
         return self.thread == self.ts
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether another person began the thread. If that is unknown, it counts as another's."""
+        return not (self.direct or self.top_level or self.began == self.user)
 
     def mentions(self, bot: str) -> bool:
         return mentions(self.text, bot)

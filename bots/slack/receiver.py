@@ -109,6 +109,7 @@ class Receiver:
         message = SlackMessage.of(event, self._slack.team)
         if message is None or not await self._is_for_bot(message):
             return
+        message = await self._worker.inquiries.to_store(message)
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
@@ -166,6 +167,7 @@ class Receiver:
         key = self._key_of(channel, message.ts)
         if self._dispatcher.inbox.find(key) is None and not await self._is_for_bot(message):
             return
+        message = await self._worker.inquiries.to_store(message)
         written, revision = Asked(message=message).model_dump_json(), message.revision(change.edited.ts)
         words = command_in(plain(message.text, self._slack.bot), SLACK)[1]
         known = await self._dispatcher.edit(key, written, revision, words)

@@ -35,7 +35,7 @@ class Requests:
             places=place.places,
             quiet=not (place.direct and inquiry.asked.top_level),
             shared=not place.direct,
-            begun_by_another=inquiry.command == "forget" and await self._threads.is_of_another(inquiry.asked),
+            begun_by_another=inquiry.command == "forget" and inquiry.asked.is_of_another,
             display=self._display,
             may_change_settings=partial(self._began, inquiry),
             spot=place.spot if inquiry.is_typed else None,

@@ -12,7 +12,7 @@ from bots.conversing.request import forgets
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
 from bots.slack.events import Json, SlackFile, files_of
-from bots.slack.message import SlackMessage, mentions
+from bots.slack.message import Began, SlackMessage, mentions
 from bots.slack.message_metadata import key_of
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
@@ -60,17 +60,20 @@ class Threads:
 
     async def is_of_another(self, asked: SlackMessage) -> bool:
         """Return whether another person began the thread, and True if that cannot be seen."""
-        if asked.direct or asked.top_level:
-            return False
-        if asked.began is not None:
-            return asked.began != asked.user
+        return (await self.with_beginner(asked)).is_of_another
+
+    async def with_beginner(self, asked: SlackMessage) -> SlackMessage:
+        """Return the message with who began its thread, if that matters and can be seen."""
+        if asked.direct or asked.top_level or asked.began is not None:
+            return asked
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 messages = await patiently(partial(self._read, asked.channel, asked.thread, latest=asked.thread))
         except (Declined, BotError, TimeoutError) as error:
             log.warning("who began a thread cannot be seen: %s", error)
-            return True
-        return not messages or messages[0].get("user") != asked.user
+            return asked
+        began = Began.model_validate(messages[0]).user if messages else None
+        return asked.model_copy(update={"began": began})
 
     async def question(self, place: Place) -> SlackMessage:
         """Return a question as it is in Slack now, without words if it is deleted."""

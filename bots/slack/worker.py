@@ -54,7 +54,7 @@ class Worker:
         self.conversations = Conversations(services.store, slack.team, slack.bot)
         self._services = services
         self._bots, self._bot = config.bots, slack.bot
-        self._inquiries = Inquiries(services.store, threads, slack.bot)
+        self.inquiries = Inquiries(services.store, threads, slack.bot)
         self._requests = Requests(config, threads, files, slack.name)
         self._answering = Answering(services, threads, files)
         self._drafts = Drafts(config, slack, self.dispatcher.stop)
@@ -86,13 +86,12 @@ class Worker:
             written = read(payload)
         except ValidationError:
             return False
-        if not isinstance(written, Asked) or not self._inquiries.says_forget(written.message):
+        if not isinstance(written, Asked) or not self.inquiries.forgets(written.message):
             return False
         if written.message.by_app:  # perhaps a bot, that is not answered at all
             return False
         place = written.message.place
-        may = await self.dispatcher.permissions.may(place.user, place.places)
-        return may and await self._inquiries.forgets(written.message)
+        return await self.dispatcher.permissions.may(place.user, place.places)
 
     async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
         """Answer a stored message. Raises only errors for which the inbox should keep it until another start."""
@@ -105,22 +104,22 @@ class Worker:
         if isinstance(written, RemovedFiles):
             await self._deleted.remove(written.files)
         elif not isinstance(written, Asked):
-            await self._answer(await self._inquiries.read(message, written))
-        elif (asked := await self._inquiries.current(message, written.message)) is None:
+            await self._answer(await self.inquiries.read(message, written))
+        elif (asked := await self.inquiries.current(message, written.message)) is None:
             await self._drafts.clear_away(message, written.message.place)
             await self.dispatcher.reactions.take_back(written.message.place.spot, message)
         elif not (asked.by_app and await self.people.is_bot(asked.user)):  # an app may also write for a person
-            await self._answer(await self._inquiries.read(message, Asked(message=asked)))
+            await self._answer(await self.inquiries.read(message, Asked(message=asked)))
         elif self._bots and asked.mentions(self._bot):
-            inquiry = await self._inquiries.read(message, Asked(message=asked))
+            inquiry = await self.inquiries.read(message, Asked(message=asked))
             await self._answer(replace(inquiry, automatic=True))
 
     async def _answer(self, inquiry: Inquiry) -> None:
         message, person = inquiry.message, inquiry.place.user
-        translator = (await self.people.translator(person)).for_question(self._inquiries.words(inquiry))
+        translator = (await self.people.translator(person)).for_question(self.inquiries.words(inquiry))
         inquiry.ask_pressed(translator)
         request, refusal = await self._requests.of(inquiry), refusal_of(inquiry, translator)
-        replies = self._drafts.replies(inquiry, translator, await self._inquiries.keeps_old_answer(inquiry))
+        replies = self._drafts.replies(inquiry, translator, await self.inquiries.keeps_old_answer(inquiry))
         answer = partial(self._answering.answer, inquiry, translator)
         try:
             await self.dispatcher.answer(message, request, translator, replies, answer, refusal)

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
+from bots.slack.access import Declined
+from bots.slack.threads import Threads
 from tests.bots.slack.conftest import Scene, png
-from tests.bots.slack.workspace import BOT, said
+from tests.bots.slack.workspace import BOT, Json, said
 
 ME, DM, BOSS = f"<@{BOT}>", "D0ANN", "U0BOSS"
 
@@ -119,6 +122,27 @@ async def test_in_anothers_thread_forgetting_has_to_be_meant_for_everybody(scene
         answers = await scene.finished(asked, 4)
         assert said(answers[-1]).startswith("已忘记")
         assert not (await scene.store.load(conversation_id)).turns
+
+
+async def test_an_order_to_forget_means_in_its_turn_what_it_meant_when_it_came(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what it stops is lost, and its confirmation may stand above the question whether it is meant."""
+    scene.slack.tells_who_began, scene.engine.pause = False, 60
+    seen = Threads._read
+
+    async def unseen_once_stored(self: Threads, channel: str, thread: str, **between: Any) -> list[Json]:
+        if between == {"latest": thread} and len(await scene.store.unfinished("slack")) > 1:
+            raise Declined("not_in_channel")
+        return await seen(self, channel, thread, **between)
+
+    async with scene.bot():
+        asked = scene.ask()
+        while not scene.engine.running:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(Threads, "_read", unseen_once_stored)
+        scene.slack.says(f"{ME} forget", thread=asked)
+        assert [said(each)[:9] for each in await scene.finished(asked)] == ["Forgotten"]
 
 
 async def test_in_a_direct_message_and_in_ones_own_thread_it_is_done_at_once(scene: Scene) -> None:
