@@ -203,10 +203,14 @@ class Inbox:
     async def revise(self, message: StoredMessage, payload: str, digest: str | None = None) -> bool:
         """Replace the payload of an unfinished message, on disk too. Work on it that has begun starts again.
 
-        Return False if that work is done, and the message only about to be finished. Raises `StoreDown`.
+        Return False if that work is done: once the message is finished, or has to be tried again. Raises `StoreDown`.
         """
         lane = self._lanes.get(message.conversation_id)
-        if lane is None or not lane.start_again(message.key, payload=payload, digest=digest):
+        if lane is None:
+            return False
+        if not lane.start_again(message.key, payload=payload, digest=digest):
+            if lane.has(message):
+                await lane.settled.wait()
             return False
         await self.mailbox.rewrite(message.id, payload, digest)
         return True
@@ -272,6 +276,7 @@ class Inbox:
         finally:
             if self._lanes.get(conversation_id) is lane:
                 del self._lanes[conversation_id]
+            lane.settle()
 
     async def _work_off_next(self, conversation_id: str, lane: Lane) -> None:
         if not (batch := await self._gather(conversation_id, lane)):
@@ -282,6 +287,7 @@ class Inbox:
         lane.working = 0
         for _ in batch:
             lane.messages.popleft()
+        lane.settle()
 
     def _notice(self, found: Sequence[OpenMessage]) -> None:
         """Take up messages that other replicas stored or left. An order to clear the conversation does not wait."""
@@ -368,6 +374,8 @@ class Inbox:
                     log.error("message %s is kept for the next start: %s", batch[0].key, told)
                     return
                 log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
+            lane.attempt = None  # it may have been whole, and only not been stored as finished
+            lane.settle()
             await asyncio.sleep(pause)
             sent: dict[int, tuple[str, ...]] | None = None
             with suppress(Exception):  # answers sent meanwhile are edited, not sent again

@@ -27,6 +27,7 @@ class Lane:
     revised: bool = False  # the attempt was cancelled, to start again
     stale: bool = False  # other replicas may have stored or finished messages
     noticed: set[int] = field(default_factory=set)  # ids of such messages
+    settled: asyncio.Event = field(default_factory=asyncio.Event)  # the work on the first messages is over, or failed
     first: int = 0  # id of the message that cleared the conversation; earlier ones are dropped
 
     def has(self, message: "StoredMessage") -> bool:
@@ -50,6 +51,11 @@ class Lane:
         if over and any(message.key == key for message in islice(self.messages, self.working)):
             return False
         return self.change(key, **changes)
+
+    def settle(self) -> None:
+        """Wake those who wait until the work on the first messages is over, also on disk, or begins again."""
+        self.settled.set()
+        self.settled = asyncio.Event()
 
     def is_older(self, stored: "OpenMessage | StoredMessage") -> bool:
         """Return whether a message here has older words than the same one as it is stored."""

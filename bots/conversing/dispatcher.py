@@ -30,7 +30,6 @@ from core.trace import log_event
 from core.wish import Wish
 
 log = logging.getLogger(__name__)
-FINISHING_SECONDS = 0.02  # between two looks whether an answered message is finished
 
 
 class Reply(Protocol):
@@ -165,7 +164,6 @@ class Dispatcher:
                 return True
             if await self.inbox.revise(message, payload, str(revision)):
                 return True
-            await asyncio.sleep(FINISHING_SECONDS)
         # In no queue here, but unfinished: another replica works on it, or it is kept for the next start.
         if await self._services.store.revise(key, payload, revision):
             if message := self.inbox.find(key):  # it was only on its way into the queue

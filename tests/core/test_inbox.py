@@ -339,10 +339,58 @@ async def test_a_message_whose_work_is_done_is_not_revised_while_that_is_stored(
     while not desk.done:
         await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert not await inbox.revise(mailbox.messages[0], "late")
+    revising = asyncio.create_task(inbox.revise(mailbox.messages[0], "late"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not revising.done()
     stored.set()
-    await until_idle(inbox, "c")
+    async with asyncio.timeout(30):
+        assert not await revising
+    assert inbox.find("k1") is None
     assert desk.done == [["k1"]]
+
+
+async def test_new_words_are_worked_on_where_the_work_on_the_old_ones_could_not_be_stored_as_finished() -> None:
+    desk, mailbox, storing = Desk(), MemoryMailbox(), asyncio.Event()
+    whole = mailbox.finish
+
+    async def fail(message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
+        mailbox.finish = whole  # type: ignore[method-assign]
+        await storing.wait()
+        raise OSError("disk full")
+
+    mailbox.finish = fail  # type: ignore[method-assign]
+    inbox = Inbox(mailbox, "telegram", desk.work, pauses_s=(0.05,))
+    await inbox.receive("k1", "c", "k1")
+    while not desk.done:
+        await asyncio.sleep(0)
+    revising = asyncio.create_task(inbox.revise(mailbox.messages[0], "late"))
+    await asyncio.sleep(0)
+    storing.set()
+    async with asyncio.timeout(30):
+        assert not await revising
+        assert await inbox.revise(mailbox.messages[0], "better")
+        await until_idle(inbox, "c")
+    assert desk.done == [["k1"], ["better"]]
+
+
+async def test_who_waits_for_a_message_to_be_finished_goes_on_when_the_inbox_closes() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+
+    async def never(message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
+        await asyncio.Event().wait()
+
+    mailbox.finish = never  # type: ignore[method-assign]
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    await inbox.receive("k1", "c", "k1")
+    while not desk.done:
+        await asyncio.sleep(0)
+    revising = asyncio.create_task(inbox.revise(mailbox.messages[0], "late"))
+    await asyncio.sleep(0)
+    await inbox.close()
+    async with asyncio.timeout(30):
+        assert not await revising
+    assert inbox.find("k1") is None
 
 
 @pytest.mark.parametrize("begun", [False, True])
