@@ -17,7 +17,7 @@ from bots.conversing.draft import AnswerAction, Ask, Record, Refused, Tell
 from bots.conversing.loop_guard import LoopGuard
 from bots.conversing.permissions import Permissions
 from bots.conversing.platform import Platform
-from bots.conversing.reactions import Reactions, Spot
+from bots.conversing.reactions import Reacting, Reactions, Spot
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
@@ -73,7 +73,7 @@ class Dispatcher:
         listed: AllowList,
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
         tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
-        reactions: Reactions | None = None,
+        reacting: Reacting | None = None,
         left: Callable[[Sequence[inbox.StoredMessage]], None] = lambda messages: None,
         shows: Callable[[inbox.StoredMessage], None] = lambda message: None,
     ) -> None:
@@ -91,7 +91,7 @@ class Dispatcher:
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
         self._loop_guard = LoopGuard()
-        self.reactions = reactions or Reactions()
+        self.reactions = Reactions(reacting, lambda key: self.inbox.find(key) is not None)
         services.permissions[platform.name] = self.permissions
         self._services = services
         self._platform = platform.name
@@ -174,10 +174,10 @@ class Dispatcher:
             self.inbox.take_up_again(reopened)
         return reopened is not None
 
-    def acknowledge(self, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
+    def acknowledge(self, key: str, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
         """Begin to mark a message that waits behind another one. One that does not wait is marked by `answer`."""
         if self.inbox.waiting(conversation_id) > 1:
-            self.reactions.show(spot, conversation_id, partial(self.permissions.may, person, places))
+            self.reactions.show(spot, key, conversation_id, partial(self.permissions.may, person, places))
 
     async def answer(
         self,
@@ -242,7 +242,7 @@ class Dispatcher:
                 return
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
-            self.reactions.show(request.spot, message.conversation_id)
+            self.reactions.show(request.spot, message.key, message.conversation_id)
             reply = running.reply = reply_of(message, record)
             admins = self.permissions.listed.admins
             request = replace(request, stopped=lambda: running.stopped, admins=admins, offer=reply.offer)

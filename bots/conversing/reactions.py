@@ -37,8 +37,11 @@ class Unsupported(Refused):
 class Reacting(Protocol):
     """How a platform sets the bot's reaction. Both raise `RetryLater`, `Refused` or `Unsupported`.
 
-    Both may be repeated: what is there already, or gone already, is no error that matters.
+    Both may be repeated: what is there already, or gone already, is no error that matters. At most `most` messages have
+    one at a time.
     """
+
+    most: int
 
     async def add(self, spot: Spot) -> None: ...
 
@@ -49,24 +52,43 @@ async def _always() -> bool:
     return True
 
 
-class Reactions:
-    """The reactions of one platform; none at all without a `platform`. At most `most` messages have one at a time."""
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A reaction to the message `key`. `adding` returns whether it may be there."""
 
-    def __init__(self, platform: Reacting | None = None, most: int = 1000) -> None:
+    key: str
+    conversation_id: str
+    adding: asyncio.Task[bool]
+
+
+class Reactions:
+    """The reactions of one platform; none at all without a `platform`.
+
+    Only messages count that are `open`, which a key tells: they wait, or are being worked on. So whatever becomes of a
+    message, it takes no other one's reaction for ever.
+    """
+
+    def __init__(self, platform: Reacting | None, is_open: Callable[[str], bool]) -> None:
         self._platform = platform
-        self._most = most
-        self._shown: dict[Spot, tuple[str, asyncio.Task[bool]]] = {}  # the conversation; whether it may be there
+        self._is_open = is_open
+        self._shown: dict[Spot, _Mark] = {}
         self._removing: set[asyncio.Task[None]] = set()
         self._chats_without: Latest[str, None] = Latest(MOST_CHATS_WITHOUT)
         self._paused_until = 0.0  # loop time
 
-    def show(self, spot: Spot | None, conversation_id: str, may: Callable[[], Awaitable[bool]] = _always) -> None:
-        """Begin to mark a message, and return at once. Nothing is shown unless the person `may` ask."""
-        if spot is None or self._platform is None or spot in self._shown or len(self._shown) >= self._most:
+    def show(
+        self, spot: Spot | None, key: str, conversation_id: str, may: Callable[[], Awaitable[bool]] = _always
+    ) -> None:
+        """Begin to mark the message `key`, and return at once. Nothing is shown unless the person `may` ask."""
+        if spot is None or self._platform is None or spot in self._shown:
             return
         if spot.chat in self._chats_without or self._paused_until > asyncio.get_running_loop().time():
             return
-        self._shown[spot] = conversation_id, asyncio.create_task(self._add(self._platform, spot, may))
+        if len(self._shown) >= self._platform.most:
+            self._shown = {shown: mark for shown, mark in self._shown.items() if self._is_open(mark.key)}
+        if len(self._shown) < self._platform.most:
+            adding = asyncio.create_task(self._add(self._platform, spot, may))
+            self._shown[spot] = _Mark(key, conversation_id, adding)
 
     @asynccontextmanager
     async def until_answered(self, spot: Spot | None, message: StoredMessage) -> AsyncIterator[None]:
@@ -87,20 +109,27 @@ class Reactions:
 
     def take_all_back(self, conversation_id: str) -> None:
         """Begin to take back all marks of a conversation, whose questions are forgotten."""
-        for spot in [spot for spot, (conversation, _) in self._shown.items() if conversation == conversation_id]:
+        for spot in [spot for spot, mark in self._shown.items() if mark.conversation_id == conversation_id]:
             self._remove_soon(spot)
 
     async def close(self) -> None:
         """End. Marks of unanswered messages stay for the next start."""
         if self._removing:
             await asyncio.wait(self._removing, timeout=TAKING_BACK_SECONDS)
-        tasks = [*self._removing, *(task for _, task in self._shown.values())]
+        tasks = [*self._removing, *(mark.adding for mark in self._shown.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _add(self, platform: Reacting, spot: Spot, may: Callable[[], Awaitable[bool]]) -> bool:
-        """Return whether the reaction may be there."""
+        """Return whether the reaction may be there. If it is not, another message may have one."""
+        shown = await self._try_to_add(platform, spot, may)
+        mark = self._shown.get(spot)
+        if not shown and mark is not None and mark.adding is asyncio.current_task():
+            del self._shown[spot]
+        return shown
+
+    async def _try_to_add(self, platform: Reacting, spot: Spot, may: Callable[[], Awaitable[bool]]) -> bool:
         try:
             if not await may():
                 return False
@@ -127,8 +156,8 @@ class Reactions:
     def _remove_soon(self, spot: Spot, left: bool = False) -> asyncio.Task[None] | None:
         if self._platform is None:
             return None
-        _, adding = self._shown.pop(spot, ("", None))
-        removing = asyncio.create_task(self._remove(self._platform, spot, adding, left))
+        mark = self._shown.pop(spot, None)
+        removing = asyncio.create_task(self._remove(self._platform, spot, mark.adding if mark else None, left))
         self._removing.add(removing)
         removing.add_done_callback(self._removing.discard)
         return removing

@@ -7,13 +7,14 @@ from bots.slack.api import SlackApi
 
 SCOPE = "reactions:write"
 EYES = "eyes"
-MOST_SHOWN = 15  # fewer than Slack lets an app take back in a minute
 REMOVING_SHARE = 0.5  # of a minute's removals; when they are used up, no more reactions are added
 PAUSE_SECONDS = 5.0
 _EVERYWHERE = ("missing_scope", "not_allowed_token_type", "unknown_method", "method_deprecated")
 
 
 class SlackReacting:
+    most = 15  # fewer than Slack lets an app take back in a minute
+
     def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
 

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from bots.conversing.allow_list import AllowList
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Refused
-from bots.conversing.reactions import Reactions
 from bots.conversing.services import Services
 from bots.slack.answering import Answering
 from bots.slack.api import SlackApi
@@ -25,7 +24,7 @@ from bots.slack.inquiry import Inquiries, Inquiry
 from bots.slack.people import People
 from bots.slack.platform import SLACK
 from bots.slack.private_messages import PrivateMessages
-from bots.slack.reactions import MOST_SHOWN, SCOPE, SlackReacting
+from bots.slack.reactions import SCOPE, SlackReacting
 from bots.slack.requests import Requests, refusal_of
 from bots.slack.threads import Threads
 from bots.slack.written import Asked, RemovedFiles, read
@@ -48,7 +47,7 @@ class Worker:
             self._forgets,
             AllowList.of(config),
             tell_admins=self._private.ask_admins,
-            reactions=Reactions(SlackReacting(slack) if reacts else None, MOST_SHOWN),
+            reacting=SlackReacting(slack) if reacts else None,
         )
         self.people = People(slack)
         self.conversations = Conversations(services.store, slack.team, slack.bot)
@@ -113,6 +112,8 @@ class Worker:
         elif self._bots and asked.mentions(self._bot):
             inquiry = await self.inquiries.read(message, Asked(message=asked))
             await self._answer(replace(inquiry, automatic=True))
+        else:
+            await self.dispatcher.reactions.take_back(asked.place.spot, message)
 
     async def _answer(self, inquiry: Inquiry) -> None:
         message, person = inquiry.message, inquiry.place.user

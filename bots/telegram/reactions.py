@@ -13,6 +13,8 @@ PAUSE_SECONDS = 5.0  # after a failure, or while the answers need all writes
 
 
 class TelegramReacting:
+    most = 1000
+
     def __init__(self, bot: Bot, rate_limit: RateLimit) -> None:
         self._bot = bot
         self._rate_limit = rate_limit

@@ -168,7 +168,7 @@ class Receiver:
         received = await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
         if received and inquiry.asker is not None:
             chat, person = str(inquiry.chat_id), str(inquiry.asker.id)
-            self._dispatcher.acknowledge(conversation_id, Spot(chat, str(inquiry.message_id)), person, [chat])
+            self._dispatcher.acknowledge(key, conversation_id, Spot(chat, str(inquiry.message_id)), person, [chat])
 
     async def _receive_forward(
         self,

@@ -13,7 +13,6 @@ from bots.conversing.allow_list import AllowList
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import NotWritable, Refused
-from bots.conversing.reactions import Reactions
 from bots.conversing.request import forgets
 from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig
@@ -58,7 +57,7 @@ class Worker:
             AllowList.of(config),
             partial(_gathering, settled),
             self._private.ask_admins,
-            Reactions(TelegramReacting(bot, rate_limit) if config.reactions else None),
+            TelegramReacting(bot, rate_limit) if config.reactions else None,
         )
         self._bot = bot
         self._me = me

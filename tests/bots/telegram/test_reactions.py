@@ -1,10 +1,15 @@
 """The reaction that a question has until it is answered."""
 
 import logging
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bots.conversing.streamed_reply import StreamedReply
+from bots.telegram.reactions import TelegramReacting
+from core import inbox
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi, Fault
@@ -66,6 +71,47 @@ async def test_where_reactions_are_forbidden_the_log_says_it_once(
         await ann.answer(ann.person.shows(photo(), "One"))
     assert caplog.text.count("no reactions in chat") == 1
     assert running.calls["setMessageReaction"] == 1
+
+
+async def test_a_message_that_cannot_be_marked_takes_no_other_ones_mark(
+    telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TelegramReacting, "most", 1)
+    bob = Chatting(Person(telegram, telegram.world.chat(8)))
+    telegram.trouble = lambda method: "400" if method == "setMessageReaction" else None
+    engine.pause = 60
+    async with service(telegram, tmp_path, engine):
+        ann.person.shows(photo(), "One")
+        await until(lambda: telegram.calls["setMessageReaction"])
+        telegram.trouble = lambda method: None
+        question = bob.person.shows(photo(), "Two")
+        await until(lambda: question["message_id"] in bob.chat.reactions)
+
+
+async def test_a_message_that_is_kept_for_the_next_start_takes_no_other_ones_mark(
+    telegram: BotApi,
+    ann: Chatting,
+    engine: ScriptedEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(TelegramReacting, "most", 1)
+    monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(0.0,)))
+    bob = Chatting(Person(telegram, telegram.world.chat(8)))
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ValueError
+
+    async with service(telegram, tmp_path, engine):
+        with monkeypatch.context() as broken:
+            broken.setattr(StreamedReply, "write", fail)
+            marked = ann.person.shows(photo(), "One")
+            await until(lambda: "is kept for the next start" in caplog.text)
+        await until(lambda: marked["message_id"] in ann.chat.reactions)  # it is answered after the next start
+        engine.pause = 60
+        question = bob.person.shows(photo(), "Two")
+        await until(lambda: question["message_id"] in bob.chat.reactions)
 
 
 async def test_an_operator_can_switch_reactions_off(
