@@ -19,6 +19,8 @@ from tests.fakes import ScriptedEngine
 pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 STAMP = '[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]'
+# A finger that is lifted while it still moves begins a fling, and Chromium may take the next tap as its end.
+RESTS, REST_MS = 4, 60
 SCALE = "new DOMMatrix(getComputedStyle(document.getElementById('plane')).transform).a"
 HANDS: dict[str, tuple[Hand, dict[str, Any]]] = {
     "mouse": (Hand.MOUSE, {}),
@@ -146,7 +148,9 @@ async def _drag(page: Page, hand: Hand, begin: tuple[float, float], end: tuple[f
     fingers = await page.context.new_cdp_session(page)
     await _touch(fingers, "touchStart", (x, y))
     await _touch(fingers, "touchMove", ((x + u) / 2, (y + v) / 2))
-    await _touch(fingers, "touchMove", (u, v))
+    for _ in range(RESTS):
+        await _touch(fingers, "touchMove", (u, v))
+        await page.wait_for_timeout(REST_MS)
     await _touch(fingers, "touchEnd")
 
 
