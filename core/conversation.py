@@ -233,6 +233,7 @@ class Conversation:
     def ask(self, question: Question) -> "Conversation":
         """Return the conversation with `question` as its open last turn. Waiting pictures come first.
 
+        Those that it brings itself stand in its order, also if one of them waited already.
         If many wait, only those that the question names are taken, since there may be no room for all. Another person's
         waiting pictures are not added to a question that brings its own, unless it names them.
         """
@@ -242,7 +243,9 @@ class Conversation:
         ]
         few = len(waiting) <= WAITING_TAKEN_TOGETHER
         pictures = waiting if few else [picture for picture in waiting if picture.number in named] or waiting
-        pictures = [*([] if question.alone else pictures), *question.closer]
+        taken = {} if question.alone else {picture.image.id: picture for picture in pictures}
+        brought = {image.id for image in question.images}
+        pictures = [*(picture for id, picture in taken.items() if id not in brought), *question.closer]
         numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
         number = self.next_number
         for image in question.images:
@@ -250,7 +253,7 @@ class Conversation:
             if image.id not in numbers:
                 numbers[image.id], part = number, question.part
                 number += 1
-            picture = Picture(numbers[image.id], image, part=part)
+            picture = taken.get(image.id) or Picture(numbers[image.id], image, part=part)
             if picture.number not in {p.number for p in pictures}:
                 pictures.append(picture)
         turn = Turn(question.text, tuple(pictures))

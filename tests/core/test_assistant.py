@@ -318,6 +318,13 @@ async def test_of_many_waiting_pictures_a_question_takes_up_those_it_names() -> 
     assert "about [1, 4, 5]" in (await bot.ask("c", Question("and picture 5?"), "2")).text
 
 
+async def test_the_pictures_of_a_question_stand_in_its_order_though_one_of_them_waited() -> None:
+    bot, _, _ = assistant()
+    await bot.add_pictures("c", [image("red"), image("blue")])
+    question = Question("What differs?", (image("green"), image("blue")))
+    assert "about [1, 3, 2]" in (await bot.ask("c", question, "1")).text
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"),
     [
