@@ -4,6 +4,7 @@ It is written only while somebody elsewhere reads along, and read about once a s
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from core.latest import Latest
 from core.lease import LeaseLost
 from core.uptime import uptime
 
+log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0  # between two looks at a growing text, and between two writes of it
 WANTED_SECONDS = 5.0  # for which a look asks for more
 UNREAD_LOOKS = 5  # after which an answer that nobody reads is not followed any more
@@ -35,7 +37,7 @@ class Following:
         self._store = store
         self._broadcasts = broadcasts
         self._is_here = is_here
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # by key of what is followed
+        self._tasks: dict[Broadcast, asyncio.Task[None]] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._written: Latest[str, float] = Latest(REMEMBERED)  # when the text of an answer here was last written down
 
@@ -49,12 +51,22 @@ class Following:
 
     def follow(self, broadcast: Broadcast) -> None:
         """Tell the readers of a broadcast what another replica writes."""
-        if broadcast.key not in self._tasks:
-            task = self._tasks[broadcast.key] = asyncio.create_task(self._follow(broadcast))
-            task.add_done_callback(lambda _: self._tasks.pop(broadcast.key))
+        if (following := self._tasks.get(broadcast)) is None or following.done():
+            self._tasks[broadcast] = asyncio.create_task(self._follow(broadcast))
 
     async def _follow(self, broadcast: Broadcast) -> None:
         lease.set_current(None)  # this may have been started by work under a lease that is lost
+        try:
+            await self._follow_to_the_end(broadcast)
+        except Exception as error:  # its readers must not wait for ever
+            log.error("an answer of another replica cannot be followed", exc_info=error)
+            broadcast.fail(error)
+            self._broadcasts.drop(broadcast)
+        finally:
+            if self._tasks.get(broadcast) is asyncio.current_task():
+                del self._tasks[broadcast]
+
+    async def _follow_to_the_end(self, broadcast: Broadcast) -> None:
         began, unread = uptime(), 0
         while not broadcast.over:
             unread = 0 if broadcast.readers else unread + 1

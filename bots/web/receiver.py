@@ -240,7 +240,8 @@ class Receiver:
         ) or await self._left_over(key)
         if message is None:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
-        broadcast = self.broadcasts.add(conversation_id, key, read(message.payload))
+        # A reader of the conversation may have found it in the database a moment before.
+        broadcast = self.find(sent.idempotency_key) or self.broadcasts.add(conversation_id, key, read(message.payload))
         self._dispatcher.inbox.take_up(replace(message, arrived=asker.current().arrived))
         return broadcast
 

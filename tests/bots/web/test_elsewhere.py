@@ -94,6 +94,36 @@ async def test_any_replica_takes_a_question_and_shows_the_answer_as_it_grows(rep
     assert [len(engine.asked) for engine in replicas.engines] == [2, 0]
 
 
+async def test_a_question_that_a_reader_finds_while_it_is_stored_is_answered_to_who_asked(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, address = replicas.other.store, f"/api/v1/conversations/{replicas.conversation}"
+    put = store.put_question
+
+    async def put_and_be_read(*values: Any) -> Any:
+        message = await put(*values)
+        assert [it["key"] for it in (await replicas.other.client.get(address)).json()["asking"]] == [KEY]
+        return message
+
+    monkeypatch.setattr(store, "put_question", put_and_be_read)
+    replicas.engines[0].gate.set()
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
+    assert answer.json()["text"] == "It is red."
+
+
+async def test_a_reader_is_told_when_an_answer_cannot_be_followed(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*values: Any) -> Any:
+        raise KeyError("ending")
+
+    monkeypatch.setattr(replicas.other.store, "follow_answer", fail)
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
+    assert (answer.status_code, "ending" in answer.text) == (500, False)
+
+
 async def test_what_is_refused_at_one_replica_is_said_at_the_other(replicas: Replicas) -> None:
     replicas.engines[0].refuses = True
     answer = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
