@@ -4,7 +4,7 @@ TORCH ?= $(shell cat requirements-torch.lock)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: run test test-system clients test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks schemas demo-eval clean
+.PHONY: run test test-system clients test-training wheel lock lock-check pin-image system system-packages training-fonts check audit format locale bench chaos chaos-mutants hostile soak attacks cost schemas demo-eval clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m bots run $(ARGS)
@@ -178,6 +178,10 @@ schemas: .venv/dev.stamp
 # A machine with idle cores gives the truest figures; each round takes about half a minute.
 attacks: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos attacks $(ARGS)
+
+# CPU time, statements and seconds for each question with several services and with one, with a stub of an engine.
+cost: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos cost $(ARGS)
 
 clean:
 	rm -rf .venv

@@ -9,6 +9,7 @@ import typer
 
 from tests.chaos.attackers import Attack
 from tests.chaos.bad_weather import BadWeather
+from tests.chaos.cost import compare
 from tests.chaos.hostile import PLATFORMS, send_hostile_files
 from tests.chaos.mutation import PLANS, SEEDS, table, try_out
 from tests.chaos.outage import measure
@@ -148,6 +149,21 @@ def attacks(
         print(line)
     if not outage.good:
         raise typer.Exit(1)
+
+
+@cli.command()
+def cost(
+    replicas: Annotated[int, typer.Option(help="Services on one PostgreSQL, compared with one.")] = 3,
+    conversations: Annotated[int, typer.Option(help="On the web, and as many in Telegram.")] = 12,
+    questions: Annotated[int, typer.Option(help="In each.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Of all cases in turn: the machine may be busy.")] = 2,
+    tree: Annotated[
+        Path | None, typer.Option(help="Another checkout of the project, compared with one service.")
+    ] = None,
+) -> None:
+    """Measure CPU time, statements and seconds for each question with a stub of an engine."""
+    with tempfile.TemporaryDirectory() as folder:
+        print(asyncio.run(compare(Path(folder), replicas, conversations, questions, rounds, tree)))
 
 
 if __name__ == "__main__":

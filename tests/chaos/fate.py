@@ -1,5 +1,6 @@
 """What is different in a life that the harness looks after: when it dies of itself, what time it is, what is wrong."""
 
+import asyncio
 import mmap
 import os
 import signal
@@ -34,6 +35,7 @@ def meet(
     A commit is named by its first change, such as "INSERT turns"; with `step` only those with that name count. The
     `diary` is a file that gets the names of those that were seen, and of the one that this life died beside.
     """
+    signal.signal(signal.SIGUSR1, _tell_tasks)
     if mutant:
         MUTANTS[mutant].switch_on()
     if held:
@@ -42,6 +44,13 @@ def meet(
         _follow(Path(clock))
     if diary:
         _die(moment, writes, step, Path(diary))
+
+
+def _tell_tasks(*_: object) -> None:
+    """Write down what each task waits for: whoever looks at a service that hangs wants to know."""
+    with suppress(RuntimeError):  # no loop runs yet
+        for task in asyncio.all_tasks():
+            task.print_stack(limit=8)
 
 
 def _die(moment: str | None, writes: int, step: str | None, diary: Path) -> None:

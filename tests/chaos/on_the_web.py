@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,11 @@ from tests.chaos.people import LOOK_S, Book, Person
 AGAIN_S = 0.3  # before a question is sent again
 LATER = (429, 503)  # "not now"
 FORGOTTEN = "Forgotten: this conversation and its pictures are deleted."  # what 204 says
+
+
+async def _usual(what: str, conversation: str) -> str:
+    """Return no address: the client's own is meant."""
+    return ""
 
 
 class OnTheWeb(Person):
@@ -34,6 +39,7 @@ class OnTheWeb(Person):
     ) -> None:
         super().__init__(number, kind, book, dice, copies)
         self.reads = kind not in ("retries", "has no picture") and dice.random() < 0.5
+        self.elsewhere: Callable[[str, str], Awaitable[str]] = _usual  # the address that an order is given at
         self._on_taken = on_taken
         self.refused: list[str] = []  # statuses and sentences
         address = f"127.{1 + number % 200}.{1 + number // 200 % 200}.1"  # of their own, as the quota is by it
@@ -66,7 +72,7 @@ class OnTheWeb(Person):
             case "retry":
                 return await self._send(f"{here}/retry?stream=true", {}, ())
             case "forget":
-                answer = await self._insist("DELETE", here)
+                answer = await self._insist("DELETE", here, await self.elsewhere(command, self._conversation))
                 gone = answer.status_code in (204, 404)  # the latter when the first answer to it got lost
                 self._told[command] = [FORGOTTEN if gone else f"{answer.status_code}: {answer.text}"]
             case "export":
@@ -76,7 +82,8 @@ class OnTheWeb(Person):
         return command
 
     async def stop(self, place: str) -> None:
-        await self._insist("POST", f"/api/v1/conversations/{self._conversation}/stop")
+        where = await self.elsewhere("stop", self._conversation)
+        await self._insist("POST", f"/api/v1/conversations/{self._conversation}/stop", where)
 
     # What they see
 
@@ -173,11 +180,12 @@ class OnTheWeb(Person):
                 return
             await asyncio.sleep(LOOK_S)
 
-    async def _insist(self, method: str, path: str) -> httpx.Response:
-        """Until there is an answer."""
+    async def _insist(self, method: str, path: str, where: str = "") -> httpx.Response:
+        """Until there is an answer: at first at that address, then at the usual one."""
         while True:
             with suppress(httpx.HTTPError):
-                answer = await self._client.request(method, path)
+                answer = await self._client.request(method, where + path)
                 if answer.status_code not in LATER and answer.status_code < 500:
                     return answer
+            where = ""
             await asyncio.sleep(AGAIN_S)

@@ -65,6 +65,11 @@ class Slack(FakeSlack):
     on_heard: Callable[[], None] = lambda: None
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     apart_s: float = 0.0
+    got: dict[str, set[int]] = field(default_factory=dict)  # by an event's id which connections it went to
+
+    @property
+    def told_to_several(self) -> int:
+        return sum(len(connections) > 1 for connections in self.got.values())
 
     async def _deliver(self, kind: str, payload: Any) -> None:
         await asyncio.sleep(self.dice.uniform(0, self.apart_s))
@@ -72,6 +77,9 @@ class Slack(FakeSlack):
 
     async def _send(self, kind: str, payload: Any, attempt: int) -> bool:
         self.dice.shuffle(self._sockets)  # of several services any may get it
+        event = payload.get("event_id") if isinstance(payload, dict) else None
+        if self._sockets and isinstance(event, str):
+            self.got.setdefault(event, set()).add(id(self._sockets[-1]))
         return self._heard(await super()._send(kind, payload, attempt))
 
     async def _post(self, kind: str, payload: Any, attempt: int, secret: str = SECRET) -> bool:

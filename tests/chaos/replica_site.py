@@ -3,6 +3,8 @@
 import asyncio
 import random
 import re
+import signal
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,31 +16,36 @@ import httpx
 
 from tests.chaos.fate import set_clock
 from tests.chaos.nursery import Life
+from tests.chaos.on_the_web import OnTheWeb
+from tests.chaos.people import Book, Person
 from tests.chaos.platforms import WRITES
 from tests.chaos.site import START_S, Site
-from tests.chaos.tcp_gate import TcpGate
+from tests.chaos.tcp_gate import SocksGate, TcpGate
 from tests.ports import free_port
 from tests.storage.postgres import Cluster
 
 LOOK_S = 0.5  # between two looks of the balancer at a replica
 PATIENCE_S = 2.0  # that it waits for an answer then
 OWN_NAME = re.compile(r"replica (\S+), which says this")
-WRITE = re.compile(rf"POST /bot[^/]+/((?:{'|'.join(map(re.escape, WRITES))})\w*)".encode())
+WRITE = re.compile(rf"POST /(?:bot[^/]+|api)/((?:{'|'.join(map(re.escape, WRITES))})\w*)".encode())
 LEASED = "SELECT name, owner FROM leases WHERE until > extract(epoch FROM clock_timestamp())"
 ASKING = "SELECT DISTINCT conversation_id FROM messages WHERE finished IS NULL"
+SENT = "SELECT conversation_id, sent FROM deliveries JOIN messages ON message_id = messages.id"
 
 
 @dataclass
 class Member:
-    """One of the replicas: where it lives, and its ways to the database and to Telegram.
+    """One of the replicas: where it lives, and its ways to the database, the platforms and the engines elsewhere.
 
-    Slack is reached directly: its files are taken from the very address of its API only.
+    Slack's is a proxy, since its files are taken from the very address of its API only.
     """
 
     number: int
     folder: Path
     database: TcpGate
     telegram: TcpGate
+    slack: SocksGate
+    engines: list[TcpGate]
     port: int = field(default_factory=free_port)
     life: Life | None = None
     name: str = ""  # as it calls itself
@@ -47,6 +54,10 @@ class Member:
     @property
     def clock(self) -> Path:
         return self.folder / "clock"
+
+    @property
+    def gates(self) -> list[TcpGate]:
+        return [self.database, self.telegram, self.slack, *self.engines]
 
     @property
     def diary(self) -> Path:
@@ -58,14 +69,19 @@ class Member:
 
 
 class ReplicaSite(Site):
-    """`life` never ends: as a whole the service lives. `on_write` is told which member is about to write what."""
+    """`life` never ends: as a whole the service lives. `on_write` is told which member is about to write what.
+    Engines elsewhere, if there are any, listen at `engine_ports`.
+    """
 
     def __init__(self, folder: Path, platforms: Sequence[str], dice: random.Random, count: int, at_once: int) -> None:
         super().__init__(folder, platforms, dice, at_once=at_once)
+        self.engine_ports: Sequence[int] = ()
         self._count = count
         self.log: Path = folder / "log"
         self.members: list[Member] = []
         self.on_write: Callable[[Member, str], None] = lambda member, method: None
+        self.on_sent: Callable[[Member, bytes], None] = lambda member, data: None
+        self.misdirected: Counter[str] = Counter()  # orders that people gave to a replica that does not answer them
         self._balancer = TcpGate(self._ports)
         self.url = f"http://127.0.0.1:{self._balancer.port}"
 
@@ -92,6 +108,9 @@ class ReplicaSite(Site):
         database = self._cluster.url.replace(str(self._cluster.port), str(member.database.port))
         text = self.settings(member.folder, member.port, database)
         text = text.replace(self.platforms.telegram.url, f"http://127.0.0.1:{member.telegram.port}")
+        text = text.replace("[bots.slack]", f'[bots.slack]\nproxy = "socks5://127.0.0.1:{member.slack.port}"')
+        for port, gate in zip(self.engine_ports, member.engines, strict=True):
+            text = text.replace(f"127.0.0.1:{port}/", f"127.0.0.1:{gate.port}/")
         config = member.folder / "config.toml"
         config.write_text(text, "utf-8")
         member.name = ""
@@ -113,6 +132,14 @@ class ReplicaSite(Site):
         copy = await self.nursery.bear("copy-database", self._cluster.url, target)
         return await copy.ended
 
+    async def insist(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database as soon as it is there."""
+        async with asyncio.timeout(START_S):
+            while True:
+                with suppress(OSError, asyncpg.PostgresError):
+                    return await self.rows(query)
+                await asyncio.sleep(LOOK_S)
+
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database, past all gates. It may be down: then OSError or PostgresError."""
         connection = await asyncpg.connect(self._cluster.url.replace("+asyncpg", ""), timeout=10)
@@ -123,23 +150,56 @@ class ReplicaSite(Site):
 
     async def asking_held_by(self, name: str) -> set[str]:
         """Return the conversations with an open question that a replica holds."""
-        held = {lease for lease, owner in await self.rows(LEASED) if owner == name}
-        return held & {conversation for (conversation,) in await self.rows(ASKING)}
+        held = {lease for lease, owner in await self.insist(LEASED) if owner == name}
+        return held & {conversation for (conversation,) in await self.insist(ASKING)}
+
+    async def marks_taken_from(self, name: str, held: set[str]) -> set[bytes]:
+        """Return what stands in writes to those of the conversations that another replica holds now."""
+        others = held & {lease for lease, owner in await self.insist(LEASED) if owner != name}
+        marks = {conversation.split(":")[1 if "telegram:" in conversation else -1] for conversation in others}
+        marks |= {sent for conversation, sent in await self.insist(SENT) if conversation in others and ":" not in sent}
+        return {mark.encode() for mark in marks}
+
+    async def elsewhere(self, what: str, conversation: str) -> str:
+        """Return the address of a replica that does not hold a conversation, for an order that people give there."""
+        holders: set[str] = set()
+        with suppress(OSError, asyncpg.PostgresError):
+            holders = {owner for lease, owner in await self.rows(LEASED) if lease == conversation}
+        others = [member for member in self.members if member.up and member.name and member.name not in holders]
+        if not (holders and others):
+            return self.url
+        self.misdirected[what] += 1
+        return f"http://127.0.0.1:{self._dice.choice(others).port}"
+
+    def person(self, platform: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> Person:
+        person = super().person(platform, number, kind, book, dice, copies)
+        if isinstance(person, OnTheWeb):
+            person.elsewhere = self.elsewhere
+        return person
+
+    def tell_tasks(self) -> None:
+        """Let every replica write down what it waits for."""
+        for member in self.members:
+            member.kill(signal.SIGUSR1)
 
     def spilled(self) -> list[str]:
         """Return the lines of the replicas' log in which something secret stands."""
         return [line for line in self.log.read_text("utf-8", "replace").splitlines() if self.nursery.is_secret(line)]
 
-    def owes_nothing(self) -> bool:
-        """People who still wait are waited for as long as anybody is."""
+    async def owes_nothing(self) -> bool:
+        if any(self.platforms.unheard.values()):
+            return False
+        with suppress(OSError, asyncpg.PostgresError):
+            return not await self.rows(ASKING)
         return False
 
     def _member(self, number: int) -> Member:
         folder = self.folder / f"replica {number}"
         folder.mkdir()
-        telegram = self.platforms.telegram
+        telegram, slack = self.platforms.telegram, self.platforms.slack
 
         def watch(data: bytes) -> None:
+            self.on_sent(member, data)
             for found in WRITE.findall(data):
                 self.on_write(member, found.decode())
 
@@ -148,12 +208,14 @@ class ReplicaSite(Site):
             folder,
             TcpGate(lambda: [self._cluster.port]),
             TcpGate(lambda: [telegram.port], watch),
+            SocksGate(lambda: [slack.port], watch),
+            [TcpGate(lambda port=port: [port]) for port in self.engine_ports],  # type: ignore[misc]
         )
         set_clock(member.clock, 0)
         return member
 
     def _gates(self) -> list[TcpGate]:
-        return [self._balancer, *(gate for member in self.members for gate in (member.database, member.telegram))]
+        return [self._balancer, *(gate for member in self.members for gate in member.gates)]
 
     def _ports(self) -> list[int]:
         ports = [member.port for member in self.members if member.up]

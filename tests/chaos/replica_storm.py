@@ -5,20 +5,24 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import asyncpg
 
 from core.replica import LEASE_SECONDS
 from tests.chaos.crowd import Crowd, Stuck
+from tests.chaos.engines import Engines
 from tests.chaos.fate import MOMENTS, set_clock
 from tests.chaos.people import Book
 from tests.chaos.plan import Plan
 from tests.chaos.points import Points
 from tests.chaos.records import read_again
-from tests.chaos.replica_site import Member, ReplicaSite
+from tests.chaos.replica_site import WRITE, Member, ReplicaSite
 from tests.chaos.report import Report
+from tests.chaos.tcp_gate import TcpGate
 from tests.storage.postgres import restartable_cluster
 
 CLOCK_S = 300.0  # the clock of a replica is moved by at most so much, to either side
@@ -26,10 +30,19 @@ CUT_S = (1.0, LEASE_SECONDS + 5)  # how long a replica is cut off
 SLEEP_S = (LEASE_SECONDS + 1, LEASE_SECONDS + 5)
 APART_S = (0.5, 4.0)  # between two events
 AGAIN_S = 0.5  # before a replica that ended is started again
+AWAKE_S = 3.0  # in which a replica that slept might still write
+WRITE_S = 20.0  # in which somebody writes to a platform
+ANSWERING_LOOKS = 15  # for a replica that is answering
+TOLD_S = 2.0  # to write down what a service waits for
+LASTING = ("stopped beyond the lease", "cut off from the database", "cut off from Telegram", "cut off from Slack")
 TAKEN_OVER_S = 90.0  # after that nobody takes over any more
 FATED = 0.3  # of the lives that die beside a commit
 EXCUSED_STATUSES = (-signal.SIGKILL, -signal.SIGTERM, 0)
 CANNOT_WORK = 2  # exit status of a service that cannot reach its database
+
+
+class Missed(Exception):
+    """What was to happen did not."""
 
 
 class ReplicaStorm:
@@ -42,18 +55,30 @@ class ReplicaStorm:
         self._points = Points()
         self._recorded: set[str] = set()  # the platforms' ids that the store knew when a replica ended
         self._measuring: list[asyncio.Task[None]] = []
+        self._drawn: Counter[str] = Counter()  # events, also those that did not come about
         self._database_away = 0.0  # when anybody was cut off from the database last
         self._kinds: dict[str, Callable[[Member], Awaitable[None]]] = {
             "at random": self._kill,
-            "before a write to Telegram": self._kill_before_a_write,
-            "after a write to Telegram": self._kill_after_a_write,
             "stopped beyond the lease": self._stop,
             "cut off from the database": self._cut_database,
-            "cut off from Telegram": self._cut_telegram,
             "database restarted": self._restart_database,
             "clock moved": self._move_clock,
             "asked to end, one after the other": self._end_all_in_turn,
         }
+        if "telegram" in plan.platforms:
+            self._kinds |= {
+                "before a write to Telegram": lambda _: self._kill_at_a_write(_is_telegrams, 0),
+                "after a write to Telegram": lambda _: self._kill_at_a_write(_is_telegrams, self._soon()),
+                "cut off from Telegram": lambda member: self._cut(member.telegram),
+            }
+        if "slack" in plan.platforms:
+            self._kinds |= {
+                "before a write to Slack": lambda _: self._kill_at_a_write(_is_slacks, 0),
+                "after a write to Slack": lambda _: self._kill_at_a_write(_is_slacks, self._soon()),
+                "cut off from Slack": lambda member: self._cut(member.slack),
+            }
+        if plan.remote is not None:
+            self._kinds["cut off from the engines"] = lambda member: self._cut(*member.engines)
 
     async def blow(self) -> Report:
         plan, report = self._plan, self._report
@@ -61,7 +86,13 @@ class ReplicaStorm:
             site = self._site = ReplicaSite(
                 self._folder, plan.platforms, self._dice, plan.replicas, plan.questions_at_once
             )
-            async with site:
+            async with site, AsyncExitStack() as stack:
+                if plan.remote is not None:
+                    self._engines = Engines(self._folder / "engines", site.nursery, self._dice)
+                    stack.push_async_callback(self._engines.close)
+                    await self._engines.start()
+                    site.engine, report.engines = self._engines.lines, self._engines.events
+                    site.engine_ports = [gate.port for gate in self._engines.gates]
                 await site.open(self._cluster)
                 self._crowd = Crowd(site, plan, self._dice, Book())
                 self._keeping = [asyncio.create_task(self._keep(member)) for member in site.members]
@@ -78,21 +109,33 @@ class ReplicaStorm:
     async def _blow(self) -> None:
         plan, report, platforms = self._plan, self._report, self._site.platforms
         await self._site.until_up(plan.replicas)
-        for misread in await self._crowd.calm_day():
-            report.complain("calm day", misread)
+        try:
+            for misread in await self._crowd.calm_day():
+                report.complain("calm day", misread)
+        except TimeoutError:
+            await self._tell_tasks()
+            raise
         began = time.monotonic()
+        self._lasting = asyncio.create_task(asyncio.sleep(0))
         platforms.faults, platforms.slack.apart_s = plan.faults, plan.apart_s
+        if plan.remote is not None:
+            self._engines.faults = plan.remote
         try:
             while (events := self._events) < plan.kills:
                 await self._crowd.ask((events + 1) * plan.conversations // plan.kills)
                 await self._come()
                 self._tell(began)
+            await self._lasting
             await self._site.until_up(plan.replicas)
             await self._crowd.ask(plan.conversations)
         except (Stuck, RuntimeError, TimeoutError) as error:
             report.complain("given up", f"{error!r}")
         await self._crowd.settle()
+        if self._crowd.waiting():
+            await self._tell_tasks()
         platforms.faults = 0
+        if plan.remote is not None:
+            self._engines.faults = 0
         await asyncio.gather(*self._measuring)
         for task in self._keeping:
             task.cancel()
@@ -138,36 +181,52 @@ class ReplicaStorm:
         return self._report.kills.total() + self._report.weather.total()
 
     async def _come(self) -> None:
-        """One event, to a replica that is up while another one is, too."""
+        """One event, to a replica that is up while another one is, too. What lasts goes on beside the next ones."""
         await self._site.until_up(min(2, self._plan.replicas))
-        kind = min(self._kinds, key=lambda kind: (self._seen(kind), self._dice.random()))
-        await self._kinds[kind](self._dice.choice([member for member in self._site.members if member.up]))
-        (self._report.kills if "write" in kind or kind == "at random" else self._report.weather)[kind] += 1
+        kind = min(self._kinds, key=lambda kind: (self._drawn[kind], self._dice.random()))
+        self._drawn[kind] += 1
+        if kind in LASTING:
+            await self._lasting
+            await self._site.until_up(min(2, self._plan.replicas))
+        member = self._dice.choice([member for member in self._site.members if member.up])
+        if kind in LASTING:
+            self._lasting = asyncio.create_task(self._happen(kind, member))
+        else:
+            await self._happen(kind, member)
         await asyncio.sleep(self._dice.uniform(*APART_S))
 
-    def _seen(self, kind: str) -> int:
-        return self._report.kills[kind] + self._report.weather[kind]
+    async def _happen(self, kind: str, member: Member) -> None:
+        with suppress(Missed):
+            await self._kinds[kind](member)
+            (self._report.kills if "write" in kind or kind == "at random" else self._report.weather)[kind] += 1
+
+    async def _answering(self, member: Member) -> Member:
+        """Return a replica that is answering somebody, if there is one soon, else that one."""
+        for _ in range(ANSWERING_LOOKS):
+            for each in self._dice.sample(self._site.members, len(self._site.members)):
+                if each.up and each.name and await self._site.asking_held_by(each.name):
+                    return each
+            await asyncio.sleep(0.2)
+        return member
 
     async def _kill(self, member: Member) -> None:
+        member = await self._answering(member)
         await self._remember()
         await self._measure(member)
         member.kill(signal.SIGKILL)
 
-    async def _kill_before_a_write(self, member: Member) -> None:
-        await self._kill_at_a_write(member, 0)
+    def _soon(self) -> float:
+        return self._dice.uniform(0.005, 0.05)
 
-    async def _kill_after_a_write(self, member: Member) -> None:
-        await self._kill_at_a_write(member, self._dice.uniform(0.005, 0.05))
-
-    async def _kill_at_a_write(self, _: Member, pause: float) -> None:
+    async def _kill_at_a_write(self, is_meant: Callable[[str], bool], pause: float) -> None:
         """Whoever writes next, before the platform has got all of it or soon after."""
         written: asyncio.Future[Member] = asyncio.get_running_loop().create_future()
         left = self._dice.randint(1, 6)
 
         def on_write(member: Member, method: str) -> None:
             nonlocal left
-            left -= 1
-            if left == 0:
+            left -= is_meant(method)
+            if left == 0 and not written.done():
                 self._points.killed[f"{'after' if pause else 'before'} {method}"] += 1
                 if not pause:
                     member.kill(signal.SIGKILL)
@@ -175,10 +234,10 @@ class ReplicaStorm:
 
         self._site.on_write = on_write
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WRITE_S):
                 member = await written
         except TimeoutError:
-            return
+            raise Missed from None
         finally:
             self._site.on_write = lambda member, method: None
         await asyncio.sleep(pause)
@@ -187,23 +246,40 @@ class ReplicaStorm:
         await self._measure(member)
 
     async def _stop(self, member: Member) -> None:
+        member = await self._answering(member)
+        held = await self._site.asking_held_by(member.name)
         await self._measure(member)
         member.kill(signal.SIGSTOP)
         self._site.platforms.excuse()
         await asyncio.sleep(self._dice.uniform(*SLEEP_S))
         self._site.platforms.excuse()
+        marks = await self._site.marks_taken_from(member.name, held)
+        self._report.slept += len(held)
+        writing, life = "", member.life
+
+        def on_sent(writer: Member, data: bytes) -> None:
+            nonlocal writing
+            if writer is member and member.life is life and data.startswith(b"POST "):
+                writing = (WRITE.findall(data) or [b""])[0].decode()
+            if writer is member and writing and any(mark in data for mark in marks):
+                self._report.zombie_writes[writing] += 1
+
+        self._site.on_sent = on_sent
         member.kill(signal.SIGCONT)
+        await asyncio.sleep(AWAKE_S)
+        self._site.on_sent = lambda writer, data: None
 
     async def _cut_database(self, member: Member) -> None:
+        member = await self._answering(member)
         await self._measure(member)
-        await member.database.cut()
-        await self._wait_cut_off(self._dice.uniform(*CUT_S))
-        await member.database.open()
+        await self._cut(member.database)
 
-    async def _cut_telegram(self, member: Member) -> None:
-        await member.telegram.cut()
+    async def _cut(self, *gates: TcpGate) -> None:
+        for gate in gates:
+            await gate.cut()
         await self._wait_cut_off(self._dice.uniform(*CUT_S))
-        await member.telegram.open()
+        for gate in gates:
+            await gate.open()
 
     async def _restart_database(self, _: Member) -> None:
         """As in a crash, or as its operator does."""
@@ -233,7 +309,7 @@ class ReplicaStorm:
     # What is counted
 
     async def _remember(self) -> None:
-        with_ids = await self._site.rows("SELECT sent FROM deliveries")
+        with_ids = await self._site.insist("SELECT sent FROM deliveries")
         self._recorded |= {sent for (sent,) in with_ids}
 
     async def _measure(self, member: Member) -> None:
@@ -264,9 +340,23 @@ class ReplicaStorm:
 
     def _count(self) -> None:
         self._report.count(self._crowd, self._site.platforms, self._points, self._recorded, self._site.spilled())
+        self._report.misdirected = self._site.misdirected
+        self._report.repeated = self._site.platforms.slack.told_to_several
         self._report.transports.update(f"{platform} by {way}" for platform, way in self._site.transports.items())
+
+    async def _tell_tasks(self) -> None:
+        self._site.tell_tasks()
+        await asyncio.sleep(TOLD_S)
 
     def _tell(self, began: float) -> None:
         waiting, asked = len(self._crowd.waiting()), len(self._crowd.people)
         text = f"{time.monotonic() - began:.0f} s, {self._events} events; {asked - waiting} of {asked} answered"
         print(text, file=sys.stderr, flush=True)
+
+
+def _is_slacks(method: str) -> bool:
+    return method.startswith(("chat.", "files."))
+
+
+def _is_telegrams(method: str) -> bool:
+    return not _is_slacks(method)

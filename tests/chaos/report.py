@@ -39,6 +39,10 @@ class Report:
     read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
     leftovers: Counter[str] = field(default_factory=Counter)  # by platform
     take_overs_s: list[float] = field(default_factory=list)  # of questions of a replica that died, slept or was cut off
+    slept: int = 0  # conversations with an open question of replicas that were stopped beyond their lease
+    zombie_writes: Counter[str] = field(default_factory=Counter)  # by method, to what another replica had taken over
+    misdirected: Counter[str] = field(default_factory=Counter)  # orders at a replica that does not answer there
+    repeated: int = 0  # events of Slack that several replicas got
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
     small_disk: bool = False  # whether database and cache shared a small one
     seconds: float = 0.0
@@ -141,12 +145,24 @@ class Report:
             f"- Weather: {_listed(self.weather) or 'fair'}. Calls that failed: {faults or 'none'}.",
             *([f"- Engines elsewhere: {_listed(self.engines)}."] if self.engines else []),
             *([f"- Taken over: {_percentiles(self.take_overs_s)}."] if self.take_overs_s else []),
+            *([self._shared()] if self.slept or self.misdirected or self.repeated else []),
             f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",
             f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}.",
             f"- Not touched: {len(untouched)} of the {len(self.points_there_are)} points at steps that were seen"
             f"{': ' if untouched else ''}{', '.join(untouched)}; of what people do {', '.join(unplayed) or 'nothing'}; "
             f"a real full disk {'was' if self.small_disk else 'was not'} there.",
         ]
+
+    def _shared(self) -> str:
+        """What only several replicas meet."""
+        writes = (
+            f"{self.zombie_writes.total()} writes ({_listed(self.zombie_writes)})" if self.zombie_writes else "none"
+        )
+        return (
+            f"- Orders at a replica that answers elsewhere: {_listed(self.misdirected) or 'none'}. Slack events that "
+            f"several replicas got: {self.repeated}. Writes after a sleep to what another replica had taken over: "
+            f"{writes}, of {self.slept} conversations with an open question."
+        )
 
 
 def _listed(counts: Counter[str]) -> str:

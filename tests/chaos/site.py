@@ -131,7 +131,7 @@ class Site:
                         return
                 await asyncio.sleep(0.03)
 
-    def owes_nothing(self) -> bool:
+    async def owes_nothing(self) -> bool:
         """Whether every event was acknowledged, and whatever was written down is finished."""
         if any(self.platforms.unheard.values()):
             return False

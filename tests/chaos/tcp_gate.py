@@ -7,6 +7,7 @@ from contextlib import suppress
 from tests.ports import free_port
 
 PIECE_BYTES = 1 << 16
+SOCKS_ADDRESS_BYTES = {1: 4, 4: 16}  # by kind; any other one is a name, and begins with its length
 
 
 class TcpGate:
@@ -58,6 +59,8 @@ class TcpGate:
             return
         self._open |= {writer, there}
         try:
+            if not await self._greet(reader, writer):
+                return
             ways = (self._pass_on(reader, there, self._watch), self._pass_on(back, writer, lambda data: None))
             tasks = [asyncio.ensure_future(way) for way in ways]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -69,6 +72,10 @@ class TcpGate:
             writer.close()
             there.close()
 
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Return whether the client may go on. Here it knows of no gate."""
+        return True
+
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Callable[[bytes], None]
     ) -> None:
@@ -77,3 +84,18 @@ class TcpGate:
                 watch(data)
                 writer.write(data)
                 await writer.drain()
+
+
+class SocksGate(TcpGate):
+    """The same for clients that take it for a SOCKS5 proxy. Whatever address they ask for, they reach `ports()`."""
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        with suppress(EOFError, OSError):
+            await reader.readexactly((await reader.readexactly(2))[1])
+            writer.write(b"\x05\x00")
+            kind = (await reader.readexactly(4))[3]
+            size = SOCKS_ADDRESS_BYTES.get(kind) or (await reader.readexactly(1))[0]
+            await reader.readexactly(size + 2)
+            writer.write(b"\x05\x00\x00\x01" + bytes(6))
+            return True
+        return False
