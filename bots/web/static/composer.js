@@ -1,6 +1,7 @@
 // Where one asks: the question, its buttons, and every way for a picture to get there.
 
 import { dropping } from "./dropping.js";
+import { sends } from "./keys.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -12,8 +13,7 @@ export function listen(page) {
     if (!byId("send").disabled) page.ask(question.value);
   };
   question.onkeydown = (event) => {
-    const composing = event.isComposing || event.keyCode === 229; // Safari ends the composition before the Enter that confirms it
-    if (event.key !== "Enter" || event.shiftKey || composing || matchMedia("(pointer: coarse)").matches) return;
+    if (!sends(event)) return;
     event.preventDefault();
     byId("composer").requestSubmit();
   };

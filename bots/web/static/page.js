@@ -93,11 +93,11 @@ class Page {
     const { attached, conversation, moment } = this;
     const entry = this.sidebar.find(conversation);
     const changed = entry ? entry.writing || entry.updated !== this.updated : this.sidebar.whole && this.thread.saved;
-    if (this.busy || !changed) return;
+    if (this.busy || this.thread.edited || !changed) return;
     await attached.settled();
     const { queue } = attached;
     const known = await get(path(conversation), { quiet: true }).catch(({ status }) => ({ status }));
-    if (moment !== this.moment || this.busy || queue !== attached.queue) return; // the reader has gone on
+    if (moment !== this.moment || this.busy || this.thread.edited || queue !== attached.queue) return; // the reader has gone on
     if (known.status === 404) return this.open(conversation, { again: true });
     if (!known.turns) return; // there is no connection; what is asked next says so
     this.updated = entry?.updated ?? "";
@@ -168,6 +168,13 @@ class Page {
     if (!attached.current) return;
     attached.add([picture]);
     await this.ask(question);
+  }
+
+  // The same in other words. What it was stays readable.
+  edit(turn, query) {
+    if (this.busy) return this.complain(say("Please wait for the answers to your earlier questions first."));
+    this.complain("");
+    this.#read(turn, path(this.conversation, `/turns/${turn.number}/edit`), { query });
   }
 
   retry(turn) {
@@ -294,6 +301,7 @@ class Page {
     if (!open) return;
     const { conversation } = this;
     if (open.again) this.#read(this.thread.last, path(conversation, "/retry"), {}, open.key);
+    else if (open.turn) this.#read(this.thread.find(open.turn), path(conversation, `/turns/${open.turn}/edit`), { query: open.text }, open.key);
     else this.#read(this.thread.add(open), "/analyze", { query: open.text, conversation }, open.key);
   }
 

@@ -23,10 +23,10 @@ export class Reading {
     const abort = new AbortController();
     const running = (this.running = { turn, abort });
     turn.request = [where, fields];
-    turn.begin();
+    turn.begin(fields.query);
     this.page.drawn();
     const [address, whole] =
-      where === "/analyze" ? [where, { ...fields, stream: true, html: true }] : [`${where}?stream=true&html=true`, {}];
+      where === "/analyze" ? [where, { ...fields, stream: true, html: true }] : [`${where}?stream=true&html=true`, fields];
     try {
       const answer = await asking(address, whole, key, turn, abort.signal);
       turn.finish(answer);

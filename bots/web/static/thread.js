@@ -23,6 +23,11 @@ export class Thread {
     return this.turns.some(({ number }) => number);
   }
 
+  // Whether somebody is writing in it.
+  get edited() {
+    return this.turns.some(({ asked }) => asked.form);
+  }
+
   get hasPictures() {
     return this.turns.some((turn) => turn.pictures.length);
   }
@@ -76,8 +81,12 @@ export class Thread {
     for (const turn of this.turns) turn.without(numbers);
   }
 
-  // Only the last answer can be drawn again.
+  find(number) {
+    return this.turns.find((turn) => turn.number === number);
+  }
+
+  // What can be pressed there follows from what is going on.
   setLast(idle) {
-    for (const turn of this.turns) turn.setLast(turn === this.last && idle);
+    for (const turn of this.turns) turn.setLast(turn === this.last && idle, idle);
   }
 }

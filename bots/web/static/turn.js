@@ -1,5 +1,6 @@
 // One question and its answer on the page.
 
+import { Asked } from "./asked.js";
 import { copyFrom, richOf } from "./copying.js";
 import { announce, element, icon, iconButton, prose } from "./element.js";
 import { grow } from "./grow.js";
@@ -7,21 +8,22 @@ import { wordsOf } from "./math.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: began(conversation), view(url, number), viewMarked(url, number), retry(turn), again(turn), closer(turn), goOn(), rate(turn, rating); and sets `request`
+  // `page` offers: conversation, began(conversation), view(url, number), viewMarked(url, number), edit(turn, words), retry(turn), again(turn), closer(turn), goOn(), rate(turn, rating), complain(sentence); and sets `request`
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
-    this.text = text;
+    this.text = text; // of what is answered; while it is asked in other words, `asked` has those
     this.failed = false; // here; the server may have no turn of it
-    this.shown = null; // { html, rating } of its answer
+    this.shown = null; // { html, rating, versions } of its answer
     this.rated = Promise.resolve();
     this.pictures = pictures;
-    this.asked = this.#asked();
+    this.asked = new Asked(this, text, pictures);
+    this.versions = null; // where there are others
     this.status = element("div", { class: "status", hidden: true }, element("span"));
     this.words = element("div");
     this.foot = element("div");
     this.answered = element("div", { class: "answered", tabindex: "-1" }, this.status, this.words, this.foot);
-    this.node = element("article", { class: "turn" }, this.asked, this.answered);
+    this.node = element("article", { class: "turn" }, this.asked.node, this.answered);
     if (answer) this.finish(answer);
   }
 
@@ -43,8 +45,8 @@ export class Turn {
 
   // Whether it looks the same already. What failed here keeps its button.
   shows({ text, pictures, answer }) {
-    const { html, rating } = this.shown ?? {};
-    const same = (html === answer?.html && rating === answer?.rating) || (this.failed && answer?.ending === "failed");
+    const { html, rating, versions } = this.shown ?? {};
+    const same = (html === answer?.html && rating === answer?.rating && versions === answer?.versions) || (this.failed && answer?.ending === "failed");
     return same && this.text === text && numbersOf(this.pictures) === numbersOf(pictures);
   }
 
@@ -85,8 +87,11 @@ export class Turn {
     this.say(say("The connection is lost. Trying again …"), true);
   }
 
-  begin() {
+  // With other words where it is edited.
+  begin(words = this.text) {
     this.failed = false;
+    this.asked.show(words);
+    this.#offer(1);
     this.answered.classList.add("writing");
     this.answered.setAttribute("aria-busy", "true");
     this.before = [...this.words.childNodes]; // an answer that stays unless another one takes its place
@@ -97,7 +102,8 @@ export class Turn {
 
   finish(answer) {
     this.#end();
-    this.shown = { html: answer.html, rating: answer.rating };
+    this.text = this.asked.text;
+    this.shown = { html: answer.html, rating: answer.rating, versions: answer.versions };
     if (answer.number) this.number = answer.number;
     if (answer.pictures) this.#update(answer.pictures);
     this.#write(answer.html);
@@ -108,20 +114,30 @@ export class Turn {
     const receipt = [answer.receipt, ...(answer.notes ?? [])].filter(Boolean).join(" · ");
     if (receipt) this.foot.append(element("p", { class: "receipt" }, receipt));
     this.foot.append(this.#actions(answer));
+    this.#offer(answer.versions);
   }
 
   // With a button where the same may go well now.
   fail({ message, retryable }) {
     this.#end();
     this.failed = true;
+    const unanswered = this.asked.text;
+    this.asked.show(this.text);
+    if (unanswered !== this.text) this.asked.edit(unanswered, { focused: false }); // who writes elsewhere goes on there
     if (this.before.length) this.words.replaceChildren(...this.before);
+    this.#offer(this.shown?.versions);
     const again = retryable && element("button", { type: "button", onclick: () => this.page.again(this) }, icon("again"), say("Try again"));
     this.foot.replaceChildren(element("div", { class: "trouble", role: "alert" }, icon("warn"), element("span", {}, message), again || null));
   }
 
-  // Only the last answer can be drawn again.
-  setLast(last) {
+  edit(words) {
+    this.page.edit(this, words);
+  }
+
+  // Only the last answer can be drawn again, and only what is answered can be asked in other words.
+  setLast(last, idle) {
     this.node.classList.toggle("last", last);
+    this.asked.opener.hidden = !(idle && this.number);
     for (const button of this.foot.querySelectorAll(".again, .go-on")) button.hidden = !last;
   }
 
@@ -145,9 +161,7 @@ export class Turn {
   #update(pictures) {
     if (numbersOf(pictures) === numbersOf(this.pictures)) return;
     this.pictures = pictures;
-    const asked = this.#asked();
-    this.asked.replaceWith(asked);
-    this.asked = asked;
+    this.asked.update(pictures);
   }
 
   #marked(marked) {
@@ -159,16 +173,17 @@ export class Turn {
     return shown;
   }
 
-  #asked() {
-    const shown = element("ul", { class: this.pictures.length > 1 ? "shown many" : "shown" });
-    for (const { number, url } of this.pictures) {
-      const image = element("img", { src: url, alt: "", loading: "lazy" });
-      const badge = element("span", { class: "number", "aria-hidden": "true" }, String(number));
-      const label = say("Show picture {number}", { number });
-      shown.append(element("li", {}, element("button", { type: "button", class: "view", "aria-label": label, onclick: () => this.page.view(url, number) }, image), badge));
-    }
-    const words = element("div", { class: "words" }, element("span", { class: "unseen" }, say("You asked:") + " "), this.text);
-    return element("div", { class: "asked" }, this.pictures.length ? shown : null, words);
+  // Its module comes when it is wanted: most questions have one version.
+  async #offer(count) {
+    this.versions?.leave();
+    this.versions = null;
+    const offered = (this.offered = {});
+    if (!(this.number && count > 1)) return;
+    const found = await import("./versions.js").catch(() => null); // offered again when the conversation is opened again
+    if (!found || offered !== this.offered) return;
+    this.versions = new found.Versions(this, count);
+    this.node.prepend(this.versions.earlier);
+    this.node.append(this.versions.node);
   }
 
   #actions(answer) {
@@ -176,11 +191,11 @@ export class Turn {
     const copy = iconButton("copy", say("Copy the answer"), () => copyFrom(copy, answer.text, richOf(answer.html)));
     const again = iconButton("again", say("Answer again"), () => this.page.retry(this), { class: "quiet again" });
     actions.append(copy);
-    if (this.unkept) return actions; // there is nothing to go on from
-    actions.append(again);
+    if (!this.unkept) actions.append(again);
     if (this.number && this.page.ratings) actions.append(...this.#thumbs(answer.rating));
     if (answer.table) actions.append(download(answer.table, "table", say("Table as CSV")));
     if (answer.file) actions.append(download(answer.file, "file", say("As a text file")));
+    if (this.unkept) return actions; // there is nothing to go on from
     if (answer.ending === "length") actions.append(element("button", { type: "button", class: "pill go-on", onclick: () => this.page.goOn() }, icon("down"), say("Go on")));
     if (answer.small_print) actions.append(element("button", { type: "button", class: "pill", onclick: () => this.page.closer(this) }, icon("zoom"), say("Read the small print")));
     return actions;
