@@ -1,7 +1,7 @@
 """Define the nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -73,7 +73,10 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How an answer's time was spent, in seconds, and its tokens: computed, and taken from the cache."""
+    """How an answer's time was spent, in seconds, and its tokens: computed, and taken from the cache.
+
+    `shown_whole` counts the question's tiled pictures for whose tiles there was no room.
+    """
 
     queue_s: float = 0.0
     image_s: float = 0.0
@@ -82,6 +85,7 @@ class Figures:
     prompt_tokens: int = 0
     reused_tokens: int = 0
     answer_tokens: int = 0
+    shown_whole: int = 0
 
     @property
     def total_s(self) -> float:
@@ -141,6 +145,15 @@ class Turn:
     pictures: tuple[Picture, ...] = ()
     answer: Answer | None = None
     rating: int = 0
+
+    @property
+    def tiled(self) -> int:
+        """How many of its pictures have tiles."""
+        return sum(len(picture.image.tiles) > 1 for picture in self.pictures)
+
+    def shown_whole(self, image_ids: Container[str]) -> int:
+        """Return how many of those are shown whole, where a model is shown the images of these ids."""
+        return sum(it.image.untiled.id in image_ids for it in self.pictures if len(it.image.tiles) > 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Write the line under an answer: which pictures were looked at, in which size, how long, and what was left out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from core.conversation import MOST_PICTURES, Picture, Turn
+from core.conversation import MOST_PICTURES, Figures, Picture, Turn
 from core.i18n import Translator
 
 LONG_ANSWER_SECONDS = 10.0  # a quicker answer's time is not worth a line
@@ -14,7 +15,10 @@ def receipt(turn: Turn, translator: Translator, notes: Sequence[str] = ()) -> st
 
     `notes` are sentences about what was skipped, such as `core.pictures.documents.Document.note`.
     """
-    seconds = turn.answer.figures.total_s if turn.answer else 0.0
+    figures = turn.answer.figures if turn.answer else Figures()
+    seconds = figures.total_s
+    if figures.shown_whole:
+        turn = replace(turn, pictures=tuple(replace(it, image=it.image.untiled) for it in turn.pictures))
     notes = [note for note in notes if note]
     special = any(picture.image.shrunk or picture.image.tiles or picture.part for picture in turn.pictures)
     if not (notes or special or len(turn.pictures) > 1 or seconds >= LONG_ANSWER_SECONDS):

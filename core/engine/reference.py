@@ -114,7 +114,8 @@ class ReferenceWorker:
         begin = time.monotonic()
         sampling = request.sampling.completed(self._sampling)
         tokens = min(sampling.max_new_tokens, self._context // 2)
-        inputs = self._fit(request.conversation, self._context - tokens).to(self._model.device)
+        inputs, shown = self._fit(request.conversation, self._context - tokens)
+        inputs = inputs.to(self._model.device)
         looked = time.monotonic()
         torch.manual_seed(sampling.seed) if sampling.seed is not None else torch.seed()
         certainty = Certainty(request.doubt)
@@ -135,6 +136,7 @@ class ReferenceWorker:
         figures = Figures(
             queue_s=max(0.0, begin - request.arrived), image_s=looked - begin, prefill_s=first - looked,
             decode_s=now - first, prompt_tokens=int(inputs["input_ids"].shape[1]), answer_tokens=len(watch.ids),
+            shown_whole=request.conversation.turns[-1].shown_whole(shown),
         )  # fmt: skip
         self._stats.tokens_written += len(watch.ids)
         self._stats.image_s, self._stats.prefill_s = looked - begin, first - looked
@@ -145,8 +147,11 @@ class ReferenceWorker:
         ends = self._model.generation_config.eos_token_id
         return set(ends if isinstance(ends, list) else [] if ends is None else [ends])
 
-    def _fit(self, conversation: Conversation, room: int) -> Any:
-        """Return the inputs of as many turns as there is room for. The pictures seen last stay."""
+    def _fit(self, conversation: Conversation, room: int) -> tuple[Any, set[str]]:
+        """Return the inputs of as many turns as there is room for, and the ids of their images.
+
+        The pictures seen last stay.
+        """
         turns: Sequence[Turn] = conversation.turns
         seen = next((turn.pictures for turn in reversed(turns) if turn.pictures), ())
         turns = turns[-MOST_TURNS:]
@@ -156,7 +161,7 @@ class ReferenceWorker:
             inputs = make_inputs(self._processor, turns, conversation.system)
             needed = int(inputs["input_ids"].shape[1])
             if needed <= room:
-                return inputs
+                return inputs, {picture.image.id for turn in turns for picture in turn.pictures}
             if len(turns) == 1 and conversation.is_tiled:
                 return self._fit(conversation.untiled, room)
             if len(turns) == 1:

@@ -140,5 +140,6 @@ class Sequence(Job):
             prompt_tokens=len(self.prompt.ids),
             reused_tokens=self.reused,
             answer_tokens=len(self.answer_ids),
+            shown_whole=self.request.conversation.turns[-1].shown_whole(self.prompt.images),
         )
         return Answer(self.text, ending, figures)

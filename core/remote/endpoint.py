@@ -12,7 +12,7 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Omit, T
 from core.engine.config import EngineConfig
 from core.remote.failure import Failure, FailureKind, failure_of
 from core.remote.model_list import ListedModel, choose, models_of
-from core.remote.request import RemoteRequest
+from core.remote.request import RemoteRequest, images_of
 from core.remote.stream import StreamedAnswer
 
 CONNECT_SECONDS = 5.0
@@ -119,6 +119,7 @@ class Endpoint:
         """
         model = self.model.name if self.model else ""
         fields: dict[str, Any] = await asyncio.to_thread(request.fields, model, self.context_tokens)
+        written.images = images_of(fields["messages"][-1])
         asking = self._completions.with_streaming_response.create(
             **fields,
             stream=True,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from core import asker
-from core.conversation import Answer, BeganAgain, Conversation, Figures, Image, Piece, Tell
+from core.conversation import Answer, BeganAgain, Conversation, Figures, Image, Piece, Tell, Turn
 from core.engine.config import EngineConfig
 from core.engine.stats import EngineStats
 from core.errors import BadQuestion, BadSchema, EngineUnreachable, ModelLoading, OperatorError
@@ -53,7 +53,7 @@ class RemoteEngine:
             written = StreamedAnswer(lambda text: tell(Piece(text)), sampling.max_new_tokens)
             failure = await self._attempt(candidate, request, written)
             if failure is None:
-                return self._finished(written, begun)
+                return self._finished(written, begun, conversation.turns[-1])
             if failure.kind is FailureKind.TOO_LONG:
                 request = request.halved()
             if written.text:
@@ -112,7 +112,7 @@ class RemoteEngine:
         self._lost.pop(candidate.session, None)
         return None
 
-    def _finished(self, written: StreamedAnswer, begun: float) -> Answer:
+    def _finished(self, written: StreamedAnswer, begun: float, turn: Turn) -> Answer:
         now, asked = time.monotonic(), written.asked
         first = written.first_token or now
         self._pool.times.measure(first - asked, now - asked)
@@ -127,6 +127,7 @@ class RemoteEngine:
             queue_s=max(0.0, asked - begun), prefill_s=first - asked, decode_s=now - first,
             prompt_tokens=written.prompt_tokens, reused_tokens=written.reused_tokens,
             answer_tokens=written.answer_tokens,
+            shown_whole=turn.tiled if written.images == len(turn.pictures) else 0,
         )  # fmt: skip
         assert written.ending is not None
         return Answer(written.text, written.ending, figures)

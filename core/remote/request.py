@@ -131,6 +131,12 @@ def _last_seen(turns: Sequence[Turn]) -> Sequence[Picture]:
     return next((turn.pictures for turn in reversed(turns) if turn.pictures), ())
 
 
+def images_of(message: Message) -> int:
+    """Return how many images a message has."""
+    content = message["content"]
+    return sum(part["type"] == "image_url" for part in content) if isinstance(content, list) else 0
+
+
 def _messages_of(turn: Turn) -> list[Message]:
     """Return a turn's messages. Each picture has its number before it: some engines fuse pictures of one size.
 

@@ -66,6 +66,7 @@ class StreamedAnswer:
     prompt_tokens: int = 0
     reused_tokens: int = 0
     answer_tokens: int = 0
+    images: int = 0  # that were sent with the question
     asked: float = 0.0  # when the engine was asked, as `time.monotonic` counts
     first_token: float | None = None  # as `time.monotonic` counts
     _half: str = field(default="", init=False)  # the first half of a character

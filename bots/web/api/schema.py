@@ -10,6 +10,7 @@ from core.conversation import storable
 from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, Length, Settings, Sharpness
 
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
+FIGURES = "Seconds by stage, tokens, and how many tall pictures were shown whole because their parts had no room."
 EXAMPLE_FIGURES = {
     "queue_s": 0.0,
     "image_s": 0.41,
@@ -18,6 +19,7 @@ EXAMPLE_FIGURES = {
     "prompt_tokens": 412,
     "reused_tokens": 0,
     "answer_tokens": 9,
+    "shown_whole": 0,
     "total_s": 1.53,
 }
 
@@ -88,7 +90,10 @@ class Analysis(BaseModel):
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     conversation: str | None = Field(examples=[EXAMPLE_ID])
     ending: str = Field(description="done, length, repeated, stopped or failed", examples=["done"])
-    figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
+    figures: dict[str, int | float] = Field(
+        description=FIGURES,
+        examples=[EXAMPLE_FIGURES],
+    )
     boxes: list[BoxView] = Field(description="Where things are that the answer points at.", examples=[[]])
     notes: list[str] = Field(description="What was left out, or had to make room.", examples=[[]])
 
@@ -103,7 +108,10 @@ class AnswerView(BaseModel):
     text: str = Field(examples=["The total is **1,284.50 EUR**."])
     html: str = Field(examples=["<p>The total is <strong>1,284.50 EUR</strong>.</p>"])
     ending: str = Field(description="done, length, repeated, stopped or failed", examples=["done"])
-    figures: dict[str, int | float] = Field(description="Seconds by stage, and tokens.", examples=[EXAMPLE_FIGURES])
+    figures: dict[str, int | float] = Field(
+        description=FIGURES,
+        examples=[EXAMPLE_FIGURES],
+    )
     boxes: list[BoxView] = Field(examples=[[]])
     receipt: str = Field(examples=["Looked at picture 1 (1024×768, shrunk from 4000×3000) · 12 s"])
     marked: list[MarkedView] = Field(examples=[[]])

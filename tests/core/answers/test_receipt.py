@@ -35,6 +35,14 @@ def test_a_tall_picture_is_told_with_its_parts_and_how_much_it_was_shrunk() -> N
     assert receipt(sharp, Translator("en")) == "Looked at picture 1 (600×6400, seen in 4 parts) · 2 s"
 
 
+def test_a_tall_picture_for_whose_parts_there_was_no_room_is_told_as_it_was_shown() -> None:
+    tiles = tuple((0, top, 600, top + 1600) for top in range(0, 6400, 1600))
+    tall = Picture(1, Image("1", b"", 600, 6400, (1080, 11520), tiles=tiles))
+    answer = Answer("yes", Ending.DONE, Figures(decode_s=2, shown_whole=1))
+    line = receipt(Turn("?", (tall,), answer), Translator("en"))
+    assert line == "Looked at picture 1 (300×3200, shrunk from 1080×11520) · 2 s"
+
+
 def test_a_part_is_told_with_its_place() -> None:
     [whole] = turn((640, 480)).pictures
     part = replace(whole, number=3, part=Part(1, Region(455, 0, 1000, 500)))

@@ -96,7 +96,8 @@ async def test_the_length_limit_is_kept_and_a_question_that_is_too_long_refused(
             await read(engine, ask("word " * 400, make_image(1)), LONG)
         tall = [replace(make_image(seed, 64, 320), tiles=((0, 0, 64, 80), (0, 80, 64, 320)) * 2) for seed in range(5)]
         answer, _ = await read(engine, ask("What?", *tall), Sampling(max_new_tokens=7))
-        assert answer.figures.prompt_tokens <= 256 - 7  # shown whole, as their tiles do not fit
+        assert answer.figures.prompt_tokens <= 256 - 7
+        assert answer.figures.shown_whole == 5  # as their tiles do not fit
         before = ask("What?", make_image(1))
         for number in range(6):  # the oldest turns go, the picture stays
             before = ask(f"And {number}? " + "word " * 15, after=before, answer=Answer("yes " * 5, Ending.DONE))

@@ -36,6 +36,7 @@ async def test_an_answer_about_tiles_equals_transformers_generate(start: Start, 
     async with start() as engine:
         answer, events = await read(engine, first, GREEDY)
         assert answer.text == reference.generate(first, 12)
+        assert answer.figures.shown_whole == 0
         assert [event for event in events if isinstance(event, Looking)] == [Looking(1, 2), Looking(2, 2)]
         second = ask("And now?", after=first, answer=answer)
         answer, _ = await read(engine, second, GREEDY)
@@ -76,6 +77,7 @@ async def test_an_answer_about_tall_pictures_shown_whole_equals_transformers_gen
     async with start(context_tokens=256) as engine:
         answer, _ = await read(engine, conversation, GREEDY)
     assert answer.text == reference.generate(ask("Compare.", *shrunk), 12)
+    assert answer.figures.shown_whole == 9
 
 
 def shown_whole(image: Image) -> Image:

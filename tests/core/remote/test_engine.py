@@ -104,7 +104,8 @@ async def test_a_tall_picture_is_sent_in_its_tiles() -> None:
     tall = replace(image("red"), tiles=((0, 0, 64, 20), (0, 20, 64, 48)))
     fake = FakeEngine()
     async with remote(fake) as engine:
-        await answer(engine, Conversation("web:1").ask(Question("Which?", (tall,))))
+        written = await answer(engine, Conversation("web:1").ask(Question("Which?", (tall,))))
+    assert written.figures.shown_whole == 0
     content = fake.asked[0]["messages"][0]["content"]
     words = [part["text"] for part in content if part["type"] == "text"]
     assert words == ["Picture 1, part 1 of 2:", "Picture 1, part 2 of 2:", "Which?"]
@@ -121,7 +122,8 @@ async def test_tall_pictures_are_sent_whole_where_their_tiles_do_not_fit() -> No
     picky.scripts.append(refuses(400, "This model's maximum context length is 256 tokens"))
     for fake in (small, picky):
         async with remote(fake) as engine:
-            await answer(engine, conversation)
+            written = await answer(engine, conversation)
+        assert written.figures.shown_whole == 1
         label, picture, _ = fake.asked[-1]["messages"][0]["content"]
         assert label["text"] == "Picture 1:"
         data = base64.b64decode(picture["image_url"]["url"].partition(",")[2])
