@@ -88,7 +88,7 @@ class _Response:
             if request.turns_pages and not (answered or self.has_pages):
                 images = await self._turn_pages(images)
             try:
-                return await self._answer(Question(request.text, images, person=request.asker))
+                return await self._answer(Question(request.text, images, request.alone, request.asker))
             except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once

@@ -77,6 +77,7 @@ class AnswerRequest:
     keeps: bool = True
     automatic: bool = False
     turns_pages: bool = True  # to those that it names of the conversation's document
+    alone: bool = False  # pictures that wait in the conversation are left to later questions
     turn: int = 0  # number of the turn that gets these words, from 1; 0: it is a question of its own
 
     @property

@@ -314,6 +314,7 @@ class Receiver:
             noted=broadcast.note,
             turns_pages=not (sent.brought or broadcast.images),
             turn=sent.turn,
+            alone=sent.alone,
             display=AS_IT_IS,
         )
         if request.forgets:

@@ -110,8 +110,9 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     digest = await form_digest(form) if key else None
     region = form.region.corners if form.region else ()
     sent = WebMessage(
-        person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest, region=region
-    )
+        person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest, region=region,
+        alone=form.alone,
+    )  # fmt: skip
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
         receiver.assistant.check_question(person)

@@ -42,6 +42,8 @@ class UploadedFile(Protocol):
 class Form:
     """A posted question. `pictures` are numbers of the conversation's pictures; `files` have not been opened yet.
 
+    It takes up the pictures that wait in the conversation, unless its own stand `alone`.
+
     With a `region` it is about that part of its one picture.
     """
 
@@ -52,6 +54,7 @@ class Form:
     stream: bool
     html: bool
     keep: bool
+    alone: bool = False
     region: Region | None = None
     settings: Settings | None = None  # of the conversation that it begins
 
@@ -115,6 +118,7 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         stream=_truth(posted, "stream"),
         html=_truth(posted, "html"),
         keep=_truth(posted, "keep", default=True),
+        alone=_truth(posted, "alone"),
         region=_region(_text(posted, "region")),
         settings=_settings(_text(posted, "settings")),
     )
@@ -169,6 +173,7 @@ class _Body(BaseModel, strict=True, extra="forbid", frozen=True):
     stream: bool = False
     html: bool = False
     keep: bool = True
+    alone: bool = False
     region: list[float] = []
     settings: SettingsView | None = None
 
@@ -203,6 +208,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
                 stream=body.stream,
                 html=body.html,
                 keep=body.keep,
+                alone=body.alone,
                 region=numbered(body.region) if "region" in body.model_fields_set else None,
                 settings=body.settings.settings() if body.settings else None,
             )

@@ -251,6 +251,11 @@ ASK_FORM = {
             "pattern": r"^\d{1,6}(,\d{1,6})*$",
             "description": "Ask again about these numbers.",
         },
+        "alone": {
+            "type": "boolean",
+            "default": False,
+            "description": "Leave pictures that were added ahead, and are not in `pictures`, for a later question.",
+        },
         "region": {
             "type": "string",
             "description": REGION,

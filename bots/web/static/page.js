@@ -8,6 +8,7 @@ import { confirmed } from "./confirmed.js";
 import { copyCode } from "./copying.js";
 import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
+import { Line } from "./line.js";
 import { tellLoading } from "./loading.js";
 import { Lost } from "./problems.js";
 import { Reading } from "./reading.js";
@@ -31,6 +32,7 @@ class Page {
     this.question = byId("question");
     this.thread = new Thread(byId("thread"), this);
     this.reading = new Reading(this);
+    this.line = new Line(this);
     this.attached = new Attached(byId("attached"), this, null);
     this.sidebar = new Sidebar(byId("conversations"), this);
     this.viewer = new Viewer(byId("viewer"), this);
@@ -53,8 +55,9 @@ class Page {
     return this.attached.conversation;
   }
 
+  // Whether nothing more can be asked at the moment.
   get busy() {
-    return Boolean(this.reading.turn || this.preparing);
+    return this.preparing || this.line.full;
   }
 
   // What the address names; an unknown one begins a new one.
@@ -82,7 +85,7 @@ class Page {
     this.attached.show(known?.waiting ?? []);
     this.updated = updated;
     this.drawn();
-    this.#join(known?.asking.at(-1));
+    this.#join(known?.asking ?? []);
     this.scroller.toEnd();
     this.sidebar.show(false);
     if (matchMedia("(pointer: fine)").matches) this.question.focus();
@@ -93,18 +96,18 @@ class Page {
     const { attached, conversation, moment } = this;
     const entry = this.sidebar.find(conversation);
     const changed = entry ? entry.writing || entry.updated !== this.updated : this.sidebar.whole && this.thread.saved;
-    if (this.busy || this.thread.edited || !changed) return;
+    if (this.#inHand || !changed) return;
     await attached.settled();
     const { queue } = attached;
     const known = await get(path(conversation), { quiet: true }).catch(({ status }) => ({ status }));
-    if (moment !== this.moment || this.busy || this.thread.edited || queue !== attached.queue) return; // the reader has gone on
+    if (moment !== this.moment || this.#inHand || queue !== attached.queue) return; // the reader has gone on
     if (known.status === 404) return this.open(conversation, { again: true });
     if (!known.turns) return; // there is no connection; what is asked next says so
     this.updated = entry?.updated ?? "";
     this.thread.show(known.turns);
     attached.show(known.waiting.filter(({ number }) => !this.thread.keeps(number)));
     this.drawn();
-    this.#join(known.asking.at(-1));
+    this.#join(known.asking);
   }
 
   // A conversation has begun on the server.
@@ -117,8 +120,24 @@ class Page {
   }
 
   answered() {
+    const next = this.line.next();
+    if (next) this.#read(next.turn, next.where, next.fields, next.key);
     this.drawn();
     this.sidebar.load();
+  }
+
+  // Its words and pictures are where one asks again.
+  async takenBack({ turn, where, fields }) {
+    this.thread.remove(turn);
+    if (!this.question.value.trim()) {
+      this.question.value = fields.query;
+      this.question.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    }
+    this.drawn();
+    announce(say("The question is taken back."));
+    const { attached } = this;
+    await attached.settled();
+    if (where === "/analyze" && fields.pictures && !fields.region && attached.current) attached.show([...turn.pictures, ...attached.pictures]);
   }
 
   forgotten(id) {
@@ -132,7 +151,8 @@ class Page {
   }
 
   async ask(text) {
-    if (this.busy) return;
+    if (this.preparing) return; // its words stay where they are, and the button says so
+    if (this.#full()) return;
     this.complain("");
     this.#prepare(true);
     await this.ready;
@@ -144,10 +164,11 @@ class Page {
     if (attached.empty && !this.thread.hasPictures) return this.complain(say("Please add a picture first."));
     const query = text.trim() || document.body.dataset.question;
     const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
-    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(",") };
+    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(","), alone: true };
     const turn = this.thread.add({ text: query, pictures });
     attached.clear();
     if (this.question.value === text) this.question.value = "";
+    this.changed();
     await this.#follow(turn, "/analyze", fields);
   }
 
@@ -172,30 +193,29 @@ class Page {
 
   // The same in other words. What it was stays readable.
   edit(turn, query) {
-    if (this.busy) return this.complain(say("Please wait for the answers to your earlier questions first."));
-    this.complain("");
+    if (this.#reads()) return;
     this.#read(turn, path(this.conversation, `/turns/${turn.number}/edit`), { query });
   }
 
   retry(turn) {
-    if (!this.busy) this.#follow(turn, path(this.conversation, "/retry"), {});
+    if (!this.#reads()) this.#follow(turn, path(this.conversation, "/retry"), {});
   }
 
   // What failed, once more.
   again(turn) {
-    if (!this.busy) this.#follow(turn, ...turn.request);
+    if (!this.#reads()) this.#follow(turn, ...turn.request);
   }
 
   // The same question about the same pictures, less shrunk.
   closer(turn) {
-    if (this.busy) return;
+    if (this.#full()) return;
     const next = this.thread.add({ text: turn.text, pictures: turn.pictures });
     this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {});
   }
 
   // The rest of an answer that became too long.
   goOn() {
-    if (this.busy) return;
+    if (this.#full()) return;
     const query = say("Go on.");
     this.#follow(this.thread.add({ text: query, pictures: [] }), "/analyze", { query, conversation: this.conversation });
   }
@@ -242,7 +262,7 @@ class Page {
 
   // A part of a picture, which the server cuts out at full pixels.
   async askPart({ number, url }, region, text) {
-    if (this.busy) return;
+    if (this.#full()) return;
     this.complain("");
     const fields = { query: text, conversation: this.conversation, pictures: number, region: region.join(",") };
     await this.#follow(this.thread.add({ text, pictures: [{ number, url }] }), "/analyze", fields);
@@ -252,11 +272,11 @@ class Page {
   changed() {
     const reading = Boolean(this.reading.turn);
     byId("stop").hidden = !reading;
-    byId("send").hidden = reading;
+    byId("send").hidden = reading && !this.question.value.trim() && this.attached.empty;
     // While the page loads nobody knows yet whether there are pictures: what is sent then waits.
     const nothing = this.loaded && this.attached.empty && !(this.thread.hasPictures && this.question.value.trim());
-    byId("send").disabled = this.busy || nothing;
-    byId("first-questions").hidden = this.busy || !this.attached || this.attached.empty || Boolean(this.question.value.trim());
+    byId("send").disabled = this.preparing || nothing;
+    byId("first-questions").hidden = reading || this.preparing || !this.attached || this.attached.empty || Boolean(this.question.value.trim());
   }
 
   drawn() {
@@ -296,18 +316,42 @@ class Page {
     return answered;
   }
 
-  // Reads along where an answer is being written already.
-  #join(open) {
-    if (!open) return;
-    const { conversation } = this;
-    if (open.again) this.#read(this.thread.last, path(conversation, "/retry"), {}, open.key);
-    else if (open.turn) this.#read(this.thread.find(open.turn), path(conversation, `/turns/${open.turn}/edit`), { query: open.text }, open.key);
-    else this.#read(this.thread.add(open), "/analyze", { query: open.text, conversation }, open.key);
+  // Reads along where answers are being written already, and asks what still waits in this tab.
+  #join(asking) {
+    for (const open of asking) this.#joinOne(open);
+    for (const kept of this.line.kept(asking.map(({ key }) => key))) this.#read(this.thread.add(kept), kept.where, kept.fields, kept.key);
   }
 
-  #read(turn, where, fields, key) {
+  #joinOne(open) {
+    const { conversation } = this;
+    if (open.again) this.#read(this.thread.last, path(conversation, "/retry"), {}, open.key, true);
+    else if (open.turn) this.#read(this.thread.find(open.turn), path(conversation, `/turns/${open.turn}/edit`), { query: open.text }, open.key, true);
+    else this.#read(this.thread.add(open), "/analyze", { query: open.text, conversation }, open.key, true);
+  }
+
+  // Reads the answer, or lets the question wait for those before it; `sent` says that the server has it.
+  #read(turn, where, fields, key, sent) {
     this.moment = {};
-    return this.reading.follow(turn, where, fields, key);
+    if (!this.reading.turn) return this.reading.follow(turn, where, fields, key);
+    taken(fields.query);
+    this.line.add(turn, where, fields, key, sent);
+  }
+
+  // What changes an answer does not wait in line.
+  #reads() {
+    const reading = Boolean(this.reading.turn);
+    this.complain(reading ? say("Please wait for the answers to your earlier questions first.") : "");
+    return reading;
+  }
+
+  #full() {
+    if (this.line.full) this.complain(say("Please wait for the answers to your earlier questions first."));
+    return this.line.full;
+  }
+
+  // What the reader is at must not be drawn again.
+  get #inHand() {
+    return Boolean(this.reading.turn || this.preparing || this.thread.edited);
   }
 
   #prepare(preparing) {
@@ -316,6 +360,7 @@ class Page {
   }
 
   #leave() {
+    this.line.leave();
     this.reading.leave();
     this.preparing = false;
     this.updated = "";

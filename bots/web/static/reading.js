@@ -25,10 +25,8 @@ export class Reading {
     turn.request = [where, fields];
     turn.begin(fields.query);
     this.page.drawn();
-    const [address, whole] =
-      where === "/analyze" ? [where, { ...fields, stream: true, html: true }] : [`${where}?stream=true&html=true`, fields];
     try {
-      const answer = await asking(address, whole, key, turn, abort.signal);
+      const answer = await asking(...requestOf(where, fields), key, turn, abort.signal);
       turn.finish(answer);
       this.page.removed(answer.removed);
       announce(turn.spoken);
@@ -58,4 +56,9 @@ export class Reading {
     this.running?.abort.abort();
     this.running = null;
   }
+}
+
+// The address and the fields of a question whose answer is read as it grows.
+export function requestOf(where, fields) {
+  return where === "/analyze" ? [where, { ...fields, stream: true, html: true }] : [`${where}?stream=true&html=true`, fields];
 }

@@ -54,6 +54,11 @@ export class Thread {
     return turn;
   }
 
+  remove(turn) {
+    this.turns = this.turns.filter((other) => other !== turn);
+    turn.node.remove();
+  }
+
   clear() {
     this.turns = [];
     this.list.replaceChildren();

@@ -87,11 +87,21 @@ export class Turn {
     this.say(say("The connection is lost. Trying again …"), true);
   }
 
+  // Until the answers before it are there. Then it may be taken back, unless the server has it.
+  wait(words = this.text, takeBack) {
+    this.begin(words);
+    this.answered.removeAttribute("aria-busy");
+    this.answered.classList.replace("writing", "waiting");
+    this.say(say("Waits for the answer before it."));
+    if (takeBack) this.foot.append(element("button", { type: "button", class: "pill", onclick: takeBack }, icon("close"), say("Take it back")));
+  }
+
   // With other words where it is edited.
   begin(words = this.text) {
     this.failed = false;
     this.asked.show(words);
     this.#offer(1);
+    this.answered.classList.remove("waiting");
     this.answered.classList.add("writing");
     this.answered.setAttribute("aria-busy", "true");
     this.before = [...this.words.childNodes]; // an answer that stays unless another one takes its place

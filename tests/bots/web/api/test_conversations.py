@@ -1,5 +1,6 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -48,6 +49,19 @@ async def test_pictures_of_the_conversation_can_be_asked_about_again_by_number(w
     again = await web.ask("Compare", conversation=conversation, pictures="2,1")
     assert again.json()["text"] == "Answer to 'Compare' about [2, 1] after 2 turns."
     assert (await web.ask("Compare", conversation=conversation, pictures="9")).status_code == 400
+
+
+async def test_a_question_that_stands_alone_leaves_a_waiting_picture_to_a_later_one(web: Web) -> None:
+    conversation = await web.begin()
+    await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files={"image": photo("green")})
+    asked: dict[str, Any] = {"query": "Alone?", "conversation": conversation, "alone": True}
+    for response in (await web.ask(**asked), await web.client.post("/api/v1/analyze", json=asked)):
+        assert response.json()["text"].startswith("Answer to 'Alone?' about []")
+    named = await web.ask("This one?", conversation=conversation, alone="true", pictures="1")
+    assert named.json()["text"].startswith("Answer to 'This one?' about [1]")
+    stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
+    assert [picture["number"] for picture in stored["waiting"]] == [2]
+    assert (await web.ask("Now?", conversation=conversation)).json()["text"].startswith("Answer to 'Now?' about [2]")
 
 
 async def test_a_streamed_answer_comes_piece_by_piece_and_ends_with_done(web: Web) -> None:

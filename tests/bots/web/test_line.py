@@ -1,0 +1,184 @@
+"""The next questions wait in line on the page: by mouse, keyboard and finger."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from core.conversation import Answer, Conversation, Tell
+from core.i18n import Translator
+from core.sampling import Sampling
+from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.conftest import KEY, service, until
+from tests.bots.web.hand import Hand
+from tests.bots.web.test_page import ask, choose
+from tests.bots.web.test_walk import _sound
+from tests.fakes import ScriptedEngine, describe
+
+pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+HANDS: dict[Hand, dict[str, Any]] = {
+    Hand.MOUSE: {"color_scheme": "dark"},
+    Hand.KEYBOARD: {"locale": "zh-CN"},
+    Hand.FINGER: {**PHONE, "locale": "zh-CN"},
+}
+ENDLESS = "The first words stay. " + "and more " * 5000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with started() as browser:
+        yield browser
+
+
+class Held(ScriptedEngine):
+    """Answers "Long?" without end, until it is stopped, and the rest at once."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda it: ENDLESS if it.turns[-1].text == "Long?" else describe(it))
+
+    async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
+        self.pause = 0.02 if conversation.turns[-1].text == "Long?" else 0
+        return await super().answer(conversation, sampling, tell)
+
+    @property
+    def questions(self) -> list[str]:
+        return [it.turns[-1].text for it in self.asked]
+
+
+@pytest.mark.parametrize("hand", HANDS)
+async def test_questions_wait_in_order_and_one_is_taken_back(browser: Browser, tmp_path: Path, hand: Hand) -> None:
+    look = HANDS[hand]
+    say = Translator(look.get("locale")).say
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url, **look) as page:
+        await choose(page, "red")
+        await hand.ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await expect(page.locator("#send")).to_be_hidden()
+        waiting = page.locator(".turn:has(.waiting)")
+        for number, question in enumerate(("Second?", "Third?", "Fourth?"), 1):
+            await hand.ask(page, question)
+            await expect(waiting).to_have_count(number)
+        await expect(waiting.first).to_contain_text(say("Waits for the answer before it."))
+        await _sound(page)
+        await hand.ask(page, "Fifth?")
+        await expect(page.locator("#notice")).to_have_text(
+            say("Please wait for the answers to your earlier questions first.")
+        )
+        await expect(page.locator("#question")).to_have_value("Fifth?")
+        await page.fill("#question", "")
+        await hand.press(waiting.nth(1).get_by_role("button", name=say("Take it back")))
+        await expect(waiting).to_have_count(2)
+        await expect(page.locator("#question")).to_have_value("Third?")
+        await expect(page.locator("#announcer")).to_have_text(say("The question is taken back."))
+        assert engine.questions == ["Long?"]
+        await hand.press(page.locator("#stop"))
+        await expect(page.locator(".prose").last).to_have_text("Answer to 'Fourth?' about [] after 2 turns.")
+        assert engine.questions == ["Long?", "Second?", "Fourth?"]
+        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Fourth?"])
+        assert await page.evaluate("Object.keys(sessionStorage).filter((it) => it.startsWith('line'))") == []
+
+
+async def test_waiting_questions_are_there_after_a_reload_and_asked_once(browser: Browser, tmp_path: Path) -> None:
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await ask(page, "Second?")
+        await ask(page, "Third?")
+        waiting = page.locator(".turn:has(.waiting)")
+        await expect(waiting).to_have_count(2)
+        await page.reload()
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await expect(waiting).to_contain_text(["Second?", "Third?"])
+        await expect(page.locator("#question")).to_have_value("")
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
+        await page.reload()
+        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Third?"])
+        assert engine.questions == ["Long?", "Second?", "Third?"]
+
+
+async def test_a_picture_that_is_chosen_later_stays_for_the_later_question(browser: Browser, tmp_path: Path) -> None:
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await ask(page, "Second?")
+        await choose(page, "green")
+        await ask(page, "Third?")
+        waiting = page.locator(".turn:has(.waiting)")
+        await expect(waiting).to_have_count(2)
+        await waiting.last.get_by_role("button", name="Take it back").click()
+        await expect(page.locator("#attached .number")).to_have_text(["2"])
+        await expect(page.locator("#question")).to_have_value("Third?")
+        await page.locator("#stop").click()
+        await expect(page.locator(".prose").last).to_have_text("Answer to 'Second?' about [] after 1 turns.")
+        await page.locator("#question").press("Enter")
+        await expect(page.locator(".prose").last).to_have_text("Answer to 'Third?' about [2] after 2 turns.")
+
+
+async def test_the_server_asks_what_waits_where_the_reader_went_away(browser: Browser, tmp_path: Path) -> None:
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await ask(page, "Second?")
+        conversation = page.url.partition("#")[2]
+        await page.locator("#sidebar [data-new]").click()
+        await expect(page.locator("#welcome")).to_be_visible()
+
+        async def asking() -> list[str]:
+            known = await page.request.get(f"{web.url}/api/v1/conversations/{conversation}")
+            return [it["text"] for it in (await known.json())["asking"]]
+
+        while await asking() != ["Long?", "Second?"]:
+            await asyncio.sleep(0.05)
+        await page.go_back()
+        await expect(page.locator(".turn:has(.waiting)")).to_contain_text(["Second?"])
+        await expect(page.get_by_role("button", name="Take it back")).to_have_count(0)
+        await page.locator("#stop").click()
+        await expect(page.locator(".prose").last).to_contain_text("Answer to 'Second?'")
+        assert engine.questions == ["Long?", "Second?"]
+
+
+async def test_what_changes_an_answer_says_that_it_cannot_wait(browser: Browser, tmp_path: Path) -> None:
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask(page, "First?")
+        await expect(page.locator(".actions")).to_be_visible()
+        await page.get_by_role("button", name="Ask in other words").click()
+        field = page.get_by_label("Your question in other words")
+        await field.fill("Other words?")
+        await ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await field.press("Enter")
+        await expect(page.locator("#notice")).to_contain_text("Please wait")
+        await expect(field).to_have_value("Other words?")
+        await page.locator("#stop").click()
+        await until(lambda: not engine.running)
+
+
+async def test_who_signs_out_leaves_no_waiting_question_behind(browser: Browser, tmp_path: Path) -> None:
+    engine = Held()
+    async with service(tmp_path, engine, token=KEY) as web, visit(browser, web.url, "/login") as page:
+        await page.get_by_label("Token").fill(KEY)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator("#conversations .none")).to_be_visible()  # the page has begun
+        await choose(page, "red")
+        await ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await ask(page, "Second?")
+        await expect(page.locator(".waiting")).to_have_count(1)
+        await page.get_by_role("button", name="Sign out").click()
+        await page.wait_for_url("**/login")
+        assert await page.evaluate("Object.keys(sessionStorage).filter((it) => it.startsWith('line'))") == []
