@@ -6,7 +6,7 @@ import math
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Scope
@@ -33,6 +33,7 @@ from core.errors import (
 from core.i18n import LANGUAGES, Translator
 
 log = logging.getLogger(__name__)
+LANGUAGE_COOKIE = "language"
 
 
 class BodyTooSlow(BotError):
@@ -101,7 +102,10 @@ def code_of(error: BotError, status: int) -> str:
 
 
 def voice_of(headers: Headers) -> Translator:
-    """Return a translator for the first language of Accept-Language that we speak."""
+    """Return a translator for the language chosen on the page, or for the first of Accept-Language that we speak."""
+    chosen = cookie_parser(headers.get("cookie", "")).get(LANGUAGE_COOKIE, "")
+    if chosen in LANGUAGES:
+        return Translator(chosen)
     display = []
     for index, wish in enumerate(headers.get("accept-language", "").split(",")[:20]):
         code, _, weight = wish.partition(";q=")

@@ -51,6 +51,7 @@ SCENES = (
 ACCEPT = ",".join(("image/*", "application/pdf", *SUFFIXES))  # some systems know no type for the newer ones
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # sentences in the page's modules
 FORM_BYTES = 4096
+THEME_COOKIE, THEMES = "theme", ("light", "dark")
 
 router = APIRouter(include_in_schema=False)
 
@@ -70,10 +71,16 @@ class Pages:
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         translator = voice_of(request.headers)
+        theme = request.cookies.get(THEME_COOKIE, "")
         html = self._jinja.get_template(template).render(
-            say=translator.say, language=translator.language, words=self._words(translator), **values
+            say=translator.say,
+            language=translator.language,
+            scheme=theme if theme in THEMES else " ".join(THEMES),  # the system chooses
+            words=self._words(translator),
+            **values,
         )
-        return HTMLResponse(html, status, headers={"Vary": "Accept-Language", "Content-Language": translator.language})
+        headers = {"Vary": "Accept-Language, Cookie", "Content-Language": translator.language}
+        return HTMLResponse(html, status, headers=headers)
 
     def scenes(self, translator: Translator) -> list[dict[str, str]]:
         """Return the samples in the visitor's language, each with a first question that needs one click."""

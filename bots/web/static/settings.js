@@ -2,6 +2,7 @@
 
 import { get, path, put } from "./api.js";
 import { draftOf, keepForNew, ofNew } from "./beginning.js";
+import { offerBrowser } from "./browser.js";
 import { announce } from "./element.js";
 import { say } from "./words.js";
 
@@ -35,6 +36,10 @@ export async function openSettings(page) {
   byId("settings-draft").hidden = !draft;
   tell("");
   check();
+  offerBrowser(async () => {
+    await page.attached.settled(); // what is on its way would be lost
+    location.reload();
+  });
   dialog.showModal();
 }
 
