@@ -28,8 +28,9 @@ async def put(
     payload: Payload,
     person: str,
     digest: str | None = None,
+    document: KeptDocument | None = None,
 ) -> StoredMessage | None:
-    """Store a message with its pictures.
+    """Store a message with its pictures, and the document whose pages they are.
 
     `payload` gets their numbers, and which of these are new. `digest` tells what came with the key.
     """
@@ -37,6 +38,8 @@ async def put(
         return None
     first = await conversations.next_number(connection, conversation_id)
     numbers = await add_pictures(connection, now, conversation_id, images, person) if images else []
+    if document is not None:
+        await keep_document(connection, now, conversation_id, person, document, begins=False)
     written = payload(numbers, [number for number in numbers if number >= first])
     return await messages.put(connection, now, adapter, key, conversation_id, written, digest=digest)
 

@@ -196,9 +196,12 @@ class Store(OpenDatabase):
         self, conversation_id: str, person: str, document: KeptDocument, begins: bool = False
     ) -> None:
         """Keep a document in place of the one before, if there is room; see `questions.keep_document`."""
-        excess = await self.database.read(allowance.excess_of, person, len(document.data), self._allowance)
-        if excess.person <= 0 and excess.all <= 0:
+        if await self.has_room_for(person, document):
             await self._keep_document(conversation_id, person, document, begins)
+
+    async def has_room_for(self, person: str, document: KeptDocument) -> bool:
+        excess = await self.database.read(allowance.excess_of, person, len(document.data), self._allowance)
+        return excess.person <= 0 and excess.all <= 0
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
         """Make room for a question with these pictures. Raises `NoRoom` if that is impossible."""

@@ -26,10 +26,16 @@ async def keep_document(
     store: Store, conversation_id: str, person: str, opened: Sequence[Document], begins: bool = False
 ) -> None:
     """Keep the last of these files that has pages not looked at yet. The conversation may begin with it."""
+    if (document := document_to_keep(opened)) is not None:
+        await store.keep_document(conversation_id, person, document, begins)
+
+
+def document_to_keep(opened: Sequence[Document]) -> KeptDocument | None:
+    """Return the last of these files that has pages not looked at yet."""
     document = next((it for it in reversed(opened) if it.data is not None), None)
-    if document is not None and document.data is not None:
-        image_ids = tuple(image.id for image in document.images)
-        await store.keep_document(conversation_id, person, KeptDocument(document.data, image_ids), begins)
+    if document is None or document.data is None:
+        return None
+    return KeptDocument(document.data, tuple(image.id for image in document.images))
 
 
 async def turn_pages(

@@ -119,6 +119,7 @@ class Store(History, Mailbox, Protocol):
         payload: Callable[[Sequence[int], Sequence[int]], str],
         person: str,
         digest: str | None = None,
+        document: KeptDocument | None = None,
     ) -> StoredMessage | None: ...
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None: ...
@@ -126,6 +127,8 @@ class Store(History, Mailbox, Protocol):
     async def keep_document(
         self, conversation_id: str, person: str, document: KeptDocument, begins: bool = False
     ) -> None: ...
+
+    async def has_room_for(self, person: str, document: KeptDocument) -> bool: ...
 
     async def document(self, conversation_id: str) -> KeptDocument | None: ...
 

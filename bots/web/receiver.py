@@ -17,7 +17,7 @@ from bots.conversing.answering import respond
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.draft import Tell
-from bots.conversing.other_pages import keep_document
+from bots.conversing.other_pages import document_to_keep, keep_document
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
@@ -186,9 +186,8 @@ class Receiver:
         elif (known := await self.resume(conversation_id, sent)) is not None:
             return known
         else:
-            broadcast = await self._submitted(conversation_id, sent, images)
+            broadcast = await self._submitted(conversation_id, sent, images, documents)
             _check_same(broadcast, conversation_id, sent)
-            await keep_document(self.store, conversation_id, sent.person, documents)
         for note in notes:
             broadcast.note(note)
         return broadcast
@@ -219,31 +218,44 @@ class Receiver:
         if self._dispatcher.inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
 
-    async def _submitted(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
+    async def _submitted(
+        self, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+    ) -> Broadcast:
         """Several times at once it is one question, and all wait until that is on disk."""
         if (task := self._submitting.get(sent.idempotency_key)) is None:
             task = self._submitting[sent.idempotency_key] = asyncio.create_task(
-                self._submit(conversation_id, sent, images)
+                self._submit(conversation_id, sent, images, documents)
             )
             task.add_done_callback(lambda _: self._submitting.pop(sent.idempotency_key))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
         return await asyncio.shield(task)
 
-    async def _submit(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
+    async def _submit(
+        self, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+    ) -> Broadcast:
         if (found := self.find(sent.idempotency_key)) is not None:
             return found  # its twin was a moment faster
         self._check_line(conversation_id)
         key = WEB.id(sent.idempotency_key)
-        await self.store.make_room(sent.person, images)
-        message = await self.store.put_question(
-            WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest
-        ) or await self._left_over(key)
+        message = await self._put(key, conversation_id, sent, images, documents) or await self._left_over(key)
         if message is None:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
         # A reader of the conversation may have found it in the database a moment before.
         broadcast = self.find(sent.idempotency_key) or self.broadcasts.add(conversation_id, key, read(message.payload))
         self._dispatcher.inbox.take_up(replace(message, arrived=asker.current().arrived))
         return broadcast
+
+    async def _put(
+        self, key: str, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+    ) -> inbox.StoredMessage | None:
+        """Store a question with all that came with it, in one step."""
+        await self.store.make_room(sent.person, images)
+        document = document_to_keep(documents)
+        if document is not None and not await self.store.has_room_for(sent.person, document):
+            document = None
+        return await self.store.put_question(
+            WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document
+        )
 
     def _leave(self, messages: Sequence[inbox.StoredMessage]) -> None:
         """Let the readers of questions follow what another replica answers."""
@@ -259,11 +271,7 @@ class Receiver:
         lease.set_current(None)
         sent, images, where = broadcast.sent, broadcast.images or (), broadcast.conversation_id
         try:
-            await self.store.make_room(sent.person, images)
-            await self.store.put_question(
-                WEB.name, broadcast.key, where, images, sent.payload_with, sent.person, sent.digest
-            )
-            await keep_document(self.store, where, sent.person, broadcast.documents)
+            await self._put(broadcast.key, where, sent, images, broadcast.documents)
             if broadcast.abandoned:
                 await self._dispatcher.withdraw(broadcast.key)
         except BotError as error:

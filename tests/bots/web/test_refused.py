@@ -10,6 +10,7 @@ import pytest
 from core.conversation import Image
 from core.errors import BadQuestion, Busy, StoreDown
 from core.inbox import StoredMessage
+from core.pictures.kept_document import KeptDocument
 from core.quota import Quota, QuotaConfig
 from storage.store import Store
 from tests.bots.web.conftest import KEY, photo, service, until
@@ -119,13 +120,14 @@ class Shaky(Store):
         payload: Callable[..., str],
         person: str,
         digest: str | None = None,
+        document: KeptDocument | None = None,
     ) -> StoredMessage | None:
         await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":
             await asyncio.sleep(0.1)
             raise StoreDown("The disk is full.")
-        message = await super().put_question(adapter, key, conversation_id, images, payload, person, digest)
+        message = await super().put_question(adapter, key, conversation_id, images, payload, person, digest, document)
         if failing == "after":
             raise StoreDown("The disk went away.")
         return message

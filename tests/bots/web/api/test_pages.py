@@ -1,11 +1,15 @@
 """Pages of a document that nobody looked at yet, over REST: named in the question, or in a later one."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.errors import StoreDown
+from core.inbox import StoredMessage
 from core.pictures.documents import open_document
-from tests.bots.web.conftest import Web, photo
+from storage.store import Store
+from tests.bots.web.conftest import Web, photo, service
 from tests.core.papers import pdf
 
 PAPER = pdf([f"page {number}" for number in range(1, 10)])
@@ -48,6 +52,26 @@ async def test_pages_named_after_the_upload_take_the_place_of_those_that_were_sh
     known = (await web.client.get(f"/api/v1/conversations/{added['conversation']}")).json()
     assert await seen(web, added["conversation"]) == [[5, 6]]
     assert known["waiting"] == []
+
+
+class Ending(Store):
+    """Is over as soon as a question is on disk."""
+
+    async def put_question(self, *what: Any) -> StoredMessage | None:
+        await super().put_question(*what)
+        raise StoreDown("Killed.")
+
+
+async def test_a_document_is_on_disk_with_the_question_that_came_with_it(tmp_path: Path) -> None:
+    """A kill comes between: the question is answered at the next start, and its other pages can be asked about."""
+    key = {"Idempotency-Key": "a-key-for-the-first"}
+    async with service(tmp_path, kind=Ending) as web:
+        form = {"query": "What is it?"}
+        assert (await web.client.post("/api/v1/analyze", data=form, headers=key, files=SENT)).status_code == 503
+    async with service(tmp_path) as web:
+        first = await ask(web, "What is it?", key=key["Idempotency-Key"], files=SENT)
+        await ask(web, "And page 7?", first["conversation"])
+        assert await seen(web, first["conversation"]) == [[1, 2, 3, 4], [7]]
 
 
 async def test_a_page_that_it_does_not_have_is_said_and_the_question_is_answered(web: Web) -> None:
