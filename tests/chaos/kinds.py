@@ -10,8 +10,22 @@ from PIL import Image
 from core.pictures.images import make_image
 from tests.chaos.on_slack import OnSlack
 from tests.chaos.on_telegram import OnTelegram
-from tests.chaos.on_the_web import OnTheWeb
-from tests.chaos.people import LOOK_S, Person, Talk, Turn, anything, begins, exactly, not_own, own, talks
+from tests.chaos.on_the_web import SET, OnTheWeb, told_of
+from tests.chaos.people import (
+    LOOK_S,
+    LOOKED_AT,
+    PAGES,
+    Person,
+    Talk,
+    Turn,
+    anything,
+    begins,
+    document,
+    exactly,
+    not_own,
+    own,
+    talks,
+)
 
 FOR_EVERYBODY = "forget all"
 Story = Callable[[Any, Talk], Awaitable[None]]
@@ -122,6 +136,52 @@ async def takes_along(me: Person, talk: Talk) -> None:
     await me.answered(await _first(me, talk))
     await me.answered(await _on(me, talk))
     me.wants(await me.order("export"), exactly("conversation.zip"))
+
+
+async def rates(me: Person, talk: Talk) -> None:
+    """A thumb that is heard stays. In chats one may be lost, and changes nothing else."""
+    place = await _first(me, talk)
+    await me.answered(place)
+    if await me.rate(place):
+        me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures, rating=1))
+    await _on(me, talk)
+
+
+async def _set(me: Person, name: str) -> None:
+    """Switch a setting off, as often as it takes the bot to see that they may."""
+    while name not in me.settings:
+        place = await me.set(name)
+        me.wants(place, own)
+        await me.answered(place)
+        if me.found(place)[0].startswith(SET):
+            me.settings[name] = False
+
+
+async def changes_settings(me: Person, talk: Talk) -> None:
+    await me.answered(await _first(me, talk))
+    await _set(me, "receipt")
+    await _on(me, talk)
+
+
+async def keeps_nothing(me: Person, talk: Talk) -> None:
+    """From the second question on: it is answered once, and then forgotten with the first. On the web, whoever sends it
+    again after a kill is told that its answer is gone."""
+    await me.answered(await _first(me, talk))
+    await _set(me, "keep")
+    place = await me.ask(talk.questions[1])
+    right = exactly(me.truth(talk)[1])
+    me.wants(place, lambda text: right(text) or (me.platform == "web" and own(text)), model=True)
+    await me.answered(place)
+    me.keeps = False
+
+
+async def sends_a_document(me: Person, talk: Talk) -> None:
+    """With more pages than are looked at; the last one is asked about later."""
+    first = await me.ask(talk.questions[0], (document(),))
+    me.wants(first, not_own, Turn(talk.questions[:1], pages=LOOKED_AT))
+    await me.answered(first)
+    question = f"{talk.questions[1]} (page {PAGES})"
+    me.wants(await me.ask(question), not_own, Turn((question,), pages=1))
 
 
 async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
@@ -256,14 +316,37 @@ async def posts_once(me: OnTheWeb, talk: Talk) -> None:
     await asks_twice(me, talk)
 
 
+async def edits_later(me: OnTheWeb, talk: Talk) -> None:
+    """The old words and their answer become an earlier version, once."""
+    old, new = talk.turned, talk
+    place = await me.ask(old.questions[0], talk.pictures)
+    me.wants(place, exactly(me.truth(old)[0]), model=True)
+    await me.answered(place)
+    place = await me.edit_first(new.questions[0])
+    me.wants(place, exactly(me.truth(new)[0]), Turn(new.questions[:1], talk.pictures))
+    await me.answered(place)
+    both = told_of(*[(words.questions[0], me.truth(words)[0]) for words in (old, new)])
+    me.wants(await me.order("versions"), exactly(both), model=True)
+
+
+async def removes_a_picture(me: OnTheWeb, talk: Talk) -> None:
+    """The answer stays, and its picture is gone."""
+    alone = Talk(talk.pictures[:1], talk.questions)
+    place = await me.ask(alone.questions[0], alone.pictures)
+    me.wants(place, not_own, Turn(alone.questions[:1], alone.pictures, removed=True))
+    await me.answered(place)
+    await me.remove_picture()
+
+
 EVERYWHERE: tuple[Story, ...] = (
-    asks_twice, says_thanks, has_no_picture, stops, retries, forgets, forgets_a_picture, takes_along, asks_often,
+    asks_twice, says_thanks, has_no_picture, stops, retries, forgets, forgets_a_picture, takes_along, asks_often, rates,
+    changes_settings, keeps_nothing, sends_a_document,
 )  # fmt: skip
 IN_CHATS: tuple[Story, ...] = (edits, adds_words, leaves_a_picture, never_edited, never_uploaded)
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
     "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, goes_on_in_private, is_refused),
-    "web": (*EVERYWHERE, posts_once),
+    "web": (*EVERYWHERE, posts_once, edits_later, removes_a_picture),
 }
 
 

@@ -58,7 +58,7 @@ def mutant(name: str, *targets: str, seen_by: Sequence[str]) -> Callable[[Replac
 
 
 def _held(_: Any) -> Any:
-    async def answer_nothing(*_: Any) -> None:
+    async def answer_nothing(*_: Any, **__: Any) -> None:
         await asyncio.Event().wait()
 
     return answer_nothing
@@ -78,7 +78,8 @@ def _never_written_down(_: Any) -> Any:
         images: Any,
         payload: Any,
         person: str,
-        _digest: str | None,
+        *_: Any,
+        **__: Any,
     ) -> StoredMessage:
         numbers = await store.add_pictures(conversation_id, images, person) if images else []
         return StoredMessage(next(NUMBERS), adapter, key, conversation_id, payload(numbers, numbers))
@@ -90,10 +91,10 @@ def _never_written_down(_: Any) -> Any:
 def _acknowledged_first(receive: Any) -> Any:
     late = set()
 
-    async def receive_later(*args: Any) -> bool:
+    async def receive_later(*args: Any, **more: Any) -> bool:
         async def work() -> None:
             await asyncio.sleep(LATE_S)
-            await receive(*args)
+            await receive(*args, **more)
 
         late.add(task := asyncio.create_task(work()))
         task.add_done_callback(late.discard)
@@ -128,26 +129,28 @@ def _answered_twice(begin: Any) -> Any:
 
 @mutant("every turn is saved twice", "storage.store:Store.save", seen_by=["read in the database", "read over REST"])
 def _saved_twice(save: Any) -> Any:
-    async def save_twice(store: Any, conversation_id: str, turn: Any, key: str, *args: Any) -> None:
-        await save(store, conversation_id, turn, key, *args)
-        await save(store, conversation_id, turn, f"{key} again", None, *args[1:])
+    async def save_twice(store: Any, conversation_id: str, turn: Any, key: str, *args: Any, **more: Any) -> None:
+        await save(store, conversation_id, turn, key, *args, **more)
+        await save(store, conversation_id, turn, f"{key} again", None, *args[1:], **more)
 
     return save_twice
 
 
 @mutant("deduplication is off", "storage.store:Store.put", seen_by=["doubled"])
 def _no_deduplication(put: Any) -> Any:
-    async def put_any(store: Any, adapter: str, key: str, conversation_id: str, payload: str, group: Any = None) -> Any:
-        message = await put(store, adapter, key, conversation_id, payload, group)
-        return message or StoredMessage(next(NUMBERS), adapter, key, conversation_id, payload, group)
+    async def put_any(store: Any, adapter: str, key: str, *args: Any, **more: Any) -> Any:
+        message = await put(store, adapter, key, *args, **more)
+        known = () if message else await store.unfinished(adapter)
+        return message or next((replace(each, sent=()) for each in known if each.key == key), None)
 
     return put_any
 
 
 @mutant("a second delivery gets a new key", "storage.store:Store.put", seen_by=["doubled"])
 def _new_key(put: Any) -> Any:
-    async def put_anew(store: Any, adapter: str, key: str, *args: Any) -> Any:
-        return await put(store, adapter, key, *args) or await put(store, adapter, f"{key}:{next(NUMBERS)}", *args)
+    async def put_anew(store: Any, adapter: str, key: str, *args: Any, **more: Any) -> Any:
+        again = f"{key}:{next(NUMBERS)}"
+        return await put(store, adapter, key, *args, **more) or await put(store, adapter, again, *args, **more)
 
     return put_anew
 
@@ -163,8 +166,8 @@ def _no_order(enqueue: Any) -> Any:
 
 @mutant("answers are cut short where they are shown", "core.assistant:Assistant.ask", seen_by=["other words"])
 def _shown_short(ask: Any) -> Any:
-    async def ask_in_short(assistant: Any, conversation_id: str, question: Any, key: str, *args: Any) -> Any:
-        answer = await ask(assistant, conversation_id, question, key, *args)
+    async def ask_in_short(*args: Any, **more: Any) -> Any:
+        answer = await ask(*args, **more)
         return replace(answer, text=answer.text[: len(answer.text) // 2])
 
     return ask_in_short
@@ -172,16 +175,16 @@ def _shown_short(ask: Any) -> Any:
 
 @mutant("answers are cut short where they are saved", "storage.store:Store.save", seen_by=["read in the database"])
 def _saved_short(save: Any) -> Any:
-    async def save_in_short(store: Any, conversation_id: str, turn: Any, *args: Any) -> None:
+    async def save_in_short(store: Any, conversation_id: str, turn: Any, *args: Any, **more: Any) -> None:
         answer = replace(turn.answer, text=turn.answer.text[: len(turn.answer.text) // 2])
-        await save(store, conversation_id, replace(turn, answer=answer), *args)
+        await save(store, conversation_id, replace(turn, answer=answer), *args, **more)
 
     return save_in_short
 
 
 @mutant("platform ids are not recorded", "storage.store:Store.record_sent", seen_by=["ids"])
 def _not_recorded(_: Any) -> Any:
-    async def record_nothing(*_: Any) -> None: ...
+    async def record_nothing(*_: Any, **__: Any) -> None: ...
 
     return record_nothing
 
@@ -195,18 +198,18 @@ def _not_recorded(_: Any) -> Any:
 def _not_looked_for(replaced: Any) -> Any:
     """With either of the two the service finds its messages again."""
 
-    async def unfinished_unsent(*args: Any) -> Any:
-        return [replace(message, sent=()) for message in await replaced(*args)]
+    async def unfinished_unsent(*args: Any, **more: Any) -> Any:
+        return [replace(message, sent=()) for message in await replaced(*args, **more)]
 
-    async def sweep_nothing(*_: Any) -> None: ...
+    async def sweep_nothing(*_: Any, **__: Any) -> None: ...
 
     return unfinished_unsent if replaced.__name__ == "unfinished" else sweep_nothing
 
 
 @mutant("a start skips the oldest message", "storage.store:Store.unfinished", seen_by=["lost"])
 def _oldest_skipped(unfinished: Any) -> Any:
-    async def unfinished_but_one(*args: Any) -> Any:
-        return (await unfinished(*args))[1:]
+    async def unfinished_but_one(*args: Any, **more: Any) -> Any:
+        return (await unfinished(*args, **more))[1:]
 
     return unfinished_but_one
 
@@ -224,7 +227,7 @@ def _stops_all(_: Any) -> Any:
 
 @mutant("forgetting leaves the pictures", "storage.pictures:drop_unused", seen_by=["forgotten"])
 def _pictures_left(_: Any) -> Any:
-    async def drop_nothing(*_: Any) -> tuple[str, ...]:
+    async def drop_nothing(*_: Any, **__: Any) -> tuple[str, ...]:
         return ()
 
     return drop_nothing
@@ -232,7 +235,7 @@ def _pictures_left(_: Any) -> Any:
 
 @mutant("forgetting keeps the conversation", "storage.store:Store.forget", seen_by=["forgotten"])
 def _nothing_forgotten(_: Any) -> Any:
-    async def forget_nothing(*_: Any) -> tuple[str, ...]:
+    async def forget_nothing(*_: Any, **__: Any) -> tuple[str, ...]:
         return ()
 
     return forget_nothing
@@ -245,7 +248,7 @@ def _nothing_forgotten(_: Any) -> Any:
     seen_by=["disk"],
 )
 def _cache_takes_all(replaced: Any) -> Any:
-    return lambda *_: replaced.__name__ == "_make_room"
+    return lambda *_, **__: replaced.__name__ == "_make_room"
 
 
 @mutant("the quota is never given back", "core.quota:Quota.admit", seen_by=["other words", "invented"])
@@ -263,26 +266,69 @@ def _quota_kept(admit: Any) -> Any:
 
 @mutant("pictures are saved in another order", "storage.store:Store.save", seen_by=["read in the database"])
 def _pictures_turned(save: Any) -> Any:
-    async def save_turned(store: Any, conversation_id: str, turn: Any, *args: Any) -> None:
-        await save(store, conversation_id, replace(turn, pictures=turn.pictures[::-1]), *args)
+    async def save_turned(store: Any, conversation_id: str, turn: Any, *args: Any, **more: Any) -> None:
+        await save(store, conversation_id, replace(turn, pictures=turn.pictures[::-1]), *args, **more)
 
     return save_turned
 
 
 @mutant("a new answer is put below the old one", "storage.store:Store.save", seen_by=["read in the database"])
 def _nothing_replaced(save: Any) -> Any:
-    async def save_below(store: Any, conversation_id: str, turn: Any, key: str, _: Any = None, *args: Any) -> None:
-        await save(store, conversation_id, turn, key, None, *args)
+    async def save_below(
+        store: Any, conversation_id: str, turn: Any, key: str, _: Any = None, *args: Any, **more: Any
+    ) -> None:
+        await save(store, conversation_id, turn, key, None, *args, **more)
 
     return save_below
 
 
 @mutant("edits are not heeded", "bots.conversing.dispatcher:Dispatcher.edit", seen_by=["lost"])
 def _never_edited(_: Any) -> Any:
-    async def edit_nothing(*_: Any) -> bool:
+    async def edit_nothing(*_: Any, **__: Any) -> bool:
         return True
 
     return edit_nothing
+
+
+@mutant("thumbs are not kept", "storage.store:Store.rate", seen_by=["read in the database", "read over REST"])
+def _never_rated(_: Any) -> Any:
+    async def rate_nothing(*_: Any, **__: Any) -> bool:
+        return True
+
+    return rate_nothing
+
+
+@mutant("settings are not kept", "storage.store:Store.change_settings", seen_by=["settings"])
+def _never_set(_: Any) -> Any:
+    async def change_nothing(*_: Any, **__: Any) -> None: ...
+
+    return change_nothing
+
+
+@mutant(
+    "what is not to be kept is kept",
+    "storage.store:Store.forget_answered",
+    seen_by=["read in the database", "read over REST"],
+)
+def _all_is_kept(_: Any) -> Any:
+    async def forget_nothing(*_: Any, **__: Any) -> bool:
+        return False
+
+    return forget_nothing
+
+
+@mutant("the reaction to a question stays", "bots.conversing.reactions:Reactions._remove", seen_by=["marks"])
+def _marked_for_good(_: Any) -> Any:
+    async def remove_nothing(*_: Any, **__: Any) -> None: ...
+
+    return remove_nothing
+
+
+@mutant("other pages of a document are not opened", "storage.store:Store.document", seen_by=["read in the database"])
+def _no_document(_: Any) -> Any:
+    async def know_nothing(*_: Any, **__: Any) -> None: ...
+
+    return know_nothing
 
 
 @mutant("the model answers thanks", "core.small_talk:_is_core", seen_by=["invented"])
@@ -292,8 +338,8 @@ def _all_is_asked(_: Any) -> Any:
 
 @mutant("questions stand in the log", "core.assistant:Assistant.ask", seen_by=["words in the log"])
 def _logged(ask: Any) -> Any:
-    async def ask_aloud(assistant: Any, conversation_id: str, question: Any, *args: Any) -> Any:
+    async def ask_aloud(assistant: Any, conversation_id: str, question: Any, *args: Any, **more: Any) -> Any:
         logging.getLogger("core").warning("asked: %s", question.text)
-        return await ask(assistant, conversation_id, question, *args)
+        return await ask(assistant, conversation_id, question, *args, **more)
 
     return ask_aloud

@@ -48,6 +48,11 @@ PLANS = {
     "edits are not heeded": replace(  # who edited waits for good
         IN_CHATS, platforms=("telegram",), kinds=("edits",), patience_s=60
     ),
+    "thumbs are not kept": replace(ASKING, conversations=2, platforms=("web",), kinds=("rates",)),
+    "settings are not kept": replace(ASKING, conversations=3, kinds=("changes settings",)),
+    "what is not to be kept is kept": replace(ASKING, conversations=3, kinds=("keeps nothing",)),
+    "the reaction to a question stays": IN_CHATS,
+    "other pages of a document are not opened": replace(ASKING, conversations=3, kinds=("sends a document",)),
     "stop ends everybody's answers": replace(IN_CHATS, conversations=12, kinds=("stops", "asks twice")),
     "forgetting leaves the pictures": replace(ASKING, kinds=("forgets", "forgets a picture")),
     "forgetting keeps the conversation": replace(ASKING, kinds=("forgets", "forgets a picture")),
@@ -70,8 +75,10 @@ class Trial:
 
     @property
     def good(self) -> bool:
-        """One of the checks that have to see it did; without a fault there is nothing to see."""
-        return not self.checks if self.mutant == NO_FAULT else bool(self.seen_by)
+        """One of the checks that have to see it did, after all kills that bring it out; without a fault nothing did."""
+        if self.mutant == NO_FAULT:
+            return not self.checks
+        return bool(self.seen_by) and self.kills == PLANS[self.mutant].kills
 
     @property
     def seen_by(self) -> dict[str, int]:

@@ -41,6 +41,10 @@ class Life:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    async def wait(self) -> int:
+        """How it ended. One who gives up waiting leaves `ended` to others; awaiting it directly would cancel it."""
+        return await asyncio.shield(self.ended)
+
 
 class Nursery:
     """`async with Nursery() as nursery`; at the end every life is over. `words` are the last lines of their stderr,

@@ -10,7 +10,7 @@ from typing import Any
 from bots.slack.message_metadata import key_of
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT, TEAM, Json, buttons, said
-from tests.chaos.people import Book, Person, own, without_introduction
+from tests.chaos.people import PDF, Book, Person, is_document, own, without_introduction
 from tests.chaos.stubborn import StubbornWorkspace
 
 AGAIN = "again"  # the place of an answer that was drawn anew
@@ -71,6 +71,14 @@ class OnSlack(Person):
         self.display.clear()  # it is written over
         self._slack.presses(button, message, channel=self._channel, user=self._user)
         return AGAIN
+
+    async def set(self, name: str) -> str:
+        return await self.order(f"settings {name} off")
+
+    async def rate(self, place: str) -> bool:
+        with self._arriving():
+            self._slack.reacts("+1", self._finished(place)[0], self._channel)
+        return False
 
     async def stop(self, place: str) -> None:
         """By the button below what is being written, if it can be seen already; or in words."""
@@ -138,6 +146,12 @@ class OnSlack(Person):
         first = self._workspace.answers(self._channel, self._threads[0]) if self._threads else []
         return [message["ts"] for message in first if not is_growing(self._slack, message)]
 
+    def marks(self) -> list[str]:
+        """At messages in the threads, and at those that began them."""
+        here = self._workspace.channels[self._channel]
+        mine = [each for each in here if {each["ts"], each.get("thread_ts")} & {*self._threads}]
+        return [each["ts"] for each in mine if each["ts"] in self._workspace.reactions]
+
     def leftovers(self) -> dict[str, float]:
         left = [str(message["ts"]) for message in self._messages() if is_growing(self._slack, message)]
         return {ts: time.monotonic() - time.time() + float(ts) for ts in left}
@@ -169,7 +183,7 @@ class OnSlack(Person):
         return text if self._direct else f"<@{BOT}> {text}".rstrip()
 
     def _upload(self, picture: bytes) -> Json:
-        return self._slack.upload(picture, mimetype=self.mimetype)
+        return self._slack.upload(picture, mimetype=PDF if is_document(picture) else self.mimetype)
 
     async def _change(self, subtype: str, **content: Any) -> None:
         """One event about a message; nothing more is done before Slack knows that it was heard."""

@@ -9,7 +9,7 @@ from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.person import Person as Sender
 from tests.bots.telegram.server import BotApi
 from tests.bots.telegram.world import Chat, Json
-from tests.chaos.people import Book, Person, own, without_introduction
+from tests.chaos.people import PDF, Book, Person, is_document, own, without_introduction
 from tests.chaos.stubborn import StubbornWorld
 
 FIRST = 10_000  # of their ids
@@ -46,6 +46,8 @@ class OnTelegram(Person):
         with self._arriving():
             if not pictures:
                 return _place(sender.says(text))
+            if is_document(pictures[0]):
+                return _place(sender.sends_file(pictures[0], "paper.pdf", PDF, text))
             shown = [
                 sender.shows(picture, "" if index else text, album=album) for index, picture in enumerate(pictures)
             ]
@@ -53,6 +55,14 @@ class OnTelegram(Person):
 
     async def order(self, command: str) -> str:
         return await self.ask(f"/{command}")
+
+    async def set(self, name: str) -> str:
+        return await self.order(f"settings {name} off")
+
+    async def rate(self, place: str) -> bool:
+        with self._arriving():
+            self._sender().reacts(self._finished(place)[0], "👍")
+        return False
 
     async def stop(self, place: str) -> None:
         """By the button below what is being written, if it can be seen already; or in words."""
@@ -103,6 +113,9 @@ class OnTelegram(Person):
 
     def shown(self) -> list[str]:
         return [f"{self.chat.id}:{message['message_id']}" for message in self.chat.by_bot() if is_finished(message)]
+
+    def marks(self) -> list[str]:
+        return [f"{self.chat.id}:{id}" for id in self.chat.reactions]
 
     def leftovers(self) -> dict[str, float]:
         left = [message["message_id"] for message in self.chat.by_bot() if not is_finished(message)]

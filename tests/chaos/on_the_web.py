@@ -14,7 +14,14 @@ from tests.chaos.people import LOOK_S, Book, Person
 
 AGAIN_S = 0.3  # before a question is sent again
 LATER = (429, 503)  # "not now"
+WAIT = ("retries", "has no picture", "keeps nothing")  # who could not find their answer by reading
 FORGOTTEN = "Forgotten: this conversation and its pictures are deleted."  # what 204 says
+SET = "How I answer in this conversation:"  # what 200 says to new settings
+
+
+def told_of(*turns: tuple[str, str]) -> str:
+    """Versions of a question and its answer, as one text."""
+    return " | ".join(f"{asked} – {answered}" for asked, answered in turns)
 
 
 async def _usual(what: str, conversation: str) -> str:
@@ -38,7 +45,7 @@ class OnTheWeb(Person):
         on_taken: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(number, kind, book, dice, copies)
-        self.reads = kind not in ("retries", "has no picture") and dice.random() < 0.5
+        self.reads = kind not in WAIT and dice.random() < 0.5
         self.elsewhere: Callable[[str, str], Awaitable[str]] = _usual  # the address that an order is given at
         self._on_taken = on_taken
         self.refused: list[str] = []  # statuses and sentences
@@ -79,7 +86,30 @@ class OnTheWeb(Person):
                 answer = await self._insist("GET", f"{here}/export")
                 told = "conversation.zip" if answer.status_code == 200 else f"{answer.status_code}: {answer.text}"
                 self._told[command], self._files[command] = [told], answer.content
+            case "versions":
+                answer = await self._insist("GET", f"{here}/turns/1/versions")
+                versions = answer.json()["versions"] if answer.status_code == 200 else []
+                self._told[command] = [told_of(*[(turn["text"], turn["answer"]["text"]) for turn in versions])]
         return command
+
+    async def set(self, name: str) -> str:
+        answer = await self._insist("PUT", f"/api/v1/conversations/{self._conversation}/settings", json={name: False})
+        self._told[name] = [SET if answer.status_code == 200 else f"{answer.status_code}: {answer.text}"]
+        return name
+
+    async def rate(self, place: str) -> bool:
+        rating = f"/api/v1/conversations/{self._conversation}/turns/1/rating"
+        return (await self._insist("POST", rating, data={"rating": "1"})).status_code == 204
+
+    async def edit_first(self, text: str) -> str:
+        """The first question, in other words; returns the place of the new answer."""
+        return await self._send(
+            f"/api/v1/conversations/{self._conversation}/turns/1/edit?stream=true", {"query": text}, ()
+        )
+
+    async def remove_picture(self) -> None:
+        """The first one."""
+        await self._insist("DELETE", f"/api/v1/conversations/{self._conversation}/pictures/1")
 
     async def stop(self, place: str) -> None:
         where = await self.elsewhere("stop", self._conversation)
@@ -180,11 +210,11 @@ class OnTheWeb(Person):
                 return
             await asyncio.sleep(LOOK_S)
 
-    async def _insist(self, method: str, path: str, where: str = "") -> httpx.Response:
+    async def _insist(self, method: str, path: str, where: str = "", **content: Any) -> httpx.Response:
         """Until there is an answer: at first at that address, then at the usual one."""
         while True:
             with suppress(httpx.HTTPError):
-                answer = await self._client.request(method, where + path)
+                answer = await self._client.request(method, where + path, **content)
                 if answer.status_code not in LATER and answer.status_code < 500:
                     return answer
             where = ""

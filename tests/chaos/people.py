@@ -1,6 +1,7 @@
 """Somebody in a storm: what they do there, what stands at their questions, and what must be remembered of it."""
 
 import asyncio
+import io
 import json
 import random
 import re
@@ -9,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from babel.messages.pofile import read_po
+from PIL import Image
 
 from bots.conversing.answering import introduce
 from core.i18n import LANGUAGES, Translator
@@ -21,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "core" / "demo" / "samples"
 LOOK_S = 0.1  # between two looks at the screen
 STOPPED = "(stopped)"
+PAGES, LOOKED_AT = 5, 4  # of the document; at once
+PDF = "application/pdf"
 OUR_MISTAKE = "Something went wrong"
 Right = Callable[[str], bool]
 
@@ -65,6 +69,19 @@ def talks() -> tuple[Talk, ...]:
     return (alone[0], both, *alone[1:])
 
 
+@cache
+def document() -> bytes:
+    """A PDF with more pages than are looked at at once."""
+    picture, packed = Image.open(SAMPLES / next(iter(samples()))).convert("RGB"), io.BytesIO()
+    first, *others = [picture.crop((0, 8 * number, *picture.size)) for number in range(PAGES)]
+    first.save(packed, "PDF", save_all=True, append_images=others)
+    return packed.getvalue()
+
+
+def is_document(data: bytes) -> bool:
+    return data.startswith(b"%PDF")
+
+
 @dataclass
 class Book:
     """What a calm day told: by platform and talk the answers as they are shown there; by picture its id in the
@@ -76,7 +93,8 @@ class Book:
 
 @dataclass(frozen=True)
 class Turn:
-    """What is remembered of a question: its words, or what they were before an edit; and the pictures it came with.
+    """What is remembered of a question: its words, or what they were before an edit; and the pictures it came with, or
+    how many `pages` of a document. It may have a thumb as its `rating`.
 
     A turn that is not `sure` may be missing: it was stopped before it began, for example. Of one that is not `shown`
     the answer may have been saved before the platform refused to show it. Of one that is `removed` the pictures must be
@@ -88,6 +106,8 @@ class Turn:
     sure: bool = True
     shown: bool = True
     removed: bool = False
+    pages: int = 0
+    rating: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,6 +160,8 @@ class Person(ABC):
         self.patient = False  # whether they will wait for minutes
         self.done = False  # with all that they want to ask
         self.forgot = False
+        self.keeps = True  # what they ask, once it is answered
+        self.settings: dict[str, Any] = {}  # that their conversation must have in the end
         self.forgotten_pictures: list[str] = []  # ids of those that nobody else has
         self.counted = True  # an edit, or what else may come too late: whether it did not
 
@@ -156,6 +178,14 @@ class Person(ABC):
     @abstractmethod
     async def order(self, command: str) -> str:
         """A command: new, forget, retry or export."""
+
+    @abstractmethod
+    async def set(self, name: str) -> str:
+        """Switch a setting off; returns the order's place."""
+
+    @abstractmethod
+    async def rate(self, place: str) -> bool:
+        """A thumb up for the answer there; returns whether it cannot get lost."""
 
     @abstractmethod
     async def stop(self, place: str) -> None:
@@ -182,6 +212,10 @@ class Person(ABC):
     def shown_again(self) -> int:
         """How many of these may be unknown to the store: a platform does not say what it took before a kill."""
         return sum(max(0, min(len(asked.found), asked.wish.most) - asked.wish.least) for asked in self.asked())
+
+    def marks(self) -> list[str]:
+        """Where the bot's reaction to a question still stands."""
+        return []
 
     def leftovers(self) -> dict[str, float]:
         """What the bot posted and never became an answer, by the platform's id: when, by the monotonic clock."""

@@ -23,7 +23,15 @@ from tests.chaos.stubborn import StubbornWorkspace, StubbornWorld
 TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after", "late")
 SLACK_FAULTS = ("busy", "before", "after", "cut", "slow")
 LATE_S = 1.5  # that an answer comes late, after what was asked for has been done
-WRITES = ("send", "edit", "deleteMessage", "chat.", "files.complete")  # how methods begin that people see
+WRITES = (
+    "send",
+    "edit",
+    "deleteMessage",
+    "chat.",
+    "files.complete",
+    "setMessageReaction",
+    "reactions.",
+)  # how methods begin that people see
 CONFIRMS = "getUpdates"  # by which Telegram learns that the updates before are on disk
 HEARD = "acknowledgement to Slack"
 TABLES = {

@@ -18,7 +18,7 @@ from playwright.async_api import TimeoutError
 
 from tests.bots.web.browser import CHROMIUM, started, visit
 from tests.chaos.crowd import Crowd
-from tests.chaos.people import STOPPED, Book, Person, words
+from tests.chaos.people import STOPPED, Book, Person, Turn, words
 from tests.chaos.site import Site
 
 Complaint = tuple[str, str]  # the check, and what it saw
@@ -30,24 +30,25 @@ BOX = "bbox"  # in an answer with it, a box is drawn and the words are others
 
 @dataclass(frozen=True)
 class Record:
-    """One turn as it was read; `pictures` are how their ids begin, "" where one was removed, None where they cannot be
+    """One turn as it was read; `pictures` are how their ids begin, "" where one was removed; None is what cannot be
     read."""
 
     question: str
     answer: str
     pictures: tuple[str, ...] | None
+    rating: int | None = None
 
 
 def in_database(path: Path, person: Person) -> list[Record]:
-    query = """SELECT turns.id, text, answer FROM turns JOIN conversations ON conversations.id = conversation_id
+    query = """SELECT turns.id, text, answer, rating FROM turns JOIN conversations ON conversations.id = conversation_id
         WHERE conversation_id = ? AND turns.chapter = conversations.chapter AND NOT replaced ORDER BY position"""
     pictures = """SELECT pictures.image_id FROM turn_pictures JOIN pictures ON pictures.id = picture_id
         WHERE turn_id = ? ORDER BY place"""
     with _opened(path) as database:
         rows = database.execute(query, (person.conversation,)).fetchall()
         return [
-            Record(text, said, tuple(id or "" for (id,) in database.execute(pictures, (turn,))))
-            for turn, text, said in rows
+            Record(text, said, tuple(id or "" for (id,) in database.execute(pictures, (turn,))), rating or 0)
+            for turn, text, said, rating in rows
         ]
 
 
@@ -63,7 +64,11 @@ def left_in_database(path: Path, person: Person) -> list[Complaint]:
         found += [("unfinished", f"{key} is not finished") for (key,) in database.execute(waiting, here)]
         sent = "SELECT sent FROM messages JOIN deliveries ON message_id = messages.id WHERE conversation_id = ?"
         recorded = {id for (id,) in database.execute(sent, here)}
-    if not person.forgot:
+        if person.settings:
+            stored = database.execute("SELECT settings FROM conversations WHERE id = ?", here).fetchone()
+            if not stored or person.settings.items() - json.loads(stored[0] or "{}").items():
+                found.append(("settings", f"{person.settings} was set, and {stored and stored[0]} is there"))
+    if not person.forgot and person.keeps:
         unknown = [id for id in person.shown() if id not in recorded]
         if len(unknown) > person.shown_again():
             found += [("ids", f"nobody wrote down that {id} is an answer") for id in unknown]
@@ -89,7 +94,12 @@ def orphans(path: Path) -> list[Complaint]:
 async def over_rest(client: httpx.AsyncClient, person: Person) -> list[Record]:
     read = (await client.get(f"/api/v1/conversations/{person.conversation}")).raise_for_status().json()
     return [
-        Record(turn["text"], turn["answer"]["text"], tuple(p["url"].partition("?of=")[2] for p in turn["pictures"]))
+        Record(
+            turn["text"],
+            turn["answer"]["text"],
+            tuple(picture["url"].partition("?of=")[2] for picture in turn["pictures"]),
+            turn["answer"]["rating"],
+        )
         for turn in read["turns"]
     ]
 
@@ -169,24 +179,37 @@ def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]
     left, found = list(read), []
     for asked in person.asked():
         turn = asked.wish.turn
-        if turn is None or person.forgot:
+        if turn is None or person.forgot or not person.keeps:
             continue
         record = left[0] if left else None
         same = record is not None and record.question.endswith(turn.questions)
         if record is not None and same:
             left.pop(0)
-            if turn.shown and not any(_says(record, text) for text in asked.found):
+            if turn.shown and not any(_says(record, text, turn.pages > 0) for text in asked.found):
                 found.append(f"{record.question!r} was answered {asked.found}, and read is {record.answer!r}")
-            ids = tuple("" if turn.removed else book.images[picture] for picture in turn.pictures)
-            if record.pictures is not None and not _same(record.pictures, ids):
-                found.append(f"{record.question!r} was about {ids}, and read is {record.pictures}")
+            if turn.rating and record.rating not in (None, turn.rating):
+                found.append(f"{record.question!r} was rated {turn.rating}, and read is {record.rating}")
+            if record.pictures is not None and (wrong := _wrong_pictures(record.pictures, turn, book)):
+                found.append(f"{record.question!r} was about {wrong}, and read is {record.pictures}")
         elif turn.sure:
             found.append(f"{turn.questions} is missing")
     return found + [f"{record.question!r} should not be there" for record in left]
 
 
-def _says(record: Record, shown: str) -> bool:
-    return BOX in record.answer or words(shown.replace(STOPPED, "")) == words(record.answer)
+def _says(record: Record, shown: str, noted: bool) -> bool:
+    """Whether that was shown for it; `noted` where a note about a document may stand around the answer."""
+    said, read = words(shown.replace(STOPPED, "")), words(record.answer)
+    return BOX in record.answer or said == read or (noted and read in said)
+
+
+def _wrong_pictures(read: Sequence[str], turn: Turn, book: Book) -> str:
+    """What should have been read; "" when it was."""
+    if turn.pages:
+        return "" if len(read) == turn.pages else f"{turn.pages} pages"
+    if turn.removed:
+        return "nothing that is left" if any(read) else ""
+    ids = tuple(book.images[picture] for picture in turn.pictures)
+    return "" if _same(read, ids) else f"{ids}"
 
 
 def _same(read: Sequence[str], ids: Sequence[str]) -> bool:

@@ -38,6 +38,7 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)  # by platform
     read_again: Counter[str] = field(default_factory=Counter)  # turns, by the way they were read
     leftovers: Counter[str] = field(default_factory=Counter)  # by platform
+    marks: Counter[str] = field(default_factory=Counter)  # of the bot at questions, by platform
     take_overs_s: list[float] = field(default_factory=list)  # of questions of a replica that died, slept or was cut off
     slept: int = 0  # conversations with an open question of replicas that were stopped beyond their lease
     zombie_writes: Counter[str] = field(default_factory=Counter)  # by method, to what another replica had taken over
@@ -53,6 +54,7 @@ class Report:
         """Count what people saw and what is left. `recorded` are ids that the store knew, `spilled` log lines."""
         for person in crowd.people:
             self.judge(person)
+            self.marks[person.platform] += len(person.marks())
             left = person.leftovers()
             self.leftovers[person.platform] += len(left)
             for id, posted in left.items():
@@ -60,6 +62,8 @@ class Report:
                     self.blame(person, "placeholders", f"{id} stayed, though it was written down")
                 elif not platforms.is_excused(posted):
                     self.blame(person, "placeholders", f"{id} stayed, and nothing had gone wrong when it came")
+        if self.marks.total() > self.kills.total():  # each kill may come between an answer and its mark
+            self.complain("marks", f"{_listed(self.marks)} stayed after {self.kills.total()} kills")
         for platform, count in platforms.unheard.items():
             if count:
                 self.complain("unheard", f"{platform}: {count} events were never acknowledged")
@@ -147,7 +151,8 @@ class Report:
             *([f"- Taken over: {_percentiles(self.take_overs_s)}."] if self.take_overs_s else []),
             *([self._shared()] if self.slept or self.misdirected or self.repeated else []),
             f"- Turns read again at the end: {_listed(self.read_again) or 'none'}.",
-            f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}.",
+            f"- Slack's slowest acknowledgement: {self.slowest_ack_s:.2f} s. Placeholders left: {left or 'none'}. "
+            f"Reactions left: {_listed(self.marks) or 'none'}.",
             f"- Not touched: {len(untouched)} of the {len(self.points_there_are)} points at steps that were seen"
             f"{': ' if untouched else ''}{', '.join(untouched)}; of what people do {', '.join(unplayed) or 'nothing'}; "
             f"a real full disk {'was' if self.small_disk else 'was not'} there.",

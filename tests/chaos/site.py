@@ -41,6 +41,7 @@ pictures_per_minute = 0
 at_once = {at_once}
 [storage]
 url = "{database}"
+ratings = true
 [bots.log]
 level = "INFO"
 [bots.web]
@@ -115,7 +116,7 @@ class Site:
     async def end(self) -> int:
         """Kill it, if it still lives; returns how it ended."""
         self.life.kill()
-        return await self.life.ended
+        return await self.life.wait()
 
     async def until_ready(self) -> None:
         """Or dead. Its port is open before the model is loaded; afterwards it may be ready or in trouble."""

@@ -168,7 +168,7 @@ class Storms:
 
     async def _ask_to_end(self, kind: str) -> None:
         self._site.life.kill(signal.SIGTERM)
-        await self._site.life.ended
+        await self._site.life.wait()
         await self.begin_life()
 
     async def _start_another(self, kind: str) -> None:

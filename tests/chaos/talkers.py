@@ -115,7 +115,7 @@ class InTheTerminal:
         path, out = self.site.folder / f"file {self.number}.png", self.site.folder / f"said {self.number}"
         await asyncio.to_thread(path.write_bytes, file or b"")
         life = await self.site.nursery.bear("ask", str(path), text, "--config", str(self.site.config), out=out)
-        status = self.status = await life.ended
+        status = self.status = await life.wait()
         words = without_introduction(out.read_text("utf-8"))
         path.unlink()
         out.unlink()

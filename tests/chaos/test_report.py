@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from tests.chaos.kinds import forwards
+from tests.chaos.nursery import Life
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
 from tests.chaos.people import Book, Person, Talk, Turn, begins, exactly, own
@@ -40,6 +41,12 @@ class Reader(Person):
 
     async def order(self, command: str) -> str:
         return command
+
+    async def set(self, name: str) -> str:
+        return name
+
+    async def rate(self, place: str) -> bool:
+        return False
 
     async def stop(self, place: str) -> None: ...
 
@@ -136,6 +143,27 @@ def test_what_is_remembered_is_what_was_seen(reader: Reader) -> None:
         assert differences(reader, bad, reader.book), bad
 
 
+def test_a_thumb_the_pages_of_a_document_and_what_was_removed_are_read_again(reader: Reader) -> None:
+    here = [Record("Total?", ANSWER, ("1" * 64, "2" * 64), 1)]
+    for turn, read in (
+        (Turn(("Total?",), TALK.pictures, rating=1), Record("Total?", ANSWER, here[0].pictures, 0)),
+        (Turn(("Total?",), pages=2), Record("Total?", ANSWER, ("3" * 64,))),
+        (Turn(("Total?",), pages=2), Record("Total?", "The date is 8.", here[0].pictures)),
+    ):
+        reader.wants("first", exactly(ANSWER), turn)
+        assert differences(reader, here, reader.book) == []
+        assert differences(reader, [read], reader.book), turn
+    reader.wants("first", exactly(ANSWER), Turn(("Total?",), TALK.pictures, removed=True))
+    assert differences(reader, here, reader.book)
+    assert differences(reader, [Record("Total?", ANSWER, ("", ""))], reader.book) == []
+
+
+def test_where_nothing_is_to_be_kept_no_turn_is(reader: Reader) -> None:
+    reader.keeps = False
+    assert differences(reader, [], reader.book) == []
+    assert differences(reader, [Record("Total?", ANSWER, None)], reader.book)
+
+
 def test_what_was_forgotten_is_remembered_nowhere(reader: Reader) -> None:
     reader.forgot = True
     assert differences(reader, [], reader.book) == []
@@ -156,6 +184,29 @@ def test_the_store_has_every_answers_id_and_no_open_message(reader: Reader, tmp_
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.execute("UPDATE messages SET finished = NULL")
     assert left_in_database(tmp_path / "answers.db", reader) == [("unfinished", "k is not finished")]
+
+
+def test_the_store_has_the_settings_that_were_set(reader: Reader, tmp_path: Path) -> None:
+    reader.ids, reader.settings = [], {"keep": False}
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.executescript(
+            """CREATE TABLE conversations (id, settings); CREATE TABLE images (id);
+            CREATE TABLE messages (id, key, conversation_id, finished); CREATE TABLE deliveries (message_id, sent);
+            INSERT INTO conversations VALUES ('telegram:7:0', '{"length": "short"}')"""
+        )
+    [(check, _)] = left_in_database(tmp_path / "answers.db", reader)
+    assert check == "settings"
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.execute("""UPDATE conversations SET settings = '{"length": "short", "keep": false}'""")
+    assert left_in_database(tmp_path / "answers.db", reader) == []
+
+
+async def test_who_gives_up_waiting_for_the_end_of_a_life_leaves_it_to_others() -> None:
+    life = Life(0, asyncio.get_running_loop().create_future())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(life.wait(), 0.01)
+    life.ended.set_result(-9)
+    assert await life.wait() == -9
 
 
 def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:

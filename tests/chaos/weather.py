@@ -165,7 +165,7 @@ class Storm:
         await self._site.until_ready()
         await self._crowd.ask(conversations)
         async with asyncio.timeout(self._plan.patience_s):
-            await self._site.life.ended
+            await self._site.life.wait()
         if await self._end() != -9:
             raise self._site.strange_end()
         self._report.kills[f"{when} {step}"] += 1
