@@ -9,7 +9,7 @@ import tempfile
 import time
 from asyncio.subprocess import Process
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -96,14 +96,25 @@ HEAD = (
 )
 
 
-class Services:
-    """So many services of a checkout `tree` on one database."""
+@dataclass(frozen=True)
+class Case:
+    """So many services of a checkout on one PostgreSQL, or one that does not share its database. A browser that `keeps`
+    its replica is led to the same one each time, as by the cookie of deploy/Caddyfile."""
 
-    def __init__(self, folder: Path, count: int, database: str, tree: Path, engine: str, telegram: str) -> None:
-        self.ports = [free_port() for _ in range(count)]
-        self._folder, self._tree, self._database = folder, tree, database
+    replicas: int = 1
+    shares: bool = True
+    keeps: bool = True
+    tree: Path = ROOT
+
+
+class Services:
+    """The services of a case, on one database."""
+
+    def __init__(self, folder: Path, case: Case, database: str, engine: str, telegram: str) -> None:
+        self.ports = [free_port() for _ in range(case.replicas)]
+        self._folder, self._tree, self._database = folder, case.tree, database
         self._values = {"model": MODEL, "engine": engine, "database": database, "token": TOKEN, "telegram": telegram}
-        self._counters = [folder / f"statements {number}" for number in range(count)]
+        self._counters = [folder / f"statements {number}" for number in range(case.replicas)]
         self._processes: list[Process] = []
 
     async def __aenter__(self) -> "Services":
@@ -143,7 +154,7 @@ class Services:
             await connection.close()
 
 
-async def measure(folder: Path, count: int, database: str, conversations: int, questions: int, tree: Path) -> Cost:
+async def measure(folder: Path, case: Case, database: str, conversations: int, questions: int) -> Cost:
     """So many conversations on the web and in Telegram each, with a picture and so many questions."""
     engine, dice, cost = (
         FakeEngine(usual=says("It is a picture with some words and a few numbers on it.")),
@@ -154,7 +165,7 @@ async def measure(folder: Path, count: int, database: str, conversations: int, q
         await engine.start()
         stack.push_async_callback(engine.stop)
         telegram = await stack.enter_async_context(BotApi())
-        services = await stack.enter_async_context(Services(folder, count, database, tree, engine.url, telegram.url))
+        services = await stack.enter_async_context(Services(folder, case, database, engine.url, telegram.url))
         for port in services.ports:  # what begins with the first question
             await _ask_on_the_web(Cost(), services, 2, [port])
         await _ask_in_telegram(Cost(), services, telegram, 1, FIRST_CHAT)
@@ -166,7 +177,7 @@ async def measure(folder: Path, count: int, database: str, conversations: int, q
 
         async def on_the_web() -> None:
             async with turns[0]:
-                ports = [dice.choice(services.ports) for _ in range(questions)]
+                ports = [dice.choice(services.ports) for _ in range(1 if case.keeps else questions)]
                 await _ask_on_the_web(cost, services, questions, ports)
 
         async def in_telegram(number: int) -> None:
@@ -185,7 +196,7 @@ async def measure(folder: Path, count: int, database: str, conversations: int, q
 
 
 async def _ask_on_the_web(cost: Cost, services: Services, questions: int, ports: Sequence[int]) -> None:
-    """Each question at one of the ports, as a balancer that knows no sessions leads it."""
+    """Each question at the next of the ports, to which a balancer leads it."""
     conversation, holder = "", None
     picture = talks()[0].pictures[0]
     async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
@@ -245,19 +256,24 @@ async def _is_ready(client: httpx.AsyncClient, port: int) -> bool:
 async def compare(
     folder: Path, replicas: int, conversations: int, questions: int, rounds: int, tree: Path | None
 ) -> str:
-    """Measure one service and several on PostgreSQL in turn, and one on SQLite; one of another checkout, too."""
-    cases = {"1, PostgreSQL": (1, ROOT), f"{replicas}, PostgreSQL": (replicas, ROOT), "1, SQLite": (1, ROOT)}
+    """Measure one service and several in turn, and one of another checkout."""
+    cases = {
+        "1, PostgreSQL": Case(),
+        f"{replicas}, a browser keeps its replica": Case(replicas),
+        f"{replicas}, each question at any replica": Case(replicas, keeps=False),
+        "1, SQLite": Case(shares=False),
+    }
     if tree is not None:
-        cases |= {"1, PostgreSQL, other checkout": (1, tree), "1, SQLite, other checkout": (1, tree)}
+        cases |= {
+            "other checkout: 1, PostgreSQL": Case(tree=tree),
+            "other checkout: 1, SQLite": Case(shares=False, tree=tree),
+        }
     costs = {name: Cost() for name in cases}
     for _ in range(rounds):
-        for name, (count, where) in cases.items():
+        for name, case in cases.items():
             place = Path(tempfile.mkdtemp(dir=folder))
-            if "SQLite" in name:
-                database = f"sqlite+aiosqlite:///{place}/answers.db"
-                costs[name].add(await measure(place, count, database, conversations, questions, where))
-            else:
-                with restartable_cluster() as cluster:
-                    costs[name].add(await measure(place, count, cluster.url, conversations, questions, where))
+            with restartable_cluster() if case.shares else nullcontext() as cluster:
+                database = cluster.url if cluster else f"sqlite+aiosqlite:///{place}/answers.db"
+                costs[name].add(await measure(place, case, database, conversations, questions))
             print(costs[name].row(name), file=sys.stderr, flush=True)
     return "\n".join([HEAD, *(cost.row(name) for name, cost in costs.items())])
