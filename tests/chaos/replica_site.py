@@ -142,11 +142,14 @@ class ReplicaSite(Site):
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database, past all gates. It may be down: then OSError or PostgresError."""
-        connection = await asyncpg.connect(self._cluster.url.replace("+asyncpg", ""), timeout=10)
         try:
-            return [tuple(row) for row in await connection.fetch(query)]
-        finally:
-            await connection.close()
+            connection = await asyncpg.connect(self._cluster.url.replace("+asyncpg", ""), timeout=10)
+            try:
+                return [tuple(row) for row in await connection.fetch(query)]
+            finally:
+                await connection.close()
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:  # it ended in the middle of something
+            raise OSError(str(error)) from error
 
     async def asking_held_by(self, name: str) -> set[str]:
         """Return the conversations with an open question that a replica holds."""
