@@ -19,6 +19,7 @@ export class Scroller {
   }
 
   stay() {
-    if (this.pinned && this.follows()) this.toEnd();
+    const writing = this.element.querySelector("form:focus-within"); // which must not leave the window
+    if (this.pinned && this.follows() && !writing) this.toEnd();
   }
 }

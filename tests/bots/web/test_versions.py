@@ -27,6 +27,7 @@ HANDS: dict[Hand, dict[str, Any]] = {
     Hand.FINGER: {**PHONE, "locale": "zh-CN"},
 }
 LONG = "First words. " + "and more " * 2000
+TOP = "it => it.getBoundingClientRect().top"
 FITS = "document.getElementById('scroller').scrollWidth <= document.getElementById('scroller').clientWidth"
 
 
@@ -216,6 +217,21 @@ async def test_escape_gives_up_an_edit_and_not_the_answer_that_grows(browser: Br
             assert engine.running == 1
             await page.locator("#stop").click()
             await until(lambda: not engine.running)
+
+
+async def test_an_earlier_question_stays_where_it_is_while_it_is_edited(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path, shared_list=True) as web:
+        conversation = await begun(web, *(f"Question {number}?" for number in range(2, 6)))
+        async with visit(browser, web.url, f"/#{conversation}", **PHONE) as page:
+            await expect(page.locator(".turn")).to_have_count(5)
+            edit = page.get_by_role("button", name="Ask in other words")
+            tops = [await edit.nth(number).evaluate(TOP) for number in range(5)]
+            place = next(number for number, top in enumerate(tops) if top >= 120)  # the first in the window
+            await edit.nth(place).tap()
+            field = page.get_by_label("Your question in other words")
+            await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+            await expect(field).to_be_focused()
+            assert abs(await field.evaluate(TOP) - tops[place]) < 30
 
 
 async def test_a_version_that_cannot_be_had_says_so(browser: Browser, tmp_path: Path) -> None:
