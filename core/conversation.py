@@ -354,7 +354,12 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class BeganAgain:
-    """The pieces so far are void: the engine was lost, and the answer is written again from its beginning."""
+    """The pieces so far are void.
+
+    The engine was lost, and the answer is written again from its beginning; or they were a `thought` before it.
+    """
+
+    thought: str = ""
 
 
 @dataclass(frozen=True, slots=True)

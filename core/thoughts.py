@@ -7,6 +7,7 @@ import re
 
 BEGIN, END = "<think>", "</think>"
 _END_ONLY = re.compile(rf"^{END}[ \t]*$", re.MULTILINE)  # on a line of its own; elsewhere it may be print
+_END_LINE = re.compile(rf"^{END}[ \t]*\n", re.MULTILINE)  # the same while the answer grows: the line may go on
 
 
 def split(text: str) -> tuple[str, str]:
@@ -26,6 +27,13 @@ def split(text: str) -> tuple[str, str]:
 def without(text: str) -> str:
     """Return the answer alone, as later questions need it."""
     return split(text)[1]
+
+
+def told_as_answer(growing: str) -> str:
+    """Return thoughts that looked like an answer until their end came, because a template wrote their beginning."""
+    if growing.lstrip().startswith(BEGIN) or not (end := _END_LINE.search(growing)):
+        return ""
+    return growing[: end.start()].strip()
 
 
 def so_far(growing: str) -> str:

@@ -59,7 +59,7 @@ async def ask_for_display(
     Grounding is drawn on its picture if files can be shown. `turn_of` returns the finished turn; `notes` are sentences
     about what was left out. `introduction` is said below the first answer of a conversation.
     """
-    raw = told = thought = ""
+    raw = told = thought = void = ""
     asked = Conversation("")  # up to this question
 
     def next_piece(growing: bool) -> str:
@@ -76,19 +76,22 @@ async def ask_for_display(
         return thought[len(before) :]
 
     def show(event: Event | File) -> None:
-        nonlocal raw, told, thought, notes, asked
+        nonlocal raw, told, thought, void, notes, asked
         match event:
             case ConversationLoaded(conversation):
                 asked = conversation
                 tell(event)
             case Piece(text):
                 raw += text
+                if not void and (void := thoughts.told_as_answer(raw)):
+                    told = ""
+                    tell(BeganAgain(void))
                 if not display.markdown and (more := next_thought()):  # chats cannot fold them
                     tell(Thought(more))
                 if piece := next_piece(growing=True):
                     tell(Piece(piece))
             case BeganAgain():
-                raw = told = thought = ""
+                raw = told = thought = void = ""
                 tell(event)
             case PicturesRemoved(numbers) if display.markdown:
                 notes = [*notes, made_room(numbers, translator)]

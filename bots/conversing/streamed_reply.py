@@ -50,9 +50,10 @@ class StreamedReply(Generic[Part]):
             case Piece(text):
                 self._text += text
                 self.begun = True
-            case BeganAgain():
+            case BeganAgain(thought):
+                say = self._translator.say
                 self._text = ""
-                self._status = self._translator.say("The model was interrupted. I begin again …")
+                self._status = say("Thinking …") if thought else say("The model was interrupted. I begin again …")
             case Waiting(place, seconds):
                 self._status = _place(self._translator, place, seconds)
             case Looking(picture, of):

@@ -26,7 +26,7 @@ def text_of(events: Iterable[Event | File], kind: type[Piece] | type[Thought] = 
     pieces: list[str] = []
     for event in events:
         if isinstance(event, BeganAgain):
-            pieces.clear()
+            pieces = [event.thought] if kind is Thought else []
         elif isinstance(event, kind):
             pieces.append(event.text)
     return "".join(pieces)

@@ -44,5 +44,14 @@ def test_thoughts_grow_until_their_end_and_nothing_of_it_is_theirs() -> None:
     assert thoughts.so_far("Three lines.\n</think>\n\n120") == ""  # shown already, as an answer
 
 
+def test_thoughts_that_a_template_began_are_known_once_their_end_is_whole() -> None:
+    answer = "Three lines.\n</think>\n\n120"
+    grown = [thoughts.told_as_answer(answer[:length]) for length in range(len(answer) + 1)]
+    end = answer.index("\n\n") + 1
+    assert set(grown[:end]) == {""} and set(grown[end:]) == {"Three lines."}
+    assert thoughts.told_as_answer("Line 2 prints\n</think> twice.\n") == ""
+    assert thoughts.told_as_answer(ANSWER) == ""  # their beginning is there
+
+
 def test_thoughts_without_an_answer_become_a_sentence() -> None:
     assert find_boxes("<think>Let me see").words(Translator("en")).startswith("The model only thought")

@@ -68,9 +68,12 @@ class Stream:
                     yield _event("waiting", {"place": place, "seconds": seconds})
                 case Looking(picture, of):
                     yield _event("looking", {"picture": picture, "of": of})
-                case BeganAgain():
-                    self._thoughts = self._text = ""
-                    yield _event("again", {})
+                case BeganAgain(thought):
+                    self._thoughts, self._text = thought, ""
+                    if thought and self.html:  # who shows the pieces themselves has to drop them
+                        yield from self._rendered()
+                    else:
+                        yield _event("again", {})
                 case Piece(piece):
                     self._text += piece
                     yield _event("piece", {"text": piece})

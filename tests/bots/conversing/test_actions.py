@@ -109,6 +109,25 @@ async def test_only_a_page_that_can_fold_them_is_told_thoughts(markdown: bool, t
     assert told == [*thoughts, Piece("Four.")]
 
 
+@pytest.mark.parametrize("markdown", [True, False])
+async def test_what_turns_out_to_be_thoughts_is_void_and_the_answer_grows_from_its_own_beginning(
+    markdown: bool,
+) -> None:
+    told: list[Event | File] = []
+
+    async def ask(tell: Tell) -> Answer:
+        for piece in ("So four.", "\n</think>", "\n\nFo", "ur."):  # a template wrote the beginning
+            tell(Piece(piece))
+        return Answer("So four.\n</think>\n\nFour.", Ending.DONE)
+
+    async def turn() -> None:
+        return None
+
+    await ask_for_display(ask, turn, DisplayOptions(markdown=markdown), [], Translator("en"), told.append)
+    assert told[:2] == [Piece("So four."), BeganAgain("So four.")]
+    assert "".join(event.text for event in told[2:] if isinstance(event, Piece)) == "Four."
+
+
 def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:
     assert acknowledge_pictures([2, 1, 3], Translator("en")) == "Got pictures 1, 2, 3. What would you like to know?"
     assert acknowledge_pictures([2, 1, 2], Translator("zh")) == "收到图片 1、2。您想知道什么？"
