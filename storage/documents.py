@@ -4,12 +4,12 @@ It goes with its conversation, with a picture of it that is removed for good, an
 one step inside a transaction that its caller opened.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.pictures.kept_document import KeptDocument
+from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.pseudonym import pseudonym
 from storage.schema import conversations, documents
 
@@ -21,6 +21,9 @@ async def keep(connection: AsyncConnection, conversation_id: str, person: str, d
         "conversation_id": conversation_id,
         "person": pseudonym(person),
         "image_ids": list(document.image_ids),
+        "pages": list(document.pages),
+        "page_count": document.of,
+        "digest": document.digest,
         "data": document.data,
     }
     await connection.execute(insert(documents).values(values))
@@ -32,13 +35,30 @@ async def find(
     """Return a conversation's document; with the pseudonyms of a person, only if that person sent it."""
     theirs = true() if names is None else documents.c.person.in_(names)
     row = (await connection.execute(select(documents).where(_of(conversation_id), theirs))).first()
-    return None if row is None else KeptDocument(row.data, tuple(row.image_ids))
+    if row is None:
+        return None
+    pages, of, digest = tuple(row.pages or ()), row.page_count or 0, row.digest or ""
+    return KeptDocument(row.data, tuple(row.image_ids), pages, of, digest)
 
 
-async def add_pages(connection: AsyncConnection, conversation_id: str, image_ids: Sequence[str]) -> None:
+async def outline(connection: AsyncConnection, conversation_id: str) -> DocumentOutline | None:
+    """Return a conversation's document without its data; None too for one that a version before kept."""
+    columns = documents.c
+    query = select(columns.digest, columns.page_count, columns.pages, columns.image_ids).where(_of(conversation_id))
+    row = (await connection.execute(query)).first()
+    if row is None or not row.digest:
+        return None
+    return DocumentOutline(row.digest, row.page_count, dict(zip(row.pages, row.image_ids, strict=True)))
+
+
+async def add_pages(connection: AsyncConnection, conversation_id: str, images: Mapping[int, str]) -> None:
     """Note which pictures further pages of the document became."""
-    known = await pages_of(connection, conversation_id)
-    values = {"image_ids": list(dict.fromkeys([*known, *image_ids]))}
+    query = select(documents.c.pages, documents.c.image_ids).where(_of(conversation_id))
+    if (row := (await connection.execute(query)).first()) is None:
+        return
+    known = zip(row.pages or [0] * len(row.image_ids), row.image_ids, strict=True)
+    pairs = dict.fromkeys([*known, *images.items()])
+    values = {"pages": [page for page, _ in pairs], "image_ids": [image_id for _, image_id in pairs]}
     await connection.execute(update(documents).where(_of(conversation_id)).values(values))
 
 

@@ -108,6 +108,9 @@ documents = Table(
     Column("person", String(32), nullable=False, index=True),  # who brought it, see storage.allowance
     Column("image_ids", JSON, nullable=False),  # of the pictures that its pages became
     Column("data", LargeBinary, nullable=False),
+    Column("pages", JSON(none_as_null=True)),  # their numbers; 0 or NULL: a version before did not note them
+    Column("page_count", Integer),
+    Column("digest", String(32)),  # of the data
 )
 
 messages = Table(

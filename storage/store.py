@@ -172,6 +172,7 @@ class Store(OpenDatabase):
     withdraw_picture = removing(conversations.withdraw_picture)
     discard_picture = removing(conversations.discard_picture)
     document = reading(documents.find)
+    document_outline = reading(documents.outline)
     _keep_document = writing_dated(questions.keep_document)
     add_document_pages = writing(documents.add_pages)
     remember_file = writing(files.remember)

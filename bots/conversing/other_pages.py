@@ -1,17 +1,40 @@
-"""Keep a document with its conversation, and turn to the pages of it that a later question names."""
+"""Keep a document with its conversation, and turn to the pages of it that a later question names or that are chosen."""
 
-from collections.abc import Sequence
+import asyncio
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.store import Store
 from core.conversation import Image
-from core.errors import BadImage
+from core.errors import BadImage, NotFound, TooLarge
 from core.i18n import Translator
 from core.pictures.documents import Document, open_document
 from core.pictures.kept_document import KeptDocument
 from core.pictures.page_ranges import page_ranges
+
+
+class NoDocument(NotFound):
+    code = "no_document"
+
+    def __init__(self) -> None:
+        super().__init__("There is no document in this conversation. Please send it again.")
+
+
+class NoPage(NotFound):
+    code = "no_page"
+
+    def __init__(self, of: int) -> None:
+        super().__init__("This document has {of} pages; please ask about one of them.", of=of)
+
+
+class TooManyPages(TooLarge):
+    code = "too_many_pages"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("At most {limit} pages in one question, please.", limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,40 +48,98 @@ class Turned:
 async def keep_document(
     store: Store, conversation_id: str, person: str, opened: Sequence[Document], begins: bool = False
 ) -> None:
-    """Keep the last of these files that has pages not looked at yet. The conversation may begin with it."""
-    if (document := document_to_keep(opened)) is not None:
+    """Keep the last of these files that has several pages. The conversation may begin with it."""
+    if (document := await document_to_keep(opened)) is not None:
         await store.keep_document(conversation_id, person, document, begins)
 
 
-def document_to_keep(opened: Sequence[Document]) -> KeptDocument | None:
-    """Return the last of these files that has pages not looked at yet."""
+async def document_to_keep(opened: Sequence[Document]) -> KeptDocument | None:
+    """Return the last of these files that has several pages."""
     document = next((it for it in reversed(opened) if it.data is not None), None)
     if document is None or document.data is None:
         return None
-    return KeptDocument(document.data, tuple(image.id for image in document.images))
+    image_ids = tuple(image.id for image in document.images)
+    digest = (await asyncio.to_thread(hashlib.sha256, document.data)).hexdigest()[:32]
+    return KeptDocument(document.data, image_ids, document.pages, document.of, digest)
 
 
 async def turn_pages(
     request: AnswerRequest, services: Services, images: Sequence[Image], translator: Translator
 ) -> Turned:
-    """Open the pages that a question names of its conversation's document. Without any, its pictures stay as they are.
+    """Open the pages of its conversation's document that a question chooses or names. Without any, nothing changes.
 
-    Pages that wait for a question and are not named wait no longer. Raises `Busy` for a question that would be refused.
+    Other pages that wait for a question wait no longer. Raises `Busy` for a question that would be refused.
     """
     here, store = request.conversation_id, services.store
-    document = await store.document(here) if page_ranges(request.text) else None
+    document = await store.document(here) if request.pages or page_ranges(request.text) else None
     if document is None:
         return Turned(tuple(images))
     services.assistant.check_question(request.person)
     try:
-        opened = await open_document(document.data, request.text, await services.limits(here))
+        opened = await open_document(document.data, request.text, await services.limits(here), request.pages)
     except BadImage as error:  # a page that it does not have; the question may be about another one
         return Turned(tuple(images), translator.explain(error))
     named = {image.id: image for image in opened.images}
     others = set(document.image_ids) - named.keys()
-    for picture in (await store.outline(here)).waiting:
-        if picture.image.id in others:
-            await store.withdraw_picture(here, picture.number)
-    await store.add_document_pages(here, list(named))
+    await _withdraw(store, here, others)
+    await _note_pages(store, here, opened)
     kept = {image.id: image for image in images if image.id not in others}
     return Turned(tuple({**kept, **named}.values()), opened.note(translator, kept=True))
+
+
+async def check_pages(services: Services, conversation_id: str, pages: Sequence[int]) -> None:
+    """Raise `NoDocument`, `NoPage` or `TooManyPages` if a question cannot be about these pages."""
+    outline = await services.store.document_outline(conversation_id)
+    if outline is None:
+        raise NoDocument
+    check_count(pages, services.images.page_limit)
+    if max(pages, default=1) > outline.of:
+        raise NoPage(outline.of)
+
+
+def check_count(pages: Sequence[int], limit: int) -> None:
+    """Raise `TooManyPages`."""
+    if len(pages) > limit:
+        raise TooManyPages(limit)
+
+
+async def choose_pages(
+    services: Services, conversation_id: str, person: str, pages: Sequence[int], taken: Collection[int] = ()
+) -> tuple[int, ...]:
+    """Let these pages of the conversation's document wait for the next question, and no others of it.
+
+    Pictures with the numbers `taken` belong to questions that are being asked, and stay. Return the numbers of earlier
+    pictures that had to make room. Raises what `check_pages` does, and `BotError`.
+    """
+    store = services.store
+    await check_pages(services, conversation_id, pages)
+    document = await store.document(conversation_id)
+    if document is None:
+        raise NoDocument
+    waiting = {picture.image.id for picture in (await store.outline(conversation_id)).waiting}
+    there = {page: of for page, of in zip(document.pages, document.image_ids, strict=True) if of in waiting}
+    missing = [page for page in sorted(pages) if page not in there]
+    wanted = {there[page] for page in pages if page in there}
+    removed: tuple[int, ...] = ()
+    if missing:
+        limits = await services.limits(conversation_id)
+        opened = await open_document(document.data, config=limits, chosen=missing)
+        _, removed = await services.assistant.add_pictures(conversation_id, opened.images, person)
+        await _note_pages(store, conversation_id, opened)
+        wanted |= {image.id for image in opened.images}
+    await _withdraw(store, conversation_id, set(document.image_ids) - wanted, taken)
+    return removed
+
+
+async def _note_pages(store: Store, conversation_id: str, opened: Document) -> None:
+    images = {page: image.id for page, image in zip(opened.pages, opened.images, strict=True)}
+    await store.add_document_pages(conversation_id, images)
+
+
+async def _withdraw(
+    store: Store, conversation_id: str, image_ids: Collection[str], taken: Collection[int] = ()
+) -> None:
+    """Let these pictures wait for no question any more, but for the numbers that are `taken`."""
+    for picture in (await store.outline(conversation_id)).waiting:
+        if picture.image.id in image_ids and picture.number not in taken:
+            await store.withdraw_picture(conversation_id, picture.number)

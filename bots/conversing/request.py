@@ -78,6 +78,7 @@ class AnswerRequest:
     automatic: bool = False
     turns_pages: bool = True  # to those that it names of the conversation's document
     alone: bool = False  # pictures that wait in the conversation are left to later questions
+    pages: tuple[int, ...] = ()  # of that document, chosen instead of named
     turn: int = 0  # number of the turn that gets these words, from 1; 0: it is a question of its own
 
     @property

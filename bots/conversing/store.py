@@ -11,7 +11,7 @@ from core.conversation import Image, SummaryPage, Turn
 from core.growing import GrowingAnswer
 from core.inbox import Mailbox, StoredMessage
 from core.person import Knock, KnownPerson, Standing
-from core.pictures.kept_document import KeptDocument
+from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.revision import Revision, Shown
 from core.settings import Settings
 from core.wish import Wish
@@ -132,7 +132,9 @@ class Store(History, Mailbox, Protocol):
 
     async def document(self, conversation_id: str) -> KeptDocument | None: ...
 
-    async def add_document_pages(self, conversation_id: str, image_ids: Sequence[str]) -> None: ...
+    async def document_outline(self, conversation_id: str) -> DocumentOutline | None: ...
+
+    async def add_document_pages(self, conversation_id: str, images: Mapping[int, str]) -> None: ...
 
     async def remember_file(self, file: str, conversation_id: str, image_ids: Sequence[str]) -> None: ...
 

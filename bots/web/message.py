@@ -17,7 +17,8 @@ class WebMessage:
     `idempotency_key` is the client's own, if it gave one. `pictures` are numbers of the conversation; `brought` are
     those that came with the message, and `region` is the part of the only one that it is about. `digest` is what
     `digest_of` returns, None if that is not known. `turn` is the number of the turn that gets these words, if it is an
-    edit. Pictures that wait in the conversation are left to later questions if its own stand `alone`.
+    edit. Pictures that wait in the conversation are left to later questions if its own stand `alone`. `pages` are
+    chosen pages of the conversation's document.
     """
 
     person: str
@@ -30,6 +31,7 @@ class WebMessage:
     region: tuple[float, ...] = ()
     turn: int = 0
     alone: bool = False
+    pages: tuple[int, ...] = ()
 
     @property
     def forgets(self) -> bool:

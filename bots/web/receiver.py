@@ -60,6 +60,10 @@ class Receiver:
         self._background = Background()
         self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by idempotency key, while they are written down
 
+    @property
+    def services(self) -> Services:
+        return self._services
+
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
         for message in await self.store.unfinished(WEB.name):
@@ -250,7 +254,7 @@ class Receiver:
     ) -> inbox.StoredMessage | None:
         """Store a question with all that came with it, in one step."""
         await self.store.make_room(sent.person, images)
-        document = document_to_keep(documents)
+        document = await document_to_keep(documents)
         if document is not None and not await self.store.has_room_for(sent.person, document):
             document = None
         return await self.store.put_question(
@@ -321,6 +325,7 @@ class Receiver:
             images=tuple(broadcast.images or ()),
             noted=broadcast.note,
             turns_pages=not (sent.brought or broadcast.images),
+            pages=sent.pages,
             turn=sent.turn,
             alone=sent.alone,
             display=AS_IT_IS,

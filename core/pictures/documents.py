@@ -5,8 +5,10 @@ Decoding happens in `core.pictures.pages`, in a process that may be killed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from core.conversation import Image
+from core.errors import BadImage
 from core.i18n import Translator
 from core.note import Note
 from core.pictures import workers
@@ -26,7 +28,7 @@ KEPT_DOCUMENT_BYTES = 32 * MEGABYTE  # of a larger one other pages can only be s
 class Document:
     """The pictures of a file. `pages` are the page numbers of `images`, of `of` pages in all; a picture is one page.
 
-    `data` is the file itself, where it has other pages and is small enough to be kept for them.
+    `data` is the file itself, where it has several pages and is small enough to be kept for them.
     """
 
     images: tuple[Image, ...]
@@ -73,14 +75,16 @@ class Document:
         return first, first + 1 if first < self.of and first + 1 not in self.pages else first
 
 
-async def open_document(data: bytes, question: str = "", config: ImagesConfig = ImagesConfig()) -> Document:
-    """Return the pages that the question names, or the first ones; at most `config.page_limit`.
+async def open_document(
+    data: bytes, question: str = "", config: ImagesConfig = ImagesConfig(), chosen: Sequence[int] = ()
+) -> Document:
+    """Return the `chosen` pages, those that the question names, or the first ones; at most `config.page_limit`.
 
     Raises `BadImage` and `TooLarge` like `make_image`, and for a page that does not exist.
     """
     check_size(len(data), config)
-    options = {
-        "ranges": page_ranges(question),
+    options: dict[str, Any] = {
+        "ranges": [(page, page) for page in chosen] or page_ranges(question),
         "limit": config.page_limit,
         "image_tokens": config.image_tokens,
     }
@@ -89,20 +93,37 @@ async def open_document(data: bytes, question: str = "", config: ImagesConfig = 
         del data  # the file on disk is enough while it waits
         if not (pdf or pages):
             image, notes = await decode_file(file, slow, config)
-            return Document((image,), notes=notes)
+            return _checked(Document((image,), notes=notes), chosen)
         work = "core.pictures.pages:pdf_pages"
         if not pdf:
             work, options["pixel_limit"] = "core.pictures.pages:tiff_pages", int(config.pixel_limit_mp * 1e6)
-        document = _document(await workers.run(work, file, options, DOCUMENT_SECONDS))
-        if len(document.pages) == document.of or size(file) > KEPT_DOCUMENT_BYTES:
+        document = _checked(_document(await workers.run(work, file, options, DOCUMENT_SECONDS)), chosen)
+        if document.of == 1 or size(file) > KEPT_DOCUMENT_BYTES:
             return document
         return replace(document, data=contents(file))
 
 
+async def page_thumbnail(data: bytes, page: int, pixels: int, config: ImagesConfig = ImagesConfig()) -> bytes:
+    """Return a page as a PNG with at most so many pixels on each side. Raises `BadImage`."""
+    options: dict[str, Any] = {"page": page, "pixels": pixels}
+    work = "core.pictures.pages:pdf_thumbnail"
+    if not is_pdf(data):
+        work, options["pixel_limit"] = "core.pictures.pages:tiff_thumbnail", int(config.pixel_limit_mp * 1e6)
+    [(_facts, png)] = await workers.run(work, data, options)
+    return png
+
+
 def turned_to(documents: Sequence[Document], question: str) -> bytes | None:
-    """Return the last of these files that has other pages, if a later question names some."""
+    """Return the last of these files that has several pages, if a later question names some."""
     kept = next((document.data for document in reversed(documents) if document.data is not None), None)
     return kept if page_ranges(question) else None
+
+
+def _checked(document: Document, chosen: Sequence[int]) -> Document:
+    """Raise `BadImage` for a document that does not have all of the chosen pages."""
+    if max(chosen, default=0) > document.of:
+        raise BadImage("This document has {of} pages; please ask about one of them.", of=document.of)
+    return document
 
 
 def _document(parts: list[workers.Part]) -> Document:

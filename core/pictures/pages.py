@@ -1,7 +1,8 @@
 """Turn a document's pages into pictures. Runs inside a worker (`core.pictures.worker`), where it may crash."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -24,6 +25,30 @@ Part = tuple[dict[str, Any], bytes]
 
 def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Part]:
     """Return each page's picture, followed by the page at `PAGE_DPI` if that shows much more."""
+    with _opened(data) as document:
+        parts = []
+        for page in choose(ranges, len(document), limit):
+            parts += _made(finish(_rendered(document[page - 1], PAGE_PIXELS), image_tokens), page, len(document))
+        return parts
+
+
+def pdf_thumbnail(data: bytes, page: int, pixels: int) -> list[Part]:
+    """Return a page with at most so many pixels on each side."""
+    with _opened(data) as document:
+        [page] = choose([(page, page)], len(document), 1)
+        return [_small(_rendered(document[page - 1], 4 * pixels**2), pixels)]
+
+
+def tiff_thumbnail(data: bytes, page: int, pixels: int, pixel_limit: int) -> list[Part]:
+    with quiet():
+        pages = pages_of(data)
+        [page] = choose([(page, page)], len(pages), 1)
+        return [_small(decode(pages[page - 1].picture(open_picture), PixelBudget(pixel_limit, 64)).small, pixels)]
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    """Open a PDF that has pages. Raises `BadImage`, also for what goes wrong in the block."""
     pypdfium2 = pdfium.load()
     try:
         document = pypdfium2.PdfDocument(data)
@@ -37,10 +62,7 @@ def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: 
         if not len(document):
             raise _damaged()
         document.init_forms()
-        parts = []
-        for page in choose(ranges, len(document), limit):
-            parts += _made(finish(_rendered(document[page - 1]), image_tokens), page, len(document))
-        return parts
+        yield document
     except pypdfium2.PdfiumError as error:
         raise _damaged() from error
     finally:
@@ -89,11 +111,20 @@ def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
     return parts
 
 
-def _rendered(page: Any) -> Image.Image:
+def _small(image: Image.Image, pixels: int) -> Part:
+    file = io.BytesIO()
+    image.thumbnail((pixels, pixels))
+    image.info.clear()
+    image.save(file, "PNG")
+    return {}, file.getvalue()
+
+
+def _rendered(page: Any, pixels: int) -> Image.Image:
+    """Draw a page at `PAGE_DPI`, or with about so many pixels if that is less."""
     width, height = page.get_size()  # points
     if not width > 0 or not height > 0:
         raise _damaged()
-    scale = min(PAGE_DPI / POINTS_PER_INCH, (PAGE_PIXELS / (width * height)) ** 0.5)
+    scale = min(PAGE_DPI / POINTS_PER_INCH, (pixels / (width * height)) ** 0.5)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     check_pixels(*size, 2 * PAGE_PIXELS)
     check_shape(*size)

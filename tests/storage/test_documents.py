@@ -2,19 +2,23 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import NoRoom
-from core.pictures.kept_document import KeptDocument
+from core.pictures.kept_document import DocumentOutline, KeptDocument
+from storage.schema import documents
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.test_allowance import photo
 from tests.storage.things import ask, image
 
 HERE, PAGES = "a:1", [image("page 1"), image("page 2")]
-PAPER = KeptDocument(b"%PDF secret", tuple(page.id for page in PAGES))
+PAPER = KeptDocument(b"%PDF secret", tuple(page.id for page in PAGES), (1, 2), 9, "a digest")
 MB = 1_000_000
 
 
@@ -31,10 +35,27 @@ def large(name: str, megabytes: float) -> KeptDocument:
 
 
 async def test_the_last_document_is_found_with_all_pages_that_were_seen(kept: Store) -> None:
-    await kept.add_document_pages(HERE, ["page 7", PAGES[0].id])
-    assert await kept.document(HERE) == KeptDocument(PAPER.data, (*PAPER.image_ids, "page 7"))
+    await kept.add_document_pages(HERE, {7: "page 7", 1: PAGES[0].id})
+    assert await kept.document(HERE) == replace(PAPER, image_ids=(*PAPER.image_ids, "page 7"), pages=(1, 2, 7))
+    outline = DocumentOutline(PAPER.digest, PAPER.of, {1: PAGES[0].id, 2: PAGES[1].id, 7: "page 7"})
+    assert await kept.document_outline(HERE) == outline
     await kept.keep_document(HERE, "ann", KeptDocument(b"another", ()))
     assert await kept.document(HERE) == KeptDocument(b"another", ())
+
+
+async def _as_a_version_before(connection: AsyncConnection) -> None:
+    await connection.execute(update(documents).values(pages=None, page_count=None, digest=None))
+
+
+async def test_of_a_document_that_a_version_before_kept_pages_are_still_found(kept: Store) -> None:
+    old = KeptDocument(PAPER.data, PAPER.image_ids)
+    await kept.keep_document(HERE, "ann", old)
+    await kept.database.write(_as_a_version_before)
+    assert await kept.document(HERE) == old
+    await kept.add_document_pages(HERE, {7: "page 7"})
+    found = await kept.document(HERE)
+    assert found is not None and found.image_ids == (*PAPER.image_ids, "page 7")
+    assert await kept.document_outline(HERE) is None  # its pages are not known
 
 
 async def test_a_conversation_begins_with_a_document_only_where_it_is_told_to(store: Store) -> None:
@@ -92,7 +113,7 @@ async def test_a_file_deleted_on_its_platform_takes_all_its_pages_along(kept: St
     await kept.remember_file("slack:F1", HERE, [page.id for page in PAGES])
     later = image("page 7")
     await ask(kept, HERE, "And page 7?", later, key="k2")
-    await kept.add_document_pages(HERE, [later.id])
+    await kept.add_document_pages(HERE, {7: later.id})
     await kept.remove_file("slack:F1")
     assert await kept.document(HERE) is None
     assert not (await kept.load(HERE)).pictures

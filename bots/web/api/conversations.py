@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from bots.conversing.other_pages import keep_document
+from bots.conversing.other_pages import check_pages, keep_document
 from bots.web.access.address import person_of
 from bots.web.access.owner import list_of
 from bots.web.api.form import Form, read_form
@@ -21,6 +21,7 @@ from bots.web.api.schema import (
     REFUSALS,
     Analysis,
     ConversationView,
+    DocumentView,
     Pictures,
     Stopped,
     form,
@@ -90,7 +91,7 @@ async def analyze(request: Request, receiver: WithReceiver, key: Key = None) -> 
             raise BadQuestion("Please ask a question: the field query is empty.")
         if not form.conversation and not form.files:
             raise BadQuestion("Please send a picture with your question: the field image is empty.")
-        if form.region and (form.files or len(form.pictures) != 1):
+        if form.region and (form.files or form.pages or len(form.pictures) != 1):
             raise BadQuestion("A region is a part of one picture of the conversation: name it in the field pictures.")
         if form.keep:
             broadcast, questions = await _taken(request, receiver, form, key)
@@ -108,14 +109,16 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     if form.conversation and (key is None or receiver.find(key) is None):
         questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
     digest = await form_digest(form) if key else None
-    region = form.region.corners if form.region else ()
+    region, pages = form.region.corners if form.region else (), () if form.files else form.pages
     sent = WebMessage(
         person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest, region=region,
-        alone=form.alone,
+        alone=form.alone, pages=pages,
     )  # fmt: skip
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
         receiver.assistant.check_question(person)
+        if pages:
+            await check_pages(receiver.services, conversation_id, pages)
         limits = await receiver.limits(form.conversation or "", form.settings)
         opened = await open_files(request, form, limits, receiver.assistant)
         if form.settings:
@@ -147,17 +150,24 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     viewer = viewer_of(request)
-    views = [viewer.picture(conversation_id, picture) for picture in added]
-    notes = viewer.notes(opened.notes, removed)
-    return Pictures(conversation=conversation_id, pictures=views, removed=list(removed), notes=notes)
+    return Pictures(
+        conversation=conversation_id,
+        pictures=[viewer.picture(conversation_id, picture) for picture in added],
+        removed=list(removed),
+        notes=viewer.notes(opened.notes, removed),
+        document=await document_view(receiver, viewer, conversation_id),
+    )
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, conversation_id: ConversationId, receiver: WithReceiver) -> ConversationView:
     known, asking = await receiver.shown(conversation_id)
     versions = await receiver.store.version_counts(known.id)
+    viewer = viewer_of(request)
     # In a thread of its own: rendering the Markdown of a long conversation takes a while.
-    return await asyncio.to_thread(viewer_of(request).conversation, known, asking, versions)
+    view = await asyncio.to_thread(viewer.conversation, known, asking, versions)
+    view.document = await document_view(receiver, viewer, known.id)
+    return view
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204, summary="Delete a conversation and its pictures")
@@ -250,6 +260,14 @@ def cache_control(identity: str, of: str, kept: str = "max-age=86400, immutable"
     Without that, or with that of another file, it is not kept: a waiting picture's number may pass to another picture.
     """
     return f"private, {kept}" if of and identity.startswith(of) else "no-store"
+
+
+async def document_view(receiver: Receiver, viewer: Viewer, conversation_id: str) -> DocumentView | None:
+    """Return the conversation's document, and which pages of it wait for a question."""
+    if (document := await receiver.store.document_outline(conversation_id)) is None:
+        return None
+    waiting = (await receiver.store.outline(conversation_id)).waiting
+    return viewer.document(conversation_id, document, waiting, receiver.services.images.page_limit)
 
 
 def questions_of(known: Conversation) -> list[str]:

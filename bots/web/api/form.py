@@ -13,6 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from bots.conversing.other_pages import check_count
 from bots.web import data_url
 from bots.web.access.address import person_of
 from bots.web.access.owner import check_owner
@@ -29,6 +30,7 @@ from core.settings import Settings
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 JSON_TYPE = "application/json"
 MOST_FIELDS = 20
+MOST_PAGES = 100  # in JSON; how many are looked at is fewer
 NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
 
 
@@ -44,7 +46,7 @@ class Form:
 
     It takes up the pictures that wait in the conversation, unless its own stand `alone`.
 
-    With a `region` it is about that part of its one picture.
+    With a `region` it is about that part of its one picture. `pages` are those of a document that it is about.
     """
 
     query: str
@@ -57,6 +59,7 @@ class Form:
     alone: bool = False
     region: Region | None = None
     settings: Settings | None = None  # of the conversation that it begins
+    pages: tuple[int, ...] = ()
 
 
 @asynccontextmanager
@@ -71,6 +74,7 @@ async def read_form(request: Request, config: WebConfig, images: ImagesConfig) -
     async with (_json if kind == JSON_TYPE else _multipart)(request, config, images) as form:
         request.state.question = form.query
         check_owner(request, form.conversation or "")
+        check_count(form.pages, images.page_limit)
         if form.settings and form.conversation:
             raise BadQuestion(
                 "The field settings is for a new conversation. /docs says how to change those of another."
@@ -107,13 +111,15 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         raise BadQuestion("The field image must be a file. Pictures are not fetched from addresses.")
     if len(files) > config.pictures:
         raise _too_many(config)
-    numbers = _text(posted, "pictures").replace(" ", "")
-    if numbers and not NUMBERS.fullmatch(numbers):
+    pictures, pages = _numbers(posted, "pictures"), _numbers(posted, "pages")
+    if pictures is None:
         raise BadQuestion("The field pictures must be numbers of pictures, such as 1,3.")
+    if pages is None or 0 in pages:
+        raise BadQuestion("The field pages must be numbers of pages, such as 5,6.")
     return Form(
         query=_text(posted, "query").strip(),
         files=tuple(_Upload(file) for file in files),
-        pictures=tuple(dict.fromkeys(int(number) for number in numbers.split(",") if number)),
+        pictures=pictures,
         conversation=_text(posted, "conversation") or None,
         stream=_truth(posted, "stream"),
         html=_truth(posted, "html"),
@@ -121,7 +127,16 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         alone=_truth(posted, "alone"),
         region=_region(_text(posted, "region")),
         settings=_settings(_text(posted, "settings")),
+        pages=pages,
     )
+
+
+def _numbers(form: FormData, name: str) -> tuple[int, ...] | None:
+    """Read numbers with commas. Return None for something else."""
+    text = _text(form, name).replace(" ", "")
+    if text and not NUMBERS.fullmatch(text):
+        return None
+    return tuple(dict.fromkeys(int(number) for number in text.split(",") if number))
 
 
 def _region(text: str) -> Region | None:
@@ -170,6 +185,7 @@ class _Body(BaseModel, strict=True, extra="forbid", frozen=True):
     image: Annotated[list[str], BeforeValidator(_listed)] = []
     conversation: Text | None = None
     pictures: Annotated[list[Annotated[int, Field(ge=1, lt=1_000_000)]], Field(max_length=MOST_PICTURES)] = []
+    pages: Annotated[list[Annotated[int, Field(ge=1, lt=1_000_000)]], Field(max_length=MOST_PAGES)] = []
     stream: bool = False
     html: bool = False
     keep: bool = True
@@ -211,6 +227,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
                 alone=body.alone,
                 region=numbered(body.region) if "region" in body.model_fields_set else None,
                 settings=body.settings.settings() if body.settings else None,
+                pages=tuple(dict.fromkeys(body.pages)),
             )
 
 

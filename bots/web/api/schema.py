@@ -145,6 +145,31 @@ class AskingView(BaseModel):
     turn: int | None = Field(None, description="The number of the turn that gets these words.", examples=[None])
 
 
+class ChosenPage(BaseModel):
+    """A page that waits for the next question, and the number of its picture."""
+
+    page: int = Field(examples=[5])
+    picture: int = Field(examples=[2])
+
+
+class DocumentView(BaseModel):
+    """The conversation's last PDF or TIFF with several pages, which is kept so that others can be chosen."""
+
+    pages: int = Field(description="How many it has.", examples=[9])
+    limit: int = Field(description="Most pages in one question.", examples=[4])
+    chosen: list[ChosenPage]
+    thumbnail: str = Field(
+        description="Address of a page, small: a number takes the place of {page}.",
+        examples=[f"/api/v1/conversations/{EXAMPLE_ID}/document/pages/{{page}}?of=9f2c41d0"],
+    )
+
+
+class Choice(BaseModel, extra="forbid"):
+    pages: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        max_length=100, description="Numbers of pages, from 1.", examples=[[5, 6]]
+    )
+
+
 class ConversationView(BaseModel):
     """A conversation. `waiting` are pictures without a question yet; `asking` are questions being answered."""
 
@@ -152,6 +177,7 @@ class ConversationView(BaseModel):
     turns: list[TurnView]
     waiting: list[PictureView]
     asking: list[AskingView]
+    document: DocumentView | None = Field(None, examples=[None])
 
 
 class SummaryView(BaseModel):
@@ -191,6 +217,7 @@ class Pictures(BaseModel):
     pictures: list[PictureView]
     removed: list[int] = Field(description="Numbers of earlier pictures.", examples=[[]])
     notes: list[str] = Field(examples=[[]])
+    document: DocumentView | None = Field(None, examples=[None])
 
 
 class Stopped(BaseModel):
@@ -233,6 +260,7 @@ REGION = (
     "Ask about a part of the one picture in `pictures`: left, top, right and bottom, in thousandths of it. The part is "
     "cut out at full pixels and becomes the conversation's next picture."
 )
+PAGES = "Numbers of pages, instead of those that the question names: of the file, or of the conversation's document."
 SETTINGS = {
     "type": "string",
     "contentMediaType": "application/json",
@@ -261,6 +289,12 @@ ASK_FORM = {
             "description": REGION,
             "example": "500,0,1000,250",
         },
+        "pages": {
+            "type": "string",
+            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "description": PAGES,
+            "example": "5,6",
+        },
         "settings": SETTINGS,
         "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},
         "html": {"type": "boolean", "default": False, "description": "Events also carry the rendered text so far."},
@@ -278,6 +312,11 @@ ADD_FORM = {
     "properties": {
         "image": IMAGES,
         "conversation": {"type": "string", "description": "Add them to this one."},
+        "pages": {
+            "type": "string",
+            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "description": "Numbers of pages of the file, instead of its first ones.",
+        },
         "settings": SETTINGS,
     },
 }
@@ -299,6 +338,12 @@ _AS_JSON = {
         "items": {"type": "integer", "minimum": 1, "maximum": 999_999},
         "maxItems": 24,
         "description": "Ask again about these numbers.",
+    },
+    "pages": {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1, "maximum": 999_999},
+        "maxItems": 100,
+        "description": PAGES,
     },
 }
 

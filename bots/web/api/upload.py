@@ -45,7 +45,8 @@ async def form_digest(form: Form) -> str:
     """Return a digest of the files and numbers, by which the same question is known when it comes again."""
     files = [await _file_digest(file) for file in form.files]
     corners = form.region.corners if form.region else ()
-    return digest_of("region" if form.region else "", [*form.pictures, *corners], files)
+    command = "region" if form.region else "pages" if form.pages else ""
+    return digest_of(command, [*form.pictures, *corners, *form.pages], files)
 
 
 async def _file_digest(file: UploadedFile) -> str:
@@ -63,7 +64,7 @@ async def _opened(form: Form, images: ImagesConfig, translator: Translator) -> O
 
 async def _open(index: int, form: Form, images: ImagesConfig, translator: Translator) -> Document:
     try:
-        return await open_document(await form.files[index].read(), form.query, images)
+        return await open_document(await form.files[index].read(), form.query, images, form.pages)
     except (BadImage, BadField) as error:
         if len(form.files) == 1:
             raise

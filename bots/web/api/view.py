@@ -12,7 +12,9 @@ from bots.web.api.schema import (
     AnswerView,
     AskingView,
     BoxView,
+    ChosenPage,
     ConversationView,
+    DocumentView,
     MarkedView,
     PartView,
     PictureView,
@@ -26,6 +28,7 @@ from core.answers.transcription import as_markdown
 from core.conversation import Answer, Conversation, Picture, Turn
 from core.i18n import Translator
 from core.pictures.images import MOST_IMAGE_TOKENS
+from core.pictures.kept_document import DocumentOutline
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,20 @@ class Viewer:
             original_height=image.original_size[1],
             url=f"{self.path}/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
             part=picture.part and PartView(of=picture.part.of, region=picture.part.region.corners),
+        )
+
+    def document(
+        self, conversation_id: str, document: DocumentOutline, waiting: Sequence[Picture], limit: int
+    ) -> DocumentView:
+        """Return a conversation's document. `limit` is how many pages one question may be about."""
+        numbers = {picture.image.id: picture.number for picture in waiting}
+        chosen = [(page, numbers[of]) for page, of in sorted(document.images.items()) if of in numbers]
+        here = f"{self.path}/api/v1/conversations/{conversation_id}/document"
+        return DocumentView(
+            pages=document.of,
+            limit=limit,
+            chosen=[ChosenPage(page=page, picture=number) for page, number in chosen],
+            thumbnail=f"{here}/pages/{{page}}?of={document.digest[:8]}",
         )
 
     def notes(self, left_out: Sequence[str], removed: Sequence[int]) -> list[str]:

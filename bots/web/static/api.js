@@ -12,7 +12,7 @@ const OPENING_MS = 300_000; // for the server to open a file
 export const get = (path, { quiet = false } = {}) => reach(path, {}, { quiet });
 export const remove = (path) => reach(path, { method: "DELETE" });
 export const patch = (path, fields) => reach(path, { method: "PATCH", body: JSON.stringify(fields), headers: { "Content-Type": "application/json" } });
-export const put = (path, fields) => reach(path, { method: "PUT", body: JSON.stringify(fields), headers: { "Content-Type": "application/json" } });
+export const put = (path, fields, limits = {}) => reach(path, { method: "PUT", body: JSON.stringify(fields), headers: { "Content-Type": "application/json" } }, limits);
 export const post = (path, fields = {}) => reach(path, { method: "POST", body: form(fields) });
 
 // A slow network empties what the system holds for it without a sign, so there is one limit for all of a file.

@@ -7,7 +7,7 @@ import { element, icon } from "./element.js";
 import { say } from "./words.js";
 
 export class Attached {
-  // `page` offers: attached, began(id), removed(numbers), complain(sentence), view(source, number), changed(), limit, uploadBytes
+  // `page` offers: attached, began(id), removed(numbers), complain(sentence), pages, view(source, number), changed(), limit, uploadBytes
   constructor(list, page, conversation) {
     this.list = list;
     this.page = page;
@@ -74,6 +74,13 @@ export class Attached {
     }
   }
 
+  // What waits of a document now, in place of those `before`.
+  exchange(before, pictures) {
+    const numbers = pictures.map(({ number }) => number);
+    for (const picture of this.pictures) if (before.includes(picture.number) && !numbers.includes(picture.number)) this.#drop(picture);
+    for (const { number, url } of pictures) if (!this.numbers.includes(number)) this.#place({ number, url });
+  }
+
   async #send(file, picture) {
     if (!this.pictures.includes(picture)) return; // removed while it waited
     try {
@@ -89,6 +96,7 @@ export class Attached {
       if (first) this.#arrived(picture, first);
       else this.#drop(picture);
       for (const { number, url } of more.reverse()) this.#place({ number, url }, picture); // each before the later ones
+      this.page.pages.show(answer.document, { fresh: true });
     } catch (error) {
       if (!this.current || picture.unwanted) return;
       this.refused++;
@@ -102,14 +110,13 @@ export class Attached {
   #place(picture, before = this.pictures.at(-1)) {
     const image = element("img", { src: picture.url, alt: "" });
     const view = element("button", { type: "button", class: "view", onclick: () => this.page.view(picture.url, picture.number) }, image);
-    const removal = element("button", { type: "button", class: "remove", onclick: () => this.#remove(picture) }, icon("close"));
+    const removal = element("button", { type: "button", class: "remove", "aria-label": say("Remove this picture"), onclick: () => this.#remove(picture) }, icon("close"));
     picture.item = element("li", { class: "busy" }, view, removal);
     this.pictures.splice(this.pictures.indexOf(before) + 1, 0, picture);
     if (before) before.item.after(picture.item);
     else this.list.append(picture.item);
     if (picture.number !== null) this.#arrived(picture, picture);
     else view.setAttribute("aria-label", say("A picture on its way"));
-    removal.setAttribute("aria-label", say("Remove this picture"));
     this.page.changed();
     return picture;
   }

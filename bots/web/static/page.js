@@ -10,6 +10,7 @@ import { announce } from "./element.js";
 import { keepFocus } from "./focus.js";
 import { Line } from "./line.js";
 import { tellLoading } from "./loading.js";
+import { Pages } from "./pages.js";
 import { Lost } from "./problems.js";
 import { Reading } from "./reading.js";
 import { Scroller } from "./scroller.js";
@@ -34,6 +35,7 @@ class Page {
     this.reading = new Reading(this);
     this.line = new Line(this);
     this.attached = new Attached(byId("attached"), this, null);
+    this.pages = new Pages(byId("pages"), this);
     this.sidebar = new Sidebar(byId("conversations"), this);
     this.viewer = new Viewer(byId("viewer"), this);
     this.scroller = new Scroller(byId("scroller"), byId("thread"), () => Boolean(this.thread.last));
@@ -83,6 +85,7 @@ class Page {
     history[same ? "replaceState" : "pushState"](null, "", this.conversation ? `#${this.conversation}` : location.pathname);
     this.thread.show(known?.turns ?? []);
     this.attached.show(known?.waiting ?? []);
+    this.pages.show(known?.document ?? null);
     this.updated = updated;
     this.drawn();
     this.#join(known?.asking ?? []);
@@ -106,6 +109,7 @@ class Page {
     this.updated = entry?.updated ?? "";
     this.thread.show(known.turns);
     attached.show(known.waiting.filter(({ number }) => !this.thread.keeps(number)));
+    this.pages.show(known.document);
     this.drawn();
     this.#join(known.asking);
   }
@@ -164,7 +168,7 @@ class Page {
     if (attached.empty && !this.thread.hasPictures) return this.complain(say("Please add a picture first."));
     const query = text.trim() || document.body.dataset.question;
     const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
-    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(","), alone: true };
+    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(","), pages: this.pages.taken(), alone: true };
     const turn = this.thread.add({ text: query, pictures });
     attached.clear();
     if (this.question.value === text) this.question.value = "";
@@ -270,11 +274,12 @@ class Page {
 
   // What can be pressed follows from what is going on.
   changed() {
+    this.pages?.sync();
     const reading = Boolean(this.reading.turn);
     byId("stop").hidden = !reading;
     byId("send").hidden = reading && !this.question.value.trim() && this.attached.empty;
     // While the page loads nobody knows yet whether there are pictures: what is sent then waits.
-    const nothing = this.loaded && this.attached.empty && !(this.thread.hasPictures && this.question.value.trim());
+    const nothing = this.loaded && this.attached.empty && !this.pages.busy && !(this.thread.hasPictures && this.question.value.trim());
     byId("send").disabled = this.preparing || nothing;
     byId("first-questions").hidden = reading || this.preparing || !this.attached || this.attached.empty || Boolean(this.question.value.trim());
   }

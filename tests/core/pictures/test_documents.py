@@ -56,13 +56,14 @@ async def test_a_long_document_is_cut_at_the_limit_and_says_so() -> None:
     assert (await open_document(pdf(TEN), "pages 2-9", ImagesConfig(page_limit=3))).pages == (2, 3, 4)
 
 
-async def test_a_document_with_other_pages_comes_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_document_with_several_pages_comes_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     data, few = pdf(TEN), ImagesConfig(page_limit=3)
     document = await open_document(data, "What is it?", few)
     assert document.data == data
     kept = "Pages looked at: 1-3 of 10. For others, ask about “page 4”, for example."
     assert document.note(Translator("en"), kept=True) == kept
-    assert (await open_document(pdf(TEN[:3]), "What is it?", few)).data is None
+    assert (await open_document(pdf(TEN[:3]), "What is it?", few)).data == pdf(TEN[:3])
+    assert (await open_document(pdf(TEN[:1]), "What is it?", few)).data is None
     monkeypatch.setattr("core.pictures.documents.KEPT_DOCUMENT_BYTES", len(data) - 1)
     large = await open_document(data, "What is it?", few)
     assert large.data is None

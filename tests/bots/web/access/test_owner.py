@@ -24,12 +24,14 @@ from core.pseudonym import pseudonym
 from storage.store import Store, StoreConfig
 from tests.bots.web.browser import needs_chromium, started
 from tests.bots.web.conftest import KEY, Web, photo, service, until
+from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
 
 API = "/api/v1"
+PAPER = pdf(["one", "two"])
 HERE = f"{API}/conversations/{{conversation_id}}"
 ANSWER = '| Item | Price |\n|---|---|\n| Paper | 3 |\n\n```json\n[{"bbox_2d": [1, 1, 500, 500], "label": "stamp"}]\n```'
-# How each route that names a conversation is used; all of them on one that has a turn and a waiting picture.
+# How each route that names a conversation is used; all of them on one that has a turn and a waiting document.
 OWN: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", HERE): {},
     ("GET", f"{HERE}/export"): {},
@@ -39,6 +41,8 @@ OWN: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", f"{HERE}/pictures/{{number}}/thumbnail"): {},
     ("GET", f"{HERE}/pictures/{{number}}"): {},
     ("GET", f"{HERE}/pictures/{{number}}/original"): {},
+    ("PUT", f"{HERE}/document/chosen"): {"json": {"pages": [1]}},
+    ("GET", f"{HERE}/document/pages/{{page}}"): {},
     ("GET", f"{HERE}/settings"): {},
     ("PUT", f"{HERE}/settings"): {"json": {"language": "German"}},
     ("GET", f"{HERE}/turns/{{turn}}/table.csv"): {},
@@ -127,14 +131,14 @@ async def test_nobody_reaches_a_conversation_of_another_browser_by_its_id(
 ) -> None:
     web, ann, bob = shop
     conversation = await ask(ann, "Where is the stamp?")
-    added = await ann.post(f"{API}/pictures", data={"conversation": conversation}, files={"image": photo("green")})
+    added = await ann.post(f"{API}/pictures", data={"conversation": conversation}, files={"image": PAPER})
     waiting = added.json()["pictures"][0]["number"]
     before = await ann.get(HERE.format(conversation_id=conversation))
     assert before.status_code == 200
     for stranger in (bob, web.client):  # another browser, and a program
         for (method, path), fields in OWN.items():
             for number in (1, waiting):
-                address = path.format(conversation_id=conversation, turn=1, number=number)
+                address = path.format(conversation_id=conversation, turn=1, number=number, page=1)
                 refused = await stranger.request(method, address, **fields)
                 assert (refused.status_code, refused.json()) == (404, UNKNOWN), path
         for (method, path), ways in NAMED.items():
@@ -152,11 +156,13 @@ async def test_everybody_reaches_their_own_by_the_same_requests(
 ) -> None:
     _, ann, _ = shop
     conversation = await ask(ann, "Where is the stamp?")
-    added = await ann.post(f"{API}/pictures", data={"conversation": conversation}, files={"image": photo("green")})
+    added = await ann.post(f"{API}/pictures", data={"conversation": conversation}, files={"image": PAPER})
     waiting = added.json()["pictures"][0]["number"]
     for (method, path), fields in OWN.items():
         number = waiting if "waiting" in path else 1
-        done = await ann.request(method, path.format(conversation_id=conversation, turn=1, number=number), **fields)
+        done = await ann.request(
+            method, path.format(conversation_id=conversation, turn=1, number=number, page=1), **fields
+        )
         assert done.status_code in (200, 204), (path, done.text)
     assert await listed(ann) == []
 

@@ -1,0 +1,56 @@
+"""Serve a conversation's document: its pages, small, and which of them the next question shows."""
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Request, Response
+
+from bots.conversing.other_pages import NoDocument, NoPage, choose_pages
+from bots.web.access.address import person_of
+from bots.web.api.conversations import ConversationId, Known, Of, WithReceiver, cache_control, document_view, viewer_of
+from bots.web.api.schema import PNG, REFUSALS, Choice, Pictures
+from bots.web.api.turns import WholeInMemory
+from bots.web.receiver import WEB
+from core.pictures.documents import page_thumbnail
+
+THUMBNAIL_PIXELS = 240  # twice what the page shows, for screens with small pixels
+
+router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/document", responses=REFUSALS)
+
+
+@router.put("/chosen", summary="Choose pages of the document for the next question")
+async def choose(request: Request, known: Known, receiver: WithReceiver, choice: Annotated[Choice, Body()]) -> Pictures:
+    """Let these pages wait for the next question, as pictures that are sent ahead of it do, and no others of it."""
+    person = person_of(request.scope)
+    receiver.assistant.count_files(person, secrets.token_hex(16), 1)
+    taken = {number for it in receiver.broadcasts.open_questions(known.id) for number in it.sent.pictures}
+    pages = list(dict.fromkeys(choice.pages))
+    removed = await choose_pages(receiver.services, known.id, person, pages, taken)
+    viewer = viewer_of(request)
+    document = await document_view(receiver, viewer, known.id)
+    numbers = {it.picture for it in document.chosen} if document else set()
+    waiting = (await receiver.store.outline(known.id)).waiting
+    return Pictures(
+        conversation=known.id,
+        pictures=[viewer.picture(known.id, picture) for picture in waiting if picture.number in numbers],
+        removed=list(removed),
+        notes=viewer.notes((), removed),
+        document=document,
+    )
+
+
+@router.get("/pages/{page}", response_class=Response, responses=PNG, summary="Get a page of the document, small")
+async def thumbnail(
+    conversation_id: ConversationId,
+    page: Annotated[int, Path(ge=1, le=100_000, examples=[1])],
+    receiver: WithReceiver,
+    _: WholeInMemory,
+    of: Of = "",
+) -> Response:
+    document = await receiver.store.document(conversation_id) if WEB.owns(conversation_id) else None
+    if document is None or not document.digest:
+        raise NoDocument
+    if page > document.of:
+        raise NoPage(document.of)
+    png = await page_thumbnail(document.data, page, THUMBNAIL_PIXELS, receiver.services.images)
+    return Response(png, media_type="image/png", headers={"Cache-Control": cache_control(document.digest, of)})

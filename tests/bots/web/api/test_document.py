@@ -1,0 +1,153 @@
+"""The pages of a document over REST: small ones to choose from, and which of them a question shows."""
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.bots.web.api.test_pages import SENT, ask, seen
+from tests.bots.web.conftest import Web, photo
+from tests.core.papers import pdf, tiff
+
+
+async def add(web: Web, **fields: Any) -> dict[str, Any]:
+    added = await web.client.post("/api/v1/pictures", files=SENT, data=fields)
+    assert added.status_code == 200, added.text
+    view: dict[str, Any] = added.json()
+    return view
+
+
+async def choose(web: Web, conversation: str, *pages: int) -> dict[str, Any]:
+    chosen = await web.client.put(f"/api/v1/conversations/{conversation}/document/chosen", json={"pages": pages})
+    assert chosen.status_code == 200, chosen.text
+    view: dict[str, Any] = chosen.json()
+    return view
+
+
+def chosen(view: dict[str, Any]) -> dict[int, int]:
+    return {it["page"]: it["picture"] for it in view["document"]["chosen"]}
+
+
+async def test_a_document_tells_its_pages_and_which_of_them_wait(web: Web) -> None:
+    added = await add(web)
+    known = (await web.client.get(f"/api/v1/conversations/{added['conversation']}")).json()
+    assert known["document"] == added["document"]
+    assert (added["document"]["pages"], added["document"]["limit"]) == (9, 4)
+    assert chosen(added) == {1: 1, 2: 2, 3: 3, 4: 4}
+
+
+async def test_chosen_pages_wait_for_the_next_question_and_no_others(web: Web) -> None:
+    here = (await add(web))["conversation"]
+    first = await choose(web, here, 4, 7)
+    assert chosen(first) == {4: 4, 7: 5}
+    assert [picture["number"] for picture in first["pictures"]] == [4, 5]
+    assert chosen(await choose(web, here)) == {}
+    last = await choose(web, here, 9, 7)
+    await ask(web, "What is it?", here, fields={"pictures": ",".join(str(chosen(last)[page]) for page in (7, 9))})
+    assert await seen(web, here) == [[7, 9]]
+    known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
+    assert (known["waiting"], known["document"]["chosen"]) == ([], [])
+    assert list(chosen(await choose(web, here, 7))) == [7]  # also one that an earlier question showed
+
+
+async def test_pages_that_look_the_same_are_one_picture(web: Web) -> None:
+    paper = tiff([9, 99, 99])
+    added = await web.client.post("/api/v1/pictures", files={"image": ("scan.tiff", paper, "image/tiff")})
+    here = added.json()["conversation"]
+    assert chosen(added.json()) == {1: 1, 2: 2, 3: 2}
+    view = await choose(web, here, 2)
+    assert chosen(view) == {2: 2, 3: 2}
+    assert [picture["number"] for picture in view["pictures"]] == [2]
+
+
+@pytest.mark.parametrize("key", ["", "a-key-nobody-guesses"])
+async def test_a_question_names_pages_in_a_field_and_its_words_no_longer_do(web: Web, key: str) -> None:
+    here = (await add(web))["conversation"]
+    fields = {"pages": "5, 6", "pictures": "1,2,3,4"}
+    answer = await ask(web, "What differs from page 9?", here, key=key, fields=fields)
+    assert answer["notes"] == ["Pages looked at: 5-6 of 9. For others, ask about “page 7”, for example."]
+    assert await seen(web, here) == [[5, 6]]
+
+
+async def test_pages_can_be_chosen_with_the_file(web: Web) -> None:
+    first = await ask(web, "What differs from page 9?", files=SENT, fields={"pages": "2,8"})
+    assert await seen(web, first["conversation"]) == [[2, 8]]
+    assert list(chosen(await add(web, pages="9"))) == [9]
+    unkept = await ask(web, "What?", files=SENT, fields={"pages": "2,8", "keep": "false"})
+    assert unkept["notes"][0].startswith("Pages looked at: 2, 8 of 9.")
+
+
+async def test_a_short_document_is_kept_too(web: Web) -> None:
+    paper = {"image": ("paper.pdf", pdf(["one", "two"]), "application/pdf")}
+    added = (await web.client.post("/api/v1/pictures", files=paper)).json()
+    assert chosen(await choose(web, added["conversation"], 2)) == {2: 2}
+    assert list(chosen(await choose(web, added["conversation"], 1, 2))) == [1, 2]
+
+
+async def test_a_page_is_drawn_small_and_kept_only_under_an_address_that_names_its_file(web: Web) -> None:
+    scan = {"image": ("scan.tiff", tiff([9, 99, 200]), "image/tiff")}
+    for files, page in ((SENT, 9), (scan, 3)):
+        added = (await web.client.post("/api/v1/pictures", files=files)).json()
+        address = added["document"]["thumbnail"].replace("{page}", str(page))
+        small = await web.client.get(address)
+        assert small.headers["content-type"] == "image/png"
+        assert small.headers["cache-control"] == "private, max-age=86400, immutable"
+        assert max(Image.open(io.BytesIO(small.content)).size) == 240
+        for other in ("", "?of=", "?of=0000"):
+            assert (await web.client.get(address.split("?")[0] + other)).headers["cache-control"] == "no-store"
+
+
+REFUSED: list[tuple[dict[str, Any], int, str]] = [
+    ({"json": {"query": "?", "pages": [10]}}, 404, "no_page"),
+    ({"json": {"query": "?", "pages": [1, 2, 3, 4, 5]}}, 413, "too_many_pages"),
+    ({"json": {"query": "?", "pages": [0]}}, 400, "invalid_request"),
+    ({"data": {"query": "?", "pages": "0"}}, 400, "invalid_question"),
+    ({"data": {"query": "?", "pages": "5-6"}}, 400, "invalid_question"),
+    ({"data": {"query": "?", "pages": "5", "pictures": "1", "region": "0,0,500,500"}}, 400, "invalid_question"),
+    ({"data": {"query": "?", "pages": "12"}, "files": SENT}, 415, "invalid_image"),
+    ({"data": {"query": "?", "pages": "1,12"}, "files": SENT}, 415, "invalid_image"),
+    ({"data": {"query": "?", "pages": "2"}, "files": {"image": photo("red")}}, 415, "invalid_image"),
+]
+
+
+@pytest.mark.parametrize(("fields", "status", "code"), REFUSED)
+async def test_pages_that_cannot_be_are_refused_before_anything_is_asked(
+    web: Web, fields: dict[str, Any], status: int, code: str
+) -> None:
+    here = (await add(web))["conversation"]
+    kind = "json" if "json" in fields else "data"
+    refused = await web.client.post("/api/v1/analyze", **{**fields, kind: {**fields[kind], "conversation": here}})
+    assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+    assert await seen(web, here) == []
+
+
+async def test_without_a_document_nothing_can_be_chosen(web: Web) -> None:
+    conversation = await web.begin()
+    here = f"/api/v1/conversations/{conversation}"
+    refusals = [
+        await web.client.get(f"{here}/document/pages/1"),
+        await web.client.put(f"{here}/document/chosen", json={"pages": [1]}),
+        await web.client.post("/api/v1/analyze", data={"query": "?", "conversation": conversation, "pages": "1"}),
+    ]
+    assert [(it.status_code, it.json()["code"]) for it in refusals] == [(404, "no_document")] * 3
+    assert (await web.client.get(here)).json()["document"] is None
+
+
+async def test_what_the_document_does_not_have_cannot_be_chosen_or_drawn(web: Web) -> None:
+    here = (await add(web))["conversation"]
+    address = f"/api/v1/conversations/{here}/document"
+    for pages, status, code in (([10], 404, "no_page"), ([1, 2, 3, 4, 5], 413, "too_many_pages"), ([0], 422, None)):
+        refused = await web.client.put(f"{address}/chosen", json={"pages": pages})
+        assert (refused.status_code, refused.json()["code"]) == (status, code or "invalid_parameter")
+    assert (await web.client.get(f"{address}/pages/10")).json()["code"] == "no_page"
+    known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
+    assert list(chosen(known)) == [1, 2, 3, 4]
+
+
+async def test_the_last_document_takes_the_place_of_the_one_before(web: Web) -> None:
+    here = (await add(web))["conversation"]
+    paper = {"image": ("paper.pdf", pdf(["one", "two", "three"]), "application/pdf")}
+    again = (await web.client.post("/api/v1/pictures", files=paper, data={"conversation": here})).json()
+    assert again["document"]["pages"] == 3
+    assert list(chosen(again)) == [1, 2, 3]
