@@ -84,13 +84,13 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
     if request.command in (AnswerAction.CSV, AnswerAction.TEXT) and request.display.files:
         return await _file(request, services)
     if (shorthand := SHORTHANDS.get(request.command or "")) is not None:  # without the words that it needs
-        example = shorthand.spelled(request.platform, translator)
+        example = request.here(shorthand.spelled(request.platform, translator))
         return CommandResult(translator.say("Say what to look for: {example}, for example.", example=example))
     if request.command in BUTTONS:
         return await press(request, services, translator)
     command = COMMANDS.get(request.command or "")
     if command is not None and command.takes is Takes.PLACE:  # its words name none
-        example = command.spelled(request.platform, translator)
+        example = request.here(command.spelled(request.platform, translator))
         return CommandResult(translator.say("Say where to look: {example}, for example.", example=example))
     if command is None or command.run is None or (command.needs_files and not request.display.files):
         return await _help(request, services, translator)
@@ -124,7 +124,7 @@ async def _forget(request: AnswerRequest, _: Services, translator: Translator) -
         translator.say(
             "Others take part in this conversation. If you want to delete it for everybody, with all its pictures, "
             "tell me “{command}”.",
-            command=f"{request.platform.prefix}forget all",
+            command=request.here(f"{COMMANDS['forget'].spelled(request.platform, translator)} {translator.say('all')}"),
         )
     )
 
@@ -149,8 +149,8 @@ async def _pictures(request: AnswerRequest, services: Services, translator: Tran
 async def _remove(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
     number = request.text.strip()
     if not number.isdecimal() or len(number) > PICTURE_NUMBER_DIGITS:
-        prefix = request.platform.prefix
-        return CommandResult(translator.say("Say which picture: {slash}remove 2, for example.", slash=prefix))
+        example = request.here(COMMANDS["remove"].spelled(request.platform, translator))
+        return CommandResult(translator.say("Say which picture: {example}, for example.", example=example))
     await services.assistant.remove_picture(request.conversation_id, int(number))
     return CommandResult(translator.say("Picture {number} is removed.", number=int(number)))
 

@@ -73,22 +73,22 @@ def _shown(known: Settings, request: AnswerRequest, translator: Translator) -> C
     if request.offer is not None:
         request.offer(tuple(action for action, change in BUTTONS.items() if change(known) != known))
     say, prefix = translator.say, request.platform.prefix
-    word = "设置" if translator.language == "zh" and not prefix else "settings"
+    word = prefix + ("设置" if translator.language == "zh" and not prefix else "settings")
     values = {
         "instructions": known.instructions or say("none"),
         "language": known.language or say("that of the question"),
         "length": translator.explain(LENGTH_NAMES[known.length]),
         "sharpness": translator.explain(SHARPNESS_NAMES[known.sharpness]),
-        "receipt": say("on") if known.receipt else say("off"),
+        "receipt": say("on (the line below an answer)") if known.receipt else say("off"),
         "keep": say("on") if known.keep else say("off (each question is forgotten once it is answered)"),
     }
     lines = [say("How I answer in this conversation:")]
     for setting in _ROWS:
         name = setting.chinese if translator.language == "zh" else setting.name
-        example = f"{prefix}{word} {name} {translator.explain(setting.example)}"
+        example = request.here(f"{word} {name} {translator.explain(setting.example)}")
         value = values[setting.name]
         lines.append(say("{name}: {value} – to change it: {example}", name=name, value=value, example=example))
-    lines.append(say("“off” empties one, and “{command}” all of them.", command=f"{prefix}{word} {say('reset')}"))
+    lines.append(say("“off” empties one, and “{command}” all of them.", command=request.here(f"{word} {say('reset')}")))
     return CommandResult("\n".join(lines))
 
 

@@ -41,8 +41,9 @@ class AnswerRequest:
     looked at, for the line below the answer. `spot` is the message to be marked until it is answered. With a `region`
     it is about that part of its one chosen picture. `replaces` is the key of the answer to earlier words of an edited
     question. `introduction` stands above the commands in the help, where it is not the platform's: what works in this
-    chat, and how the bot is named there. Unless it `keeps`, it is forgotten once it is answered. A bot, a workflow or a
-    channel's post asks an `automatic` one.
+    chat, and how the bot is named there. `bot` is its name, such as @picture_bot, where commands have to name it.
+    Unless it `keeps`, it is forgotten once it is answered. A bot, a workflow or a channel's post asks an `automatic`
+    one.
     """
 
     conversation_id: str
@@ -74,6 +75,7 @@ class AnswerRequest:
     spot: Spot | None = None
     replaces: str | None = None
     introduction: tuple[Note, ...] = ()
+    bot: str = ""
     keeps: bool = True
     automatic: bool = False
     turns_pages: bool = True  # to those that it names of the conversation's document
@@ -104,6 +106,13 @@ class AnswerRequest:
     def known_as(self) -> str:
         """Who asks and, among others, in which chat: the ids that an admin needs to let them in."""
         return self.user if self.chat == self.user else f"{self.user} ({self.chat})"
+
+    def here(self, command: str) -> str:
+        """Return a command as it is written in this chat: where others write, it may have to name the bot."""
+        if not self.bot:
+            return command
+        word, _, rest = command.partition(" ")
+        return f"{word}{self.bot} {rest}".rstrip() if self.platform.prefix else f"{self.bot} {command}"
 
     @property
     def asker(self) -> str | None:

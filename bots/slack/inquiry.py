@@ -121,8 +121,10 @@ class Inquiries:
         return await self._threads.with_beginner(asked) if self.says_forget(asked) else asked
 
     def words(self, inquiry: Inquiry) -> str:
-        """Return what the person wrote, by which their language is known."""
-        return inquiry.place.told or plain(inquiry.asked.text, self._bot)
+        """Return what the person wrote, by which their language is known. An English command tells nothing of it."""
+        said = inquiry.place.told or plain(inquiry.asked.text, self._bot)
+        is_order = inquiry.is_typed and inquiry.command in COMMANDS and said.isascii()
+        return inquiry.text if is_order else said
 
     async def keeps_old_answer(self, inquiry: Inquiry) -> bool:
         """Return whether it is written over an answer, which stays until there is a new one.

@@ -15,7 +15,9 @@ from core.i18n import Translator
 class Requests:
     def __init__(self, config: SlackConfig, threads: Threads, files: Files, name: str) -> None:
         self._display = DisplayOptions(files=True, receipt=config.receipt)
-        self._introduction = in_a_channel(name, follows=config.threads == "follow")
+        follows = config.threads == "follow"
+        self._introduction = in_a_channel(name, follows=follows)
+        self._bot = "" if follows else f"@{name}"
         self._threads = threads
         self._files = files
 
@@ -41,6 +43,7 @@ class Requests:
             spot=place.spot if inquiry.is_typed else None,
             automatic=inquiry.automatic,
             introduction=() if place.direct else self._introduction,
+            bot="" if place.direct else self._bot,
         )
 
     async def _began(self, inquiry: Inquiry) -> bool:

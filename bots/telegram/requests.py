@@ -74,6 +74,7 @@ class Requests:
             may_change_settings=partial(self._may_change_settings, chat_id, asker),
             spot=None if inquiry.pressed else Spot(str(chat_id), str(message_id)),
             automatic=asker.is_automatic,
+            bot=f"@{self._bot.username}" if is_group else "",
             introduction=in_a_group(self._bot.username) if is_group else (),
             made=partial(self._remember, message.conversation_id, inquiry.files),
             shown=inquiry.shown,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.chaos.people import (
 )
 
 FOR_EVERYBODY = "forget all"
+ASKS_FOR_EVERYBODY = re.compile(r"forget\S* (?:all|全部)|忘记 全部")  # in a group the order names the bot
 Story = Callable[[Any, Talk], Awaitable[None]]
 
 
@@ -95,7 +97,7 @@ async def _forget(me: Person, place: str) -> None:
         me.wants(at, own, least=0)
         while not (new := [text for it in (place, at) for text in me.found(it) if own(text) and text not in said]):
             await asyncio.sleep(LOOK_S)
-        me.forgot = not any(FOR_EVERYBODY in text for text in new)
+        me.forgot = not any(map(ASKS_FOR_EVERYBODY.search, new))
         order = FOR_EVERYBODY
 
 

@@ -113,7 +113,7 @@ async def test_in_anothers_thread_forgetting_has_to_be_meant_for_everybody(scene
         scene.slack.says(f"{ME} forget", thread=asked, user="U0BOB")
         answers = await scene.finished(asked, 2)
         assert said(answers[1]).startswith("Others take part in this conversation.")
-        assert "“forget all”" in said(answers[1])
+        assert "“@pictures forget all”" in said(answers[1])
         assert (await scene.store.load(conversation_id)).turns
         scene.slack.says(f"{ME} and now?", thread=asked, user="U0BOB")
         answers = await scene.finished(asked, 3)

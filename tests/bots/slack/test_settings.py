@@ -23,6 +23,26 @@ async def test_who_began_the_thread_sets_how_it_is_answered(scene: Scene) -> Non
     assert (scene.engine.asked[-1].system, scene.engine.samplings[-1].max_new_tokens) == (told, SHORT_ANSWER_TOKENS)
 
 
+async def test_in_a_channel_its_examples_mention_the_bot_unless_it_follows_the_thread(scene: Scene) -> None:
+    for threads, example in (("mention", "@pictures settings length short"), ("follow", "settings length short")):
+        async with scene.bot(threads=threads):
+            asked = scene.ask()
+            await scene.finished(asked)
+            scene.slack.says(f"{ME} settings", thread=asked)
+            shown = said((await scene.finished(asked, 2))[-1])
+            assert f"length: normal – to change it: {example}" in shown
+
+
+async def test_an_english_command_is_answered_in_the_language_of_its_person(scene: Scene) -> None:
+    scene.slack.workspace.locales["U0LI"] = "zh-CN"
+    async with scene.bot():
+        asked = scene.ask()
+        await scene.finished(asked)
+        for number, (command, answer) in enumerate([("pictures", "图片 1"), ("settings", "我在这个对话中的回答方式")]):
+            scene.slack.says(f"{ME} {command}", thread=asked, user="U0LI")
+            assert answer in said((await scene.finished(asked, 2 + 2 * number))[1 + 2 * number])
+
+
 async def test_another_person_sees_them_and_may_not_change_them(scene: Scene) -> None:
     async with scene.bot():
         asked = scene.ask()

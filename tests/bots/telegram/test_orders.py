@@ -147,7 +147,7 @@ async def test_in_a_group_forgetting_has_to_be_meant_for_everybody(running: BotA
     await ann.answer(ann.person.shows(photo(), "@picture_bot what is this?"))
     asks = await bob.answer(bob.person.says("/forget"))
     assert asks.startswith("Others take part in this conversation.")
-    assert "“/forget all”" in asks
+    assert "“/forget@picture_bot all”" in asks
     assert await ann.answer(ann.person.says("@picture_bot and now?")) == "Answer to 'and now?' about [] after 1 turns."
     assert (await bob.answer(bob.person.says("/forget all"))).startswith("Forgotten")
     assert (await ann.answer(ann.person.says("@picture_bot and now?"))).startswith("Send a picture")

@@ -33,6 +33,15 @@ async def test_what_is_set_is_shown_and_heeded_until_it_is_reset(
     assert engine.asked[-1].system == ""
 
 
+async def test_in_a_group_its_examples_name_the_bot(running: BotApi) -> None:
+    ann = Chatting(Person(running, running.world.chat(-5), 7))
+    shown = await ann.answer(ann.person.says("/settings@picture_bot"))
+    assert "length: normal – to change it: /settings@picture_bot length short" in shown
+    assert "“/settings@picture_bot reset”" in shown
+    for order, example in (("remove", "/remove@picture_bot 2"), ("where", "/where@picture_bot the total")):
+        assert f"{example}, for example." in await ann.answer(ann.person.says(f"/{order}@picture_bot"))
+
+
 async def test_a_button_changes_what_has_few_values_and_the_next_ones_follow(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
