@@ -149,6 +149,14 @@ def is_for(me: User, message: Message) -> bool:
     return bool(to_me and replied and not replied.forum_topic_created)
 
 
+def copied_from(message: Message) -> tuple[int, int] | None:
+    """Return the chat and the id of the channel's post that Telegram has copied into the group for comments, if so."""
+    origin = message.forward_origin
+    if message.is_automatic_forward and isinstance(origin, MessageOriginChannel):
+        return chat_id_of(origin), origin.message_id
+    return None
+
+
 def is_in_channel(message: Message) -> bool:
     return message.chat.type == "channel"
 

@@ -14,7 +14,6 @@ from telegram import (
     Bot,
     CallbackQuery,
     Message,
-    MessageOriginChannel,
     MessageReactionUpdated,
     ReactionTypeEmoji,
     Update,
@@ -36,6 +35,7 @@ from bots.telegram.message import (
     author_of,
     chat_id_of,
     conversation_of,
+    copied_from,
     is_for,
     person_of,
     revision_of,
@@ -116,10 +116,8 @@ class Receiver:
 
         So has a channel's post with its copy in the channel's group for comments.
         """
-        origin = message.forward_origin
-        if message.is_automatic_forward and isinstance(origin, MessageOriginChannel):
-            return f"telegram:{self._me.id}:message:{chat_id_of(origin)}:{origin.message_id}"
-        return f"telegram:{self._me.id}:message:{chat_id_of(message)}:{message.message_id}"
+        chat_id, message_id = copied_from(message) or (chat_id_of(message), message.message_id)
+        return f"telegram:{self._me.id}:message:{chat_id}:{message_id}"
 
     def _writer_of(self, message: Message) -> Author | None:
         """Return who wrote a message, or None if they are not answered here, whatever they write."""

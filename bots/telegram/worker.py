@@ -19,13 +19,14 @@ from bots.telegram.config import TelegramConfig
 from bots.telegram.drafts import Drafts
 from bots.telegram.files import Undelivered
 from bots.telegram.inquiry import Inquiry, read
-from bots.telegram.message import Author, conversation_of
+from bots.telegram.message import Author, conversation_of, copied_from
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.private_messages import PrivateMessages
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.reactions import TelegramReacting
 from bots.telegram.requests import Requests, refusal_of
 from core import inbox, trace
+from core.errors import Interrupted
 from core.i18n import Translator
 from core.revision import Revision
 
@@ -101,8 +102,20 @@ class Worker:
         moved = updates[0].message
         if moved and moved.migrate_to_chat_id:
             await self._move(moved, moved.migrate_to_chat_id)
-        elif inquiry and inquiry.asker:
+        elif inquiry and inquiry.asker and not await self._is_own(moved):
             await self._answer(replace(batch[0], digest=_newest(batch)), inquiry, inquiry.asker)
+
+    async def _is_own(self, message: Message | None) -> bool:
+        """Return whether it is the copy of what the bot has written in a channel. Raises `Interrupted` if it may be."""
+        post = copied_from(message) if message else None
+        if post is None:
+            return False
+        chat_id, message_id = post
+        busy = self.dispatcher.is_busy(f"telegram:{chat_id}:0")
+        own = await self._store.is_sent("telegram", f"{chat_id}:{message_id}")
+        if busy and not own:
+            raise Interrupted("This may be an answer of mine that is still being written.")
+        return own
 
     async def _move(self, message: Message, new_chat_id: int) -> None:
         log.warning(

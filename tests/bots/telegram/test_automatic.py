@@ -1,11 +1,13 @@
 """Other bots and channels: answered where a setting says so, when they name the bot, and never for ever."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bots.conversing.loop_guard import MOST_IN_A_ROW
+from core import inbox
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -165,6 +167,45 @@ async def test_a_post_and_its_copy_in_the_group_for_comments_are_answered_once(
         assert await copies.answer(copy) == "Answer to 'two' about [1] after 0 turns."
         await idle(telegram)
     assert len(copies.chat.by_bot()) == 2 and len(news.chat.by_bot()) == 1
+
+
+async def test_the_copy_of_the_bots_own_words_in_a_channel_is_not_answered(
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    news, copies = channel(telegram), group(telegram, TELEGRAM["id"])
+    async with service(telegram, tmp_path, engine, channels=True):
+        asked = news.person.shows(photo(), "@picture_bot what is it?")
+        await says(news, asked, "Answer to 'what is it?' about [1] after 0 turns.")
+        [answer] = news.chat.by_bot()
+        origin = {"type": "channel", "date": 1422450181, "chat": NEWS, "message_id": answer["message_id"]}
+        as_channel: Json = {"sender_chat": NEWS, "is_automatic_forward": True, "forward_origin": origin}
+        copy = copies.person.says("@picture_bot what is it?", **as_channel)
+        copies.person.edits(copy, "@picture_bot and now?")
+        await idle(telegram)
+        assert not copies.chat.answers_to(copy["message_id"])
+    assert len(engine.asked) == 2
+
+
+async def test_what_may_be_the_answer_that_is_being_written_in_a_channel_waits_for_it(
+    telegram: BotApi,
+    engine: ScriptedEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(0.05,)))
+    news, copies = channel(telegram), group(telegram, TELEGRAM["id"])
+    engine.pause = 0.3
+    async with service(telegram, tmp_path, engine, channels=True):
+        asked = news.person.shows(photo(), "@picture_bot what is it?")
+        await until(lambda: engine.running)
+        origin = {"type": "channel", "date": 1422450181, "chat": NEWS, "message_id": 500}
+        as_channel: Json = {"sender_chat": NEWS, "is_automatic_forward": True, "forward_origin": origin}
+        copy = copies.person.shows(photo("blue"), "@picture_bot and this?", **as_channel)
+        await until(lambda: "may be an answer of mine that is still being written" in caplog.text)
+        assert len(engine.asked) == 1
+        await says(news, asked, "Answer to 'what is it?' about [1] after 0 turns.")
+        assert await copies.answer(copy) == "Answer to 'and this?' about [1] after 0 turns."
 
 
 async def test_who_only_reads_a_channel_presses_no_buttons_there(
