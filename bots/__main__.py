@@ -66,6 +66,12 @@ def ask(
     key: Annotated[
         str, typer.Option(help="For --url: env:NAME, the variable that has the service's key.", show_default=False)
     ] = "",
+    instructions: Annotated[
+        str, typer.Option(help="What the model is told before the first question.", show_default=False)
+    ] = "",
+    language: Annotated[str, typer.Option(help="Of the answers, such as German.", show_default=False)] = "",
+    length: Annotated[str, typer.Option(help="Of the answers: short, normal or long.", show_default=False)] = "",
+    sharpness: Annotated[str, typer.Option(help="Of the pictures: normal or high.", show_default=False)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print answer, boxes and usage as JSON.")] = False,
     save_boxes: Annotated[
         Path | None, typer.Option(help="Save the picture with what the answer points at, as PNG.", dir_okay=False)
@@ -80,17 +86,21 @@ def ask(
     from bots.cli.ask_files import read_words
     from bots.cli.ask_here import answer_here
     from bots.cli.ask_service import answer_by_service
+    from bots.cli.ask_settings import settings_of_options
     from core.pictures.images import ImagesConfig
 
     async def work() -> None:
         console, output = Console(stderr=True, markup=False), AnswerOutput(as_json, save_boxes, save_tables)
+        wanted = settings_of_options(instructions=instructions, language=language, length=length, sharpness=sharpness)
         settings = None if url else load_settings(config)
         files, query = read_words(pictures, chat, settings.images if settings else ImagesConfig())
         goes_on = chat or not query
         if settings:
-            answering: AbstractAsyncContextManager[Answerer] = answer_here(settings, files, query, console, goes_on)
+            answering: AbstractAsyncContextManager[Answerer] = answer_here(
+                settings, files, query, console, goes_on, wanted
+            )
         else:
-            answering = answer_by_service(url, key, os.environ, files)
+            answering = answer_by_service(url, key, os.environ, files, wanted)
         async with answering as answerer:
             await converse(answerer, output, console, query, goes_on)
 

@@ -17,6 +17,7 @@ from core.i18n import Translator
 from core.model.description import ModelDescription
 from core.pictures.documents import Document, open_document, turned_to
 from core.pictures.images import ImagesConfig
+from core.settings import Settings as ConversationSettings
 
 ID = "terminal:1"
 
@@ -75,10 +76,16 @@ class HereAnswerer:
 
 @asynccontextmanager
 async def answer_here(
-    settings: Settings, files: Sequence[LocalFile], query: str, console: Console, chat: bool
+    settings: Settings,
+    files: Sequence[LocalFile],
+    query: str,
+    console: Console,
+    chat: bool,
+    wanted: ConversationSettings = ConversationSettings(),
 ) -> AsyncIterator[HereAnswerer]:
     """Open the files, then load the model. A terminal chat is private and ends with its window. Raises `BotError`."""
-    documents, translator = await open_all(files, query, settings.images), translator_for(query)
+    limits = settings.images.sharpened(wanted.pixel_factor)
+    documents, translator = await open_all(files, query, limits), translator_for(query)
     for note in filter(None, (document.note(translator, kept=chat) for document in documents)):
         console.print(note, style="dim")
     with tempfile.TemporaryDirectory() as folder:
@@ -90,8 +97,9 @@ async def answer_here(
             async with opening as services:
                 status.stop()
                 _introduce(services.model, console, translator)
+                await services.store.change_settings(ID, wanted)
                 try:
-                    yield HereAnswerer(services.assistant, documents, query, settings.images)
+                    yield HereAnswerer(services.assistant, documents, query, limits)
                 finally:
                     await services.assistant.forget(ID)  # removes cached results, too
         finally:

@@ -22,6 +22,7 @@ from core.errors import BadImage, BotError, OperatorError
 from core.pictures.documents import open_document, turned_to
 from core.pictures.file_types import is_pdf
 from core.pictures.images import ImagesConfig
+from core.settings import SHORT_ANSWER_TOKENS, Length, Settings, Sharpness
 
 CONNECT_SECONDS, SILENCE_SECONDS = 10.0, 60.0  # the service says every 10 s that it is still there
 MOST_ERROR_BYTES = 100_000
@@ -32,8 +33,9 @@ _PART = re.compile(r"messages\.\d+\.content\.(\d+)\.[\w.]*: ")
 class ServiceAnswerer:
     """Implements `bots.cli.ask.Answerer`. The service keeps nothing, so every question sends all that came before."""
 
-    def __init__(self, client: httpx.AsyncClient, files: Sequence[LocalFile]) -> None:
+    def __init__(self, client: httpx.AsyncClient, files: Sequence[LocalFile], wanted: Settings = Settings()) -> None:
         self.notes: Sequence[str] = ()
+        self._wanted = wanted
         self._client = client
         self._files = files
         self._messages: list[dict[str, Any]] = []
@@ -43,7 +45,7 @@ class ServiceAnswerer:
     async def ask(self, text: str, tell: Tell) -> Answer:
         began = time.monotonic()
         tell(Waiting(1, None))
-        parts = [_part(file) for file in self._files] if not self._messages else []
+        parts = [_part(file, self._wanted.sharpness) for file in self._files] if not self._messages else []
         question = {"role": "user", "content": [*parts, {"type": "text", "text": text}]}
         answer = await self._stream([*self._messages, question], translator_for(text).language, tell)
         self._messages += [question, {"role": "assistant", "content": answer.text}]
@@ -69,7 +71,10 @@ class ServiceAnswerer:
         return f"{self._seconds:.1f} s: {reused}; {figures.answer_tokens} tokens{cut}"
 
     async def _stream(self, messages: list[dict[str, Any]], language: str, tell: Tell) -> Answer:
-        body = {"messages": messages, "stream": True, "stream_options": {"include_usage": True}}
+        told = [{"role": "system", "content": self._wanted.system}] if self._wanted.system else []
+        body = {"messages": [*told, *messages], "stream": True, "stream_options": {"include_usage": True}}
+        if self._wanted.length is Length.SHORT:
+            body["max_tokens"] = SHORT_ANSWER_TOKENS
         headers = {"Accept-Language": language}
         text, ending, figures = "", None, Figures()
         try:
@@ -134,7 +139,7 @@ class ServiceAnswerer:
 
 @asynccontextmanager
 async def answer_by_service(
-    url: str, key: str, environment: Mapping[str, str], files: Sequence[LocalFile]
+    url: str, key: str, environment: Mapping[str, str], files: Sequence[LocalFile], wanted: Settings = Settings()
 ) -> AsyncIterator[ServiceAnswerer]:
     """Connect when the first question is asked. `key` is env:NAME, or empty. Raises `OperatorError`."""
     address = _address(url)
@@ -146,7 +151,7 @@ async def answer_by_service(
     async with httpx.AsyncClient(
         base_url=f"{address}/v1/", headers=headers, timeout=timeout, transport=transport
     ) as client:
-        yield ServiceAnswerer(client, files)
+        yield ServiceAnswerer(client, files, wanted)
 
 
 def _address(url: str) -> str:
@@ -170,12 +175,13 @@ def _key(key: str, environment: Mapping[str, str]) -> str:
     return secret
 
 
-def _part(file: LocalFile) -> dict[str, Any]:
+def _part(file: LocalFile, sharpness: Sharpness) -> dict[str, Any]:
     kind = "application/pdf" if is_pdf(file.data) else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     url = f"data:{kind};base64,{base64.b64encode(file.data).decode()}"
     if is_pdf(file.data):
         return {"type": "file", "file": {"filename": "document.pdf", "file_data": url}}
-    return {"type": "image_url", "image_url": {"url": url}}
+    detail = {"detail": "high"} if sharpness is Sharpness.HIGH else {}
+    return {"type": "image_url", "image_url": {"url": url, **detail}}
 
 
 async def _events(reply: httpx.Response) -> AsyncIterator[dict[str, Any]]:

@@ -49,7 +49,7 @@ async def settings(request: AnswerRequest, services: Services, translator: Trans
     words = request.text.strip()
     if words and words.lower() not in _SETTINGS:  # a name alone asks how it is
         await _check_allowed(request)
-        known = _changed(known, words)
+        known = changed(known, words)
         await services.store.change_settings(request.conversation_id, known)
     return _shown(known, request, translator)
 
@@ -92,7 +92,8 @@ def _shown(known: Settings, request: AnswerRequest, translator: Translator) -> C
     return CommandResult("\n".join(lines))
 
 
-def _changed(known: Settings, words: str) -> Settings:
+def changed(known: Settings, words: str) -> Settings:
+    """Return the settings with what words change: a name and a value, or "reset". Raises `BadQuestion`."""
     name, *rest = words.split(maxsplit=1)
     value = rest[0].strip() if rest else ""
     if name.lower() in RESET and not value:

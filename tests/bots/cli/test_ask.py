@@ -7,14 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image as PilImage
 from rich.console import Console
 
 from bots.cli.answer_output import AnswerOutput
 from bots.cli.ask import converse
-from bots.cli.ask_here import ID, HereAnswerer
+from bots.cli.ask_files import LocalFile
+from bots.cli.ask_here import ID, HereAnswerer, answer_here
+from bots.cli.ask_settings import settings_of_options
+from bots.config import load
 from core.assistant import Assistant
 from core.errors import BadQuestion
 from core.pictures.documents import Document, open_document
+from core.settings import Settings
 from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
@@ -41,6 +46,29 @@ def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: 
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip()
     assert not list((tmp_path / "cache" / "computed").rglob("*.safetensors*"))
+
+
+def test_options_say_how_it_is_answered(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
+    words = [sys.executable, "-m", "bots", "ask", "--config", str(config), "--length", "brief", str(SAMPLES / "a.png")]
+    result = subprocess.run([*words, "What is it?"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 2
+    assert result.stderr.startswith("That setting can be: short,")
+
+
+async def test_what_options_say_is_heeded_here(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
+    settings, wanted = load(config), settings_of_options(instructions="Sell bikes.", sharpness="high")
+    scan = io.BytesIO()
+    PilImage.new("RGB", (2400, 2400), "red").save(scan, "PNG")
+    file, widths = LocalFile("scan.png", scan.getvalue()), []
+    for options in (Settings(), wanted):
+        async with answer_here(settings, [file], "", Console(file=io.StringIO()), False, options) as answerer:
+            assert (await answerer._assistant.history.load(ID)).settings == options
+            widths.append(answerer._documents[0].images[0].width)
+    assert widths[0] < widths[1]
 
 
 async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(

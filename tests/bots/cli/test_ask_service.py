@@ -16,10 +16,12 @@ from bots.cli.answer_output import AnswerOutput
 from bots.cli.ask import converse
 from bots.cli.ask_files import read_words
 from bots.cli.ask_service import answer_by_service
+from bots.cli.ask_settings import settings_of_options
 from core.conversation import Answer, Conversation, Ending, Figures, Piece, Tell
 from core.errors import BotError, LineFull, ModelLoading
 from core.pictures.images import ImagesConfig
 from core.sampling import Sampling
+from core.settings import SHORT_ANSWER_TOKENS, Settings
 from tests.bots.web.conftest import photo, service
 from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
@@ -38,12 +40,19 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
-async def ask(url: str, *words: str, output: AnswerOutput = AnswerOutput(), key: str = "", chat: bool = False) -> str:
+async def ask(
+    url: str,
+    *words: str,
+    output: AnswerOutput = AnswerOutput(),
+    key: str = "",
+    chat: bool = False,
+    wanted: Settings = Settings(),
+) -> str:
     """Ask, and return what was said on stderr."""
     screen = io.StringIO()
     console = Console(file=screen, width=300, markup=False)
     files, query = read_words(words, chat, ImagesConfig())
-    async with answer_by_service(url, key, {"KEY": "a-key-of-its-own", "WRONG": "another-key"}, files) as it:
+    async with answer_by_service(url, key, {"KEY": "a-key-of-its-own", "WRONG": "another-key"}, files, wanted) as it:
         await converse(it, output, console, query, chat)
     return screen.getvalue()
 
@@ -55,6 +64,19 @@ async def test_files_are_asked_about_and_nothing_is_kept(tmp_path: Path, picture
             await ask(f"{web.url}{end}", picture, str(tmp_path / "paper.pdf"), "What is it?")
             assert capsys.readouterr().out == "Answer to 'What is it?' about [1, 2, 3] after 0 turns.\n"
         assert (await web.store.summaries()).summaries == ()
+
+
+async def test_the_service_answers_as_the_options_say(tmp_path: Path, capsys: Out) -> None:
+    scan, engine = tmp_path / "scan.png", ScriptedEngine()
+    scan.write_bytes(photo("red", (2400, 2400)))
+    async with service(tmp_path, engine) as web:
+        await ask(web.url, str(scan), "What is it?")
+        wanted = settings_of_options(instructions="Sell bikes.", language="German", length="short", sharpness="high")
+        await ask(web.url, str(scan), "What is it?", wanted=wanted)
+    usual, asked = engine.asked
+    assert (usual.system, asked.system) == ("", wanted.system)
+    assert engine.samplings[-1].max_new_tokens == SHORT_ANSWER_TOKENS
+    assert asked.pictures[0].image.width > usual.pictures[0].image.width
 
 
 async def test_a_chat_goes_on_and_a_refused_question_does_not_end_it(
