@@ -57,11 +57,6 @@ class Page {
     return this.attached.conversation;
   }
 
-  // Whether nothing more can be asked at the moment.
-  get busy() {
-    return this.preparing || this.line.full;
-  }
-
   // What the address names; an unknown one begins a new one.
   async #load() {
     await this.open(location.hash.slice(1) || null);
@@ -156,7 +151,7 @@ class Page {
 
   async ask(text) {
     if (this.preparing) return; // its words stay where they are, and the button says so
-    if (this.#full()) return;
+    if (this.isFull()) return;
     this.complain("");
     this.#prepare(true);
     await this.ready;
@@ -212,16 +207,16 @@ class Page {
 
   // The same question about the same pictures, less shrunk.
   closer(turn) {
-    if (this.#full()) return;
+    if (this.isFull()) return;
     const next = this.thread.add({ text: turn.text, pictures: turn.pictures });
     this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {});
   }
 
   // The rest of an answer that became too long.
   goOn() {
-    if (this.#full()) return;
+    if (this.isFull()) return;
     const query = say("Go on.");
-    this.#follow(this.thread.add({ text: query, pictures: [] }), "/analyze", { query, conversation: this.conversation });
+    this.#follow(this.thread.add({ text: query, pictures: [] }), "/analyze", { query, conversation: this.conversation, alone: true });
   }
 
   async rate(turn, rating) {
@@ -266,7 +261,7 @@ class Page {
 
   // A part of a picture, which the server cuts out at full pixels.
   async askPart({ number, url }, region, text) {
-    if (this.#full()) return;
+    if (this.isFull()) return;
     this.complain("");
     const fields = { query: text, conversation: this.conversation, pictures: number, region: region.join(",") };
     await this.#follow(this.thread.add({ text, pictures: [{ number, url }] }), "/analyze", fields);
@@ -349,7 +344,8 @@ class Page {
     return reading;
   }
 
-  #full() {
+  // Whether no more questions can wait; the reader is told so.
+  isFull() {
     if (this.line.full) this.complain(say("Please wait for the answers to your earlier questions first."));
     return this.line.full;
   }

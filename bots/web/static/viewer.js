@@ -12,7 +12,7 @@ const byId = (id) => document.getElementById(id);
 const originalOf = (url) => url.replace(/(\/pictures\/\d+)\?/, "$1/original?");
 
 export class Viewer {
-  // `page` offers: conversation, pictures, busy, mayRemove(number), removePicture(number), askPart(picture, region, text)
+  // `page` offers: conversation, pictures, isFull(), mayRemove(number), removePicture(number), askPart(picture, region, text)
   constructor(dialog, page) {
     this.dialog = dialog;
     this.page = page;
@@ -99,9 +99,10 @@ export class Viewer {
   #ask(event) {
     event.preventDefault();
     const words = byId("part-question");
-    if (this.page.busy || !words.value.trim()) return words.focus();
+    if (!words.value.trim()) return words.focus();
     const [{ picture }, { region }] = [this, this.part];
     this.dialog.close();
+    if (this.page.isFull()) return; // the page says so, and the words stay here
     this.page.askPart(picture, region, words.value.trim());
     words.value = "";
   }

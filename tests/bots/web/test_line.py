@@ -182,3 +182,23 @@ async def test_who_signs_out_leaves_no_waiting_question_behind(browser: Browser,
         await page.get_by_role("button", name="Sign out").click()
         await page.wait_for_url("**/login")
         assert await page.evaluate("Object.keys(sessionStorage).filter((it) => it.startsWith('line'))") == []
+
+
+async def test_a_part_that_finds_the_line_full_keeps_its_words(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path, Held()) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask(page, "Long?")
+        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        for question in ("Second?", "Third?", "Fourth?"):
+            await Hand.MOUSE.ask(page, question)
+        await expect(page.locator(".turn:has(.waiting)")).to_have_count(3)
+        await page.get_by_role("button", name="Show picture 1").first.click()
+        await page.get_by_role("button", name="Ask about a part").click()
+        await page.fill("#part-question", "What is here?")
+        await page.locator("#ask-part button").click()
+        await expect(page.locator("#viewer")).to_be_hidden()
+        await expect(page.locator("#notice")).to_have_text(
+            "Please wait for the answers to your earlier questions first."
+        )
+        await expect(page.locator("#part-question")).to_have_value("What is here?")
+        await expect(page.locator(".turn:has(.waiting)")).to_have_count(3)
