@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +73,32 @@ class ReverseProxy:
     log: Path
 
 
+def signing_in(kind: str, block: str, folder: Path, people: Mapping[str, str]) -> str:
+    """The block, with a password for each of these people, and the line of the docs that tells who it is."""
+    if kind == "nginx":
+        [line] = re.findall(r"`(proxy_set_header Remote-User .*?)`", DOCS.read_text("utf-8"))
+        names = folder / "people"
+        names.write_text("".join(f"{name}:{{PLAIN}}{word}\n" for name, word in people.items()), "utf-8")
+        begin, added = "proxy_http_version 1.1;", f'auth_basic "Pictures"; auth_basic_user_file {names}; {line}\n'
+        return block.replace(begin, added + begin)
+    [line] = re.findall(r"`(header_up Remote-User .*?)`", DOCS.read_text("utf-8"))
+    hashes = "\n".join(f"{name} {_hashed(word)}" for name, word in people.items())
+    block = block.replace("reverse_proxy ", f"basicauth {{\n{hashes}\n}}\nreverse_proxy ")
+    return block.replace("flush_interval", f"{line}\nflush_interval")
+
+
+def _hashed(word: str) -> str:
+    made = subprocess.run(
+        [debian("usr/bin/caddy"), "hash-password", "--plaintext", word], capture_output=True, text=True, check=True
+    )
+    return made.stdout.strip()
+
+
 @contextmanager
-def reverse_proxy(kind: str, folder: Path, path: str, service: str, port: int) -> Iterator[ReverseProxy]:
-    """Serve https://localhost at a port until the block ends."""
+def reverse_proxy(
+    kind: str, folder: Path, path: str, service: str, port: int, people: Mapping[str, str] = {}
+) -> Iterator[ReverseProxy]:
+    """Serve https://localhost at a port until the block ends; with `people`, names and passwords, only them."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
@@ -84,8 +107,10 @@ def reverse_proxy(kind: str, folder: Path, path: str, service: str, port: int) -
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     config, log = folder / f"{kind}.conf", folder / f"{kind}.log"
-    text = NGINX if kind == "nginx" else CADDY
-    config.write_text(text.format(folder=folder, port=port, block=documented(kind, path, service)), "utf-8")
+    text, block = NGINX if kind == "nginx" else CADDY, documented(kind, path, service)
+    if people:
+        block = signing_in(kind, block, folder, people)
+    config.write_text(text.format(folder=folder, port=port, block=block), "utf-8")
     with (
         log.open("wb") as out,
         subprocess.Popen(
