@@ -81,7 +81,15 @@ class Guest(Protocol):
     async def rate(self, seen: Seen, good: bool) -> None: ...
 
     async def edit(self, text: str) -> Seen:
-        """Give the last question other words, where a platform has that."""
+        """Give the last question other words."""
+        ...
+
+    async def sets(self, name: str, value: str) -> str:
+        """Change a setting of the conversation, and return how all are now."""
+        ...
+
+    async def mentioned_by(self, who: str, text: str, file: Sent) -> str:
+        """Let a bot, a workflow or a channel mention our bot, and return what ours says there."""
         ...
 
     def marks(self) -> tuple[int, int]:

@@ -22,10 +22,14 @@ from typer.testing import CliRunner
 
 from bots.__main__ import cli
 from bots.conversing.actions import CLOSER_FACTOR
+from bots.conversing.commands import SHORTHANDS, allowed
+from bots.slack.platform import SLACK
+from bots.telegram.platform import TELEGRAM
 from core.answers.boxes import draw, find_boxes
 from core.answers.tables import csv_file, find_tables
 from core.conversation import MOST_PICTURES, Image, Picture
 from core.engine.engine import Engine
+from core.i18n import Translator
 from core.model.description import ModelDescription, describe
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image
@@ -36,7 +40,7 @@ from tests.bots.web import guest as web
 from tests.core.pictures.tall import items, tall_print
 from tests.demo import directly, sample, shows
 
-PLATFORMS: dict[str, Callable[[Home, str], AbstractAsyncContextManager[Guest]]] = {
+PLATFORMS: dict[str, Callable[..., AbstractAsyncContextManager[Guest]]] = {
     "telegram": telegram.visiting,
     "slack": slack.visiting,
     "web": web.visiting,
@@ -72,8 +76,12 @@ async def visit(
     images: ImagesConfig = ImagesConfig(),
     language: str = "en",
     model: ModelDescription = ModelDescription(),
+    **settings: Any,
 ) -> AsyncIterator[tuple[Home, Guest]]:
-    async with opened(demo, folder, images, platform, model) as home, PLATFORMS[platform](home, language) as guest:
+    async with (
+        opened(demo, folder, images, platform, model) as home,
+        PLATFORMS[platform](home, language, **settings) as guest,
+    ):
         yield home, guest
 
 
@@ -235,17 +243,66 @@ async def test_a_command_asks_what_it_stands_for(platform: str, demo: Engine, tm
         assert "|" in seen.words and "table.csv" in seen.files
 
 
-async def test_a_conversation_is_answered_as_its_settings_say(platform: str, demo: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["describe", "translate", "json", "where"])
+async def test_each_command_asks_its_question(platform: str, demo: Engine, tmp_path: Path, name: str) -> None:
     if platform == "web":
-        pytest.skip("there are no commands on the page")
-    prefix = "/" if platform == "telegram" else ""
+        pytest.skip("the page has buttons instead of commands: `test_first_questions.py` of the page")
+    if (platform, name) == ("slack", "where"):
+        pytest.skip("plain words say it already: where is the price?")
+    words = "the price" if name == "where" else ""
+    question = SHORTHANDS[name].asked(words, Translator("en"))
+    assert question
+    async with visit(platform, demo, tmp_path) as (home, guest):
+        await guest.ask(f"{'/' if platform == 'telegram' else ''}{name} {words}".strip(), png("product"))
+        [summary] = (await home.store.summaries()).summaries
+        asked = (await home.store.outline(summary.id)).turns
+    assert [turn.text for turn in asked] == [question] and len(asked[0].pictures) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_the_help_names_what_works_with_an_example(
+    platform: str, demo: Engine, tmp_path: Path, language: str
+) -> None:
+    if platform == "web":
+        pytest.skip("there are no commands on the page: it shows what it can do")
+    translator, described = Translator(language), {"telegram": TELEGRAM, "slack": SLACK}[platform]
+    async with visit(platform, demo, tmp_path, language=language) as (_, guest):
+        told = (await guest.ask("/help" if platform == "telegram" else "help")).words
+    for command in allowed(described, admin=False):
+        assert command.explained(described, translator) in told
+    example = {"en": "What is the total?", "zh": "合计是多少？"}[language]
+    assert example in told and not {"/block", "block"} & set(told.split())
+
+
+@pytest.mark.parametrize("who", ["bot", "workflow", "channel"])
+async def test_bots_workflows_and_channels_are_answered_where_a_setting_says_so(
+    platform: str, demo: Engine, tmp_path: Path, who: str
+) -> None:
+    if platform == "web":
+        pytest.skip("programs ask over REST and /v1")
+    if (platform, who) in (("telegram", "workflow"), ("slack", "channel")):
+        pytest.skip("there is no such thing")
+    [expected] = await directly(demo, (TOTAL, (sample("invoice"),)))
+    async with visit(platform, demo, tmp_path) as (_, guest):
+        assert not await guest.mentioned_by(who, TOTAL, png("invoice"))
+    other = tmp_path / "other"
+    other.mkdir()
+    settings: dict[str, Any] = {"channels" if who == "channel" else "bots": True}
+    async with visit(platform, demo, other, **settings) as (_, guest):
+        assert shows(await guest.mentioned_by(who, TOTAL, png("invoice")), expected)
+
+
+async def test_a_conversation_is_answered_as_its_settings_say(platform: str, demo: Engine, tmp_path: Path) -> None:
     async with visit(platform, demo, tmp_path, SMALL) as (_, guest):
         assert "Looked at picture 1" in (await guest.ask(TOTAL, png("invoice"))).words
-        changed = await guest.ask(f"{prefix}settings receipt off")
-        assert "receipt: off" in changed.words and "Short answers" in changed.buttons
-        assert "length: short" in (await guest.press(changed, "Short answers")).words
+        assert "receipt: off" in await guest.sets("receipt", "off")
+        assert "length: short" in await guest.sets("length", "short")
+        assert "instructions: Sell bikes." in await guest.sets("instructions", "Sell bikes.")
         again = (await guest.ask(TOTAL, png("invoice"))).words
         assert again and "Looked at picture" not in again
+        if platform != "web":  # whose panel is tested in a browser
+            changed = await guest.ask("/settings" if platform == "telegram" else "settings")
+            assert "length: long" in (await guest.press(changed, "Long answers")).words
 
 
 async def test_a_question_is_marked_until_it_is_answered(platform: str, demo: Engine, tmp_path: Path) -> None:
@@ -258,23 +315,19 @@ async def test_a_question_is_marked_until_it_is_answered(platform: str, demo: En
 
 
 async def test_where_nothing_is_kept_a_question_is_forgotten(platform: str, demo: Engine, tmp_path: Path) -> None:
-    if platform == "web":
-        pytest.skip("there are no commands on the page: `tests/bots/web/api/test_settings.py`")
-    prefix = "/" if platform == "telegram" else ""
     async with visit(platform, demo, tmp_path) as (_, guest):
-        await guest.ask("", png("invoice"))
-        changed = await guest.press(await guest.ask(f"{prefix}settings"), "Keep nothing")
-        assert "keep: off" in changed.words
-        answered = await guest.ask(TABLE)
+        await guest.ask(TOTAL, png("invoice"))
+        assert "keep: off" in await guest.sets("keep", "off")
+        answered = await guest.ask(TABLE, png("invoice"))
         assert "|" in answered.words and "Table as CSV" not in answered.buttons
-        assert numbers(await guest.pictures()) == []
+        async with asyncio.timeout(60):
+            while numbers(await guest.pictures()):  # it goes once the answer is there
+                await asyncio.sleep(0.01)
 
 
 async def test_an_edited_question_is_answered_in_the_place_of_its_answer(
     platform: str, demo: Engine, tmp_path: Path
 ) -> None:
-    if platform == "web":
-        pytest.skip("nothing can be edited on the page")
     answers = [(await directly(demo, (question, (sample("invoice"),))))[0] for question in (TOTAL, "Extract all text.")]
     async with visit(platform, demo, tmp_path) as (_, guest):
         assert shows((await guest.ask(TOTAL, png("invoice"))).words, answers[0])

@@ -9,17 +9,17 @@ from bots.slack import run
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.slack.conftest import settings
 from tests.bots.slack.server import FakeSlack
-from tests.bots.slack.workspace import Json, buttons, said
+from tests.bots.slack.workspace import BOT, Json, buttons, said
 
 PATIENCE_S = 280.0  # the machine may be busy
 DM = "D0ANN"
 
 
 @asynccontextmanager
-async def visiting(home: Home, language: str) -> AsyncIterator["SlackGuest"]:
+async def visiting(home: Home, language: str, **changes: Any) -> AsyncIterator["SlackGuest"]:
     async with FakeSlack() as slack:
         slack.workspace.locales["U0ANN"] = language
-        config = settings(slack, receipt=True)
+        config = settings(slack, receipt=True, **changes)
         task = asyncio.create_task(run(config, home.services))
         try:
             await slack.connected()
@@ -70,6 +70,15 @@ class SlackGuest:
         [*_, last] = [message for message in self.messages if message["user"] == "U0ANN"]
         self.slack.edits(DM, last["ts"], text)
         return await self._seen([message["ts"] for message in self._messages()[:-1]])
+
+    async def sets(self, name: str, value: str) -> str:
+        return (await self.ask(f"settings {name} {value}")).words
+
+    async def mentioned_by(self, who: str, text: str, file: Sent) -> str:
+        upload = self.slack.upload(file.data, file.name, file.kind)
+        asked = self.slack.says(f"<@{BOT}> {text}", (upload,), user="U9" if who == "bot" else None, bot_id="B9")
+        await self.settled()
+        return "\n".join(map(said, self.workspace.answers("C0GENERAL", asked)))
 
     def marks(self) -> tuple[int, int]:
         return len(self.workspace.reactions), len(set(self.workspace.reacted))

@@ -12,15 +12,16 @@ from tests.bots.guest import Home, Seen, Sent
 from tests.bots.telegram.conftest import until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import TOKEN, BotApi
-from tests.bots.telegram.world import Json
+from tests.bots.telegram.world import BOT, Json
 
 PATIENCE_S = 280.0  # the machine may be busy
 
 
 @asynccontextmanager
-async def visiting(home: Home, language: str) -> AsyncIterator["TelegramGuest"]:
+async def visiting(home: Home, language: str, **settings: Any) -> AsyncIterator["TelegramGuest"]:
     async with BotApi(strict=False) as telegram:
         values: dict[str, Any] = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3}
+        values |= settings
         rate_limit = RateLimit(pause_s=0.02, group_per_minute=1000)
         config = TelegramConfig.model_validate(values).model_copy(
             update={"interval_seconds": 0.05}
@@ -74,6 +75,16 @@ class TelegramGuest:
     async def edit(self, text: str) -> Seen:
         self._person.edits(self.chat.person_messages()[-1], text)
         return await self._seen({message["message_id"] for message in self.chat.by_bot()[:-1]})
+
+    async def sets(self, name: str, value: str) -> str:
+        return (await self.ask(f"/settings {name} {value}")).words
+
+    async def mentioned_by(self, who: str, text: str, file: Sent) -> str:
+        self.telegram.bot_to_bot = True
+        chat = self.world.chat(-1001, "channel") if who == "channel" else self.world.chat(-100)
+        Person(self.telegram, chat, user_id=99, is_bot=who == "bot").shows(file.data, f"@{BOT['username']} {text}")
+        await self.settled()
+        return "\n".join(message["text"] for message in chat.by_bot())
 
     def marks(self) -> tuple[int, int]:
         return len(self.chat.reactions), len(set(self.chat.reacted))

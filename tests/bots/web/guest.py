@@ -16,7 +16,7 @@ API = "/api/v1"
 
 
 @asynccontextmanager
-async def visiting(home: Home, language: str) -> AsyncIterator["WebGuest"]:
+async def visiting(home: Home, language: str, **_: Any) -> AsyncIterator["WebGuest"]:
     headers = {"Accept-Language": language}
     async with httpx.AsyncClient(base_url=home.address, headers=headers, timeout=280, trust_env=False) as client:
         yield WebGuest(client, Translator(language))
@@ -27,6 +27,7 @@ class WebGuest:
         self._client = client
         self._translator = translator
         self._conversation = ""
+        self._last: Any = None
 
     async def ask(self, text: str, *files: Sent) -> Seen:
         fields = {"query": text, "stream": "true", "html": "true"}
@@ -45,7 +46,7 @@ class WebGuest:
 
     async def pictures(self) -> Seen:
         known = (await self._client.get(self._here)).json()
-        found = {p["number"]: p for turn in known["turns"] for p in turn["pictures"]}
+        found = {p["number"]: p for turn in known.get("turns", ()) for p in turn["pictures"]}
         lines = [f"Picture {n}: {p['original_width']} × {p['original_height']}" for n, p in sorted(found.items())]
         return Seen("\n".join(lines))
 
@@ -58,6 +59,17 @@ class WebGuest:
         return await self._get(f"{self._here}/export")
 
     async def edit(self, text: str) -> Seen:
+        return await self._stream(f"{self._turn(self._last)}/edit?stream=true&html=true", data={"query": text})
+
+    async def sets(self, name: str, value: str) -> str:
+        known = (await self._client.get(f"{self._here}/settings")).json()
+        wanted = {**known, name: value == "on" if value in ("on", "off") else value}
+        changed = await self._client.put(f"{self._here}/settings", json=wanted)
+        assert changed.status_code == 200
+        now = {name: {True: "on", False: "off"}.get(value, value) for name, value in changed.json().items()}
+        return "\n".join(f"{name}: {value}" for name, value in now.items())
+
+    async def mentioned_by(self, who: str, text: str, file: Sent) -> str:
         raise NotImplementedError
 
     def marks(self) -> tuple[int, int]:
@@ -85,7 +97,7 @@ class WebGuest:
         name, done = events[-1]
         if name == "error":
             return Seen(done["detail"])
-        self._conversation = done["conversation"]
+        self._conversation, self._last = done["conversation"] or self._conversation, done
         files = {f"picture-{it['number']}.png": await self._get(it["url"]) for it in done["marked"]}
         actions = {
             AnswerAction.CSV: done["table"],
