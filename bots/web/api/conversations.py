@@ -29,7 +29,7 @@ from bots.web.api.schema import (
 from bots.web.api.sse import EventStream, Stream
 from bots.web.api.unkept import answer_unkept, open_unkept
 from bots.web.api.upload import form_digest, open_files
-from bots.web.api.view import Viewer
+from bots.web.api.view import Viewer, pictures_of
 from bots.web.draft import Broadcast
 from bots.web.errors import voice_for, voice_of
 from bots.web.message import WebMessage, digest_of
@@ -150,12 +150,13 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     viewer = viewer_of(request)
+    _, asking = await receiver.shown(conversation_id)
     return Pictures(
         conversation=conversation_id,
         pictures=[viewer.picture(conversation_id, picture) for picture in added],
         removed=list(removed),
         notes=viewer.notes(opened.notes, removed),
-        document=await document_view(receiver, viewer, conversation_id),
+        document=await document_view(receiver, viewer, conversation_id, asking),
     )
 
 
@@ -166,7 +167,7 @@ async def conversation(request: Request, conversation_id: ConversationId, receiv
     viewer = viewer_of(request)
     # In a thread of its own: rendering the Markdown of a long conversation takes a while.
     view = await asyncio.to_thread(viewer.conversation, known, asking, versions)
-    view.document = await document_view(receiver, viewer, known.id)
+    view.document = await document_view(receiver, viewer, known.id, asking)
     return view
 
 
@@ -262,11 +263,18 @@ def cache_control(identity: str, of: str, kept: str = "max-age=86400, immutable"
     return f"private, {kept}" if of and identity.startswith(of) else "no-store"
 
 
-async def document_view(receiver: Receiver, viewer: Viewer, conversation_id: str) -> DocumentView | None:
-    """Return the conversation's document, and which pages of it wait for a question."""
+async def document_view(
+    receiver: Receiver, viewer: Viewer, conversation_id: str, asking: Sequence[Broadcast], pages: Sequence[int] = ()
+) -> DocumentView | None:
+    """Return the conversation's document, and which pages of it wait for the next question.
+
+    What is asked about already is not among them, unless these `pages` were chosen for the next question too.
+    """
     if (document := await receiver.store.document_outline(conversation_id)) is None:
         return None
-    waiting = (await receiver.store.outline(conversation_id)).waiting
+    taken, again = pictures_of(asking), {document.images.get(page) for page in pages}
+    pictures = (await receiver.store.outline(conversation_id)).waiting
+    waiting = [it for it in pictures if it.number not in taken or it.image.id in again]
     return viewer.document(conversation_id, document, waiting, receiver.services.images.page_limit)
 
 

@@ -10,6 +10,7 @@ from bots.web.access.address import person_of
 from bots.web.api.conversations import ConversationId, Known, Of, WithReceiver, cache_control, document_view, viewer_of
 from bots.web.api.schema import PNG, REFUSALS, Choice, Pictures
 from bots.web.api.turns import WholeInMemory
+from bots.web.api.view import pictures_of
 from bots.web.receiver import WEB
 from core.pictures.documents import page_thumbnail
 
@@ -23,11 +24,11 @@ async def choose(request: Request, known: Known, receiver: WithReceiver, choice:
     """Let these pages wait for the next question, as pictures that are sent ahead of it do, and no others of it."""
     person = person_of(request.scope)
     receiver.assistant.count_files(person, secrets.token_hex(16), 1)
-    taken = {number for it in receiver.broadcasts.open_questions(known.id) for number in it.sent.pictures}
+    _, asking = await receiver.shown(known.id)
     pages = list(dict.fromkeys(choice.pages))
-    removed = await choose_pages(receiver.services, known.id, person, pages, taken)
+    removed = await choose_pages(receiver.services, known.id, person, pages, pictures_of(asking))
     viewer = viewer_of(request)
-    document = await document_view(receiver, viewer, known.id)
+    document = await document_view(receiver, viewer, known.id, asking, pages)
     numbers = {it.picture for it in document.chosen} if document else set()
     waiting = (await receiver.store.outline(known.id)).waiting
     return Pictures(

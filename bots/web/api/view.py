@@ -48,7 +48,7 @@ class Viewer:
     ) -> ConversationView:
         """Return the whole conversation. `versions` are how many of a turn there are, by its number, if not one."""
         views = {picture.number: self.picture(known.id, picture) for picture in known.pictures}
-        taken = {number for it in asking for number in it.sent.pictures}
+        taken = pictures_of(asking)
         return ConversationView(
             id=known.id,
             turns=[self.turn(known, number, versions.get(number, 1)) for number in range(1, len(known.turns) + 1)],
@@ -152,6 +152,11 @@ class Viewer:
             rating=turn.rating,
             versions=versions,
         )
+
+
+def pictures_of(asking: Sequence[Broadcast]) -> set[int]:
+    """Return the numbers of the pictures that these questions are about."""
+    return {number for it in asking for number in it.sent.pictures}
 
 
 def drawing_of(answer: Answer) -> str:

@@ -1,14 +1,17 @@
 """The pages of a document over REST: small ones to choose from, and which of them a question shows."""
 
+import asyncio
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.bots.web.api.test_pages import SENT, ask, seen
-from tests.bots.web.conftest import Web, photo
+from tests.bots.web.conftest import Web, photo, service, until
 from tests.core.papers import pdf, tiff
+from tests.fakes import ScriptedEngine
 
 
 async def add(web: Web, **fields: Any) -> dict[str, Any]:
@@ -49,6 +52,23 @@ async def test_chosen_pages_wait_for_the_next_question_and_no_others(web: Web) -
     known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
     assert (known["waiting"], known["document"]["chosen"]) == ([], [])
     assert list(chosen(await choose(web, here, 7))) == [7]  # also one that an earlier question showed
+
+
+async def test_pages_of_a_question_that_is_being_answered_do_not_wait_for_the_next(tmp_path: Path) -> None:
+    engine = ScriptedEngine(pause=0.3)
+    async with service(tmp_path, engine) as web:
+        here = (await add(web))["conversation"]
+        fields = {"pictures": "1,2,3,4", "alone": "true"}
+        first = asyncio.create_task(ask(web, "What is it?", here, key="a-key-for-the-first", fields=fields))
+        await until(lambda: engine.running)
+        known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
+        assert known["document"]["chosen"] == []
+        ticked = await choose(web, here, 5)
+        assert chosen(ticked) == {5: 5}
+        assert [picture["number"] for picture in ticked["pictures"]] == [5]
+        assert chosen(await choose(web, here, 4, 5)) == {4: 4, 5: 5}  # one of both questions
+        await first
+        assert await seen(web, here) == [[1, 2, 3, 4]]
 
 
 async def test_pages_that_look_the_same_are_one_picture(web: Web) -> None:
