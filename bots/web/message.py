@@ -47,7 +47,11 @@ class WebMessage:
         return len(words) < 2 and (known.digest is None or not self.digest or self.digest == known.digest)
 
     def payload(self) -> str:
-        return json.dumps(asdict(self))
+        """Return it as it is stored. What is as usual is left out, so that an earlier version reads what it knows."""
+        usual = asdict(WebMessage(self.person))
+        return json.dumps(
+            {name: value for name, value in asdict(self).items() if name == "person" or value != usual[name]}
+        )
 
     def payload_with(self, numbers: Sequence[int], new: Sequence[int]) -> str:
         """Return the payload with its new pictures under these numbers."""

@@ -19,6 +19,13 @@ def test_a_message_stored_by_an_earlier_version_is_read() -> None:
     assert read(json.dumps(fields)) == ASKED
 
 
+def test_an_earlier_version_meets_no_field_that_it_does_not_know() -> None:
+    assert json.loads(ASKED.payload()) == {
+        "person": "web:1", "text": "What is the total?", "pictures": [1, 2], "brought": [2], "idempotency_key": "a" * 16,
+    }  # fmt: skip
+    assert json.loads(WebMessage("").payload()) == {"person": ""}
+
+
 @pytest.mark.parametrize("payload", ["", "[]", "{}", '{"person": "a", "unknown": 1}'])
 def test_what_is_no_message_is_refused(payload: str) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
