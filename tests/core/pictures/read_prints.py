@@ -1,4 +1,4 @@
-"""Count what the demo model reads of tall prints and of small ones, whole and in parts.
+"""Count what the demo model reads of tall prints and of small ones, as a whole and in parts.
 
 `python -m tests.core.pictures.read_prints` takes some minutes; docs/answers.md has its table.
 """
@@ -6,26 +6,58 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from difflib import SequenceMatcher
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image as Pillow
-
+from core.conversation import Image
 from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 from core.model.precision import Precision
 from core.pictures.images import ImagesConfig, make_image
+from core.pictures.parts import cut
+from core.regions import Region
 from tests.core.files import encoded
 from tests.core.pictures.tall import items, tall_print
 from tests.demo import directly
 
 PRINTS = 40
-KINDS: dict[str, Callable[[list[str]], Pillow.Image]] = {
-    "tall": tall_print,
-    "small": lambda lines: tall_print(lines[:10], ink=30, pitch=100, width=1240),
-}
+Show = Callable[[bytes], Awaitable[tuple[Image, ...]]]
+
+
+def tall(seed: int) -> tuple[list[str], bytes]:
+    """Draw a list of 24 lines as long as a screenshot of a whole page."""
+    lines = items(seed)
+    return lines, encoded(tall_print(lines), "PNG")
+
+
+def small(seed: int) -> tuple[list[str], bytes]:
+    """Draw ten lines of 14-point print as an A4 page has them that is scanned with 300 dots per inch."""
+    lines = items(seed, 10)
+    return lines, encoded(tall_print(lines, ink=60, pitch=180, width=2480), "PNG")
+
+
+async def as_a_whole(data: bytes) -> tuple[Image, ...]:
+    return (await make_image(data, ImagesConfig(tiles=1)),)
+
+
+async def in_tiles(data: bytes) -> tuple[Image, ...]:
+    return (await make_image(data, ImagesConfig()),)
+
+
+async def by_chosen_parts(data: bytes) -> tuple[Image, ...]:
+    """Look closer at the upper left and at the lower left, as people do with `/closer top left`."""
+    image = await make_image(data, ImagesConfig())
+    return await cut(image, Region(0, 0, 500, 500)), await cut(image, Region(0, 500, 500, 1000))
+
+
+TRIALS: tuple[tuple[Callable[[int], tuple[list[str], bytes]], Show], ...] = (
+    (tall, as_a_whole),
+    (tall, in_tiles),
+    (small, as_a_whole),
+    (small, by_chosen_parts),
+)
 
 
 def right(lines: list[str], answer: str) -> tuple[int, int]:
@@ -35,29 +67,28 @@ def right(lines: list[str], answer: str) -> tuple[int, int]:
     return sum(block.size for block in blocks), len(wanted)
 
 
-async def measure(engine: Engine, kind: str, tiles: int, prints: int) -> str:
+async def measure(engine: Engine, draw: Callable[[int], tuple[list[str], bytes]], show: Show, prints: int) -> str:
     counted: Counter[str] = Counter()
     for seed in range(prints):
-        lines = items(seed) if kind == "tall" else items(seed)[:10]
-        image = await make_image(encoded(KINDS[kind](lines), "PNG"), ImagesConfig(tiles=tiles))
-        [answer] = await directly(engine, ("Extract all text.", (image,)))
+        lines, data = draw(seed)
+        answers = [await directly(engine, ("Extract all text.", (image,))) for image in await show(data)]
+        answer = "\n".join(text for [text] in answers)
         good, of = right(lines, answer)
         read = Counter(answer.splitlines())
         counted.update(good=good, of=of, lines=len(lines), whole=sum(line in read for line in lines))
-        counted.update(twice=sum(read[line] > 1 for line in lines), parts=len(image.views))
+        counted.update(twice=sum(read[line] > 1 for line in lines))
     share, whole = counted["good"] / counted["of"], f"{counted['whole']} of {counted['lines']}"
-    parts = counted["parts"] / prints
-    return f"| {kind} | {tiles} | {parts:g} | {share:.1%} of {counted['of']} | {whole} | {counted['twice']} |"
+    shown = show.__name__.replace("_", " ")
+    return f"| {draw.__name__} | {shown} | {share:.1%} of {counted['of']} | {whole} | {counted['twice']} |"
 
 
 async def main(prints: int = PRINTS) -> None:
     with TemporaryDirectory() as folder:
         config = EngineConfig(model="demo", precision=Precision.FLOAT32, cache=Path(folder), cache_limit_gb=0)
         engine = await Engine.start(config)
-        print("| prints | `tiles` | parts | characters right | lines right | lines twice |\n|---|---|---|---|---|---|")
-        for kind in KINDS:
-            for tiles in (1, 4):
-                print(await measure(engine, kind, tiles, prints), flush=True)
+        print("| prints | shown | characters right | lines right | lines twice |\n|---|---|---|---|---|")
+        for draw, show in TRIALS:
+            print(await measure(engine, draw, show, prints), flush=True)
         await engine.close()
 
 
