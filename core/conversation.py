@@ -1,5 +1,6 @@
 """Define the nouns of a conversation about pictures. They know no platform, no model and no database."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -246,7 +247,8 @@ class Conversation:
     def ask(self, question: Question) -> "Conversation":
         """Return the conversation with `question` as its open last turn. Waiting pictures come first.
 
-        Those that it brings itself stand in its order, also if one of them waited already.
+        Those that it brings itself stand in its order, also if one of them waited already, and then before those that
+        came after that one: an album's edited caption brings its own picture alone.
         If many wait, only those that the question names are taken, since there may be no room for all. Another person's
         waiting pictures are not added to a question that brings its own, unless it names them.
         """
@@ -258,7 +260,9 @@ class Conversation:
         pictures = waiting if few else [picture for picture in waiting if picture.number in named] or waiting
         taken = {} if question.alone else {picture.image.id: picture for picture in pictures}
         brought = {image.id for image in question.images}
-        pictures = [*(picture for id, picture in taken.items() if id not in brought), *question.closer]
+        first = min((picture.number for id, picture in taken.items() if id in brought), default=math.inf)
+        others = [picture for id, picture in taken.items() if id not in brought]
+        pictures = [*(picture for picture in others if picture.number < first), *question.closer]
         numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
         number = self.next_number
         for image in question.images:
@@ -269,6 +273,7 @@ class Conversation:
             picture = taken.get(image.id) or Picture(numbers[image.id], image, part=part)
             if picture.number not in {p.number for p in pictures}:
                 pictures.append(picture)
+        pictures += [picture for picture in others if picture.number > first]
         turn = Turn(question.text, tuple(pictures))
         left = tuple(p for p in self.waiting if p.number not in {picture.number for picture in pictures})
         return replace(self, turns=(*self.turns, turn), waiting=left, next_number=number)

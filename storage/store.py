@@ -201,6 +201,7 @@ class Store(OpenDatabase):
             await self._keep_document(conversation_id, person, document, begins)
 
     async def has_room_for(self, person: str, document: KeptDocument) -> bool:
+        """Return whether a document fits into what this person, and what all people together, may store."""
         excess = await self.database.read(allowance.excess_of, person, len(document.data), self._allowance)
         return excess.person <= 0 and excess.all <= 0
 
