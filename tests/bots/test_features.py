@@ -49,7 +49,7 @@ SMALL = ImagesConfig(image_tokens=64)  # less than a quarter of a scan's pixels,
 TOTAL, PRICE, TABLE = "What is the total?", "What is the price?", "Show the values as a table."
 IN_LINE = {"en": r"You are number \d+ in line, about \d+ s …", "zh": r"您排在第 \d+ 位，大约还要 \d+ 秒 …"}
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("platform", PLATFORMS)]
+pytestmark = pytest.mark.parametrize("platform", PLATFORMS)
 
 
 def png(name: str) -> Sent:

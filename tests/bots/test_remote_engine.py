@@ -152,7 +152,6 @@ async def streamed(web: Web, query: str, picture: bytes, begun: asyncio.Event) -
     ]
 
 
-@pytest.mark.timeout(300)
 async def test_of_two_services_one_is_killed_in_the_middle_and_each_question_is_answered_once(
     demo: Engine, tmp_path: Path
 ) -> None:

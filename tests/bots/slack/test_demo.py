@@ -18,8 +18,6 @@ from tests.demo import directly, sample, shows
 ME = f"<@{BOT}>"
 CHANNEL, DM = "C0GENERAL", "D0ANN"
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:

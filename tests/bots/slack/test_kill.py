@@ -41,7 +41,6 @@ async def life(
         await process.communicate()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("transport", ["socket", "http"])
 async def test_a_kill_right_after_a_malformed_event_costs_nobody_an_answer(tmp_path: Path, transport: str) -> None:
     async with FakeSlack(ack_s=60.0) as slack:

@@ -99,7 +99,6 @@ async def test_the_mark_of_a_deleted_question_is_given_up(scene: Scene) -> None:
         assert await scene.finished(asked, 0) == []
 
 
-@pytest.mark.timeout(300)
 async def test_what_a_killed_process_left_is_taken_back_at_the_answer(tmp_path: Path) -> None:
     async with FakeSlack(ack_s=60.0) as slack:
         workspace = slack.workspace

@@ -1,12 +1,8 @@
 """transformers' own engine behind Slack, with the demo model and with another architecture."""
 
-import pytest
-
 from core.engine.engine import Engine
 from tests.bots.slack.conftest import Scene
 from tests.demo import directly, sample, shows
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_the_reference_engine_answers(scene: Scene, reference: Engine) -> None:

@@ -26,7 +26,7 @@ async def start(scene: Scene, **changes: Any) -> str:
     """The sentence that the bot ends with."""
     config = settings(scene.slack, **changes)
     with pytest.raises(OperatorError) as error:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await run(config, Services(Assistant(scene.engine, scene.store), scene.store))
     return str(error.value)
 

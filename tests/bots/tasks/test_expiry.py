@@ -35,7 +35,7 @@ async def test_expiry_goes_on_after_a_bug(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(store.expiry, "expire", expire)
     task = asyncio.create_task(keep_expiring(store.expiry, Health()))
-    await asyncio.wait_for(enough.wait(), 10)
+    await asyncio.wait_for(enough.wait(), 60)
     task.cancel()
     await store.close()
 
@@ -57,7 +57,7 @@ async def test_a_database_that_is_locked_is_tried_again_at_the_next_look_and_not
 
     monkeypatch.setattr(store.expiry, "expire", expire)
     task = asyncio.create_task(keep_expiring(store.expiry, Health()))
-    await asyncio.wait_for(expired.wait(), 10)
+    await asyncio.wait_for(expired.wait(), 60)
     task.cancel()
     await store.close()
 

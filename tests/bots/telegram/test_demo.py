@@ -22,7 +22,6 @@ from tests.bots.telegram.server import BotApi
 from tests.bots.telegram.world import Json
 from tests.demo import SAMPLES, as_photo, directly, sample, shows
 
-pytestmark = pytest.mark.timeout(300)
 PLACES: dict[str, dict[str, int]] = {
     "private": {"chat_id": 7},
     "group": {"chat_id": -100},

@@ -42,7 +42,6 @@ async def test_updates_that_cannot_be_read_are_skipped_and_named_by_their_ids(
     assert {status for _, status in reached.posted} <= {200}
 
 
-@pytest.mark.timeout(300)
 async def test_a_hundred_generated_ones_leave_everybody_else_answered(
     reached: BotApi, log: pytest.LogCaptureFixture
 ) -> None:

@@ -2,15 +2,11 @@
 
 from pathlib import Path
 
-import pytest
-
 from core.engine.engine import Engine
 from tests.bots.telegram.conftest import Chatting, service
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.demo import as_photo, directly, shows
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_the_reference_engine_answers(telegram: BotApi, tmp_path: Path, reference: Engine) -> None:

@@ -211,7 +211,7 @@ async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(
     await until(lambda: any("word" in message["text"] for message in ann.chat.answers_to(question["message_id"])))
     [growing] = ann.chat.answers_to(question["message_id"])
     ann.person.presses(growing)
-    await until(lambda: engine.running == 0, patience_s=1)
+    await until(lambda: engine.cancelled == 1)
     [stopped] = await ann.answers(question)
     assert stopped["text"].endswith("(stopped)")
     assert running.callback_answers[-1]["text"] == "Stopping …"

@@ -34,7 +34,7 @@ def photo(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
     return data.getvalue()
 
 
-async def until(true: Callable[[], object], patience_s: float = 10.0) -> None:
+async def until(true: Callable[[], object], patience_s: float = 60.0) -> None:
     async with asyncio.timeout(patience_s):
         while not true():
             await asyncio.sleep(0.01)
@@ -95,7 +95,7 @@ async def service(
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
-        async with httpx.AsyncClient(base_url=address.result(), timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=address.result(), timeout=60, trust_env=False) as client:
             yield Web(address.result(), client, store, assistant, services.health)
     finally:
         task.cancel()

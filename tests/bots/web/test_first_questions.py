@@ -16,7 +16,7 @@ from tests.bots.web.hand import Hand
 from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 ENGLISH = ["Describe", "Read text", "As a table", "Translate", "Where is …?"]
 PICTURE = ("red.png", "image/png", photo())

@@ -127,7 +127,7 @@ async def test_an_answer_with_a_key_goes_on_when_its_reader_goes_away(tmp_path: 
 async def test_an_answer_without_a_key_stops_when_its_reader_goes_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, stream: str
 ) -> None:
-    engine = ScriptedEngine(pause=0.1)
+    engine = ScriptedEngine(pause=60)
     async with service(tmp_path, engine, shared_list=True) as web:
         asking = asyncio.create_task(web.ask("What?", "red", stream=stream))
         await until(lambda: engine.running)
@@ -170,7 +170,7 @@ async def test_a_page_that_opens_a_conversation_learns_what_is_being_answered(tm
 
 
 async def test_stop_keeps_what_was_written_and_frees_the_model(tmp_path: Path) -> None:
-    engine = ScriptedEngine(pause=0.1)
+    engine = ScriptedEngine(script=lambda _: "Answer " * 1000, pause=0.1)
     async with service(tmp_path, engine) as web:
         first = await web.client.post("/api/v1/pictures", files={"image": photo()})
         conversation = first.json()["conversation"]

@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from core.engine.engine import Engine
 from tests.bots.web.conftest import service
 from tests.demo import directly, sample
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_the_reference_engine_answers_and_a_follow_up_too(reference: Engine, tmp_path: Path) -> None:

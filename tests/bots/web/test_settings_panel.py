@@ -17,7 +17,7 @@ from tests.bots.web.conftest import KEY, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import ask, choose
 
-pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 HANDS: dict[Hand, dict[str, Any]] = {
     Hand.MOUSE: {"color_scheme": "dark"},

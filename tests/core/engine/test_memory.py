@@ -166,7 +166,6 @@ def run(script: str, *words: str, ulimit: str = "ulimit -v unlimited") -> subpro
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-@pytest.mark.timeout(300)  # processes that import torch
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not hold it")
 def test_without_memory_the_cache_gives_way_and_only_what_is_too_large_fails(tiny: Path, tmp_path: Path) -> None:
     done = run(STARVE, str(tiny), str(tmp_path / "cache"))
@@ -206,7 +205,6 @@ START = textwrap.dedent("""
 """)
 
 
-@pytest.mark.timeout(300)  # processes that import torch
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not hold it")
 @pytest.mark.parametrize(("flag", "kilobytes"), [("-v", 2_000_000), ("-d", 1_200_000)])
 def test_a_start_under_ulimit_keeps_to_it(tiny: Path, tmp_path: Path, flag: str, kilobytes: int) -> None:
@@ -216,7 +214,6 @@ def test_a_start_under_ulimit_keeps_to_it(tiny: Path, tmp_path: Path, flag: str,
     assert done.stdout.count("length") == 3
 
 
-@pytest.mark.timeout(300)  # processes that import torch
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not hold it")
 def test_a_start_that_ulimit_leaves_no_room_says_so(tiny: Path, tmp_path: Path) -> None:
     done = run(START, str(tiny), str(tmp_path / "cache"), ulimit="ulimit -v 1000000")

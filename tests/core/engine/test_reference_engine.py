@@ -26,7 +26,6 @@ from tests.core.engine.any_tiny import make_other
 from tests.core.engine.tiny import ask, make_image, read
 from tests.demo import directly, sample
 
-pytestmark = pytest.mark.timeout(300)
 LONG = Sampling(max_new_tokens=100, temperature=1.0, seed=3)
 Start = Callable[..., AbstractAsyncContextManager[Engine]]
 

@@ -264,7 +264,6 @@ PREPARE = textwrap.dedent("""
 """)
 
 
-@pytest.mark.timeout(300)  # processes that import torch
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_preparing_takes_little_more_memory_than_what_is_prepared_and_leaves_no_heap(tmp_path: Path) -> None:
     """Layers of the size that a 2B's vision encoder has; when they were made in the heap, they left 2 GB of holes."""

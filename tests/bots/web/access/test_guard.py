@@ -159,14 +159,14 @@ async def test_signing_out_ends_every_copy_of_a_cookie_also_after_a_restart(tmp_
 async def guess(web: Web, number: int, address: str = "127.0.0.1", **headers: str) -> int:
     """A wrong token from an address; the status of the answer."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
-    async with httpx.AsyncClient(base_url=web.url, transport=transport, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=web.url, transport=transport, timeout=60) as client:
         bearer = {"Authorization": f"Bearer guess {number}", **headers}
         return (await client.get("/api/v1/conversations", headers=bearer)).status_code
 
 
 async def right(web: Web, address: str = "127.0.0.1", **headers: str) -> int:
     transport = httpx.AsyncHTTPTransport(local_address=address)
-    async with httpx.AsyncClient(base_url=web.url, transport=transport, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=web.url, transport=transport, timeout=60) as client:
         return (await client.get("/api/v1/conversations", headers={**BEARER, **headers})).status_code
 
 
@@ -323,7 +323,7 @@ async def test_a_request_whose_headers_stand_still_or_trickle_is_given_up(tmp_pa
             writer.write(first)
             trickle = asyncio.create_task(_trickle(writer))
             answered = b""
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with suppress(ConnectionResetError):  # what trickles on after the end is met with a reset
                     while part := await reader.read(1000):
                         answered += part
@@ -455,7 +455,7 @@ async def raw(web: Web, line: str, headers: dict[str, str], body: bytes) -> tupl
     fields = {"Host": f"{url.host}:{url.port}", "Connection": "close", **headers}
     writer.write("\r\n".join([line, *(f"{name}: {value}" for name, value in fields.items()), "", ""]).encode() + body)
     await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         head = await reader.readuntil(b"\r\n\r\n")
         rest = await reader.read(100_000)
     writer.close()

@@ -80,7 +80,7 @@ OTHERS = {  # that know of no conversation; the list has tests of its own
 @asynccontextmanager
 async def browser(web: Web, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who has opened the page."""
-    async with httpx.AsyncClient(base_url=web.url, headers=headers, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=web.url, headers=headers, timeout=60, trust_env=False) as client:
         assert (await client.get("/")).status_code == 200
         yield client
 
