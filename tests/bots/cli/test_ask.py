@@ -170,12 +170,13 @@ DEMO_LINE = (
 )
 
 
-@pytest.mark.timeout(300)  # processes that import torch and transformers
 @pytest.mark.parametrize("architecture", ["demo", "another"])
 def test_the_reference_engine_answers_here_too(tmp_path: Path, architecture: str) -> None:
     model = "demo" if architecture == "demo" else make_other(tmp_path / "other")
     config, cache = tmp_path / "config.toml", tmp_path / "cache"
-    config.write_text(f'[core.engine]\nmodel = "{model}"\nkind = "reference"\ncache = "{cache}"\n', "utf-8")
+    config.write_text(
+        f'[core.engine]\nmodel = "{model}"\nkind = "reference"\nthreads = 1\ncache = "{cache}"\n', "utf-8"
+    )
     words = [sys.executable, "-m", "bots", "ask", "--config", str(config), str(SAMPLES / "invoice.png")]
     result = subprocess.run([*words, "What is the total?"], cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stderr

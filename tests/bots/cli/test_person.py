@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bots.cli.person import asker_of
+from bots.cli.person import asker_of, checked
 from bots.slack.message import SlackMessage
 from bots.slack.place import Place
 from bots.slack.written import Asked, Clicked, RemovedFiles
 from bots.web.message import WebMessage
+from core.errors import OperatorError
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
 from core.settings import Settings
@@ -137,13 +139,21 @@ async def test_somebody_on_slack_is_known_in_every_workspace_and_has_several_ids
     assert "1 of their own" in said("list", "slack:U1", ANN, folder=tmp_path)
 
 
-@pytest.mark.parametrize("wrong", ["42", "telegram:Ann", "slack:ann", "signal:42", "web:", "telegram:"])
-def test_what_is_no_id_is_refused_with_examples(tmp_path: Path, wrong: str) -> None:
-    for command in (["list"], ["export"], ["delete", "--yes"]):
-        done = run("person", *command, wrong, environment=config(tmp_path))
-        assert done.returncode == 2
-        assert "is no person's id. Write telegram:12345, slack:U123ABC45" in done.stderr
+NO_ID = "is no person's id. Write telegram:12345, slack:U123ABC45"
+
+
+@pytest.mark.parametrize("command", [["list"], ["export"], ["delete", "--yes"]])
+def test_what_is_no_id_is_refused_by_each_command(tmp_path: Path, command: list[str]) -> None:
+    done = run("person", *command, "telegram:Ann", environment=config(tmp_path))
+    assert done.returncode == 2
+    assert NO_ID in done.stderr
     assert not (tmp_path / "person.zip").exists()
+
+
+@pytest.mark.parametrize("wrong", ["42", "telegram:Ann", "slack:ann", "signal:42", "web:", "telegram:"])
+def test_what_is_no_id_is_refused_with_examples(wrong: str) -> None:
+    with pytest.raises(OperatorError, match=re.escape(NO_ID)):
+        checked([ANN, wrong])
 
 
 def on_telegram(chat_id: int, **who: Any) -> str:

@@ -67,7 +67,7 @@ def small_print() -> bytes:
 async def test_nonsense_becomes_an_honest_sentence_and_what_is_asked_then_is_answered(
     tmp_path: Path, kind: Kind, language: str, question: str
 ) -> None:
-    engine = await Engine.start(EngineConfig(model="demo", kind=kind, cache=tmp_path, cache_limit_gb=0))
+    engine = await Engine.start(EngineConfig(model="demo", kind=kind, cache=tmp_path, cache_limit_gb=0, threads=1))
     said = await directly(engine, (question, (small_print(),)), ("What is the total?", (sample("invoice"),)))
     await engine.close()
     doubt = describe("demo").doubt
