@@ -1,15 +1,22 @@
-"""Load the demo model once for all tests of the platforms, and run PostgreSQL for those of several services."""
+"""Load the demo model once for all tests of the platforms, run PostgreSQL for several services, shorten pauses."""
 
 import asyncio
 from collections.abc import Iterator
 
 import pytest
 
+from bots.conversing import backoff
 from core.engine import EngineConfig
 from core.engine.config import Kind
 from core.engine.engine import Engine
 from tests.core.engine.any_tiny import make_other
 from tests.storage.postgres import cluster, execute
+
+
+def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what failed be tried again at once: servers of tests fail as often as a test says."""
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_SECONDS", 0.2)
 
 
 @pytest.fixture(scope="session")

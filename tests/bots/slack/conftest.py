@@ -19,6 +19,7 @@ from bots.slack import Config, run
 from core.assistant import Assistant
 from core.conversation import Conversation
 from storage.store import Store, StoreConfig
+from tests.bots.conftest import shorten_pauses
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import APP_TOKEN, BOT, BOT_TOKEN, SECRET, Json, buttons, said
 from tests.fakes import ScriptedEngine
@@ -136,6 +137,12 @@ class Scene:
             while not self.slack.workspace.views:
                 await asyncio.sleep(0.01)
         return self.slack.workspace.views[-1]
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the pauses between attempts."""
+    shorten_pauses(monkeypatch)
 
 
 @pytest.fixture

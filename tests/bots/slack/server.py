@@ -68,7 +68,7 @@ class FakeSlack:
         app.router.add_post("/upload/{id}", self._upload)
         app.router.add_get("/login", self._login)
         app.router.add_get("/socket", self._socket)
-        self.runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
+        self.runner = web.AppRunner(app, shutdown_timeout=0.01, access_log=None)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", port, ssl_context=self.tls)
         await site.start()

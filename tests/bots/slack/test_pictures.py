@@ -124,9 +124,8 @@ async def test_a_question_below_a_picture_that_cannot_be_looked_at_is_told_why(
 @pytest.mark.parametrize("transport", ["socket", "http"])
 @pytest.mark.parametrize("channel", [DM, "C0GENERAL"])
 async def test_a_question_below_a_picture_that_the_bot_has_no_scope_for_says_whom_to_tell(
-    scene: Scene, channel: str, transport: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, channel: str, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("bots.conversing.backoff.FIRST_PAUSE_SECONDS", 0.01)
     async with scene.bot() if transport == "socket" else scene.bot_over_http():
         await scene.finished(scene.slack.says("help", channel=DM), channel=DM)  # it was let in with all scopes
         root = scene.slack.says("look", (scene.slack.upload(png()),), channel, deliver=False)
@@ -303,10 +302,7 @@ async def test_pictures_of_a_long_thread_have_the_numbers_in_which_they_stand(sc
 
 @pytest.mark.parametrize("kind", ["short", "page"])
 @pytest.mark.parametrize("times", [1, 99])
-async def test_a_file_that_comes_incomplete_or_as_a_page_is_fetched_again(
-    scene: Scene, kind: str, times: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.conversing.backoff.FIRST_PAUSE_SECONDS", 0.01)
+async def test_a_file_that_comes_incomplete_or_as_a_page_is_fetched_again(scene: Scene, kind: str, times: int) -> None:
     async with scene.bot():
         scene.slack.fault = once("file", kind, times)
         asked = scene.slack.says("what is it?", (scene.slack.upload(png()),), channel=DM)

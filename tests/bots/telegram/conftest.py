@@ -21,6 +21,7 @@ from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
 from core.quota import Quota, QuotaConfig
 from storage.store import Store, StoreConfig
+from tests.bots.conftest import shorten_pauses
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.world import Json
@@ -116,8 +117,9 @@ def is_finished(message: Json) -> bool:
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the time that words wait for what may belong to them."""
+    """Shorten the time that words wait for what may belong to them, and the pauses between attempts."""
     monkeypatch.setattr(worker, "COMMENT_SECONDS", 0.02)
+    shorten_pauses(monkeypatch)
 
 
 @pytest.fixture

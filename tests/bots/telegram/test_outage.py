@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversing import backoff
 from bots.conversing.health import DOWN_AFTER_SECONDS, Health
 from bots.telegram import webhook
 from core.errors import OperatorError
@@ -13,12 +12,6 @@ from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.server import BotApi, Fault
 from tests.bots.telegram.test_delivery import once
 from tests.fakes import ScriptedEngine
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(backoff, "LONGEST_PAUSE_SECONDS", 0.05)
 
 
 async def test_a_bad_token_is_one_plain_sentence(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversing import backoff, delivery
+from bots.conversing import delivery
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -80,7 +80,6 @@ async def test_where_no_message_can_be_edited_the_answer_is_one_new_message(
 async def test_a_file_that_cannot_be_uploaded_is_given_up_and_the_chat_goes_on(
     reached: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 0.2)
     await ann.answer(ann.person.shows(photo(), "One"))
     reached.trouble = lambda method: "500" if method == "editMessageMedia" else None
