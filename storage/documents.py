@@ -51,10 +51,10 @@ async def outline(connection: AsyncConnection, conversation_id: str) -> Document
     return DocumentOutline(row.digest, row.page_count, dict(zip(row.pages, row.image_ids, strict=True)))
 
 
-async def add_pages(connection: AsyncConnection, conversation_id: str, images: Mapping[int, str]) -> None:
-    """Note which pictures further pages of the document became."""
-    query = select(documents.c.pages, documents.c.image_ids).where(_of(conversation_id))
-    if (row := (await connection.execute(query)).first()) is None:
+async def add_pages(connection: AsyncConnection, conversation_id: str, digest: str, images: Mapping[int, str]) -> None:
+    """Note which pictures further pages of the document became, unless another one took its place."""
+    query = select(documents.c.pages, documents.c.image_ids, documents.c.digest).where(_of(conversation_id))
+    if (row := (await connection.execute(query)).first()) is None or (row.digest or "") != digest:
         return
     known = zip(row.pages or [0] * len(row.image_ids), row.image_ids, strict=True)
     pairs = dict.fromkeys([*known, *images.items()])

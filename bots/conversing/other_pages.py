@@ -68,11 +68,12 @@ async def turn_pages(
 ) -> Turned:
     """Open the pages of its conversation's document that a question chooses or names. Without any, nothing changes.
 
-    Other pages that wait for a question wait no longer. Raises `Busy` for a question that would be refused.
+    Other pages that wait for a question wait no longer, but for those of later questions if this one is `alone`.
+    Raises `Busy` for a question that would be refused.
     """
     here, store = request.conversation_id, services.store
     document = await store.document(here) if request.pages or page_ranges(request.text) else None
-    if document is None:
+    if document is None or request.document not in ("", document.digest):
         return Turned(tuple(images))
     services.assistant.check_question(request.person)
     try:
@@ -81,15 +82,20 @@ async def turn_pages(
         return Turned(tuple(images), translator.explain(error))
     named = {image.id: image for image in opened.images}
     others = set(document.image_ids) - named.keys()
-    await _withdraw(store, here, others)
-    await _note_pages(store, here, opened)
+    await _withdraw(store, here, others.intersection(image.id for image in images) if request.alone else others)
+    await _note_pages(store, here, opened, document)
     kept = {image.id: image for image in images if image.id not in others}
     return Turned(tuple({**kept, **named}.values()), opened.note(translator, kept=True))
 
 
-async def check_pages(services: Services, conversation_id: str, pages: Sequence[int]) -> None:
-    """Raise `NoDocument`, `NoPage` or `TooManyPages` if a question cannot be about these pages."""
+async def check_pages(services: Services, conversation_id: str, pages: Sequence[int], digest: str = "") -> None:
+    """Raise `NoDocument`, `NoPage` or `TooManyPages` if a question cannot be about these pages.
+
+    Those of another document, by its `digest`, are not opened.
+    """
     outline = await services.store.document_outline(conversation_id)
+    if digest and (outline is None or outline.digest != digest):
+        return
     if outline is None:
         raise NoDocument
     check_count(pages, services.images.page_limit)
@@ -125,15 +131,15 @@ async def choose_pages(
         limits = await services.limits(conversation_id)
         opened = await open_document(document.data, config=limits, chosen=missing)
         _, removed = await services.assistant.add_pictures(conversation_id, opened.images, person)
-        await _note_pages(store, conversation_id, opened)
+        await _note_pages(store, conversation_id, opened, document)
         wanted |= {image.id for image in opened.images}
     await _withdraw(store, conversation_id, set(document.image_ids) - wanted, taken)
     return removed
 
 
-async def _note_pages(store: Store, conversation_id: str, opened: Document) -> None:
+async def _note_pages(store: Store, conversation_id: str, opened: Document, document: KeptDocument) -> None:
     images = {page: image.id for page, image in zip(opened.pages, opened.images, strict=True)}
-    await store.add_document_pages(conversation_id, images)
+    await store.add_document_pages(conversation_id, document.digest, images)
 
 
 async def _withdraw(

@@ -81,6 +81,7 @@ class AnswerRequest:
     turns_pages: bool = True  # to those that it names of the conversation's document
     alone: bool = False  # pictures that wait in the conversation are left to later questions
     pages: tuple[int, ...] = ()  # of that document, chosen instead of named
+    document: str = ""  # its digest, if these are pages of no other
     turn: int = 0  # number of the turn that gets these words, from 1; 0: it is a question of its own
 
     @property

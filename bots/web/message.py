@@ -18,7 +18,7 @@ class WebMessage:
     those that came with the message, and `region` is the part of the only one that it is about. `digest` is what
     `digest_of` returns, None if that is not known. `turn` is the number of the turn that gets these words, if it is an
     edit. Pictures that wait in the conversation are left to later questions if its own stand `alone`. `pages` are
-    chosen pages of the conversation's document.
+    chosen pages of the conversation's document, and of no other if `document` is its digest.
     """
 
     person: str
@@ -32,6 +32,7 @@ class WebMessage:
     turn: int = 0
     alone: bool = False
     pages: tuple[int, ...] = ()
+    document: str = ""
 
     @property
     def forgets(self) -> bool:

@@ -326,6 +326,7 @@ class Receiver:
             noted=broadcast.note,
             turns_pages=not (sent.brought or broadcast.images),
             pages=sent.pages,
+            document=sent.document,
             turn=sent.turn,
             alone=sent.alone,
             display=AS_IT_IS,

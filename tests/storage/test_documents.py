@@ -35,12 +35,17 @@ def large(name: str, megabytes: float) -> KeptDocument:
 
 
 async def test_the_last_document_is_found_with_all_pages_that_were_seen(kept: Store) -> None:
-    await kept.add_document_pages(HERE, {7: "page 7", 1: PAGES[0].id})
+    await kept.add_document_pages(HERE, PAPER.digest, {7: "page 7", 1: PAGES[0].id})
     assert await kept.document(HERE) == replace(PAPER, image_ids=(*PAPER.image_ids, "page 7"), pages=(1, 2, 7))
     outline = DocumentOutline(PAPER.digest, PAPER.of, {1: PAGES[0].id, 2: PAGES[1].id, 7: "page 7"})
     assert await kept.document_outline(HERE) == outline
     await kept.keep_document(HERE, "ann", KeptDocument(b"another", ()))
     assert await kept.document(HERE) == KeptDocument(b"another", ())
+
+
+async def test_pages_of_a_document_whose_place_another_took_are_not_noted(kept: Store) -> None:
+    await kept.add_document_pages(HERE, "another digest", {7: "page 7"})
+    assert await kept.document(HERE) == PAPER
 
 
 async def _as_a_version_before(connection: AsyncConnection) -> None:
@@ -52,7 +57,7 @@ async def test_of_a_document_that_a_version_before_kept_pages_are_still_found(ke
     await kept.keep_document(HERE, "ann", old)
     await kept.database.write(_as_a_version_before)
     assert await kept.document(HERE) == old
-    await kept.add_document_pages(HERE, {7: "page 7"})
+    await kept.add_document_pages(HERE, "", {7: "page 7"})
     found = await kept.document(HERE)
     assert found is not None and found.image_ids == (*PAPER.image_ids, "page 7")
     assert await kept.document_outline(HERE) is None  # its pages are not known
@@ -113,7 +118,7 @@ async def test_a_file_deleted_on_its_platform_takes_all_its_pages_along(kept: St
     await kept.remember_file("slack:F1", HERE, [page.id for page in PAGES])
     later = image("page 7")
     await ask(kept, HERE, "And page 7?", later, key="k2")
-    await kept.add_document_pages(HERE, {7: later.id})
+    await kept.add_document_pages(HERE, PAPER.digest, {7: later.id})
     await kept.remove_file("slack:F1")
     assert await kept.document(HERE) is None
     assert not (await kept.load(HERE)).pictures

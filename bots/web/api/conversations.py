@@ -112,13 +112,13 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     region, pages = form.region.corners if form.region else (), () if form.files else form.pages
     sent = WebMessage(
         person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest, region=region,
-        alone=form.alone, pages=pages,
+        alone=form.alone, pages=pages, document=form.document,
     )  # fmt: skip
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
         receiver.assistant.check_question(person)
         if pages:
-            await check_pages(receiver.services, conversation_id, pages)
+            await check_pages(receiver.services, conversation_id, pages, form.document)
         limits = await receiver.limits(form.conversation or "", form.settings)
         opened = await open_files(request, form, limits, receiver.assistant)
         if form.settings:

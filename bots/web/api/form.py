@@ -46,7 +46,8 @@ class Form:
 
     It takes up the pictures that wait in the conversation, unless its own stand `alone`.
 
-    With a `region` it is about that part of its one picture. `pages` are those of a document that it is about.
+    With a `region` it is about that part of its one picture. `pages` are those of a document that it is about, whose
+    digest `document` may tell.
     """
 
     query: str
@@ -60,6 +61,7 @@ class Form:
     region: Region | None = None
     settings: Settings | None = None  # of the conversation that it begins
     pages: tuple[int, ...] = ()
+    document: str = ""
 
 
 @asynccontextmanager
@@ -128,6 +130,7 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         region=_region(_text(posted, "region")),
         settings=_settings(_text(posted, "settings")),
         pages=pages,
+        document=_text(posted, "document"),
     )
 
 
@@ -186,6 +189,7 @@ class _Body(BaseModel, strict=True, extra="forbid", frozen=True):
     conversation: Text | None = None
     pictures: Annotated[list[Annotated[int, Field(ge=1, lt=1_000_000)]], Field(max_length=MOST_PICTURES)] = []
     pages: Annotated[list[Annotated[int, Field(ge=1, lt=1_000_000)]], Field(max_length=MOST_PAGES)] = []
+    document: Text = ""
     stream: bool = False
     html: bool = False
     keep: bool = True
@@ -228,6 +232,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
                 region=numbered(body.region) if "region" in body.model_fields_set else None,
                 settings=body.settings.settings() if body.settings else None,
                 pages=tuple(dict.fromkeys(body.pages)),
+                document=body.document,
             )
 
 

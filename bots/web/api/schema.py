@@ -155,6 +155,7 @@ class ChosenPage(BaseModel):
 class DocumentView(BaseModel):
     """The conversation's last PDF or TIFF with several pages, which is kept so that others can be chosen."""
 
+    id: str = Field(description="What tells it from others.", examples=["9f2c41d05a7b3e8890b1c2d3e4f50617"])
     pages: int = Field(description="How many it has.", examples=[9])
     limit: int = Field(description="Most pages in one question.", examples=[4])
     chosen: list[ChosenPage]
@@ -294,6 +295,10 @@ ASK_FORM = {
             "pattern": r"^\d{1,6}(,\d{1,6})*$",
             "description": PAGES,
             "example": "5,6",
+        },
+        "document": {
+            "type": "string",
+            "description": "The `id` of the document that `pages` are of. If another took its place, they are ignored.",
         },
         "settings": SETTINGS,
         "stream": {"type": "boolean", "default": False, "description": "Answer as server-sent events."},

@@ -116,6 +116,7 @@ class Viewer:
         chosen = [(page, numbers[of]) for page, of in sorted(document.images.items()) if of in numbers]
         here = f"{self.path}/api/v1/conversations/{conversation_id}/document"
         return DocumentView(
+            id=document.digest,
             pages=document.of,
             limit=limit,
             chosen=[ChosenPage(page=page, picture=number) for page, number in chosen],

@@ -163,7 +163,7 @@ class Page {
     if (attached.empty && !this.thread.hasPictures) return this.complain(say("Please add a picture first."));
     const query = text.trim() || document.body.dataset.question;
     const pictures = attached.pictures.map(({ number, url }) => ({ number, url }));
-    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(","), pages: this.pages.taken(), alone: true };
+    const fields = { query, conversation: this.conversation, pictures: attached.numbers.join(","), ...this.pages.taken(), alone: true };
     const turn = this.thread.add({ text: query, pictures });
     attached.clear();
     if (this.question.value === text) this.question.value = "";

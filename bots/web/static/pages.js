@@ -10,7 +10,7 @@ const LOW_PIXELS = 600; // a window where the strip opens only when it is asked 
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
 export class Pages {
-  // `page` offers: attached, line, changed(), removed(numbers), complain(sentence)
+  // `page` offers: attached, line, reading, changed(), removed(numbers), complain(sentence)
   constructor(details, page) {
     this.details = details;
     this.strip = details.querySelector("div");
@@ -51,12 +51,12 @@ export class Pages {
     this.#count();
   }
 
-  // The pages of a question that is asked now: "" unless somebody chose them, as its words may name others.
+  // The pages of a question that is asked now: none unless somebody chose them, as its words may name others.
   taken() {
-    const pages = this.touched ? this.#ticked().join(",") : "";
+    const chosen = this.touched ? { pages: this.#ticked().join(","), document: this.document.id } : {};
     this.touched = false;
     this.details.open = false;
-    return pages;
+    return chosen;
   }
 
   #ticked() {
@@ -101,8 +101,10 @@ export class Pages {
     const { limit } = this.document;
     const ticked = this.#ticked();
     const many = ticked.length > limit && say("At most {limit} pages in one question, please.", { limit });
-    // Pages of a question that waits in this tab are not known to the server as its own.
-    const early = this.page.line.entries.some(({ sent }) => !sent) && say("Please wait for the answers to your earlier questions first.");
+    // Pages of a question that the server has not got yet are not known to it as its own.
+    const { line, reading } = this.page;
+    const unsent = line.entries.some(({ sent }) => !sent) || (reading.turn && !reading.turn.begun);
+    const early = unsent && say("Please wait for the answers to your earlier questions first.");
     if (many || early) {
       box.checked = !box.checked;
       return this.page.complain(many || early);

@@ -60,6 +60,7 @@ export class Turn {
   // The server's events, as `asking` hears them
 
   conversation({ conversation }) {
+    this.begun = true; // the server has it
     this.page.began(conversation);
   }
 
@@ -99,6 +100,7 @@ export class Turn {
   // With other words where it is edited.
   begin(words = this.text) {
     this.failed = false;
+    this.begun = false;
     this.asked.show(words);
     this.#offer(1);
     this.answered.classList.remove("waiting");

@@ -141,6 +141,19 @@ async def test_a_question_waits_for_ticks_and_their_refusal_is_said(browser: Bro
         await expect(page.locator("#pages")).to_be_hidden()
 
 
+async def test_pages_are_not_ticked_before_the_server_has_the_question(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await Hand.MOUSE.choose(page.locator("#choose"), SENT)
+        await ticked(page, 1, 2, 3, 4)
+        await page.route("**/api/v1/analyze", lambda route: route.abort())
+        await ask(page, "What is it?")
+        await expect(page.locator(".turn")).to_contain_text("The connection is lost.")
+        await page.locator("#pages summary").click()
+        await sheet(page, 5).click()
+        await expect(page.get_by_role("alert")).to_contain_text("Please wait for the answers")
+        await expect(sheet(page, 5)).not_to_be_checked()
+
+
 async def test_of_a_long_document_only_what_is_seen_is_drawn(browser: Browser, tmp_path: Path) -> None:
     paper = ("long.pdf", "application/pdf", pdf([""] * 500, size=(90, 120)))
     drawn: list[str] = []

@@ -90,6 +90,32 @@ async def test_a_question_names_pages_in_a_field_and_its_words_no_longer_do(web:
     assert await seen(web, here) == [[5, 6]]
 
 
+@pytest.mark.parametrize("form", ["data", "json"])
+async def test_chosen_pages_are_of_their_own_document_when_another_came_meanwhile(web: Web, form: str) -> None:
+    added = await add(web)
+    here, ticked = added["conversation"], await choose(web, added["conversation"], 5, 6)
+    other = {"image": ("other.pdf", pdf([f"sheet {number}" for number in range(1, 8)]), "application/pdf")}
+    waiting = (await web.client.post("/api/v1/pictures", files=other, data={"conversation": here})).json()
+    numbers = list(chosen(ticked).values())
+    fields: dict[str, Any] = {"query": "?", "conversation": here, "document": added["document"]["id"], "alone": True}
+    lists = {"pages": [5, 6], "pictures": numbers}
+    written = lists if form == "json" else {name: ",".join(map(str, value)) for name, value in lists.items()}
+    body: dict[str, Any] = {form: fields | written}
+    asked = await web.client.post("/api/v1/analyze", **body)
+    assert asked.status_code == 200, asked.text
+    assert await seen(web, here) == [[5, 6]]
+    known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
+    assert known["document"] == waiting["document"]  # its pages still wait
+
+
+async def test_named_pages_leave_those_of_a_later_question(web: Web) -> None:
+    here = (await add(web))["conversation"]
+    await ask(web, "What is on page 9?", here, fields={"pictures": "1,2", "alone": "true"})
+    assert await seen(web, here) == [[9]]
+    known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
+    assert [picture["number"] for picture in known["waiting"]] == [3, 4]
+
+
 async def test_pages_can_be_chosen_with_the_file(web: Web) -> None:
     first = await ask(web, "What differs from page 9?", files=SENT, fields={"pages": "2,8"})
     assert await seen(web, first["conversation"]) == [[2, 8]]
