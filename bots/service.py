@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -74,19 +74,17 @@ async def _serve(settings: Settings) -> None:
     engine = LoadingEngine(settings.engine.waiting)
     async with _serving(settings, engine) as services:
         await workers.warm()
-        working = [
-            asyncio.create_task(_run_adapters(settings, services)),
-            asyncio.create_task(_load(settings, engine, services)),
+        parts = [
+            _run_adapters(settings, services),
+            _load(settings, engine, services),
+            _for_ever(keep_expiring(services.store.expiry, services.health)),
+            _for_ever(keep_watching(services)),
+            _for_ever(services.leases.run()),
+            _for_ever(keep_notifying(services.health, engine.check, Notifier())),
         ]
-        tasks = [
-            *working,
-            asyncio.create_task(keep_expiring(services.store.expiry, services.health)),
-            asyncio.create_task(keep_watching(services)),
-            asyncio.create_task(services.leases.run()),
-            asyncio.create_task(keep_notifying(services.health, engine.check, Notifier())),
-        ]
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
-            done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
@@ -242,6 +240,20 @@ async def open_store(settings: Settings, alone: bool = False) -> AsyncIterator["
         yield store
     finally:
         await store.close()
+
+
+async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
+    """Run what must not end before the service. A replica that no longer beats, for example, would answer no one."""
+    name = work.__qualname__
+    try:
+        await work
+    except Exception:
+        log.exception("%s failed", name)
+    raise OperatorError(
+        "A part of the service has ended unexpectedly ({name}); the log says why. Start the service again: what was "
+        "asked is answered then.",
+        name=name,
+    )
 
 
 async def _end_with_the_model(services: Services) -> None:

@@ -116,7 +116,7 @@ class Alone:
         pass
 
     async def run(self) -> None:
-        pass
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         pass

@@ -125,6 +125,27 @@ def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: 
     assert "Panic" in done.stderr
 
 
+@pytest.mark.parametrize("part", ["core.replica.Alone.run", "bots.service.keep_expiring", "bots.service.keep_watching"])
+def test_a_service_whose_part_ended_ends_so_that_it_is_started_again(tmp_path: Path, part: str) -> None:
+    place, _, name = part.rpartition(".")
+    dying = f"""
+from bots import service
+from core import replica
+
+async def {name}(*_):
+    raise ZeroDivisionError
+
+{place.removeprefix("bots.").removeprefix("core.")}.{name} = {name}
+from bots.__main__ import cli
+cli()
+"""
+    command = [sys.executable, "-c", dying, "run", "--config", str(web_config(tmp_path))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2
+    assert f"A part of the service has ended unexpectedly ({name})" in done.stderr.splitlines()[-1]
+    assert "ZeroDivisionError" in done.stderr
+
+
 def test_a_setting_s_old_name_is_logged_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[storage]\nurl = "sqlite+aiosqlite:////dev/null/db"\nlimit = 3\n[bots.web]\nport = 0\n', "utf-8")
