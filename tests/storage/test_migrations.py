@@ -1,14 +1,29 @@
+import ast
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import (
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    String,
+    create_engine,
+    delete,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 from core.conversation import Answer, Ending, Figures, Picture, Turn
 from core.errors import OperatorError
+from storage import migrations
 from storage.address import parse
 from storage.migrations import bring_up_to_date, upgrade
 from storage.schema import metadata
@@ -113,3 +128,41 @@ async def test_a_database_of_a_newer_program_is_refused(store: Store, path: Path
     future.close()
     with pytest.raises(OperatorError, match="newer version"):
         await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
+
+
+SINCE_LEASES = sorted(
+    path for path in (Path(migrations.__file__).parent / "versions").glob("v*.py") if path.stem[1:5] > "0018"
+)
+
+
+@pytest.mark.parametrize("migration", SINCE_LEASES, ids=lambda path: path.stem)
+def test_the_version_before_goes_on_working_with_the_newer_tables(path: Path, migration: Path) -> None:
+    """Replicas are upgraded one after the other, and the first one changes the tables for all."""
+    number = int(migration.stem[1:5])
+    migrated(path, f"{number - 1:04}")
+    engine = create_engine(f"sqlite:///{path}")
+    known = MetaData()
+    known.reflect(engine)
+    migrated(path, f"{number:04}")
+    with engine.begin() as connection:
+        for table in known.sorted_tables:
+            row = {column.name: value_of(column) for column in table.columns}
+            connection.execute(insert(table).values(row))  # names no column that it does not know
+            assert connection.execute(select(table)).mappings().first() is not None
+            connection.execute(update(table).values(row))
+            connection.execute(delete(table))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("migration", SINCE_LEASES, ids=lambda path: path.stem)
+def test_a_migration_only_adds(migration: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(migration.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    done = [call for call in calls if isinstance(call.func, ast.Attribute) and ast.unparse(call.func).startswith("op.")]
+    assert {ast.unparse(call.func) for call in done} <= {"op.create_table", "op.add_column", "op.create_index"}
+    assert not [call for call in done if any(keyword.arg == "unique" for keyword in call.keywords)]
+
+
+def value_of(column: Column[Any]) -> object:
+    if isinstance(column.type, String):
+        return "x"
+    return b"x" if isinstance(column.type, LargeBinary) else 1
