@@ -251,6 +251,7 @@ class Inbox:
             # With replicas it may have been found in the database a moment ago; a reopened one is found there later.
             if not (self._leases.shared and before.has(message)):
                 before.messages.append(message)
+                before.stale = self._leases.shared  # an earlier one may have reached another replica a moment ago
             return
         after = before.give_up() if before else set()
         self._begin(message.conversation_id, Lane(deque([message]), after, first=message.id if clears else 0))

@@ -220,3 +220,17 @@ async def test_a_question_that_came_with_words_only_is_finished(store: Store, da
         await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"), digest="")  # as the page sends it
         await until_answered(store)
     assert [line["text"] for line in lines(file, "text")] == ["1 is answered"]
+
+
+async def test_what_reached_another_replica_a_moment_before_is_answered_first(
+    store: Store, database_url: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.replica.LOOK_SECONDS", 3600.0)
+    await begin(store, ["echo:1"])
+    async with replica(database_url, file, 60, pause=0.1) as one, replica(database_url, file, 60) as other:
+        await one.dispatcher.inbox.receive("k0", "echo:1", payload("0"))
+        await until(lambda: lines(file, "asked"))
+        await other.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
+        await one.dispatcher.inbox.receive("k2", "echo:1", payload("2"))
+        await until_answered(store)
+    assert [line["text"] for line in lines(file, "text")] == [f"{number} is answered" for number in range(3)]
