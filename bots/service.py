@@ -244,7 +244,7 @@ async def open_store(settings: Settings, alone: bool = False) -> AsyncIterator["
 
 async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
     """Run what must not end before the service. A replica that no longer beats, for example, would answer no one."""
-    name = work.__qualname__
+    name = work.__qualname__  # type: ignore[attr-defined]
     try:
         await work
     except Exception:

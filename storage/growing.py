@@ -21,16 +21,22 @@ async def follow(connection: AsyncConnection, key: str, seconds: float) -> Growi
     found = await _put(connection, {"key": key, "wanted_until": until, "text": ""}, {"wanted_until": until})
     query = select(messages.c.id).where(messages.c.key == key, messages.c.finished.is_(None))
     unfinished = (await connection.execute(query)).first() is not None
-    return GrowingAnswer(found.text, found.outcome, unfinished)
+    return GrowingAnswer(found.text, found.outcome, unfinished, found.stage)
 
 
-async def grow(connection: AsyncConnection, key: str, text: str, outcome: dict[str, Any] | None = None) -> None:
-    """Replace an answer's text. Its outcome says how it ended."""
-    values = {"text": text, "outcome": outcome}
+async def grow(
+    connection: AsyncConnection,
+    key: str,
+    text: str,
+    outcome: dict[str, Any] | None = None,
+    stage: dict[str, Any] | None = None,
+) -> None:
+    """Replace an answer's text. Its outcome says how it ended, and its stage what comes before the next piece."""
+    values = {"text": text, "outcome": outcome, "stage": stage}
     await _put(connection, {"key": key, "wanted_until": database_time(connection), **values}, values)
 
 
 async def _put(connection: AsyncConnection, new: dict[str, Any], changed: dict[str, Any]) -> Any:
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(growing).values(new).on_conflict_do_update(index_elements=[growing.c.key], set_=changed)
-    return (await connection.execute(statement.returning(growing.c.text, growing.c.outcome))).one()
+    return (await connection.execute(statement.returning(growing.c.text, growing.c.outcome, growing.c.stage))).one()

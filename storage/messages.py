@@ -10,6 +10,7 @@ from core.inbox import StoredMessage
 from core.wish import Wish
 from storage.schema import deliveries, messages
 
+MOST_ASKING = 200  # shown in a list, which has no more
 ASKING = select(messages.c.conversation_id).where(messages.c.finished.is_(None))  # where a question waits
 
 
@@ -53,6 +54,14 @@ async def unfinished(connection: AsyncConnection, adapter: str) -> list[StoredMe
     """Return the unfinished messages, oldest first."""
     query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
     return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
+
+
+async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, str]]:
+    """Return the conversation and the payload of the oldest unfinished messages, oldest first."""
+    query = select(messages.c.conversation_id, messages.c.payload)
+    query = query.where(messages.c.adapter == adapter, messages.c.finished.is_(None))
+    rows = await connection.execute(query.order_by(messages.c.id).limit(MOST_ASKING))
+    return [(row.conversation_id, row.payload) for row in rows]
 
 
 async def unfinished_message(connection: AsyncConnection, message_id: int) -> StoredMessage:

@@ -180,6 +180,7 @@ growing_answers = Table(
     Column("wanted_until", Float, nullable=False),  # by the database's clock
     Column("text", Text, nullable=False),
     Column("outcome", JSON(none_as_null=True)),  # how it ended, see bots.web.outcome
+    Column("stage", JSON(none_as_null=True)),  # its place in the line, or at which picture it is, see bots.web.stage
 )
 
 clock = Table(

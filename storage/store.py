@@ -219,6 +219,7 @@ class Store(OpenDatabase):
     put = writing_urgent(messages.put)
     put_question = writing_dated(questions.put)
     unfinished = reading(messages.unfinished)
+    asking = reading(messages.asking)
     unfinished_in = reading(messages.unfinished_in)
     conversation_of = reading(messages.conversation_of)
     digest_of = reading(messages.digest_of)

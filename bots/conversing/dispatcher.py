@@ -119,10 +119,9 @@ class Dispatcher:
         self, conversation_id: str, is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True
     ) -> bool:
         """Stop like `stop`, also an answer that another replica writes: that one notices within half a second."""
-        if self.stop(conversation_id, is_meant):
-            return True
-        first = await self._first_elsewhere(conversation_id)
-        return first is not None and is_meant(first) and await self._services.store.wish(first.key, Wish.STOP)
+        return self.stop(conversation_id, is_meant) or await self._stop_elsewhere(
+            await self._first_elsewhere(conversation_id), is_meant
+        )
 
     async def withdraw(self, key: str) -> None:
         """Leave no answer to a message that was deleted while it waited or was worked on, at whichever replica."""
@@ -135,6 +134,13 @@ class Dispatcher:
             return None
         return next(iter(await self._services.store.unfinished_in(self._platform, conversation_id)), None)
 
+    async def _stop_elsewhere(
+        self,
+        first: inbox.StoredMessage | None,
+        is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True,
+    ) -> bool:
+        return first is not None and is_meant(first) and await self._services.store.wish(first.key, Wish.STOP)
+
     async def stop_by(
         self, key: str, conversation_id: str, payload: str, group: str | None = None, *, has_files: bool = False
     ) -> None:
@@ -142,13 +148,17 @@ class Dispatcher:
 
         It waits for its turn if no answer runs, and if it has files, which are kept then.
         """
-        busy = self.is_busy(conversation_id) or await self._first_elsewhere(conversation_id)
-        if busy and not has_files:
+        busy = self.is_busy(conversation_id)
+        elsewhere = None if busy else await self._first_elsewhere(conversation_id)
+        if (busy or elsewhere) and not has_files:
             if message := await self._services.store.put(self._platform, key, conversation_id, payload):
-                await self.stop_anywhere(conversation_id)
+                if not self.stop(conversation_id):
+                    await self._stop_elsewhere(elsewhere)
                 await self._services.store.finish([message.id])
-        elif await self.inbox.receive(key, conversation_id, payload, group):
-            await self.stop_anywhere(conversation_id, lambda running: running.key != key)
+            return
+        received = await self.inbox.receive(key, conversation_id, payload, group)
+        if received and not self.stop(conversation_id, lambda running: running.key != key):
+            await self._stop_elsewhere(elsewhere, lambda running: running.key != key)
 
     async def edit(
         self, key: str, payload: str, revision: Revision, words: str | None = None, *, reopens: bool = True

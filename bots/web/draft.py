@@ -78,6 +78,11 @@ class Broadcast:
         return text_of(self.events)
 
     @property
+    def last(self) -> Event | File | None:
+        """What was told last."""
+        return self.events[-1] if self.events else None
+
+    @property
     def so_far(self) -> list[Event | File]:
         """What somebody who comes now has to know: the text, and where in the line it is."""
         thought = text_of(self.events, Thought)

@@ -14,6 +14,7 @@ from bots.web.broadcasts import Broadcasts
 from bots.web.draft import Broadcast
 from bots.web.errors import ConversationGone
 from bots.web.outcome import outcome_of, read_outcome
+from bots.web.stage import read_stage, stage_of
 from core import lease
 from core.conversation import Answer, BeganAgain, Ending, Piece
 from core.errors import BotError, StoreDown
@@ -86,6 +87,10 @@ class Following:
     async def _tell(self, broadcast: Broadcast, seen: GrowingAnswer) -> None:
         if seen.unfinished:
             _catch_up(broadcast, seen.text)
+            # A version without stages leaves the old one there while it writes the text.
+            stage = None if seen.text or seen.stage is None else read_stage(seen.stage)
+            if stage is not None and stage != broadcast.last:
+                broadcast.tell(stage)
         elif (turn := await self._store.answered(broadcast.key)) is not None and turn.answer is not None:
             _end(broadcast, turn.answer)
         elif seen.outcome is not None:
@@ -113,7 +118,7 @@ class Following:
 
     async def _write(self, broadcast: Broadcast) -> None:
         with suppress(StoreDown):
-            await self._store.grow_answer(broadcast.key, broadcast.text)
+            await self._store.grow_answer(broadcast.key, broadcast.text, stage=stage_of(broadcast.last))
 
     async def end(self, broadcast: Broadcast, ended: Answer | Exception) -> None:
         """Write down how an answer here ended, before its message is finished, if that might be read nowhere else."""

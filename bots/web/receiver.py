@@ -105,6 +105,21 @@ class Receiver:
                 if self.broadcasts.find(message.key) is None:
                     self._following.follow(self.broadcasts.add(conversation_id, message.key, read(message.payload)))
 
+    async def asking(self) -> tuple[dict[str, str], set[str]]:
+        """Return the first of the questions being answered, by conversation, and where one can be read along.
+
+        Those of all replicas are among them.
+        """
+        first, writing = self.broadcasts.first_questions(), self.broadcasts.writing()
+        for conversation_id, payload in await self.store.asking(WEB.name) if self._services.leases.shared else ():
+            with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
+                sent = read(payload)
+                if sent.text:
+                    first.setdefault(conversation_id, sent.text)
+                if sent.idempotency_key:
+                    writing.add(conversation_id)
+        return first, writing
+
     async def picture(self, conversation_id: str, number: int) -> tuple[str, int]:
         """Return the id of a picture and its size in bytes. Raises `NotFound`."""
         found = await self.store.picture_size(conversation_id, number) if WEB.owns(conversation_id) else None

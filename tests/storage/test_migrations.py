@@ -145,7 +145,7 @@ def test_the_version_before_goes_on_working_with_the_newer_tables(path: Path, mi
     known.reflect(engine)
     migrated(path, f"{number:04}")
     with engine.begin() as connection:
-        for table in known.sorted_tables:
+        for table in (table for table in known.sorted_tables if table.name in metadata.tables):
             row = {column.name: value_of(column) for column in table.columns}
             connection.execute(insert(table).values(row))  # names no column that it does not know
             assert connection.execute(select(table)).mappings().first() is not None

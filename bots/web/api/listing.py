@@ -43,9 +43,9 @@ async def conversations(
     Own are those that were begun in this browser, or by the person whom a proxy signed in. What programs begin is in no
     list; its id opens it. The newest 2,000 are searched.
     """
-    asking, writing = receiver.broadcasts.first_questions(), receiver.broadcasts.writing()
     owner = owner_of(request)
     async with request.app.state.lists.place(person_of(request.scope)):
+        asking, writing = await receiver.asking()
         page = await receiver.store.summaries(
             WEB.name, after, asking.keys(), owner="" if owner == NO_ONE else owner, words=words
         )

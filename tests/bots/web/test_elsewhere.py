@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from core.conversation import Answer, Conversation, Ending, Piece, Tell
+from bots.web.access.owner import COOKIE
+from bots.web.following import LOOK_SECONDS
+from core.conversation import Answer, Conversation, Ending, Event, Looking, Piece, Tell, Waiting
 from core.errors import BadQuestion
 from core.replica import Replica
 from core.sampling import Sampling
@@ -27,12 +29,17 @@ class Halting(ScriptedEngine):
     def __init__(self) -> None:
         super().__init__()
         self.gate = asyncio.Event()
+        self.begins = asyncio.Event()
+        self.begins.set()
+        self.stage: Event = Waiting(3, 20.0)
         self.refuses = False
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         if len(conversation.turns) == 1:
             return await super().answer(conversation, sampling, tell)
         self.asked.append(conversation)
+        tell(self.stage)
+        await self.begins.wait()
         if self.refuses:
             raise BadQuestion("At most {limit} pictures in one question, please.", limit=3)
         tell(Piece("It"))
@@ -87,7 +94,7 @@ async def test_any_replica_takes_a_question_and_shows_the_answer_as_it_grows(rep
         told.append(event)
         if event == ("piece", {"text": "It"}):
             replicas.engines[0].gate.set()
-    assert [name for name, _ in told] == ["conversation", "piece", "piece", "done"]
+    assert [name for name, _ in told if name != "waiting"] == ["conversation", "piece", "piece", "done"]
     done = told[-1][1]
     assert (done["text"], done["number"]) == ("It is red.", 2)
     assert [picture["number"] for picture in done["pictures"]] == [2]
@@ -155,3 +162,59 @@ async def test_another_replica_shows_stops_and_deletes_what_one_is_asked(replica
     assert (await asking).json()["text"].startswith("It")
     assert (await replicas.other.client.delete(address)).status_code == 204
     assert (await replicas.one.client.get(address)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        (Waiting(3, 20.0), ("waiting", {"place": 3, "seconds": 20.0})),
+        (Looking(1, 2), ("looking", {"picture": 1, "of": 2})),
+    ],
+)
+async def test_another_replica_tells_the_place_in_the_line_and_the_picture(
+    replicas: Replicas, stage: Event, told: tuple[str, Any]
+) -> None:
+    engine = replicas.engines[0]
+    engine.stage = stage
+    engine.begins.clear()
+    heard = []
+    async for event in replicas.events(KEY):
+        heard.append(event)
+        if event == told:
+            engine.begins.set()
+            engine.gate.set()
+    assert heard.count(told) == 1 and heard[-1][0] == "done"
+
+
+async def test_the_list_marks_what_another_replica_writes(replicas: Replicas) -> None:
+    for web in (replicas.one, replicas.other):
+        web.client.cookies.set(COOKIE, "b" * 43)  # of one browser
+    conversation = await replicas.one.begin()
+    asking = asyncio.create_task(replicas.one.ask("And now?", conversation=conversation, key=KEY))
+    await until(lambda: len(replicas.engines[0].asked) == 3)
+    marked = []
+    for web in (replicas.one, replicas.other):
+        listed = (await web.client.get("/api/v1/conversations")).json()["conversations"]
+        marked.append([it["writing"] for it in listed if it["id"] == conversation])
+    replicas.engines[0].gate.set()
+    await asking
+    assert marked == [[True], [True]]
+
+
+@pytest.mark.parametrize("stage", [{"a stage of": "the next version"}, {"place": 3, "seconds": 20.0}])
+async def test_a_stage_that_another_version_leaves_does_not_disturb_the_text(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch, stage: dict[str, Any]
+) -> None:
+    grow = replicas.one.store.grow_answer
+
+    async def leave(key: str, text: str, outcome: dict[str, Any] | None = None, **_: object) -> None:
+        await grow(key, text, outcome, stage)
+
+    monkeypatch.setattr(replicas.one.store, "grow_answer", leave)
+    told = []
+    async for event in replicas.events(KEY):
+        told.append(event[0])
+        if event == ("piece", {"text": "It"}):
+            await asyncio.sleep(2 * LOOK_SECONDS)
+            replicas.engines[0].gate.set()
+    assert told[-3:] == ["piece", "piece", "done"] and set(told[:-3]) <= {"conversation", "waiting"}

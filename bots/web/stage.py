@@ -1,0 +1,25 @@
+"""Write down what an answer waits for, for readers at another replica."""
+
+from typing import Any
+
+from core.conversation import Event, Looking, Waiting
+
+
+def stage_of(event: object) -> dict[str, Any] | None:
+    """Return JSON that `read_stage` reads, or None if an answer waits for nothing."""
+    match event:
+        case Waiting(place, seconds):
+            return {"place": place, "seconds": seconds}
+        case Looking(picture, of):
+            return {"picture": picture, "of": of}
+    return None
+
+
+def read_stage(stage: dict[str, Any]) -> Event | None:
+    """Return None if a neighbouring version wrote what this one does not know."""
+    match stage:
+        case {"place": place, "seconds": seconds}:
+            return Waiting(place, seconds)
+        case {"picture": picture, "of": of}:
+            return Looking(picture, of)
+    return None
