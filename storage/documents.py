@@ -11,22 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.pseudonym import pseudonym
-from storage.schema import conversations, documents
+from storage.schema import conversations, document_pages, documents
 
 
 async def keep(connection: AsyncConnection, conversation_id: str, person: str, document: KeptDocument) -> None:
     """Keep a document in place of the one before."""
     await drop(connection, conversation_id)
-    values = {
-        "conversation_id": conversation_id,
-        "person": pseudonym(person),
-        "image_ids": list(document.image_ids),
-        "pages": list(document.pages),
-        "page_count": document.of,
-        "digest": document.digest,
-        "data": document.data,
-    }
-    await connection.execute(insert(documents).values(values))
+    both = {"conversation_id": conversation_id, "image_ids": list(document.image_ids)}
+    file = both | {"person": pseudonym(person), "data": document.data}
+    pages = both | {"pages": list(document.pages), "page_count": document.of, "digest": document.digest}
+    await connection.execute(insert(documents).values(file))
+    await connection.execute(insert(document_pages).values(pages))
 
 
 async def find(
@@ -34,18 +29,18 @@ async def find(
 ) -> KeptDocument | None:
     """Return a conversation's document; with the pseudonyms of a person, only if that person sent it."""
     theirs = true() if names is None else documents.c.person.in_(names)
-    row = (await connection.execute(select(documents).where(_of(conversation_id), theirs))).first()
-    if row is None:
+    query = select(documents.c.image_ids, documents.c.data).where(_of(conversation_id), theirs)
+    if (file := (await connection.execute(query)).first()) is None:
         return None
-    pages, of, digest = tuple(row.pages or ()), row.page_count or 0, row.digest or ""
-    return KeptDocument(row.data, tuple(row.image_ids), pages, of, digest)
+    row = (await connection.execute(select(document_pages).where(_pages_of(conversation_id)))).first()
+    if row is None:  # a version before kept it
+        return KeptDocument(file.data, tuple(file.image_ids))
+    return KeptDocument(file.data, tuple(row.image_ids), tuple(row.pages), row.page_count, row.digest)
 
 
 async def outline(connection: AsyncConnection, conversation_id: str) -> DocumentOutline | None:
     """Return a conversation's document without its data; None too for one that a version before kept."""
-    columns = documents.c
-    query = select(columns.digest, columns.page_count, columns.pages, columns.image_ids).where(_of(conversation_id))
-    row = (await connection.execute(query)).first()
+    row = (await connection.execute(select(document_pages).where(_pages_of(conversation_id)))).first()
     if row is None or not row.digest:
         return None
     return DocumentOutline(row.digest, row.page_count, dict(zip(row.pages, row.image_ids, strict=True)))
@@ -53,13 +48,16 @@ async def outline(connection: AsyncConnection, conversation_id: str) -> Document
 
 async def add_pages(connection: AsyncConnection, conversation_id: str, digest: str, images: Mapping[int, str]) -> None:
     """Note which pictures further pages of the document became, unless another one took its place."""
-    query = select(documents.c.pages, documents.c.image_ids, documents.c.digest).where(_of(conversation_id))
-    if (row := (await connection.execute(query)).first()) is None or (row.digest or "") != digest:
+    here = _pages_of(conversation_id)
+    row = (await connection.execute(select(document_pages).where(here))).first()
+    if row is None and not digest:  # a version before kept it
+        image_ids = list(dict.fromkeys([*await pages_of(connection, conversation_id), *images.values()]))
+        await connection.execute(update(documents).where(_of(conversation_id)).values(image_ids=image_ids))
+    if row is None or row.digest != digest:
         return
-    known = zip(row.pages or [0] * len(row.image_ids), row.image_ids, strict=True)
-    pairs = dict.fromkeys([*known, *images.items()])
+    pairs = dict.fromkeys([*zip(row.pages, row.image_ids, strict=True), *images.items()])
     values = {"pages": [page for page, _ in pairs], "image_ids": [image_id for _, image_id in pairs]}
-    await connection.execute(update(documents).where(_of(conversation_id)).values(values))
+    await connection.execute(update(document_pages).where(here).values(values))
 
 
 async def drop(connection: AsyncConnection, conversation_id: str) -> None:
@@ -104,12 +102,18 @@ async def drop_oldest(connection: AsyncConnection, wanted: int, person: str | No
 
 async def pages_of(connection: AsyncConnection, conversation_id: str) -> Sequence[str]:
     """Return the ids of the images that pages of a conversation's document became."""
-    query = select(documents.c.image_ids).where(_of(conversation_id))
-    return (await connection.execute(query)).scalar() or ()
+    query = select(document_pages.c.image_ids).where(_pages_of(conversation_id))
+    before = select(documents.c.image_ids).where(_of(conversation_id))
+    found = (await connection.execute(query)).scalar()
+    return found if found is not None else (await connection.execute(before)).scalar() or ()
 
 
 def _of(conversation_id: str) -> ColumnElement[bool]:
     return documents.c.conversation_id == conversation_id
+
+
+def _pages_of(conversation_id: str) -> ColumnElement[bool]:
+    return document_pages.c.conversation_id == conversation_id
 
 
 def _from(person: str | None) -> ColumnElement[bool]:

@@ -106,11 +106,22 @@ documents = Table(
     metadata,
     Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
     Column("person", String(32), nullable=False, index=True),  # who brought it, see storage.allowance
-    Column("image_ids", JSON, nullable=False),  # of the pictures that its pages became
+    Column("image_ids", JSON, nullable=False),  # as in document_pages; a version before knows only these
     Column("data", LargeBinary, nullable=False),
-    Column("pages", JSON(none_as_null=True)),  # their numbers; 0 or NULL: a version before did not note them
-    Column("page_count", Integer),
-    Column("digest", String(32)),  # of the data
+)
+
+document_pages = Table(  # apart from the data, which SQLite would read and write with them
+    "document_pages",
+    metadata,
+    Column(
+        "conversation_id",
+        ForeignKey("documents.conversation_id", ondelete="CASCADE", onupdate="CASCADE"),
+        primary_key=True,
+    ),
+    Column("image_ids", JSON, nullable=False),  # of the pictures that its pages became
+    Column("pages", JSON, nullable=False),  # their numbers
+    Column("page_count", Integer, nullable=False),
+    Column("digest", String(32), nullable=False),  # of the document
 )
 
 messages = Table(

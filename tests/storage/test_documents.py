@@ -1,17 +1,19 @@
 """A conversation's document is kept for its other pages, and goes where it has to go."""
 
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import NoRoom
 from core.pictures.kept_document import DocumentOutline, KeptDocument
-from storage.schema import documents
+from storage.schema import document_pages
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.test_allowance import photo
@@ -49,7 +51,7 @@ async def test_pages_of_a_document_whose_place_another_took_are_not_noted(kept: 
 
 
 async def _as_a_version_before(connection: AsyncConnection) -> None:
-    await connection.execute(update(documents).values(pages=None, page_count=None, digest=None))
+    await connection.execute(delete(document_pages))
 
 
 async def test_of_a_document_that_a_version_before_kept_pages_are_still_found(kept: Store) -> None:
@@ -61,6 +63,14 @@ async def test_of_a_document_that_a_version_before_kept_pages_are_still_found(ke
     found = await kept.document(HERE)
     assert found is not None and found.image_ids == (*PAPER.image_ids, "page 7")
     assert await kept.document_outline(HERE) is None  # its pages are not known
+
+
+async def test_what_is_known_of_a_large_document_is_written_without_its_data(store: Store, path: Path) -> None:
+    await store.keep_document(HERE, "ann", replace(PAPER, data=bytes(8 * MB)), begins=True)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    await store.add_document_pages(HERE, PAPER.digest, {7: "page 7"})
+    assert path.with_name(path.name + "-wal").stat().st_size < MB
 
 
 async def test_a_conversation_begins_with_a_document_only_where_it_is_told_to(store: Store) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from core.conversation import Answer, Ending, Figures, Picture, Turn
 from core.errors import OperatorError
+from core.pictures.kept_document import KeptDocument
 from storage import migrations
 from storage.address import parse
 from storage.migrations import bring_up_to_date, upgrade
@@ -107,6 +108,20 @@ async def test_a_database_of_the_previous_version_keeps_its_conversations(path: 
     await store.rate("k1", 1)
     assert await store.rated() == [replace(turn, rating=1)]
     await ask(store, "t:1", "And now?", CAT, key="k2")
+    await store.close()
+
+
+async def test_a_document_that_a_version_before_kept_is_still_there(path: Path) -> None:
+    migrated(path, "0021")
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "INSERT INTO conversations (id, title, chapter, next_number, created, updated) "
+            "VALUES ('t:1', '', 0, 1, 1e12, 1e12)"
+        )
+        old.execute("INSERT INTO documents VALUES ('t:1', 'ann', '[\"one\", \"two\"]', x'255044')")
+    old.close()
+    store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
+    assert await store.document("t:1") == KeptDocument(b"%PD", ("one", "two"))
     await store.close()
 
 
