@@ -1,7 +1,7 @@
 // The pictures of the next question: uploaded as soon as they are chosen, so that they are looked at while one types.
 // They belong to one conversation, also when another one is opened while they are on their way.
 
-import { path, remove, upload } from "./api.js";
+import { get, path, remove, upload } from "./api.js";
 import { ofNew } from "./beginning.js";
 import { element, icon } from "./element.js";
 import { say } from "./words.js";
@@ -150,6 +150,10 @@ export class Attached {
     for (const { number } of pictures) {
       await remove(path(this.conversation, `/waiting/${number}`)).catch((error) => this.page.complain(error.message));
     }
+    const pages = this.page.pages.document?.chosen.map(({ picture }) => picture) ?? [];
+    if (!pages.length || pages.some((number) => this.numbers.includes(number))) return;
+    const known = await get(path(this.conversation)).catch(() => null); // a document goes with the last of its pages
+    if (known && this.current) this.page.pages.show(known.document);
   }
 
   #drop(picture) {

@@ -154,6 +154,16 @@ async def test_pages_are_not_ticked_before_the_server_has_the_question(browser: 
         await expect(sheet(page, 5)).not_to_be_checked()
 
 
+async def test_who_takes_off_all_pages_takes_off_the_document(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await Hand.MOUSE.choose(page.locator("#choose"), SENT)
+        await ticked(page, 1, 2, 3, 4)
+        for number in (1, 2, 3, 4):
+            await expect(page.locator("#pages")).to_be_visible()
+            await page.get_by_role("button", name=f"Remove picture {number}").click()
+        await expect(page.locator("#pages")).to_be_hidden()
+
+
 async def test_of_a_long_document_only_what_is_seen_is_drawn(browser: Browser, tmp_path: Path) -> None:
     paper = ("long.pdf", "application/pdf", pdf([""] * 500, size=(90, 120)))
     drawn: list[str] = []
