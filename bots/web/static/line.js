@@ -1,11 +1,12 @@
-// Questions that wait until the answers before them are there. They are kept in this tab through a reload; who goes to
-// another conversation leaves them to the server, which answers them in their order.
+// Questions that wait until the answers before them are there. This tab keeps each, also through a reload and a new
+// sign-in, until the server has it; who goes to another conversation leaves them to the server, which answers them in
+// their order.
 
 import { events, newKey } from "./api.js";
 import { requestOf } from "./reading.js";
 
 const LIMIT = 3; // with the one that is answered the server takes four
-const NAME = "line of ";
+const NAME = "line";
 
 export class Line {
   // `page` offers: conversation, takenBack(entry)
@@ -13,7 +14,7 @@ export class Line {
     this.page = page;
     this.entries = []; // { turn, where, fields, key, sent }: `sent` is with the server already
     document.querySelector("form[action='logout']")?.addEventListener("submit", () => {
-      for (const name of Object.keys(sessionStorage)) if (name.startsWith(NAME)) sessionStorage.removeItem(name);
+      sessionStorage.removeItem(NAME);
     });
   }
 
@@ -25,29 +26,33 @@ export class Line {
     const entry = { turn, where, fields, key, sent };
     this.entries.push(entry);
     turn.wait(fields.query, sent ? null : () => this.#takeBack(entry));
-    this.#keep();
+    if (!sent) this.#keep(entry);
   }
 
+  // It stays kept until the server has it.
   next() {
-    const entry = this.entries.shift();
-    this.#keep();
-    return entry;
+    return this.entries.shift();
   }
 
-  // What this tab kept, without what the server has.
-  kept(keys) {
-    const found = JSON.parse(sessionStorage.getItem(NAME + this.page.conversation)) ?? [];
-    return found.filter(({ key }) => !keys.includes(key));
+  // What this tab keeps of the conversation.
+  get kept() {
+    return read().filter(({ conversation }) => conversation === this.page.conversation);
+  }
+
+  // The server has it, or refuses it for good.
+  forget(key) {
+    write(read().filter((kept) => kept.key !== key));
   }
 
   // The reader goes to another conversation.
   async leave() {
-    const left = this.entries.filter(({ sent }) => !sent);
-    const name = NAME + this.page.conversation;
+    const { kept } = this;
     this.entries = [];
     try {
-      for (const { where, fields, key } of left) await hand(where, fields, key);
-      if (left.length) sessionStorage.removeItem(name);
+      for (const { where, fields, key } of kept) {
+        await hand(where, fields, key);
+        this.forget(key);
+      }
     } catch {
       // They wait here until the conversation is opened again.
     }
@@ -56,17 +61,25 @@ export class Line {
   #takeBack(entry) {
     if (!this.entries.includes(entry)) return; // it is being asked
     this.entries = this.entries.filter((other) => other !== entry);
-    this.#keep();
+    this.forget(entry.key);
     this.page.takenBack(entry);
   }
 
-  #keep() {
-    const name = NAME + this.page.conversation;
-    const kept = this.entries.filter(({ sent }) => !sent);
-    const written = kept.map(({ turn: { pictures }, where, fields, key }) => ({ where, fields, key, text: fields.query, pictures }));
-    if (kept.length) sessionStorage.setItem(name, JSON.stringify(written));
-    else sessionStorage.removeItem(name);
+  #keep({ turn, where, fields, key }) {
+    const kept = read();
+    if (kept.some((other) => other.key === key)) return; // since before a reload
+    const { asked, pictures } = turn;
+    write([...kept, { conversation: this.page.conversation, where, fields, key, text: asked.text, pictures }]);
   }
+}
+
+function read() {
+  return JSON.parse(sessionStorage.getItem(NAME)) ?? [];
+}
+
+function write(kept) {
+  if (kept.length) sessionStorage.setItem(NAME, JSON.stringify(kept));
+  else sessionStorage.removeItem(NAME);
 }
 
 // The first event says that the server has it.

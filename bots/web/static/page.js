@@ -113,12 +113,19 @@ class Page {
   began(id) {
     this.attached.conversation = id;
     history.replaceState(null, "", `#${id}`);
-    if (!this.reading.turn) return;
+  }
+
+  // The server has the question that is read.
+  heard(id) {
+    if (!this.reading.turn) return; // the reader has left
+    this.began(id);
+    this.line.forget(this.reading.key);
     taken(this.reading.turn.text);
     this.sidebar.load(); // it is listed from now on, also for who leaves before it is answered
   }
 
-  answered() {
+  answered(key) {
+    this.line.forget(key);
     const next = this.line.next();
     if (next) this.#read(next.turn, next.where, next.fields, next.key);
     this.drawn();
@@ -128,8 +135,8 @@ class Page {
   // Its words and pictures are where one asks again.
   async takenBack({ turn, where, fields }) {
     this.thread.remove(turn);
-    if (!this.question.value.trim()) {
-      this.question.value = fields.query;
+    if (fields.query) {
+      this.question.value = [fields.query, this.question.value].filter((words) => words.trim()).join("\n");
       this.question.dispatchEvent(new InputEvent("input", { bubbles: true }));
     }
     this.drawn();
@@ -319,7 +326,8 @@ class Page {
   // Reads along where answers are being written already, and asks what still waits in this tab.
   #join(asking) {
     for (const open of asking) this.#joinOne(open);
-    for (const kept of this.line.kept(asking.map(({ key }) => key))) this.#read(this.thread.add(kept), kept.where, kept.fields, kept.key);
+    for (const { key } of asking) this.line.forget(key);
+    for (const { where, fields, key, ...asked } of this.line.kept) this.#read(this.thread.add(asked), where, fields, key);
   }
 
   #joinOne(open) {

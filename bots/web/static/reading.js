@@ -8,23 +8,28 @@ const STOP_AGAIN_MS = 250;
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Reading {
-  // `page` offers: conversation, drawn(), answered(turn, answer), complain(sentence)
+  // `page` offers: conversation, drawn(), answered(key), removed(numbers), complain(sentence)
   constructor(page) {
     this.page = page;
-    this.running = null; // { turn, abort }
+    this.running = null; // { turn, key, abort }
   }
 
   get turn() {
     return this.running?.turn ?? null;
   }
 
+  get key() {
+    return this.running?.key ?? null;
+  }
+
   // Asks, or reads along if something was asked under the key before. Returns once it is answered, refused or left.
   async follow(turn, where, fields, key = newKey()) {
     const abort = new AbortController();
-    const running = (this.running = { turn, abort });
+    const running = (this.running = { turn, key, abort });
     turn.request = [where, fields];
     turn.begin(fields.query);
     this.page.drawn();
+    let signedOut = false;
     try {
       const answer = await asking(...requestOf(where, fields), key, turn, abort.signal);
       turn.finish(answer);
@@ -33,9 +38,11 @@ export class Reading {
     } catch (error) {
       if (abort.signal.aborted) return;
       turn.fail(error);
+      signedOut = error.status === 401; // it is asked after the sign-in, and those behind it
     }
     if (this.running === running) this.running = null;
-    this.page.answered();
+    if (signedOut) this.page.drawn();
+    else this.page.answered(key);
   }
 
   async stop() {

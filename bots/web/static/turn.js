@@ -8,7 +8,7 @@ import { wordsOf } from "./math.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: conversation, began(conversation), view(url, number), viewMarked(url, number), edit(turn, words), retry(turn), again(turn), closer(turn), goOn(), rate(turn, rating), complain(sentence); and sets `request`
+  // `page` offers: conversation, heard(conversation), view(url, number), viewMarked(url, number), edit(turn, words), retry(turn), again(turn), closer(turn), goOn(), rate(turn, rating), complain(sentence); and sets `request`
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
@@ -61,7 +61,7 @@ export class Turn {
 
   conversation({ conversation }) {
     this.begun = true; // the server has it
-    this.page.began(conversation);
+    this.page.heard(conversation);
   }
 
   waiting({ place, seconds }) {

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from core.conversation import Answer, Conversation, Tell
 from core.i18n import Translator
 from core.sampling import Sampling
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
-from tests.bots.web.conftest import KEY, service, until
+from tests.bots.web.conftest import KEY, photo, service, until
 from tests.bots.web.hand import Hand
+from tests.bots.web.test_apart import look
 from tests.bots.web.test_page import ask, choose
 from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine, describe
@@ -48,6 +49,24 @@ class Held(ScriptedEngine):
     @property
     def questions(self) -> list[str]:
         return [it.turns[-1].text for it in self.asked]
+
+
+async def kept(page: Page) -> list[str]:
+    """Return the questions that the tab keeps until the server has them."""
+    found: list[str] = await page.evaluate(
+        "Object.entries(sessionStorage).filter(([name]) => name.startsWith('line'))"
+        ".flatMap(([, it]) => JSON.parse(it).map(({ text }) => text ?? 'undefined'))"
+    )
+    return found
+
+
+async def ask_in_line(page: Page, *questions: str) -> None:
+    """Ask the first, whose answer does not end, and let the others wait."""
+    await ask(page, "Long?")
+    await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+    for number, question in enumerate(questions, 1):
+        await ask(page, question)
+        await expect(page.locator(".turn:has(.waiting)")).to_have_count(number)
 
 
 @pytest.mark.parametrize("hand", HANDS)
@@ -202,3 +221,131 @@ async def test_a_part_that_finds_the_line_full_keeps_its_words(browser: Browser,
         )
         await expect(page.locator("#part-question")).to_have_value("What is here?")
         await expect(page.locator(".turn:has(.waiting)")).to_have_count(3)
+
+
+@pytest.mark.parametrize("arrives", [False, True], ids=["never arrives", "arrives unheard"])
+async def test_a_question_on_its_way_is_there_after_a_reload(browser: Browser, tmp_path: Path, arrives: bool) -> None:
+    async def lose(route: Route) -> None:
+        if arrives:
+            await route.fetch()
+        await route.abort()
+
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask_in_line(page, "Second?", "Third?")
+        await page.route("**/api/v1/analyze", lose)
+        await page.locator("#stop").click()
+        await expect(page.locator(".status.lost")).to_be_visible()
+        assert await kept(page) == ["Second?", "Third?"]
+        await page.reload()
+        await expect(page.locator(".status.lost")).to_be_visible()
+        await page.unroute("**/api/v1/analyze")
+        await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
+        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Third?"])
+        assert engine.questions == ["Long?", "Second?", "Third?"]
+        assert await kept(page) == []
+
+
+async def test_what_waits_is_asked_after_a_new_sign_in(browser: Browser, tmp_path: Path) -> None:
+    async def sign_in(page: Page) -> None:
+        await page.get_by_label("Token").fill(KEY)
+        await page.get_by_role("button", name="Sign in").click()
+
+    engine = Held()
+    async with service(tmp_path, engine, token=KEY) as web, visit(browser, web.url, "/login") as page:
+        await sign_in(page)
+        await expect(page.locator("#conversations .none")).to_be_visible()  # the page has begun
+        await choose(page, "red")
+        await ask_in_line(page, "Second?", "Third?")
+        await page.context.clear_cookies(name="session")
+        stop = f"{web.url}/api/v1/conversations/{page.url.partition('#')[2]}/stop"
+        await page.request.post(stop, headers={"Authorization": f"Bearer {KEY}"})
+        await page.wait_for_url("**/login#*")
+        await sign_in(page)
+        await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
+        assert engine.questions == ["Long?", "Second?", "Third?"]
+        assert await kept(page) == []
+
+
+async def test_who_goes_away_keeps_only_what_the_server_refuses(browser: Browser, tmp_path: Path) -> None:
+    async def refuse(route: Route) -> None:
+        if "Third?" in (route.request.post_data or ""):
+            await route.fulfill(status=429, json={"detail": "Too many.", "retryable": True})
+        else:
+            await route.continue_()
+
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask_in_line(page, "Second?", "Third?")
+        await page.route("**/api/v1/analyze", refuse)
+        async with page.expect_response(lambda response: response.status == 429):
+            await page.locator("#sidebar [data-new]").click()
+        assert await kept(page) == ["Third?"]
+        await page.unroute("**/api/v1/analyze")
+        await page.go_back()
+        await expect(page.locator(".turn:has(.waiting)")).to_contain_text(["Second?", "Third?"])
+        await page.locator("#stop").click()
+        await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
+        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Third?"])
+        assert engine.questions == ["Long?", "Second?", "Third?"]
+
+
+async def test_what_was_handed_over_unheard_is_shown_once(browser: Browser, tmp_path: Path) -> None:
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    engine = Held()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask_in_line(page, "Second?")
+        conversation = page.url.partition("#")[2]
+        await page.route("**/api/v1/analyze", lose)
+        async with page.expect_event("requestfailed", lambda it: it.url.endswith("/analyze") and not engine.running):
+            await page.locator("#sidebar [data-new]").click()
+            await page.request.post(f"{web.url}/api/v1/conversations/{conversation}/stop")
+        await page.unroute("**/api/v1/analyze")
+        assert await kept(page) == ["Second?"]
+        async with page.expect_response(lambda it: "/conversations?" in it.url):
+            await look(page)
+        await expect(page.locator("#conversations .open")).to_have_count(1)  # the list is up to date
+        await page.go_back()
+        await expect(page.locator(".prose").last).to_contain_text("Answer to 'Second?'")
+        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?"])
+        assert engine.questions == ["Long?", "Second?"]
+        assert await kept(page) == []
+
+
+async def test_what_has_no_words_of_its_own_keeps_those_it_shows(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path, Held()) as web, visit(browser, web.url) as page:
+        large = {"name": "large.png", "mimeType": "image/png", "buffer": photo("white", (2400, 2400))}
+        await page.set_input_files("#files", large)  # type: ignore[arg-type]
+        await ask(page, "First?")
+        closer = page.get_by_role("button", name="Read the small print")
+        await expect(closer).to_be_visible()
+        await ask_in_line(page)
+        await closer.click()
+        waiting = page.locator(".turn:has(.waiting)")
+        await expect(waiting).to_contain_text(["First?"])
+        await page.fill("#question", "More.")
+        await page.reload()
+        await expect(page.locator(".turn .words")).to_contain_text(["First?", "Long?", "First?"])
+        await expect(waiting).to_have_count(1)
+        await waiting.get_by_role("button", name="Take it back").click()
+        await expect(waiting).to_have_count(0)
+        await expect(page.locator("#question")).to_have_value("More.")
+        await page.locator("#stop").click()
+
+
+async def test_the_words_of_a_question_that_is_taken_back_stand_before_what_is_typed(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with service(tmp_path, Held()) as web, visit(browser, web.url) as page:
+        await choose(page, "red")
+        await ask_in_line(page, "Second?")
+        await page.fill("#question", "More.")
+        await page.get_by_role("button", name="Take it back").click()
+        await expect(page.locator("#question")).to_have_value("Second?\nMore.")
+        await page.locator("#stop").click()
