@@ -93,7 +93,7 @@ async def open_document(
         del data  # the file on disk is enough while it waits
         if not (pdf or pages):
             image, notes = await decode_file(file, slow, config)
-            return _checked(Document((image,), notes=notes), chosen)
+            return Document((image,), notes=notes)  # a picture that came with a document has no pages to choose
         work = "core.pictures.pages:pdf_pages"
         if not pdf:
             work, options["pixel_limit"] = "core.pictures.pages:tiff_pages", int(config.pixel_limit_mp * 1e6)
