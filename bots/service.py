@@ -29,7 +29,6 @@ from core.loading_engine import LoadedEngine, LoadingEngine
 from core.missing_engine import MissingEngine
 from core.model.description import describe
 from core.pictures import workers
-from core.quota import Quota
 from core.replica import Alone, Replica
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
             try:
                 store.computed = engine
                 store.make_room_with(make_room)
-                assistant = Assistant(engine, store, settings.assistant, Quota(settings.quota))
+                assistant = Assistant(engine, store, settings.assistant, settings.quota, leases)
                 guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
                 yield Services(
                     assistant,

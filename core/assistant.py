@@ -27,11 +27,13 @@ from core.conversation import (
 )
 from core.conversation_lock import ConversationLocks
 from core.durations import Stopwatch
-from core.errors import BadQuestion, BotError, NoPicture, NotFound
-from core.quota import Quota
+from core.errors import BadQuestion, BotError, Interrupted, NoPicture, NotFound
+from core.quota import Quota, QuotaConfig
+from core.replica import Alone, Leases
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
 from core.stats import Stats
+from core.tally import Tallies
 
 QUESTION_CHARACTERS = 8_000  # more would not fit together with pictures
 
@@ -48,7 +50,7 @@ class Engine(Protocol):
         ...
 
 
-class History(Protocol):
+class History(Tallies, Protocol):
     """What remembers: `storage.store.Store`, or the tests' dictionary."""
 
     async def load(self, conversation_id: str) -> Conversation:
@@ -105,21 +107,31 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _EngineQuestion:
-    """What the engine is asked, how, and the key of the turn that is replaced."""
+    """What the engine is asked, how, and the key of the turn that is replaced.
+
+    `counts_as` is the key under which it is counted, and `images` are the ids of the pictures that it brings.
+    """
 
     conversation: Conversation
     sampling: Sampling
+    counts_as: str
+    images: Sequence[str] = ()
     replaces: str | None = None
 
 
 class Assistant:
     def __init__(
-        self, engine: Engine, history: History, sampling: Sampling = Sampling(), quota: Quota | None = None
+        self,
+        engine: Engine,
+        history: History,
+        sampling: Sampling = Sampling(),
+        quota: QuotaConfig = QuotaConfig(),
+        leases: Leases | None = None,
     ) -> None:
         self.history = history
         self.stats = Stats()
         self._log = AnswerLog(self.stats)
-        self._quota = quota or Quota()
+        self._quota = Quota(quota, history, leases or Alone())
         self._engine = engine
         self.sampling = sampling
         self._turns = ConversationLocks()
@@ -152,8 +164,8 @@ class Assistant:
             _check_answerable(conversation)
             images = (*whole.images, *(picture.image for picture in whole.closer))
             await self.history.make_room(person, images)
-            self._quota.count_question(person, replaces or key, [image.id for image in images])
-            return self._engine_question(conversation, question.again, replaces)
+            ids = [image.id for image in images]
+            return self._engine_question(conversation, question.again, replaces or key, ids, replaces)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -169,7 +181,7 @@ class Assistant:
         person = person or conversation_id
 
         async def begin() -> _EngineQuestion:
-            return await self._once_more(await self.history.load(conversation_id), key, person)
+            return await self._once_more(await self.history.load(conversation_id), key)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -194,7 +206,7 @@ class Assistant:
             conversation = (await self.history.load(conversation_id)).until(number)
             if len(conversation.turns) < number:
                 raise NotFound("There is no such answer in this conversation.")
-            return await self._once_more(conversation, key, person, text)
+            return await self._once_more(conversation, key, text)
 
         return await self._once(conversation_id, key, person, begin, tell, is_stopped)
 
@@ -210,12 +222,17 @@ class Assistant:
                 watch.saw_token()
             tell(event)
 
-        with self._quota.admit(person), self._log.noting_failures():
-            self._quota.count_question(person, conversation.id, list(conversation.images))
-            with self._log.counting(watch):
-                answer = await self._engine.answer(conversation, sampling, hear)
-            self._log.note(answer, watch)
-            return answer
+        async with self._quota.admit(person):
+            with self._log.noting_failures():
+                try:
+                    async with self._quota.question(person, conversation.id, list(conversation.images)):
+                        with self._log.counting(watch):
+                            answer = await self._engine.answer(conversation, sampling, hear)
+                except Interrupted:
+                    await self.give_up(person, conversation.id)
+                    raise
+                self._log.note(answer, watch)
+                return answer
 
     async def add_pictures(
         self, conversation_id: str, images: Sequence[Image], person: str | None = None
@@ -226,7 +243,7 @@ class Assistant:
         `ask`.
         """
         person = person or conversation_id
-        self._quota.count_pictures(person, [image.id for image in images])
+        await self._quota.count_pictures(person, [image.id for image in images])
         await self.history.make_room(person, images)
         numbers = list(await self.history.add_pictures(conversation_id, images, person))
         for image in images:
@@ -237,20 +254,24 @@ class Assistant:
             await self._remove(conversation_id, surplus)
         return numbers, surplus
 
-    def check_question(self, person: str) -> None:
+    async def check_question(self, person: str) -> None:
         """Raise `Busy` if a question of this person would be refused now, before its pictures are opened."""
-        self._quota.check_question(person)
+        await self._quota.check_question(person)
 
-    def count_contents(self, person: str, digests: Collection[str]) -> None:
+    async def count_contents(self, person: str, digests: Collection[str]) -> None:
         """Count files by what is in them, before they are opened: each once a minute, however often it is sent.
 
         Raises `QuotaReached` and `BadQuestion`.
         """
-        self._quota.count_contents(person, digests)
+        await self._quota.count_contents(person, digests)
 
-    def count_files(self, person: str, key: str, count: int) -> None:
+    async def count_files(self, person: str, key: str, count: int) -> None:
         """Count a message's files against the person's quota before they are fetched and opened. Raises `Busy`."""
-        self._quota.count_files(person, key, count)
+        await self._quota.count_files(person, key, count)
+
+    async def give_up(self, person: str, key: str) -> None:
+        """Count a question no longer that was interrupted, and that is stored nowhere to be asked again."""
+        await self._quota.uncount(person, key)
 
     def stop(self, conversation_id: str) -> bool:
         """Stop the running answer, if there is one. It is saved as far as it got."""
@@ -274,9 +295,7 @@ class Assistant:
             if not await self.history.remove_picture(conversation_id, number):
                 raise NotFound("There is no picture {number} in this conversation.", number=number)
 
-    async def _once_more(
-        self, conversation: Conversation, key: str, person: str, text: str | None = None
-    ) -> _EngineQuestion:
+    async def _once_more(self, conversation: Conversation, key: str, text: str | None = None) -> _EngineQuestion:
         """Return the last question once more, by default in the same words. Raises `NotFound` if there is none."""
         number = len(conversation.turns)
         old_key = await self.history.key_of_turn(conversation.id, number) if number else None
@@ -287,14 +306,16 @@ class Assistant:
         turns = (*conversation.turns[:-1], replace(old, text=words, answer=None))
         conversation = replace(conversation, turns=turns)
         _check_answerable(conversation)
-        self._quota.count_question(person, key)
-        return self._engine_question(conversation, words == old.text, old_key)
+        return self._engine_question(conversation, words == old.text, key, (), old_key)
 
-    def _engine_question(self, conversation: Conversation, again: bool, replaces: str | None = None) -> _EngineQuestion:
+    def _engine_question(
+        self, conversation: Conversation, again: bool, counts_as: str, images: Sequence[str], replaces: str | None
+    ) -> _EngineQuestion:
         """Return the question as the conversation's settings have it; `again` with other random choices."""
         settings = conversation.settings
         sampling = settings.limit(self.sampling.for_retry() if again else self.sampling)
-        return _EngineQuestion(replace(conversation, system=settings.system), sampling, replaces)
+        conversation = replace(conversation, system=settings.system)
+        return _EngineQuestion(conversation, sampling, counts_as, images, replaces)
 
     async def _once(
         self,
@@ -305,19 +326,20 @@ class Assistant:
         tell: Tell,
         is_stopped: Callable[[], bool],
     ) -> Answer:
-        """Return the answer saved under `key` without using the quota, or write a new one.
-
-        `begin` counts the question.
-        """
+        """Return the answer saved under `key` without using the quota, or write a new one."""
         answer = await self._saved(key)
         if answer is None:
             arrived = asker.current().arrived
-            with self._quota.admit(person), self._log.noting_failures():
-                async with self._turns.take(conversation_id):
-                    answer = await self._saved(key)  # the same request may be sent twice at once
-                    if answer is None:
-                        watch = Stopwatch(arrived)
-                        return await self._write(await begin(), key, person, tell, is_stopped, watch)
+            async with self._quota.admit(person):
+                with self._log.noting_failures():
+                    async with self._turns.take(conversation_id):
+                        answer = await self._saved(key)  # the same request may be sent twice at once
+                        if answer is None:
+                            watch = Stopwatch(arrived)
+                            begun = await begin()
+                            was_answered = begun.counts_as == begun.replaces
+                            async with self._quota.question(person, begun.counts_as, begun.images, was_answered):
+                                return await self._write(begun, key, person, tell, is_stopped, watch)
         tell(ConversationLoaded(await self.history.load(conversation_id)))
         tell(Piece(answer.text))
         return answer

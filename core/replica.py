@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ BEATS_PER_LEASE = 4
 LOOK_SECONDS = 0.5
 STICKY_SECONDS = 300.0  # how long an unused conversation is kept
 PRESENCE = "replica:"  # how the name of the lease begins by which each replica shows that it lives
+PLACE = "place:"  # and by which it has one of a limited number of places
 
 
 class OpenMessage(NamedTuple):
@@ -58,6 +59,8 @@ class LeaseTable(Protocol):
 
     async def give_back_leases(self, owner: str, fences: Mapping[str, int]) -> None: ...
 
+    async def count_held(self, names: Collection[str]) -> int: ...
+
     async def open_messages(self, owner: str) -> list[OpenMessage]: ...
 
     async def live_replicas(self) -> list[LiveReplica]: ...
@@ -87,6 +90,16 @@ class Leases(Protocol):
         """Hold a name within the block. Raises `LeaseLost` if another replica holds it, or takes it meanwhile."""
         ...
 
+    async def take_place(self, name: str, places: int) -> str | None:
+        """Take one of so many places that all replicas have together. Return its name, or None if none is free."""
+        ...
+
+    async def has_place(self, name: str, places: int) -> bool:
+        """Return whether one of these places is free, without taking it."""
+        ...
+
+    async def give_place_back(self, place: str) -> None: ...
+
     def listen(self, adapter: str, listener: Listener) -> None:
         """Tell a platform of its open messages, again and again, until they are finished."""
         ...
@@ -106,11 +119,26 @@ class Alone:
     shared = False
     name = ""
 
+    def __init__(self) -> None:
+        self._places: Counter[str] = Counter()  # that are taken
+
     async def live(self) -> Sequence[LiveReplica]:
         return ()
 
     def hold(self, name: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
+
+    async def take_place(self, name: str, places: int) -> str | None:
+        if self._places[name] >= places:
+            return None
+        self._places[name] += 1
+        return name
+
+    async def has_place(self, name: str, places: int) -> bool:
+        return self._places[name] < places
+
+    async def give_place_back(self, place: str) -> None:
+        self._places -= Counter([place])
 
     def listen(self, adapter: str, listener: Listener) -> None:
         pass
@@ -142,10 +170,36 @@ class Replica:
         self._seconds = seconds
         self._sticky_seconds = sticky_seconds
         self._held: dict[str, _Held] = {}
+        self._places: set[str] = set()  # that are taken here
         self._listeners: dict[str, Listener] = {}
 
     async def live(self) -> Sequence[LiveReplica]:
         return await self._table.live_replicas()
+
+    async def take_place(self, name: str, places: int) -> str | None:
+        for number in range(places):
+            place = f"{PLACE}{name}:{number}"
+            if place in self._places:
+                continue
+            self._places.add(place)
+            try:
+                (await self._take(place, self._left)).used = math.inf  # until it is given back
+            except BaseException as error:
+                self._places.discard(place)
+                if not isinstance(error, LeaseLost):
+                    raise
+            else:
+                return place
+        return None
+
+    async def has_place(self, name: str, places: int) -> bool:
+        return await self._table.count_held([f"{PLACE}{name}:{number}" for number in range(places)]) < places
+
+    async def give_place_back(self, place: str) -> None:
+        self._places.discard(place)
+        if (held := self._held.pop(place, None)) is not None:
+            with suppress(BotError):  # then it becomes free by itself
+                await self._give_back({place: held})
 
     def listen(self, adapter: str, listener: Listener) -> None:
         self._listeners[adapter] = listener
@@ -177,14 +231,23 @@ class Replica:
         with suppress(BotError):  # then it becomes free by itself
             await self._give_back(held)
 
-    async def _take(self, name: str) -> _Held:
+    @property
+    def _left(self) -> float:
+        """The seconds until all that this replica holds has run out, if it dies now.
+
+        A place must not outlast the conversation: who takes that over would find no place for its question.
+        """
+        presence = self._held.get(PRESENCE + self.name)
+        return max(0.0, presence.lease.until - uptime()) if presence else self._seconds
+
+    async def _take(self, name: str, seconds: float | None = None) -> _Held:
         held = self._held.get(name)
         if held is None or uptime() >= held.lease.until:
-            before = uptime()
-            fence = await self._table.claim_lease(name, self.name, self._seconds)
+            before, seconds = uptime(), self._seconds if seconds is None else seconds
+            fence = await self._table.claim_lease(name, self.name, seconds)
             if fence is None:
                 raise LeaseLost
-            held = self._held[name] = _Held(Lease(name, self.name, fence, before + self._seconds), uptime())
+            held = self._held[name] = _Held(Lease(name, self.name, fence, before + seconds), uptime())
         return held
 
     async def _keep_beating(self) -> None:
@@ -207,7 +270,7 @@ class Replica:
         for name, held in before.items():
             if fences.get(name) == held.lease.fence:
                 held.lease.until = began + self._seconds
-            else:
+            elif self._held.get(name) is held:  # and was not given back meanwhile
                 self._lose([held])
 
     def _lose(self, lost: Sequence[_Held]) -> None:

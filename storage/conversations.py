@@ -188,7 +188,8 @@ async def has_begun(connection: AsyncConnection, conversation_id: str) -> bool:
 
 
 async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
-    row = await _row(connection, conversation_id)
+    """Return the number of the next picture. Others that would write in the conversation wait for this transaction."""
+    row = await _locked(connection, conversation_id)
     return 1 if row is None else int(row.next_number)
 
 

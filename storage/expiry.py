@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import conversations, files, messages, pictures, questions
+from storage import conversations, files, messages, pictures, questions, tallies
 from storage.clock import DAY_SECONDS
 from storage.operation import OpenDatabase
 
@@ -25,6 +25,7 @@ class Expiry:
         belong to nothing in the database are removed as well.
         """
         await self._database.write(self._clock.observe)
+        await self._database.write(tallies.expire, self._clock.certain())
         expired = await self._expire() if self._days and not self._clock.reading.doubtful else 0
         if self._opened.computed:
             self._opened.computed.keep_only(*await self._database.read(_known))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.lease import Lease, LeaseLost
-from core.replica import PRESENCE, LiveReplica, OpenMessage
+from core.replica import PLACE, PRESENCE, LiveReplica, OpenMessage
 from storage.schema import growing_answers, leases, messages
 
 NOW = {  # seconds since 1970, also later in a transaction that waited
@@ -40,10 +40,12 @@ async def claim(connection: AsyncConnection, name: str, owner: str, seconds: flo
 async def beat(connection: AsyncConnection, owner: str, seconds: float, names: Collection[str]) -> dict[str, int]:
     """Hold these names for some seconds more, as far as a replica holds them. Return those with their fences.
 
-    Drop answers that grew for readers at other replicas and that nobody reads any more.
+    Drop answers that grew for readers at other replicas and that nobody reads any more, and names that have been free
+    for long.
     """
     unread = growing_answers.c.wanted_until < database_time(connection) - UNREAD_SECONDS
     await connection.execute(delete(growing_answers).where(unread))
+    await connection.execute(delete(leases).where(leases.c.until < database_time(connection) - FORGOTTEN_SECONDS))
     mine = leases.c.owner == owner, leases.c.name.in_(names)
     moved = update(leases).where(*mine).values(until=database_time(connection) + seconds)
     found = await connection.execute(moved.returning(leases.c.name, leases.c.fence))
@@ -51,10 +53,15 @@ async def beat(connection: AsyncConnection, owner: str, seconds: float, names: C
 
 
 async def give_back(connection: AsyncConnection, owner: str, fences: Mapping[str, int]) -> None:
-    """Let other replicas take these names at once. Drop those that have been free for long."""
+    """Let other replicas take these names at once."""
     held = tuple_(leases.c.name, leases.c.fence).in_(list(fences.items()))
     await connection.execute(delete(leases).where(leases.c.owner == owner, held))
-    await connection.execute(delete(leases).where(leases.c.until < database_time(connection) - FORGOTTEN_SECONDS))
+
+
+async def count_held(connection: AsyncConnection, names: Collection[str]) -> int:
+    """Return how many of these names a replica holds."""
+    held = leases.c.name.in_(names), leases.c.until > database_time(connection)
+    return (await connection.execute(select(func.count()).select_from(leases).where(*held))).scalar_one()
 
 
 async def lock(connection: AsyncConnection, lease: Lease) -> None:
@@ -80,8 +87,8 @@ async def open_messages(connection: AsyncConnection, owner: str) -> list[OpenMes
 
 
 async def live_replicas(connection: AsyncConnection) -> list[LiveReplica]:
-    """Return the replicas that hold anything, with how much it is besides the lease that shows that they live."""
-    held = func.count().filter(leases.c.name.not_like(f"{PRESENCE}%"))
+    """Return the replicas that hold anything, with how much it is besides places and what shows that they live."""
+    held = func.count().filter(leases.c.name.not_like(f"{PRESENCE}%"), leases.c.name.not_like(f"{PLACE}%"))
     query = select(leases.c.owner, held).where(leases.c.until > database_time(connection))
     query = query.group_by(leases.c.owner).order_by(leases.c.owner).limit(MOST_REPLICAS)
     return [LiveReplica(*row) for row in await connection.execute(query)]

@@ -6,11 +6,13 @@ from typing import Any
 from sqlalchemy import Case, Select, case, delete, func, insert, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.errors import Busy
 from core.inbox import StoredMessage
 from core.wish import Wish
 from storage.schema import deliveries, messages
 
 MOST_ASKING = 200  # shown in a list, which has no more
+LINE_RETRY_SECONDS = 10.0
 ASKING = select(messages.c.conversation_id).where(messages.c.finished.is_(None))  # where a question waits
 
 
@@ -75,6 +77,14 @@ async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_
     here = messages.c.adapter == adapter, messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     rows = (await connection.execute(select(messages).where(*here).order_by(messages.c.id))).all()
     return [_message(row, await _sent(connection, row.id)) for row in rows]
+
+
+async def check_line(connection: AsyncConnection, conversation_id: str, most: int) -> None:
+    """Raise `Busy` if so many of a conversation's messages are unfinished."""
+    here = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
+    count = (await connection.execute(select(func.count()).select_from(messages).where(*here))).scalar_one()
+    if count >= most:
+        raise Busy("Please wait for the answers to your earlier questions first.", LINE_RETRY_SECONDS)
 
 
 async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:

@@ -29,14 +29,18 @@ async def put(
     person: str,
     digest: str | None = None,
     document: KeptDocument | None = None,
+    most: int = 0,
 ) -> StoredMessage | None:
     """Store a message with its pictures, and the document whose pages they are.
 
-    `payload` gets their numbers, and which of these are new. `digest` tells what came with the key.
+    `payload` gets their numbers, and which of these are new. `digest` tells what came with the key. Raises `Busy` if
+    so many of the conversation's messages as `most` wait already; 0 is no limit.
     """
     if await messages.is_known(connection, key):
         return None
     first = await conversations.next_number(connection, conversation_id)
+    if most:
+        await messages.check_line(connection, conversation_id, most)
     numbers = await add_pictures(connection, now, conversation_id, images, person) if images else []
     if document is not None:
         await keep_document(connection, now, conversation_id, person, document, begins=False)

@@ -194,6 +194,14 @@ growing_answers = Table(
     Column("stage", JSON(none_as_null=True)),  # its place in the line, or at which picture it is, see bots.web.stage
 )
 
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("name", String(255), primary_key=True),  # a pseudonym of a person or an address, and what is counted of it
+    Column("counts", JSON, nullable=False),  # see core.quota and bots.web.access.rate_limit
+    Column("until", Float, nullable=False, index=True),  # when no limit looks at it any more
+)
+
 clock = Table(
     "clock",  # one row, see storage.clock
     metadata,

@@ -15,6 +15,7 @@ from core.errors import NoRoom, NotAllowed
 from core.inbox import StoredMessage
 from core.pictures.kept_document import KeptDocument
 from core.revision import Revision, Shown
+from core.tally import Counts, Result
 from core.units import GIGABYTE
 from storage import (
     allowance,
@@ -33,6 +34,7 @@ from storage import (
     pictures,
     questions,
     sessions,
+    tallies,
     versions,
 )
 from storage.allowance import Allowance
@@ -252,9 +254,20 @@ class Store(OpenDatabase):
 
     claim_lease = single(leases.claim)
     beat_leases = single(leases.beat)
-    give_back_leases = writing(leases.give_back)
+    give_back_leases = single(leases.give_back)
+    count_held = single(leases.count_held)
     open_messages = single(leases.open_messages)
     live_replicas = single(leases.live_replicas)
+
+    # What is counted
+
+    async def change_tally(self, name: str, seconds: float, change: Callable[[Counts, float], Result]) -> Result:
+        """Change what is counted under a name; see `core.tally`."""
+        return await self.database.write(tallies.change, self.clock.now(), name, seconds, change)
+
+    async def tally(self, name: str) -> tuple[Counts, float]:
+        """Return what is counted under a name, and the time."""
+        return await self.database.read(tallies.find, name), self.clock.now()
 
     # People
 

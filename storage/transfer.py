@@ -17,7 +17,7 @@ from storage.address import file_of, keep_private, parse
 from storage.copying import VERSION_TABLE, table_names
 from storage.failures import is_full, reason_of
 from storage.migrations import upgrade
-from storage.schema import clock, growing_answers, leases, metadata
+from storage.schema import clock, growing_answers, leases, metadata, tallies
 from storage.sql_engine import make_engine
 
 READING_PRAGMAS = ("query_only = ON",)
@@ -151,7 +151,7 @@ async def _drop_empty_tables(connection: AsyncConnection, url: str) -> None:
     elif not names & metadata.tables.keys():
         return
     for table in metadata.sorted_tables:
-        if table not in (clock, leases, growing_answers) and await _has_rows(connection, table):
+        if table not in (clock, leases, growing_answers, tallies) and await _has_rows(connection, table):
             raise OperatorError(
                 "The database {url} is not empty, and is left as it is. Put its file away or name an empty database.",
                 url=shown(url),

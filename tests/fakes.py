@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import time
 from collections.abc import Callable, Collection, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from PIL import Image as PilImage
@@ -24,6 +26,7 @@ from core.errors import NotFound
 from core.inbox import StoredMessage
 from core.pseudonym import pseudonym
 from core.sampling import Sampling
+from core.tally import Counts, Result
 
 
 def image(colour: str = "red", size: tuple[int, int] = (64, 48)) -> Image:
@@ -104,7 +107,24 @@ class Doubtful(ScriptedEngine):
 
 
 @dataclass
-class MemoryHistory:
+class MemoryTallies:
+    """`Tallies` in a dictionary."""
+
+    clock: Callable[[], float] = time.time
+    tallies: dict[str, Counts] = field(default_factory=dict)
+
+    async def change_tally(self, name: str, seconds: float, change: Callable[[Counts, float], Result]) -> Result:
+        counts, now = await self.tally(name)
+        result = change(counts, now)
+        self.tallies[name] = counts
+        return result
+
+    async def tally(self, name: str) -> tuple[Counts, float]:
+        return deepcopy(self.tallies.get(name, {})), self.clock()
+
+
+@dataclass
+class MemoryHistory(MemoryTallies):
     """A `History` in a dictionary."""
 
     conversations: dict[str, Conversation] = field(default_factory=dict)

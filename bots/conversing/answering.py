@@ -170,7 +170,7 @@ class _Response:
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
         sharper = self.services.images.sharpened(CLOSER_FACTOR)
-        self.services.assistant.check_question(self.request.person)
+        await self.services.assistant.check_question(self.request.person)
         sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
         if not (any(sent) or self.request.chooses):
             raise NotFound(
@@ -213,7 +213,7 @@ class _Response:
 
     async def _look_at(self, pointed: Pointed, known: Conversation) -> Answer:
         """Ask about a part of a picture, which becomes the conversation's next picture."""
-        self.services.assistant.check_question(self.request.person)
+        await self.services.assistant.check_question(self.request.person)
         limits = await self.services.limits(self.request.conversation_id)
         image, part = await cut_out(pointed, known, self.services.store, limits)
         text = pointed.question or self.translator.explain(WHAT_IS_THIS)
@@ -272,7 +272,7 @@ class _Response:
         request, store = self.request, self.services.store
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
-        self.services.assistant.count_files(request.person, request.replaces or request.key, len(request.files))
+        await self.services.assistant.count_files(request.person, request.replaces or request.key, len(request.files))
         limits = await self.services.limits(request.conversation_id) if request.files else self.services.images
         for index, file in enumerate(request.files):
             try:

@@ -75,7 +75,7 @@ async def turn_pages(
     document = await store.document(here) if request.pages or page_ranges(request.text) else None
     if document is None or request.document not in ("", document.digest):
         return Turned(tuple(images))
-    services.assistant.check_question(request.person)
+    await services.assistant.check_question(request.person)
     try:
         opened = await open_document(document.data, request.text, await services.limits(here), request.pages)
     except BadImage as error:  # a page that it does not have; the question may be about another one

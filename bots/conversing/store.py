@@ -124,6 +124,7 @@ class Store(History, Mailbox, Protocol):
         person: str,
         digest: str | None = None,
         document: KeptDocument | None = None,
+        most: int = 0,
     ) -> StoredMessage | None: ...
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None: ...

@@ -97,7 +97,7 @@ class Finder:
         errors: list[tuple[SlackFile, BotError]] = []
         with suppress(BadQuestion):  # more than a person may send at once, which must not make the thread useless
             key = ":".join([request.key, *(file.id or "" for file in files)])
-            self._services.assistant.count_files(request.person, key, len(files))
+            await self._services.assistant.count_files(request.person, key, len(files))
         limits = await self._services.limits(conversation_id) if files else self._services.images
         for file in files:
             try:

@@ -273,7 +273,7 @@ class Receiver:
         if document is not None and not await self.store.has_room_for(sent.person, document):
             document = None
         return await self.store.put_question(
-            WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document
+            WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document, WAITING_LIMIT
         )
 
     def _leave(self, messages: Sequence[inbox.StoredMessage]) -> None:
@@ -370,6 +370,8 @@ class Receiver:
         self, message: inbox.StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception
     ) -> None:
         if not message.id:
+            if isinstance(error, Interrupted):
+                await self.assistant.give_up(sent.person, message.key)
             broadcast.fail(error)
         elif isinstance(error, Interrupted):
             raise error

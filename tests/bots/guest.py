@@ -16,7 +16,7 @@ from core.assistant import Assistant
 from core.engine.engine import Engine
 from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from storage.store import Store, StoreConfig
 
 UNLIMITED = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
@@ -117,7 +117,7 @@ async def opened(
 ) -> AsyncIterator[Home]:
     """Open services with ratings, without quotas, and with the page on a free port."""
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
-    assistant = Assistant(engine, store, quota=Quota(UNLIMITED))
+    assistant = Assistant(engine, store, quota=UNLIMITED)
     health = Health()
     health.mark_working(platform)
     services = Services(assistant, store, images, engine.figures, health=health, model=model)

@@ -15,10 +15,15 @@ from typing import Any
 import pytest
 
 from bots.conversing.permissions import Decision
-from core.conversation import Ending
+from core.assistant import Assistant
+from core.conversation import Ending, Question
+from core.errors import Busy
+from core.quota import Quota, QuotaConfig
+from core.replica import PRESENCE, Replica
 from core.revision import Revision
 from storage.store import Store, StoreConfig
 from tests.bots.echo.replica import replica
+from tests.fakes import ScriptedEngine
 from tests.storage.things import image
 
 SECONDS = 2.0  # of a lease here
@@ -234,3 +239,77 @@ async def test_what_reached_another_replica_a_moment_before_is_answered_first(
         await one.dispatcher.inbox.receive("k2", "echo:1", payload("2"))
         await until_answered(store)
     assert [line["text"] for line in lines(file, "text")] == [f"{number} is answered" for number in range(3)]
+
+
+async def test_a_quota_that_is_spent_at_three_replicas_at_once_is_not_exceeded(database_url: str) -> None:
+    stores = [await Store.open(StoreConfig(url=database_url)) for _ in range(3)]
+    replicas = [Replica(store) for store in stores]
+    engines = [ScriptedEngine(pause=0.05) for _ in stores]
+    limits = QuotaConfig(questions_per_minute=7, at_once=4)
+    assistants = [
+        Assistant(engine, store, quota=limits, leases=leases)
+        for engine, store, leases in zip(engines, stores, replicas, strict=True)
+    ]
+    most = 0
+
+    async def ask(number: int) -> str:
+        nonlocal most
+        asking = assistants[number % 3].ask(f"echo:{number}", Question("?", (image("dog"),)), f"k{number}", "ann")
+        task = asyncio.ensure_future(asking)
+        while not task.done():
+            most = max(most, sum(engine.running for engine in engines))
+            await asyncio.sleep(0.01)
+        error = task.exception()
+        return str(error.sentence) if isinstance(error, Busy) else str(error or "answered")
+
+    first = Counter(await asyncio.gather(*map(ask, range(12))))
+    assert first == {"answered": 4, "Please wait for the answers to your earlier questions first.": 8}
+    second = Counter([await ask(number) for number in range(20, 30)])
+    assert second["answered"] == 3 and second.total() == 10
+    assert sum(len(engine.asked) for engine in engines) == 7 and most <= 4
+    assert await replicas[0].live() == []  # all places were given back
+    for store in stores:
+        await store.close()
+
+
+async def test_a_place_of_a_killed_replica_becomes_free(store: Store) -> None:
+    killed, other = Replica(store, 0.5), Replica(store, 0.5)
+    limits = QuotaConfig(at_once=1)
+    async with Quota(limits, store, killed).admit("ann"), asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(Busy):
+            await Quota(limits, store, other).check_question("ann")
+        while True:  # it does not move its lease on
+            try:
+                await Quota(limits, store, other).check_question("ann")
+                break
+            except Busy:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_place_does_not_outlast_what_else_a_killed_replica_held(store: Store) -> None:
+    """Or its person's question, which another replica takes over, would be refused there."""
+    killed, other = Replica(store, SECONDS), Replica(store)
+    running = asyncio.create_task(killed.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await store.live_replicas():
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert await killed.take_place("ann", 1)
+    running.cancel()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await store.claim_lease(f"{PRESENCE}{killed.name}", other.name, SECONDS) is None:
+            await asyncio.sleep(0)
+    assert await other.take_place("ann", 1)
+
+
+async def test_a_place_is_kept_while_its_replica_lives(store: Store) -> None:
+    lives, other = Replica(store, SECONDS / 2), Replica(store)
+    running = asyncio.create_task(lives.run())
+    limits = QuotaConfig(at_once=1)
+    async with Quota(limits, store, lives).admit("ann"):
+        await asyncio.sleep(SECONDS)
+        with pytest.raises(Busy):
+            await Quota(limits, store, other).check_question("ann")
+    await Quota(limits, store, other).check_question("ann")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

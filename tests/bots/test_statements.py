@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from core.conversation import Image
+from core.quota import QuotaConfig
 from storage import pictures
 from storage.store import Store, StoreConfig
 from tests.bots.slack.conftest import Scene, png
@@ -75,7 +76,7 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
 
 async def test_no_picture_is_read_twice_for_a_question_on_the_web(tmp_path: Path, costs: Costs) -> None:
     engine = ScriptedEngine()
-    async with web_service(tmp_path, engine) as web:
+    async with web_service(tmp_path, engine, QuotaConfig(questions_per_minute=100)) as web:
         async with costs.of("web: first"):
             page = {"image": photo("white", PAGE)}
             headers = {"Idempotency-Key": "a-key-nobody-guesses"}

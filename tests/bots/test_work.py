@@ -11,7 +11,7 @@ from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
 from core.errors import BotError
 from core.i18n import Translator
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from storage.store import Store, StoreConfig
 from tests.bots.web.conftest import photo
 from tests.fakes import ScriptedEngine
@@ -20,7 +20,7 @@ from tests.fakes import ScriptedEngine
 @pytest.mark.parametrize("text", ["What is it?", ""])
 async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, text: str) -> None:
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'answers.db'}"))
-    services = Services(Assistant(ScriptedEngine(), store, quota=Quota(QuotaConfig(pictures_per_minute=2))), store)
+    services = Services(Assistant(ScriptedEngine(), store, quota=QuotaConfig(pictures_per_minute=2)), store)
     fetched = 0
 
     async def fetch() -> bytes:

@@ -9,7 +9,7 @@ import inspect
 import logging
 import pkgutil
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -255,10 +255,10 @@ def _cache_takes_all(replaced: Any) -> Any:
 def _quota_kept(admit: Any) -> Any:
     taken = []  # whatever nobody holds any more would give its place back
 
-    @contextmanager
-    def admit_for_good(quota: Any, person: str) -> Any:
+    @asynccontextmanager
+    async def admit_for_good(quota: Any, person: str) -> Any:
         taken.append(entered := admit(quota, person))
-        entered.__enter__()
+        await entered.__aenter__()
         yield
 
     return admit_for_good

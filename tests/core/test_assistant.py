@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -16,13 +17,13 @@ from core.conversation import (
     Question,
     named_pictures,
 )
-from core.errors import BadQuestion, Busy, NoPicture, NotFound
-from core.quota import Quota, QuotaConfig
+from core.errors import BadQuestion, Busy, EngineUnreachable, NoPicture, NotFound, QuotaReached
+from core.quota import QuotaConfig
 from core.sampling import Sampling
-from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, image
+from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, describe, image
 from tests.writing import hang_up, writing
 
-UNLIMITED = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
+UNLIMITED = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
 
 
 def assistant(engine: ScriptedEngine | None = None) -> tuple[Assistant, ScriptedEngine, MemoryHistory]:
@@ -236,7 +237,7 @@ async def test_removing_a_picture_that_is_not_there_says_so() -> None:
 
 def limited(**limits: int) -> tuple[Assistant, ScriptedEngine]:
     engine = ScriptedEngine()
-    return Assistant(engine, MemoryHistory(), quota=Quota(QuotaConfig(**limits))), engine
+    return Assistant(engine, MemoryHistory(), quota=QuotaConfig(**limits)), engine
 
 
 async def test_pictures_sent_ahead_count_for_the_person_who_sent_them() -> None:
@@ -258,6 +259,20 @@ async def test_a_question_that_waits_for_its_conversation_counts_as_waiting() ->
     with pytest.raises(Busy, match="earlier questions"):
         await bot.ask("c", Question("q", (image(),)), "3", "ann")
     assert (await first).ending is (await second).ending is Ending.DONE
+
+
+async def test_what_an_interruption_ends_for_good_does_not_count() -> None:
+    """Its caller keeps the conversation, so it is stored nowhere to be asked again."""
+    bot, engine = limited(questions_per_minute=1)
+    asked = Conversation("c").ask(Question("q", (image(),)))
+    engine.script = lambda _: EngineUnreachable("later")
+    for number in range(3):
+        with pytest.raises(EngineUnreachable):
+            await bot.complete(replace(asked, id=f"c{number}"), Sampling(), "ann", lambda event: None)
+    engine.script = describe
+    await bot.complete(asked, Sampling(), "ann", lambda event: None)
+    with pytest.raises(QuotaReached):
+        await bot.complete(replace(asked, id="d"), Sampling(), "ann", lambda event: None)
 
 
 async def test_an_answer_that_is_given_again_does_not_count() -> None:

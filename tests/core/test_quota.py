@@ -1,9 +1,15 @@
+import asyncio
+import logging
+from collections.abc import Callable, Collection
 from itertools import count
 
 import pytest
 
-from core.errors import BadQuestion, Busy, QuotaReached
+from core.errors import BadQuestion, Busy, Interrupted, QuotaReached, StoreDown
 from core.quota import Quota, QuotaConfig
+from core.replica import Alone
+from core.tally import Counts, Result
+from tests.fakes import MemoryTallies
 
 
 class Clock:
@@ -22,169 +28,292 @@ def clock() -> Clock:
 fresh = map(str, count())
 
 
-def asks(quota: Quota, person: str = "ann", pictures: int = 0) -> None:
-    quota.count_question(person, next(fresh), [next(fresh) for _ in range(pictures)])
+def quota_of(clock: Clock, **limits: int) -> Quota:
+    return Quota(QuotaConfig(**limits), MemoryTallies(clock), Alone())
 
 
-def test_questions_a_minute_are_limited_and_the_answer_says_when_to_come_back(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=2), clock)
-    asks(quota)
-    clock.now = 20
-    asks(quota)
-    with pytest.raises(Busy, match="2 questions a minute. Try again in 40 s") as caught:
-        asks(quota)
-    assert caught.value.retry_after == 40
-    asks(quota, "bob")
-    clock.now = 60
-    asks(quota)
+async def asks(quota: Quota, person: str = "ann", pictures: int = 0, key: str = "") -> None:
+    await about(quota, person, key or next(fresh), [next(fresh) for _ in range(pictures)])
 
 
-def test_pictures_a_minute_are_limited(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
-    asks(quota, pictures=2)
-    clock.now = 10
-    with pytest.raises(Busy, match="3 pictures a minute. Try again in 50 s"):
-        asks(quota, pictures=2)
-    asks(quota, pictures=1)
-
-
-@pytest.mark.parametrize("before", [0, 1, 3])
-def test_more_pictures_at_once_than_a_minute_allows_are_refused_for_good(clock: Clock, before: int) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
-    asks(quota, pictures=before)
-    with pytest.raises(BadQuestion, match="At most 3 pictures"):
-        asks(quota, pictures=4)
-
-
-def test_a_picture_counts_once_ahead_of_its_question_and_in_it(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
-    quota.count_pictures("ann", ["a", "b"])
-    quota.count_question("ann", "k1", ["b", "c"])
-    quota.count_question("ann", "k2", ["a", "b", "c"])
-    with pytest.raises(Busy, match="3 pictures a minute"):
-        quota.count_pictures("ann", ["d"])
-
-
-def test_a_question_that_is_refused_for_its_pictures_is_not_counted(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=1, pictures_per_minute=1), clock)
-    quota.count_pictures("ann", ["a"])
-    with pytest.raises(Busy, match="1 pictures"):
-        quota.count_question("ann", "k1", ["b"])
-    quota.count_question("ann", "k2", ["a"])
-
-
-def test_a_question_counts_once_however_often_it_is_tried(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=2, questions_per_day=2), clock)
-    for clock.now in range(1000):
-        quota.count_question("ann", "k1", ["a"])
-    asks(quota)
-    with pytest.raises(Busy, match="2 questions within a day"):
-        asks(quota)
-    clock.now = 86_400
-    asks(quota)
-
-
-def test_questions_a_day_are_limited(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=3), clock)
-    for hour in range(3):
-        clock.now = hour * 3600
-        asks(quota)
-    clock.now = 3 * 3600
-    with pytest.raises(Busy, match="possible in 21 h 0 min"):
-        asks(quota)
-    clock.now = 24 * 3600
-    asks(quota)
-
-
-def test_only_so_many_questions_wait_at_once(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(at_once=2), clock)
-    with quota.admit("ann"):
-        with quota.admit("ann"), pytest.raises(Busy, match="earlier questions"), quota.admit("ann"):
-            pass
-        with quota.admit("ann"):
-            pass
-
-
-def test_a_question_that_failed_gives_its_place_back(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(at_once=1), clock)
-    with pytest.raises(ZeroDivisionError), quota.admit("ann"):
-        raise ZeroDivisionError
-    with quota.admit("ann"):
+async def about(quota: Quota, person: str, key: str, pictures: Collection[str] = ()) -> None:
+    async with quota.question(person, key, pictures):
         pass
 
 
-def test_files_count_before_they_are_opened_whatever_comes_of_them(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
-    quota.count_files("ann", "k1", 2)
+async def test_questions_a_minute_are_limited_and_the_answer_says_when_to_come_back(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=2)
+    await asks(quota)
+    clock.now = 20
+    await asks(quota)
+    with pytest.raises(Busy, match="2 questions a minute. Try again in 40 s") as caught:
+        await asks(quota)
+    assert caught.value.retry_after == 40
+    await asks(quota, "bob")
+    clock.now = 60
+    await asks(quota)
+
+
+async def test_pictures_a_minute_are_limited(clock: Clock) -> None:
+    quota = quota_of(clock, pictures_per_minute=3)
+    await asks(quota, pictures=2)
+    clock.now = 10
+    with pytest.raises(Busy, match="3 pictures a minute. Try again in 50 s"):
+        await asks(quota, pictures=2)
+    await asks(quota, pictures=1)
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+async def test_more_pictures_at_once_than_a_minute_allows_are_refused_for_good(clock: Clock, before: int) -> None:
+    quota = quota_of(clock, pictures_per_minute=3)
+    await asks(quota, pictures=before)
+    with pytest.raises(BadQuestion, match="At most 3 pictures"):
+        await asks(quota, pictures=4)
+
+
+async def test_a_picture_counts_once_ahead_of_its_question_and_in_it(clock: Clock) -> None:
+    quota = quota_of(clock, pictures_per_minute=3)
+    await quota.count_pictures("ann", ["a", "b"])
+    await about(quota, "ann", "k1", ["b", "c"])
+    await about(quota, "ann", "k2", ["a", "b", "c"])
+    with pytest.raises(Busy, match="3 pictures a minute"):
+        await quota.count_pictures("ann", ["d"])
+
+
+async def test_a_question_that_is_refused_for_its_pictures_is_not_counted(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1, pictures_per_minute=1)
+    await quota.count_pictures("ann", ["a"])
+    with pytest.raises(Busy, match="1 pictures"):
+        await about(quota, "ann", "k1", ["b"])
+    await about(quota, "ann", "k2", ["a"])
+
+
+async def test_a_question_counts_once_however_often_it_is_tried(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=2, questions_per_day=2)
+    for clock.now in range(1000):
+        await about(quota, "ann", "k1", ["a"])
+    await asks(quota)
+    with pytest.raises(Busy, match="2 questions within a day"):
+        await asks(quota)
+    clock.now = 86_400
+    await asks(quota)
+
+
+async def test_questions_a_day_are_limited(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=0, questions_per_day=3)
+    for hour in range(3):
+        clock.now = hour * 3600
+        await asks(quota)
+    clock.now = 3 * 3600
+    with pytest.raises(Busy, match="possible in 21 h 0 min"):
+        await asks(quota)
+    clock.now = 24 * 3600
+    await asks(quota)
+
+
+async def test_only_so_many_questions_wait_at_once(clock: Clock) -> None:
+    quota = quota_of(clock, at_once=2)
+    async with quota.admit("ann"):
+        async with quota.admit("ann"):
+            with pytest.raises(Busy, match="earlier questions"):
+                await quota.admit("ann").__aenter__()
+        async with quota.admit("ann"):
+            pass
+
+
+async def test_a_question_that_failed_gives_its_place_back(clock: Clock) -> None:
+    quota = quota_of(clock, at_once=1)
+    with pytest.raises(ZeroDivisionError):
+        async with quota.admit("ann"):
+            raise ZeroDivisionError
+    async with quota.admit("ann"):
+        pass
+
+
+async def test_files_count_before_they_are_opened_whatever_comes_of_them(clock: Clock) -> None:
+    quota = quota_of(clock, pictures_per_minute=3)
+    await quota.count_files("ann", "k1", 2)
     with pytest.raises(QuotaReached, match="3 pictures a minute"):
-        quota.count_files("ann", "k2", 2)
-    quota.count_files("ann", "k2", 1)
-    quota.count_files("bob", "k3", 3)
+        await quota.count_files("ann", "k2", 2)
+    await quota.count_files("ann", "k2", 1)
+    await quota.count_files("bob", "k3", 3)
     clock.now = 61
-    quota.count_files("ann", "k4", 3)
+    await quota.count_files("ann", "k4", 3)
 
 
-def test_files_count_once_however_often_their_message_is_tried(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=2), clock)
+async def test_files_count_once_however_often_their_message_is_tried(clock: Clock) -> None:
+    quota = quota_of(clock, pictures_per_minute=2)
     for _ in range(5):
-        quota.count_files("ann", "k1", 2)
+        await quota.count_files("ann", "k1", 2)
 
 
-def test_a_picture_does_not_count_again_when_its_file_did(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
-    quota.count_files("ann", "k1", 2)
-    quota.count_question("ann", "k1", ["a", "b"])
-    quota.count_files("ann", "k2", 1)
-    quota.count_pictures("ann", ["c"])
+async def test_a_picture_does_not_count_again_when_its_file_did(clock: Clock) -> None:
+    quota = quota_of(clock, pictures_per_minute=3)
+    await quota.count_files("ann", "k1", 2)
+    await about(quota, "ann", "k1", ["a", "b"])
+    await quota.count_files("ann", "k2", 1)
+    await quota.count_pictures("ann", ["c"])
     with pytest.raises(QuotaReached):
-        quota.count_files("ann", "k3", 1)
+        await quota.count_files("ann", "k3", 1)
 
 
-def test_the_same_file_sent_again_counts_again(clock: Clock) -> None:
+async def test_the_same_file_sent_again_counts_again(clock: Clock) -> None:
     """It has to be opened again before it is known to be the same."""
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
+    quota = quota_of(clock, pictures_per_minute=3)
     for key in ("k1", "k2", "k3"):
-        quota.count_files("ann", key, 1)
-        quota.count_question("ann", key, ["a"])
+        await quota.count_files("ann", key, 1)
+        await about(quota, "ann", key, ["a"])
     with pytest.raises(QuotaReached):
-        quota.count_files("ann", "k4", 1)
+        await quota.count_files("ann", "k4", 1)
 
 
-def test_pages_beyond_the_first_of_a_document_count_as_pictures(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(pictures_per_minute=3), clock)
-    quota.count_files("ann", "k1", 1)
+async def test_pages_beyond_the_first_of_a_document_count_as_pictures(clock: Clock) -> None:
+    quota = quota_of(clock, pictures_per_minute=3)
+    await quota.count_files("ann", "k1", 1)
     with pytest.raises(QuotaReached):
-        quota.count_question("ann", "k1", ["a", "b", "c", "d"])
-    quota.count_question("ann", "k2", ["a", "b", "c"])
+        await about(quota, "ann", "k1", ["a", "b", "c", "d"])
+    await about(quota, "ann", "k2", ["a", "b", "c"])
 
 
-def test_more_files_than_are_ever_possible_are_no_matter_of_time(clock: Clock) -> None:
+async def test_more_files_than_are_ever_possible_are_no_matter_of_time(clock: Clock) -> None:
     with pytest.raises(BadQuestion, match="At most 3"):
-        Quota(QuotaConfig(pictures_per_minute=3), clock).count_files("ann", "k1", 4)
+        await quota_of(clock, pictures_per_minute=3).count_files("ann", "k1", 4)
 
 
-def test_a_question_that_would_be_refused_is_refused_before_any_work(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=1, at_once=1), clock)
-    quota.check_question("ann")
-    with quota.admit("ann"), pytest.raises(Busy, match="earlier questions"):
-        quota.check_question("ann")
-    quota.count_question("ann", "k1")
+async def test_a_question_that_would_be_refused_is_refused_before_any_work(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1, at_once=1)
+    await quota.check_question("ann")
+    async with quota.admit("ann"):
+        with pytest.raises(Busy, match="earlier questions"):
+            await quota.check_question("ann")
+    await about(quota, "ann", "k1")
     with pytest.raises(QuotaReached, match="1 questions a minute"):
-        quota.check_question("ann")
+        await quota.check_question("ann")
     clock.now = 61
-    quota.check_question("ann")
+    await quota.check_question("ann")
 
 
-def test_nobody_is_remembered_for_longer_than_a_day(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(), clock)
-    for number in range(100):
-        asks(quota, str(number))
-    clock.now = 86_401
-    asks(quota, "ann")
-    assert set(quota._people) == {"ann"}
+async def test_a_question_that_is_not_answered_is_not_counted(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1)
+    with pytest.raises(ZeroDivisionError):
+        async with quota.question("ann", "k1"):
+            raise ZeroDivisionError
+    with pytest.raises(Interrupted):
+        async with quota.question("ann", "k2"):
+            raise Interrupted("later")
+    with pytest.raises(QuotaReached):
+        await asks(quota)
+    with pytest.raises(ZeroDivisionError):  # this was the last attempt
+        async with quota.question("ann", "k2"):
+            raise ZeroDivisionError
+    await asks(quota)
 
 
-def test_zero_means_no_limit(clock: Clock) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0), clock)
+async def test_an_answer_that_cannot_be_replaced_stays_counted(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1)
+    await about(quota, "ann", "k1")
+    with pytest.raises(ZeroDivisionError):
+        async with quota.question("ann", "k1", was_answered=True):
+            raise ZeroDivisionError
+    with pytest.raises(QuotaReached):
+        await asks(quota)
+
+
+async def test_a_question_that_is_refused_for_what_it_says_stays_counted(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1)
+    with pytest.raises(BadQuestion):
+        async with quota.question("ann", "k1"):
+            raise BadQuestion("too long for the model")
+    with pytest.raises(QuotaReached):
+        await asks(quota)
+
+
+async def test_a_check_takes_no_place(clock: Clock) -> None:
+    class Slow(MemoryTallies):
+        async def tally(self, name: str) -> tuple[Counts, float]:
+            await entered.wait()
+            return await super().tally(name)
+
+    entered = asyncio.Event()
+    quota = Quota(QuotaConfig(at_once=1), Slow(clock), Alone())
+    checking = asyncio.create_task(quota.check_question("ann"))
+    await asyncio.sleep(0)
+    async with quota.admit("ann"):
+        entered.set()
+        await checking
+
+
+@pytest.mark.parametrize("a_day", [0, 1])
+async def test_an_interrupted_question_is_not_refused_when_it_is_tried_again(clock: Clock, a_day: int) -> None:
+    quota = quota_of(clock, questions_per_minute=1, questions_per_day=a_day)
+    with pytest.raises(Interrupted):
+        async with quota.question("ann", "k1"):
+            raise Interrupted("later")
+    clock.now = 61
+    if not a_day:
+        await asks(quota)
+    await about(quota, "ann", "k1")
+
+
+async def test_that_nothing_can_be_counted_is_not_the_person_s_limit(caplog: pytest.LogCaptureFixture) -> None:
+    class Down(MemoryTallies):
+        async def change_tally(self, name: str, seconds: float, change: Callable[[Counts, float], Result]) -> Result:
+            raise StoreDown("The disk is full.")
+
+    caplog.set_level(logging.INFO)
+    with pytest.raises(StoreDown):
+        await asks(Quota(QuotaConfig(), Down(), Alone()))
+    assert "rate_limited" not in caplog.text
+
+
+async def test_counts_outlive_the_service(clock: Clock) -> None:
+    tallies, config = MemoryTallies(clock), QuotaConfig(questions_per_day=1)
+    await asks(Quota(config, tallies, Alone()))
+    with pytest.raises(QuotaReached):
+        await asks(Quota(config, tallies, Alone()))
+
+
+async def test_a_clock_that_ran_ahead_keeps_no_one_out_once_it_is_corrected(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1, questions_per_day=1, pictures_per_minute=1)
+    clock.now = 1e9
+    await quota.count_files("ann", "k", 1)
+    await asks(quota)
+    clock.now = 0
+    await quota.check_question("ann")
+    await asks(quota, pictures=1)
+    with pytest.raises(QuotaReached):
+        await asks(quota)
+
+
+async def test_clocks_that_differ_a_little_let_no_more_pass(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=1)
+    clock.now = 100
+    await asks(quota)
+    clock.now = 95
+    with pytest.raises(QuotaReached):
+        await asks(quota)
+
+
+@pytest.mark.parametrize("a_day", [2, 0])
+async def test_no_more_is_kept_than_is_looked_at(clock: Clock, a_day: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.quota.MOST_KEYS", 3)
+    tallies = MemoryTallies(clock)
+    quota = Quota(QuotaConfig(questions_per_minute=1, questions_per_day=a_day), tallies, Alone())
+    await quota.count_files("ann", "k", 3)
+    await asks(quota, pictures=2)
+    clock.now += 86_400
+    await asks(quota, key="telegram:42:1")
+    [kept] = tallies.tallies.values()
+    assert [len(kept[what]) for what in ("questions", "pictures", "files", "messages")] == [1, 0, 0, 0]
+    assert "42" not in str(kept["questions"].keys())
+    if not a_day:
+        for _ in range(9):
+            clock.now += 60
+            await asks(quota)
+        assert len(next(iter(tallies.tallies.values()))["questions"]) == 4  # and the one that has just come
+
+
+async def test_zero_means_no_limit(clock: Clock) -> None:
+    quota = quota_of(clock, questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     for _ in range(1_000):
-        asks(quota, pictures=9)
+        await asks(quota, pictures=9)

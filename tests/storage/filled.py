@@ -46,6 +46,7 @@ async def fill(store: Store) -> None:
     await store.put_question("web", "asked", "web:1", [CAT], lambda *numbers: str(numbers), "ann", "0" * 64)
     await store.decide("slack", "U1", Standing.BLOCKED)
     await store.end_session("a session", 4e9)
+    await store.change_tally("asker:ann", 1e9, lambda counts, now: counts.update(questions={"k": now}))
     await store.expiry.expire()  # which stores the time
 
 

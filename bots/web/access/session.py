@@ -15,7 +15,10 @@ from typing import Protocol
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from bots.web.access.rate_limit import Throttle
+from bots.web.access.rate_limit import REMEMBERED_ADDRESSES, Throttle
+from core.errors import StoreDown
+from core.latest import Latest
+from core.tally import Tallies
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
@@ -24,8 +27,8 @@ LASTS_S = 30 * 24 * 3600
 WRONG_AGAIN_SECONDS = 1.0  # delay of the answer to a wrong token that is checked although there were many
 
 
-class Ended(Protocol):
-    """Where ids of ended sessions are stored. Each method raises `StoreDown`."""
+class Memory(Tallies, Protocol):
+    """Where ids of ended sessions and wrong tries are stored. Each method raises `StoreDown`."""
 
     async def end_session(self, session: str, until: float) -> None:
         """Remember that a session ended, at least until `until`, in seconds since 1970."""
@@ -46,14 +49,13 @@ class Authentication:
     Comparisons take constant time.
     """
 
-    def __init__(
-        self, token: str | None, ended: Ended, tries: Throttle | None = None, keys: Mapping[str, str] = {}
-    ) -> None:
+    def __init__(self, token: str | None, memory: Memory, keys: Mapping[str, str] = {}) -> None:
         self._signer = URLSafeSerializer(token or "", salt="session", signer_kwargs={"digest_method": hashlib.sha256})
         self._token = None if token is None else _digest(token)
         self._keys = {name: _digest(key) for name, key in keys.items()}
-        self._ended = ended
-        self._tries = tries or Throttle()
+        self._memory = memory
+        self._tries = Throttle(memory)
+        self._checking: Latest[str, asyncio.Lock] = Latest(REMEMBERED_ADDRESSES)
 
     @property
     def open(self) -> bool:
@@ -76,23 +78,35 @@ class Authentication:
         Other people's tries do not keep out a person with a session, or at an address with a right token within the
         last day.
         """
-        enough = self._tries.has_enough(address)
-        if enough and not self._tries.is_known(address) and not await self.is_session(cookies):
-            return TokenCheck.TOO_MANY
-        if self._knows(token, of_program):
-            self._tries.right(address)
-            return TokenCheck.RIGHT
-        self._tries.wrong(address)
+        async with self._checking.setdefault(address, asyncio.Lock()):  # what is right lets in who waits here
+            is_known = self._tries.is_known(address) or await self._has_session(cookies)
+            if is_known and self._knows(token, of_program):
+                self._tries.note_right(address)
+                return TokenCheck.RIGHT
+            # It counts before it is checked: of tries at the same time, at all replicas, only so many are checked.
+            enough = await self._tries.count(address, is_checked=is_known)
+            if enough and not is_known:
+                return TokenCheck.TOO_MANY
+            if self._knows(token, of_program):
+                self._tries.note_right(address)
+                await self._tries.uncount(address)
+                return TokenCheck.RIGHT
         log_event(log, "wrong_token", logging.WARNING, platform="web", address=address)
         if not enough:
             return TokenCheck.WRONG
         await asyncio.sleep(WRONG_AGAIN_SECONDS)
         return TokenCheck.TOO_MANY
 
+    async def _has_session(self, cookies: Mapping[str, str]) -> bool:
+        try:
+            return await self.is_session(cookies)
+        except StoreDown:
+            return False
+
     async def is_session(self, cookies: Mapping[str, str]) -> bool:
         """Return whether there is a session that is valid and was not ended. Raises `StoreDown`."""
         session = None if self.open else self._session(cookies)
-        return session is not None and not await self._ended.is_ended(session)
+        return session is not None and not await self._memory.is_ended(session)
 
     def new_session(self) -> str:
         """Return a signed cookie value with an id and an expiry time. Changing the token ends every session."""
@@ -101,7 +115,7 @@ class Authentication:
     async def end_session(self, cookies: Mapping[str, str]) -> None:
         """End a session, so that every copy of its cookie is worthless."""
         if (session := self._session(cookies)) is not None:
-            await self._ended.end_session(session, time.time() + LASTS_S)
+            await self._memory.end_session(session, time.time() + LASTS_S)
 
     def _knows(self, token: str, of_program: bool) -> bool:
         if of_program and self.name_of(token) is not None:

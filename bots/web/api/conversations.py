@@ -116,7 +116,7 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     )  # fmt: skip
     broadcast = await receiver.resume(conversation_id, sent) if key else None
     if broadcast is None:
-        receiver.assistant.check_question(person)
+        await receiver.assistant.check_question(person)
         if pages:
             await check_pages(receiver.services, conversation_id, pages, form.document)
         limits = await receiver.limits(form.conversation or "", form.settings)

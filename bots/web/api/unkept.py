@@ -24,7 +24,7 @@ async def open_unkept(request: Request, form: Form, key: str | None) -> Opened:
         )
     check_length(form.query)
     state = request.app.state
-    state.receiver.assistant.check_question(person_of(request.scope))
+    await state.receiver.assistant.check_question(person_of(request.scope))
     return await open_files(request, form, state.images, state.receiver.assistant)
 
 

@@ -37,7 +37,7 @@ async def open_files(request: Request, form: Form, images: ImagesConfig, assista
     """
     if not form.files:
         return Opened()
-    assistant.count_files(person_of(request.scope), secrets.token_hex(16), len(form.files))
+    await assistant.count_files(person_of(request.scope), secrets.token_hex(16), len(form.files))
     return await while_wanted(request, _opened(form, images, voice_for(request)))
 
 

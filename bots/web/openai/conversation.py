@@ -39,7 +39,7 @@ class Reader:
         made.check(self.config.pictures)
         contents = await asyncio.to_thread(self._decoded, made.turns)
         digests = [hashlib.sha256(content).hexdigest() for content in contents.values()]
-        self.assistant.count_contents(self.person, digests)
+        await self.assistant.count_contents(self.person, digests)
         known: set[str] = set()
         for turn in made.turns:
             for file in turn.files:

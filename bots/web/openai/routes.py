@@ -62,7 +62,7 @@ async def chat_completions(request: Request) -> Response:
     assistant = state.receiver.assistant
     async with received(request) as sent:
         asker.set_current(person, platform=_platform(request))  # a slow sender does not arrive earlier
-        assistant.check_question(person)
+        await assistant.check_question(person)
         async with state.bodies.place(person):
             wanted = await parse(sent, check)
             _check_model(request, wanted.model)

@@ -15,7 +15,7 @@ from typing import Any
 from bots.conversing.services import Services
 from core.assistant import Assistant
 from core.conversation import Conversation
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from core.replica import Replica
 from storage.store import Store, StoreConfig
 from tests.bots.echo.chat import Chat
@@ -51,7 +51,7 @@ async def replica(url: str, file: Path, seconds: float, pause: float = 0.0) -> A
 
     engine = ScriptedEngine(script, pause=pause)
     chat = WritingChat(
-        Services(Assistant(engine, store, quota=Quota(UNLIMITED)), store, leases=leases), leases.name, file
+        Services(Assistant(engine, store, quota=UNLIMITED, leases=leases), store, leases=leases), leases.name, file
     )
     running = asyncio.create_task(leases.run())
     await chat.dispatcher.inbox.resume()

@@ -19,7 +19,7 @@ from bots.telegram.config import TelegramConfig
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from storage.store import Store, StoreConfig
 from tests.bots.conftest import shorten_pauses
 from tests.bots.telegram.person import Person
@@ -66,7 +66,7 @@ async def service(
     values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3, "receipt": False, **settings}
     store = await Store.open(store_config(folder, ratings))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
-    assistant = Assistant(engine, store, quota=Quota(no_limits))
+    assistant = Assistant(engine, store, quota=no_limits)
     rate_limit = RateLimit(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
     services = Services(assistant, store, guests=Router(redirect_slashes=False), health=health or Health())
     tasks: list[asyncio.Task[None]] = []

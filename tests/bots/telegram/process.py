@@ -30,7 +30,7 @@ async def main(api_url: str, database: str, pause: float, way: str, lease_second
     if way == "webhook":
         hook = "https://bot.example.org/hook"
         values |= {"mode": "webhook", "webhook_url": hook, "webhook_secret": SECRET}
-    assistant = Assistant(ScriptedEngine(pause=pause), store)
+    assistant = Assistant(ScriptedEngine(pause=pause), store, leases=leases)
     services = Services(assistant, store, guests=Router(redirect_slashes=False), leases=leases)
     tasks = [asyncio.create_task(leases.run())]
     if way == "webhook":

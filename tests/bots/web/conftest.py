@@ -19,13 +19,13 @@ from bots.web.config import WebConfig
 from bots.web.server import serve
 from core.assistant import Assistant, Engine
 from core.model.description import ModelDescription
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from core.replica import Alone, Leases
 from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 
 KEY = "a-key-nobody-guesses"
-UNLIMITED = Quota(QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0))
+UNLIMITED = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
 
 
 def photo(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
@@ -71,7 +71,7 @@ def events_of(response: httpx.Response) -> list[tuple[str, Any]]:
 async def service(
     folder: Path,
     engine: Engine | None = None,
-    quota: Quota = UNLIMITED,
+    quota: QuotaConfig = UNLIMITED,
     storage: StoreConfig = StoreConfig(),
     kind: type[Store] = Store,
     figures: Callable[[], object] = lambda: None,
@@ -83,10 +83,10 @@ async def service(
     """The adapter over a store in `folder`; leaving the block ends it like a shutdown, entering again is a restart."""
     url = url or f"sqlite+aiosqlite:///{folder / 'answers.db'}"
     store = await kind.open(storage.model_copy(update={"url": url}))
-    assistant = Assistant(engine or ScriptedEngine(), store, quota=quota)
     config = WebConfig.model_validate({"port": 0, **settings})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     leases = leases_of(store)
+    assistant = Assistant(engine or ScriptedEngine(), store, quota=quota, leases=leases)
     services = Services(assistant, store, figures=figures, model=model, leases=leases)
     keeping = asyncio.create_task(leases.run())
     task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))

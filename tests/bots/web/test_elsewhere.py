@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from bots.web.access.owner import COOKIE
+from bots.web.access.rate_limit import WRONG_TRIES_PER_ADDRESS
 from bots.web.following import LOOK_SECONDS
+from bots.web.receiver import WAITING_LIMIT
 from core.conversation import Answer, Conversation, Ending, Event, Looking, Piece, Tell, Waiting
 from core.errors import BadQuestion
 from core.replica import Replica
@@ -218,3 +220,24 @@ async def test_a_stage_that_another_version_leaves_does_not_disturb_the_text(
             await asyncio.sleep(2 * LOOK_SECONDS)
             replicas.engines[0].gate.set()
     assert told[-3:] == ["piece", "piece", "done"] and set(told[:-3]) <= {"conversation", "waiting"}
+
+
+async def test_a_token_may_be_guessed_so_often_at_all_replicas_together(replicas: Replicas) -> None:
+    async def guess(number: int) -> int:
+        client = (replicas.one, replicas.other)[number % 2].client
+        headers = {"Authorization": f"Bearer wrong-{number}"}
+        return (await client.get("/api/v1/conversations", headers=headers)).status_code
+
+    verdicts = await asyncio.gather(*map(guess, range(24)))
+    assert sorted(verdicts) == [401] * WRONG_TRIES_PER_ADDRESS + [429] * 14
+
+
+async def test_the_line_of_a_conversation_is_limited_at_all_replicas_together(replicas: Replicas) -> None:
+    async def ask(number: int) -> int:
+        web = (replicas.one, replicas.other)[number % 2]
+        return (await web.ask("And?", conversation=replicas.conversation, key=f"{KEY}-{number}")).status_code
+
+    asking = [asyncio.create_task(ask(number)) for number in range(8)]
+    await until(lambda: sum(task.done() for task in asking) == 8 - WAITING_LIMIT, PATIENCE_S)
+    replicas.engines[0].gate.set()
+    assert sorted(await asyncio.gather(*asking)) == [200] * WAITING_LIMIT + [429] * (8 - WAITING_LIMIT)

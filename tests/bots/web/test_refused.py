@@ -11,7 +11,7 @@ from core.conversation import Image
 from core.errors import BadQuestion, Busy, StoreDown
 from core.inbox import StoredMessage
 from core.pictures.kept_document import KeptDocument
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from storage.store import Store
 from tests.bots.web.conftest import KEY, photo, service, until
 from tests.fakes import ScriptedEngine
@@ -42,7 +42,7 @@ def engine() -> ScriptedEngine:
 @pytest.mark.parametrize("reason", REFUSALS)
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_refused_question_leaves_nothing(tmp_path: Path, reason: str, known: bool) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=1 if "quota" in reason else 0, pictures_per_minute=0, at_once=0))
+    quota = QuotaConfig(questions_per_minute=1 if "quota" in reason else 0, pictures_per_minute=0, at_once=0)
     async with service(tmp_path, engine(), quota) as web:
         place = {}
         if known or "quota" in reason:
@@ -121,13 +121,16 @@ class Shaky(Store):
         person: str,
         digest: str | None = None,
         document: KeptDocument | None = None,
+        most: int = 0,
     ) -> StoredMessage | None:
         await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":
             await asyncio.sleep(0.1)
             raise StoreDown("The disk is full.")
-        message = await super().put_question(adapter, key, conversation_id, images, payload, person, digest, document)
+        message = await super().put_question(
+            adapter, key, conversation_id, images, payload, person, digest, document, most
+        )
         if failing == "after":
             raise StoreDown("The disk went away.")
         return message

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ import pytest
 from bots import log
 from bots.web.access.address import address_of
 from bots.web.access.rate_limit import WRONG_TRIES_IN_ALL, WRONG_TRIES_PER_ADDRESS, Throttle
-from bots.web.access.session import COOKIE, Authentication
+from bots.web.access.session import COOKIE, Authentication, TokenCheck
 from bots.web.config import WebConfig
 from core.conversation import Question
-from core.errors import OperatorError
+from core.errors import OperatorError, StoreDown
 from core.pictures import workers
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
+from core.tally import Counts, Result
 from tests.bots.web.conftest import Web, photo, service, until
-from tests.fakes import ScriptedEngine, image
+from tests.fakes import MemoryTallies, ScriptedEngine, image
 
 TOKEN = "a-token-for-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -110,10 +112,11 @@ async def test_a_forged_session_is_refused(closed: Web) -> None:
         assert (await closed.client.get("/api/v1/conversations", headers=headers)).status_code == 401
 
 
-class Sessions:
+class Sessions(MemoryTallies):
     """Those that were ended, in memory."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.ended: set[str] = set()
 
     async def end_session(self, session: str, until: float) -> None:
@@ -222,17 +225,77 @@ async def test_what_a_named_proxy_says_about_who_asks_is_believed(tmp_path: Path
         assert "Secure" in login.headers["set-cookie"]
 
 
-def test_a_right_token_counts_for_a_day_and_a_wrong_one_for_a_minute() -> None:
+async def test_a_right_token_counts_for_a_day_and_a_wrong_one_for_a_minute() -> None:
     now = [0.0]
-    throttle = Throttle(lambda: now[0])
-    throttle.right("a")
-    for _ in range(WRONG_TRIES_PER_ADDRESS):
-        throttle.wrong("b")
-    assert (throttle.has_enough("b"), throttle.has_enough("a"), throttle.is_known("a")) == (True, False, True)
+    throttle = Throttle(MemoryTallies(lambda: now[0]), lambda: now[0])
+    throttle.note_right("a")
+    tries = [await throttle.count("b", is_checked=False) for _ in range(WRONG_TRIES_PER_ADDRESS + 3)]
+    assert tries == [False] * WRONG_TRIES_PER_ADDRESS + [True] * 3
+    assert throttle.is_known("a")
     now[0] = 61.0
-    assert not throttle.has_enough("b")
+    assert not await throttle.count("b", is_checked=False)
     now[0] = 24 * 3600.0 + 1
     assert not throttle.is_known("a")
+
+
+async def test_a_clock_that_ran_ahead_locks_no_one_out_once_it_is_corrected() -> None:
+    now = [1e9]
+    throttle = Throttle(MemoryTallies(lambda: now[0]))
+    for _ in range(WRONG_TRIES_PER_ADDRESS):
+        await throttle.count("a", is_checked=False)
+    assert await throttle.count("a", is_checked=False)
+    now[0] = 0.0
+    assert not await throttle.count("a", is_checked=False)
+
+
+class Distant(Sessions):
+    """Takes a while, changes one tally after the other, like a database, and is down at will."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+        self._lock = asyncio.Lock()
+
+    async def change_tally(self, name: str, seconds: float, change: Callable[[Counts, float], Result]) -> Result:
+        async with self._lock:
+            await asyncio.sleep(0.001)
+            if self.down:
+                raise StoreDown("The disk is full.")
+            return await super().change_tally(name, seconds, change)
+
+    async def is_ended(self, session: str) -> bool:
+        if self.down:
+            raise StoreDown("The database is away.")
+        return await super().is_ended(session)
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("replicas", [1, 3])
+async def test_of_many_tries_at_the_same_time_only_so_many_are_checked(down: bool, replicas: int) -> None:
+    memory = Distant()
+    memory.down = down
+    services = [Authentication(TOKEN, memory) for _ in range(1 if down else replicas)]
+
+    async def guess(number: int) -> TokenCheck:
+        token = TOKEN if number == 299 else f"wrong {number}"
+        return await services[number % len(services)].try_token(token, "a", {})
+
+    found = Counter(await asyncio.gather(*map(guess, range(300))))
+    assert found == {TokenCheck.WRONG: WRONG_TRIES_PER_ADDRESS, TokenCheck.TOO_MANY: 300 - WRONG_TRIES_PER_ADDRESS}
+
+
+async def test_right_tokens_at_the_same_time_all_let_in() -> None:
+    auth = Authentication(TOKEN, memory := Distant())
+    assert set(await asyncio.gather(*(auth.try_token(TOKEN, "a", {}) for _ in range(50)))) == {TokenCheck.RIGHT}
+    assert [kept["tries"] for kept in memory.tallies.values()] == [[]]
+
+
+async def test_a_right_token_lets_in_while_the_database_is_away() -> None:
+    auth = Authentication(TOKEN, memory := Distant())
+    cookies = {COOKIE: auth.new_session()}
+    memory.down = True
+    assert await auth.try_token(TOKEN, "a", {}) is TokenCheck.RIGHT
+    assert await auth.try_token(TOKEN, "b", cookies) is TokenCheck.RIGHT
 
 
 def test_one_network_of_ipv6_is_one_address() -> None:
@@ -363,7 +426,7 @@ async def test_conversations_of_other_platforms_cannot_be_reached(web: Web) -> N
 
 
 async def test_a_person_who_asks_too_much_is_told_when_to_come_back(tmp_path: Path) -> None:
-    async with service(tmp_path, quota=Quota(QuotaConfig(questions_per_minute=1))) as web:
+    async with service(tmp_path, quota=QuotaConfig(questions_per_minute=1)) as web:
         await web.ask("What?", "red")
         refused = await web.ask("What?", "red")
         assert refused.status_code == 429
@@ -373,7 +436,7 @@ async def test_a_person_who_asks_too_much_is_told_when_to_come_back(tmp_path: Pa
 async def test_nothing_is_opened_for_whoever_may_not_ask_now(tmp_path: Path) -> None:
     """A file that is no picture would be refused as such, if anybody looked at it."""
     limits = QuotaConfig(questions_per_minute=1, pictures_per_minute=4, questions_per_day=0, at_once=0)
-    async with service(tmp_path, quota=Quota(limits)) as web:
+    async with service(tmp_path, quota=limits) as web:
         files = [("image", ("a.png", b"no picture", "image/png"))]
 
         async def sends(path: str) -> int:
@@ -386,7 +449,7 @@ async def test_nothing_is_opened_for_whoever_may_not_ask_now(tmp_path: Path) -> 
 
 
 async def test_a_question_that_was_asked_before_costs_no_second_look(tmp_path: Path) -> None:
-    async with service(tmp_path, quota=Quota(QuotaConfig(pictures_per_minute=1, questions_per_minute=1))) as web:
+    async with service(tmp_path, quota=QuotaConfig(pictures_per_minute=1, questions_per_minute=1)) as web:
         answers = [await web.ask("What?", "red", key="a-key-nobody-guesses") for _ in range(3)]
         assert {answer.text for answer in answers} == {answers[0].text}
 

@@ -7,12 +7,12 @@ import pytest
 
 from bots.web.config import WebConfig
 from core.conversation import Answer, Conversation, Tell
-from core.errors import Busy
-from core.quota import Quota, QuotaConfig
+from core.errors import Busy, EngineUnreachable
+from core.quota import QuotaConfig
 from core.sampling import Sampling
 from storage.store import Store
 from tests.bots.web.conftest import Web, events_of, photo, service
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, describe
 
 
 async def test_a_picture_and_a_query_get_a_text(web: Web) -> None:
@@ -295,16 +295,25 @@ async def test_a_receipt_is_in_the_language_of_its_question(web: Web) -> None:
 
 
 async def test_whether_asking_again_may_help_is_said(tmp_path: Path) -> None:
-    engine = ScriptedEngine(lambda _: Busy("Too many questions are waiting already. Please ask again in a minute."))
-    quota = Quota(QuotaConfig(questions_per_minute=1, questions_per_day=0, pictures_per_minute=0, at_once=0))
+    busy = [Busy("Too many questions are waiting already. Please ask again in a minute.")]
+    engine = ScriptedEngine(lambda conversation: busy.pop() if busy else describe(conversation))
+    quota = QuotaConfig(questions_per_minute=1, questions_per_day=0, pictures_per_minute=0, at_once=0)
     async with service(tmp_path, engine, quota) as web:
         events = events_of(await web.ask("x" * 8001, "red", stream="true", key="k" * 20))
         assert events[-1] == ("error", {**events[-1][1], "status": 400, "retryable": False})
         full = await web.ask("What?", "red")
         assert (full.status_code, full.json()["retryable"]) == (429, True)
+        assert (await web.ask("What?", "red")).status_code == 200  # what was not answered is not counted
         reached = await web.ask("What?", "red")
         assert (reached.status_code, "retryable" in reached.json()) == (429, False)
         assert "retryable" not in (await web.ask("x" * 8001, "red")).json()
+
+
+async def test_a_question_that_is_stored_nowhere_is_not_counted_when_it_is_interrupted(tmp_path: Path) -> None:
+    away = [EngineUnreachable("later"), EngineUnreachable("later")]
+    engine = ScriptedEngine(lambda conversation: away.pop() if away else describe(conversation))
+    async with service(tmp_path, engine, QuotaConfig(questions_per_minute=1, at_once=0)) as web:
+        assert [(await web.ask("What?", "red")).status_code for _ in range(4)] == [503, 503, 200, 429]
 
 
 class HeldEngine(ScriptedEngine):

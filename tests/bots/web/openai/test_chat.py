@@ -13,7 +13,7 @@ from bots.web.api import sse
 from bots.web.openai.replies import NOTES_CHARACTERS, notes_header
 from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Figures, Piece, Tell
 from core.errors import Busy
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from core.sampling import Sampling
 from tests.bots.web.conftest import Web, photo, service, until
 from tests.bots.web.openai.asking import CHAT, ask, client, data_url, nothing_extra, picture, sent, user
@@ -406,7 +406,7 @@ async def test_nothing_of_a_conversation_is_stored(web: Web) -> None:
 
 
 async def test_the_same_pictures_count_once_however_often_they_are_sent(tmp_path: Path) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=0, pictures_per_minute=2))
+    quota = QuotaConfig(questions_per_minute=0, pictures_per_minute=2)
     async with service(tmp_path, quota=quota) as web:
         for _ in range(4):
             assert (await ask(web, user("What?", picture("red"), picture("blue")))).status_code == 200

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bots.web.config import WebConfig
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.openai.asking import CHAT, ask, picture, user
 
@@ -43,7 +43,7 @@ async def test_a_program_s_key_does_not_open_the_page(tmp_path: Path) -> None:
 
 
 async def test_each_key_has_its_own_quota_and_its_name_in_the_metrics(tmp_path: Path) -> None:
-    quota = Quota(QuotaConfig(questions_per_minute=1))
+    quota = QuotaConfig(questions_per_minute=1)
     async with service(tmp_path, keys=KEYS, quota=quota) as web:
         statuses = []
         for name in ("karakeep", "karakeep", "frigate"):

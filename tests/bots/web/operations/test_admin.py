@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from bots.web.operations.metrics import ENGINE
 from core.durations import Histogram
 from core.engine.stats import EngineStats
-from core.quota import Quota, QuotaConfig
+from core.quota import QuotaConfig
 from tests.bots.web.conftest import Web, service
 from tests.fakes import ScriptedEngine
 
@@ -164,7 +164,7 @@ async def test_refused_requests_and_wrong_tokens_are_events_with_their_address(
 
 async def test_who_asks_too_much_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    async with service(tmp_path, quota=Quota(QuotaConfig(questions_per_minute=1))) as web:
+    async with service(tmp_path, quota=QuotaConfig(questions_per_minute=1)) as web:
         await web.ask("What?", "red")
         assert (await web.ask("What?", "red")).status_code == 429
     assert {"reason": "rate_limited", "person": "web:127.0.0.1"} in events(caplog, "refused")
