@@ -3,7 +3,6 @@
 Commands import what they need when they run, so that `--help` answers at once and never imports torch.
 """
 
-import importlib.metadata
 import os
 import sys
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +16,7 @@ from bots.cli.model_commands import model_cli, selftest_cli
 from bots.cli.person_commands import person_cli
 from bots.cli.runner import ConfigOption, ending, fail, finish, leave, load_settings
 from core.errors import OperatorError
+from core.version import VERSION
 
 cli = typer.Typer(
     name="picture-answers",
@@ -38,7 +38,7 @@ def main(version: Version = False) -> None:
     if sys.platform == "win32":
         fail("This runs on Linux (best), and on macOS without the int8 kernel. On Windows, use WSL 2 or a container.")
     if version:
-        typer.echo(f"picture-answers {importlib.metadata.version('picture-answers')}")
+        typer.echo(f"picture-answers {VERSION}")
         raise typer.Exit
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from core import trace
-from core.latest import Latest
+from core.bounded_dict import BoundedDict
 
 MINUTE_SECONDS = 60.0
 MOST_LINES = 1000  # that are kept in mind: libraries put addresses and names into some of theirs
@@ -136,7 +136,8 @@ class OnceAMinute(logging.Filter):
         super().__init__()
         self._loggers = [logging.getLogger(name) for name in loggers]
         self._clock = clock
-        self._said: Latest[tuple[str, str], tuple[float, int]] = Latest(MOST_LINES)  # when, and how many were left out
+        # When, and how many were left out.
+        self._said: BoundedDict[tuple[str, str], tuple[float, int]] = BoundedDict(MOST_LINES)
 
     def __enter__(self) -> "OnceAMinute":
         for logger in self._loggers:

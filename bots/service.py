@@ -29,7 +29,7 @@ from core.loading_engine import LoadedEngine, LoadingEngine
 from core.missing_engine import MissingEngine
 from core.model.description import describe
 from core.pictures import workers
-from core.replica import Alone, Replica
+from core.replica import Replica, SingleReplica
 
 if TYPE_CHECKING:
     from core.engine.engine import Engine
@@ -168,7 +168,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
         async with open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
-            leases = Replica(store) if store.database.shared else Alone()
+            leases = Replica(store) if store.database.shared else SingleReplica()
             try:
                 store.computed = engine
                 store.make_room_with(make_room)

@@ -29,7 +29,7 @@ from core.conversation_lock import ConversationLocks
 from core.durations import Stopwatch
 from core.errors import BadQuestion, BotError, Interrupted, NoPicture, NotFound
 from core.quota import Quota, QuotaConfig
-from core.replica import Alone, Leases
+from core.replica import Leases, SingleReplica
 from core.sampling import Sampling
 from core.small_talk import is_small_talk
 from core.stats import Stats
@@ -131,7 +131,7 @@ class Assistant:
         self.history = history
         self.stats = Stats()
         self._log = AnswerLog(self.stats)
-        self._quota = Quota(quota, history, leases or Alone())
+        self._quota = Quota(quota, history, leases or SingleReplica())
         self._engine = engine
         self.sampling = sampling
         self._turns = ConversationLocks()
@@ -162,7 +162,7 @@ class Assistant:
             whole = await self._with_data(question, conversation)
             conversation = conversation.ask(replace(whole, text=storable(question.text)))
             _check_answerable(conversation)
-            images = (*whole.images, *(picture.image for picture in whole.closer))
+            images = (*whole.images, *(picture.image for picture in whole.small_print))
             await self.history.make_room(person, images)
             ids = [image.id for image in images]
             return self._engine_question(conversation, question.again, replaces or key, ids, replaces)
@@ -352,8 +352,8 @@ class Assistant:
             return image if image.data else known.get(image.id) or await self.history.picture(image.id)
 
         images = [await whole(image) for image in question.images]
-        closer = [replace(picture, image=await whole(picture.image)) for picture in question.closer]
-        return replace(question, images=tuple(images), closer=tuple(closer))
+        small_print = [replace(picture, image=await whole(picture.image)) for picture in question.small_print]
+        return replace(question, images=tuple(images), small_print=tuple(small_print))
 
     async def _saved(self, key: str) -> Answer | None:
         turn = await self.history.answered(key)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from core.pseudonym import pseudonym
 from core.regions import Part
-from core.settings import Settings
+from core.settings import ConversationSettings
 from core.tiles import Tile, tile_id
 
 MOST_PICTURES = 24  # kept in a conversation; those that were not asked about for longest go first
@@ -133,7 +133,7 @@ class Question:
     images: tuple[Image, ...] = ()
     alone: bool = False  # leave waiting pictures out
     person: str | None = None
-    closer: tuple[Picture, ...] = ()  # pictures of the conversation, less shrunk than they are stored
+    small_print: tuple[Picture, ...] = ()  # pictures of the conversation, less shrunk than they are stored
     again: bool = False  # it was answered before: with other random choices
     part: Part | None = None
 
@@ -173,7 +173,7 @@ class Conversation:
     system: str = ""
     stored: bool = True
     answer_schema: str | None = None
-    settings: Settings = field(default=Settings())
+    settings: ConversationSettings = field(default=ConversationSettings())
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -262,7 +262,7 @@ class Conversation:
         brought = {image.id for image in question.images}
         first = min((picture.number for id, picture in taken.items() if id in brought), default=math.inf)
         others = [picture for id, picture in taken.items() if id not in brought]
-        pictures = [*(picture for picture in others if picture.number < first), *question.closer]
+        pictures = [*(picture for picture in others if picture.number < first), *question.small_print]
         numbers = {p.image.id: p.number for p in (*self._shown, *self.waiting)}
         number = self.next_number
         for image in question.images:

@@ -18,7 +18,7 @@ from core import trace
 from core.errors import Interrupted, StoreDown
 from core.lane import Lane
 from core.lease import LeaseLost
-from core.replica import Alone, Leases, OpenMessage
+from core.replica import Leases, OpenMessage, SingleReplica
 from core.wish import Wish
 
 log = logging.getLogger(__name__)
@@ -86,11 +86,11 @@ class Mailbox(Protocol):
         ...
 
 
-Work = Callable[[Sequence[StoredMessage]], Awaitable[None]]
+Handler = Callable[[Sequence[StoredMessage]], Awaitable[None]]
 
 
 class TakenBack(Exception):
-    """Raised by `Work` when its message is not on disk, or no longer.
+    """Raised by `Handler` when its message is not on disk, or no longer.
 
     SQLite may have given the message's id to the next message, which must not be finished in its place.
     """
@@ -111,37 +111,37 @@ class Gathering:
 class Inbox:
     """One adapter's messages.
 
-    `work` gets one message, or all of one album. When it raises, it is called again, and at last the messages are kept
-    for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
+    `handler` gets one message, or all of one album. When it raises, it is called again, and at last the messages are
+    kept for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
     `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
     own work deletes what is stored. Only conversations that `leases` lets this replica hold are worked on;
-    `left` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere, and
-    `shows` shows it to those who read its answer there.
+    `released` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere,
+    and `shows` shows it to those who read its answer there.
     """
 
     def __init__(
         self,
         mailbox: Mailbox,
         adapter: str,
-        work: Work,
+        handler: Handler,
         gathering: Callable[[str], Gathering] = lambda group: Gathering(),
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = PAUSES_SECONDS,  # not empty
         clears: Callable[[str], Awaitable[bool]] | None = None,
-        leases: Leases = Alone(),
-        left: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
+        leases: Leases = SingleReplica(),
+        released: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
         stops: Callable[[StoredMessage], object] = lambda message: None,
         shows: Callable[[StoredMessage], object] = lambda message: None,
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
-        self._work = work
+        self._handler = handler
         self._gathering = gathering
         self._gather_limit_s = gather_limit_s
         self._pauses_s = pauses_s
         self._clears = clears
         self._leases = leases
-        self._left = left
+        self._released = released
         self._stops = stops
         self._shows = shows
         self._kept: set[int] = set()  # ids of messages that are kept for the next start
@@ -216,7 +216,7 @@ class Inbox:
         return True
 
     def withdraw(self, key: str) -> bool:
-        """Cancel the work on a message, then call `work` again to clean up. Return False if it is finished."""
+        """Cancel the work on a message, then call `handler` again to clean up. Return False if it is finished."""
         found = self.find(key)
         if found is not None and not found.withdrawn:
             self._lanes[found.conversation_id].change(key, withdrawn=True)
@@ -273,7 +273,7 @@ class Inbox:
                     if lane.messages:
                         await self._work_off_next(conversation_id, lane)
         except (LeaseLost, StoreDown):
-            self._left(lane.messages)
+            self._released(lane.messages)
         finally:
             if self._lanes.get(conversation_id) is lane:
                 del self._lanes[conversation_id]
@@ -301,16 +301,16 @@ class Inbox:
             if lane is None and not self._closed:
                 self._begin(conversation_id, Lane(deque(), set()))
             elif lane:
-                self._heed(lane, messages)
+                self._obey_wishes(lane, messages)
                 new = {message.id for message in messages} - lane.noticed - {message.id for message in lane.messages}
                 lane.noticed |= new
                 lane.stale |= bool(new)
                 if new or any(map(lane.is_older, messages)):
-                    task = asyncio.create_task(self._look_at(conversation_id, lane, new))
+                    task = asyncio.create_task(self._read_again(conversation_id, lane, new))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
 
-    def _heed(self, lane: Lane, found: Sequence[OpenMessage]) -> None:
+    def _obey_wishes(self, lane: Lane, found: Sequence[OpenMessage]) -> None:
         """Do with messages what somebody wants of them at another replica."""
         noted = {message.id: message for message in found if message.wish or message.followed}
         for message in list(lane.messages):
@@ -323,7 +323,7 @@ class Inbox:
             elif note.wish == Wish.STOP:
                 self._stops(message)
 
-    async def _look_at(self, conversation_id: str, lane: Lane, new: Collection[int]) -> None:
+    async def _read_again(self, conversation_id: str, lane: Lane, new: Collection[int]) -> None:
         """Clear a conversation if a new message says so. Take over the newer words of those that wait here."""
         with suppress(StoreDown):
             for message in await self.mailbox.unfinished_in(self._adapter, conversation_id):
@@ -352,7 +352,7 @@ class Inbox:
             pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             try:
                 digests |= {message.digest for message in batch if message.digest is not None}
-                lane.attempt = asyncio.ensure_future(self._work(batch))
+                lane.attempt = asyncio.ensure_future(self._handler(batch))
                 await lane.attempt
                 await self.mailbox.finish(ids, digests if self._leases.shared else None)
                 return

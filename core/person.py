@@ -24,7 +24,7 @@ class KnownPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class AccessRequest:
     """What became of a stranger's message.
 
     It is `held` to be answered when they are let in. The admins are to be told if that is `due`.

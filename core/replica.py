@@ -67,7 +67,7 @@ class LeaseTable(Protocol):
 
 
 class Leases(Protocol):
-    """Who may work on what: `Replica`, or `Alone`."""
+    """Who may work on what: `Replica`, or `SingleReplica`."""
 
     @property
     def shared(self) -> bool:
@@ -113,7 +113,7 @@ class Leases(Protocol):
         ...
 
 
-class Alone:
+class SingleReplica:
     """The leases of the only service on a database, which holds everything."""
 
     shared = False

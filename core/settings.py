@@ -25,7 +25,7 @@ class Sharpness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ConversationSettings:
     """How a conversation is answered.
 
     `instructions` are its people's own words to the model, `language` what its answers are written in; both may be
@@ -67,20 +67,20 @@ class Settings:
 
     def stored(self) -> dict[str, Any]:
         """Return what differs from the defaults, for a database."""
-        usual = asdict(Settings())
+        usual = asdict(ConversationSettings())
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
 
-def settings_of(stored: object) -> Settings:
+def settings_of(stored: object) -> ConversationSettings:
     """Return stored settings. What another version wrote, or a damaged file holds, is left out."""
     if not isinstance(stored, dict):
-        return Settings()
+        return ConversationSettings()
     kinds = {"length": Length, "sharpness": Sharpness, "receipt": bool, "keep": bool}
     values: dict[str, Any] = {}
-    for each in fields(Settings):
+    for each in fields(ConversationSettings):
         value, kind = stored.get(each.name), kinds.get(each.name, str)
         if issubclass(kind, StrEnum) and value in list(kind):
             values[each.name] = kind(value)
         elif not issubclass(kind, StrEnum) and isinstance(value, kind):
             values[each.name] = value
-    return Settings(**values)
+    return ConversationSettings(**values)

@@ -1,4 +1,4 @@
-"""Name what people may want of a message that another replica works on, which is written down for that one."""
+"""Define what one replica asks of the one that works on a message. It is written into the message's row."""
 
 from enum import StrEnum
 

@@ -17,7 +17,7 @@ from core.conversation import (
     Turn,
     storable,
 )
-from core.settings import Settings, settings_of
+from core.settings import ConversationSettings, settings_of
 from storage import documents, pictures
 from storage.messages import ASKING, keys_of_sent
 from storage.schema import conversations, messages, turn_pictures, turns
@@ -161,13 +161,15 @@ async def add_pictures(
     return numbers
 
 
-async def settings(connection: AsyncConnection, conversation_id: str) -> Settings:
+async def settings(connection: AsyncConnection, conversation_id: str) -> ConversationSettings:
     """Return the settings of a conversation; one that is unknown has the defaults."""
     query = select(conversations.c.settings).where(conversations.c.id == conversation_id)
     return settings_of((await connection.execute(query)).scalar())
 
 
-async def change_settings(connection: AsyncConnection, now: float, conversation_id: str, changed: Settings) -> None:
+async def change_settings(
+    connection: AsyncConnection, now: float, conversation_id: str, changed: ConversationSettings
+) -> None:
     """Store the settings of a conversation. They stay when it is restarted, and go when it is forgotten."""
     _ = await _locked(connection, conversation_id) or await _create(connection, conversation_id, now)
     await _touch(connection, conversation_id, now, settings=changed.stored() or None)

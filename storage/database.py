@@ -33,7 +33,7 @@ UPGRADE_LOCK = 0x70616E73  # a number that other programs on the same PostgreSQL
 WRITE_ATTEMPTS = 6  # when a write collides with another one
 P = ParamSpec("P")
 Result = TypeVar("Result")
-Work = Callable[Concatenate[AsyncConnection, P], Awaitable[Result]]
+Transaction = Callable[Concatenate[AsyncConnection, P], Awaitable[Result]]
 
 
 class Database:
@@ -105,11 +105,11 @@ class Database:
             self._watch.close()
             self._watch = None
 
-    async def read(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def read(self, work: Transaction[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Run `work` on one consistent state of the database. Raises `StoreDown` when it does not answer."""
         return await self._running.complete(self._read(lambda connection: work(connection, *args, **kwargs)))
 
-    async def write(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def write(self, work: Transaction[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Run `work` in one transaction: all of it is on disk when this returns, or nothing of it.
 
         Raises `StoreDown` when the database is locked for long, read-only or full.
@@ -117,12 +117,12 @@ class Database:
         writing = self._write(Priority.ORDINARY, lambda connection: work(connection, *args, **kwargs))
         return await self._running.complete(writing)
 
-    async def write_urgent(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def write_urgent(self, work: Transaction[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Write before all ordinary writes, in one transaction with other urgent ones. Otherwise like `write`."""
         result: Result = await self._group_commit.add(lambda connection: work(connection, *args, **kwargs))
         return result
 
-    async def run_single(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def run_single(self, work: Transaction[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Run `work`, whose statements may each stand alone: without a transaction where the database has a server.
 
         That saves two round trips, for what replicas do all the time. Raises `StoreDown`.

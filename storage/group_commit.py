@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Work = Callable[[AsyncConnection], Awaitable[Any]]
+PendingWrite = Callable[[AsyncConnection], Awaitable[Any]]
 
 
 class GroupCommit:
     """Collects urgent work. `write` runs it in one transaction, and again after a collision."""
 
-    def __init__(self, write: Callable[[Work], Awaitable[list[Any]]]) -> None:
+    def __init__(self, write: Callable[[PendingWrite], Awaitable[list[Any]]]) -> None:
         self._write = write
-        self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[PendingWrite, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def add(self, work: Work) -> Any:
+    async def add(self, work: PendingWrite) -> Any:
         """Return what `work` returned, once it is on disk. If the transaction fails, all of its work gets the error."""
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, result))
@@ -38,7 +38,7 @@ class GroupCommit:
         self._writing = None
 
     async def _write_together(self) -> None:
-        batch: list[tuple[Work, asyncio.Future[Any]]] = []
+        batch: list[tuple[PendingWrite, asyncio.Future[Any]]] = []
 
         async def work(connection: AsyncConnection) -> list[Any]:
             self._move(batch)  # only now, to include work that came while we were waiting
@@ -56,6 +56,6 @@ class GroupCommit:
             if not result.done():
                 result.set_result(value)
 
-    def _move(self, batch: list[tuple[Work, asyncio.Future[Any]]]) -> None:
+    def _move(self, batch: list[tuple[PendingWrite, asyncio.Future[Any]]]) -> None:
         batch += self._waiting
         self._waiting = []

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import lease
 from storage import leases
 from storage.clock import Clock
-from storage.database import Database, Work
+from storage.database import Database, Transaction
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -40,7 +40,7 @@ class OpenDatabase:
         self.clock = clock
         self.computed: ComputedCache | None = None
 
-    async def write(self, work: Work[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def write(self, work: Transaction[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Write like `Database.write`, and only while this task's lease, if it has one, is no other replica's.
 
         Raises `LeaseLost`.
@@ -70,7 +70,7 @@ class OpenDatabase:
 Method = Callable[Concatenate[OpenDatabase, P], Coroutine[Any, Any, Result]]
 
 
-def reading(work: Work[P, Result]) -> Method[P, Result]:
+def reading(work: Transaction[P, Result]) -> Method[P, Result]:
     """Make a method that reads one consistent state of the database."""
 
     @wraps(work)
@@ -80,7 +80,7 @@ def reading(work: Work[P, Result]) -> Method[P, Result]:
     return method
 
 
-def writing(work: Work[P, Result]) -> Method[P, Result]:
+def writing(work: Transaction[P, Result]) -> Method[P, Result]:
     """Make a method that writes in one transaction: all of it is on disk when it returns, or nothing of it."""
 
     @wraps(work)
@@ -90,7 +90,7 @@ def writing(work: Work[P, Result]) -> Method[P, Result]:
     return method
 
 
-def single(work: Work[P, Result]) -> Method[P, Result]:
+def single(work: Transaction[P, Result]) -> Method[P, Result]:
     """Make a method of work whose statements may each stand alone, and that needs no lease."""
 
     @wraps(work)
@@ -120,7 +120,7 @@ def writing_urgent(work: DatedWork[P, Result]) -> Method[P, Result]:
     return method
 
 
-def removing(work: Work[P, Collection[str] | None]) -> Method[P, bool]:
+def removing(work: Transaction[P, Collection[str] | None]) -> Method[P, bool]:
     """Make a method like `writing`, for work that returns the ids of images that no conversation shows any more.
 
     The method returns False if there was nothing to remove, that is, if the work returned None.

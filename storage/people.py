@@ -6,7 +6,7 @@ from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import StoredMessage
-from core.person import Knock, KnownPerson, Standing
+from core.person import AccessRequest, KnownPerson, Standing
 from storage import messages as inbox
 from storage.schema import messages, people
 
@@ -35,7 +35,7 @@ async def known_people(connection: AsyncConnection, limit: int, platform: str | 
     return [KnownPerson(row.platform, row.person, Standing(row.standing), row.since) for row in rows]
 
 
-async def meet(connection: AsyncConnection, now: float, person: str, message: StoredMessage) -> Knock:
+async def meet(connection: AsyncConnection, now: float, person: str, message: StoredMessage) -> AccessRequest:
     """Note that a stranger asked something, and hold it for the time when they are let in.
 
     The admins are to be told once a day of each, and of a few an hour.
@@ -44,10 +44,10 @@ async def meet(connection: AsyncConnection, now: float, person: str, message: St
     where = people.c.platform == platform, people.c.person == person
     row = (await connection.execute(select(people).where(*where))).first()
     if row is not None and row.standing not in UNDECIDED:
-        return Knock()  # an admin has decided meanwhile
+        return AccessRequest()  # an admin has decided meanwhile
     lately = row is not None and row.told is not None and now - DAY_SECONDS < row.told <= now
     if row is not None and row.standing == Standing.IGNORED and lately:
-        return Knock()
+        return AccessRequest()
     if row is None:
         await _make_room(connection)
         values = {"platform": platform, "person": person, "standing": Standing.WAITING.value, "since": now}
@@ -56,7 +56,7 @@ async def meet(connection: AsyncConnection, now: float, person: str, message: St
     if due:
         changes = {"told": now, "standing": Standing.WAITING.value}
         await connection.execute(update(people).where(*where).values(changes))
-    return Knock(await _hold(connection, person, message), due)
+    return AccessRequest(await _hold(connection, person, message), due)
 
 
 async def decide(

@@ -42,7 +42,7 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.engine.config",
         "core.engine.stats",
         "core.errors",
-        "core.latest",
+        "core.bounded_dict",
         "core.pictures",
         "core.pseudonym",
         "core.sampling",

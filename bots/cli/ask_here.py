@@ -17,7 +17,7 @@ from core.i18n import Translator
 from core.model.description import ModelDescription
 from core.pictures.documents import Document, open_document, turned_to
 from core.pictures.images import ImagesConfig
-from core.settings import Settings as ConversationSettings
+from core.settings import ConversationSettings
 
 ID = "terminal:1"
 

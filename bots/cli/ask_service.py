@@ -22,7 +22,7 @@ from core.errors import BadImage, BotError, OperatorError
 from core.pictures.documents import open_document, turned_to
 from core.pictures.file_types import is_pdf
 from core.pictures.images import ImagesConfig
-from core.settings import SHORT_ANSWER_TOKENS, Length, Settings, Sharpness
+from core.settings import SHORT_ANSWER_TOKENS, ConversationSettings, Length, Sharpness
 
 CONNECT_SECONDS, SILENCE_SECONDS = 10.0, 60.0  # the service says every 10 s that it is still there
 MOST_ERROR_BYTES = 100_000
@@ -33,7 +33,12 @@ _PART = re.compile(r"messages\.\d+\.content\.(\d+)\.[\w.]*: ")
 class ServiceAnswerer:
     """Implements `bots.cli.ask.Answerer`. The service keeps nothing, so every question sends all that came before."""
 
-    def __init__(self, client: httpx.AsyncClient, files: Sequence[LocalFile], wanted: Settings = Settings()) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        files: Sequence[LocalFile],
+        wanted: ConversationSettings = ConversationSettings(),
+    ) -> None:
         self.notes: Sequence[str] = ()
         self._wanted = wanted
         self._client = client
@@ -139,7 +144,11 @@ class ServiceAnswerer:
 
 @asynccontextmanager
 async def answer_by_service(
-    url: str, key: str, environment: Mapping[str, str], files: Sequence[LocalFile], wanted: Settings = Settings()
+    url: str,
+    key: str,
+    environment: Mapping[str, str],
+    files: Sequence[LocalFile],
+    wanted: ConversationSettings = ConversationSettings(),
 ) -> AsyncIterator[ServiceAnswerer]:
     """Connect when the first question is asked. `key` is env:NAME, or empty. Raises `OperatorError`."""
     address = _address(url)

@@ -1,12 +1,12 @@
 """Read from the terminal's options how its questions are answered, as /settings does in a chat."""
 
 from bots.conversing.conversation_settings import changed
-from core.settings import Settings
+from core.settings import ConversationSettings
 
 
-def settings_of_options(**options: str) -> Settings:
+def settings_of_options(**options: str) -> ConversationSettings:
     """Return the settings that options give by their names. An empty one changes nothing. Raises `BadQuestion`."""
-    wanted = Settings()
+    wanted = ConversationSettings()
     for name, value in options.items():
         if value.strip():
             wanted = changed(wanted, f"{name} {value.strip()}")

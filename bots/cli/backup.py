@@ -1,7 +1,6 @@
 """Back the database up, restore it and move it, from the command line."""
 
 import asyncio
-import importlib.metadata
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +14,7 @@ from rich.progress import Progress as Bars
 from bots.cli.person import asker_of
 from bots.config import Settings
 from core.units import GIGABYTE
+from core.version import VERSION
 from storage import backup, forgotten
 from storage.copying import Progress
 
@@ -25,7 +25,7 @@ async def back_up(settings: Settings, file: Path) -> str:
     """Write the config's database into a new file. Return a sentence. Raises `OperatorError`."""
     about = {
         backup.MADE: forgotten.now(),
-        "version": importlib.metadata.version("picture-answers"),
+        "version": VERSION,
         **_model(settings.engine.model),
     }
     counts = await work_off(lambda progress: backup.back_up(settings.storage.url, file, about, progress))

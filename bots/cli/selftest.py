@@ -1,6 +1,5 @@
 """Run the self-test in the terminal: ask about pictures whose right answers are known, and say how it went."""
 
-import importlib.metadata
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from core.selftest.report import SelftestReport, fidelity_table, shortened, verd
 from core.selftest.results import Result, Verdict, ask_all, load_pictures, start_conversation
 from core.selftest.summary import SelftestSummary
 from core.selftest.tasks import TASKS
+from core.version import VERSION
 
 if TYPE_CHECKING:
     from core.benchmark.against_reference import Fidelity
@@ -81,8 +81,8 @@ class SelfTest:
         """Write the report, if one is wanted."""
         if not self._report:
             return
-        version, sampling = importlib.metadata.version("picture-answers"), self._settings.assistant
-        report = SelftestReport(version, self._identity(), self._stats, sampling, self._summary, self._fidelity)
+        sampling = self._settings.assistant
+        report = SelftestReport(VERSION, self._identity(), self._stats, sampling, self._summary, self._fidelity)
         try:
             self._report.write_text(report.markdown(), "utf-8")
         except OSError as error:

@@ -31,7 +31,7 @@ from core.pictures.images import KEPT_ORIGINAL_RATIO, MOST_IMAGE_TOKENS
 
 log = logging.getLogger(__name__)
 FILE_CHARACTERS = 3000  # a longer answer is offered as a file
-CLOSER_FACTOR = 4  # times the tokens of a picture, for small print
+SMALL_PRINT_FACTOR = 4  # times the tokens of a picture, for small print
 CLOSER_THAN_USUAL = 2.5  # times: more than the sharpness that a conversation may choose
 TOKEN_PIXELS = 32 * 32
 

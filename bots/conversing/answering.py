@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import CLOSER_FACTOR, ask_for_display, available_actions, file_of
+from bots.conversing.actions import SMALL_PRINT_FACTOR, ask_for_display, available_actions, file_of
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
 from bots.conversing.draft import BOXES, AnswerAction, Ask, Tell, first_questions
 from bots.conversing.other_pages import keep_document, turn_pages
@@ -56,11 +56,11 @@ class _Response:
             case "retry":
                 return await self._again()
             case AnswerAction.SMALL_PRINT:
-                return await self._closer()
+                return await self._read_small_print()
             case AnswerAction.GO_ON:
                 return await self._go_on()
             case "closer" if self.request.text:
-                return await self._look_where_told()
+                return await self._ask_about_named_region()
             case str(action) if action in BOXES:
                 return await self._look_at_box(BOXES.index(AnswerAction(action)) + 1)
             case _:
@@ -70,11 +70,11 @@ class _Response:
         request = self.request
         if request.region is not None:
             [picture] = await self._chosen(request.pictures or ())
-            return await self._look_at(Pointed(picture, request.region, request.text), await self._outline())
+            return await self._ask_about_region(Pointed(picture, request.region, request.text), await self._outline())
         pictures: list[Image] = []
         answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
         if not answered:
-            pictures = await self._look()
+            pictures = await self._open_files()
         asks = bool(
             request.text and (answered or not is_small_talk(request.text))
         )  # "haha" below a picture is no question
@@ -125,7 +125,7 @@ class _Response:
     async def _keep_files(self) -> list[str]:
         """Keep the pictures that came with a command. Return what to say about them and about what was no picture."""
         try:
-            pictures = await self._look()
+            pictures = await self._open_files()
         except NoPicture:  # the notes name what is wrong with each file
             return self.notes
         return [await self._keep(pictures), *self.notes] if pictures else self.notes
@@ -164,12 +164,12 @@ class _Response:
     async def _is_last(self, turn: Turn) -> bool:
         return (await self._outline()).turns[-1:] == (turn,)
 
-    async def _closer(self) -> Answer:
+    async def _read_small_print(self) -> Answer:
         """Ask once more about the same pictures, less shrunk."""
         turn = await self._turn_about()
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
-        sharper = self.services.images.sharpened(CLOSER_FACTOR)
+        sharper = self.services.images.sharpened(SMALL_PRINT_FACTOR)
         await self.services.assistant.check_question(self.request.person)
         sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
         if not (any(sent) or self.request.chooses):
@@ -180,7 +180,7 @@ class _Response:
             replace(picture, image=await make_image(original, sharper)) if original else picture
             for picture, original in zip(turn.pictures, sent, strict=True)
         ]
-        return await self._answer(Question(turn.text, alone=True, closer=tuple(pictures)))
+        return await self._answer(Question(turn.text, alone=True, small_print=tuple(pictures)))
 
     async def _go_on(self) -> Answer:
         """Ask for the rest of an answer that became too long."""
@@ -193,25 +193,25 @@ class _Response:
         text = self.translator.for_question(turn.text).say("Go on.")
         return await self._answer(Question(text, alone=True, person=self.request.asker))
 
-    async def _look_where_told(self) -> Answer:
+    async def _ask_about_named_region(self) -> Answer:
         """Ask about the part of a picture that words name, or say how one is named."""
         about, known = await self._turn_about(), await self._outline()
         if self.request.files:
-            images = await self._look()
+            images = await self._open_files()
             await self._keep([image for image in images if image.id not in known.images])
             known = await self._outline()
             sent = {image.id for image in images}
             about = Turn("", tuple(picture for picture in known.pictures if picture.image.id in sent))
         pointed = pointed_in_words(self.request.text, known, about)
-        return await (self._obey() if pointed is None else self._look_at(pointed, known))
+        return await (self._obey() if pointed is None else self._ask_about_region(pointed, known))
 
     async def _look_at_box(self, number: int) -> Answer:
         turn, known = await self._turn_about(), await self._outline()
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
-        return await self._look_at(box_of(turn, known, number), known)
+        return await self._ask_about_region(box_of(turn, known, number), known)
 
-    async def _look_at(self, pointed: Pointed, known: Conversation) -> Answer:
+    async def _ask_about_region(self, pointed: Pointed, known: Conversation) -> Answer:
         """Ask about a part of a picture, which becomes the conversation's next picture."""
         await self.services.assistant.check_question(self.request.person)
         limits = await self.services.limits(self.request.conversation_id)
@@ -267,7 +267,7 @@ class _Response:
                 raise BadQuestion("There is no picture {number} in this conversation.", number=number)
         return tuple(pictures[number] for number in numbers)
 
-    async def _look(self) -> list[Image]:
+    async def _open_files(self) -> list[Image]:
         """Open the files. One that cannot be opened is named in a note, and the others are used."""
         request, store = self.request, self.services.store
         pictures: list[Image] = []
@@ -312,10 +312,10 @@ class _Response:
         )
         if gone:
             self.notes.append(made_room(gone, self.translator))
-        return acknowledge_pictures(numbers, self.translator)
+        return say_got_pictures(numbers, self.translator)
 
 
-def acknowledge_pictures(numbers: Sequence[int], translator: Translator) -> str:
+def say_got_pictures(numbers: Sequence[int], translator: Translator) -> str:
     """Return what to say to pictures without a question. One that came again has kept its number."""
     numbers = sorted(set(numbers))
     if len(numbers) == 1:

@@ -10,7 +10,7 @@ from bots.conversing.services import Services
 from core.errors import BadQuestion, NotAllowed
 from core.i18n import Translator
 from core.note import Note
-from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, Length, Settings, Sharpness
+from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, ConversationSettings, Length, Sharpness
 
 Value = TypeVar("Value")
 NOTHING = frozenset({"off", "none", "无", "关", "关闭"})
@@ -30,7 +30,7 @@ class Setting:
     name: str
     chinese: str
     example: Note
-    change: Callable[[Settings, str], Settings]
+    change: Callable[[ConversationSettings, str], ConversationSettings]
 
 
 def is_setting(words: str) -> bool:
@@ -68,7 +68,7 @@ async def _check_allowed(request: AnswerRequest) -> None:
         raise NotAllowed("Only the admins of this group, or the person who began the thread, may change its settings.")
 
 
-def _shown(known: Settings, request: AnswerRequest, translator: Translator) -> CommandResult:
+def _shown(known: ConversationSettings, request: AnswerRequest, translator: Translator) -> CommandResult:
     """Return the settings with a way to change each, and offer buttons for those that have few values."""
     if request.offer is not None:
         request.offer(tuple(action for action, change in BUTTONS.items() if change(known) != known))
@@ -92,43 +92,43 @@ def _shown(known: Settings, request: AnswerRequest, translator: Translator) -> C
     return CommandResult("\n".join(lines))
 
 
-def changed(known: Settings, words: str) -> Settings:
+def changed(known: ConversationSettings, words: str) -> ConversationSettings:
     """Return the settings with what words change: a name and a value, or "reset". Raises `BadQuestion`."""
     name, *rest = words.split(maxsplit=1)
     value = rest[0].strip() if rest else ""
     if name.lower() in RESET and not value:
-        return Settings()
+        return ConversationSettings()
     setting = _SETTINGS.get(name.lower())
     if setting is None or not value:
         raise BadQuestion("I do not know that setting. Say “settings” to see them all.")
     return setting.change(known, value)
 
 
-def _instructions(known: Settings, value: str) -> Settings:
+def _instructions(known: ConversationSettings, value: str) -> ConversationSettings:
     if len(value) > INSTRUCTION_CHARACTERS:
         raise BadQuestion("Instructions may have at most {limit} characters.", limit=INSTRUCTION_CHARACTERS)
     return replace(known, instructions="" if value.lower() in NOTHING else value)
 
 
-def _language(known: Settings, value: str) -> Settings:
+def _language(known: ConversationSettings, value: str) -> ConversationSettings:
     if len(value) > LANGUAGE_CHARACTERS or "\n" in value:
         raise BadQuestion("Please name a language in a few words, such as: German.")
     return replace(known, language="" if value.lower() in NOTHING else value)
 
 
-def _length(known: Settings, value: str) -> Settings:
+def _length(known: ConversationSettings, value: str) -> ConversationSettings:
     return replace(known, length=_one_of(LENGTHS, value))
 
 
-def _sharpness(known: Settings, value: str) -> Settings:
+def _sharpness(known: ConversationSettings, value: str) -> ConversationSettings:
     return replace(known, sharpness=_one_of(SHARPNESSES, value))
 
 
-def _receipt(known: Settings, value: str) -> Settings:
+def _receipt(known: ConversationSettings, value: str) -> ConversationSettings:
     return replace(known, receipt=_one_of(SWITCH, value))
 
 
-def _keep(known: Settings, value: str) -> Settings:
+def _keep(known: ConversationSettings, value: str) -> ConversationSettings:
     return replace(known, keep=_one_of(SWITCH, value))
 
 
@@ -147,7 +147,7 @@ _ROWS = (
     Setting("keep", "保留", Note("off"), _keep),
 )
 _SETTINGS = {name: setting for setting in _ROWS for name in (setting.name, setting.chinese)}
-BUTTONS: Mapping[AnswerAction, Callable[[Settings], Settings]] = {
+BUTTONS: Mapping[AnswerAction, Callable[[ConversationSettings], ConversationSettings]] = {
     AnswerAction.SHORT_ANSWERS: lambda known: replace(known, length=Length.SHORT),
     AnswerAction.NORMAL_ANSWERS: lambda known: replace(known, length=Length.NORMAL),
     AnswerAction.LONG_ANSWERS: lambda known: replace(known, length=Length.LONG),

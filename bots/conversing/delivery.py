@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic
 
-from bots.conversing.draft import Draft, File, Gone, Part, Record, Refused, RetryLater, WriteFailed
+from bots.conversing.draft import Chunk, Draft, File, Gone, Record, Refused, RetryLater, WriteFailed
 from core import lease
 from core.conversation import Answer
 from core.errors import StoreDown
@@ -24,10 +24,10 @@ MOST_GROWING_WRITES = 1000  # of one answer; its rest is shown when it is comple
 PATIENCE_SECONDS, PATIENCE_WRITES = 180.0, 5  # a last write that fails longer and more often is given up
 
 
-class Delivery(Generic[Part]):
+class Delivery(Generic[Chunk]):
     def __init__(
         self,
-        draft: Draft[Part],
+        draft: Draft[Chunk],
         sent: list[str],
         record: Record,
         translator: Translator,
@@ -59,7 +59,7 @@ class Delivery(Generic[Part]):
     def _can_edit(self) -> bool:
         return len(self._lost) < MOST_LOST_MESSAGES
 
-    async def _show(self, index: int, content: Part | File, answer: Answer | None, last: bool) -> None:
+    async def _show(self, index: int, content: Chunk | File, answer: Answer | None, last: bool) -> None:
         """Post a message for this place if there is none, and write unless it says the same already."""
         while True:
             state = (content, answer.ending if answer and last else None, last)
@@ -79,7 +79,7 @@ class Delivery(Generic[Part]):
             else:
                 return
 
-    async def _send(self, index: int, state: object, content: Part | File, answer: Answer, last: bool) -> Part | File:
+    async def _send(self, index: int, state: object, content: Chunk | File, answer: Answer, last: bool) -> Chunk | File:
         """Post what is finished, and return what its place must say now."""
         try:
             await self._put(index, partial(self._draft.send, content, answer, last))
@@ -92,8 +92,8 @@ class Delivery(Generic[Part]):
         return content
 
     async def _write(
-        self, sent: str, state: object, content: Part | File, answer: Answer | None, last: bool
-    ) -> Part | File:
+        self, sent: str, state: object, content: Chunk | File, answer: Answer | None, last: bool
+    ) -> Chunk | File:
         """Write once, and return what its place must say now."""
         self._writes += 1
         lease.check()
@@ -122,7 +122,7 @@ class Delivery(Generic[Part]):
         failures.append(asyncio.get_running_loop().time())
         return len(failures) >= PATIENCE_WRITES and failures[-1] - failures[0] >= PATIENCE_SECONDS
 
-    def _abandon(self, file: File) -> Part:
+    def _abandon(self, file: File) -> Chunk:
         """Return what is said in place of a file."""
         sentence = self._translator.say("{name} could not be sent. Please ask for it again later.", name=file.name)
         return self._draft.split(sentence)[0]

@@ -1,4 +1,4 @@
-"""A platform's answers in work: shown in order, stopped and forgotten at once.
+"""Run one platform's answers in order, and stop or forget them at once.
 
 The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
@@ -24,7 +24,7 @@ from bots.conversing.strangers import Strangers, stranger_line, stranger_line_wh
 from core import asker, inbox
 from core.conversation import Answer
 from core.i18n import Translator
-from core.person import Knock, Standing
+from core.person import AccessRequest, Standing
 from core.revision import Revision
 from core.trace import log_event
 from core.wish import Wish
@@ -61,30 +61,30 @@ class Dispatcher:
 
     `forgets` tells by a payload whether it is a command to forget the conversation, from somebody who may give it.
     `listed` comes from the config: who is let in, and the admins. `tell_admins` starts asking the admins about a
-    stranger and returns at once. For `gathering`, `left` and `shows` see `core.inbox`.
+    stranger and returns at once. For `gathering`, `released` and `shows` see `core.inbox`.
     """
 
     def __init__(
         self,
         services: Services,
         platform: Platform,
-        work: inbox.Work,
+        handler: inbox.Handler,
         forgets: Callable[[str], Awaitable[bool]],
         listed: AllowList,
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
         tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
         reacting: Reacting | None = None,
-        left: Callable[[Sequence[inbox.StoredMessage]], None] = lambda messages: None,
+        released: Callable[[Sequence[inbox.StoredMessage]], None] = lambda messages: None,
         shows: Callable[[inbox.StoredMessage], None] = lambda message: None,
     ) -> None:
         self.inbox = inbox.Inbox(
             services.store,
             platform.name,
-            work,
+            handler,
             gathering=gathering,
             clears=forgets,
             leases=services.leases,
-            left=left,
+            released=released,
             stops=lambda message: self.stop(message.conversation_id, lambda running: running.id == message.id),
             shows=shows,
         )
@@ -184,7 +184,7 @@ class Dispatcher:
             self.inbox.take_up_again(reopened)
         return reopened is not None
 
-    def acknowledge(self, key: str, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
+    def mark_waiting(self, key: str, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
         """Begin to mark a message that waits behind another one. One that does not wait is marked by `answer`."""
         if self.inbox.waiting(conversation_id) > 1:
             self.reactions.show(spot, key, conversation_id, partial(self.permissions.may, person, places))
@@ -248,7 +248,10 @@ class Dispatcher:
                 return
             if not self._admits(message, request, standing):
                 return
-            if standing is None and (refusal := await self._meet(message, request, translator, refusal)) is None:
+            if (
+                standing is None
+                and (refusal := await self._refuse_stranger(message, request, translator, refusal)) is None
+            ):
                 return
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
@@ -293,24 +296,24 @@ class Dispatcher:
         revision = Revision.read(message.digest)
         if revision is None or not revision.number:
             return request
-        aside = await self._services.store.take_answer_back(message, revision, request.text, request.shown)
-        return replace(request, replaces=aside or revision.key_of_replaced(message.key))
+        replaced_key = await self._services.store.take_answer_back(message, revision, request.text, request.shown)
+        return replace(request, replaces=replaced_key or revision.key_of_replaced(message.key))
 
-    async def _meet(
+    async def _refuse_stranger(
         self, message: inbox.StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None
     ) -> str | None:
         """Return what a stranger is told, or None for nothing.
 
         What they asked is kept for the time when an admin lets them in, unless it would be refused even then.
         """
-        knock = Knock()
+        access_request = AccessRequest()
         if refusal is None and self.permissions.listed.admins:
-            knock = await self._services.store.meet(request.user, message)
-        if knock.due:
+            access_request = await self._services.store.meet(request.user, message)
+        if access_request.due:
             self._tell_admins(request)
         if not self.strangers.claim_line(request.user, request.chat) and not message.sent:
             return None
-        return (stranger_line_when_asked if knock.held else stranger_line)(request.known_as, translator)
+        return (stranger_line_when_asked if access_request.held else stranger_line)(request.known_as, translator)
 
     async def _forget(self, message: inbox.StoredMessage) -> inbox.StoredMessage:
         """Forget a conversation before the confirmation is sent.

@@ -9,7 +9,7 @@ from core.conversation import Answer, Event
 from core.i18n import Translator
 from core.model.description import ModelDescription
 
-Part = TypeVar("Part")
+Chunk = TypeVar("Chunk")
 
 
 class RetryLater(Exception):
@@ -133,8 +133,8 @@ Ask = Callable[[Tell], Awaitable[Answer]]  # tells the events of an answer and r
 Record = Callable[[Sequence[str]], Awaitable[None]]  # writes down the ids of the messages that carry an answer
 
 
-class Draft(Protocol[Part]):
-    """A message being written on some platform; use it with `async with`. A `Part` is what one message can hold.
+class Draft(Protocol[Chunk]):
+    """A message being written on some platform; use it with `async with`. A `Chunk` is what one message can hold.
 
     Parts compare by content. Every method raises `RetryLater`, `Refused` or (`edit`) `Gone`, and no error of its SDK.
     """
@@ -162,7 +162,7 @@ class Draft(Protocol[Part]):
         """Set the actions for which the finished answer gets buttons."""
         ...
 
-    def split(self, text: str) -> list[Part]:
+    def split(self, text: str) -> list[Chunk]:
         """Return the whole text as messages, in order. A longer text only ever changes the last parts."""
         ...
 
@@ -177,15 +177,15 @@ class Draft(Protocol[Part]):
         """Show a growing answer if the platform has a place of its own for it; otherwise return False."""
         ...
 
-    async def post(self, part: Part | None = None) -> str:
+    async def post(self, part: Chunk | None = None) -> str:
         """Post a placeholder, or the first words if writes are scarce. Return the platform's id of it."""
         ...
 
-    async def edit(self, sent: str, part: Part, answer: Answer | None, last: bool) -> None:
+    async def edit(self, sent: str, part: Chunk, answer: Answer | None, last: bool) -> None:
         """Make the message say `part`. `answer` is None while it is being written; `last` carries the buttons."""
         ...
 
-    async def send(self, content: Part | File, answer: Answer, last: bool) -> str:
+    async def send(self, content: Chunk | File, answer: Answer, last: bool) -> str:
         """Post a finished message without a placeholder, and return the platform's id.
 
         This is for messages that cannot be edited, or while writes are scarce. If it is repeated after a crash or a

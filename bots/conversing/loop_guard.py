@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from core.latest import Latest
+from core.bounded_dict import BoundedDict
 
 MOST_IN_A_ROW = 5  # answers to bots and channels in one chat, without a question of a person between them
 ROW_SECONDS = 3600  # after which an answer does not count any more: a workflow may ask every day
@@ -15,7 +15,8 @@ class LoopGuard:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._rows: Latest[str, dict[str, float]] = Latest(REMEMBERED_CHATS)  # what was asked in each chat, and when
+        # What was asked in each chat, and when.
+        self._rows: BoundedDict[str, dict[str, float]] = BoundedDict(REMEMBERED_CHATS)
 
     def admits(self, chat: str, asked: str) -> bool:
         """Return whether what a bot or a channel asked may be answered. A second attempt at it counts no further."""

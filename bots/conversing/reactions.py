@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bots.conversing.draft import Refused, RetryLater, WriteFailed
+from core.bounded_dict import BoundedDict
 from core.inbox import StoredMessage
-from core.latest import Latest
 
 log = logging.getLogger(__name__)
 MOST_CHATS_WITHOUT = 1000  # remembered chats that allow no reactions
@@ -73,7 +73,7 @@ class Reactions:
         self._is_open = is_open
         self._shown: dict[Spot, _Mark] = {}
         self._removing: set[asyncio.Task[None]] = set()
-        self._chats_without: Latest[str, None] = Latest(MOST_CHATS_WITHOUT)
+        self._chats_without: BoundedDict[str, None] = BoundedDict(MOST_CHATS_WITHOUT)
         self._paused_until = 0.0  # loop time
 
     def show(

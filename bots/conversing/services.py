@@ -11,7 +11,7 @@ from bots.conversing.store import Store
 from core.assistant import Assistant
 from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
-from core.replica import Alone, Leases
+from core.replica import Leases, SingleReplica
 
 if TYPE_CHECKING:
     from starlette.routing import Router
@@ -42,7 +42,7 @@ class Services:
     health: Health = field(default_factory=Health)
     permissions: dict[str, Permissions] = field(default_factory=dict)
     model: ModelDescription = field(default_factory=ModelDescription)
-    leases: Leases = field(default_factory=Alone)
+    leases: Leases = field(default_factory=SingleReplica)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))
 
     async def limits(self, conversation_id: str) -> ImagesConfig:

@@ -10,10 +10,10 @@ from core.assistant import History
 from core.conversation import Image, SummaryPage, Turn
 from core.growing import GrowingAnswer
 from core.inbox import Mailbox, StoredMessage
-from core.person import Knock, KnownPerson, Standing
+from core.person import AccessRequest, KnownPerson, Standing
 from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.revision import Revision, Shown
-from core.settings import Settings
+from core.settings import ConversationSettings
 from core.wish import Wish
 
 
@@ -88,9 +88,9 @@ class Store(History, Mailbox, Protocol):
 
     async def has_begun(self, conversation_id: str) -> bool: ...
 
-    async def settings(self, conversation_id: str) -> Settings: ...
+    async def settings(self, conversation_id: str) -> ConversationSettings: ...
 
-    async def change_settings(self, conversation_id: str, changed: Settings) -> None: ...
+    async def change_settings(self, conversation_id: str, changed: ConversationSettings) -> None: ...
 
     async def forget_answered(self, conversation_id: str, key: str) -> bool: ...
 
@@ -157,7 +157,7 @@ class Store(History, Mailbox, Protocol):
 
     async def known_people(self, limit: int, platform: str | None = None) -> list[KnownPerson]: ...
 
-    async def meet(self, person: str, message: StoredMessage) -> Knock: ...
+    async def meet(self, person: str, message: StoredMessage) -> AccessRequest: ...
 
     async def decide(
         self, platform: str, person: str, standing: Standing | None, only_from: Standing | None = None

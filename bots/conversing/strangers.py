@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from bots.conversing.permissions import Decision
 from bots.conversing.request import AnswerRequest
+from core.bounded_dict import BoundedDict
 from core.i18n import LANGUAGES, Translator
-from core.latest import Latest
 from core.note import Note
 from core.trace import log_event
 
@@ -23,7 +23,7 @@ class Strangers:
     def __init__(self, platform: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._platform = platform
         self._clock = clock
-        self._told: Latest[str, float] = Latest(REMEMBERED_CHATS)  # when, by chat
+        self._told: BoundedDict[str, float] = BoundedDict(REMEMBERED_CHATS)  # when, by chat
 
     def claim_line(self, person: str, chat: str) -> bool:
         """Return whether to say the line now. Then it counts as said, and the log shows the ids to the operator."""

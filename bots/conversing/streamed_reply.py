@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Generic
 
 from bots.conversing.delivery import Delivery
-from bots.conversing.draft import AnswerAction, Ask, Draft, File, Part, Record, RetryLater
+from bots.conversing.draft import AnswerAction, Ask, Chunk, Draft, File, Record, RetryLater
 from core import lease
 from core.conversation import Answer, BeganAgain, Ending, Event, Looking, Piece, Waiting
 from core.errors import BotError, Interrupted
@@ -17,7 +17,7 @@ from core.inbox import StoredMessage
 log = logging.getLogger(__name__)
 
 
-class StreamedReply(Generic[Part]):
+class StreamedReply(Generic[Chunk]):
     """An answer on its way to its messages. `tell` hears how it grows; `write` asks for it and shows it.
 
     `sent` are the ids of messages that an earlier run posted for the same answer; `record` stores the list each time it
@@ -26,7 +26,7 @@ class StreamedReply(Generic[Part]):
 
     def __init__(
         self,
-        draft: Draft[Part],
+        draft: Draft[Chunk],
         translator: Translator,
         sent: Sequence[str],
         record: Record,
@@ -92,7 +92,7 @@ class StreamedReply(Generic[Part]):
                 await self._show(answer)
             except RetryLater as later:
                 # While the text grows the pause ends with the answer, which is tried at once; a draft whose platform
-                # forbids that too says Later again.
+                # forbids that too raises `RetryLater` again.
                 await _nap(later.seconds, None if answer else self._complete)
                 self._changed.set()
                 continue
@@ -105,10 +105,10 @@ class StreamedReply(Generic[Part]):
             if self._draft.keeps_old_answer and self._refused:
                 self._refused, self._delivery = False, Delivery(self._draft, [], self._record, self._translator)
             await self._delivery.show(self._text, answer, self._files)
-        elif not await self._aside():
+        elif not await self._show_outside_messages():
             await self._delivery.show(self._text or self._status, None, ())
 
-    async def _aside(self) -> bool:
+    async def _show_outside_messages(self) -> bool:
         """Return whether the platform showed the text in a place of its own, so that no message is needed yet."""
         lease.check()
         return await (self._draft.preview(self._text) if self._text else self._draft.status(self._status))

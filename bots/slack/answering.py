@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bots.conversing.answering import acknowledge_pictures, respond
+from bots.conversing.answering import respond, say_got_pictures
 from bots.conversing.commands import COMMANDS, fixed_answer
 from bots.conversing.draft import Tell, first_questions
 from bots.conversing.request import AnswerRequest
@@ -45,7 +45,7 @@ class Answering:
             if found.numbers and not found.own and not inquiry.text:
                 if request.offer is not None:
                     request.offer(first_questions(self._services.model))
-                return fixed_answer(" ".join([acknowledge_pictures(found.numbers, translator), *found.notes]))
+                return fixed_answer(" ".join([say_got_pictures(found.numbers, translator), *found.notes]))
 
         async def made(index: int, images: Sequence[Image]) -> None:
             if file_id := found.own[index].id:

@@ -9,7 +9,7 @@ from bots.conversing.store import Store
 from bots.slack.message import SlackMessage
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
-from core.latest import Latest
+from core.bounded_dict import BoundedDict
 
 REMEMBERED_CHANNELS = 2000  # direct messages
 
@@ -21,7 +21,7 @@ class Conversations:
         self._store = store
         self._team = team
         self._bot = bot
-        self._last: Latest[str, str] = Latest(REMEMBERED_CHANNELS)  # the conversation to continue, by channel
+        self._last: BoundedDict[str, str] = BoundedDict(REMEMBERED_CHANNELS)  # the conversation to continue, by channel
 
     async def of(self, message: SlackMessage) -> str:
         if not (message.direct and message.top_level):

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from bots.conversing.store import Store
-from core.latest import Latest
+from core.bounded_dict import BoundedDict
 
 log = logging.getLogger(__name__)
 MOST_DELETED = 1000  # files that are kept in mind
@@ -13,7 +13,7 @@ MOST_DELETED = 1000  # files that are kept in mind
 class DeletedFiles:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._deleted: Latest[str, None] = Latest(MOST_DELETED)
+        self._deleted: BoundedDict[str, None] = BoundedDict(MOST_DELETED)
 
     async def remove(self, file_ids: Sequence[str]) -> None:
         for file_id in file_ids:

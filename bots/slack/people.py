@@ -6,9 +6,9 @@ from functools import partial
 
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, patiently
+from core.bounded_dict import BoundedDict
 from core.errors import BotError
 from core.i18n import Translator
-from core.latest import Latest
 
 log = logging.getLogger(__name__)
 REMEMBERED_PEOPLE = 2_000
@@ -25,7 +25,7 @@ class People:
 
     def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
-        self._known: Latest[str, _Person] = Latest(REMEMBERED_PEOPLE)
+        self._known: BoundedDict[str, _Person] = BoundedDict(REMEMBERED_PEOPLE)
 
     def known_voice(self, user: str) -> Translator:
         """Return a translator from what is known, without asking Slack."""

@@ -117,7 +117,7 @@ class Receiver:
             await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
         elif await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(message.revision())):
             place = message.place
-            self._dispatcher.acknowledge(key, conversation_id, place.spot, message.user, place.places)
+            self._dispatcher.mark_waiting(key, conversation_id, place.spot, message.user, place.places)
 
     async def _may(self, user: str, places: Collection[str]) -> bool:
         """Return whether a person may do something that is done at once, or over an old answer.

@@ -11,8 +11,8 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, Tele
 from bots.conversing.request import Attachment
 from bots.telegram.message import TelegramFile
 from bots.telegram.transport import convert_errors, wait_of
+from core.bounded_dict import BoundedDict
 from core.errors import NotDelivered, TooLarge
-from core.latest import Latest
 from core.pictures.file_types import is_web_page
 from core.pictures.images import ImagesConfig, check_size
 from core.units import MEGABYTE
@@ -31,7 +31,7 @@ class Undelivered:
     """
 
     def __init__(self) -> None:
-        self._files: Latest[tuple[int, int], tuple[TelegramFile, ...]] = Latest(MOST_UNDELIVERED_QUESTIONS)
+        self._files: BoundedDict[tuple[int, int], tuple[TelegramFile, ...]] = BoundedDict(MOST_UNDELIVERED_QUESTIONS)
 
     def note(self, chat_id: int, question: int, files: Iterable[TelegramFile]) -> None:
         self._files[chat_id, question] = tuple(files)

@@ -53,7 +53,7 @@ from core.trace import without_words
 log = logging.getLogger(__name__)
 LARGEST_UPDATE_CHARACTERS = 1 << 20
 ALBUM_ID_CHARACTERS = 100
-Step = Callable[[], Awaitable[object]]
+Action = Callable[[], Awaitable[object]]
 Json = dict[str, Any]
 
 
@@ -74,19 +74,19 @@ class Receiver:
         """Return once the update is on disk, or known to be useless. Raises `BotError` when the disk fails."""
         update_id = id_of(raw)
         try:
-            step = self._read(raw)
+            action = self._route(raw)
         except Exception as error:  # PTB and our reading may raise anything for an incomplete update
             await self._skip(update_id, error)
             return
         try:
-            if step:
-                await step()
+            if action:
+                await action()
         except BotError:
             raise
         except Exception as error:  # a bug, which the same update would meet for ever
             log.error("update %s is skipped: %s", update_id, without_words(error))
 
-    def _read(self, raw: object) -> Step | None:
+    def _route(self, raw: object) -> Action | None:
         """Return what to do about an update. All of it that is needed is read here, once."""
         if not isinstance(raw, dict) or id_of(raw) is None:
             raise ValueError
@@ -134,7 +134,7 @@ class Receiver:
             await self._store.finish([message.id])
         log.warning("update %s cannot be read and is skipped: %s", update_id, type(error).__name__)
 
-    def _read_message(self, key: str, payload: str, message: Message) -> Step | None:
+    def _read_message(self, key: str, payload: str, message: Message) -> Action | None:
         conversation_id = conversation_of(message)
         if message.migrate_to_chat_id:
             return partial(self._dispatcher.inbox.receive, key, conversation_id, payload)
@@ -166,7 +166,7 @@ class Receiver:
         received = await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
         if received and inquiry.asker is not None:
             chat, person = str(inquiry.chat_id), str(inquiry.asker.id)
-            self._dispatcher.acknowledge(key, conversation_id, Spot(chat, str(inquiry.message_id)), person, [chat])
+            self._dispatcher.mark_waiting(key, conversation_id, Spot(chat, str(inquiry.message_id)), person, [chat])
 
     async def _receive_forward(
         self,
@@ -187,7 +187,7 @@ class Receiver:
         if wanted:
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
 
-    def _read_edited(self, payload: str, message: Message) -> Step | None:
+    def _read_edited(self, payload: str, message: Message) -> Action | None:
         """Read a message with new words, or a new picture. One that was edited late changes nothing.
 
         Edits of bots count for nothing, because some write their answers by edits.
@@ -197,7 +197,7 @@ class Receiver:
             return None
         if not (message.media_group_id or is_for(self._me, message)):
             return None
-        inquiry_of([message], self._me)
+        inquiry_of([message], self._me)  # raises for what could not be read again later
         if message.edit_date is None or (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
             return None
         return partial(self._edit, self._key_of(message), conversation_of(message), payload, message)
@@ -218,11 +218,11 @@ class Receiver:
         else:
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
 
-    def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Step:
+    def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Action:
         press = press_of(query)
         if press is None or press.in_channel:  # where there are no buttons, because everybody who reads could press
-            return partial(self._acknowledge, query.id)
-        read([update], self._me)
+            return partial(self._answer_button, query.id)
+        read([update], self._me)  # raises for what could not be read again later
         return partial(self._receive_button, press, payload)
 
     async def _receive_button(self, press: Press, payload: str) -> None:
@@ -230,17 +230,17 @@ class Receiver:
         person, chat = str(press.asker.id), str(press.chat_id)
         standing = await self._dispatcher.permissions.standing(person, [chat])
         if standing is Standing.BLOCKED:
-            await self._acknowledge(press.query_id)
+            await self._answer_button(press.query_id)
         elif standing is None:
             due = self._dispatcher.strangers.claim_line(person, chat)
             who = person if person == chat else f"{person} ({chat})"
-            await self._acknowledge(press.query_id, strangers.stranger_line(who, translator) if due else None)
+            await self._answer_button(press.query_id, strangers.stranger_line(who, translator) if due else None)
         elif decided := decided_in(press.data):
             await self._decide(press, *decided, translator)
         elif press.data == STOP and await self._stop_by(press):
-            await self._acknowledge(press.query_id, translator.say("Stopping …"))
+            await self._answer_button(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
-            await self._acknowledge(press.query_id, translator.say("This is finished already."))
+            await self._answer_button(press.query_id, translator.say("This is finished already."))
             # A message that was never stored is a leftover of a crash; no restart would find it.
             known = await self._store.is_sent("telegram", press.sent)
             clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
@@ -250,9 +250,9 @@ class Receiver:
             again = f":{press.query_id}" if press.data.startswith(SET) else ""
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}{again}"
             await self._dispatcher.inbox.receive(key, press.conversation_id, payload)
-            await self._acknowledge(press.query_id)
+            await self._answer_button(press.query_id)
         else:
-            await self._acknowledge(press.query_id, translator.say(FORGOTTEN))
+            await self._answer_button(press.query_id, translator.say(FORGOTTEN))
 
     async def _stop_by(self, press: Press) -> bool:
         return await self._dispatcher.stop_anywhere(press.conversation_id, partial(is_about, press))
@@ -261,21 +261,21 @@ class Receiver:
         """Carry out an admin's decision about a stranger. A client can send any button data, so check the sender."""
         admin = str(press.asker.id)
         if admin not in self._dispatcher.permissions.listed.admins:
-            await self._acknowledge(press.query_id, translator.say(ADMINS_ONLY))
+            await self._answer_button(press.query_id, translator.say(ADMINS_ONLY))
             return
         note = await self._dispatcher.permissions.decide(person, decision, admin)
-        await self._acknowledge(press.query_id, translator.explain(note))
+        await self._answer_button(press.query_id, translator.explain(note))
         told = f"{press.text}\n\n{strangers.in_all_languages(note)}".strip()
         self._later(self._bot.edit_message_text(told, press.chat_id, press.message_id))
 
     def _later(self, call: Coroutine[Any, Any, object]) -> None:
         self._worker.background.start(ignoring_errors(call))
 
-    async def _acknowledge(self, query_id: str, sentence: str | None = None) -> None:
+    async def _answer_button(self, query_id: str, sentence: str | None = None) -> None:
         """Stop the button's spinner, and show `sentence` above the chat, where Telegram accepts 200 characters."""
         self._later(self._bot.answer_callback_query(query_id, sentence and sentence[:200]))
 
-    def _read_reaction(self, reaction: MessageReactionUpdated) -> Step | None:
+    def _read_reaction(self, reaction: MessageReactionUpdated) -> Action | None:
         """Read a thumb as a rating. It is not stored first, since losing one does not matter."""
         if not self._store.ratings or reaction.user is None:
             return None

@@ -16,10 +16,10 @@ from bots.web.errors import ConversationGone
 from bots.web.outcome import outcome_of, read_outcome
 from bots.web.stage import read_stage, stage_of
 from core import lease
+from core.bounded_dict import BoundedDict
 from core.conversation import Answer, BeganAgain, Ending, Piece
 from core.errors import BotError, StoreDown
 from core.growing import GrowingAnswer
-from core.latest import Latest
 from core.lease import LeaseLost
 from core.uptime import uptime
 
@@ -40,7 +40,8 @@ class Following:
         self._is_here = is_here
         self._tasks: dict[Broadcast, asyncio.Task[None]] = {}
         self._writing: set[asyncio.Task[None]] = set()
-        self._written: Latest[str, float] = Latest(REMEMBERED)  # when the text of an answer here was last written down
+        # When the text of an answer here was last written down.
+        self._written: BoundedDict[str, float] = BoundedDict(REMEMBERED)
 
     async def close(self) -> None:
         tasks = [*self._tasks.values(), *self._writing]

@@ -33,7 +33,7 @@ from core.i18n import Translator
 from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 from core.regions import Region
-from core.settings import Settings
+from core.settings import ConversationSettings
 
 log = logging.getLogger(__name__)
 WAITING_LIMIT = 4  # unanswered questions in one conversation
@@ -53,7 +53,7 @@ class Receiver:
         self.model = services.model
         self._services = services
         self._dispatcher = Dispatcher(
-            services, WEB, self._work, _forgets, AllowList(), left=self._leave, shows=self._show
+            services, WEB, self._work, _forgets, AllowList(), released=self._release, shows=self._show
         )
         self.broadcasts = Broadcasts()
         self._following = Following(self.store, self.broadcasts, self._dispatcher.inbox.find)
@@ -127,7 +127,7 @@ class Receiver:
             raise NotFound("There is no picture {number} in this conversation.", number=number)
         return found
 
-    async def limits(self, conversation_id: str, settings: Settings | None = None) -> ImagesConfig:
+    async def limits(self, conversation_id: str, settings: ConversationSettings | None = None) -> ImagesConfig:
         """Return the limits of pictures that come for a conversation, or for a new one, "", with its `settings`."""
         if settings:
             return self._services.images.sharpened(settings.pixel_factor)
@@ -276,7 +276,7 @@ class Receiver:
             WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document, WAITING_LIMIT
         )
 
-    def _leave(self, messages: Sequence[inbox.StoredMessage]) -> None:
+    def _release(self, messages: Sequence[inbox.StoredMessage]) -> None:
         """Let the readers of questions follow what another replica answers."""
         for message in messages:
             broadcast = self.broadcasts.find(message.key)

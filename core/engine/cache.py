@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.engine.disk import Arrays, Disk, Gone
+from core.engine.disk import Arrays, Disk, Selects
 from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV, take_pages
 from core.tiles import tile_ids
@@ -66,14 +66,14 @@ class Cache:
     def keep_picture(self, image_id: str, features: Tensor, on_disk: bool = True) -> None:
         self._put(f"picture-{image_id}", CacheEntry({"features": features.numpy()}, None), on_disk)
 
-    def resume(self, rows: Ints, kv: KV) -> int:
+    def load_prefix(self, rows: Ints, kv: KV) -> int:
         """Copy the longest cached prefix of `rows` into the empty `kv` and return its length.
 
         The last row is never taken, because the answer begins with its logits.
         """
         entry = None
         while entry is None:  # a missing or damaged file is not found a second time
-            length, name = self._longest(rows[:-1])
+            length, name = self._match_prefix(rows[:-1])
             if not length:
                 return 0
             entry = self._get(name)
@@ -82,11 +82,11 @@ class Cache:
         return length
 
     def reusable(self, rows: Ints) -> int:
-        """Return what `resume` would return if all files are undamaged."""
-        return self._longest(rows[:-1])[0]
+        """Return what `load_prefix` would return if all files are undamaged."""
+        return self._match_prefix(rows[:-1])[0]
 
     def keep(self, conversation_id: str, rows: Ints, kv: KV, on_disk: bool = True) -> None:
-        """Cache `kv`, computed from `rows`. Drops cached prefixes that it extends, where it is kept instead."""
+        """Cache `kv`, computed from `rows`. It replaces every prefix of itself, on disk only if it is written there."""
         length = len(rows)
         name = _prefix(conversation_id) + _digest(rows.tobytes())
         known = {each: entry.rows for each, entry in self._entries.items()} | (self._disk.rows if self._disk else {})
@@ -141,13 +141,13 @@ class Cache:
         if self._disk:
             self._disk.close()
 
-    def _forget(self, gone: Gone, before: float) -> None:
+    def _forget(self, gone: Selects, before: float) -> None:
         for name in [name for name, entry in self._entries.items() if gone(name, entry.rows)]:
-            self._leave(name)
+            self._evict(name)
         if self._disk:
             self._disk.forget(gone, before)
 
-    def _longest(self, rows: Ints) -> tuple[int, str]:
+    def _match_prefix(self, rows: Ints) -> tuple[int, str]:
         best = (0, "")
         for name, entry in self._entries.items():
             if entry.rows is not None:
@@ -175,7 +175,7 @@ class Cache:
             self._disk.write(name, entry.arrays)
 
     def _remember(self, name: str, entry: CacheEntry) -> None:
-        self._leave(name)
+        self._evict(name)
         if entry.bytes <= self.limit:  # a larger one would push out all others, and then itself
             self._entries[name] = entry
             self.used += entry.bytes
@@ -186,12 +186,12 @@ class Cache:
             _, entry = self._entries.popitem(last=False)
             self.used -= entry.bytes
 
-    def _leave(self, name: str) -> None:
+    def _evict(self, name: str) -> None:
         if name in self._entries:
             self.used -= self._entries.pop(name).bytes
 
     def _drop(self, name: str, on_disk: bool) -> None:
-        self._leave(name)
+        self._evict(name)
         if self._disk and on_disk:
             self._disk.remove(name)
 

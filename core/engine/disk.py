@@ -27,7 +27,7 @@ from core.model.tensor_file import TensorFile
 
 log = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
-Gone = Callable[[str, Ints | None], bool]  # whether to remove the entry of this name, with these rows
+Selects = Callable[[str, Ints | None], bool]  # whether to remove the entry of this name, with these rows
 QUEUED_WRITE_BYTES = 256_000_000  # most bytes that may wait to be written
 FILE_HEADER_BYTES = 1024  # roughly
 FILE_FORMAT = 5  # raise it when names or arrays of the files change
@@ -91,7 +91,7 @@ class Disk:
         self.rows.pop(name, None)
         self._writer.submit(self._unlink, self._path(name))
 
-    def forget(self, gone: Gone, before: float) -> None:
+    def forget(self, gone: Selects, before: float) -> None:
         """Remove files of all models that `gone` selects and that were last used before `before`, a Unix time."""
         self._writer.submit(self._forget, gone, before)
 
@@ -146,7 +146,7 @@ class Disk:
             self._forget_rows(path)
         return free(self._root) - size >= kept
 
-    def _forget(self, gone: Gone, before: float) -> None:
+    def _forget(self, gone: Selects, before: float) -> None:
         """Remove what `gone` selects, in the writer's thread, after all that is still to be written."""
         for path in list(self._root.rglob("*.safetensors*")):  # including unfinished files of a killed process
             try:

@@ -52,7 +52,7 @@ class Memory:
         self._share()
         kv = self.attempt(lambda: self._model.make_kv(sequence.bytes // self._model.row_bytes))
         try:
-            sequence.reused = self.attempt(lambda: self._cache.resume(sequence.prompt.keys, kv))
+            sequence.reused = self.attempt(lambda: self._cache.load_prefix(sequence.prompt.keys, kv))
         except Exception as error:  # the cache only saves time
             log.warning("what was computed before cannot be used", exc_info=error, extra=sequence.about)
             kv.length = 0

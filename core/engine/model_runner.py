@@ -7,7 +7,7 @@ from torch import Tensor
 from core.conversation import Image
 from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory
-from core.engine.scheduler import Speeds, Step
+from core.engine.scheduler import Costs, Step
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
 from core.model.model import ForwardInput, Model
@@ -21,14 +21,14 @@ class ModelRunner:
         model: Model,
         image_encoder: ImageEncoder,
         memory: Memory,
-        speeds: Speeds,
+        costs: Costs,
         totals: EngineStats,
         clock: Callable[[], float],
     ) -> None:
         self._model = model
         self._memory = memory
         self._image_encoder = image_encoder
-        self._speeds = speeds
+        self._costs = costs
         self._totals = totals
         self._clock = clock
 
@@ -76,16 +76,16 @@ class ModelRunner:
         self._totals.image_s += elapsed
         self._totals.pictures_computed += done
         if looked > LEAST_MEASURED_PATCHES:
-            self._speeds.measure("patch", elapsed / looked)
+            self._costs.measure("patch", elapsed / looked)
         return done
 
     def _measure(self, seconds: float, decoded: int, rows: int) -> None:
         """Record the speed of a step. In a mixed step, decoding counts as an average step and prefill as the rest."""
-        decode_s = seconds if not rows else min(self._speeds.token or 0.0, seconds / 2) if decoded else 0.0
+        decode_s = seconds if not rows else min(self._costs.token or 0.0, seconds / 2) if decoded else 0.0
         if not rows:
-            self._speeds.measure("token", seconds)
+            self._costs.measure("token", seconds)
         elif rows >= LEAST_MEASURED_ROWS:
-            self._speeds.measure("row", (seconds - decode_s) / rows)
+            self._costs.measure("row", (seconds - decode_s) / rows)
         self._totals.decode_s += decode_s
         self._totals.prefill_s += seconds - decode_s
         self._totals.tokens_computed += rows + decoded

@@ -47,7 +47,7 @@ class Step(Generic[J]):
 
 
 @dataclass(slots=True)
-class Speeds:
+class Costs:
     """Hold moving averages of the seconds that one patch, one row and one decoding step take; None until measured.
 
     `answer` is the average length of an answer, in tokens.
@@ -62,7 +62,7 @@ class Speeds:
         known: float | None = getattr(self, name)
         setattr(self, name, value if known is None else 0.8 * known + 0.2 * value)
 
-    def newcomer(self, job: Job) -> float:
+    def seconds_to_first_token(self, job: Job) -> float:
         """Return the seconds until the job's first token if it were alone."""
         return job.patches * (self.patch or 0.0) + job.rows * (self.row or 0.0)
 
@@ -76,7 +76,7 @@ class Scheduler(Generic[J]):
     """Schedules jobs. `limit` is in bytes; `line` waits for admission in order; `running` is admitted."""
 
     limit: int
-    speeds: Speeds = field(default_factory=Speeds)
+    costs: Costs = field(default_factory=Costs)
     running: list[J] = field(default_factory=list)
     line: deque[J] = field(default_factory=deque)
 
@@ -106,32 +106,33 @@ class Scheduler(Generic[J]):
     def next_step(self, now: float) -> Step[J] | None:
         """Return the next step, or None when there is nothing to do."""
         decode = tuple(job for job in self.running if not job.patches and not job.rows)
-        newcomers = self._newcomers(now)
-        if not decode and not newcomers:
+        prefilling = self._prefilling(now)
+        if not decode and not prefilling:
             return None
         seconds = (DECODING_STEP_SECONDS if decode else PREFILL_STEP_SECONDS) - (
-            self.speeds.token or 0.0 if decode else 0.0
+            self.costs.token or 0.0 if decode else 0.0
         )
         seconds = max(seconds, DECODING_STEP_SECONDS / 4)  # new requests always progress, however slow decoding is
-        if newcomers and newcomers[0].patches:
-            return Step(decode, (), newcomers[0], seconds)
-        return Step(decode, self._share(newcomers, seconds), None, seconds)
+        if prefilling and prefilling[0].patches:
+            return Step(decode, (), prefilling[0], seconds)
+        return Step(decode, self._share(prefilling, seconds), None, seconds)
 
-    def _newcomers(self, now: float) -> list[J]:
+    def _prefilling(self, now: float) -> list[J]:
         found = [job for job in self.running if job.patches or job.rows]
         return sorted(
-            found, key=lambda job: self.speeds.newcomer(job) - AGEING_SECONDS_PER_SECOND * (now - job.arrived)
+            found,
+            key=lambda job: self.costs.seconds_to_first_token(job) - AGEING_SECONDS_PER_SECOND * (now - job.arrived),
         )
 
-    def _share(self, newcomers: list[J], seconds: float) -> tuple[tuple[J, int], ...]:
+    def _share(self, prefilling: list[J], seconds: float) -> tuple[tuple[J, int], ...]:
         """Divide the step's rows among jobs that need no more encoding, in the given order."""
         left = (
             UNMEASURED_PREFILL_ROWS
-            if self.speeds.row is None
-            else max(8, min(STEP_PREFILL_ROWS, int(seconds / self.speeds.row)))
+            if self.costs.row is None
+            else max(8, min(STEP_PREFILL_ROWS, int(seconds / self.costs.row)))
         )
         shares = []
-        for job in newcomers:
+        for job in prefilling:
             if not job.patches and left > 0:
                 rows = min(job.rows, left)
                 shares.append((job, rows))
@@ -140,8 +141,8 @@ class Scheduler(Generic[J]):
 
     def places(self, now: float) -> list[tuple[J, int, float | None]]:
         """Return (job, place, seconds until its first token) for all jobs without a first result."""
-        waiting = [job for job in (*self._newcomers(now), *self.line) if not job.begun]
-        if not waiting or not self.speeds.known:
+        waiting = [job for job in (*self._prefilling(now), *self.line) if not job.begun]
+        if not waiting or not self.costs.known:
             return [(job, place, None) for place, job in enumerate(waiting, 1)]
         seconds = self._first_tokens(now)
         waiting.sort(key=lambda job: seconds.get(job, math.inf))
@@ -153,10 +154,10 @@ class Scheduler(Generic[J]):
         The cheapest job goes first, where waiting counts as a discount. Jobs are slower while answers are being
         written, and queued jobs join as bytes become free.
         """
-        token = self.speeds.token or 0.0
+        token = self.costs.token or 0.0
         # Seconds of a decoding step that are left for prefill.
         share = max(DECODING_STEP_SECONDS - token, DECODING_STEP_SECONDS / 4)
-        cost = {job: self.speeds.newcomer(job) for job in self.running if job.patches or job.rows}
+        cost = {job: self.costs.seconds_to_first_token(job) for job in self.running if job.patches or job.rows}
         tokens = {job: self._tokens(job) for job in self.running if job not in cost}
         line, free = deque(self.line), self.limit - self.used
         elapsed = 0.0
@@ -165,7 +166,7 @@ class Scheduler(Generic[J]):
             while line and line[0].bytes <= free:
                 admitted = line.popleft()
                 free -= admitted.bytes
-                cost[admitted] = self.speeds.newcomer(admitted)
+                cost[admitted] = self.costs.seconds_to_first_token(admitted)
             job = min(
                 cost,
                 key=lambda each: cost[each] - AGEING_SECONDS_PER_SECOND * (now + elapsed - each.arrived),
@@ -192,4 +193,4 @@ class Scheduler(Generic[J]):
 
     def _tokens(self, job: J) -> float:
         """Estimate how many tokens are left of the job's answer."""
-        return max(1.0, min(job.answer_tokens, self.speeds.answer) - job.written)
+        return max(1.0, min(job.answer_tokens, self.costs.answer) - job.written)

@@ -63,19 +63,19 @@ class ModelWorker:
         self._sampling = sampling
         self._line = line
         self._context = context
-        self._inbox = WorkQueue()
+        self._queue = WorkQueue()
         self._sequences: list[Sequence] = []  # running and queued
         self._image_encoder = ImageEncoder(model.vision, cache, model.dtype)
         self._clock = time.monotonic
         # When the last question failed for lack of memory, if none was answered since.
         self._starved: float | None = None
         self._memory = Memory(model, cache, self._scheduler, self._prompter.closing)
-        speeds = self._scheduler.speeds
-        self._model_runner = ModelRunner(model, self._image_encoder, self._memory, speeds, self._totals, self._clock)
+        costs = self._scheduler.costs
+        self._model_runner = ModelRunner(model, self._image_encoder, self._memory, costs, self._totals, self._clock)
 
     def put(self, message: Message | None) -> None:
         """Queue a message: a request, a picture to encode when idle, or None to finish. Thread-safe."""
-        self._inbox.put(message)
+        self._queue.put(message)
 
     def figures(self) -> EngineStats:
         """Return the current figures. Thread-safe."""
@@ -90,7 +90,7 @@ class ModelWorker:
 
     def check(self) -> None:
         """Raise `Busy` while no question can be answered. Thread-safe."""
-        if self._inbox.closed:
+        if self._queue.closed:
             raise restarting()
         if self._starved is not None and self._clock() - self._starved < STARVED_SECONDS:
             raise out_of_memory()
@@ -107,7 +107,7 @@ class ModelWorker:
                 except Exception as error:  # a bug that belongs to no single question
                     self._fail(self._sequences, error)
         finally:
-            self._inbox.close()
+            self._queue.close()
             for sequence in self._sequences:
                 sequence.request.send(restarting())
             self._cache.close()
@@ -117,7 +117,7 @@ class ModelWorker:
         idle = not (self._sequences or self._image_encoder)
         while True:
             try:
-                message = self._inbox.get(block=idle)
+                message = self._queue.get(block=idle)
             except Empty:
                 return True
             if message is None:
@@ -258,10 +258,10 @@ class ModelWorker:
         sequence.close_stage("decode_s")
         self._totals.answers += 1
         self._starved = None
-        self._scheduler.speeds.measure("answer", float(sequence.written))
+        self._scheduler.costs.measure("answer", float(sequence.written))
         self._remove(sequence)
         sequence.request.send(sequence.answer(ending))
-        self._memory.keep(sequence, closing=not self._sequences and self._inbox.empty)
+        self._memory.keep(sequence, closing=not self._sequences and self._queue.empty)
 
     def _announce(self, sequence: Sequence) -> None:
         """Tell the person which picture is being encoded whenever another one begins."""
@@ -296,14 +296,14 @@ class ModelWorker:
             self._remove(sequence)
             if sequence.kv is not None and sequence.kv.length > sequence.reused:
                 self._memory.keep(sequence)
-            self._leave(sequence.missing)
+            self._drop_encodings(sequence.missing)
 
     def _forget(self, gone: Forget) -> None:
         self._drop_closed()  # a cancelled answer leaves cached rows, too
-        self._leave([name for image_id in gone.image_ids for name in (image_id, *tile_ids(image_id))])
+        self._drop_encodings([name for image_id in gone.image_ids for name in (image_id, *tile_ids(image_id))])
         self._cache.forget(gone.conversation_id, gone.image_ids)
 
-    def _leave(self, names: Iterable[str]) -> None:
+    def _drop_encodings(self, names: Iterable[str]) -> None:
         """Stop encoding these pictures, unless a question needs them."""
         needed = {name for each in self._sequences for name in each.missing}
         for name in set(names) - needed:

@@ -35,7 +35,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 COEFFICIENT_BYTES = 700 << 20  # of the 1 GiB that a worker may take
 JPEG_PIXELS_FACTOR = 4  # a JPEG with so many times the pixels costs no more, as it is decoded at half its size
 
-Part = tuple[dict[str, Any], bytes]
+Packet = tuple[dict[str, Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Decoded:
 
 def picture(
     data: bytes, pixel_limit: int, image_tokens: int, tiles: int = 1, region: Sequence[float] = ()
-) -> list[Part]:
+) -> list[Packet]:
     """Decode a file's first picture, and return it as PNG with its id, its sizes, its tiles and its notes.
 
     Of a `region` (see `core.regions`) of the upright picture only that is returned, which loses less detail.
@@ -238,7 +238,7 @@ def open_picture(data: bytes) -> ImageFile.ImageFile:
         raise damaged() from error
 
 
-def encode(decoded: Decoded) -> Part:
+def encode(decoded: Decoded) -> Packet:
     """Return the picture as PNG with its description. See `core.conversation.Image` for its id."""
     image = decoded.small
     width, height = image.size

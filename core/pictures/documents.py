@@ -126,7 +126,7 @@ def _checked(document: Document, chosen: Sequence[int]) -> Document:
     return document
 
 
-def _document(parts: list[workers.Part]) -> Document:
+def _document(parts: list[workers.Packet]) -> Document:
     images, pages, of = [], [], 1
     notes: list[Note] = []
     for index, (what, blob) in enumerate(parts):

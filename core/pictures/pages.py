@@ -20,10 +20,10 @@ PAGE_DPI = 200  # enough for small print
 POINTS_PER_INCH = 72  # PDF's unit is the point
 PAGE_PIXELS = 16_000_000  # a poster is rendered more coarsely
 
-Part = tuple[dict[str, Any], bytes]
+Packet = tuple[dict[str, Any], bytes]
 
 
-def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Part]:
+def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Packet]:
     """Return each page's picture, followed by the page at `PAGE_DPI` if that shows much more."""
     with _opened(data) as document:
         parts = []
@@ -32,14 +32,14 @@ def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: 
         return parts
 
 
-def pdf_thumbnail(data: bytes, page: int, pixels: int) -> list[Part]:
+def pdf_thumbnail(data: bytes, page: int, pixels: int) -> list[Packet]:
     """Return a page with at most so many pixels on each side."""
     with _opened(data) as document:
         [page] = choose([(page, page)], len(document), 1)
         return [_small(_rendered(document[page - 1], 4 * pixels**2), pixels)]
 
 
-def tiff_thumbnail(data: bytes, page: int, pixels: int, pixel_limit: int) -> list[Part]:
+def tiff_thumbnail(data: bytes, page: int, pixels: int, pixel_limit: int) -> list[Packet]:
     with quiet():
         pages = pages_of(data)
         [page] = choose([(page, page)], len(pages), 1)
@@ -69,7 +69,7 @@ def _opened(data: bytes) -> Iterator[Any]:
         document.close()
 
 
-def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, pixel_limit: int) -> list[Part]:
+def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, pixel_limit: int) -> list[Packet]:
     with quiet():
         pages = pages_of(data)
         if not pages:
@@ -93,7 +93,7 @@ def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
     return list(pages)[:limit]
 
 
-def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
+def _made(decoded: Decoded, page: int, of: int) -> list[Packet]:
     """Return the page, followed by the larger picture it was shrunk from if that shows much more."""
     made, png = encode(decoded)
     parts = [({"page": page, "of": of, **made}, png)]
@@ -111,7 +111,7 @@ def _made(decoded: Decoded, page: int, of: int) -> list[Part]:
     return parts
 
 
-def _small(image: Image.Image, pixels: int) -> Part:
+def _small(image: Image.Image, pixels: int) -> Packet:
     file = io.BytesIO()
     image.thumbnail((pixels, pixels))
     image.info.clear()

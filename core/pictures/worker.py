@@ -33,7 +33,7 @@ ENVIRONMENT = ("PYTHONHOME", "LD_LIBRARY_PATH")  # all that a worker sees; some 
 
 _kept: list[str] = []  # rights that this worker could not give up
 
-Part = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
+Packet = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
 
 
 class Died(Exception):
@@ -63,7 +63,7 @@ class PictureWorker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def run(self, job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Part]:
+    def run(self, job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Packet]:
         """Run a job, and return its parts. Raises the job's `BotError`, `MemoryError`, and `Died`."""
         try:
             assert self._process.stdin and self._process.stdout
@@ -113,7 +113,7 @@ def _environment() -> dict[str, str]:
     return needed | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(MAPPED_BYTES)}
 
 
-def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Part]:
+def _result(header: dict[str, Any], blobs: list[bytes]) -> list[Packet]:
     if header.get("memory"):
         raise MemoryError
     if "bug" in header:
@@ -172,7 +172,7 @@ def _serve() -> None:
 def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     module, _, function = header["job"].partition(":")
     try:
-        parts: list[Part] = getattr(importlib.import_module(module), function)(data, **header["options"])
+        parts: list[Packet] = getattr(importlib.import_module(module), function)(data, **header["options"])
         return {"parts": [what for what, _ in parts]}, [blob for _, blob in parts]
     except MemoryError:
         return {"memory": True}, []
@@ -182,7 +182,7 @@ def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[b
         return {"bug": traceback.format_exc()}, []
 
 
-def kept(data: bytes) -> list[Part]:
+def kept(data: bytes) -> list[Packet]:
     """Return which rights could not be given up. This job is done as soon as the worker is ready."""
     return [({"kept": _kept}, b"")]
 

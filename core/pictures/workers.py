@@ -22,9 +22,9 @@ from core import asker
 from core.errors import BadImage, Busy, TooLarge
 from core.pictures.decoding_queue import QUICK_SECONDS, DecodingJob, DecodingQueue, too_many
 from core.pictures.spool import contents, size
-from core.pictures.worker import Died, Part, PictureWorker
+from core.pictures.worker import Died, Packet, PictureWorker
 
-__all__ = ["Part", "end", "run", "warm"]
+__all__ = ["Packet", "end", "run", "warm"]
 
 QUICK_WORKERS = 2
 JOB_SECONDS = 20.0
@@ -45,7 +45,7 @@ class _Verdict(Enum):
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Job(DecodingJob):
     call: tuple[str, IO[bytes], dict[str, Any], float]  # arguments of `run`, with a file for the bytes
-    future: "Future[list[Part]]"
+    future: "Future[list[Packet]]"
     worker: PictureWorker | None = None
     verdict: _Verdict | None = None
     again: bool = False  # its worker was killed from outside once
@@ -53,14 +53,14 @@ class _Job(DecodingJob):
 
 async def run(
     job: str, data: bytes | IO[bytes], options: dict[str, Any], seconds: float = JOB_SECONDS, slow: bool = False
-) -> list[Part]:
+) -> list[Packet]:
     """Run `job` ("package.module:function") with the bytes and options in a worker, for `asker.current()`.
 
     A job known to be `slow` leaves the quick workers to others. Raises the `BotError` that the job raised, `TooLarge`
     when it ran out of memory, `BadImage` when it took too long or crashed its worker, and `Busy` when too many wait or
     workers are killed from outside. Cancelling it drops the job.
     """
-    who, now, future = asker.current(), time.monotonic(), Future[list[Part]]()
+    who, now, future = asker.current(), time.monotonic(), Future[list[Packet]]()
     file = BytesIO(data) if isinstance(data, bytes) else data
     call = (job, file, options, seconds)
     _pool.put(_Job(who.person, size(file), min(who.arrived, now), now, slow, call=call, future=future))
@@ -165,7 +165,7 @@ class _Pool:
         return None
 
     def _do(self, job: _Job, worker: PictureWorker) -> None:
-        outcome: list[Part] | BaseException | None
+        outcome: list[Packet] | BaseException | None
         try:
             name, file, options, seconds = job.call
             outcome = worker.run(name, contents(file), options, seconds)
@@ -261,7 +261,7 @@ def _outcome(job: _Job, died: Died) -> BaseException | None:
     return None
 
 
-def _settle(job: _Job, outcome: list[Part] | BaseException) -> None:
+def _settle(job: _Job, outcome: list[Packet] | BaseException) -> None:
     with contextlib.suppress(InvalidStateError):  # the caller stopped waiting
         if isinstance(outcome, BaseException):
             job.future.set_exception(outcome)

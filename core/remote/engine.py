@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from core import asker
+from core.bounded_dict import BoundedDict
 from core.conversation import Answer, BeganAgain, Conversation, Figures, Image, Piece, Tell, Turn
 from core.engine.config import EngineConfig
 from core.engine.stats import EngineStats
 from core.errors import BadQuestion, BadSchema, EngineUnreachable, ModelLoading, OperatorError
-from core.latest import Latest
 from core.remote.endpoint import Endpoint, State
 from core.remote.failure import EngineFailed, Failure, FailureKind
 from core.remote.pool import Candidate, NoEngine, Pool
@@ -31,7 +31,7 @@ class RemoteEngine:
     def __init__(self, config: EngineConfig) -> None:
         self._pool = Pool([Endpoint(url, config) for url in config.urls], config.waiting)
         self._stats = EngineStats()
-        self._lost: Latest[str, int] = Latest(REMEMBERED)
+        self._lost: BoundedDict[str, int] = BoundedDict(REMEMBERED)
 
     @classmethod
     async def start(cls, config: EngineConfig) -> "RemoteEngine":

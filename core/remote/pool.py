@@ -47,7 +47,7 @@ class Candidate:
     failures: Counter[tuple[Endpoint, FailureKind]] = field(default_factory=Counter)
     last: Failure | None = None
     told: Waiting | None = None
-    place: "asyncio.Future[Endpoint]" = field(init=False)
+    assigned: "asyncio.Future[Endpoint]" = field(init=False)
 
     def may_ask(self, endpoint: Endpoint) -> bool:
         return all(self.failures[endpoint, kind] < tries for kind, tries in TRIES.items())
@@ -106,7 +106,7 @@ class Pool:
     async def turn(self, candidate: Candidate) -> AsyncIterator[Endpoint]:
         """Wait for an engine with room, and hold a place there. Raises `NoEngine` and `Busy`."""
         self.check_open()
-        endpoint = await self._place(candidate)
+        endpoint = await self._assigned(candidate)
         try:
             yield endpoint
         finally:
@@ -136,8 +136,8 @@ class Pool:
         if self._closed:
             raise _ended()
 
-    async def _place(self, candidate: Candidate) -> Endpoint:
-        candidate.place = asyncio.get_running_loop().create_future()
+    async def _assigned(self, candidate: Candidate) -> Endpoint:
+        candidate.assigned = asyncio.get_running_loop().create_future()
         is_new = candidate.told is None
         if is_new and len(self.line) >= self._most_waiting and self._engine_for(candidate) is None:
             raise LineFull
@@ -145,10 +145,10 @@ class Pool:
         self.line.insert(next(later, len(self.line)), candidate)
         self._assign()
         try:
-            return await candidate.place
+            return await candidate.assigned
         except asyncio.CancelledError:
-            if candidate.place.done() and not candidate.place.cancelled() and not candidate.place.exception():
-                candidate.place.result().running -= 1
+            if candidate.assigned.done() and not candidate.assigned.cancelled() and not candidate.assigned.exception():
+                candidate.assigned.result().running -= 1
             raise
         finally:
             if candidate in self.line:
@@ -158,18 +158,18 @@ class Pool:
     def _assign(self) -> None:
         """Give each question of the line, in its order, an engine if there is one, and tell the others their place."""
         for candidate in list(self.line):
-            if candidate.place.done():
+            if candidate.assigned.done():
                 self.line.remove(candidate)
             elif self._closed:
-                candidate.place.set_exception(_ended())
+                candidate.assigned.set_exception(_ended())
             elif (endpoint := self._engine_for(candidate)) is not None:
                 endpoint.running += 1
                 self.line.remove(candidate)
                 self._tell(candidate, 1, 1)
-                candidate.place.set_result(endpoint)
+                candidate.assigned.set_result(endpoint)
             elif not self._may_hope(candidate):
                 self.line.remove(candidate)
-                candidate.place.set_exception(NoEngine())
+                candidate.assigned.set_exception(NoEngine())
         for place, candidate in enumerate(self.line, 1):
             self._tell(candidate, place, 0)
 

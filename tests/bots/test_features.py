@@ -21,7 +21,7 @@ from PIL import Image as PilImage
 from typer.testing import CliRunner
 
 from bots.__main__ import cli
-from bots.conversing.actions import CLOSER_FACTOR
+from bots.conversing.actions import SMALL_PRINT_FACTOR
 from bots.conversing.commands import SHORTHANDS, allowed
 from bots.slack.platform import SLACK
 from bots.telegram.platform import TELEGRAM
@@ -92,7 +92,7 @@ async def test_receipt_and_small_print_in_the_askers_language(
     question = {"en": TOTAL, "zh": "合计金额是多少？"}[language]
     scan = PilImage.open(io.BytesIO(sample("invoice"))).resize((768, 512), PilImage.Resampling.LANCZOS)
     sent = Sent("invoice.png", "image/png", saved(scan, "PNG"))
-    fine = SMALL.model_copy(update={"image_tokens": CLOSER_FACTOR * SMALL.image_tokens})
+    fine = SMALL.model_copy(update={"image_tokens": SMALL_PRINT_FACTOR * SMALL.image_tokens})
     quick, sharp = [await make_image(sent.data, config) for config in (SMALL, fine)]
     expected = await directly(demo, (question, (quick,)), (question, (Picture(1, sharp),)))
     async with visit(platform, demo, tmp_path, SMALL, language) as (_, guest):

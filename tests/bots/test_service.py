@@ -125,7 +125,9 @@ def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: 
     assert "Panic" in done.stderr
 
 
-@pytest.mark.parametrize("part", ["core.replica.Alone.run", "bots.service.keep_expiring", "bots.service.keep_watching"])
+@pytest.mark.parametrize(
+    "part", ["core.replica.SingleReplica.run", "bots.service.keep_expiring", "bots.service.keep_watching"]
+)
 def test_a_service_whose_part_ended_ends_so_that_it_is_started_again(tmp_path: Path, part: str) -> None:
     place, _, name = part.rpartition(".")
     dying = f"""

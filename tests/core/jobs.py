@@ -15,20 +15,20 @@ from typing import Any
 
 from core.errors import TooLarge
 from core.pictures import pages, pdfium
-from core.pictures.workers import Part
+from core.pictures.workers import Packet
 
 
-def echo(data: bytes, **options: object) -> list[Part]:
+def echo(data: bytes, **options: object) -> list[Packet]:
     print("something a library has to say")
     return [(dict(options), data), ({"pid": os.getpid()}, b"")]
 
 
-def sleep(data: bytes, seconds: float) -> list[Part]:
+def sleep(data: bytes, seconds: float) -> list[Packet]:
     time.sleep(seconds)
     return []
 
 
-def until(data: bytes, name: str, path: str) -> list[Part]:
+def until(data: bytes, name: str, path: str) -> list[Packet]:
     """Set this process's name, of at most 15 letters, then wait for a file. A worker can leave no other mark."""
     _call_process(name)
     while not Path(path).exists():
@@ -41,7 +41,7 @@ def _call_process(name: str) -> None:
     ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
 
 
-def break_out(data: bytes, owner: int, file: str, folder: str, port: int, only: Sequence[str] = ()) -> list[Part]:
+def break_out(data: bytes, owner: int, file: str, folder: str, port: int, only: Sequence[str] = ()) -> list[Packet]:
     """Try what an attacker inside a decoder would try. Return the errors by name, or none for what succeeded."""
     library = ctypes.CDLL(None, use_errno=True)
 
@@ -87,7 +87,7 @@ def break_out(data: bytes, owner: int, file: str, folder: str, port: int, only: 
     return [(errors, b"")]
 
 
-def be_useful(data: bytes, font: str) -> list[Part]:
+def be_useful(data: bytes, font: str) -> list[Packet]:
     """Do what a decoder needs, which must keep working."""
     threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(3)]
     for thread in threads:
@@ -100,23 +100,23 @@ def be_useful(data: bytes, font: str) -> list[Part]:
     return [(found, os.urandom(8))]
 
 
-def hang(data: bytes) -> list[Part]:
+def hang(data: bytes) -> list[Packet]:
     while True:
         pass
 
 
-def eat(data: bytes) -> list[Part]:
+def eat(data: bytes) -> list[Packet]:
     eaten = []
     while True:
         eaten.append(bytearray(1 << 24))
 
 
-def crash(data: bytes) -> list[Part]:
+def crash(data: bytes) -> list[Packet]:
     os.kill(os.getpid(), signal.SIGSEGV)
     return []
 
 
-def babble(data: bytes) -> list[Part]:
+def babble(data: bytes) -> list[Packet]:
     for descriptor in range(3, 10):
         try:
             os.write(descriptor, b"\0\0\0\x04nope" * 10)
@@ -125,24 +125,24 @@ def babble(data: bytes) -> list[Part]:
     return []
 
 
-def stumble(data: bytes) -> list[Part]:
+def stumble(data: bytes) -> list[Packet]:
     raise ZeroDivisionError
 
 
-def environment(data: bytes) -> list[Part]:
+def environment(data: bytes) -> list[Packet]:
     return [(dict(os.environ), b"")]
 
 
-def write(data: bytes, path: str) -> list[Part]:
+def write(data: bytes, path: str) -> list[Packet]:
     Path(path).write_bytes(data)
     return []
 
 
-def refuse(data: bytes) -> list[Part]:
+def refuse(data: bytes) -> list[Packet]:
     raise TooLarge("{size} is too large", size=7)
 
 
-def pages_without_system_fonts(data: bytes, **options: Any) -> list[Part]:
+def pages_without_system_fonts(data: bytes, **options: Any) -> list[Packet]:
     """Render pages as on a machine without fonts, and leave the worker as it was."""
     folders, pdfium.SYSTEM_FOLDERS = pdfium.SYSTEM_FOLDERS, ("/nowhere",)
     pdfium.load.cache_clear()
@@ -153,7 +153,7 @@ def pages_without_system_fonts(data: bytes, **options: Any) -> list[Part]:
         pdfium.load.cache_clear()
 
 
-def take_and_free(data: bytes, megabytes: int) -> list[Part]:
+def take_and_free(data: bytes, megabytes: int) -> list[Packet]:
     """Take and free memory several times, as decoding does.
 
     Return how many more megabytes the process has afterwards.

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import BadQuestion, Busy, Interrupted, QuotaReached, StoreDown
 from core.quota import Quota, QuotaConfig
-from core.replica import Alone
+from core.replica import SingleReplica
 from core.tally import Counts, Result
 from tests.fakes import MemoryTallies
 
@@ -29,7 +29,7 @@ fresh = map(str, count())
 
 
 def quota_of(clock: Clock, **limits: int) -> Quota:
-    return Quota(QuotaConfig(**limits), MemoryTallies(clock), Alone())
+    return Quota(QuotaConfig(**limits), MemoryTallies(clock), SingleReplica())
 
 
 async def asks(quota: Quota, person: str = "ann", pictures: int = 0, key: str = "") -> None:
@@ -235,7 +235,7 @@ async def test_a_check_takes_no_place(clock: Clock) -> None:
             return await super().tally(name)
 
     entered = asyncio.Event()
-    quota = Quota(QuotaConfig(at_once=1), Slow(clock), Alone())
+    quota = Quota(QuotaConfig(at_once=1), Slow(clock), SingleReplica())
     checking = asyncio.create_task(quota.check_question("ann"))
     await asyncio.sleep(0)
     async with quota.admit("ann"):
@@ -262,15 +262,15 @@ async def test_that_nothing_can_be_counted_is_not_the_person_s_limit(caplog: pyt
 
     caplog.set_level(logging.INFO)
     with pytest.raises(StoreDown):
-        await asks(Quota(QuotaConfig(), Down(), Alone()))
+        await asks(Quota(QuotaConfig(), Down(), SingleReplica()))
     assert "rate_limited" not in caplog.text
 
 
 async def test_counts_outlive_the_service(clock: Clock) -> None:
     tallies, config = MemoryTallies(clock), QuotaConfig(questions_per_day=1)
-    await asks(Quota(config, tallies, Alone()))
+    await asks(Quota(config, tallies, SingleReplica()))
     with pytest.raises(QuotaReached):
-        await asks(Quota(config, tallies, Alone()))
+        await asks(Quota(config, tallies, SingleReplica()))
 
 
 async def test_a_clock_that_ran_ahead_keeps_no_one_out_once_it_is_corrected(clock: Clock) -> None:
@@ -298,7 +298,7 @@ async def test_clocks_that_differ_a_little_let_no_more_pass(clock: Clock) -> Non
 async def test_no_more_is_kept_than_is_looked_at(clock: Clock, a_day: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.quota.MOST_KEYS", 3)
     tallies = MemoryTallies(clock)
-    quota = Quota(QuotaConfig(questions_per_minute=1, questions_per_day=a_day), tallies, Alone())
+    quota = Quota(QuotaConfig(questions_per_minute=1, questions_per_day=a_day), tallies, SingleReplica())
     await quota.count_files("ann", "k", 3)
     await asks(quota, pictures=2)
     clock.now += 86_400

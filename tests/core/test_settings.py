@@ -7,16 +7,16 @@ import pytest
 from core.assistant import Assistant
 from core.conversation import Question
 from core.sampling import Sampling
-from core.settings import LONG_ANSWER_FACTOR, SHORT_ANSWER_TOKENS, Length, Settings, Sharpness, settings_of
+from core.settings import LONG_ANSWER_FACTOR, SHORT_ANSWER_TOKENS, ConversationSettings, Length, Sharpness, settings_of
 from tests.fakes import MemoryHistory, ScriptedEngine, image
 
-BICYCLES = Settings("We sell bicycles.", "German", Length.SHORT, Sharpness.HIGH, receipt=False)
+BICYCLES = ConversationSettings("We sell bicycles.", "German", Length.SHORT, Sharpness.HIGH, receipt=False)
 
 
 def test_without_settings_the_model_is_told_nothing_and_the_limit_is_the_operators() -> None:
-    assert Settings().system == ""
-    assert Settings().limit(Sampling(max_new_tokens=300)) == Sampling(max_new_tokens=300)
-    assert Settings().pixel_factor == 1
+    assert ConversationSettings().system == ""
+    assert ConversationSettings().limit(Sampling(max_new_tokens=300)) == Sampling(max_new_tokens=300)
+    assert ConversationSettings().pixel_factor == 1
 
 
 def test_the_model_is_told_instructions_language_and_length() -> None:
@@ -33,11 +33,11 @@ def test_the_model_is_told_instructions_language_and_length() -> None:
 )
 def test_the_length_limits_the_answers_tokens(length: Length, limit: int, tokens: int) -> None:
     sampling = Sampling(max_new_tokens=limit, temperature=0.3)
-    assert Settings(length=length).limit(sampling) == sampling.model_copy(update={"max_new_tokens": tokens})
+    assert ConversationSettings(length=length).limit(sampling) == sampling.model_copy(update={"max_new_tokens": tokens})
 
 
 def test_what_is_stored_is_only_what_differs_and_is_read_again() -> None:
-    assert Settings().stored() == {}
+    assert ConversationSettings().stored() == {}
     assert BICYCLES.stored().keys() == {"instructions", "language", "length", "sharpness", "receipt"}
     assert settings_of(BICYCLES.stored()) == BICYCLES
 
@@ -46,7 +46,7 @@ def test_what_is_stored_is_only_what_differs_and_is_read_again() -> None:
     "stored", [None, [], "x", {"length": "enormous", "receipt": 3, "instructions": None, "new": 1}]
 )
 def test_what_cannot_be_read_is_left_at_its_default(stored: object) -> None:
-    assert settings_of(stored) == Settings()
+    assert settings_of(stored) == ConversationSettings()
 
 
 async def test_the_engine_gets_them_with_a_question_and_when_it_is_asked_again() -> None:

@@ -26,7 +26,9 @@ async def fill(store: Store) -> None:
     """Leave at least one row in each table, also what is unusual: a removed, a waiting and an enlarged picture."""
     await ask(store, "telegram:8:0", "What is it? 🐕 'quoted' \\ \n", CAT, key="k1", answer="一只猫")
     await ask(store, "telegram:8:0", "And now?", DOG, photo("large"), key="k2")
-    asked = (await store.load("telegram:8:0")).ask(Question("?", alone=True, closer=(Picture(1, photo("closer")),)))
+    asked = (await store.load("telegram:8:0")).ask(
+        Question("?", alone=True, small_print=(Picture(1, photo("closer")),))
+    )
     await store.save("telegram:8:0", replace(asked.turns[-1], answer=Answer("", Ending.FAILED)), "k3", None, "8")
     await store.save("telegram:8:0", replace(asked.turns[-1], answer=Answer("2", Ending.DONE)), "k4", replaces="k2")
     await store.remove_picture("telegram:8:0", 2)

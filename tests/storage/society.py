@@ -42,7 +42,7 @@ async def ask(store: Store, person: str, conversation_id: str, text: str, *image
 
 async def closer(store: Store, person: str, conversation_id: str, number: int, shown: Image) -> None:
     """Ask again about a picture, less shrunk."""
-    asked = (await store.load(conversation_id)).ask(Question("?", alone=True, closer=(Picture(number, shown),)))
+    asked = (await store.load(conversation_id)).ask(Question("?", alone=True, small_print=(Picture(number, shown),)))
     turn = replace(asked.turns[-1], answer=Answer("closer", Ending.DONE))
     await store.save(conversation_id, turn, f"closer {person} {number}", None, person)
 

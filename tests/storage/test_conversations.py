@@ -119,7 +119,7 @@ SHARP = image("cat, less shrunk")
 
 async def look_closer(store: Store, key: str, conversation_id: str = "t:1") -> Turn:
     """At picture 1, as it is kept with much more detail."""
-    asked = (await store.load(conversation_id)).ask(Question("Read it", alone=True, closer=(Picture(1, SHARP),)))
+    asked = (await store.load(conversation_id)).ask(Question("Read it", alone=True, small_print=(Picture(1, SHARP),)))
     return await answer_turn(store, asked, key)
 
 
@@ -159,7 +159,7 @@ async def test_what_was_seen_closer_goes_with_its_picture(store: Store, path: Pa
 
 async def test_a_picture_removed_during_a_closer_look_stays_removed(store: Store, path: Path) -> None:
     await ask(store, "t:1", "Read it", CAT, key="k1")
-    asked = (await store.load("t:1")).ask(Question("Read it", alone=True, closer=(Picture(1, SHARP),)))
+    asked = (await store.load("t:1")).ask(Question("Read it", alone=True, small_print=(Picture(1, SHARP),)))
     await store.remove_picture("t:1", 1)
     await answer_turn(store, asked, "k2")
     assert [turn.pictures for turn in (await store.load("t:1")).turns] == [(), ()]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from storage.group_commit import GroupCommit, Work
+from storage.group_commit import GroupCommit, PendingWrite
 
 
 class Disk:
@@ -13,7 +13,7 @@ class Disk:
         self.transactions = 0
         self.broken = False
 
-    async def write(self, work: Work) -> list[Any]:
+    async def write(self, work: PendingWrite) -> list[Any]:
         await asyncio.sleep(0.01)  # in line
         if self.broken:
             raise OSError("disk full")
@@ -23,7 +23,7 @@ class Disk:
         return results
 
 
-def says(value: int) -> Work:
+def says(value: int) -> PendingWrite:
     async def work(_: Any) -> int:
         return value
 

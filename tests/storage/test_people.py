@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.inbox import StoredMessage
-from core.person import Knock, Standing
+from core.person import AccessRequest, Standing
 from storage import people
 from storage.store import Store, StoreConfig
 from tests.storage.test_migrations import migrated
@@ -31,8 +31,8 @@ def now(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def test_what_a_stranger_asked_is_kept_when_finished_and_released_once(store: Store) -> None:
     first, second = await asked(store, "k1"), await asked(store, "k2")
-    assert await store.meet("8", first) == Knock(held=True, due=True)
-    assert await store.meet("8", second) == Knock(held=True, due=False)
+    assert await store.meet("8", first) == AccessRequest(held=True, due=True)
+    assert await store.meet("8", second) == AccessRequest(held=True, due=False)
     await store.record_sent(first.id, ["8:2"])
     await store.finish([first.id, second.id])
     assert await store.unfinished("telegram") == []
@@ -77,9 +77,9 @@ async def test_who_was_ignored_may_ask_again_tomorrow(store: Store, now: list[fl
     message = await asked(store, "k1")
     await store.meet("8", message)
     await store.decide("telegram", "8", Standing.IGNORED, Standing.WAITING)
-    assert await store.meet("8", message) == Knock()
+    assert await store.meet("8", message) == AccessRequest()
     now[0] += DAY
-    assert await store.meet("8", message) == Knock(held=True, due=True)
+    assert await store.meet("8", message) == AccessRequest(held=True, due=True)
     assert await store.standings("telegram", ["8"]) == {"8": Standing.WAITING}
 
 
@@ -88,7 +88,7 @@ async def test_a_decision_of_another_admin_is_not_undone_by_a_late_ignore(store:
     await store.decide("telegram", "8", Standing.ALLOWED)
     assert await store.decide("telegram", "8", Standing.IGNORED, Standing.WAITING) == (False, ())
     assert await store.standings("telegram", ["8"]) == {"8": Standing.ALLOWED}
-    assert await store.meet("8", await asked(store, "k2")) == Knock()
+    assert await store.meet("8", await asked(store, "k2")) == AccessRequest()
 
 
 async def test_what_strangers_can_make_us_keep_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import OperatorError
-from core.person import Knock, Standing
+from core.person import AccessRequest, Standing
 from storage import backup
 from storage.store import Store, StoreConfig
 from storage.transfer import sqlite_url
@@ -121,8 +121,8 @@ async def test_strangers_are_let_in_as_on_sqlite(empty: str) -> None:
     store, replica = [await Store.open(StoreConfig(url=empty)) for _ in range(2)]
     asked = [await store.put("telegram", f"k{number}", "telegram:8:0", f"payload {number}") for number in range(3)]
     first, second, third = [message for message in asked if message is not None]
-    assert await store.meet("8", first) == Knock(held=True, due=True)
-    assert await replica.meet("8", second) == Knock(held=True, due=False)
+    assert await store.meet("8", first) == AccessRequest(held=True, due=True)
+    assert await replica.meet("8", second) == AccessRequest(held=True, due=False)
     await store.finish([first.id, second.id])
     assert [(known.id, known.standing) for known in await store.known_people(9)] == [("8", Standing.WAITING)]
     assert await replica.decide("telegram", "8", Standing.IGNORED, Standing.ALLOWED) == (False, ())
@@ -130,7 +130,7 @@ async def test_strangers_are_let_in_as_on_sqlite(empty: str) -> None:
     assert done
     assert [message.key for message in held] == ["k0", "k1"]
     assert [message.key for message in await store.unfinished("telegram")] == ["k0", "k1", "k2"]
-    assert await store.meet("8", third) == Knock()
+    assert await store.meet("8", third) == AccessRequest()
     assert await store.standings("telegram", ["8", "9"]) == {"8": Standing.ALLOWED}
     await store.decide("telegram", "8", Standing.BLOCKED)
     await store.decide("slack", "U1", Standing.BLOCKED)

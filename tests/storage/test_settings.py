@@ -1,22 +1,22 @@
-"""Settings of a conversation on disk."""
+"""ConversationSettings of a conversation on disk."""
 
 from collections.abc import Collection
 from pathlib import Path
 
-from core.settings import Length, Settings
+from core.settings import ConversationSettings, Length
 from storage.store import Store
 from tests.storage.things import ask, image
 
-BRIEF = Settings("We sell bicycles.", length=Length.SHORT)
+BRIEF = ConversationSettings("We sell bicycles.", length=Length.SHORT)
 
 
 async def test_they_are_kept_with_the_conversation_also_before_its_first_question(store: Store) -> None:
-    assert await store.settings("t:1") == Settings()
+    assert await store.settings("t:1") == ConversationSettings()
     await store.change_settings("t:1", BRIEF)
     assert await store.settings("t:1") == BRIEF
     await ask(store, "t:1", "?", image("cat"), key="k1")
     assert (await store.load("t:1")).settings == (await store.outline("t:1")).settings == BRIEF
-    assert (await store.load("t:2")).settings == Settings()
+    assert (await store.load("t:2")).settings == ConversationSettings()
 
 
 async def test_a_restart_keeps_them_and_forgetting_does_not(store: Store) -> None:
@@ -24,7 +24,7 @@ async def test_a_restart_keeps_them_and_forgetting_does_not(store: Store) -> Non
     await store.restart("t:1")
     assert await store.settings("t:1") == BRIEF
     await store.forget("t:1")
-    assert await store.settings("t:1") == Settings()
+    assert await store.settings("t:1") == ConversationSettings()
 
 
 async def test_they_move_with_the_conversation(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import QuotaReached
 from core.quota import Quota, QuotaConfig
-from core.replica import Alone
+from core.replica import SingleReplica
 from core.tally import Counts
 from storage.store import Store, StoreConfig
 
@@ -47,7 +47,7 @@ async def test_what_fails_is_not_counted(stores: list[Store]) -> None:
 
 async def test_a_quota_that_is_spent_everywhere_at_once_is_not_exceeded(stores: list[Store]) -> None:
     async def ask(number: int) -> bool:
-        quota = Quota(QuotaConfig(questions_per_minute=7), stores[number % len(stores)], Alone())
+        quota = Quota(QuotaConfig(questions_per_minute=7), stores[number % len(stores)], SingleReplica())
         try:
             async with quota.question("telegram:42", f"k{number}"):
                 return True
@@ -55,7 +55,7 @@ async def test_a_quota_that_is_spent_everywhere_at_once_is_not_exceeded(stores: 
             return False
 
     assert sum(await asyncio.gather(*map(ask, range(30)))) == 7
-    again = [Quota(QuotaConfig(questions_per_minute=7), store, Alone()) for store in stores]
+    again = [Quota(QuotaConfig(questions_per_minute=7), store, SingleReplica()) for store in stores]
     for quota in again:  # after a restart, too
         with pytest.raises(QuotaReached):
             await quota.check_question("telegram:42")

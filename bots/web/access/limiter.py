@@ -9,7 +9,7 @@ from core.errors import Busy
 
 
 class Limiter:
-    """Gives out places. Others wait for a place, each for at most `patience` seconds."""
+    """Gives out slots. Others wait for a slot, each for at most `patience` seconds."""
 
     def __init__(self, limit: int, limit_per_person: int, patience: float) -> None:
         self._limit = limit
@@ -19,8 +19,8 @@ class Limiter:
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def place(self, person: str) -> AsyncIterator[None]:
-        """Hold a place. Raises `Busy` if none becomes free."""
+    async def slot(self, person: str) -> AsyncIterator[None]:
+        """Hold a slot. Raises `Busy` if none becomes free."""
 
         def is_free() -> bool:
             return self._taken[person] < self._limit_per_person and self._taken.total() < self._limit

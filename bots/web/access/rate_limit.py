@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
+from core.bounded_dict import BoundedDict
 from core.errors import StoreDown
-from core.latest import Latest
 from core.pseudonym import pseudonym
 from core.tally import Counts, Result, Tallies
 
@@ -23,7 +23,7 @@ class Throttle:
     def __init__(self, tallies: Tallies, clock: Callable[[], float] = time.monotonic) -> None:
         self._tallies = tallies
         self._clock = clock
-        self._right: Latest[str, float] = Latest(REMEMBERED_ADDRESSES)
+        self._right: BoundedDict[str, float] = BoundedDict(REMEMBERED_ADDRESSES)
         self._unstored: Counts = {}
 
     def is_known(self, address: str) -> bool:

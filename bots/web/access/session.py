@@ -16,8 +16,8 @@ from typing import Protocol
 from itsdangerous import BadData, URLSafeSerializer
 
 from bots.web.access.rate_limit import REMEMBERED_ADDRESSES, Throttle
+from core.bounded_dict import BoundedDict
 from core.errors import StoreDown
-from core.latest import Latest
 from core.tally import Tallies
 from core.trace import log_event
 
@@ -55,7 +55,7 @@ class Authentication:
         self._keys = {name: _digest(key) for name, key in keys.items()}
         self._memory = memory
         self._tries = Throttle(memory)
-        self._checking: Latest[str, asyncio.Lock] = Latest(REMEMBERED_ADDRESSES)
+        self._checking: BoundedDict[str, asyncio.Lock] = BoundedDict(REMEMBERED_ADDRESSES)
 
     @property
     def open(self) -> bool:

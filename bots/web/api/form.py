@@ -25,7 +25,7 @@ from core.conversation import MOST_PICTURES
 from core.errors import BadQuestion, TooLarge
 from core.pictures.images import ImagesConfig
 from core.regions import Region, numbered
-from core.settings import Settings
+from core.settings import ConversationSettings
 
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 JSON_TYPE = "application/json"
@@ -59,7 +59,7 @@ class Form:
     keep: bool
     alone: bool = False
     region: Region | None = None
-    settings: Settings | None = None  # of the conversation that it begins
+    settings: ConversationSettings | None = None  # of the conversation that it begins
     pages: tuple[int, ...] = ()
     document: str = ""
 
@@ -151,7 +151,7 @@ def _region(text: str) -> Region | None:
     return numbered(numbers) if text else None
 
 
-def _settings(text: str) -> Settings | None:
+def _settings(text: str) -> ConversationSettings | None:
     if not text:
         return None
     try:
@@ -216,7 +216,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
     person = person_of(request.scope)
     async with received(request) as sent:
         asker.set_current(person)
-        async with request.app.state.bodies.place(person):
+        async with request.app.state.bodies.slot(person):
             body = await parse(sent, lambda found: fields_of(found, _Body))
             if len(body.image) > config.pictures:
                 raise _too_many(config)

@@ -44,7 +44,7 @@ async def conversations(
     list; its id opens it. The newest 2,000 are searched.
     """
     owner = owner_of(request)
-    async with request.app.state.lists.place(person_of(request.scope)):
+    async with request.app.state.lists.slot(person_of(request.scope)):
         asking, writing = await receiver.asking()
         page = await receiver.store.summaries(
             WEB.name, after, asking.keys(), owner="" if owner == NO_ONE else owner, words=words

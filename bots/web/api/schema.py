@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from bots.web.json_body import Text
 from core.conversation import storable
-from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, Length, Settings, Sharpness
+from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, ConversationSettings, Length, Sharpness
 
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
 FIGURES = "Seconds by stage, tokens, and how many tall pictures were shown whole because their parts had no room."
@@ -79,9 +79,9 @@ class SettingsView(BaseModel, extra="forbid"):
         True, description="false: what is asked here is forgotten, with all before, once it is answered."
     )
 
-    def settings(self) -> Settings:
+    def settings(self) -> ConversationSettings:
         said = {"instructions": storable(self.instructions).strip(), "language": storable(self.language).strip()}
-        return Settings(**{**dict(self), **said})
+        return ConversationSettings(**{**dict(self), **said})
 
 
 class Analysis(BaseModel):

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 
 from bots.web.api.conversations import Known, WithReceiver
 from bots.web.api.schema import REFUSALS, SettingsView
-from core.settings import Settings
+from core.settings import ConversationSettings
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/settings", responses=REFUSALS)
 
@@ -27,5 +27,5 @@ async def change_settings(
     return _view(changed)
 
 
-def _view(known: Settings) -> SettingsView:
+def _view(known: ConversationSettings) -> SettingsView:
     return SettingsView.model_validate(asdict(known))

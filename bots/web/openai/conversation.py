@@ -121,7 +121,7 @@ def _asked(conversation: Conversation, turn: Turn) -> Conversation:
         else:
             others += images
     first = max([conversation.next_number, *(number + 1 for number in known)])
-    question = Question(turn.text, (*others, *turn.pages), closer=tuple(numbered))
+    question = Question(turn.text, (*others, *turn.pages), small_print=tuple(numbered))
     return replace(conversation, next_number=first).ask(question)
 
 

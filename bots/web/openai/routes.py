@@ -63,7 +63,7 @@ async def chat_completions(request: Request) -> Response:
     async with received(request) as sent:
         asker.set_current(person, platform=_platform(request))  # a slow sender does not arrive earlier
         await assistant.check_question(person)
-        async with state.bodies.place(person):
+        async with state.bodies.slot(person):
             wanted = await parse(sent, check)
             _check_model(request, wanted.model)
             conversation, notes = await while_wanted(request, _read(request, wanted, person))

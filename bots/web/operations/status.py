@@ -3,7 +3,6 @@
 No questions or pictures.
 """
 
-import importlib.metadata
 import logging
 import time
 from collections import deque
@@ -17,9 +16,10 @@ from bots.conversing.permissions import Permissions
 from bots.conversing.readiness import Readiness
 from bots.log import leave_words_out
 from core.errors import StoreDown
-from core.replica import Alone, Leases, LiveReplica
+from core.replica import Leases, LiveReplica, SingleReplica
 from core.stats import Stats
 from core.units import MEGABYTE
+from core.version import VERSION
 
 KEPT = 30
 
@@ -70,7 +70,7 @@ class Operation:
     readiness: Readiness | None = None
     troubles: Troubles = field(default_factory=Troubles)
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
-    leases: Leases = field(default_factory=Alone)
+    leases: Leases = field(default_factory=SingleReplica)
 
     async def replicas(self) -> Sequence[LiveReplica]:
         """Return the replicas that live, or none where there is one service or the database does not answer."""
@@ -92,7 +92,7 @@ class Operation:
         figures = self.figures() if self.figures else None
         engine = {name: str(getattr(figures, name, "")) for name in ("model", "precision", "kernel")}
         replica = {"replica": self.leases.name} if self.leases.name else {}
-        return {"version": importlib.metadata.version("picture-answers"), **engine, **replica}
+        return {"version": VERSION, **engine, **replica}
 
     @property
     def up_s(self) -> float:

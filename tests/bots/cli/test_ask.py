@@ -19,7 +19,7 @@ from bots.config import load
 from core.assistant import Assistant
 from core.errors import BadQuestion
 from core.pictures.documents import Document, open_document
-from core.settings import Settings
+from core.settings import ConversationSettings
 from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
@@ -64,7 +64,7 @@ async def test_what_options_say_is_heeded_here(tmp_path: Path) -> None:
     scan = io.BytesIO()
     PilImage.new("RGB", (2400, 2400), "red").save(scan, "PNG")
     file, widths = LocalFile("scan.png", scan.getvalue()), []
-    for options in (Settings(), wanted):
+    for options in (ConversationSettings(), wanted):
         async with answer_here(settings, [file], "", Console(file=io.StringIO()), False, options) as answerer:
             assert (await answerer._assistant.history.load(ID)).settings == options
             widths.append(answerer._documents[0].images[0].width)

@@ -21,7 +21,7 @@ from core.conversation import Answer, Conversation, Ending, Figures, Piece, Tell
 from core.errors import BotError, LineFull, ModelLoading
 from core.pictures.images import ImagesConfig
 from core.sampling import Sampling
-from core.settings import SHORT_ANSWER_TOKENS, Settings
+from core.settings import SHORT_ANSWER_TOKENS, ConversationSettings
 from tests.bots.web.conftest import photo, service
 from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
@@ -46,7 +46,7 @@ async def ask(
     output: AnswerOutput = AnswerOutput(),
     key: str = "",
     chat: bool = False,
-    wanted: Settings = Settings(),
+    wanted: ConversationSettings = ConversationSettings(),
 ) -> str:
     """Ask, and return what was said on stderr."""
     screen = io.StringIO()

@@ -19,7 +19,7 @@ from bots.web.message import WebMessage
 from core.errors import OperatorError
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
-from core.settings import Settings
+from core.settings import ConversationSettings
 from storage.lock import hold
 from storage.store import Store, StoreConfig
 from tests.bots.cli.test_backup import run
@@ -92,8 +92,8 @@ async def test_an_export_has_all_of_somebody_and_nothing_of_others(folder: Path)
         await store.keep_document(place, person, KeptDocument(f"the paper of {person}".encode(), ()))
     await store.close()
     store = await Store.open(StoreConfig(url=config(folder)["PA_STORAGE_URL"]))
-    await store.change_settings("telegram:42:0", Settings(instructions="Ann's instructions"))
-    await store.change_settings("telegram:43:0", Settings(instructions="Bob's instructions"))
+    await store.change_settings("telegram:42:0", ConversationSettings(instructions="Ann's instructions"))
+    await store.change_settings("telegram:43:0", ConversationSettings(instructions="Bob's instructions"))
     await store.close()
     file = folder / "ann.zip"
     assert f"{file} has all" in said(f"export --file {file}", ANN, folder=folder)

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from bots.conversing.actions import DisplayOptions, ask_for_display, available_actions, file_of
-from bots.conversing.answering import acknowledge_pictures
+from bots.conversing.answering import say_got_pictures
 from bots.conversing.draft import AnswerAction, File, Tell
 from core.conversation import (
     Answer,
@@ -129,9 +129,9 @@ async def test_what_turns_out_to_be_thoughts_is_void_and_the_answer_grows_from_i
 
 
 def test_pictures_without_a_question_are_told_in_the_order_of_their_numbers() -> None:
-    assert acknowledge_pictures([2, 1, 3], Translator("en")) == "Got pictures 1, 2, 3. What would you like to know?"
-    assert acknowledge_pictures([2, 1, 2], Translator("zh")) == "收到图片 1、2。您想知道什么？"
-    assert acknowledge_pictures([1, 1], Translator("en")) == "Got picture 1. What would you like to know?"
+    assert say_got_pictures([2, 1, 3], Translator("en")) == "Got pictures 1, 2, 3. What would you like to know?"
+    assert say_got_pictures([2, 1, 2], Translator("zh")) == "收到图片 1、2。您想知道什么？"
+    assert say_got_pictures([1, 1], Translator("en")) == "Got picture 1. What would you like to know?"
 
 
 def test_an_answer_as_a_file_holds_no_html_and_no_picture() -> None:

@@ -15,7 +15,7 @@ from bots import web
 from bots.conversing.services import Services
 from bots.telegram import Config, run
 from core.assistant import Assistant
-from core.replica import Alone, Replica
+from core.replica import Replica, SingleReplica
 from storage.store import Store, StoreConfig
 from tests.bots.telegram.server import TOKEN
 from tests.fakes import ScriptedEngine
@@ -25,7 +25,7 @@ SECRET = "a-secret-of-the-tests"
 
 async def main(api_url: str, database: str, pause: float, way: str, lease_seconds: float) -> None:
     store = await Store.open(StoreConfig(url=database))
-    leases = Replica(store, lease_seconds) if store.database.shared else Alone()
+    leases = Replica(store, lease_seconds) if store.database.shared else SingleReplica()
     values = {"token": TOKEN, "api_url": api_url, "allow": "*", "receipt": False, "interval_seconds": 1}
     if way == "webhook":
         hook = "https://bot.example.org/hook"

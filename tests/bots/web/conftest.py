@@ -20,7 +20,7 @@ from bots.web.server import serve
 from core.assistant import Assistant, Engine
 from core.model.description import ModelDescription
 from core.quota import QuotaConfig
-from core.replica import Alone, Leases
+from core.replica import Leases, SingleReplica
 from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 
@@ -76,7 +76,7 @@ async def service(
     kind: type[Store] = Store,
     figures: Callable[[], object] = lambda: None,
     model: ModelDescription = ModelDescription(),
-    leases_of: Callable[[Store], Leases] = lambda store: Alone(),
+    leases_of: Callable[[Store], Leases] = lambda store: SingleReplica(),
     url: str = "",
     **settings: Any,
 ) -> AsyncIterator[Web]:

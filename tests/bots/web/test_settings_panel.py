@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, expect
 
 from core.i18n import Translator
-from core.settings import INSTRUCTION_CHARACTERS, Length, Settings
+from core.settings import INSTRUCTION_CHARACTERS, ConversationSettings, Length
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import KEY, service
 from tests.bots.web.hand import Hand
@@ -76,7 +76,7 @@ async def test_a_conversation_is_set_and_what_is_wrong_or_unsaved_stays(
             await page.get_by_label(say("Keep questions and answers")).select_option("false")
             await hand.press(save)
             await expect(panel).to_be_hidden()
-            wanted = Settings("Sell bikes.\nBe friendly.", length=Length.SHORT, keep=False)
+            wanted = ConversationSettings("Sell bikes.\nBe friendly.", length=Length.SHORT, keep=False)
             assert await web.store.settings(conversation) == wanted
             await page.reload()
             await opened(page, hand)
@@ -96,7 +96,7 @@ async def test_a_new_conversation_begins_with_them_and_an_unkept_answer_stays_in
         await expect(page.locator("#settings")).to_be_hidden()
         await choose(page, "red")
         conversation = page.url.partition("#")[2]
-        assert await web.store.settings(conversation) == Settings(language="German", keep=False)
+        assert await web.store.settings(conversation) == ConversationSettings(language="German", keep=False)
         async with page.expect_response("**/api/v1/conversations?*"):
             await ask(page, "What?")
             await expect(page.get_by_role("button", name="Copy the answer")).to_be_visible()

@@ -44,14 +44,14 @@ def test_the_longest_known_beginning_is_taken_over_exactly(dtype: torch.dtype) -
     cache.keep("t:1", rows(1, 2, 3, 4, 5), kept)
     cache.keep("t:1", rows(1, 2, 9), make_kv(3, seed=1))
     kv = make_kv(dtype=dtype)
-    assert cache.resume(rows(1, 2, 3, 4, 8, 8), kv) == 4
+    assert cache.load_prefix(rows(1, 2, 3, 4, 8, 8), kv) == 4
     assert torch.equal(kv.rows[:, :, :4], kept.rows[:, :, :4])
 
 
 def test_the_last_row_is_always_computed() -> None:
     cache = Cache(MUCH, None)
     cache.keep("t:1", rows(1, 2, 3), make_kv(3))
-    assert cache.resume(rows(1, 2, 3), make_kv()) == 2
+    assert cache.load_prefix(rows(1, 2, 3), make_kv()) == 2
 
 
 def test_what_a_longer_conversation_continues_is_forgotten(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     cache.close()
     again = open_cache(tmp_path)
     kv = make_kv()
-    assert again.resume(rows(1, 2, 3, 4), kv) == 3
+    assert again.load_prefix(rows(1, 2, 3, 4), kv) == 3
     assert torch.equal(kv.rows[:, :, :3], kept.rows[:, :, :3])
     found = again.picture("cat")
     assert found is not None
@@ -223,7 +223,7 @@ def test_a_damaged_file_is_computed_again(
         change(path, harm)
     again = cache if running else open_cache(tmp_path, limit=0)
     assert again.picture("cat") is None
-    assert again.resume(rows(1, 2, 3, 4), make_kv()) == 0
+    assert again.load_prefix(rows(1, 2, 3, 4), make_kv()) == 0
     wait(again)
     assert not list(tmp_path.rglob("*.safetensors"))
     assert "picture-cat" in caplog.text and "rows-" in caplog.text
@@ -231,7 +231,7 @@ def test_a_damaged_file_is_computed_again(
     again.keep_picture("cat", torch.randn(2, 6, 8))
     wait(again)
     assert again.picture("cat") is not None
-    assert again.resume(rows(1, 2, 3, 4), make_kv()) == 3
+    assert again.load_prefix(rows(1, 2, 3, 4), make_kv()) == 3
     again.close()
 
 
@@ -354,7 +354,7 @@ def test_a_smaller_limit_goes_on_to_hold(tmp_path: Path) -> None:
     cache.resize(size - 1)
     cache.close()
     assert cache.used == 0
-    assert cache.resume(rows(1, 2, 3, 4, 5, 6), make_kv()) == 5
+    assert cache.load_prefix(rows(1, 2, 3, 4, 5, 6), make_kv()) == 5
     assert cache.used <= size - 1
 
 
@@ -376,7 +376,7 @@ def test_a_shorter_beginning_is_taken_when_the_file_of_the_longest_is_gone(tmp_p
     again = open_cache(tmp_path, limit=0)
     max(tmp_path.rglob("rows-*"), key=lambda path: path.stat().st_size).unlink()
     assert again.reusable(rows(1, 2, 3, 4, 5)) == 4
-    assert again.resume(rows(1, 2, 3, 4, 5), make_kv()) == 2
+    assert again.load_prefix(rows(1, 2, 3, 4, 5), make_kv()) == 2
     assert again.reusable(rows(1, 2, 3, 4, 5)) == 2
     again.close()
 
@@ -384,9 +384,9 @@ def test_a_shorter_beginning_is_taken_when_the_file_of_the_longest_is_gone(tmp_p
 def test_a_conversation_that_memory_has_no_room_for_is_found_once_it_is_written(tmp_path: Path) -> None:
     cache = open_cache(tmp_path, limit=0)
     cache.keep("t:1", rows(1, 2, 3), make_kv(3))
-    cache.resume(rows(1, 2, 3, 4), make_kv())  # maybe too early
+    cache.load_prefix(rows(1, 2, 3, 4), make_kv())  # maybe too early
     cache.close()
-    assert cache.resume(rows(1, 2, 3, 4), make_kv()) == 3
+    assert cache.load_prefix(rows(1, 2, 3, 4), make_kv()) == 3
 
 
 def test_what_had_to_leave_the_folder_is_not_looked_for_any_more(tmp_path: Path) -> None:
@@ -437,8 +437,8 @@ def test_what_must_not_be_stored_is_kept_in_memory_alone(tmp_path: Path) -> None
     cache.keep("chat", rows(1, 2, 3), make_kv(3), on_disk=False)
     cache.keep_picture("secret", torch.zeros(1, 2, 3), on_disk=False)
     assert cache.has_picture("secret")
-    assert cache.resume(rows(1, 2, 3, 4), make_kv()) == 3
+    assert cache.load_prefix(rows(1, 2, 3, 4), make_kv()) == 3
     cache.close()
     again = open_cache(tmp_path)
     assert not again.has_picture("secret")
-    assert again.resume(rows(1, 2, 3, 4), make_kv()) == 2
+    assert again.load_prefix(rows(1, 2, 3, 4), make_kv()) == 2

@@ -8,7 +8,7 @@ import statistics
 from collections import deque
 from dataclasses import dataclass, field
 
-from core.engine.scheduler import Job, Scheduler, Speeds, Step
+from core.engine.scheduler import Costs, Job, Scheduler, Step
 
 PATCH, ROW, TOKEN, MORE = 0.0025, 0.01, 0.12, 0.02  # seconds, as an ordinary server has them; MORE per further answer
 NOISE = 0.15  # of every measured second
@@ -49,13 +49,13 @@ class Day:
 
     def compute(self, step: Step[Job]) -> None:
         """As `core.engine.worker` does, with seconds of our own."""
-        speeds, rows = self.scheduler.speeds, sum(rows for _, rows in step.prefill)
+        costs, rows = self.scheduler.costs, sum(rows for _, rows in step.prefill)
         decode_s = self.noisy(TOKEN) + MORE * (len(step.decode) - 1) if step.decode else 0.0
         spent = decode_s + self.noisy(ROW) * rows
         if not rows and decode_s:
-            speeds.measure("token", spent)
+            costs.measure("token", spent)
         elif rows >= 8:
-            speeds.measure("row", (spent - decode_s) / rows)
+            costs.measure("row", (spent - decode_s) / rows)
         if step.encoding is not None:
             looked = min(step.encoding.patches, int(step.seconds / PATCH))
             step.encoding.patches -= looked
@@ -68,7 +68,7 @@ class Day:
             self.came.setdefault(job, self.now - job.arrived)
             job.written += 1
             if job.written >= self.lengths[job]:
-                speeds.measure("answer", float(job.written))
+                costs.measure("answer", float(job.written))
                 self.scheduler.remove(job)
 
     def noisy(self, seconds: float) -> float:
@@ -81,7 +81,7 @@ def test_an_estimate_is_right_within_thirty_percent_on_average() -> None:
     for every_s, fit in ((20, 3), (12, 8), (8, 3)):
         waited: list[tuple[float, float]] = []
         for seed in (1, 8):
-            day = Day(random.Random(seed), Scheduler(fit, Speeds(PATCH, ROW, TOKEN, 60)))
+            day = Day(random.Random(seed), Scheduler(fit, Costs(PATCH, ROW, TOKEN, 60)))
             day.live(80, every_s)
             waited += [(told, day.came[job]) for job, (told, place) in day.told.items() if place > 1]
         assert len(waited) >= 40

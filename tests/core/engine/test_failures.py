@@ -298,7 +298,7 @@ async def test_what_is_too_much_for_memory_at_once_is_computed_one_after_the_oth
 @pytest.mark.parametrize(
     "error", [RuntimeError("a bug"), MemoryError(), OSError(5, "Input/output error"), KeyError("kv")], ids=repr
 )
-@pytest.mark.parametrize("method", ["resume", "keep", "forget"])
+@pytest.mark.parametrize("method", ["load_prefix", "keep", "forget"])
 async def test_a_cache_that_fails_costs_no_answer(
     start: Start,
     questions: list[Conversation],

@@ -4,17 +4,17 @@ import sys
 
 import pytest
 
-from core.engine.scheduler import DECODING_STEP_SECONDS, UNMEASURED_PREFILL_ROWS, Job, Scheduler, Speeds
+from core.engine.scheduler import DECODING_STEP_SECONDS, UNMEASURED_PREFILL_ROWS, Costs, Job, Scheduler
 
-KNOWN = Speeds(patch=0.005, row=0.02, token=0.1, answer=50.0)
+KNOWN = Costs(patch=0.005, row=0.02, token=0.1, answer=50.0)
 
 
 def job(rows: int = 0, patches: int = 0, size: int = 10, arrived: float = 0.0) -> Job:
     return Job(bytes=size, arrived=arrived, answer_tokens=100, rows=rows, patches=patches)
 
 
-def admitted(*jobs: Job, limit: int = 1000, speeds: Speeds = KNOWN) -> Scheduler[Job]:
-    scheduler: Scheduler[Job] = Scheduler(limit, Speeds(speeds.patch, speeds.row, speeds.token, speeds.answer))
+def admitted(*jobs: Job, limit: int = 1000, costs: Costs = KNOWN) -> Scheduler[Job]:
+    scheduler: Scheduler[Job] = Scheduler(limit, Costs(costs.patch, costs.row, costs.token, costs.answer))
     for each in jobs:
         scheduler.add(each)
     scheduler.admit()
@@ -58,14 +58,14 @@ def test_a_prefill_that_keeps_nobody_waiting_is_cut_less() -> None:
 
 
 def test_before_any_speed_is_known_a_chunk_is_small() -> None:
-    step = admitted(job(rows=10_000), speeds=Speeds()).next_step(0.0)
+    step = admitted(job(rows=10_000), costs=Costs()).next_step(0.0)
     assert step is not None
     assert step.prefill[0][1] == UNMEASURED_PREFILL_ROWS
 
 
 def test_newcomers_get_on_however_slow_decoding_is() -> None:
     scheduler = admitted(job(), job(rows=100))
-    scheduler.speeds.token = 5.0
+    scheduler.costs.token = 5.0
     step = scheduler.next_step(0.0)
     assert step is not None
     assert step.prefill[0][1] >= 7
@@ -146,18 +146,18 @@ def test_of_two_who_wait_for_the_same_memory_the_second_waits_for_the_firsts_ans
 
 
 def test_there_is_no_estimate_before_speeds_are_known() -> None:
-    scheduler = admitted(job(rows=100), speeds=Speeds())
+    scheduler = admitted(job(rows=100), costs=Costs())
     assert scheduler.places(0.0)[0][2] is None
 
 
 def test_speeds_follow_what_is_measured() -> None:
-    speeds = Speeds()
-    speeds.measure("row", 1.0)
-    assert speeds.row == 1.0
+    costs = Costs()
+    costs.measure("row", 1.0)
+    assert costs.row == 1.0
     for _ in range(50):
-        speeds.measure("row", 0.5)
-    assert speeds.row is not None
-    assert abs(speeds.row - 0.5) < 0.01
+        costs.measure("row", 0.5)
+    assert costs.row is not None
+    assert abs(costs.row - 0.5) < 0.01
 
 
 def test_the_place_in_line_is_that_of_the_arrival() -> None:

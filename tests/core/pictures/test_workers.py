@@ -31,7 +31,7 @@ if sys.argv[1] == "hang":
 """
 
 
-async def run(job: str, data: bytes = b"", seconds: float = 10.0, **options: object) -> list[workers.Part]:
+async def run(job: str, data: bytes = b"", seconds: float = 10.0, **options: object) -> list[workers.Packet]:
     return await workers.run(f"tests.core.jobs:{job}", data, options, seconds)
 
 
@@ -125,7 +125,7 @@ class Slow:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen: set[str] = set()
-        self.tasks: list[asyncio.Task[list[workers.Part]]] = []
+        self.tasks: list[asyncio.Task[list[workers.Packet]]] = []
 
     def add(self, person: str, count: int = 1) -> None:
         for _ in range(count):
@@ -147,7 +147,7 @@ class Slow:
         self._seen.update(self.at_work)
         return len(self._seen)
 
-    async def _run(self, number: int) -> list[workers.Part]:
+    async def _run(self, number: int) -> list[workers.Packet]:
         return await run("until", seconds=60, name=f"slow {number}", path=str(self._folder / "go"))
 
 

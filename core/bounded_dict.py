@@ -7,7 +7,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Latest(OrderedDict[Key, Value]):
+class BoundedDict(OrderedDict[Key, Value]):
     """Keeps the `most` entries that were set last. Setting an entry again makes it the newest."""
 
     def __init__(self, most: int) -> None:
