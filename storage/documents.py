@@ -15,8 +15,10 @@ from storage.schema import conversations, document_pages, documents
 
 
 async def keep(connection: AsyncConnection, conversation_id: str, person: str, document: KeptDocument) -> None:
-    """Keep a document in place of the one before."""
+    """Keep a document in place of the one before, if it has any data."""
     await drop(connection, conversation_id)
+    if not document.data:
+        return
     both = {"conversation_id": conversation_id, "image_ids": list(document.image_ids)}
     file = both | {"person": pseudonym(person), "data": document.data}
     pages = both | {"pages": list(document.pages), "page_count": document.of, "digest": document.digest}

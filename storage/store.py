@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -199,13 +200,12 @@ class Store(OpenDatabase):
         self, conversation_id: str, person: str, document: KeptDocument, begins: bool = False
     ) -> None:
         """Keep a document in place of the one before, if there is room; see `questions.keep_document`."""
-        if await self.has_room_for(person, document):
-            await self._keep_document(conversation_id, person, document, begins)
+        await self._keep_document(conversation_id, person, await self.fitting(person, document), begins)
 
-    async def has_room_for(self, person: str, document: KeptDocument) -> bool:
-        """Return whether a document fits into what this person, and what all people together, may store."""
+    async def fitting(self, person: str, document: KeptDocument) -> KeptDocument:
+        """Return a document, without its data if that is more than this person, or all together, may still store."""
         excess = await self.database.read(allowance.excess_of, person, len(document.data), self._allowance)
-        return excess.person <= 0 and excess.all <= 0
+        return document if excess.person <= 0 and excess.all <= 0 else replace(document, data=b"")
 
     async def make_room(self, person: str, images: Sequence[Image]) -> None:
         """Make room for a question with these pictures. Raises `NoRoom` if that is impossible."""

@@ -32,7 +32,7 @@ from core.pictures.images import KEPT_ORIGINAL_RATIO, MOST_IMAGE_TOKENS
 log = logging.getLogger(__name__)
 FILE_CHARACTERS = 3000  # a longer answer is offered as a file
 SMALL_PRINT_FACTOR = 4  # times the tokens of a picture, for small print
-CLOSER_THAN_USUAL = 2.5  # times: more than the sharpness that a conversation may choose
+SHARPER_THAN_USUAL = 2.5  # times: more than the sharpness that a conversation may choose
 TOKEN_PIXELS = 32 * 32
 
 
@@ -176,4 +176,4 @@ def _lost_a_lot(image: Image) -> bool:
 
 
 def _looked_closer(image: Image, image_tokens: int) -> bool:
-    return image.width * image.height > CLOSER_THAN_USUAL * image_tokens * TOKEN_PIXELS
+    return image.width * image.height > SHARPER_THAN_USUAL * image_tokens * TOKEN_PIXELS

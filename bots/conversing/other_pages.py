@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from core.conversation import Image
 from core.errors import BadImage, NotFound, TooLarge
 from core.i18n import Translator
 from core.pictures.documents import Document, open_document
-from core.pictures.kept_document import KeptDocument
+from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.pictures.page_ranges import page_ranges
 
 
@@ -54,13 +55,14 @@ async def keep_document(
 
 
 async def document_to_keep(opened: Sequence[Document]) -> KeptDocument | None:
-    """Return the last of these files that has several pages."""
-    document = next((it for it in reversed(opened) if it.data is not None), None)
-    if document is None or document.data is None:
+    """Return the last of these files that has several pages; without its data if it is too large to be kept."""
+    document = next((it for it in reversed(opened) if it.of > 1), None)
+    if document is None:
         return None
+    data = document.data or b""
     image_ids = tuple(image.id for image in document.images)
-    digest = (await asyncio.to_thread(hashlib.sha256, document.data)).hexdigest()[:32]
-    return KeptDocument(document.data, image_ids, document.pages, document.of, digest)
+    digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()[:32]
+    return KeptDocument(data, image_ids, document.pages, document.of, digest)
 
 
 async def turn_pages(
@@ -88,19 +90,22 @@ async def turn_pages(
     return Turned(tuple({**kept, **named}.values()), opened.note(translator, kept=True))
 
 
-async def check_pages(services: Services, conversation_id: str, pages: Sequence[int], digest: str = "") -> None:
-    """Raise `NoDocument`, `NoPage` or `TooManyPages` if a question cannot be about these pages.
+async def check_pages(
+    services: Services, conversation_id: str, pages: Sequence[int], digest: str = ""
+) -> DocumentOutline | None:
+    """Return the document of these pages, or None if their own, by its `digest`, is not kept any more.
 
-    Those of another document, by its `digest`, are not opened.
+    Raises `NoDocument`, `NoPage` or `TooManyPages` if a question cannot be about them.
     """
     outline = await services.store.document_outline(conversation_id)
     if digest and (outline is None or outline.digest != digest):
-        return
+        return None
     if outline is None:
         raise NoDocument
     check_count(pages, services.images.page_limit)
     if max(pages, default=1) > outline.of:
         raise NoPage(outline.of)
+    return outline
 
 
 def check_count(pages: Sequence[int], limit: int) -> None:
@@ -118,22 +123,25 @@ async def choose_pages(
     pictures that had to make room. Raises what `check_pages` does, and `BotError`.
     """
     store = services.store
-    await check_pages(services, conversation_id, pages)
-    document = await store.document(conversation_id)
-    if document is None:
+    known = await check_pages(services, conversation_id, pages)
+    if known is None:
         raise NoDocument
     waiting = {picture.image.id for picture in (await store.outline(conversation_id)).waiting}
-    there = {page: of for page, of in zip(document.pages, document.image_ids, strict=True) if of in waiting}
+    there = {page: of for page, of in known.images.items() if of in waiting}
     missing = [page for page in sorted(pages) if page not in there]
     wanted = {there[page] for page in pages if page in there}
     removed: tuple[int, ...] = ()
-    if missing:
+    if missing:  # only then is the file read, and counted
+        await services.assistant.count_files(person, secrets.token_hex(16), 1)
         limits = await services.limits(conversation_id)
+        document = await store.document(conversation_id)
+        if document is None or document.digest != known.digest:
+            raise NoDocument
         opened = await open_document(document.data, config=limits, chosen=missing)
         _, removed = await services.assistant.add_pictures(conversation_id, opened.images, person)
         await _note_pages(store, conversation_id, opened, document)
         wanted |= {image.id for image in opened.images}
-    await _withdraw(store, conversation_id, set(document.image_ids) - wanted, taken)
+    await _withdraw(store, conversation_id, set(known.images.values()) - wanted, taken)
     return removed
 
 

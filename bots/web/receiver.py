@@ -269,9 +269,8 @@ class Receiver:
     ) -> inbox.StoredMessage | None:
         """Store a question with all that came with it, in one step."""
         await self.store.make_room(sent.person, images)
-        document = await document_to_keep(documents)
-        if document is not None and not await self.store.has_room_for(sent.person, document):
-            document = None
+        if (document := await document_to_keep(documents)) is not None:
+            document = await self.store.fitting(sent.person, document)
         return await self.store.put_question(
             WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document, WAITING_LIMIT
         )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class KeptDocument:
     """The file, and the ids of the pictures that its pages became so far: of `pages`, of `of` pages in all.
 
-    `digest` tells it from other files. Of one that a version before kept only the data and the ids are known.
+    `digest` tells it from other files. Of one that a version before kept only the data and the ids are known. One
+    without `data` only takes the place of the one before: nothing of it is kept.
     """
 
     data: bytes = field(repr=False)

@@ -157,6 +157,12 @@ async def test_it_counts_as_its_persons_and_goes_where_a_picture_needs_room(smal
         await small.make_room("ann", [photo("second", shown=4 * MB, sent=1)])
 
 
+async def test_one_without_room_takes_the_place_of_the_one_before_all_the_same(small: Store) -> None:
+    await small.keep_document("a:1", "ann", large("1", 1.2), begins=True)
+    await small.keep_document("a:1", "ann", large("2", 2.9))
+    assert await small.document("a:1") is None  # a later "page 7" must not be of the first
+
+
 async def test_all_together_keep_to_the_limit(small: Store) -> None:
     for number in range(8):
         await small.keep_document(f"a:{number}", f"person {number}", large(f"{number}", 1), begins=True)

@@ -1,6 +1,5 @@
 """Serve a conversation's document: its pages, small, and which of them the next question shows."""
 
-import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request, Response
@@ -23,7 +22,6 @@ router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/document", re
 async def choose(request: Request, known: Known, receiver: WithReceiver, choice: Annotated[Choice, Body()]) -> Pictures:
     """Let these pages wait for the next question, as pictures that are sent ahead of it do, and no others of it."""
     person = person_of(request.scope)
-    await receiver.assistant.count_files(person, secrets.token_hex(16), 1)
     _, asking = await receiver.shown(known.id)
     pages = list(dict.fromkeys(choice.pages))
     removed = await choose_pages(receiver.services, known.id, person, pages, pictures_of(asking))

@@ -6,6 +6,8 @@ import { say } from "./words.js";
 
 const MOST_SHOWN = 1000; // of a longer document the others are named in the question
 const OPENING_MS = 60_000;
+const AGAIN_MS = 5000; // until a page's picture that did not come is asked for again
+const MOST_TRIES = 5;
 const LOW_PIXELS = 600; // a window where the strip opens only when it is asked to
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
@@ -93,6 +95,8 @@ export class Pages {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting || !this.document) continue;
       this.seen.unobserve(target);
+      const tries = (target.dataset.tries = Number(target.dataset.tries ?? 0) + 1);
+      target.onerror = () => tries < MOST_TRIES && setTimeout(() => this.seen.observe(target), AGAIN_MS); // the server was busy
       target.src = this.document.thumbnail.replace("{page}", target.dataset.page);
     }
   }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from core.quota import QuotaConfig
 from tests.bots.web.api.test_pages import SENT, ask, seen
 from tests.bots.web.conftest import Web, photo, service, until
 from tests.core.papers import pdf, tiff
@@ -52,6 +53,13 @@ async def test_chosen_pages_wait_for_the_next_question_and_no_others(web: Web) -
     known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
     assert (known["waiting"], known["document"]["chosen"]) == ([], [])
     assert list(chosen(await choose(web, here, 7))) == [7]  # also one that an earlier question showed
+
+
+async def test_ticks_that_open_nothing_count_for_nothing(tmp_path: Path) -> None:
+    async with service(tmp_path, quota=QuotaConfig(pictures_per_minute=4)) as web:
+        here = (await add(web))["conversation"]
+        for pages in ((1, 2, 3), (1, 2), (1,), (), ()):
+            assert list(chosen(await choose(web, here, *pages))) == list(pages)
 
 
 async def test_pages_of_a_question_that_is_being_answered_do_not_wait_for_the_next(tmp_path: Path) -> None:
