@@ -32,6 +32,7 @@ WRITES = (
     "setMessageReaction",
     "reactions.",
 )  # how methods begin that people see
+MARKS = ("setMessageReaction", "reactions.")  # how those begin that change the bot's reaction
 CONFIRMS = "getUpdates"  # by which Telegram learns that the updates before are on disk
 HEARD = "acknowledgement to Slack"
 TABLES = {
@@ -113,6 +114,7 @@ class Platforms:
         self.is_slow = False
         self.on_step: Callable[[str], None] = lambda step: None
         self.failed: Counter[str] = Counter()
+        self.failed_marks = 0  # of these the calls about the bot's reactions
         self.steps: set[str] = set()  # that there were
         self.noise: Counter[str] = Counter()  # malformed events, by platform
         self._platforms = platforms
@@ -238,6 +240,7 @@ class Platforms:
             self.step(method)
         fails = self._dice.random() < self.faults
         self.failed[platform] += fails
+        self.failed_marks += fails and method.startswith(MARKS)
         if fails and method in POSTS:
             self.excuse()
         return fails

@@ -5,17 +5,20 @@ What is read must be what they saw: each question once, each answer whole, the p
 
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
 from playwright.async_api import TimeoutError
 
+from core.i18n import LANGUAGES, Translator
 from tests.bots.web.browser import CHROMIUM, started, visit
 from tests.chaos.crowd import Crowd
 from tests.chaos.people import STOPPED, Book, Person, Turn, words
@@ -26,6 +29,7 @@ Complaint = tuple[str, str]  # the check, and what it saw
 ARCHIVE = "conversation.zip"
 PAGES = 4  # conversations that are opened in a browser; it is slow
 BOX = "bbox"  # in an answer with it, a box is drawn and the words are others
+PAGES_NOTE = "Pages looked at: {shown} of {of}. For others, ask about “page {example}”, for example."
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]
         same = record is not None and record.question.endswith(turn.questions)
         if record is not None and same:
             left.pop(0)
-            if turn.shown and not any(_says(record, text, turn.pages > 0) for text in asked.found):
+            if turn.shown and not any(_says(record, text) for text in asked.found):
                 found.append(f"{record.question!r} was answered {asked.found}, and read is {record.answer!r}")
             if turn.rating and record.rating not in (None, turn.rating):
                 found.append(f"{record.question!r} was rated {turn.rating}, and read is {record.rating}")
@@ -196,10 +200,17 @@ def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]
     return found + [f"{record.question!r} should not be there" for record in left]
 
 
-def _says(record: Record, shown: str, noted: bool) -> bool:
-    """Whether that was shown for it; `noted` where a note about a document may stand around the answer."""
-    said, read = words(shown.replace(STOPPED, "")), words(record.answer)
-    return BOX in record.answer or said == read or (noted and read in said)
+def _says(record: Record, shown: str) -> bool:
+    """Whether that was shown for it, but for what chats say below an answer."""
+    return BOX in record.answer or words(_pages_note().sub("", shown.replace(STOPPED, ""))) == words(record.answer)
+
+
+@cache
+def _pages_note() -> re.Pattern[str]:
+    """The note on a document's pages, which ends an answer in a chat."""
+    notes = [re.split(r"\{\w+\}", Translator(language).say(PAGES_NOTE)) for language in LANGUAGES]
+    either = "|".join(r"[\d, 、-]+".join(map(re.escape, parts)) for parts in notes)
+    return re.compile(rf"\*?(?:{either})\*?$")
 
 
 def _wrong_pictures(read: Sequence[str], turn: Turn, book: Book) -> str:

@@ -12,6 +12,8 @@ from tests.chaos.platforms import Platforms
 from tests.chaos.points import Points
 
 COLUMNS = ("questions", "answered once, whole", "lost", "doubled", "out of order", "other words", "invented")
+LEAVES_MARK = ("UPDATE messages", "setMessageReaction", "reactions.remove")  # the steps that finish a question
+UNREACHED = ("cut", "slow")  # in the name of weather in which a platform is not reached in time
 LEFT = 0.6  # of what the cache is to leave free: the database may have grown since it wrote
 
 
@@ -62,8 +64,6 @@ class Report:
                     self.blame(person, "placeholders", f"{id} stayed, though it was written down")
                 elif not platforms.is_excused(posted):
                     self.blame(person, "placeholders", f"{id} stayed, and nothing had gone wrong when it came")
-        if self.marks.total() > self.kills.total():  # each kill may come between an answer and its mark
-            self.complain("marks", f"{_listed(self.marks)} stayed after {self.kills.total()} kills")
         for platform, count in platforms.unheard.items():
             if count:
                 self.complain("unheard", f"{platform}: {count} events were never acknowledged")
@@ -71,6 +71,7 @@ class Report:
             self.complain("words in the log", line)
         self.kinds_there_are = crowd.kinds
         self.points, self.points_there_are = points.killed, points.all(platforms.steps)
+        self.judge_marks(platforms.failed_marks)
         self.calls, self.faults, self.noise = platforms.calls, platforms.failed, platforms.noise
         self.slowest_ack_s = max(platforms.slack.acks, default=0.0)
 
@@ -94,6 +95,17 @@ class Report:
         if more:
             counts["doubled"] += more.total()
             self.blame(person, "doubled", f"{sorted(more.elements())} was said besides")
+
+    def judge_marks(self, failed: int) -> None:
+        """A mark may only stay where a kill came between its question's end and the next attempt to take it back.
+
+        That is beside the steps of the end; or at any moment, after one of the `failed` calls about marks.
+        """
+        beside = sum(self.points[point] for point in self.points if point.partition(" ")[2] in LEAVES_MARK)
+        unreached = sum(count for kind, count in self.weather.items() if any(word in kind for word in UNREACHED))
+        excuses = min(self.kills.total(), beside + failed + unreached)
+        if self.marks.total() > excuses:
+            self.complain("marks", f"{_listed(self.marks)} stayed, and {excuses} had an excuse")
 
     def judge_disk(self, folder: Path) -> None:
         """The cache leaves room to what people say and send."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ from tests.chaos.kinds import forwards
 from tests.chaos.nursery import Life
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
-from tests.chaos.people import Book, Person, Talk, Turn, begins, exactly, own
+from tests.chaos.people import Book, Person, Talk, Turn, anything, begins, exactly, own
 from tests.chaos.points import Points
 from tests.chaos.records import Record, differences, left_in_database, orphans
 from tests.chaos.report import Report
@@ -149,6 +150,8 @@ def test_a_thumb_the_pages_of_a_document_and_what_was_removed_are_read_again(rea
         (Turn(("Total?",), TALK.pictures, rating=1), Record("Total?", ANSWER, here[0].pictures, 0)),
         (Turn(("Total?",), pages=2), Record("Total?", ANSWER, ("3" * 64,))),
         (Turn(("Total?",), pages=2), Record("Total?", "The date is 8.", here[0].pictures)),
+        (Turn(("Total?",), pages=2), Record("Total?", "The total", here[0].pictures)),
+        (Turn(("Total?",), pages=2), Record("Total?", "", here[0].pictures)),
     ):
         reader.wants("first", exactly(ANSWER), turn)
         assert differences(reader, here, reader.book) == []
@@ -156,6 +159,22 @@ def test_a_thumb_the_pages_of_a_document_and_what_was_removed_are_read_again(rea
     reader.wants("first", exactly(ANSWER), Turn(("Total?",), TALK.pictures, removed=True))
     assert differences(reader, here, reader.book)
     assert differences(reader, [Record("Total?", ANSWER, ("", ""))], reader.book) == []
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "\n\n*Pages looked at: 1-4 of 5. For others, ask about “page 5”, for example.*",
+        "\n\n已看第 1、3-4 页（共 5 页）。要看其他页，请在提问时写明页码，例如“第5页”。",
+    ],
+)
+def test_an_answer_is_read_without_the_note_on_pages_and_whole(reader: Reader, note: str) -> None:
+    reader.wants("first", anything, Turn(("Total?",), pages=2))
+    reader.stands["first"] = [ANSWER + note]
+    pictures = ("1" * 64, "2" * 64)
+    assert differences(reader, [Record("Total?", ANSWER, pictures)], reader.book) == []
+    for answer in ("", "The total", "8", ANSWER + note):
+        assert differences(reader, [Record("Total?", answer, pictures)], reader.book), answer
 
 
 def test_where_nothing_is_to_be_kept_no_turn_is(reader: Reader) -> None:
@@ -199,6 +218,26 @@ def test_the_store_has_the_settings_that_were_set(reader: Reader, tmp_path: Path
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.execute("""UPDATE conversations SET settings = '{"length": "short", "keep": false}'""")
     assert left_in_database(tmp_path / "answers.db", reader) == []
+
+
+def test_a_reaction_may_stay_where_a_kill_came_beside_its_end_and_nowhere_else() -> None:
+    def stays(marks: int, beside: str = "", failed: int = 0, weather: str = "") -> bool:
+        report = Report(kills=Counter({"at random": 3}), points=Counter([beside]), weather=Counter([weather]))
+        report.marks["slack"] = marks
+        report.judge_marks(failed)
+        return report.good
+
+    assert stays(0)
+    assert not stays(1)
+    assert not stays(1, beside="after INSERT messages")
+    assert not stays(1, beside="after reactions.add")
+    for step in ("before UPDATE messages", "after setMessageReaction", "before reactions.remove"):
+        assert stays(1, beside=step)
+        assert not stays(2, beside=step)
+    assert stays(2, failed=2)
+    assert stays(1, weather="network cut")
+    assert not stays(1, weather="database busy")
+    assert not stays(4, failed=100), "more than there were kills"
 
 
 async def test_who_gives_up_waiting_for_the_end_of_a_life_leaves_it_to_others() -> None:
