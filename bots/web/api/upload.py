@@ -42,11 +42,16 @@ async def open_files(request: Request, form: Form, images: ImagesConfig, assista
 
 
 async def form_digest(form: Form) -> str:
-    """Return a digest of the files and numbers, by which the same question is known when it comes again."""
+    """Return a digest of what comes with the words, by which the same question is known when it comes again."""
     files = [await _file_digest(file) for file in form.files]
     corners = form.region.corners if form.region else ()
-    command = "region" if form.region else "pages" if form.pages else ""
-    return digest_of(command, [*form.pictures, *corners, *form.pages], files)
+    parts = [
+        "region" if form.region else "",
+        f"pages:{','.join(map(str, form.pages))}" if form.pages else "",
+        "alone" if form.alone else "",
+        f"document:{form.document}" if form.document else "",  # last, as it may be any text
+    ]
+    return digest_of(" ".join(filter(None, parts)), [*form.pictures, *corners], files)
 
 
 async def _file_digest(file: UploadedFile) -> str:

@@ -98,6 +98,27 @@ async def test_a_question_names_pages_in_a_field_and_its_words_no_longer_do(web:
     assert await seen(web, here) == [[5, 6]]
 
 
+SAME = {"pictures": "1", "pages": "5"}
+OTHERS: list[dict[str, str]] = [
+    {"pages": "1,5"},
+    {"pictures": "1,5"},
+    {"pictures": "1", "pages": "6"},
+    SAME | {"alone": "true"},
+    SAME | {"document": "of another time"},
+]
+
+
+async def test_a_key_is_of_its_pages_and_of_no_other_question(web: Web) -> None:
+    here, key = (await add(web))["conversation"], {"Idempotency-Key": "a-key-nobody-guesses"}
+    answer = await ask(web, "What is it?", here, key=key["Idempotency-Key"], fields=SAME)
+    for fields in OTHERS:
+        form = {"query": "What is it?", "conversation": here, **fields}
+        refused = await web.client.post("/api/v1/analyze", data=form, headers=key)
+        assert (refused.status_code, refused.json()["code"]) == (422, "key_reused"), fields
+    for again in (SAME, {}):  # it reads along
+        assert await ask(web, "What is it?", here, key=key["Idempotency-Key"], fields=again) == answer
+
+
 @pytest.mark.parametrize("form", ["data", "json"])
 async def test_chosen_pages_are_of_their_own_document_when_another_came_meanwhile(web: Web, form: str) -> None:
     added = await add(web)
