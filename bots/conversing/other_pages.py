@@ -12,7 +12,7 @@ from bots.conversing.store import Store
 from core.conversation import Image
 from core.errors import BadImage, NotFound, TooLarge
 from core.i18n import Translator
-from core.pictures.documents import Document, open_document
+from core.pictures.documents import Document, open_document, pages_left_out
 from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.pictures.page_ranges import page_ranges
 
@@ -74,8 +74,19 @@ async def turn_pages(
     Raises `Busy` for a question that would be refused.
     """
     here, store = request.conversation_id, services.store
-    document = await store.document(here) if request.pages or page_ranges(request.text) else None
-    if document is None or request.document not in ("", document.digest):
+    if not (request.pages or page_ranges(request.text)):
+        return Turned(tuple(images))
+    known = await store.document_outline(here)  # None too for one that a version before kept
+    if request.document and (known is None or known.digest != request.document):
+        return Turned(tuple(images))
+    if known is not None and request.pages:
+        chosen, missing = _there(known, request.pages, {image.id for image in images})
+        if not missing:  # they were chosen ahead: nothing is read or drawn again
+            await services.assistant.check_question(request.person)
+            kept = await _without(store, request, images, set(known.images.values()) - chosen)
+            return Turned(tuple(kept.values()), pages_left_out(request.pages, known.of, translator, kept=True))
+    document = await store.document(here)
+    if document is None or (known is not None and known.digest != document.digest):
         return Turned(tuple(images))
     await services.assistant.check_question(request.person)
     try:
@@ -83,10 +94,8 @@ async def turn_pages(
     except BadImage as error:  # a page that it does not have; the question may be about another one
         return Turned(tuple(images), translator.explain(error))
     named = {image.id: image for image in opened.images}
-    others = set(document.image_ids) - named.keys()
-    await _withdraw(store, here, others.intersection(image.id for image in images) if request.alone else others)
+    kept = await _without(store, request, images, set(document.image_ids) - named.keys())
     await _note_pages(store, here, opened, document)
-    kept = {image.id: image for image in images if image.id not in others}
     return Turned(tuple({**kept, **named}.values()), opened.note(translator, kept=True))
 
 
@@ -127,9 +136,7 @@ async def choose_pages(
     if known is None:
         raise NoDocument
     waiting = {picture.image.id for picture in (await store.outline(conversation_id)).waiting}
-    there = {page: of for page, of in known.images.items() if of in waiting}
-    missing = [page for page in sorted(pages) if page not in there]
-    wanted = {there[page] for page in pages if page in there}
+    wanted, missing = _there(known, pages, waiting)
     removed: tuple[int, ...] = ()
     if missing:  # only then is the file read, and counted
         await services.assistant.count_files(person, secrets.token_hex(16), 1)
@@ -143,6 +150,21 @@ async def choose_pages(
         wanted |= {image.id for image in opened.images}
     await _withdraw(store, conversation_id, set(known.images.values()) - wanted, taken)
     return removed
+
+
+def _there(known: DocumentOutline, pages: Sequence[int], image_ids: Collection[str]) -> tuple[set[str], list[int]]:
+    """Return which of these pictures the pages of a document are, and the pages that are none of them."""
+    there = {page: known.images[page] for page in pages if known.images.get(page) in image_ids}
+    return set(there.values()), sorted(set(pages) - there.keys())
+
+
+async def _without(
+    store: Store, request: AnswerRequest, images: Sequence[Image], others: Collection[str]
+) -> dict[str, Image]:
+    """Return a question's pictures by their ids, without the `others`, which wait no longer."""
+    gone = {image.id for image in images}.intersection(others) if request.alone else others
+    await _withdraw(store, request.conversation_id, gone)
+    return {image.id: image for image in images if image.id not in others}
 
 
 async def _note_pages(store: Store, conversation_id: str, opened: Document, document: KeptDocument) -> None:

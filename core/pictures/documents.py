@@ -39,40 +39,36 @@ class Document:
 
     def note(self, translator: Translator, kept: bool = False) -> str:
         """Return a sentence about what was left out and how to see it, or "". `kept` if its `data` is kept."""
-        left_out = self._pages_left_out(translator, kept and self.data is not None)
+        left_out = pages_left_out(self.pages, self.of, translator, kept and self.data is not None)
         return " ".join(filter(None, [left_out, *(translator.explain(note) for note in self.notes)]))
 
-    def _pages_left_out(self, translator: Translator, kept: bool) -> str:
-        if len(self.pages) == self.of:
-            return ""
-        shown = translator.listed(f"{first}-{last}" if first < last else first for first, last in _runs(self.pages))
-        first, last = self._others()
-        if kept:
-            return translator.say(
-                "Pages looked at: {shown} of {of}. For others, ask about “page {example}”, for example.",
-                shown=shown,
-                of=self.of,
-                example=first,
-            )
-        if first == last:
-            return translator.say(
-                "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
-                shown=shown,
-                of=self.of,
-                example=first,
-            )
-        return translator.say(
-            "Pages looked at: {shown} of {of}. For others, send it again and say “pages {example}”, for example.",
-            shown=shown,
-            of=self.of,
-            example=f"{first}-{last}",
-        )
 
-    def _others(self) -> tuple[int, int]:
-        """Return the first and last of one or two further pages to suggest as an example."""
-        later = (page for page in range(self.pages[-1] + 1, self.of + 1) if page not in self.pages)
-        first = next(later, 0) or next(page for page in range(1, self.of + 1) if page not in self.pages)
-        return first, first + 1 if first < self.of and first + 1 not in self.pages else first
+def pages_left_out(pages: Sequence[int], of: int, translator: Translator, kept: bool) -> str:
+    """Return a sentence about which pages of a document are looked at and how to see others, or "" if all are."""
+    if len(pages) == of:
+        return ""
+    shown = translator.listed(f"{first}-{last}" if first < last else first for first, last in _runs(pages))
+    first, last = _others(pages, of)
+    if kept:
+        return translator.say(
+            "Pages looked at: {shown} of {of}. For others, ask about “page {example}”, for example.",
+            shown=shown,
+            of=of,
+            example=first,
+        )
+    if first == last:
+        return translator.say(
+            "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
+            shown=shown,
+            of=of,
+            example=first,
+        )
+    return translator.say(
+        "Pages looked at: {shown} of {of}. For others, send it again and say “pages {example}”, for example.",
+        shown=shown,
+        of=of,
+        example=f"{first}-{last}",
+    )
 
 
 async def open_document(
@@ -142,6 +138,13 @@ def _document(parts: list[workers.Packet]) -> Document:
         of = what["of"]
         notes += read_notes(what)
     return Document(tuple(images), tuple(pages), of, tuple(notes))
+
+
+def _others(pages: Sequence[int], of: int) -> tuple[int, int]:
+    """Return the first and last of one or two further pages to suggest as an example."""
+    later = (page for page in range(pages[-1] + 1, of + 1) if page not in pages)
+    first = next(later, 0) or next(page for page in range(1, of + 1) if page not in pages)
+    return first, first + 1 if first < of and first + 1 not in pages else first
 
 
 def _runs(pages: Sequence[int]) -> list[tuple[int, int]]:

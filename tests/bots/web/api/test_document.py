@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from core.pictures.kept_document import KeptDocument
 from core.quota import QuotaConfig
 from tests.bots.web.api.test_pages import SENT, ask, seen
 from tests.bots.web.conftest import Web, photo, service, until
@@ -60,6 +61,31 @@ async def test_ticks_that_open_nothing_count_for_nothing(tmp_path: Path) -> None
         here = (await add(web))["conversation"]
         for pages in ((1, 2, 3), (1, 2), (1,), (), ()):
             assert list(chosen(await choose(web, here, *pages))) == list(pages)
+
+
+async def test_pages_that_wait_already_are_asked_about_without_reading_the_file_again(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = await add(web)
+    here, ticked = added["conversation"], chosen(await choose(web, added["conversation"], 5, 6, 8))
+    read: list[str] = []
+    find = web.store.document
+
+    async def noting(conversation: str) -> KeptDocument | None:
+        read.append(conversation)
+        return await find(conversation)
+
+    monkeypatch.setattr(web.store, "document", noting)
+    numbers = ",".join(map(str, ticked.values()))
+    fields = {"pages": "5,6", "pictures": numbers, "document": added["document"]["id"], "alone": "true"}
+    answer = await ask(web, "What differs from page 9?", here, fields=fields)
+    assert answer["notes"] == ["Pages looked at: 5-6 of 9. For others, ask about “page 7”, for example."]
+    await ask(web, "What is on page 9?", here, fields={"pages": "9", "document": "of another time"})
+    assert (await seen(web, here), read) == ([[5, 6], []], [])
+    known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
+    assert known["waiting"] == []
+    await ask(web, "And this?", here, fields={"pages": "7"})
+    assert ((await seen(web, here))[-1], read) == ([7], [here])
 
 
 async def test_pages_of_a_question_that_is_being_answered_do_not_wait_for_the_next(tmp_path: Path) -> None:
