@@ -98,7 +98,7 @@ async def _forget(me: Person, place: str) -> None:
     order = "forget"
     while not me.forgot:
         at = await me.order(order)
-        me.wants(at, own, least=0)
+        me.wants(at, own, least=0, most=me.shows_again)
         while not (new := [text for it in (place, at) for text in me.found(it) if own(text) and text not in said]):
             await asyncio.sleep(LOOK_S)
         me.forgot = not any(map(ASKS_FOR_EVERYBODY.search, new))
@@ -157,7 +157,7 @@ async def _set(me: Person, name: str) -> None:
     """Switch a setting off, as often as it takes the bot to see that they may."""
     while name not in me.settings:
         place = await me.set(name)
-        me.wants(place, own)
+        me.wants(place, own, most=me.shows_again)
         await me.answered(place)
         if me.found(place)[0].startswith(SET):
             me.settings[name] = False

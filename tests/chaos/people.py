@@ -147,7 +147,9 @@ class Person(ABC):
     """
 
     platform: ClassVar[str]
-    shows_again: ClassVar[int] = 1  # how often a whole answer may stand there, where no message can be edited
+    shows_again: ClassVar[int] = (
+        1  # how often what is posted whole may stand there: after commands, or where nothing can be edited
+    )
     rewrites: ClassVar[bool] = False  # whether an answer that is drawn anew is written over the old one
 
     def __init__(self, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> None:
