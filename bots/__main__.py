@@ -70,7 +70,9 @@ def ask(
         str, typer.Option(help="What the model is told before the first question.", show_default=False)
     ] = "",
     language: Annotated[str, typer.Option(help="Of the answers, such as German.", show_default=False)] = "",
-    length: Annotated[str, typer.Option(help="Of the answers: short, normal or long.", show_default=False)] = "",
+    length: Annotated[
+        str, typer.Option(help="Of the answers: short, normal or, without --url, long.", show_default=False)
+    ] = "",
     sharpness: Annotated[str, typer.Option(help="Of the pictures: normal or high.", show_default=False)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print answer, boxes and usage as JSON.")] = False,
     save_boxes: Annotated[

@@ -76,10 +76,10 @@ async def _serve(settings: Settings) -> None:
         parts = [
             _run_adapters(settings, services),
             _load(settings, engine, services),
-            _for_ever(keep_expiring(services.store.expiry, services.health)),
-            _for_ever(keep_watching(services)),
-            _for_ever(services.leases.run()),
-            _for_ever(keep_notifying(services.health, engine.check, Notifier())),
+            _for_ever("expiry", keep_expiring(services.store.expiry, services.health)),
+            _for_ever("the watch over health", keep_watching(services)),
+            _for_ever("leases", services.leases.run()),
+            _for_ever("notices to systemd", keep_notifying(services.health, engine.check, Notifier())),
         ]
         tasks = [asyncio.create_task(part) for part in parts]
         try:
@@ -241,11 +241,11 @@ async def open_store(settings: Settings, alone: bool = False) -> AsyncIterator["
         await store.close()
 
 
-async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
+async def _for_ever(name: str, work: Coroutine[Any, Any, None]) -> None:
     """Run what must not end before the service. A replica that no longer beats, for example, would answer no one."""
-    name = work.__qualname__  # type: ignore[attr-defined]
     try:
         await work
+        log.error("%s ended without an error", name)
     except Exception:
         log.exception("%s failed", name)
     raise OperatorError(

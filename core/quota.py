@@ -73,24 +73,24 @@ class Quota:
 
     @asynccontextmanager
     async def admit(self, person: str) -> AsyncIterator[None]:
-        """Hold a place for a question while it waits and is answered. Raises `Busy` if the person has too many."""
+        """Hold a slot for a question while it waits and is answered. Raises `Busy` if the person has too many."""
         if not self._config.at_once:
             yield
             return
-        place = await self._leases.take_place(tally_of(pseudonym(person)), self._config.at_once)
-        if place is None:
+        slot = await self._leases.take_slot(tally_of(pseudonym(person)), self._config.at_once)
+        if slot is None:
             with _noting(person):
                 raise _waits_already()
         try:
             yield
         finally:
-            await self._leases.give_place_back(place)
+            await self._leases.give_slot_back(slot)
 
     async def check_question(self, person: str) -> None:
         """Raise what `admit` and `question` would raise now, before any work is done for a question."""
-        name, places = tally_of(pseudonym(person)), self._config.at_once
+        name, slots = tally_of(pseudonym(person)), self._config.at_once
         with _noting(person):
-            if places and not await self._leases.has_place(name, places):
+            if slots and not await self._leases.has_slot(name, slots):
                 raise _waits_already()
             if self._limits_questions:
                 counts, now = await self._tallies.tally(name)

@@ -26,7 +26,7 @@ BEATS_PER_LEASE = 4
 LOOK_SECONDS = 0.5
 STICKY_SECONDS = 300.0  # how long an unused conversation is kept
 PRESENCE = "replica:"  # how the name of the lease begins by which each replica shows that it lives
-PLACE = "place:"  # and by which it has one of a limited number of places
+SLOT = "slot:"  # and by which it has one of a limited number of slots
 
 
 class OpenMessage(NamedTuple):
@@ -90,15 +90,15 @@ class Leases(Protocol):
         """Hold a name within the block. Raises `LeaseLost` if another replica holds it, or takes it meanwhile."""
         ...
 
-    async def take_place(self, name: str, places: int) -> str | None:
-        """Take one of so many places that all replicas have together. Return its name, or None if none is free."""
+    async def take_slot(self, name: str, slots: int) -> str | None:
+        """Take one of so many slots that all replicas have together. Return its name, or None if none is free."""
         ...
 
-    async def has_place(self, name: str, places: int) -> bool:
-        """Return whether one of these places is free, without taking it."""
+    async def has_slot(self, name: str, slots: int) -> bool:
+        """Return whether one of these slots is free, without taking it."""
         ...
 
-    async def give_place_back(self, place: str) -> None: ...
+    async def give_slot_back(self, slot: str) -> None: ...
 
     def listen(self, adapter: str, listener: Listener) -> None:
         """Tell a platform of its open messages, again and again, until they are finished."""
@@ -120,7 +120,7 @@ class SingleReplica:
     name = ""
 
     def __init__(self) -> None:
-        self._places: Counter[str] = Counter()  # that are taken
+        self._slots: Counter[str] = Counter()  # that are taken
 
     async def live(self) -> Sequence[LiveReplica]:
         return ()
@@ -128,17 +128,17 @@ class SingleReplica:
     def hold(self, name: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
 
-    async def take_place(self, name: str, places: int) -> str | None:
-        if self._places[name] >= places:
+    async def take_slot(self, name: str, slots: int) -> str | None:
+        if self._slots[name] >= slots:
             return None
-        self._places[name] += 1
+        self._slots[name] += 1
         return name
 
-    async def has_place(self, name: str, places: int) -> bool:
-        return self._places[name] < places
+    async def has_slot(self, name: str, slots: int) -> bool:
+        return self._slots[name] < slots
 
-    async def give_place_back(self, place: str) -> None:
-        self._places -= Counter([place])
+    async def give_slot_back(self, slot: str) -> None:
+        self._slots -= Counter([slot])
 
     def listen(self, adapter: str, listener: Listener) -> None:
         pass
@@ -170,36 +170,36 @@ class Replica:
         self._seconds = seconds
         self._sticky_seconds = sticky_seconds
         self._held: dict[str, _Held] = {}
-        self._places: set[str] = set()  # that are taken here
+        self._slots: set[str] = set()  # that are taken here
         self._listeners: dict[str, Listener] = {}
 
     async def live(self) -> Sequence[LiveReplica]:
         return await self._table.live_replicas()
 
-    async def take_place(self, name: str, places: int) -> str | None:
-        for number in range(places):
-            place = f"{PLACE}{name}:{number}"
-            if place in self._places:
+    async def take_slot(self, name: str, slots: int) -> str | None:
+        for number in range(slots):
+            slot = f"{SLOT}{name}:{number}"
+            if slot in self._slots:
                 continue
-            self._places.add(place)
+            self._slots.add(slot)
             try:
-                (await self._take(place, self._left)).used = math.inf  # until it is given back
+                (await self._take(slot, self._seconds_left)).used = math.inf  # until it is given back
             except BaseException as error:
-                self._places.discard(place)
+                self._slots.discard(slot)
                 if not isinstance(error, LeaseLost):
                     raise
             else:
-                return place
+                return slot
         return None
 
-    async def has_place(self, name: str, places: int) -> bool:
-        return await self._table.count_held([f"{PLACE}{name}:{number}" for number in range(places)]) < places
+    async def has_slot(self, name: str, slots: int) -> bool:
+        return await self._table.count_held([f"{SLOT}{name}:{number}" for number in range(slots)]) < slots
 
-    async def give_place_back(self, place: str) -> None:
-        self._places.discard(place)
-        if (held := self._held.pop(place, None)) is not None:
+    async def give_slot_back(self, slot: str) -> None:
+        self._slots.discard(slot)
+        if (held := self._held.pop(slot, None)) is not None:
             with suppress(BotError):  # then it becomes free by itself
-                await self._give_back({place: held})
+                await self._give_back({slot: held})
 
     def listen(self, adapter: str, listener: Listener) -> None:
         self._listeners[adapter] = listener
@@ -232,10 +232,10 @@ class Replica:
             await self._give_back(held)
 
     @property
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         """The seconds until all that this replica holds has run out, if it dies now.
 
-        A place must not outlast the conversation: who takes that over would find no place for its question.
+        A slot must not outlast the conversation: who takes that over would find no slot for its question.
         """
         presence = self._held.get(PRESENCE + self.name)
         return max(0.0, presence.lease.until - uptime()) if presence else self._seconds

@@ -6,7 +6,7 @@ RETRY_TEMPERATURE = 0.7  # least temperature for another answer to the same ques
 
 
 class Sampling(BaseModel, extra="forbid", frozen=True):
-    """ConversationSettings of an answer. None means the value of the model's makers.
+    """Settings of an answer. None means the value of the model's makers.
 
     With a seed, equal questions get equal answers. A temperature of 0 is greedy. The penalties are as transformers
     (repetition) and vLLM (presence and frequency) define them.

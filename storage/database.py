@@ -67,7 +67,7 @@ class Database:
         try:
             if file is not None:
                 keep_private(file)
-            await running.complete(_bring_up_to_date(engine))
+            await running.complete(_upgrade(engine))
             if mark is not None:
                 await running.complete(_mark(engine, mark))
             watch = Watch(file, mark) if file else None
@@ -182,7 +182,7 @@ class Database:
         return self._queue.turn(priority) if self._queue else nullcontext()
 
 
-async def _bring_up_to_date(engine: AsyncEngine) -> None:
+async def _upgrade(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             await _examine(connection)

@@ -6,13 +6,13 @@ Each function is one step inside a transaction that its caller opened.
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.growing import GrowingAnswer
 from storage.leases import database_time
 from storage.schema import growing_answers as growing
 from storage.schema import messages
+from storage.upsert import upsert
 
 
 async def follow(connection: AsyncConnection, key: str, seconds: float) -> GrowingAnswer:
@@ -37,6 +37,7 @@ async def grow(
 
 
 async def _put(connection: AsyncConnection, new: dict[str, Any], changed: dict[str, Any]) -> Any:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(growing).values(new).on_conflict_do_update(index_elements=[growing.c.key], set_=changed)
+    statement = (
+        upsert(connection, growing).values(new).on_conflict_do_update(index_elements=[growing.c.key], set_=changed)
+    )
     return (await connection.execute(statement.returning(growing.c.text, growing.c.outcome, growing.c.stage))).one()

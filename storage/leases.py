@@ -8,12 +8,12 @@ its caller opened.
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import ColumnElement, Float, delete, func, literal_column, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.lease import Lease, LeaseLost
-from core.replica import PLACE, PRESENCE, LiveReplica, OpenMessage
+from core.replica import PRESENCE, SLOT, LiveReplica, OpenMessage
 from storage.schema import growing_answers, leases, messages
+from storage.upsert import upsert
 
 NOW = {  # seconds since 1970, also later in a transaction that waited
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
@@ -27,9 +27,8 @@ MOST_REPLICAS = 100  # shown
 
 async def claim(connection: AsyncConnection, name: str, owner: str, seconds: float) -> int | None:
     """Hold a name for some seconds and return its new fence, or None while another replica holds it."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     now = database_time(connection)
-    statement = insert(leases).values(name=name, owner=owner, fence=1, until=now + seconds)
+    statement = upsert(connection, leases).values(name=name, owner=owner, fence=1, until=now + seconds)
     taken = {"owner": owner, "fence": leases.c.fence + 1, "until": now + seconds}
     is_free = or_(leases.c.until < now, leases.c.owner == owner)
     claimed = statement.on_conflict_do_update(index_elements=[leases.c.name], set_=taken, where=is_free)
@@ -87,8 +86,8 @@ async def open_messages(connection: AsyncConnection, owner: str) -> list[OpenMes
 
 
 async def live_replicas(connection: AsyncConnection) -> list[LiveReplica]:
-    """Return the replicas that hold anything, with how much it is besides places and what shows that they live."""
-    held = func.count().filter(leases.c.name.not_like(f"{PRESENCE}%"), leases.c.name.not_like(f"{PLACE}%"))
+    """Return the replicas that hold anything, with how much it is besides slots and what shows that they live."""
+    held = func.count().filter(leases.c.name.not_like(f"{PRESENCE}%"), leases.c.name.not_like(f"{SLOT}%"))
     query = select(leases.c.owner, held).where(leases.c.until > database_time(connection))
     query = query.group_by(leases.c.owner).order_by(leases.c.owner).limit(MOST_REPLICAS)
     return [LiveReplica(*row) for row in await connection.execute(query)]

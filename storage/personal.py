@@ -15,7 +15,7 @@ from core.inbox import StoredMessage
 from core.person import KnownPerson, Standing
 from core.pseudonym import pseudonym
 from core.quota import tally_of
-from core.replica import PLACE
+from core.replica import SLOT
 from storage import conversations, files, pictures
 from storage.schema import documents, growing_answers, leases, messages, people, tallies, turn_pictures, turns
 from storage.schema import files as stored_files
@@ -85,7 +85,7 @@ async def forget(
         await files.forget(connection, conversation_id)
     keys = messages.c.conversation_id.in_(traces.own), messages.c.payload.is_(None)
     await connection.execute(delete(messages).where(*keys))
-    held = or_(leases.c.name.in_(traces.own), leases.c.name.like(f"{PLACE}%"))  # anybody's places
+    held = or_(leases.c.name.in_(traces.own), leases.c.name.like(f"{SLOT}%"))  # anybody's slots
     await connection.execute(delete(leases).where(held))
     await connection.execute(delete(tallies).where(tallies.c.name.in_([tally_of(name) for name in names])))
     await connection.execute(delete(growing_answers))  # anybody's: no service works now

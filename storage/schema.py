@@ -106,7 +106,7 @@ documents = Table(
     metadata,
     Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
     Column("person", String(32), nullable=False, index=True),  # who brought it, see storage.allowance
-    Column("image_ids", JSON, nullable=False),  # as in document_pages; a version before knows only these
+    Column("image_ids", JSON, nullable=False),  # when it was kept; a version before knows only these
     Column("data", LargeBinary, nullable=False),
 )
 

@@ -199,7 +199,10 @@ class Store(OpenDatabase):
     async def keep_document(
         self, conversation_id: str, person: str, document: KeptDocument, begins: bool = False
     ) -> None:
-        """Keep a document in place of the one before, if there is room; see `questions.keep_document`."""
+        """Put a document in the place of the one before, and keep it if there is room.
+
+        See `questions.keep_document`.
+        """
         await self._keep_document(conversation_id, person, await self.fitting(person, document), begins)
 
     async def fitting(self, person: str, document: KeptDocument) -> KeptDocument:

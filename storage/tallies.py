@@ -3,21 +3,20 @@
 from collections.abc import Callable
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.tally import Counts, Result
 from storage.schema import tallies
+from storage.upsert import upsert
 
 
 async def change(
     connection: AsyncConnection, now: float, name: str, seconds: float, change: Callable[[Counts, float], Result]
 ) -> Result:
     """Change what is counted under a name, while others that would change it wait. See `core.tally`."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     until = {"until": now + seconds}
     # An update locks the row until the transaction ends, and a row that others have just made, too.
-    lock = insert(tallies).values(name=name, counts={}, **until)
+    lock = upsert(connection, tallies).values(name=name, counts={}, **until)
     lock = lock.on_conflict_do_update(index_elements=[tallies.c.name], set_=until)
     counts: Counts = (await connection.execute(lock.returning(tallies.c.counts))).scalar() or {}
     result = change(counts, now)

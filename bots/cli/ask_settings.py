@@ -1,6 +1,6 @@
 """Read from the terminal's options how its questions are answered, as /settings does in a chat."""
 
-from bots.conversing.conversation_settings import changed
+from bots.conversing.conversation_settings import change
 from core.settings import ConversationSettings
 
 
@@ -9,5 +9,5 @@ def settings_of_options(**options: str) -> ConversationSettings:
     wanted = ConversationSettings()
     for name, value in options.items():
         if value.strip():
-            wanted = changed(wanted, f"{name} {value.strip()}")
+            wanted = change(wanted, name, value.strip())
     return wanted

@@ -130,7 +130,7 @@ def available_actions(turn: Turn | None, image_tokens: int = MOST_IMAGE_TOKENS) 
         found.append(AnswerAction.CSV)
     if len(said) > FILE_CHARACTERS:
         found.append(AnswerAction.TEXT)
-    if any(_lost_a_lot(image) and not _looked_closer(image, image_tokens) for image in images):
+    if any(_lost_a_lot(image) and not _is_sharpened(image, image_tokens) for image in images):
         found.append(AnswerAction.SMALL_PRINT)
     found += BOXES[: len(find_boxes(turn.answer.text).boxes)]
     return tuple(found)
@@ -175,5 +175,5 @@ def _lost_a_lot(image: Image) -> bool:
     return width * height > KEPT_ORIGINAL_RATIO * image.width * image.height
 
 
-def _looked_closer(image: Image, image_tokens: int) -> bool:
+def _is_sharpened(image: Image, image_tokens: int) -> bool:
     return image.width * image.height > SHARPER_THAN_USUAL * image_tokens * TOKEN_PIXELS

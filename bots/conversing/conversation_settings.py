@@ -98,6 +98,11 @@ def changed(known: ConversationSettings, words: str) -> ConversationSettings:
     value = rest[0].strip() if rest else ""
     if name.lower() in RESET and not value:
         return ConversationSettings()
+    return change(known, name, value)
+
+
+def change(known: ConversationSettings, name: str, value: str) -> ConversationSettings:
+    """Return the settings with another value for one of them. Raises `BadQuestion`."""
     setting = _SETTINGS.get(name.lower())
     if setting is None or not value:
         raise BadQuestion("I do not know that setting. Say “settings” to see them all.")

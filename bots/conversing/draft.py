@@ -136,7 +136,7 @@ Record = Callable[[Sequence[str]], Awaitable[None]]  # writes down the ids of th
 class Draft(Protocol[Chunk]):
     """A message being written on some platform; use it with `async with`. A `Chunk` is what one message can hold.
 
-    Parts compare by content. Every method raises `RetryLater`, `Refused` or (`edit`) `Gone`, and no error of its SDK.
+    Chunks compare by content. Every method raises `RetryLater`, `Refused` or (`edit`) `Gone`, and no error of its SDK.
     """
 
     async def __aenter__(self) -> object: ...
@@ -163,7 +163,7 @@ class Draft(Protocol[Chunk]):
         ...
 
     def split(self, text: str) -> list[Chunk]:
-        """Return the whole text as messages, in order. A longer text only ever changes the last parts."""
+        """Return the whole text as messages, in order. A longer text only ever changes the last chunks."""
         ...
 
     async def status(self, sentence: str) -> bool:
@@ -177,12 +177,12 @@ class Draft(Protocol[Chunk]):
         """Show a growing answer if the platform has a place of its own for it; otherwise return False."""
         ...
 
-    async def post(self, part: Chunk | None = None) -> str:
+    async def post(self, chunk: Chunk | None = None) -> str:
         """Post a placeholder, or the first words if writes are scarce. Return the platform's id of it."""
         ...
 
-    async def edit(self, sent: str, part: Chunk, answer: Answer | None, last: bool) -> None:
-        """Make the message say `part`. `answer` is None while it is being written; `last` carries the buttons."""
+    async def edit(self, sent: str, chunk: Chunk, answer: Answer | None, last: bool) -> None:
+        """Make the message say `chunk`. `answer` is None while it is being written; `last` carries the buttons."""
         ...
 
     async def send(self, content: Chunk | File, answer: Answer, last: bool) -> str:

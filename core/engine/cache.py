@@ -141,11 +141,11 @@ class Cache:
         if self._disk:
             self._disk.close()
 
-    def _forget(self, gone: Selects, before: float) -> None:
-        for name in [name for name, entry in self._entries.items() if gone(name, entry.rows)]:
+    def _forget(self, selects: Selects, before: float) -> None:
+        for name in [name for name, entry in self._entries.items() if selects(name, entry.rows)]:
             self._evict(name)
         if self._disk:
-            self._disk.forget(gone, before)
+            self._disk.forget(selects, before)
 
     def _match_prefix(self, rows: Ints) -> tuple[int, str]:
         best = (0, "")

@@ -91,9 +91,9 @@ class Disk:
         self.rows.pop(name, None)
         self._writer.submit(self._unlink, self._path(name))
 
-    def forget(self, gone: Selects, before: float) -> None:
-        """Remove files of all models that `gone` selects and that were last used before `before`, a Unix time."""
-        self._writer.submit(self._forget, gone, before)
+    def forget(self, selects: Selects, before: float) -> None:
+        """Remove files of all models that `selects` picks and that were last used before `before`, a Unix time."""
+        self._writer.submit(self._forget, selects, before)
 
     def close(self) -> None:
         self._writer.shutdown()
@@ -146,14 +146,14 @@ class Disk:
             self._forget_rows(path)
         return free(self._root) - size >= kept
 
-    def _forget(self, gone: Selects, before: float) -> None:
-        """Remove what `gone` selects, in the writer's thread, after all that is still to be written."""
+    def _forget(self, selects: Selects, before: float) -> None:
+        """Remove what `selects` picks, in the writer's thread, after all that is still to be written."""
         for path in list(self._root.rglob("*.safetensors*")):  # including unfinished files of a killed process
             try:
                 if path.lstat().st_mtime >= before:
                     continue
                 rows = self._rows_of(path) if path.name.startswith("rows-") else None
-                if gone(path.stem, rows):
+                if selects(path.stem, rows):
                     self._unlink(path)
             except FileNotFoundError:
                 continue

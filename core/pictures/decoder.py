@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
@@ -24,6 +23,7 @@ from core.pictures.file_types import claims_picture, refuse_others
 from core.pictures.jpeg import coefficient_bytes
 from core.pictures.oblong import stretched
 from core.pictures.orientation import SIDEWAYS, UPRIGHT, lying
+from core.pictures.packet import Packet
 from core.pictures.png import UNPACKED_BYTES, without_texts
 from core.pictures.sizes import Box, check_pixels, check_shape, fit, shrink
 from core.pictures.tiff import Inner, pages_of
@@ -34,8 +34,6 @@ from core.regions import LEAST_PIXELS, WHOLE, Region
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 COEFFICIENT_BYTES = 700 << 20  # of the 1 GiB that a worker may take
 JPEG_PIXELS_FACTOR = 4  # a JPEG with so many times the pixels costs no more, as it is decoded at half its size
-
-Packet = tuple[dict[str, Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)

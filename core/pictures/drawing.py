@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont, ImageStat
 
 from core.pictures import fonts
+from core.pictures.packet import Packet
 
-Part = tuple[dict[str, Any], bytes]
 Rectangle = tuple[float, float, float, float]  # left, top, right and bottom in pixels
 
 COLOURS = ("#d62828", "#1d70b8", "#2a7f3f", "#b35900", "#7b2d8b", "#00707a")  # each readable under white letters
@@ -19,7 +19,7 @@ TILE_GAP_PIXELS = 16
 EMPTY_DEVIATION = 12.0  # of grey levels in an area where nothing stands; print has more
 
 
-def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
+def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Packet]:
     """Draw boxes on a picture: left, top, right and bottom in thousandths, and a label."""
     image = _opened(data)
     plain = image.convert("L")
@@ -44,14 +44,14 @@ def boxes(data: bytes, boxes: Sequence[Sequence[Any]]) -> list[Part]:
     return [({}, _png(image))]
 
 
-def thumbnail(data: bytes, pixels: int) -> list[Part]:
+def thumbnail(data: bytes, pixels: int) -> list[Packet]:
     """Shrink a picture to at most so many pixels on each side. No part of it is cut off."""
     image = _opened(data)
     image.thumbnail((pixels, pixels))
     return [({}, _png(image))]
 
 
-def sheet(data: bytes, sizes: Sequence[int], numbers: Sequence[int]) -> list[Part]:
+def sheet(data: bytes, sizes: Sequence[int], numbers: Sequence[int]) -> list[Packet]:
     """Draw the pictures, whose files follow each other in `data`, side by side with their numbers."""
     columns = min(SHEET_COLUMNS, len(sizes))
     rows = -(-len(sizes) // columns)

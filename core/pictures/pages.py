@@ -10,6 +10,7 @@ from PIL import Image
 from core.errors import BadImage
 from core.pictures import pdfium
 from core.pictures.decoder import Decoded, PixelBudget, decode, encode, finish, open_picture, quiet
+from core.pictures.packet import Packet
 from core.pictures.sizes import check_pixels, check_shape
 from core.pictures.tiff import pages_of
 
@@ -20,16 +21,14 @@ PAGE_DPI = 200  # enough for small print
 POINTS_PER_INCH = 72  # PDF's unit is the point
 PAGE_PIXELS = 16_000_000  # a poster is rendered more coarsely
 
-Packet = tuple[dict[str, Any], bytes]
-
 
 def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Packet]:
     """Return each page's picture, followed by the page at `PAGE_DPI` if that shows much more."""
     with _opened(data) as document:
-        parts = []
+        packets = []
         for page in choose(ranges, len(document), limit):
-            parts += _made(finish(_rendered(document[page - 1], PAGE_PIXELS), image_tokens), page, len(document))
-        return parts
+            packets += _made(finish(_rendered(document[page - 1], PAGE_PIXELS), image_tokens), page, len(document))
+        return packets
 
 
 def pdf_thumbnail(data: bytes, page: int, pixels: int) -> list[Packet]:
@@ -74,11 +73,11 @@ def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens:
         pages = pages_of(data)
         if not pages:
             raise _damaged()
-        parts = []
+        packets = []
         for page in choose(ranges, len(pages), limit):
             decoded = decode(pages[page - 1].picture(open_picture), PixelBudget(pixel_limit, image_tokens))
-            parts += _made(decoded, page, len(pages))
-        return parts
+            packets += _made(decoded, page, len(pages))
+        return packets
 
 
 def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
@@ -96,7 +95,7 @@ def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
 def _made(decoded: Decoded, page: int, of: int) -> list[Packet]:
     """Return the page, followed by the larger picture it was shrunk from if that shows much more."""
     made, png = encode(decoded)
-    parts = [({"page": page, "of": of, **made}, png)]
+    packets = [({"page": page, "of": of, **made}, png)]
     whole = decoded.whole
     if whole.width * whole.height > 2 * made["width"] * made["height"]:
         file = io.BytesIO()
@@ -107,8 +106,8 @@ def _made(decoded: Decoded, page: int, of: int) -> list[Packet]:
         # A resolution, so that non-square pixels are stretched again when this file is opened.
         square = 100 * height / upright.height, 100 * width / upright.width
         upright.save(file, "PNG", compress_level=3, dpi=square)
-        parts.append(({"original": True}, file.getvalue()))
-    return parts
+        packets.append(({"original": True}, file.getvalue()))
+    return packets
 
 
 def _small(image: Image.Image, pixels: int) -> Packet:

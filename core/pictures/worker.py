@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from core.errors import BadImage, BotError, TooLarge
 from core.pictures import confinement
+from core.pictures.packet import Packet
 
 ADDRESS_SPACE_BYTES = 1 << 30
 JOB_MODULES = ("core.pictures.decoder", "core.pictures.pages", "core.pictures.drawing")  # imported before any job
@@ -32,8 +33,6 @@ KILLED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal
 ENVIRONMENT = ("PYTHONHOME", "LD_LIBRARY_PATH")  # all that a worker sees; some Pythons do not start without them
 
 _kept: list[str] = []  # rights that this worker could not give up
-
-Packet = tuple[dict[str, Any], bytes]  # a piece of a job's result: what it is, and its bytes
 
 
 class Died(Exception):
@@ -64,7 +63,7 @@ class PictureWorker:
         return self._process.poll() is None
 
     def run(self, job: str, data: bytes, options: dict[str, Any], seconds: float) -> list[Packet]:
-        """Run a job, and return its parts. Raises the job's `BotError`, `MemoryError`, and `Died`."""
+        """Run a job, and return its packets. Raises the job's `BotError`, `MemoryError`, and `Died`."""
         try:
             assert self._process.stdin and self._process.stdout
             _write(self._process.stdin, {"job": job, "options": options, "seconds": seconds}, [data])
@@ -172,8 +171,8 @@ def _serve() -> None:
 def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     module, _, function = header["job"].partition(":")
     try:
-        parts: list[Packet] = getattr(importlib.import_module(module), function)(data, **header["options"])
-        return {"parts": [what for what, _ in parts]}, [blob for _, blob in parts]
+        packets: list[Packet] = getattr(importlib.import_module(module), function)(data, **header["options"])
+        return {"parts": [what for what, _ in packets]}, [blob for _, blob in packets]
     except MemoryError:
         return {"memory": True}, []
     except BotError as error:

@@ -21,8 +21,9 @@ from typing import IO, Any
 from core import asker
 from core.errors import BadImage, Busy, TooLarge
 from core.pictures.decoding_queue import QUICK_SECONDS, DecodingJob, DecodingQueue, too_many
+from core.pictures.packet import Packet
 from core.pictures.spool import contents, size
-from core.pictures.worker import Died, Packet, PictureWorker
+from core.pictures.worker import Died, PictureWorker
 
 __all__ = ["Packet", "end", "run", "warm"]
 

@@ -104,7 +104,7 @@ class Pool:
 
     @asynccontextmanager
     async def turn(self, candidate: Candidate) -> AsyncIterator[Endpoint]:
-        """Wait for an engine with room, and hold a place there. Raises `NoEngine` and `Busy`."""
+        """Wait for an engine with room, and hold a slot there. Raises `NoEngine` and `Busy`."""
         self.check_open()
         endpoint = await self._assigned(candidate)
         try:

@@ -294,12 +294,12 @@ async def test_a_place_does_not_outlast_what_else_a_killed_replica_held(store: S
         while not await store.live_replicas():
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
-    assert await killed.take_place("ann", 1)
+    assert await killed.take_slot("ann", 1)
     running.cancel()
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await store.claim_lease(f"{PRESENCE}{killed.name}", other.name, SECONDS) is None:
             await asyncio.sleep(0)
-    assert await other.take_place("ann", 1)
+    assert await other.take_slot("ann", 1)
 
 
 async def test_a_place_is_kept_while_its_replica_lives(store: Store) -> None:

@@ -10,7 +10,7 @@ from core.person import Standing
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
 from core.quota import tally_of
-from core.replica import PLACE
+from core.replica import SLOT
 from storage.schema import metadata
 from storage.store import Store
 from tests.storage.things import image
@@ -79,7 +79,7 @@ async def settle(store: Store) -> None:
         await store.put("telegram", f"waits {person}", GROUP, payload(person, "waits"), "album")
         await store.put("telegram", f"new {person}", f"telegram:{person[-2:]}:7", payload(person, "in a new topic"))
         await store.change_tally(tally_of(pseudonym(person)), 1e9, lambda counts, now: counts.update(questions={}))
-        await store.claim_lease(f"{PLACE}{tally_of(pseudonym(person))}:0", "a service that was killed", 60)
+        await store.claim_lease(f"{SLOT}{tally_of(pseudonym(person))}:0", "a service that was killed", 60)
         message = await store.put("telegram", f"held {person}", GROUP, payload(person, "is held"))
         assert message is not None
         await store.meet(f"{person[-2:]}", message)

@@ -1,4 +1,4 @@
-"""ConversationSettings of a conversation on disk."""
+"""Settings of a conversation on disk."""
 
 from collections.abc import Collection
 from pathlib import Path

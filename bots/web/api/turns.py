@@ -56,7 +56,7 @@ async def _version(
 
 
 async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
-    """Hold one of the few places for answers that stay in memory until they are read."""
+    """Hold one of the few slots for answers that stay in memory until they are read."""
     async with request.app.state.whole_in_memory.slot(person_of(request.scope)):
         yield
 

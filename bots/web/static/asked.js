@@ -1,6 +1,6 @@
 // What one has asked: its pictures, its words, and the form in which it is asked in other words.
 
-import { element, icon, iconButton } from "./element.js";
+import { element, iconButton } from "./element.js";
 import { sends } from "./keys.js";
 import { say } from "./words.js";
 

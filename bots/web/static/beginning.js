@@ -1,5 +1,7 @@
 // How conversations that begin in this browser are answered: kept here until their first picture brings it to the server.
 
+import { atSignOut } from "./sign_out.js";
+
 const NAME = "settings";
 
 // As JSON, or null for the usual.
@@ -11,7 +13,7 @@ export const draftOf = (conversation) => `${NAME} of ${conversation ?? "new"}`;
 
 // Who signs out leaves nothing to the next person.
 export function forgetAtSignOut() {
-  document.querySelector("form[action='logout']")?.addEventListener("submit", () => {
+  atSignOut(() => {
     localStorage.removeItem(NAME);
     for (const name of Object.keys(sessionStorage)) if (name.startsWith(draftOf(""))) sessionStorage.removeItem(name);
   });

@@ -4,6 +4,7 @@
 
 import { events, newKey } from "./api.js";
 import { requestOf } from "./reading.js";
+import { atSignOut } from "./sign_out.js";
 
 const LIMIT = 3; // with the one that is answered the server takes four
 const NAME = "line";
@@ -13,9 +14,7 @@ export class Line {
   constructor(page) {
     this.page = page;
     this.entries = []; // { turn, where, fields, key, sent }: `sent` is with the server already
-    document.querySelector("form[action='logout']")?.addEventListener("submit", () => {
-      sessionStorage.removeItem(NAME);
-    });
+    atSignOut(() => sessionStorage.removeItem(NAME));
   }
 
   get full() {

@@ -213,7 +213,7 @@ class Page {
   }
 
   // The same question about the same pictures, less shrunk.
-  closer(turn) {
+  smallPrint(turn) {
     if (this.isFull()) return;
     const next = this.thread.add({ text: turn.text, pictures: turn.pictures });
     this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {});

@@ -8,7 +8,7 @@ import { wordsOf } from "./math.js";
 import { say } from "./words.js";
 
 export class Turn {
-  // `page` offers: conversation, heard(conversation), view(url, number), viewMarked(url, number), edit(turn, words), retry(turn), again(turn), closer(turn), goOn(), rate(turn, rating), complain(sentence); and sets `request`
+  // `page` offers: conversation, heard(conversation), view(url, number), viewMarked(url, number), edit(turn, words), retry(turn), again(turn), smallPrint(turn), goOn(), rate(turn, rating), complain(sentence); and sets `request`
   constructor(page, { number = 0, text, pictures, answer = null }) {
     this.page = page;
     this.number = number; // in the conversation, once it was answered
@@ -209,7 +209,7 @@ export class Turn {
     if (answer.file) actions.append(download(answer.file, "file", say("As a text file")));
     if (this.unkept) return actions; // there is nothing to go on from
     if (answer.ending === "length") actions.append(element("button", { type: "button", class: "pill go-on", onclick: () => this.page.goOn() }, icon("down"), say("Go on")));
-    if (answer.small_print) actions.append(element("button", { type: "button", class: "pill", onclick: () => this.page.closer(this) }, icon("zoom"), say("Read the small print")));
+    if (answer.small_print) actions.append(element("button", { type: "button", class: "pill", onclick: () => this.page.smallPrint(this) }, icon("zoom"), say("Read the small print")));
     return actions;
   }
 

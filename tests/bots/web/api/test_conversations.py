@@ -54,9 +54,9 @@ async def test_pictures_of_the_conversation_can_be_asked_about_again_by_number(w
 async def test_a_question_that_stands_alone_leaves_a_waiting_picture_to_a_later_one(web: Web) -> None:
     conversation = await web.begin()
     await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files={"image": photo("green")})
-    asked: dict[str, Any] = {"query": "SingleReplica?", "conversation": conversation, "alone": True}
+    asked: dict[str, Any] = {"query": "Alone?", "conversation": conversation, "alone": True}
     for response in (await web.ask(**asked), await web.client.post("/api/v1/analyze", json=asked)):
-        assert response.json()["text"].startswith("Answer to 'SingleReplica?' about []")
+        assert response.json()["text"].startswith("Answer to 'Alone?' about []")
     named = await web.ask("This one?", conversation=conversation, alone="true", pictures="1")
     assert named.json()["text"].startswith("Answer to 'This one?' about [1]")
     stored = (await web.client.get(f"/api/v1/conversations/{conversation}")).json()
