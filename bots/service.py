@@ -29,7 +29,8 @@ from core.loading_engine import LoadedEngine, LoadingEngine
 from core.missing_engine import MissingEngine
 from core.model.description import describe
 from core.pictures import workers
-from core.replica import Replica, SingleReplica
+from core.replica import Replica
+from core.single_replica import SingleReplica
 
 if TYPE_CHECKING:
     from core.engine.engine import Engine

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core import asker
-from core.conversation import Answer, Ending
+from core.answer import Answer, Ending
 from core.durations import Stopwatch
 from core.errors import BotError, StoreDown
 from core.stats import Stats

@@ -8,31 +8,21 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core import asker
+from core.answer import Answer, Ending
 from core.answer_log import AnswerLog
-from core.conversation import (
-    MOST_PICTURES,
-    Answer,
-    BeganAgain,
-    Conversation,
-    ConversationLoaded,
-    Ending,
-    Event,
-    Image,
-    PicturesRemoved,
-    Piece,
-    Question,
-    Tell,
-    Turn,
-    storable,
-)
+from core.conversation import MOST_PICTURES, Conversation, Question, Turn
 from core.conversation_lock import ConversationLocks
 from core.durations import Stopwatch
 from core.errors import BadQuestion, BotError, Interrupted, NoPicture, NotFound
+from core.events import BeganAgain, ConversationLoaded, Event, PicturesRemoved, Piece, Tell
+from core.image import Image
+from core.leases import Leases
 from core.quota import Quota, QuotaConfig
-from core.replica import Leases, SingleReplica
 from core.sampling import Sampling
+from core.single_replica import SingleReplica
 from core.small_talk import is_small_talk
 from core.stats import Stats
+from core.storable import storable
 from core.tally import Tallies
 
 QUESTION_CHARACTERS = 8_000  # more would not fit together with pictures

@@ -6,7 +6,8 @@ Such a model mixes up pictures when there are more, and answers about the wrong 
 import re
 from dataclasses import replace
 
-from core.conversation import Conversation, Turn, named_pictures
+from core.conversation import Conversation, Turn
+from core.picture_names import named_pictures
 
 # Words that may mean a picture that came before. One word too many costs little: an earlier picture is shown as well.
 _POINTS_BACK = re.compile(

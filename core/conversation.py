@@ -1,103 +1,18 @@
 """Define the nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 import math
-import re
-from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
 
+from core.answer import Answer
+from core.image import Image
+from core.picture_names import named_pictures
 from core.pseudonym import pseudonym
 from core.regions import Part
 from core.settings import ConversationSettings
-from core.tiles import Tile, tile_id
 
 MOST_PICTURES = 24  # kept in a conversation; those that were not asked about for longest go first
 WAITING_TAKEN_TOGETHER = 4  # a question takes so few waiting pictures all together, even if it names only some
-_NUMBERS = r"(\d{1,3}(?:\s*(?:,|-|–|、|and|or|to|和|与|到|至)\s*\d{1,3}\b)*)"
-_NAMED = re.compile(rf"(?:pictures?|images?|图片?)\s*{_NUMBERS}|第\s*{_NUMBERS}\s*[张幅]", re.IGNORECASE)
-_RANGE = re.compile(r"-|–|to|到|至", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A picture made safe by `core.pictures.images`: upright RGB, no larger than the pixel budget.
-
-    `id` is the sha256 of width, height, pixels and tiles, that is, of what the model sees. So the same picture from
-    different people is stored and encoded once. `data` is its lossless PNG. It is empty in an outline of a
-    conversation; a question may name its pictures by such images. `original_size` is (width, height) as it was sent.
-    `original` keeps the sent bytes only when shrinking lost detail that may be wanted back. `tiles` are what a tall or
-    wide picture is cut into, in the order of reading; of any other there are none.
-    """
-
-    id: str
-    data: bytes = field(repr=False)
-    width: int
-    height: int
-    original_size: tuple[int, int]
-    original: bytes | None = field(default=None, repr=False)
-    tiles: tuple[Tile, ...] = ()
-
-    @property
-    def views(self) -> tuple["Image", ...]:
-        """What a model is shown: the picture itself, or each of its tiles, as an image with the data of the whole."""
-        if len(self.tiles) < 2:
-            return (self,)
-        return tuple(
-            replace(self, id=tile_id(self.id, number), width=tile[2] - tile[0], height=tile[3] - tile[1], tiles=(tile,))
-            for number, tile in enumerate(self.tiles, 1)
-        )
-
-    @property
-    def untiled(self) -> "Image":
-        """The whole picture in one view, as large as one of its tiles on average; its data has still the size before.
-
-        Where there is too little room for all tiles a model is shown this.
-        """
-        if len(self.tiles) < 2:
-            return self
-        width, height = (max(1, round(side / len(self.tiles) ** 0.5)) for side in (self.width, self.height))
-        return replace(self, id=tile_id(self.id, 0), width=width, height=height, tiles=())
-
-    @property
-    def shrunk(self) -> bool:
-        return (self.width, self.height) != self.original_size
-
-
-class Ending(StrEnum):
-    DONE = "done"
-    LENGTH = "length"  # the answer limit was reached
-    REPEATED = "repeated"  # the model went round in circles; the text is what was good
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """How an answer's time was spent, in seconds, and its tokens: computed, and taken from the cache.
-
-    `shown_whole` counts the question's tiled pictures for whose tiles there was no room.
-    """
-
-    queue_s: float = 0.0
-    image_s: float = 0.0
-    prefill_s: float = 0.0
-    decode_s: float = 0.0
-    prompt_tokens: int = 0
-    reused_tokens: int = 0
-    answer_tokens: int = 0
-    shown_whole: int = 0
-
-    @property
-    def total_s(self) -> float:
-        return self.queue_s + self.image_s + self.prefill_s + self.decode_s
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    text: str
-    ending: Ending
-    figures: Figures = Figures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,108 +198,3 @@ def _is_of_another(picture: Picture, question: Question) -> bool:
     if not (question.images and question.person and picture.person):
         return False
     return picture.person != pseudonym(question.person)
-
-
-def named_pictures(text: str) -> set[int]:
-    """Return the numbers of pictures that a question names: "pictures 2-4", "picture 1 and picture 3", "图1和图2"."""
-    found: set[int] = set()
-    for listed in (one or other for one, other in _NAMED.findall(text)):
-        numbers = [int(number) for number in re.findall(r"\d+", listed)]
-        found.update(range(min(numbers), max(numbers) + 1) if _RANGE.search(listed) else numbers)
-    return found
-
-
-def without_pictures(text: str) -> str:
-    """Return a question's words without the pictures that it names: "top right of picture 2" becomes "top right"."""
-    return re.sub(rf"(?:\b(?:of|in|on|from)\s+)?(?:{_NAMED.pattern})(?:\s*的)?", "", text, flags=re.IGNORECASE).strip()
-
-
-def storable(text: str) -> str:
-    """Return the text without NUL and lone surrogates, which JSON can carry but no tokenizer or database accepts."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationSummary:
-    """A conversation in a list. `title` is its first question, or its name if it is `named`; `updated` is in UTC.
-
-    `picture` is the number and the image id of its first picture.
-    """
-
-    id: str
-    title: str
-    updated: datetime
-    named: bool = False
-    pinned: bool = False
-    picture: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SummaryPage:
-    """A part of a list. `next` is the cursor of the following part, or None at the end."""
-
-    summaries: tuple[ConversationSummary, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The question is in the queue. `place` 1 is next; `seconds` until the first piece, if speeds are known."""
-
-    place: int
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Looking:
-    """The vision encoder works on the `picture`-th of `of` new pictures."""
-
-    picture: int
-    of: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Text to append to the answer, never half a character."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """Text to append to what the model thinks before its answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class BeganAgain:
-    """The pieces so far are void.
-
-    The engine was lost, and the answer is written again from its beginning; or they were a `thought` before it.
-    """
-
-    thought: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PicturesRemoved:
-    """Pictures that were removed from their conversation to make room."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationLoaded:
-    """What the model is asked, with the open question last.
-
-    Callers that need the pictures or earlier words find them here, and load nothing again.
-    """
-
-    conversation: Conversation
-
-
-Event = (
-    ConversationLoaded | Waiting | Looking | Thought | Piece | BeganAgain | PicturesRemoved
-)  # sent while an answer is written
-Tell = Callable[[Event], None]  # never blocks

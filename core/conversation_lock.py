@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from core.conversation import Answer
+from core.answer import Answer
 
 
 class ConversationLocks:

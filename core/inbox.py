@@ -6,84 +6,24 @@ after a restart. The inbox knows no platform: a payload is the adapter's own JSO
 
 import asyncio
 import logging
-import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
-from typing import Protocol
 
 from core import trace
 from core.errors import Interrupted, StoreDown
 from core.lane import Lane
 from core.lease import LeaseLost
-from core.replica import Leases, OpenMessage, SingleReplica
+from core.leases import Leases
+from core.single_replica import SingleReplica
+from core.stored_message import Mailbox, OpenMessage, StoredMessage
 from core.wish import Wish
 
 log = logging.getLogger(__name__)
 ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
 PAUSES_SECONDS = (1, 5, 30)  # before each further attempt
-
-
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """A message from a person. `key` is unique among all adapters; `group` ties an album together.
-
-    `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
-    edited, not sent again. `digest` is of its content, if it can be edited. `resumed` is true for messages that an
-    earlier run received, `withdrawn` for those that no one wants answered any more. A message that is on no disk,
-    because its sender waits for it, has the `id` 0.
-    """
-
-    id: int
-    adapter: str
-    key: str
-    conversation_id: str
-    payload: str
-    group: str | None = None
-    sent: tuple[str, ...] = ()
-    digest: str | None = None
-    arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
-    resumed: bool = field(default=False, compare=False)
-    withdrawn: bool = field(default=False, compare=False)
-
-
-class Mailbox(Protocol):
-    """What an inbox writes to: `storage.store.Store`, or the tests' list."""
-
-    async def put(
-        self,
-        adapter: str,
-        key: str,
-        conversation_id: str,
-        payload: str,
-        group: str | None = None,
-        digest: str | None = None,
-    ) -> StoredMessage | None:
-        """Store a message. Return None if its key was seen before, also before a restart."""
-        ...
-
-    async def unfinished(self, adapter: str) -> list[StoredMessage]:
-        """Return the unfinished messages, oldest first."""
-        ...
-
-    async def unfinished_in(self, adapter: str, conversation_id: str) -> list[StoredMessage]:
-        """Return a conversation's unfinished messages, oldest first."""
-        ...
-
-    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
-
-    async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
-        """Replace the payload of an unfinished message, and the digest of it."""
-        ...
-
-    async def finish(self, message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
-        """Mark messages as finished: drop their payloads, but keep their keys to recognize repeated deliveries.
-
-        With `digests` messages that another replica has rewritten, to a digest that is none of these, stay unfinished.
-        """
-        ...
 
 
 Handler = Callable[[Sequence[StoredMessage]], Awaitable[None]]

@@ -6,20 +6,17 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.revision import Revision
-
-if TYPE_CHECKING:
-    from core.inbox import StoredMessage
-    from core.replica import OpenMessage
+from core.stored_message import OpenMessage, StoredMessage
 
 
 @dataclass(slots=True)
 class Lane:
     """The queue of one conversation, including the message being worked on."""
 
-    messages: "deque[StoredMessage]"
+    messages: deque[StoredMessage]
     after: set[asyncio.Task[None]]  # cancelled tasks that still have to end
     task: asyncio.Task[None] | None = None
     working: int = 0  # how many of the first messages are being worked on
@@ -30,7 +27,7 @@ class Lane:
     settled: asyncio.Event = field(default_factory=asyncio.Event)  # the work on the first messages is over, or failed
     first: int = 0  # id of the message that cleared the conversation; earlier ones are dropped
 
-    def has(self, message: "StoredMessage") -> bool:
+    def has(self, message: StoredMessage) -> bool:
         return any(message.key == known.key for known in self.messages)
 
     def change(self, key: str, **changes: Any) -> bool:
@@ -57,7 +54,7 @@ class Lane:
         self.settled.set()
         self.settled = asyncio.Event()
 
-    def is_older(self, stored: "OpenMessage | StoredMessage") -> bool:
+    def is_older(self, stored: OpenMessage | StoredMessage) -> bool:
         """Return whether a message here has older words than the same one as it is stored."""
         known = next((Revision.read(message.digest) for message in self.messages if message.id == stored.id), None)
         newest = Revision.read(stored.digest)
@@ -70,7 +67,7 @@ class Lane:
         self.task.cancel()
         return self.after | {self.task}
 
-    def merge(self, stored: Sequence["StoredMessage"], known: Collection[int]) -> None:
+    def merge(self, stored: Sequence[StoredMessage], known: Collection[int]) -> None:
         """Take over the unfinished messages as they are stored, while none of them is being worked on.
 
         `known` are the ids of those that were here before they were read. Later ones may have come since.
@@ -86,5 +83,5 @@ class Lane:
         self.messages = deque(sorted(merged, key=lambda message: message.id or math.inf))
 
     @property
-    def worked_on(self) -> list["StoredMessage"]:
+    def worked_on(self) -> list[StoredMessage]:
         return list(islice(self.messages, self.working))

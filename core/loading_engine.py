@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
+from core.answer import Answer
 from core.assistant import Engine
-from core.conversation import Answer, Conversation, Image, Tell
+from core.conversation import Conversation
 from core.engine.stats import EngineStats
 from core.errors import LineFull, ModelLoading
+from core.events import Tell
+from core.image import Image
 from core.sampling import Sampling
 
 FORGOTTEN = 10_000  # conversations that are remembered for the model's caches; the next hour's call drops the others

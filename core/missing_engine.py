@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Collection
 from typing import NoReturn
 
-from core.conversation import Answer, Conversation, Image, Tell
+from core.answer import Answer
+from core.conversation import Conversation
 from core.errors import EngineMissing
+from core.events import Tell
+from core.image import Image
 from core.sampling import Sampling
 
 

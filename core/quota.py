@@ -8,8 +8,8 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from core.errors import BadQuestion, BotError, Busy, Interrupted, QuotaReached, StoreDown
+from core.leases import Leases
 from core.pseudonym import pseudonym
-from core.replica import Leases
 from core.tally import Counts, Result, Tallies
 from core.trace import log_event
 

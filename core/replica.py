@@ -9,15 +9,16 @@ import logging
 import math
 import secrets
 import socket
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 from core import lease as leases
 from core.errors import BotError
 from core.lease import Lease, LeaseLost
+from core.leases import LeaseTable, Listener, LiveReplica
+from core.stored_message import OpenMessage
 from core.uptime import uptime
 
 log = logging.getLogger(__name__)
@@ -27,127 +28,6 @@ LOOK_SECONDS = 0.5
 STICKY_SECONDS = 300.0  # how long an unused conversation is kept
 PRESENCE = "replica:"  # how the name of the lease begins by which each replica shows that it lives
 SLOT = "slot:"  # and by which it has one of a limited number of slots
-
-
-class OpenMessage(NamedTuple):
-    """An unfinished message that no other replica works on. For `digest` see `core.inbox`."""
-
-    id: int
-    adapter: str
-    conversation_id: str
-    digest: str | None = None
-    wish: str | None = None  # see `core.wish`
-    followed: bool = False  # whether somebody reads along at another replica
-
-
-class LiveReplica(NamedTuple):
-    """A service that lives, or did a lease ago. `leases` is how many conversations and bots it holds."""
-
-    name: str
-    leases: int
-
-
-Listener = Callable[[Sequence[OpenMessage]], None]
-
-
-class LeaseTable(Protocol):
-    """What replicas share: `storage.store.Store`."""
-
-    async def claim_lease(self, name: str, owner: str, seconds: float) -> int | None: ...
-
-    async def beat_leases(self, owner: str, seconds: float, names: Collection[str]) -> dict[str, int]: ...
-
-    async def give_back_leases(self, owner: str, fences: Mapping[str, int]) -> None: ...
-
-    async def count_held(self, names: Collection[str]) -> int: ...
-
-    async def open_messages(self, owner: str) -> list[OpenMessage]: ...
-
-    async def live_replicas(self) -> list[LiveReplica]: ...
-
-
-class Leases(Protocol):
-    """Who may work on what: `Replica`, or `SingleReplica`."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether other replicas store and finish messages, too."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The name of this replica. It is "" where there is one service only."""
-        ...
-
-    async def live(self) -> Sequence[LiveReplica]:
-        """Return all replicas that live, this one among them, or none where there is one service only.
-
-        Raises `StoreDown`.
-        """
-        ...
-
-    def hold(self, name: str) -> AbstractAsyncContextManager[object]:
-        """Hold a name within the block. Raises `LeaseLost` if another replica holds it, or takes it meanwhile."""
-        ...
-
-    async def take_slot(self, name: str, slots: int) -> str | None:
-        """Take one of so many slots that all replicas have together. Return its name, or None if none is free."""
-        ...
-
-    async def has_slot(self, name: str, slots: int) -> bool:
-        """Return whether one of these slots is free, without taking it."""
-        ...
-
-    async def give_slot_back(self, slot: str) -> None: ...
-
-    def listen(self, adapter: str, listener: Listener) -> None:
-        """Tell a platform of its open messages, again and again, until they are finished."""
-        ...
-
-    async def run(self) -> None:
-        """Keep what is held, and look for open messages, until cancelled."""
-        ...
-
-    async def close(self) -> None:
-        """Give everything back. Call this when no work is left."""
-        ...
-
-
-class SingleReplica:
-    """The leases of the only service on a database, which holds everything."""
-
-    shared = False
-    name = ""
-
-    def __init__(self) -> None:
-        self._slots: Counter[str] = Counter()  # that are taken
-
-    async def live(self) -> Sequence[LiveReplica]:
-        return ()
-
-    def hold(self, name: str) -> AbstractAsyncContextManager[object]:
-        return nullcontext()
-
-    async def take_slot(self, name: str, slots: int) -> str | None:
-        if self._slots[name] >= slots:
-            return None
-        self._slots[name] += 1
-        return name
-
-    async def has_slot(self, name: str, slots: int) -> bool:
-        return self._slots[name] < slots
-
-    async def give_slot_back(self, slot: str) -> None:
-        self._slots -= Counter([slot])
-
-    def listen(self, adapter: str, listener: Listener) -> None:
-        pass
-
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        pass
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core import asker
-from core.conversation import Answer, Ending, Figures
+from core.answer import Answer, Ending, Figures
 from core.durations import Histogram
 
 KEPT = 100

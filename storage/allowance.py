@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Image
+from core.image import Image
 from core.pseudonym import pseudonym
 from storage import documents
 from storage.messages import ASKING

@@ -7,17 +7,11 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, and_, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import (
-    Answer,
-    Conversation,
-    Ending,
-    Figures,
-    Image,
-    Picture,
-    Turn,
-    storable,
-)
+from core.answer import Answer, Ending, Figures
+from core.conversation import Conversation, Picture, Turn
+from core.image import Image
 from core.settings import ConversationSettings, settings_of
+from core.storable import storable
 from storage import documents, pictures
 from storage.messages import ASKING, keys_of_sent
 from storage.schema import conversations, messages, turn_pictures, turns

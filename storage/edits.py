@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import storable
-from core.inbox import StoredMessage
 from core.revision import Revision, Shown
+from core.storable import storable
+from core.stored_message import StoredMessage
 from storage import files, messages, pictures
 from storage.schema import deliveries, turns
 from storage.schema import messages as stored

@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, Float, delete, func, literal_column, or_, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.lease import Lease, LeaseLost
-from core.replica import PRESENCE, SLOT, LiveReplica, OpenMessage
+from core.leases import LiveReplica
+from core.replica import PRESENCE, SLOT
+from core.stored_message import OpenMessage
 from storage.schema import growing_answers, leases, messages
 from storage.upsert import upsert
 

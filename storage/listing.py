@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import ConversationSummary, SummaryPage, storable
+from core.conversation_list import ConversationSummary, SummaryPage
 from core.errors import BadQuestion
+from core.storable import storable
 from storage.schema import conversations, is_in, is_in_list, pictures, turns
 
 LISTED_CONVERSATIONS = 200  # on one page

@@ -7,7 +7,7 @@ from sqlalchemy import Case, Select, case, delete, func, insert, null, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import Busy
-from core.inbox import StoredMessage
+from core.stored_message import StoredMessage
 from core.wish import Wish
 from storage.schema import deliveries, messages
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.inbox import StoredMessage
 from core.person import AccessRequest, KnownPerson, Standing
+from core.stored_message import StoredMessage
 from storage import messages as inbox
 from storage.schema import messages, people
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.inbox import StoredMessage
 from core.person import KnownPerson, Standing
 from core.pseudonym import pseudonym
 from core.quota import tally_of
 from core.replica import SLOT
+from core.stored_message import StoredMessage
 from storage import conversations, files, pictures
 from storage.schema import documents, growing_answers, leases, messages, people, tallies, turn_pictures, turns
 from storage.schema import files as stored_files

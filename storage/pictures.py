@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, LargeBinary, and_, delete, exists, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Image, Picture
+from core.conversation import Picture
 from core.errors import NotFound
+from core.image import Image
 from core.regions import Part, Region
 from storage.schema import conversations, images, is_in, pictures, turn_pictures, turns
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Answer, Ending, Image, Picture, Turn
-from core.inbox import StoredMessage
+from core.answer import Answer, Ending
+from core.conversation import Picture, Turn
+from core.image import Image
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
+from core.stored_message import StoredMessage
 from storage import conversations, documents, files, messages, pictures
 
 PROBE_BYTES = 8192  # more than a page

@@ -49,7 +49,7 @@ conversations = Table(
 images = Table(
     "images",
     metadata,
-    Column("id", String(64), primary_key=True),  # sha256, see core.conversation.Image
+    Column("id", String(64), primary_key=True),  # sha256, see core.image.Image
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("original_width", Integer, nullable=False),

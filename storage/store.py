@@ -10,12 +10,12 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from core.conversation import Image
 from core.disk_space import free, reserve
 from core.errors import NoRoom, NotAllowed
-from core.inbox import StoredMessage
+from core.image import Image
 from core.pictures.kept_document import KeptDocument
 from core.revision import Revision, Shown
+from core.stored_message import StoredMessage
 from core.tally import Counts, Result
 from core.units import GIGABYTE
 from storage import (

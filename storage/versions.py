@@ -7,7 +7,8 @@ opened.
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Ending, Turn
+from core.answer import Ending
+from core.conversation import Turn
 from storage import pictures
 from storage.conversations import as_turn
 from storage.schema import conversations, turns

@@ -8,7 +8,8 @@ from pathlib import Path
 from PIL import Image as PilImage
 
 from core.assistant import Engine
-from core.conversation import Conversation, Image, Picture, Question
+from core.conversation import Conversation, Picture, Question
+from core.image import Image
 from core.pictures.images import ImagesConfig, make_image
 from core.sampling import Sampling
 

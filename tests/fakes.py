@@ -9,23 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image as PilImage
 
-from core.conversation import (
-    Answer,
-    BeganAgain,
-    Conversation,
-    Ending,
-    Image,
-    Looking,
-    Picture,
-    Piece,
-    Tell,
-    Turn,
-    Waiting,
-)
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Picture, Turn
 from core.errors import NotFound
-from core.inbox import StoredMessage
+from core.events import BeganAgain, Looking, Piece, Tell, Waiting
+from core.image import Image
 from core.pseudonym import pseudonym
 from core.sampling import Sampling
+from core.stored_message import StoredMessage
 from core.tally import Counts, Result
 
 

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from bots.conversing.draft import Ask, Draft, File, Tell
+from bots.conversing.draft import Draft
+from bots.conversing.events import Ask, File, Tell
 from bots.conversing.streamed_reply import StreamedReply
-from core.conversation import Answer, Event
+from core.answer import Answer
+from core.events import Event
 from core.i18n import Translator
 
 Told = AsyncGenerator[Event | File | Answer]

@@ -31,24 +31,36 @@ LAYERS = {  # folder -> our other modules that it may import
         "core.errors",
         "core.hardware",
         "core.i18n",
+        "core.image",
         "core.note",
         "core.regions",
-        "core.tiles",
         "core.units",
     },
     "core/remote/": {
+        "core.answer",
         "core.asker",
+        "core.bounded_dict",
         "core.conversation",
         "core.engine.config",
         "core.engine.stats",
         "core.errors",
-        "core.bounded_dict",
+        "core.events",
+        "core.image",
         "core.pictures",
         "core.pseudonym",
         "core.sampling",
         "core.thoughts",
     },
-    "core/answers/": {"core.conversation", "core.errors", "core.i18n", "core.pictures", "core.thoughts"},
+    "core/answers/": {
+        "core.answer",
+        "core.conversation",
+        "core.errors",
+        "core.i18n",
+        "core.image",
+        "core.pictures",
+        "core.storable",
+        "core.thoughts",
+    },
 }
 TENSORS = ("core/model/", "core/engine/", "core/benchmark/")
 FILES = sorted(
@@ -121,7 +133,7 @@ def test_torch_lives_in_the_model_the_engine_and_what_measures_them(file: str) -
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.startswith("core/model/")])
 def test_the_model_knows_no_requests(file: str) -> None:
-    assert not uses(file, "core.engine", "core.conversation", "core.assistant")
+    assert not uses(file, "core.engine", "core.conversation", "core.image", "core.assistant")
 
 
 def test_the_scheduler_decides_without_torch() -> None:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from core.conversation import Answer, Event, Piece
+from core.answer import Answer
+from core.events import Event, Piece
 
 
 async def writing(

@@ -11,11 +11,14 @@ from typing import Self
 from rich.console import Console
 
 from core import thoughts
+from core.answer import Answer
 from core.answers.boxes import Box, draw, find_boxes, pointed_at, visible
 from core.answers.tables import csv_file, find_tables
-from core.conversation import Answer, BeganAgain, Conversation, Event, Image, Looking, Piece, Question, Turn, Waiting
+from core.conversation import Conversation, Question, Turn
 from core.errors import OperatorError
+from core.events import BeganAgain, Event, Looking, Piece, Waiting
 from core.i18n import Translator
+from core.image import Image
 
 PNG, CSV = ".png", ".csv"
 CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])  # a terminal would obey them

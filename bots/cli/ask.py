@@ -8,8 +8,10 @@ from rich.console import Console
 
 from bots.cli.answer_output import AnswerOutput, AnswerStream
 from bots.cli.ask_files import translator_for
-from core.conversation import Answer, Image, Tell
+from core.answer import Answer
 from core.errors import BotError
+from core.events import Tell
+from core.image import Image
 
 
 class Answerer(Protocol):

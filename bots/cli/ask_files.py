@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.conversation import Image
 from core.errors import BadImage, BadQuestion, OperatorError
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.documents import Document, open_document
 from core.pictures.file_types import SUFFIXES
 from core.pictures.images import ImagesConfig

@@ -10,10 +10,13 @@ from rich.console import Console
 from bots.cli.ask_files import LocalFile, open_all, pictures_of, translator_for
 from bots.config import Settings
 from bots.service import open_services
+from core.answer import Answer, Ending
 from core.assistant import Assistant
-from core.conversation import Answer, Ending, Image, Question, Tell
+from core.conversation import Question
 from core.errors import BadImage
+from core.events import Tell
 from core.i18n import Translator
+from core.image import Image
 from core.model.description import ModelDescription
 from core.pictures.documents import Document, open_document, turned_to
 from core.pictures.images import ImagesConfig

@@ -17,8 +17,10 @@ from bots.cli.ask_files import LocalFile, open_all, pictures_of, translator_for
 from bots.conversing.proxy import Proxies, without_passwords
 from bots.conversing.proxy_transport import through
 from bots.web.openai.replies import NOTES
-from core.conversation import Answer, Ending, Figures, Image, Piece, Tell, Waiting
+from core.answer import Answer, Ending, Figures
 from core.errors import BadImage, BotError, OperatorError
+from core.events import Piece, Tell, Waiting
+from core.image import Image
 from core.pictures.documents import open_document, turned_to
 from core.pictures.file_types import is_pdf
 from core.pictures.images import ImagesConfig

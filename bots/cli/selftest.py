@@ -9,9 +9,9 @@ from rich.console import Console
 from bots.config import Settings
 from bots.service import start_engine
 from core.benchmark.memory import peak_memory
-from core.conversation import Image
 from core.engine.stats import EngineStats
 from core.errors import OperatorError
+from core.image import Image
 from core.model.description import is_demo
 from core.selftest.report import SelftestReport, fidelity_table, shortened, verdict
 from core.selftest.results import Result, Verdict, ask_all, load_pictures, start_conversation

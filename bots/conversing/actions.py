@@ -4,29 +4,20 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bots.conversing.draft import BOXES, AnswerAction, Ask, File, Tell
+from bots.conversing.answer_action import BOXES, AnswerAction
+from bots.conversing.events import Ask, File, Tell
 from core import thoughts
+from core.answer import Answer, Ending
 from core.answers.boxes import MarkedPicture, find_boxes, mark, visible
 from core.answers.inert import inert
 from core.answers.receipt import made_room, receipt
 from core.answers.tables import csv_file, find_tables
 from core.answers.transcription import as_markdown
-from core.conversation import (
-    Answer,
-    BeganAgain,
-    Conversation,
-    ConversationLoaded,
-    Ending,
-    Event,
-    Image,
-    Picture,
-    PicturesRemoved,
-    Piece,
-    Thought,
-    Turn,
-)
+from core.conversation import Conversation, Picture, Turn
 from core.errors import BotError
+from core.events import BeganAgain, ConversationLoaded, Event, PicturesRemoved, Piece, Thought
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.images import KEPT_ORIGINAL_RATIO, MOST_IMAGE_TOKENS
 
 log = logging.getLogger(__name__)

@@ -9,16 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import SMALL_PRINT_FACTOR, ask_for_display, available_actions, file_of
+from bots.conversing.answer_action import BOXES, AnswerAction, first_questions
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
-from bots.conversing.draft import BOXES, AnswerAction, Ask, Tell, first_questions
+from bots.conversing.events import Ask, Tell
 from bots.conversing.other_pages import keep_document, turn_pages
 from bots.conversing.parts import WHAT_IS_THIS, Pointed, box_of, cut_out, pointed_in_words
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
+from core.answer import Answer, Ending
 from core.answers.receipt import made_room
-from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
+from core.conversation import Conversation, Picture, Question, Turn
 from core.errors import BadImage, BadQuestion, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
+from core.image import Image
 from core.model.description import ModelDescription
 from core.pictures.documents import open_document
 from core.pictures.images import make_image

@@ -8,9 +8,9 @@ from bots.conversing.conversation_settings import is_setting
 from bots.conversing.platform import Platform
 from bots.conversing.request import EVERYTHING, AnswerRequest, CommandResult
 from bots.conversing.services import Services
-from core.conversation import without_pictures
 from core.i18n import Translator
 from core.note import Note
+from core.picture_names import without_pictures
 from core.regions import named_region
 
 Run = Callable[[AnswerRequest, Services, Translator], Awaitable[CommandResult]]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.request import AnswerRequest, CommandResult
 from bots.conversing.services import Services
 from core.errors import BadQuestion, NotAllowed

@@ -12,9 +12,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic
 
-from bots.conversing.draft import Chunk, Draft, File, Gone, Record, Refused, RetryLater, WriteFailed
+from bots.conversing.delivery_errors import Gone, Refused, RetryLater, WriteFailed
+from bots.conversing.draft import Chunk, Draft
+from bots.conversing.events import File
+from bots.conversing.reply import Record
 from core import lease
-from core.conversation import Answer
+from core.answer import Answer
 from core.errors import StoreDown
 from core.i18n import Translator
 

@@ -8,50 +8,35 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.commands import fixed_answer
-from bots.conversing.draft import AnswerAction, Ask, Record, Refused, Tell
+from bots.conversing.delivery_errors import Refused
+from bots.conversing.events import Tell
 from bots.conversing.loop_guard import LoopGuard
 from bots.conversing.permissions import Permissions
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Reacting, Reactions, Spot
+from bots.conversing.reply import Record, Reply
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
 from core import asker, inbox
-from core.conversation import Answer
+from core.answer import Answer
 from core.i18n import Translator
 from core.person import AccessRequest, Standing
 from core.revision import Revision
+from core.stored_message import StoredMessage
 from core.trace import log_event
 from core.wish import Wish
 
 log = logging.getLogger(__name__)
 
 
-class Reply(Protocol):
-    """How a growing answer is shown: in messages that are edited, or to readers who get each piece."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether any of the answer has been written."""
-        ...
-
-    def offer(self, actions: tuple[AnswerAction, ...]) -> None:
-        """Set the actions for which the finished answer gets buttons."""
-        ...
-
-    async def write(self, ask: Ask) -> object:
-        """Ask, and return once the answer is shown, whole."""
-        ...
-
-
 @dataclass(slots=True)
 class _Running:
-    message: inbox.StoredMessage  # includes the ids of what was posted for it
+    message: StoredMessage  # includes the ids of what was posted for it
     stopped: bool = False
     reply: Reply | None = None
 
@@ -74,8 +59,8 @@ class Dispatcher:
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),
         tell_admins: Callable[[AnswerRequest], None] = lambda request: None,
         reacting: Reacting | None = None,
-        released: Callable[[Sequence[inbox.StoredMessage]], None] = lambda messages: None,
-        shows: Callable[[inbox.StoredMessage], None] = lambda message: None,
+        released: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
+        shows: Callable[[StoredMessage], None] = lambda message: None,
     ) -> None:
         self.inbox = inbox.Inbox(
             services.store,
@@ -101,9 +86,7 @@ class Dispatcher:
     def is_busy(self, conversation_id: str) -> bool:
         return conversation_id in self._running
 
-    def stop(
-        self, conversation_id: str, is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True
-    ) -> bool:
+    def stop(self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True) -> bool:
         """Stop at once: the running answer ends, and one that has not begun does not begin.
 
         Return False if nothing is being written, or nothing that is meant.
@@ -116,7 +99,7 @@ class Dispatcher:
         return True
 
     async def stop_anywhere(
-        self, conversation_id: str, is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True
+        self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True
     ) -> bool:
         """Stop like `stop`, also an answer that another replica writes: that one notices within half a second."""
         return self.stop(conversation_id, is_meant) or await self._stop_elsewhere(
@@ -128,7 +111,7 @@ class Dispatcher:
         if not self.inbox.withdraw(key) and self._services.leases.shared:
             await self._services.store.wish(key, Wish.WITHDRAW)
 
-    async def _first_elsewhere(self, conversation_id: str) -> inbox.StoredMessage | None:
+    async def _first_elsewhere(self, conversation_id: str) -> StoredMessage | None:
         """Return the message of a conversation that another replica works on, or will next."""
         if not self._services.leases.shared:
             return None
@@ -136,8 +119,8 @@ class Dispatcher:
 
     async def _stop_elsewhere(
         self,
-        first: inbox.StoredMessage | None,
-        is_meant: Callable[[inbox.StoredMessage], bool] = lambda message: True,
+        first: StoredMessage | None,
+        is_meant: Callable[[StoredMessage], bool] = lambda message: True,
     ) -> bool:
         return first is not None and is_meant(first) and await self._services.store.wish(first.key, Wish.STOP)
 
@@ -191,10 +174,10 @@ class Dispatcher:
 
     async def answer(
         self,
-        message: inbox.StoredMessage,
+        message: StoredMessage,
         request: AnswerRequest,
         translator: Translator,
-        reply_of: Callable[[inbox.StoredMessage, Record], Reply],
+        reply_of: Callable[[StoredMessage, Record], Reply],
         ask: Callable[[AnswerRequest, Tell], Awaitable[Answer]] | None = None,
         refusal: str | None = None,
     ) -> None:
@@ -226,10 +209,10 @@ class Dispatcher:
 
     async def _answer(
         self,
-        message: inbox.StoredMessage,
+        message: StoredMessage,
         request: AnswerRequest,
         translator: Translator,
-        reply_of: Callable[[inbox.StoredMessage, Record], Reply],
+        reply_of: Callable[[StoredMessage, Record], Reply],
         ask: Callable[[AnswerRequest, Tell], Awaitable[Answer]] | None,
         refusal: str | None,
     ) -> None:
@@ -272,7 +255,7 @@ class Dispatcher:
         finally:
             del self._running[message.conversation_id]
 
-    def _admits(self, message: inbox.StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
+    def _admits(self, message: StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
         """Return whether it is answered, as far as bots that answer each other are concerned."""
         if not request.automatic:
             if standing is Standing.ALLOWED:
@@ -283,15 +266,15 @@ class Dispatcher:
         log_event(log, "refused", platform=self._platform, reason="loop", person=request.user, chat=request.chat)
         return False
 
-    async def _forget_unless_kept(self, message: inbox.StoredMessage) -> None:
+    async def _forget_unless_kept(self, message: StoredMessage) -> None:
         """Forget an answered question at once, if the settings of its conversation say so."""
         if not await self._keeps(message):
             await self._services.store.forget_answered(message.conversation_id, message.key)
 
-    async def _keeps(self, message: inbox.StoredMessage) -> bool:
+    async def _keeps(self, message: StoredMessage) -> bool:
         return (await self._services.store.settings(message.conversation_id)).keep
 
-    async def _edited(self, message: inbox.StoredMessage, request: AnswerRequest) -> AnswerRequest:
+    async def _edited(self, message: StoredMessage, request: AnswerRequest) -> AnswerRequest:
         """Return the request with what an edited message replaces, after taking back an answer to its old words."""
         revision = Revision.read(message.digest)
         if revision is None or not revision.number:
@@ -300,7 +283,7 @@ class Dispatcher:
         return replace(request, replaces=replaced_key or revision.key_of_replaced(message.key))
 
     async def _refuse_stranger(
-        self, message: inbox.StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None
+        self, message: StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None
     ) -> str | None:
         """Return what a stranger is told, or None for nothing.
 
@@ -315,7 +298,7 @@ class Dispatcher:
             return None
         return (stranger_line_when_asked if access_request.held else stranger_line)(request.known_as, translator)
 
-    async def _forget(self, message: inbox.StoredMessage) -> inbox.StoredMessage:
+    async def _forget(self, message: StoredMessage) -> StoredMessage:
         """Forget a conversation before the confirmation is sent.
 
         Half-written answers to dropped questions become the confirmation, so that nothing of them stays in the chat.
@@ -324,6 +307,6 @@ class Dispatcher:
         return replace(message, sent=await self._services.assistant.forget(message.conversation_id, message.key))
 
 
-def _is_edited(message: inbox.StoredMessage) -> bool:
+def _is_edited(message: StoredMessage) -> bool:
     revision = Revision.read(message.digest)
     return revision is not None and revision.number > 0

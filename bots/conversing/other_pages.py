@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.store import Store
-from core.conversation import Image
 from core.errors import BadImage, NotFound, TooLarge
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.documents import Document, open_document, pages_left_out
 from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.pictures.page_ranges import page_ranges

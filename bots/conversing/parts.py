@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 from bots.conversing.store import Store
 from core.answers.boxes import pointed_at
-from core.conversation import Conversation, Image, Picture, Turn, named_pictures, without_pictures
+from core.conversation import Conversation, Picture, Turn
 from core.errors import BadQuestion, NotFound
+from core.image import Image
 from core.note import Note
+from core.picture_names import named_pictures, without_pictures
 from core.pictures.images import ImagesConfig
 from core.pictures.parts import cut
 from core.regions import Part, Region, around, named_region

@@ -10,9 +10,9 @@ from enum import StrEnum
 from bots.conversing.allow_list import AllowList
 from bots.conversing.platform import Platform
 from bots.conversing.store import Store
-from core.inbox import StoredMessage
 from core.note import Note
 from core.person import Standing
+from core.stored_message import StoredMessage
 from core.trace import log_event
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bots.conversing.draft import Refused, RetryLater, WriteFailed
+from bots.conversing.delivery_errors import Refused, RetryLater, WriteFailed
 from core.bounded_dict import BoundedDict
-from core.inbox import StoredMessage
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 MOST_CHATS_WITHOUT = 1000  # remembered chats that allow no reactions

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bots.conversing.actions import DisplayOptions
-from bots.conversing.draft import AnswerAction, File
+from bots.conversing.answer_action import AnswerAction
+from bots.conversing.events import File
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Spot
-from core.conversation import Image
+from core.image import Image
 from core.note import Note
 from core.regions import Region
 from core.revision import Shown

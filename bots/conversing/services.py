@@ -9,9 +9,10 @@ from bots.conversing.health import Health
 from bots.conversing.permissions import Permissions
 from bots.conversing.store import Store
 from core.assistant import Assistant
+from core.leases import Leases
 from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
-from core.replica import Leases, SingleReplica
+from core.single_replica import SingleReplica
 
 if TYPE_CHECKING:
     from starlette.routing import Router

@@ -7,13 +7,15 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from typing import Any, Protocol
 
 from core.assistant import History
-from core.conversation import Image, SummaryPage, Turn
+from core.conversation import Turn
+from core.conversation_list import SummaryPage
 from core.growing import GrowingAnswer
-from core.inbox import Mailbox, StoredMessage
+from core.image import Image
 from core.person import AccessRequest, KnownPerson, Standing
 from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.revision import Revision, Shown
 from core.settings import ConversationSettings
+from core.stored_message import Mailbox, StoredMessage
 from core.wish import Wish
 
 

@@ -6,13 +6,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic
 
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.delivery import Delivery
-from bots.conversing.draft import AnswerAction, Ask, Chunk, Draft, File, Record, RetryLater
+from bots.conversing.delivery_errors import RetryLater
+from bots.conversing.draft import Chunk, Draft
+from bots.conversing.events import Ask, File
+from bots.conversing.reply import Record
 from core import lease
-from core.conversation import Answer, BeganAgain, Ending, Event, Looking, Piece, Waiting
+from core.answer import Answer, Ending
 from core.errors import BotError, Interrupted
+from core.events import BeganAgain, Event, Looking, Piece, Waiting
 from core.i18n import Translator
-from core.inbox import StoredMessage
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Refused, RetryLater
+from bots.conversing.delivery_errors import Refused, RetryLater
 from bots.conversing.health import Health
 from core.errors import OperatorError
 

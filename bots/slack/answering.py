@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bots.conversing.answer_action import first_questions
 from bots.conversing.answering import respond, say_got_pictures
 from bots.conversing.commands import COMMANDS, fixed_answer
-from bots.conversing.draft import Tell, first_questions
+from bots.conversing.events import Tell
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.slack.files import Files
@@ -13,8 +14,9 @@ from bots.slack.finder import Finder, Found
 from bots.slack.inquiry import Inquiry
 from bots.slack.message import no_picture, pictures
 from bots.slack.threads import Threads
-from core.conversation import Answer, Image
+from core.answer import Answer
 from core.i18n import Translator
+from core.image import Image
 
 BESIDE_PICTURES = ("help", "new")  # with a picture of their own they are a greeting, or begin with that picture
 

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import RetryLater, WriteFailed
+from bots.conversing.delivery_errors import RetryLater, WriteFailed
 from bots.conversing.health import Health
 from bots.conversing.proxy import Proxies
 from bots.slack.access import DOUBTFUL, WISHES, Access, AccessLost, Declined, granted

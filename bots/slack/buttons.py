@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.conversing import strangers
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 from bots.slack.place import Place
-from core.conversation import Answer, Ending
+from core.answer import Answer, Ending
 from core.i18n import Translator
 
 MOST = 2000  # characters of a button's value, https://docs.slack.dev/reference/block-kit/block-elements/button-element

@@ -3,7 +3,7 @@
 from functools import partial
 
 from bots.conversing.check_result import CheckResult, Level
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.conversing.health import Health
 from bots.conversing.proxy import Proxies
 from bots.slack.access import WISHES

@@ -8,14 +8,16 @@ replaces everything and may be repeated.
 import logging
 from typing import Any
 
-from bots.conversing.draft import AnswerAction, File, Gone, RetryLater
+from bots.conversing.answer_action import AnswerAction
+from bots.conversing.delivery_errors import Gone, RetryLater
+from bots.conversing.events import File
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear
 from bots.slack.buttons import Buttons
 from bots.slack.sender import Sender
 from bots.slack.status import Status
 from bots.slack.text import MESSAGE_CHARACTERS, escape, messages
-from core.conversation import Answer
+from core.answer import Answer
 
 log = logging.getLogger(__name__)
 PLACEHOLDER = "…"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from bots.conversing.draft import FOLLOW_UPS
+from bots.conversing.answer_action import FOLLOW_UPS
 from bots.conversing.streamed_reply import ReplyFactory, reply_factory
 from bots.slack.api import SlackApi
 from bots.slack.buttons import Buttons, Pressed
@@ -14,8 +14,8 @@ from bots.slack.place import Place
 from bots.slack.sender import Sender
 from bots.slack.status import Abilities, Status
 from bots.slack.stream import Streams
-from core import inbox
 from core.i18n import Translator
+from core.stored_message import StoredMessage
 
 
 class Drafts:
@@ -31,12 +31,12 @@ class Drafts:
         """Return what shows the answer to an inquiry."""
         return reply_factory(partial(self._draft, inquiry, translator, keeps_old_answer), translator)
 
-    async def clear_away(self, message: inbox.StoredMessage, place: Place) -> None:
+    async def clear_away(self, message: StoredMessage, place: Place) -> None:
         """Let nothing stay of an answer whose question was deleted."""
         await self._sender(message, place).clear_away()
 
     def _draft(
-        self, inquiry: Inquiry, translator: Translator, keeps_old_answer: bool, message: inbox.StoredMessage
+        self, inquiry: Inquiry, translator: Translator, keeps_old_answer: bool, message: StoredMessage
     ) -> SlackDraft:
         place, closer = inquiry.place, None
         if inquiry.command in FOLLOW_UPS and inquiry.about is not None:
@@ -46,6 +46,6 @@ class Drafts:
         sender = self._sender(message, place)
         return SlackDraft(self._slack, sender, status, buttons, self._interval, keeps_old_answer)
 
-    def _sender(self, message: inbox.StoredMessage, place: Place) -> Sender:
+    def _sender(self, message: StoredMessage, place: Place) -> Sender:
         stopped = partial(self._stop, message.conversation_id)
         return Sender(self._slack, place, message, Streams(self._slack, place, message.key, self._abilities, stopped))

@@ -16,7 +16,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from core.conversation import storable
+from core.storable import storable
 
 Json = dict[str, Any]
 NAME_CHARACTERS = 80

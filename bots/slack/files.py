@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.conversing.request import Attachment
 from bots.slack.access import AccessLost, Declined
 from bots.slack.api import SlackApi, patiently, retry_after

@@ -17,9 +17,9 @@ from bots.slack.files import Files
 from bots.slack.message import SlackMessage, no_picture, pictures
 from bots.slack.threads import Threads
 from core.answers.receipt import left_out, not_looked_at
-from core.conversation import named_pictures
 from core.errors import BadQuestion, BotError
 from core.i18n import Translator
+from core.picture_names import named_pictures
 from core.pictures.documents import open_document
 
 log = logging.getLogger(__name__)

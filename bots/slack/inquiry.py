@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.commands import COMMANDS, asks_model, command_in, pressed_question
-from bots.conversing.draft import AnswerAction
 from bots.conversing.request import forgets
 from bots.conversing.store import Store
 from bots.slack.message import SlackMessage
@@ -13,9 +13,9 @@ from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.threads import Threads
 from bots.slack.written import Asked, Clicked, Lost, Typed
-from core import inbox
-from core.conversation import Ending
+from core.answer import Ending
 from core.i18n import Translator
+from core.stored_message import StoredMessage
 
 LOST = "lost"  # a button that carries what nothing can be made of
 REWRITING = ("retry", AnswerAction.SMALL_PRINT)  # over the old answer
@@ -29,7 +29,7 @@ class Inquiry:
     `automatic` one is asked by a bot.
     """
 
-    message: inbox.StoredMessage
+    message: StoredMessage
     asked: SlackMessage
     place: Place
     command: str | None
@@ -78,7 +78,7 @@ class Inquiries:
         self._threads = threads
         self._bot = bot
 
-    async def read(self, message: inbox.StoredMessage, written: Asked | Clicked | Typed | Lost) -> Inquiry:
+    async def read(self, message: StoredMessage, written: Asked | Clicked | Typed | Lost) -> Inquiry:
         if isinstance(written, Asked):
             asked = written.message
             command, text = command_in(plain(asked.text, self._bot), SLACK)
@@ -95,7 +95,7 @@ class Inquiries:
             await self._store.record_sent(message.id, message.sent)  # it carries another key from now on
         return Inquiry(message, asked, place, written.command, text, written.about, written.key)
 
-    async def current(self, message: inbox.StoredMessage, asked: SlackMessage) -> SlackMessage | None:
+    async def current(self, message: StoredMessage, asked: SlackMessage) -> SlackMessage | None:
         """Return the question as it is in Slack now, or None if it was deleted.
 
         What an earlier run began is continued.
@@ -137,6 +137,6 @@ class Inquiries:
         turn = await self._store.turn_of_sent(SLACK.name, sent[-1], inquiry.message.conversation_id)
         return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
 
-    async def _is_forged(self, message: inbox.StoredMessage, clicked: Clicked) -> bool:
+    async def _is_forged(self, message: StoredMessage, clicked: Clicked) -> bool:
         """Whether a button names an answer of another conversation, which none of ours ever did."""
         return await self._store.conversation_of(clicked.key) not in (None, message.conversation_id)

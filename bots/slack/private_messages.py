@@ -5,7 +5,7 @@ from functools import partial
 
 from bots.conversing import strangers
 from bots.conversing.background import Background
-from bots.conversing.draft import Refused
+from bots.conversing.delivery_errors import Refused
 from bots.conversing.request import AnswerRequest
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import about_stranger

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 
 WINDOW_SECONDS = 61.0  # a minute, and a second for calls under way
 CALLS_PER_MINUTE = {  # by the SDK's names

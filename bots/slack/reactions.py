@@ -1,6 +1,6 @@
 """Set the app's reaction to a message, for which it needs the scope reactions:write."""
 
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.conversing.reactions import Spot, Unsupported
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi

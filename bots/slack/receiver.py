@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bots.conversing import strangers
+from bots.conversing.answer_action import SET, AnswerAction
 from bots.conversing.background import Background
 from bots.conversing.commands import command_in
-from bots.conversing.draft import SET, AnswerAction, Refused, RetryLater
+from bots.conversing.delivery_errors import Refused, RetryLater
 from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
 from bots.slack import window

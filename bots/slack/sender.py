@@ -9,15 +9,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from bots.conversing.draft import Gone, Refused, RetryLater
+from bots.conversing.delivery_errors import Gone, Refused, RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi, Unclear, patiently
 from bots.slack.message_metadata import UnstoredMessage, answer_metadata, left_behind
 from bots.slack.place import Place
 from bots.slack.stream import Streams
 from bots.slack.text import MESSAGE_CHARACTERS, escape
-from core import inbox
 from core.errors import BotError
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 UNEDITABLE = ("message_not_found", "cant_update_message", "edit_window_closed", "streaming_state_conflict")
@@ -25,7 +25,7 @@ STOPS = 3  # attempts to stop a stream that Slack takes to be open
 
 
 class Sender:
-    def __init__(self, slack: SlackApi, place: Place, message: inbox.StoredMessage, streams: Streams) -> None:
+    def __init__(self, slack: SlackApi, place: Place, message: StoredMessage, streams: Streams) -> None:
         self.streams = streams
         self.begun_before = bool(message.sent)  # an earlier run has already begun to write
         self._slack = slack

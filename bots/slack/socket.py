@@ -18,7 +18,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
 from bots.slack.gateway import Gateway

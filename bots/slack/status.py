@@ -7,7 +7,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.slack.access import Declined
 from bots.slack.api import SlackApi
 from bots.slack.place import Place

@@ -12,7 +12,7 @@ from bots.slack.api import SlackApi, Unclear
 from bots.slack.message_metadata import answer_metadata
 from bots.slack.place import Place
 from bots.slack.status import Abilities
-from core.conversation import Answer
+from core.answer import Answer
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from functools import partial
 from pydantic import ValidationError
 
 from bots.conversing.allow_list import AllowList
+from bots.conversing.delivery_errors import Refused
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import Refused
 from bots.conversing.services import Services
 from bots.slack.answering import Answering
 from bots.slack.api import SlackApi
@@ -28,7 +28,7 @@ from bots.slack.reactions import SCOPE, SlackReacting
 from bots.slack.requests import Requests, refusal_of
 from bots.slack.threads import Threads
 from bots.slack.written import Asked, RemovedFiles, read
-from core import inbox
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Worker:
         place = written.message.place
         return await self.dispatcher.permissions.may(place.user, place.places)
 
-    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
+    async def _work(self, batch: Sequence[StoredMessage]) -> None:
         """Answer a stored message. Raises only errors for which the inbox should keep it until another start."""
         message = batch[0]
         try:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bots.conversing import strangers
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.permissions import Decision
-from core.conversation import Answer, Ending
+from core.answer import Answer, Ending
 from core.i18n import Translator
 
 STOP, RETRY = "stop", "retry"

@@ -16,14 +16,16 @@ from telegram import (
 )
 from telegram.error import BadRequest, TelegramError
 
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import AnswerAction, File, Gone, RetryLater
+from bots.conversing.delivery_errors import Gone, RetryLater
+from bots.conversing.events import File
 from bots.telegram import text
 from bots.telegram.buttons import Buttons
 from bots.telegram.rate_limit import Rank
 from bots.telegram.sender import Result, Sender
 from bots.telegram.text import TextPart
-from core.conversation import Answer
+from core.answer import Answer
 
 log = logging.getLogger(__name__)
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link read from a picture must not be fetched

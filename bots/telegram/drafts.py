@@ -5,9 +5,9 @@ from functools import partial
 from telegram import Bot
 from telegram.constants import ChatAction
 
+from bots.conversing.answer_action import FIRST_QUESTIONS, FOLLOW_UPS
 from bots.conversing.background import Background
 from bots.conversing.commands import asks_model
-from bots.conversing.draft import FIRST_QUESTIONS, FOLLOW_UPS
 from bots.conversing.store import Store
 from bots.conversing.streamed_reply import ReplyFactory, reply_factory
 from bots.telegram.buttons import RETRY, UNDELIVERED, Buttons
@@ -20,8 +20,8 @@ from bots.telegram.place import Place, ids_of
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.sender import Sender
 from bots.telegram.transport import ignoring_errors
-from core import inbox
 from core.i18n import Translator
+from core.stored_message import StoredMessage
 
 
 class Drafts:
@@ -45,7 +45,7 @@ class Drafts:
         """Return what shows the answer to an inquiry."""
         return reply_factory(partial(self._draft, inquiry, translator), translator)
 
-    def _draft(self, inquiry: Inquiry, translator: Translator, message: inbox.StoredMessage) -> TelegramDraft:
+    def _draft(self, inquiry: Inquiry, translator: Translator, message: StoredMessage) -> TelegramDraft:
         place = Place(inquiry.chat_id, inquiry.topic, inquiry.message_id)
         stoppable = asks_model(inquiry.command) or inquiry.begins_with_a_question
 

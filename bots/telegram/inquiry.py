@@ -10,9 +10,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
+from bots.conversing.answer_action import FOLLOW_UPS
 from bots.conversing.command import Takes
 from bots.conversing.commands import COMMANDS, SHORTHANDS
-from bots.conversing.draft import FOLLOW_UPS
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
 from bots.telegram.message import (
     Author,
@@ -34,10 +34,10 @@ from bots.telegram.message import (
     words_of,
 )
 from bots.telegram.place import sent_id
-from core import inbox
-from core.conversation import storable
 from core.i18n import Translator
 from core.revision import Shown
+from core.storable import storable
+from core.stored_message import StoredMessage
 
 Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
@@ -185,7 +185,7 @@ def press_of(query: CallbackQuery) -> Press | None:
     return replace(press, in_channel=is_in_channel(message))
 
 
-def is_about(press: Press, message: inbox.StoredMessage) -> bool:
+def is_about(press: Press, message: StoredMessage) -> bool:
     """Return whether a button is below an answer to this message, or below a part of one.
 
     A message that was posted but never stored, because Telegram's reply was lost, is known by the question it replies

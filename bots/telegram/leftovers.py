@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
-from bots.conversing.draft import Refused, RetryLater
+from bots.conversing.delivery_errors import Refused, RetryLater
 from bots.conversing.store import Store
 from bots.telegram.place import Place, ids_of
 from bots.telegram.rate_limit import Rank, RateLimit

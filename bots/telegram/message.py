@@ -26,9 +26,9 @@ from telegram import (
 )
 
 from bots.conversing.commands import COMMANDS, SHORTHANDS
-from core.conversation import storable
 from core.pictures.file_types import SUFFIXES
 from core.revision import Revision
+from core.storable import storable
 
 NOT_PICTURES = (  # fields of a message; `bots.telegram.kinds` names them
     "animation audio checklist contact dice game invoice location paid_media poll rich_message sticker story venue "

@@ -16,7 +16,7 @@ from bots.telegram.transport import convert_errors
 from core import lease
 from core.errors import BotError, OperatorError, StoreDown
 from core.lease import LeaseLost
-from core.replica import Leases
+from core.leases import Leases
 
 Receive = Callable[[object], Awaitable[None]]  # raises `BotError` when the update could not be written down
 UPDATES_AT_ONCE = 100  # most updates in one response

@@ -9,7 +9,7 @@ from telegram.error import TelegramError
 
 from bots.conversing import strangers
 from bots.conversing.background import Background
-from bots.conversing.draft import Refused, RetryLater
+from bots.conversing.delivery_errors import Refused, RetryLater
 from bots.conversing.request import AnswerRequest
 from bots.telegram.buttons import about_stranger
 from bots.telegram.config import TelegramConfig

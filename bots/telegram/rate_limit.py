@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
 
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 
 
 class Rank(IntEnum):

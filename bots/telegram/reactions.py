@@ -3,7 +3,7 @@
 from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
-from bots.conversing.draft import Refused, RetryLater, WriteFailed
+from bots.conversing.delivery_errors import Refused, RetryLater, WriteFailed
 from bots.conversing.reactions import Spot
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.transport import convert_errors, wait_of

@@ -21,8 +21,8 @@ from telegram import (
 )
 
 from bots.conversing import strangers
+from bots.conversing.answer_action import SET
 from bots.conversing.commands import ADMINS_ONLY
-from bots.conversing.draft import SET
 from bots.conversing.permissions import Decision
 from bots.conversing.reactions import Spot
 from bots.conversing.services import Services

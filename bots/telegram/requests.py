@@ -22,12 +22,12 @@ from bots.telegram.kinds import describe_kind
 from bots.telegram.message import Author, TelegramFile
 from bots.telegram.platform import TELEGRAM, in_a_group
 from bots.telegram.transport import convert_errors
-from core import inbox
 from core.answers.receipt import not_looked_at
-from core.conversation import Image
 from core.errors import NotDelivered
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.refusals import by_name
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ class Requests:
             inquiry = replace(inquiry, files=files)
         return inquiry
 
-    def of(
-        self, message: inbox.StoredMessage, inquiry: Inquiry, asker: Author, translator: Translator
-    ) -> AnswerRequest:
+    def of(self, message: StoredMessage, inquiry: Inquiry, asker: Author, translator: Translator) -> AnswerRequest:
         pressed = pressed_question(inquiry.command, translator)
         chat_id, message_id, is_group = inquiry.chat_id, inquiry.message_id, inquiry.is_in_group
         return AnswerRequest(

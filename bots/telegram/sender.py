@@ -10,7 +10,7 @@ from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
 from bots.conversing.backoff import Backoff
-from bots.conversing.draft import Gone, NotWritable, Refused, RetryLater, WriteFailed
+from bots.conversing.delivery_errors import Gone, NotWritable, Refused, RetryLater, WriteFailed
 from bots.telegram.place import Place, ids_of
 from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.transport import convert_errors, wait_of

@@ -11,8 +11,8 @@ from telegram import Bot, Message, Update, User
 
 from bots.conversing.allow_list import AllowList
 from bots.conversing.background import Background
+from bots.conversing.delivery_errors import NotWritable, Refused
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import NotWritable, Refused
 from bots.conversing.request import forgets
 from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig
@@ -29,6 +29,7 @@ from core import inbox, trace
 from core.errors import Interrupted
 from core.i18n import Translator
 from core.revision import Revision
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 COMMENT = "said:"  # prefix of the group of words that a forward may follow
@@ -90,7 +91,7 @@ class Worker:
     def _update(self, payload: str) -> Update:
         return Update.de_json(json.loads(payload), self._bot)
 
-    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
+    async def _work(self, batch: Sequence[StoredMessage]) -> None:
         """Answer a message, an album or a pressed button. Raises only errors that the inbox should retry."""
         trace.set_current(batch[0].key)
         try:
@@ -125,7 +126,7 @@ class Worker:
         )
         await self._store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
 
-    async def _answer(self, message: inbox.StoredMessage, inquiry: Inquiry, asker: Author) -> None:
+    async def _answer(self, message: StoredMessage, inquiry: Inquiry, asker: Author) -> None:
         translator = Translator(asker.language).for_question(inquiry.text)
         inquiry = await self._requests.complete(inquiry, message.conversation_id)
         request, refusal = self._requests.of(message, inquiry, asker, translator), refusal_of(inquiry, translator)
@@ -138,7 +139,7 @@ class Worker:
             log.info("the answer has no reader any more")
 
 
-def _newest(batch: Sequence[inbox.StoredMessage]) -> str | None:
+def _newest(batch: Sequence[StoredMessage]) -> str | None:
     """Return the digest of the message that was edited last, if any was."""
     digests = {message.digest: Revision.read(message.digest) for message in batch}
     return max(digests, key=lambda digest: (revision := digests[digest]) is not None and revision.number)

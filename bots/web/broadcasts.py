@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from bots.web.draft import Broadcast
+from bots.web.broadcast import Broadcast
 from bots.web.errors import Restarting
 from bots.web.message import WebMessage
-from core.conversation import Image
+from core.image import Image
 
 KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
 

@@ -10,15 +10,16 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from bots.conversing.store import Store
+from bots.web.broadcast import Broadcast
 from bots.web.broadcasts import Broadcasts
-from bots.web.draft import Broadcast
 from bots.web.errors import ConversationGone
 from bots.web.outcome import outcome_of, read_outcome
 from bots.web.stage import read_stage, stage_of
 from core import lease
+from core.answer import Answer, Ending
 from core.bounded_dict import BoundedDict
-from core.conversation import Answer, BeganAgain, Ending, Piece
 from core.errors import BotError, StoreDown
+from core.events import BeganAgain, Piece
 from core.growing import GrowingAnswer
 from core.lease import LeaseLost
 from core.uptime import uptime

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 
 FORGET = "forget"
 

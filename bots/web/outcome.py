@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.conversation import Answer, Ending
+from core.answer import Answer, Ending
 from core.errors import BotError, Busy
 
 WENT_WRONG = "Something went wrong on my side. Please try again."

@@ -16,24 +16,27 @@ from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import Tell
+from bots.conversing.events import Tell
 from bots.conversing.other_pages import document_to_keep, keep_document
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
+from bots.web.broadcast import Broadcast
 from bots.web.broadcasts import Broadcasts
-from bots.web.draft import Broadcast
 from bots.web.errors import ConversationGone, KeyReused, Restarting
 from bots.web.following import Following
 from bots.web.message import FORGET, WebMessage, read
 from core import asker, inbox, lease
-from core.conversation import Answer, Conversation, Image, Turn
+from core.answer import Answer
+from core.conversation import Conversation, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 from core.regions import Region
 from core.settings import ConversationSettings
+from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 WAITING_LIMIT = 4  # unanswered questions in one conversation
@@ -227,9 +230,7 @@ class Receiver:
         self._check_line(conversation_id)
         key = WEB.id(secrets.token_hex(16))
         broadcast = self.broadcasts.add(conversation_id, key, sent, images)
-        message = inbox.StoredMessage(
-            0, WEB.name, key, conversation_id, sent.payload(), arrived=asker.current().arrived
-        )
+        message = StoredMessage(0, WEB.name, key, conversation_id, sent.payload(), arrived=asker.current().arrived)
         self._dispatcher.inbox.take_up(message)
         return broadcast
 
@@ -266,7 +267,7 @@ class Receiver:
 
     async def _put(
         self, key: str, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
-    ) -> inbox.StoredMessage | None:
+    ) -> StoredMessage | None:
         """Store a question with all that came with it, in one step."""
         await self.store.make_room(sent.person, images)
         if (document := await document_to_keep(documents)) is not None:
@@ -275,7 +276,7 @@ class Receiver:
             WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document, WAITING_LIMIT
         )
 
-    def _release(self, messages: Sequence[inbox.StoredMessage]) -> None:
+    def _release(self, messages: Sequence[StoredMessage]) -> None:
         """Let the readers of questions follow what another replica answers."""
         for message in messages:
             broadcast = self.broadcasts.find(message.key)
@@ -298,14 +299,14 @@ class Receiver:
         else:
             self._following.follow(broadcast)
 
-    def _show(self, message: inbox.StoredMessage) -> None:
+    def _show(self, message: StoredMessage) -> None:
         self._following.show(self.broadcasts.find(message.key))
 
-    async def _left_over(self, key: str) -> inbox.StoredMessage | None:
+    async def _left_over(self, key: str) -> StoredMessage | None:
         """Return a stored question that is not being processed: it failed too often, or seemed not to be stored."""
         return next((message for message in await self.store.unfinished(WEB.name) if message.key == key), None)
 
-    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
+    async def _work(self, batch: Sequence[StoredMessage]) -> None:
         """Answer a message. Raises only if nothing can be stored, and `TakenBack`; all else is told to the readers."""
         for message in batch:
             sent, broadcast = read(message.payload), self.broadcasts.find(message.key)
@@ -326,7 +327,7 @@ class Receiver:
                 if broadcast.over:
                     self.broadcasts.drop_soon(broadcast)
 
-    async def _answer(self, message: inbox.StoredMessage, sent: WebMessage, broadcast: Broadcast) -> None:
+    async def _answer(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast) -> None:
         request = AnswerRequest(
             message.conversation_id,
             message.key,
@@ -365,9 +366,7 @@ class Receiver:
             await keep_document(self.store, request.conversation_id, request.person, broadcast.documents)
         return answer
 
-    async def _fail(
-        self, message: inbox.StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception
-    ) -> None:
+    async def _fail(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception) -> None:
         if not message.id:
             if isinstance(error, Interrupted):
                 await self.assistant.give_up(sent.person, message.key)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.conversation import Event, Looking, Waiting
+from core.events import Event, Looking, Waiting
 
 
 def stage_of(event: object) -> dict[str, Any] | None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from core import thoughts
-from core.conversation import Image, Picture, Turn, storable
+from core.conversation import Picture, Turn
 from core.i18n import Translator
+from core.image import Image
 from core.pictures import workers
+from core.storable import storable
 
 MOST_BOXES = 50
 LABEL_CHARACTERS = 40

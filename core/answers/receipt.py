@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.conversation import MOST_PICTURES, Figures, Picture, Turn
+from core.answer import Figures
+from core.conversation import MOST_PICTURES, Picture, Turn
 from core.i18n import Translator
 
 LONG_ANSWER_SECONDS = 10.0  # a quicker answer's time is not worth a line

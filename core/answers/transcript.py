@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from core import thoughts
+from core.answer import Ending
 from core.answers.inert import inert, inert_line
 from core.answers.transcription import as_markdown as answer_as_markdown
-from core.conversation import Conversation, Ending, Picture, Turn
+from core.conversation import Conversation, Picture, Turn
 from core.i18n import Translator
 
 ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same conversation makes the same file

@@ -10,9 +10,10 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from core.conversation import Conversation, Image, Question
+from core.conversation import Conversation, Question
 from core.engine.prompt import Prompt, Prompter
 from core.engine.tokenizer import Tokenizer
+from core.image import Image
 from core.model.checkpoint import Checkpoint
 from core.model.model import ForwardInput, Model
 from core.model.precision import Precision

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from core.benchmark.memory import forget_peak, peak_memory
 from core.benchmark.scene import make_picture, start_conversation
 from core.benchmark.target import AnswerTimes
-from core.conversation import Event, Waiting
 from core.engine.config import EngineConfig
 from core.engine.engine import Engine, budget
+from core.events import Event, Waiting
 from core.sampling import Sampling
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image as Pillow
 
-from core.conversation import Answer, Conversation, Ending, Image, Question
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Question
+from core.image import Image
 
 FIRST = "What does this picture show, and what is the total amount written on it? Please answer briefly."
 THEN = "And what is the second largest number in it?"

@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import Protocol
 
 from core.benchmark.memory import forget_peak, peak_memory
-from core.conversation import Conversation, Event, Piece
+from core.conversation import Conversation
 from core.engine.config import EngineConfig
 from core.engine.engine import Engine
+from core.events import Event, Piece
 from core.sampling import Sampling
 
 START = """

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from core.engine.disk import Arrays, Disk, Selects
 from core.engine.prompt import Ints, picture_keys
+from core.image import tile_ids
 from core.model.kv import KV, take_pages
-from core.tiles import tile_ids
 
 UNSTORED_QUESTION_SECONDS = 3600.0  # the question of a younger file may not be stored yet
 # A file that has mostly other rows is read only for so many: all prompts begin with the same few.

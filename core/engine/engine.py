@@ -17,8 +17,9 @@ import psutil
 import torch
 
 from core import asker, hardware, trace
+from core.answer import Answer
 from core.context import shorten
-from core.conversation import Answer, Conversation, Image, Tell
+from core.conversation import Conversation
 from core.engine.cache import Cache
 from core.engine.config import EngineConfig, Kind
 from core.engine.disk import Disk
@@ -32,8 +33,10 @@ from core.engine.tokenizer import Tokenizer
 from core.engine.work_queue import Message
 from core.engine.worker import ModelWorker
 from core.errors import BadSchema, NoPicture, OperatorError
+from core.events import Tell
 from core.hardware import Limit
 from core.i18n import Translator
+from core.image import Image
 from core.model.checkpoint import Checkpoint, find_folder
 from core.model.description import describe
 from core.model.model import Model

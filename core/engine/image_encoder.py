@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.conversation import Image
 from core.engine.cache import Cache
 from core.engine.sampler import check
+from core.image import Image
 from core.model.vision import Vision
 
 LOOK_AHEAD_PICTURES = 16  # that may wait to be encoded before a question comes

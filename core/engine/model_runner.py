@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from core.conversation import Image
 from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory
 from core.engine.scheduler import Costs, Step
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
+from core.image import Image
 from core.model.model import ForwardInput, Model
 
 LEAST_MEASURED_ROWS, LEAST_MEASURED_PATCHES = 8, 64  # fewer say nothing about speed

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core import thoughts
-from core.conversation import Conversation, Image, Turn, labelled
+from core.conversation import Conversation, Turn, labelled
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion
+from core.image import Image
 
 Ints = npt.NDArray[np.int64]
 Grid = Callable[[int, int], tuple[int, int]]  # pixels (width, height) to image tokens (height, width)

@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from core.conversation import Answer, Conversation, Ending, Figures, Piece, Turn, Waiting
+from core.answer import Answer, Ending, Figures
+from core.conversation import Conversation, Turn
 from core.engine.any_model import make_inputs
 from core.engine.certainty import Certainty
 from core.engine.generation import sampling_of
@@ -26,6 +27,7 @@ from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, LineFull
+from core.events import Piece, Waiting
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.conversation import Answer, Conversation, Event, Tell
+from core.answer import Answer
+from core.conversation import Conversation
 from core.engine.grammar import Grammar
+from core.events import Event, Tell
 from core.sampling import Sampling
 
 Sent = Event | Answer | BaseException

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from core.conversation import Answer, Ending, Figures, Piece
+from core.answer import Answer, Ending, Figures
 from core.engine.certainty import Certainty
 from core.engine.prompt import Ints, Prompt
 from core.engine.repetition import Repetition
@@ -14,6 +14,7 @@ from core.engine.request import EngineRequest
 from core.engine.scheduler import Job
 from core.engine.stop import StopTexts
 from core.engine.tokenizer import Detokenizer
+from core.events import Piece
 from core.model.kv import KV
 from core.model.model import ForwardInput
 from core.sampling import Sampling

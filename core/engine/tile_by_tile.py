@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from difflib import SequenceMatcher
 
+from core.answer import Answer, Ending, Figures
 from core.answers.boxes import moved
-from core.conversation import Answer, Conversation, Ending, Event, Figures, Image, Piece, Tell
+from core.conversation import Conversation
 from core.errors import LineFull, OutOfMemory
+from core.events import Event, Piece, Tell
+from core.image import Image, Tile
 from core.sampling import Sampling
-from core.tiles import Tile
 
 SHARED_LINES = 8  # that two tiles may both show where they overlap
 

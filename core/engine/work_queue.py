@@ -3,9 +3,9 @@
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from core.conversation import Image
 from core.engine.request import EngineRequest, Forget, KeepOnly
 from core.errors import EngineEnded
+from core.image import Image
 
 Message = EngineRequest | Image | Forget | KeepOnly
 

@@ -9,7 +9,7 @@ from queue import Empty
 import torch
 from torch import Tensor
 
-from core.conversation import Ending, Image, Looking, Waiting
+from core.answer import Ending
 from core.engine.cache import Cache
 from core.engine.certainty import Certainty
 from core.engine.generation import GREEDY
@@ -28,9 +28,10 @@ from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, LineFull, OutOfMemory, Unanswerable
+from core.events import Looking, Waiting
+from core.image import Image, tile_ids
 from core.model.model import Model
 from core.sampling import Sampling
-from core.tiles import tile_ids
 
 log = logging.getLogger(__name__)
 ESTIMATE_SECONDS = 2.0  # between two estimates for the same place

@@ -237,7 +237,7 @@ def open_picture(data: bytes) -> ImageFile.ImageFile:
 
 
 def encode(decoded: Decoded) -> Packet:
-    """Return the picture as PNG with its description. See `core.conversation.Image` for its id."""
+    """Return the picture as PNG with its description. See `core.image.Image` for its id."""
     image = decoded.small
     width, height = image.size
     tiles = [list(tile) for tile in decoded.tiles]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.conversation import Image
 from core.errors import BadImage
 from core.i18n import Translator
+from core.image import Image
 from core.note import Note
 from core.pictures import workers
 from core.pictures.file_types import is_pdf

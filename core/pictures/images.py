@@ -8,14 +8,13 @@ from typing import IO, Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from core.conversation import Image
 from core.errors import BadImage, TooLarge
+from core.image import MOST_TILES, Image, Tile
 from core.note import Note
 from core.pictures import workers
 from core.pictures.jpeg import takes_long
 from core.pictures.sizes import LEAST_TOKENS
 from core.pictures.spool import contents, size, spool
-from core.tiles import MOST_TILES, Tile
 from core.units import MEGABYTE
 
 KEPT_ORIGINAL_BYTES = 8 * MEGABYTE  # a larger file is not kept for "Read the small print"

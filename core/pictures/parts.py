@@ -1,6 +1,6 @@
 """Cut a part out of a picture, at the full pixels of the file where that was kept."""
 
-from core.conversation import Image
+from core.image import Image
 from core.pictures import workers
 from core.pictures.images import ImagesConfig
 from core.pictures.jpeg import takes_long

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image as Pillow
 
-from core.conversation import Image
+from core.image import Image
 
 
 def view_png(view: Image) -> bytes:

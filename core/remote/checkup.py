@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-from core.conversation import Conversation, Image, Question
+from core.conversation import Conversation, Question
 from core.engine.config import EngineConfig
 from core.errors import BotError
+from core.image import Image
 from core.pictures import fonts
 from core.remote.endpoint import Endpoint
 from core.remote.failure import Failure, FailureKind

@@ -6,11 +6,14 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from core import asker
+from core.answer import Answer, Figures
 from core.bounded_dict import BoundedDict
-from core.conversation import Answer, BeganAgain, Conversation, Figures, Image, Piece, Tell, Turn
+from core.conversation import Conversation, Turn
 from core.engine.config import EngineConfig
 from core.engine.stats import EngineStats
 from core.errors import BadQuestion, BadSchema, EngineUnreachable, ModelLoading, OperatorError
+from core.events import BeganAgain, Piece, Tell
+from core.image import Image
 from core.remote.endpoint import Endpoint, State
 from core.remote.failure import EngineFailed, Failure, FailureKind
 from core.remote.pool import Candidate, NoEngine, Pool

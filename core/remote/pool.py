@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from core.conversation import Tell, Waiting
 from core.errors import EngineEnded, LineFull
+from core.events import Tell, Waiting
 from core.remote.endpoint import Endpoint, State
 from core.remote.failure import Failure, FailureKind
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.conversation import Ending
+from core.answer import Ending
 from core.remote.failure import Failure, FailureKind, failure_of_event
 
 USAGE_WAIT_SECONDS = 1.0  # for what may follow the answer's end: its usage, or nothing

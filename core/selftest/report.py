@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import hardware
-from core.conversation import Ending
+from core.answer import Ending
 from core.engine.stats import EngineStats
 from core.sampling import Sampling
 from core.selftest.results import Result, Verdict

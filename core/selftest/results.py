@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from core.answer import Answer, Ending, Figures
 from core.assistant import Engine
-from core.conversation import Answer, Conversation, Ending, Event, Figures, Image, Piece, Question
+from core.conversation import Conversation, Question
 from core.errors import BotError, EngineEnded
+from core.events import Event, Piece
+from core.image import Image
 from core.pictures.images import ImagesConfig, make_image
 from core.sampling import Sampling
 from core.selftest.drawing import FOLDER

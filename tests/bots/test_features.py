@@ -27,9 +27,10 @@ from bots.slack.platform import SLACK
 from bots.telegram.platform import TELEGRAM
 from core.answers.boxes import draw, find_boxes
 from core.answers.tables import csv_file, find_tables
-from core.conversation import MOST_PICTURES, Image, Picture
+from core.conversation import MOST_PICTURES, Picture
 from core.engine.engine import Engine
 from core.i18n import Translator
+from core.image import Image
 from core.model.description import ModelDescription, describe
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bots.conversing.streamed_reply import StreamedReply
-from bots.web.draft import Broadcast
-from core.conversation import Piece
+from bots.web.broadcast import Broadcast
+from core.events import Piece
 from tests.bots.telegram.conftest import Chatting, photo
 from tests.bots.telegram.conftest import service as telegram_service
 from tests.bots.telegram.person import Person

@@ -14,8 +14,11 @@ import httpx
 import pytest
 from playwright.async_api import FilePayload, expect
 
-from core.conversation import Answer, Conversation, Ending, Image, Tell
+from core.answer import Answer, Ending
+from core.conversation import Conversation
 from core.errors import Busy, ModelLoading
+from core.events import Tell
+from core.image import Image
 from core.loading_engine import LoadingEngine
 from core.sampling import Sampling
 from tests.bots.slack.workspace import BOT, said

@@ -12,9 +12,10 @@ from markdown_it import MarkdownIt
 from bots.slack.text import ZERO_WIDTH, messages
 from bots.telegram.text import clean, split
 from bots.web.markdown import render
+from core.answer import Answer, Ending
 from core.answers.markdown import protected, verbatim
 from core.answers.transcript import as_markdown
-from core.conversation import Answer, Conversation, Ending, Turn
+from core.conversation import Conversation, Turn
 from core.i18n import Translator
 from tests.bots.telegram.world import World
 

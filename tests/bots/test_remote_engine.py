@@ -17,9 +17,9 @@ from PIL import Image as PilImage
 
 from bots.cli.doctor import examine
 from bots.conversing.check_result import CheckResult, Level
-from core.conversation import Image
 from core.engine import EngineConfig
 from core.engine.engine import Engine
+from core.image import Image
 from core.remote.checkup import draw
 from core.remote.engine import RemoteEngine
 from tests.bots.web.conftest import Web, service

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from bots.conversing.permissions import Decision
+from core.answer import Ending
 from core.assistant import Assistant
-from core.conversation import Ending, Question
+from core.conversation import Question
 from core.errors import Busy
 from core.quota import Quota, QuotaConfig
 from core.replica import PRESENCE, Replica

@@ -126,7 +126,7 @@ def test_a_service_whose_model_ended_ends_so_that_it_is_started_again(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "part", ["core.replica.SingleReplica.run", "bots.service.keep_expiring", "bots.service.keep_watching"]
+    "part", ["core.single_replica.SingleReplica.run", "bots.service.keep_expiring", "bots.service.keep_watching"]
 )
 def test_a_service_whose_part_ended_ends_so_that_it_is_started_again(tmp_path: Path, part: str) -> None:
     place, _, name = part.rpartition(".")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from core.conversation import Image
+from core.image import Image
 from core.quota import QuotaConfig
 from storage import pictures
 from storage.store import Store, StoreConfig

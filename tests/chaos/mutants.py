@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from core.inbox import StoredMessage
+from core.stored_message import StoredMessage
 
 Replacement = Callable[[Any], Any]
 LATE_S = 5.0  # after it was acknowledged, until a message is written down

@@ -4,20 +4,13 @@ from dataclasses import replace
 import pytest
 
 from core import asker
+from core.answer import Answer, Ending
 from core.assistant import Assistant
-from core.conversation import (
-    MOST_PICTURES,
-    Answer,
-    Conversation,
-    Ending,
-    Event,
-    Image,
-    PicturesRemoved,
-    Piece,
-    Question,
-    named_pictures,
-)
+from core.conversation import MOST_PICTURES, Conversation, Question
 from core.errors import BadQuestion, Busy, EngineUnreachable, NoPicture, NotFound, QuotaReached
+from core.events import Event, PicturesRemoved, Piece
+from core.image import Image
+from core.picture_names import named_pictures
 from core.quota import QuotaConfig
 from core.sampling import Sampling
 from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, describe, image

@@ -2,8 +2,9 @@
 
 import pytest
 
+from core.answer import Answer, Ending
 from core.context import shorten
-from core.conversation import Answer, Conversation, Ending, Picture, Turn
+from core.conversation import Conversation, Picture, Turn
 from tests.fakes import image
 
 COLOURS = ("red", "green", "blue", "white", "black")

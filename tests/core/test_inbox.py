@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from core.errors import StoreDown
-from core.inbox import Gathering, Inbox, StoredMessage
+from core.inbox import Gathering, Inbox
+from core.stored_message import StoredMessage
 from tests.fakes import MemoryMailbox
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import BadQuestion, Busy, Interrupted, QuotaReached, StoreDown
 from core.quota import Quota, QuotaConfig
-from core.replica import SingleReplica
+from core.single_replica import SingleReplica
 from core.tally import Counts, Result
 from tests.fakes import MemoryTallies
 

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from core.conversation import named_pictures, without_pictures
 from core.errors import BadQuestion
+from core.picture_names import named_pictures, without_pictures
 from core.regions import WHOLE, Region, around, named_region, numbered
 
 

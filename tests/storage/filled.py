@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from core.conversation import Answer, Ending, Image, Picture, Question
+from core.answer import Answer, Ending
+from core.conversation import Picture, Question
+from core.image import Image
 from core.person import Standing
 from core.pictures.kept_document import KeptDocument
 from storage.schema import metadata

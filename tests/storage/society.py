@@ -5,7 +5,9 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Answer, Ending, Image, Picture, Question
+from core.answer import Answer, Ending
+from core.conversation import Picture, Question
+from core.image import Image
 from core.person import Standing
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym

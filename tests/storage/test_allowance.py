@@ -8,8 +8,10 @@ from random import Random
 
 import pytest
 
-from core.conversation import Answer, Ending, Image, Picture, Question
+from core.answer import Answer, Ending
+from core.conversation import Picture, Question
 from core.errors import NoRoom
+from core.image import Image
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
 from tests.storage.things import image

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.conversation import Answer, Conversation, Ending, Picture, Question, Turn
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Picture, Question, Turn
 from core.pseudonym import pseudonym
 from storage import conversations
 from storage.clock import DAY_SECONDS

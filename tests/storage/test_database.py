@@ -19,7 +19,8 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import Answer, Ending, Question
+from core.answer import Answer, Ending
+from core.conversation import Question
 from core.errors import Busy, OperatorError, StoreDown
 from storage.database import Database
 from storage.lock import hold

@@ -2,10 +2,11 @@
 
 import pytest
 
-from core.conversation import Answer, Ending, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Picture, Turn
 from core.errors import NotFound
-from core.inbox import StoredMessage
 from core.revision import Revision, Shown
+from core.stored_message import StoredMessage
 from core.wish import Wish
 from storage.store import Store
 from tests.fakes import image

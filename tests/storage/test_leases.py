@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from core import lease
-from core.conversation import Answer, Ending, Turn
+from core.answer import Answer, Ending
+from core.conversation import Turn
 from core.lease import Lease, LeaseLost
 from core.uptime import uptime
 from storage.store import Store, StoreConfig

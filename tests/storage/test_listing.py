@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.conversation import Answer, Ending, Turn
+from core.answer import Answer, Ending
+from core.conversation import Turn
 from core.errors import BadQuestion
 from storage import listing
 from storage.store import Store, StoreConfig

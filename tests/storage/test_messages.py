@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Busy
-from core.inbox import StoredMessage
+from core.stored_message import StoredMessage
 from storage.clock import DAY_SECONDS
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine

@@ -21,7 +21,8 @@ from sqlalchemy import (
     update,
 )
 
-from core.conversation import Answer, Ending, Figures, Picture, Turn
+from core.answer import Answer, Ending, Figures
+from core.conversation import Picture, Turn
 from core.errors import OperatorError
 from core.pictures.kept_document import KeptDocument
 from storage import migrations

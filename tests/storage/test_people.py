@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.inbox import StoredMessage
 from core.person import AccessRequest, Standing
+from core.stored_message import StoredMessage
 from storage import people
 from storage.store import Store, StoreConfig
 from tests.storage.test_migrations import migrated

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.conversation import Answer, Conversation, Ending, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Picture, Turn
 from core.errors import Busy, NoRoom, OperatorError
 from storage.clock import DAY_SECONDS, Clock
 from storage.store import Store, StoreConfig

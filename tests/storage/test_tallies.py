@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import QuotaReached
 from core.quota import Quota, QuotaConfig
-from core.replica import SingleReplica
+from core.single_replica import SingleReplica
 from core.tally import Counts
 from storage.store import Store, StoreConfig
 

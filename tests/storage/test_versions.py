@@ -1,6 +1,7 @@
 """A turn that was asked again or edited keeps its earlier versions, on both databases."""
 
-from core.conversation import Answer, Ending, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Picture, Turn
 from storage.store import Store, StoreConfig
 from storage.versions import MOST_VERSIONS
 from tests.fakes import image

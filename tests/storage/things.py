@@ -3,7 +3,9 @@
 import hashlib
 from dataclasses import replace
 
-from core.conversation import Answer, Conversation, Ending, Figures, Image, Question, Turn
+from core.answer import Answer, Ending, Figures
+from core.conversation import Conversation, Question, Turn
+from core.image import Image
 from storage.store import Store
 
 

@@ -30,7 +30,7 @@ from bots.web.api.sse import EventStream, Stream
 from bots.web.api.unkept import answer_unkept, open_unkept
 from bots.web.api.upload import form_digest, open_files
 from bots.web.api.view import Viewer, pictures_of
-from bots.web.draft import Broadcast
+from bots.web.broadcast import Broadcast
 from bots.web.errors import voice_for, voice_of
 from bots.web.message import WebMessage, digest_of
 from bots.web.receiver import Receiver

@@ -11,7 +11,7 @@ from bots.web.api.schema import PNG, REFUSALS, Arrangement, Summaries, SummaryVi
 from bots.web.api.turns import WholeInMemory
 from bots.web.json_body import Text
 from bots.web.receiver import WEB
-from core.conversation import ConversationSummary
+from core.conversation_list import ConversationSummary
 from core.errors import NotFound
 from core.pictures import workers
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from bots.web.json_body import Text
-from core.conversation import storable
 from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, ConversationSettings, Length, Sharpness
+from core.storable import storable
 
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
 FIGURES = "Seconds by stage, tokens, and how many tall pictures were shown whole because their parts had no room."

@@ -9,15 +9,16 @@ from typing import Any
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from bots.conversing.draft import File
+from bots.conversing.events import File
 from bots.web.api.view import Viewer, thoughts_summary
-from bots.web.draft import Broadcast
+from bots.web.broadcast import Broadcast
 from bots.web.errors import code_of, log_bug, status_of
 from bots.web.markdown import fold, render
 from bots.web.receiver import Receiver
+from core.answer import Answer
 from core.answers.transcription import as_markdown
-from core.conversation import Answer, BeganAgain, Event, Looking, Piece, Thought, Waiting
 from core.errors import BotError
+from core.events import BeganAgain, Event, Looking, Piece, Thought, Waiting
 from core.i18n import Translator
 
 STILL_HERE = b": still here\n\n"

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
 from bots.conversing.actions import file_of
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 from bots.web.access.address import person_of
 from bots.web.api.conversations import (
     Key,

@@ -14,9 +14,9 @@ from bots.web.errors import voice_for
 from bots.web.message import digest_of
 from bots.web.openai.errors import BadField
 from core.assistant import Assistant
-from core.conversation import Image
 from core.errors import BadImage
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.documents import Document, open_document
 from core.pictures.images import ImagesConfig
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bots.conversing.actions import available_actions
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 from bots.web.api.schema import (
     Analysis,
     AnswerView,
@@ -20,12 +20,13 @@ from bots.web.api.schema import (
     PictureView,
     TurnView,
 )
-from bots.web.draft import Broadcast
+from bots.web.broadcast import Broadcast
 from bots.web.markdown import fold, render
+from core.answer import Answer
 from core.answers.boxes import Box, find_boxes, pointed_at
 from core.answers.receipt import made_room, receipt
 from core.answers.transcription import as_markdown
-from core.conversation import Answer, Conversation, Picture, Turn
+from core.conversation import Conversation, Picture, Turn
 from core.i18n import Translator
 from core.pictures.images import MOST_IMAGE_TOKENS
 from core.pictures.kept_document import DocumentOutline

@@ -10,10 +10,12 @@ from bots.web.config import WebConfig
 from bots.web.openai.errors import BadField
 from bots.web.openai.fields import Message
 from bots.web.openai.turns import RequestFile, Turn, Turns, too_many_pictures
+from core.answer import Answer, Ending
 from core.assistant import Assistant
-from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Image, Picture, Question
+from core.conversation import MOST_PICTURES, Conversation, Picture, Question
 from core.errors import BadImage, TooLarge
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.documents import Document, open_document, turned_to
 from core.pictures.images import ImagesConfig
 

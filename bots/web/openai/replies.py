@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from bots.web.openai.shape import Shape
-from core.conversation import Answer, Ending
+from core.answer import Answer, Ending
 
 EXAMPLE_ID, EXAMPLE_TIME, EXAMPLE_MODEL = "chatcmpl-9f2c41d07ab34be2", 1796083200, "Qwen/Qwen3-VL-2B-Instruct"
 OWNER = "picture-answers"

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bots.web.api import sse
-from bots.web.draft import text_of
+from bots.web.broadcast import text_of
 from bots.web.errors import code_of, log_bug, status_of
 from bots.web.openai.errors import error_object
 from bots.web.openai.replies import (
@@ -24,8 +24,8 @@ from bots.web.openai.replies import (
 )
 from bots.web.openai.shape import Shape, naming_field
 from bots.web.writing import Writing
-from core.conversation import BeganAgain
 from core.errors import BotError, EngineUnreachable
+from core.events import BeganAgain
 from core.i18n import Translator
 
 INTERRUPTED = EngineUnreachable("The model was interrupted. Please ask again.")

@@ -8,8 +8,9 @@ from itertools import pairwise
 from bots.web import data_url
 from bots.web.openai.errors import BadField
 from bots.web.openai.fields import ContentPart, Message
-from core.conversation import MOST_PICTURES, Image
+from core.conversation import MOST_PICTURES
 from core.errors import TooLarge
+from core.image import Image
 from core.pictures.documents import Document
 
 _LABEL = re.compile(r"\s*Picture (\d{1,3}):\s*")  # as our own engine for remote models writes it

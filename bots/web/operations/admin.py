@@ -10,7 +10,7 @@ from bots.web.errors import voice_of
 from bots.web.operations.status import Operation
 from bots.web.page.pages import fields_of
 from bots.web.receiver import WEB
-from core.conversation import Figures
+from core.answer import Figures
 from core.errors import BadQuestion, NotAllowed
 from core.person import Standing
 from core.stats import AnswerRecord

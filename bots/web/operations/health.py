@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from bots.conversing.readiness import LOADING
 from bots.web.operations.status import Operation
-from core.replica import LiveReplica
+from core.leases import LiveReplica
 
 router = APIRouter(include_in_schema=False)
 

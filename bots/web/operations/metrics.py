@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.web.access.address import client_of
 from bots.web.operations.status import Operation
-from core.replica import LiveReplica
+from core.leases import LiveReplica
 from core.trace import log_event
 
 log = logging.getLogger(__name__)

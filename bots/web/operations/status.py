@@ -16,7 +16,8 @@ from bots.conversing.permissions import Permissions
 from bots.conversing.readiness import Readiness
 from bots.log import leave_words_out
 from core.errors import StoreDown
-from core.replica import Leases, LiveReplica, SingleReplica
+from core.leases import Leases, LiveReplica
+from core.single_replica import SingleReplica
 from core.stats import Stats
 from core.units import MEGABYTE
 from core.version import VERSION

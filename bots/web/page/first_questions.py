@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from bots.conversing.answer_action import first_questions
 from bots.conversing.commands import SHORTHANDS, pressed_question
-from bots.conversing.draft import first_questions
 from core.i18n import Translator
 from core.model.description import ModelDescription
 

@@ -17,8 +17,10 @@ from bots.cli.ask import converse
 from bots.cli.ask_files import read_words
 from bots.cli.ask_service import answer_by_service
 from bots.cli.ask_settings import settings_of_options
-from core.conversation import Answer, Conversation, Ending, Figures, Piece, Tell
+from core.answer import Answer, Ending, Figures
+from core.conversation import Conversation
 from core.errors import BotError, LineFull, ModelLoading
+from core.events import Piece, Tell
 from core.pictures.images import ImagesConfig
 from core.sampling import Sampling
 from core.settings import SHORT_ANSWER_TOKENS, ConversationSettings

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bots.cli.export_ratings import write
-from core.conversation import Answer, Ending, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Picture, Turn
 from core.errors import NotAllowed
 from storage.store import Store, StoreConfig
 from tests.fakes import image

@@ -5,22 +5,14 @@ from contextlib import suppress
 import pytest
 
 from bots.conversing.actions import DisplayOptions, ask_for_display, available_actions, file_of
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.answering import say_got_pictures
-from bots.conversing.draft import AnswerAction, File, Tell
-from core.conversation import (
-    Answer,
-    BeganAgain,
-    Conversation,
-    ConversationLoaded,
-    Ending,
-    Event,
-    Image,
-    Picture,
-    Piece,
-    Thought,
-    Turn,
-)
+from bots.conversing.events import File, Tell
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Picture, Turn
+from core.events import BeganAgain, ConversationLoaded, Event, Piece, Thought
 from core.i18n import Translator
+from core.image import Image
 
 BOXES = '[{"bbox_2d": [100, 100, 900, 900], "label": "a cat"}]'
 

@@ -12,8 +12,8 @@ from bots.conversing import readiness
 from bots.conversing.readiness import FAILED_QUESTIONS, REMEMBER_SECONDS, Readiness
 from bots.conversing.services import Services
 from bots.tasks.watch import check_services
+from core.answer import Answer, Ending
 from core.assistant import Assistant
-from core.conversation import Answer, Ending
 from core.errors import Busy, OutOfMemory
 from core.missing_engine import MissingEngine
 from core.stats import Stats

@@ -5,10 +5,13 @@ from itertools import count
 
 import pytest
 
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.delivery import MOST_GROWING_WRITES, PATIENCE_SECONDS
-from bots.conversing.draft import AnswerAction, File, Gone, Refused, RetryLater, WriteFailed
-from core.conversation import Answer, BeganAgain, Ending, Event, Looking, Piece, Waiting
+from bots.conversing.delivery_errors import Gone, Refused, RetryLater, WriteFailed
+from bots.conversing.events import File
+from core.answer import Answer, Ending
 from core.errors import BadImage, StoreDown
+from core.events import BeganAgain, Event, Looking, Piece, Waiting
 from core.i18n import Translator
 from tests.telling import Told, reply
 from tests.virtual import run

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from bots.conversing.allow_list import AllowList
+from bots.conversing.answer_action import AnswerAction
 from bots.conversing.commands import command_in
 from bots.conversing.dispatcher import Dispatcher
-from bots.conversing.draft import AnswerAction, File
+from bots.conversing.events import File
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest, Attachment, forgets
 from bots.conversing.services import Services
 from bots.conversing.streamed_reply import reply_factory
-from core import inbox
-from core.conversation import Answer
+from core.answer import Answer
 from core.errors import OperatorError
 from core.i18n import Translator
 from core.note import Note
+from core.stored_message import StoredMessage
 
 ECHO = Platform(
     "echo", (Note("Send a picture with your question."),), "!", re.compile("[A-Z]+"), "EVE", Note("Say who, by name.")
@@ -74,7 +75,7 @@ class Chat:
         command, words = command_in(json.loads(payload)["text"].removeprefix(ECHO.prefix), ECHO)
         return forgets(command, words, False)
 
-    async def _work(self, batch: Sequence[inbox.StoredMessage]) -> None:
+    async def _work(self, batch: Sequence[StoredMessage]) -> None:
         [message] = batch
         if message.withdrawn:
             return

@@ -23,9 +23,10 @@ from bots.slack.place import Place
 from bots.slack.sender import Sender
 from bots.slack.status import Abilities, Status
 from bots.slack.stream import Streams
-from core import inbox
-from core.conversation import Answer, Ending, Piece
+from core.answer import Answer, Ending
+from core.events import Piece
 from core.i18n import Translator
+from core.stored_message import StoredMessage
 from tests.bots.slack.server import FakeSlack
 from tests.bots.slack.workspace import BOT_TOKEN, Json, Refusal, Workspace, said
 from tests.telling import Told, reply
@@ -131,7 +132,7 @@ async def answers_at_once(
         workspace.channels[CHANNEL].append({"ts": asked, "user": f"U{number}", "text": "?"})
         place = Place(CHANNEL, asked, asked, f"U{number}", "T0TEAM")
         translator = Translator("en")
-        message = inbox.StoredMessage(number, "slack", f"slack:{number}", "", "")
+        message = StoredMessage(number, "slack", f"slack:{number}", "", "")
         streams = Streams(slack, place, message.key, abilities, lambda: None)
         sender, buttons = Sender(slack, place, message, streams), Buttons(place, message.key, translator)
         draft = SlackDraft(slack, sender, Status(slack, place, abilities), buttons, 1.2)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.conversation import Conversation, Ending
+from core.answer import Ending
+from core.conversation import Conversation
 from core.errors import Busy
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.workspace import buttons, said

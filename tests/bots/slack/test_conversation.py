@@ -4,7 +4,7 @@ import pytest
 
 from bots.slack.buttons import MOST, Buttons
 from bots.slack.place import Place
-from core.conversation import Answer, Ending
+from core.answer import Answer, Ending
 from core.errors import Busy
 from core.i18n import Translator
 from tests.bots.slack.conftest import Scene, png

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.conversation import Image
 from core.errors import StoreDown
+from core.image import Image
 from storage.store import Store, StoreConfig
 from tests.bots.slack.conftest import LONG, Scene, png
 from tests.bots.slack.server import once

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.slack.rate_limit import WINDOW_SECONDS, Budget
 
 

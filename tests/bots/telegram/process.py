@@ -15,7 +15,8 @@ from bots import web
 from bots.conversing.services import Services
 from bots.telegram import Config, run
 from core.assistant import Assistant
-from core.replica import Replica, SingleReplica
+from core.replica import Replica
+from core.single_replica import SingleReplica
 from storage.store import Store, StoreConfig
 from tests.bots.telegram.server import TOKEN
 from tests.fakes import ScriptedEngine

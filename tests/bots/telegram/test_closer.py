@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.conversation import Conversation, Ending
+from core.answer import Ending
+from core.conversation import Conversation
 from core.errors import Busy
 from tests.bots.telegram.conftest import Chatting, photo, until
 from tests.bots.telegram.server import BotApi

@@ -18,7 +18,8 @@ from bots.telegram.draft import TelegramDraft
 from bots.telegram.place import Place
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.sender import Sender
-from core.conversation import Answer, Ending, Piece, Waiting
+from core.answer import Answer, Ending
+from core.events import Piece, Waiting
 from core.i18n import Translator
 from tests.telling import Told, reply
 from tests.virtual import run

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from bots.conversing.draft import RetryLater
+from bots.conversing.delivery_errors import RetryLater
 from bots.telegram.rate_limit import Rank, RateLimit
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as PilImage
 
-from core.conversation import Image
 from core.errors import Busy
+from core.image import Image
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
 from tests.bots.telegram.person import Person

@@ -18,9 +18,10 @@ from bots.conversing.services import Services
 from bots.web.config import WebConfig
 from bots.web.server import serve
 from core.assistant import Assistant, Engine
+from core.leases import Leases
 from core.model.description import ModelDescription
 from core.quota import QuotaConfig
-from core.replica import Leases, SingleReplica
+from core.single_replica import SingleReplica
 from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from bots.conversing.draft import AnswerAction
+from bots.conversing.answer_action import AnswerAction
 from core.i18n import Translator
 from tests.bots.guest import Home, Seen, Sent
 from tests.bots.web.conftest import events_of

@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from core.conversation import Answer, Conversation, Ending, Piece, Tell
+from core.answer import Answer, Ending
+from core.conversation import Conversation
 from core.errors import Busy
+from core.events import Piece, Tell
 from core.sampling import Sampling
 from tests.bots.web.browser import needs_chromium, started, visit
 from tests.bots.web.conftest import service

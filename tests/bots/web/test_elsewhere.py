@@ -14,8 +14,10 @@ from bots.web.access.owner import COOKIE
 from bots.web.access.rate_limit import WRONG_TRIES_PER_ADDRESS
 from bots.web.following import LOOK_SECONDS
 from bots.web.receiver import WAITING_LIMIT
-from core.conversation import Answer, Conversation, Ending, Event, Looking, Piece, Tell, Waiting
+from core.answer import Answer, Ending
+from core.conversation import Conversation
 from core.errors import BadQuestion
+from core.events import Event, Looking, Piece, Tell, Waiting
 from core.replica import Replica
 from core.sampling import Sampling
 from tests.bots.web.conftest import KEY, Web, photo, service, until

@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from core.conversation import Answer, Conversation, Tell
+from core.answer import Answer
+from core.conversation import Conversation
+from core.events import Tell
 from core.i18n import Translator
 from core.sampling import Sampling
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit

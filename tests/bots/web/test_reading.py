@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import event
 
 from bots.web.app import WHOLE_PER_ADDRESS
-from core.conversation import Answer, Ending, Image, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Picture, Turn
+from core.image import Image
 from tests.bots.web.conftest import Web, service
 from tests.core.files import busy, encoded
 from tests.fakes import ScriptedEngine

@@ -9,7 +9,8 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
-from core.conversation import Answer, Ending, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Picture, Turn
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.real_answers import CODE, HTML_TABLE, REAL_ANSWERS, THINKING

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.conversation import Image
 from core.errors import BadQuestion, Busy, StoreDown
-from core.inbox import StoredMessage
+from core.image import Image
 from core.pictures.kept_document import KeptDocument
 from core.quota import QuotaConfig
+from core.stored_message import StoredMessage
 from storage.store import Store
 from tests.bots.web.conftest import KEY, photo, service, until
 from tests.fakes import ScriptedEngine

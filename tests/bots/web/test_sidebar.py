@@ -9,7 +9,8 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from core.conversation import Answer, Ending, Turn
+from core.answer import Answer, Ending
+from core.conversation import Turn
 from core.i18n import Translator
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import Web, service

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, Page, expect
 
-from core.conversation import Conversation, Ending
+from core.answer import Ending
+from core.conversation import Conversation
 from tests.bots.web.browser import PHONE, needs_chromium, started, visit
 from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image as Pillow
 
+from core.answer import Answer, Ending
 from core.answers.boxes import Box, Grounding, draw, find_boxes, mark, moved, pointed_at, visible
-from core.conversation import Answer, Conversation, Ending, Image, Picture, Question, Turn
+from core.conversation import Conversation, Picture, Question, Turn
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.images import make_image
 from tests.core.files import GREEN, RED, WHITE, encoded, plain
 

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+from core.answer import Answer, Ending, Figures
 from core.answers.receipt import made_room, receipt
-from core.conversation import Answer, Ending, Figures, Image, Picture, Turn
+from core.conversation import Picture, Turn
 from core.i18n import Translator
+from core.image import Image
 from core.regions import Part, Region
 
 

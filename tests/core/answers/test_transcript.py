@@ -11,9 +11,11 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image as Pillow
 
+from core.answer import Answer, Ending, Figures
 from core.answers.transcript import archive, as_json, as_markdown
-from core.conversation import Answer, Conversation, Ending, Figures, Image, Picture, Turn
+from core.conversation import Conversation, Picture, Turn
 from core.i18n import Translator
+from core.image import Image
 from core.pictures.contact_sheet import contact_sheet
 from core.pictures.images import make_image
 from tests.core.files import BLUE, GREEN, RED, encoded, plain

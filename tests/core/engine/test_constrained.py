@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.conversation import Conversation, Ending
+from core.answer import Ending
+from core.conversation import Conversation
 from core.engine.grammar import Grammar, Grammars
 from core.errors import BadSchema
 from core.sampling import Sampling

@@ -12,10 +12,11 @@ import pytest
 from PIL import UnidentifiedImageError
 
 from core import trace
-from core.conversation import Ending, Looking, Waiting
+from core.answer import Ending
 from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.errors import BadQuestion, Busy, ModelMissing, OperatorError
+from core.events import Looking, Waiting
 from core.sampling import Sampling
 from tests.core.engine.conftest import Start
 from tests.core.engine.reference import Reference

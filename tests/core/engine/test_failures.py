@@ -16,7 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.conversation import Answer, Conversation, Event, Image, Looking
+from core.answer import Answer
+from core.conversation import Conversation
 from core.engine.cache import Cache
 from core.engine.engine import Engine
 from core.engine.request import EngineRequest
@@ -24,6 +25,8 @@ from core.engine.sampler import draw
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.worker import ModelWorker
 from core.errors import Busy, OutOfMemory, Unanswerable
+from core.events import Event, Looking
+from core.image import Image
 from core.model.checkpoint import Checkpoint
 from core.model.kernel import Kernel, load
 from core.model.kv import KV

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.conversation import Answer, Conversation, Ending, Picture, Turn
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Picture, Turn
 from core.engine.prompt import Prompt, Prompter, picture_keys
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.errors import BadQuestion

@@ -13,13 +13,14 @@ import torch
 from PIL import Image
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from core.conversation import Answer, Ending, Event, Piece, Waiting
+from core.answer import Answer, Ending
 from core.engine import EngineConfig
 from core.engine.any_model import load_processor
 from core.engine.config import Kind
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion, BadSchema, Busy, EngineEnded, OperatorError
+from core.events import Event, Piece, Waiting
 from core.model.description import DEMO
 from core.sampling import Sampling
 from tests.core.engine.any_tiny import make_other

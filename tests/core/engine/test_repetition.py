@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.conversation import Ending
+from core.answer import Ending
 from core.engine.repetition import Repetition
 from core.engine.tokenizer import Tokenizer
 from core.model.description import DEMO

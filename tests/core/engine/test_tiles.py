@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from core.conversation import Answer, Conversation, Ending, Event, Figures, Image, Looking, Piece
+from core.answer import Answer, Ending, Figures
+from core.conversation import Conversation
 from core.engine.cache import Cache
 from core.engine.prompt import Prompter, picture_keys
 from core.engine.tile_by_tile import answer_by_tiles
 from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion, LineFull
+from core.events import Event, Looking, Piece
+from core.image import Image, tile_id
 from core.model.vision import Grid
 from core.pictures.views import view_png
 from core.sampling import Sampling
-from core.tiles import tile_id
 from tests.core.engine.conftest import Start
 from tests.core.engine.reference import Reference
 from tests.core.engine.test_cache import make_kv, rows

@@ -14,9 +14,12 @@ import torch
 from PIL import Image as Pillow
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-from core.conversation import Answer, Conversation, Event, Image, Piece, Question
+from core.answer import Answer
+from core.conversation import Conversation, Question
 from core.engine.engine import Engine
 from core.engine.tokenizer import Tokenizer
+from core.events import Event, Piece
+from core.image import Image
 from core.model.description import DEMO
 from core.sampling import Sampling
 

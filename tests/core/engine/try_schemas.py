@@ -21,10 +21,12 @@ from pathlib import Path
 
 import jsonschema_rs
 
-from core.conversation import Answer, Conversation, Ending, Event, Piece, Question
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Question
 from core.engine.config import EngineConfig
 from core.engine.engine import Engine
 from core.errors import BadSchema
+from core.events import Event, Piece
 from core.model.precision import Precision
 from core.pictures.images import ImagesConfig, make_image
 from core.sampling import Sampling

@@ -11,9 +11,9 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.conversation import Image
 from core.engine.config import EngineConfig
 from core.engine.engine import Engine
+from core.image import Image
 from core.model.precision import Precision
 from core.pictures.images import ImagesConfig, make_image
 from core.pictures.parts import cut

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
-from core.conversation import Image
 from core.errors import BadImage, BotError, TooLarge
 from core.i18n import Translator
+from core.image import Image
 from core.pictures import workers
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image

@@ -10,8 +10,8 @@ from PIL import Image as Pillow
 from PIL import ImageChops, ImageStat
 from PIL.PngImagePlugin import PngInfo
 
-from core.conversation import Image
 from core.errors import BadImage, BotError, TooLarge
+from core.image import Image
 from core.model.vision import QWEN3_VL, Grid
 from core.pictures import refusals, workers
 from core.pictures.documents import open_document

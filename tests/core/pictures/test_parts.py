@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageStat
 
-from core.conversation import Image
+from core.image import Image
 from core.pictures.images import ImagesConfig, make_image
 from core.pictures.parts import cut
 from core.regions import Region

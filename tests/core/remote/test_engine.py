@@ -15,9 +15,11 @@ import trustme
 from aiohttp import web
 from PIL import Image as PilImage
 
-from core.conversation import Answer, BeganAgain, Conversation, Ending, Event, Piece, Question, Waiting
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Question
 from core.engine import EngineConfig
 from core.errors import BadQuestion, BadSchema, EngineEnded, EngineUnreachable, ModelLoading, OperatorError
+from core.events import BeganAgain, Event, Piece, Waiting
 from core.remote.engine import RemoteEngine
 from core.remote.failure import EngineFailed
 from core.sampling import Sampling

@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 
 from core import asker
-from core.conversation import BeganAgain, Event, Piece, Waiting
 from core.errors import BotError, LineFull
+from core.events import BeganAgain, Event, Piece, Waiting
 from core.remote.engine import RemoteEngine
 from core.remote.pool import RequestTimes
 from core.sampling import Sampling

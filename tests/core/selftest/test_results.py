@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from core.conversation import Answer, Conversation, Ending, Figures, Tell
+from core.answer import Answer, Ending, Figures
+from core.conversation import Conversation
 from core.engine.stats import EngineStats
 from core.errors import BadQuestion, EngineEnded
+from core.events import Tell
 from core.sampling import Sampling
 from core.selftest.report import SelftestReport
 from core.selftest.results import Result, Verdict, ask_all

@@ -6,8 +6,10 @@ import httpx
 import pytest
 
 from bots.web.config import WebConfig
-from core.conversation import Answer, Conversation, Tell
+from core.answer import Answer
+from core.conversation import Conversation
 from core.errors import Busy, EngineUnreachable
+from core.events import Tell
 from core.quota import QuotaConfig
 from core.sampling import Sampling
 from storage.store import Store

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from core.errors import StoreDown
-from core.inbox import StoredMessage
 from core.pictures.documents import open_document
+from core.stored_message import StoredMessage
 from storage.store import Store
 from tests.bots.web.conftest import Web, photo, service
 from tests.core.papers import pdf

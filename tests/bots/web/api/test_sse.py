@@ -1,8 +1,8 @@
 from typing import Any
 
 from bots.web.api.sse import Stream
-from bots.web.draft import Broadcast
-from core.conversation import BeganAgain, Piece
+from bots.web.broadcast import Broadcast
+from core.events import BeganAgain, Piece
 
 
 async def test_what_comes_while_a_late_reader_is_told_the_text_so_far_is_not_lost() -> None:

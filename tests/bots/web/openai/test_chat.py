@@ -11,8 +11,10 @@ from PIL import Image as PilImage
 
 from bots.web.api import sse
 from bots.web.openai.replies import NOTES_CHARACTERS, notes_header
-from core.conversation import MOST_PICTURES, Answer, Conversation, Ending, Figures, Piece, Tell
+from core.answer import Answer, Ending, Figures
+from core.conversation import MOST_PICTURES, Conversation
 from core.errors import Busy
+from core.events import Piece, Tell
 from core.quota import QuotaConfig
 from core.sampling import Sampling
 from tests.bots.web.conftest import Web, photo, service, until

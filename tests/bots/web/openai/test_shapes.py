@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from core.conversation import Answer, Conversation, Ending, Tell
+from core.answer import Answer, Ending
+from core.conversation import Conversation
 from core.errors import BadSchema
+from core.events import Tell
 from core.sampling import Sampling
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.openai.asking import ask, picture, user

@@ -4,20 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from bots.conversing.draft import AnswerAction, Ask, File
+from bots.conversing.answer_action import AnswerAction
+from bots.conversing.events import Ask, File
 from bots.web.errors import ConversationGone
 from bots.web.message import WebMessage
-from core.conversation import (
-    Answer,
-    BeganAgain,
-    ConversationLoaded,
-    Ending,
-    Event,
-    Image,
-    PicturesRemoved,
-    Piece,
-    Thought,
-)
+from core.answer import Answer, Ending
+from core.events import BeganAgain, ConversationLoaded, Event, PicturesRemoved, Piece, Thought
+from core.image import Image
 from core.pictures.documents import Document
 
 
