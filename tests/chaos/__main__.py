@@ -39,6 +39,7 @@ def storm(
     patience: Annotated[float, typer.Option(help="Seconds without any progress until it is given up.")] = 240.0,
     remote: Annotated[bool, typer.Option("--remote", help="The model is at engines elsewhere that fail.")] = False,
     replicas: Annotated[int, typer.Option(help="Services on one PostgreSQL; kills are events to any of them.")] = 1,
+    events: Annotated[str, typer.Option(help="What happens to several services; empty: everything.")] = "",
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
 ) -> None:
@@ -57,6 +58,7 @@ def storm(
         remote=ENGINE_FAULTS if remote else None,
         disk_bytes=disk << 20,
         replicas=replicas,
+        events=events.split(",") if events else None,
     )
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)

@@ -80,17 +80,21 @@ class Crowd:
                     if sum(not person.patient for person in self.waiting()) >= self._plan.at_once:
                         await asyncio.sleep(LOOK_S / 2)
                         continue
-                    self._begin(self._plan.platforms[number % len(self._plan.platforms)], number)
+                    self._begin(self._plan.platforms[number % len(self._plan.platforms)])
         except TimeoutError:
             raise Stuck from None
 
-    def _begin(self, platform: str, number: int) -> None:
+    def _begin(self, platform: str) -> None:
         """Somebody comes; and something malformed with them, now and then."""
         while self._dice.random() < self._plan.noise / (1 + self._plan.noise):
             self._site.platforms.disturb()
-        story, talk = self._next_story(platform), self._dice.choice(self._talks)
-        copies = self._dice.randint(self._plan.fewest_copies, self._plan.copies)
-        person = self._site.person(platform, number, name(story), self.book, self._dice, copies)
+        self.bring(platform, self._next_story(platform), self._plan.fewest_copies)
+
+    def bring(self, platform: str, story: Story, fewest_copies: int = 1) -> None:
+        """Let somebody come who plays this."""
+        talk = self._dice.choice(self._talks)
+        copies = self._dice.randint(fewest_copies, self._plan.copies)
+        person = self._site.person(platform, len(self.people), name(story), self.book, self._dice, copies)
         person.patient = story in SLOW
         self.people.append(person)
         self._asking[person] = asyncio.create_task(self._play(story, person, talk))

@@ -1,4 +1,4 @@
-"""Engines elsewhere for a storm: gates to a real service with the demo model, which misbehave as real engines do."""
+"""Engines elsewhere for a storm: gates to one engine, which misbehave as real engines do."""
 
 import asyncio
 import random
@@ -11,6 +11,8 @@ import httpx
 from aiohttp import web
 
 from tests.chaos.nursery import Life, Nursery
+from tests.chaos.sample_engine import sample_engine
+from tests.core.remote.fake_engine import FakeEngine
 from tests.ports import free_port
 
 MODEL = "demo"
@@ -74,6 +76,10 @@ class Gate:
     async def _models(self, request: web.Request) -> web.Response:
         if self._state == "loading":
             return _refusal(503, "Loading model")
+        try:
+            await self._upstream.get("/v1/models")
+        except httpx.TransportError:  # it has been killed
+            return _hang_up(request)
         name = "another" if self._state == "wrong model" else MODEL
         return web.json_response({"object": "list", "data": [{"id": name, "object": "model"}]})
 
@@ -117,6 +123,8 @@ class Gate:
                     most = None if most is None else most - len(part)
                     await response.write(part)
                 return response
+        except httpx.TransportError:  # it has been killed
+            return _hang_up(request)
         finally:
             self._open.discard(transport)
 
@@ -139,46 +147,65 @@ class Gate:
 
 
 class Engines:
-    """Two gates to one service with the demo model. `faults` is the share of questions with which something goes wrong,
-    `events` counts what did."""
+    """Two gates to one engine. `faults` is the share of questions with which something goes wrong, `events` counts what
+    did. The engine is a real service with the demo model in a `nursery`, or else one that only knows the samples."""
 
     KINDS = ("500", "loading", "wrong model", "killed", "hung", "slow first token", "cut mid-word")
 
-    def __init__(self, folder: Path, nursery: Nursery, dice: random.Random) -> None:
+    def __init__(self, folder: Path, nursery: Nursery | None, dice: random.Random) -> None:
         self.faults = 0.0
         self.events: Counter[str] = Counter()
         self._folder = folder
         self._nursery = nursery
         self._dice = dice
+        self._port = free_port()
         self._life: Life | None = None
+        self._samples: FakeEngine | None = None
         self.gates: list[Gate] = []
 
     async def start(self) -> None:
-        self._folder.mkdir()
-        port = free_port()
-        config = self._folder / "config.toml"
-        config.write_text(UPSTREAM.format(folder=self._folder, port=port), "utf-8")
-        self._life = await self._nursery.bear("run", "--config", str(config), out=self._folder / "log")
-        url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            while not await _is_ready(client):
-                await asyncio.sleep(0.1)
+        await self._begin()
+        url = f"http://127.0.0.1:{self._port}"
         self.gates = [Gate(url, self._trouble, self._dice) for _ in range(2)]
         for gate in self.gates:
             await gate.start()
 
+    async def restart(self, pause: float) -> None:
+        """Kill the engine, and start it again after some seconds."""
+        await self._end()
+        await asyncio.sleep(pause)
+        await self._begin()
+
     async def close(self) -> None:
         for gate in self.gates:
             await gate.close()
-        if self._life:
-            self._life.kill()
-            await self._life.ended
+        await self._end()
 
     @property
     def lines(self) -> str:
         """Return what the service's [core.engine] says of them."""
         urls = ", ".join(f'"http://127.0.0.1:{gate.port}/v1"' for gate in self.gates)
         return f"urls = [{urls}]\ntimeout_seconds = {SILENCE_S}\nrequests = 4"
+
+    async def _begin(self) -> None:
+        if self._nursery is None:
+            self._samples = self._samples or sample_engine(MODEL, self._dice)
+            await self._samples.start(self._port)
+            return
+        self._folder.mkdir(exist_ok=True)
+        config = self._folder / "config.toml"
+        config.write_text(UPSTREAM.format(folder=self._folder, port=self._port), "utf-8")
+        self._life = await self._nursery.bear("run", "--config", str(config), out=self._folder / "log")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", trust_env=False) as client:
+            while not await _is_ready(client):
+                await asyncio.sleep(0.1)
+
+    async def _end(self) -> None:
+        if self._life:
+            self._life.kill()
+            await self._life.ended
+        if self._samples:
+            await self._samples.stop()
 
     def _trouble(self) -> str | None:
         if self._dice.random() >= self.faults:
@@ -192,6 +219,13 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
     with suppress(httpx.TransportError):
         return (await client.get("/readyz")).status_code == 200
     return False
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    """Close the connection without an answer, as a killed process does."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _refusal(status: int, message: str) -> web.Response:

@@ -23,11 +23,14 @@ from tests.chaos.people import (
     begins,
     document,
     exactly,
+    is_spent,
     not_own,
     own,
     talks,
 )
 
+QUOTA = 8  # questions of a day; only who wants to spends them
+ASKED_AT_ONCE = 3
 FOR_EVERYBODY = "forget all"
 ASKS_FOR_EVERYBODY = re.compile(r"forget\S* (?:all|全部)|忘记 全部")  # in a group the order names the bot
 GONE = (  # what the web says of what is not kept
@@ -314,6 +317,24 @@ async def is_refused(me: OnSlack, talk: Talk) -> None:
     turn = Turn(talk.questions[:1], talk.pictures, sure=False, shown=False)
     # Killed between telling and writing that down, it tells again.
     me.wants(place, own, turn, least=1, most=20, model=False)
+
+
+async def spends_the_quota(me: Person, talk: Talk) -> None:
+    """Some at once, each in a conversation of its own, which is worked on by any replica. As many are answered as the
+    quota allows, and the others get its sentence."""
+    me.apart = True
+    places: list[str] = []
+    for _ in range(QUOTA // ASKED_AT_ONCE + 2):
+        asking = [me.ask_anew(talk.questions[0], talk.pictures[:1]) for _ in range(ASKED_AT_ONCE)]
+        asked = await asyncio.gather(*asking)
+        for place in asked:
+            me.wants(place, lambda text: not_own(text) or is_spent(text), model=True)
+        for place in asked:
+            await me.answered(place)
+        places += asked
+    answered = [place for place in places if not is_spent(me.found(place)[0])]
+    if len(answered) != QUOTA:
+        me.troubles.append(f"{len(answered)} of {len(places)} were answered, with a quota of {QUOTA}")
 
 
 async def posts_once(me: OnTheWeb, talk: Talk) -> None:

@@ -58,10 +58,10 @@ class OnSlack(Person):
         await self._told(self._thread)
         return ts
 
-    async def ask_anew(self, text: str) -> str:
+    async def ask_anew(self, text: str, pictures: Sequence[bytes] = ()) -> str:
         """Not in the thread: in direct messages, people simply write the next one."""
         self._thread = ""
-        return await self.ask(text)
+        return await self.ask(text, pictures)
 
     async def order(self, command: str) -> str:
         """A word; to be answered again is a button."""

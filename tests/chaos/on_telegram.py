@@ -15,7 +15,7 @@ from tests.chaos.stubborn import StubbornWorld
 FIRST = 10_000  # of their ids
 TOPIC = 3
 MENTION = "@picture_bot"
-IN_GROUPS = ("leaves a picture",)
+IN_GROUPS = ("leaves a picture", "spends the quota")
 
 
 class OnTelegram(Person):
@@ -31,6 +31,7 @@ class OnTelegram(Person):
         assert isinstance(telegram.world, StubbornWorld)
         self.world = telegram.world
         self._telegram = telegram
+        self._topics = 0  # besides the first one
         self._group = kind in IN_GROUPS or (kind == "asks twice" and number % 5 == 4)
         chat_id = FIRST + number
         self.chat: Chat = self.world.chat(-chat_id if self._group else chat_id, forum=self._group)
@@ -52,6 +53,11 @@ class OnTelegram(Person):
                 sender.shows(picture, "" if index else text, album=album) for index, picture in enumerate(pictures)
             ]
         return _place(shown[0])
+
+    async def ask_anew(self, text: str, pictures: Sequence[bytes] = ()) -> str:
+        """In the next topic of their group."""
+        self._topics += 1
+        return await self.ask(text, pictures)
 
     async def order(self, command: str) -> str:
         return await self.ask(f"/{command}")
@@ -135,7 +141,7 @@ class OnTelegram(Person):
 
     def _sender(self, who: int = 0) -> Sender:
         user = FIRST + self.number + 1_000_000 * who
-        return Sender(self._telegram, self.chat, user, topic=TOPIC if self._group else None)
+        return Sender(self._telegram, self.chat, user, topic=TOPIC + self._topics if self._group else None)
 
     @contextmanager
     def _arriving(self) -> Iterator[None]:

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import httpx
 
-from tests.chaos.people import LOOK_S, Book, Person
+from tests.chaos.people import LOOK_S, Book, Person, is_spent
 
 AGAIN_S = 0.3  # before a question is sent again
 LATER = (429, 503)  # "not now"
-WAIT = ("retries", "has no picture", "keeps nothing")  # who could not find their answer by reading
+WAIT = ("retries", "has no picture", "keeps nothing", "spends the quota")  # who could not find answers by reading
 FORGOTTEN = "Forgotten: this conversation and its pictures are deleted."  # what 204 says
 SET = "How I answer in this conversation:"  # what 200 says to new settings
 
@@ -63,6 +63,9 @@ class OnTheWeb(Person):
         """Returns when it is taken."""
         form = {"query": text} | ({"conversation": self._conversation} if self._conversation else {})
         return await self._send("/api/v1/analyze", form, pictures)
+
+    async def ask_anew(self, text: str, pictures: Sequence[bytes] = ()) -> str:
+        return await self._send("/api/v1/analyze", {"query": text}, pictures)
 
     async def leave(self, picture: bytes) -> str:
         """Once: a second time it would belong to another conversation."""
@@ -186,15 +189,16 @@ class OnTheWeb(Person):
         self._on_taken()
 
     def _hear(self, key: str, status: int, data: dict[str, Any], taken: asyncio.Event) -> bool:
-        if status in LATER:
+        if status in LATER and not is_spent(data["detail"]):
             return False
         if status != 200:
             self.refused.append(f"{status}: {data['detail']}")
         else:
             self._take(data, taken)
         text = data["text"] if status == 200 else data["detail"]
-        if text not in self._told.setdefault(key, []):  # all copies are told the same
-            self._told[key].append(text)
+        told = self._told.setdefault(key, [])  # all copies are told the same, except how long they have to wait
+        if text not in told and not (is_spent(text) and any(map(is_spent, told))):
+            told.append(text)
         taken.set()
         return True
 

@@ -166,12 +166,18 @@ class Person(ABC):
         self.settings: dict[str, Any] = {}  # that their conversation must have in the end
         self.forgotten_pictures: list[str] = []  # ids of those that nobody else has
         self.counted = True  # an edit, or what else may come too late: whether it did not
+        self.apart = False  # whether they ask in several conversations, which are in no order and are not read again
+        self.troubles: list[str] = []  # what should not be, besides what stands at their questions
 
     # What they do
 
     @abstractmethod
     async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
         """Returns the question's place when it is sent. `who` else speaks in a group."""
+
+    async def ask_anew(self, text: str, pictures: Sequence[bytes] = ()) -> str:
+        """Ask in a conversation of its own."""
+        raise NotImplementedError
 
     async def leave(self, picture: bytes) -> str:
         """A picture without a question; returns its place, "" where nothing is said to that."""
@@ -305,6 +311,11 @@ def not_own(text: str) -> bool:
 
 def _own(text: str) -> bool:
     return any(pattern.match(text) for pattern in _sentences())
+
+
+def is_spent(text: str) -> bool:
+    """Whether it says that somebody may ask no more on this day."""
+    return text.startswith("You have asked ")
 
 
 def begins(text: str) -> Right:

@@ -31,4 +31,5 @@ class Plan:
     remote: float | None = None  # the model is at engines elsewhere, with which this share of questions goes wrong
     browser: bool = True  # some conversations are read on the page, too
     replicas: int = 1  # services on one PostgreSQL; one is on SQLite
+    events: Sequence[str] | None = None  # kinds of what happens to several services; None is everything
     patience_s: float = 240.0  # without any progress; the machine may be busy

@@ -1,13 +1,15 @@
 """The platforms that stay up while the service dies: their faults, their network, and a call that kills."""
 
 import asyncio
+import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from aiohttp import web
@@ -65,16 +67,86 @@ EXCUSED_S = 3.0  # after such a time whoever posted a placeholder has written it
 POSTS = ("sendMessage", "chat.postMessage", "chat.startStream")
 HOOK_SECRET = "a-secret-of-the-storm"
 SLACK_EVENTS = "/slack/events"
+CONNECTIONS = 4  # by which Telegram posts at the same time
+POST_S = 10.0  # that it waits for one to be answered
+AGAIN = 0.1  # of the updates come once more, after later ones
+AGAIN_S = (1.0, 5.0)
+
+
+class Telegram(BotApi):
+    """Posts the updates of each chat in turn, those of several chats at the same time, and some once more later."""
+
+    def __init__(self, dice: random.Random) -> None:
+        super().__init__(strict=True, hang_s=2, late_s=LATE_S)
+        self.world = StubbornWorld(strict=True)
+        self.disordered = 0  # updates that were taken after a later one
+        self._dice = dice
+        self._latest = 0
+
+    async def post_updates(self) -> None:
+        posting: dict[str, asyncio.Task[None]] = {}
+        each_anywhere = httpx.Limits(max_keepalive_connections=0)  # a balancer chooses for each connection
+        async with (
+            httpx.AsyncClient(trust_env=False, limits=each_anywhere, timeout=POST_S) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            while True:
+                await asyncio.sleep(0.02)
+                if not (self.posts and self.webhook):
+                    continue
+                self._drop_unwanted(self.webhook["allowed_updates"])
+                for update in self._updates:
+                    if len(posting) < CONNECTIONS and (chat := _chat(update)) not in posting:
+                        posting[chat] = group.create_task(self._post_until_taken(client, update))
+                        posting[chat].add_done_callback(lambda _, chat=chat: posting.pop(chat))  # type: ignore[misc]
+                        if self._dice.random() < AGAIN:
+                            group.create_task(self._post_again(client, update))
+
+    async def _post_until_taken(self, client: httpx.AsyncClient, update: Mapping[str, Any]) -> None:
+        while not await self._post(client, update):
+            await asyncio.sleep(0.1)
+        with suppress(ValueError):
+            self._updates.remove(dict(update))
+
+    async def _post_again(self, client: httpx.AsyncClient, update: Mapping[str, Any]) -> None:
+        """As after an answer that got lost."""
+        await asyncio.sleep(self._dice.uniform(*AGAIN_S))
+        await self._post(client, update)
+
+    async def _post(self, client: httpx.AsyncClient, update: Mapping[str, Any]) -> bool:
+        id = update["update_id"]
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"]}
+        address = self.posts_to + urlsplit(self.webhook["url"]).path
+        try:
+            answer = await client.post(address, content=json.dumps(update), headers=headers)
+        except httpx.HTTPError:
+            return False
+        self.posted.append((id, answer.status_code))
+        if answer.is_success:
+            self.disordered += id < self._latest
+            self._latest = max(id, self._latest)
+        return answer.is_success
+
+
+def _chat(update: Mapping[str, Any]) -> str:
+    """Return which chat an update is of. Malformed ones without any stand in one queue."""
+    for content in update.values():
+        message = content.get("message", content) if isinstance(content, dict) else None
+        if isinstance(message, dict) and isinstance(chat := message.get("chat"), dict):
+            return str(chat.get("id"))
+    return ""
 
 
 @dataclass
 class Slack(FakeSlack):
-    """Tells when an event was acknowledged."""
+    """Tells when an event was acknowledged. Each copy of it goes to another service, as far as there are any; what is
+    posted goes to one of the `addresses`, if there are any."""
 
     on_heard: Callable[[], None] = lambda: None
+    addresses: Callable[[], Sequence[str]] = lambda: ()
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     apart_s: float = 0.0
-    got: dict[str, set[int]] = field(default_factory=dict)  # by an event's id which connections it went to
+    got: dict[str, set[object]] = field(default_factory=dict)  # by an event's id which connections or addresses
 
     @property
     def told_to_several(self) -> int:
@@ -85,14 +157,25 @@ class Slack(FakeSlack):
         await super()._deliver(kind, payload)
 
     async def _send(self, kind: str, payload: Any, attempt: int) -> bool:
-        self.dice.shuffle(self._sockets)  # of several services any may get it
-        event = payload.get("event_id") if isinstance(payload, dict) else None
-        if self._sockets and isinstance(event, str):
-            self.got.setdefault(event, set()).add(id(self._sockets[-1]))
+        self.dice.shuffle(self._sockets)  # the last one that lives gets it
+        if self._sockets and (got := self._got(payload)) is not None:
+            self._sockets.sort(key=lambda socket: id(socket) not in got)
+            got.add(id(self._sockets[-1]))
         return self._heard(await super()._send(kind, payload, attempt))
 
     async def _post(self, kind: str, payload: Any, attempt: int, secret: str = SECRET) -> bool:
+        if addresses := self.addresses():
+            got = self._got(payload)
+            address = self.dice.choice([each for each in addresses if each not in (got or ())] or addresses)
+            self.http_url = address + SLACK_EVENTS  # it is read before anything else can run
+            if got is not None:
+                got.add(address)
         return self._heard(await super()._post(kind, payload, attempt, secret))
+
+    def _got(self, payload: Any) -> set[object] | None:
+        """Return who got an event up to now. What is malformed may have no id."""
+        event = payload.get("event_id") if isinstance(payload, dict) else None
+        return self.got.setdefault(event, set()) if isinstance(event, str) else None
 
     def _heard(self, heard: bool) -> bool:
         if heard:
@@ -105,8 +188,7 @@ class Platforms:
     and of each acknowledgement when it has come."""
 
     def __init__(self, platforms: Sequence[str], dice: random.Random) -> None:
-        self.telegram = BotApi(strict=True, hang_s=2, late_s=LATE_S)
-        self.telegram.world = StubbornWorld(strict=True)
+        self.telegram = Telegram(dice)
         self.slack = Slack(StubbornWorkspace(), dice=random.Random(dice.random()))
         self.slack.on_heard = lambda: self.step(HEARD)
         self.slack.workspace.channels[CHANNEL] = []
@@ -213,10 +295,7 @@ class Platforms:
 
     async def _post_updates(self) -> None:
         """For as long as a webhook is set, whether anybody is there or not."""
-        while True:
-            with suppress(httpx.HTTPError):
-                await self.telegram.post_updates()
-            await asyncio.sleep(0.1)
+        await self.telegram.post_updates()
 
     async def _stop_posting(self) -> None:
         self._posting.cancel()

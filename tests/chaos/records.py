@@ -147,7 +147,8 @@ async def on_the_page(url: str, people: Sequence[tuple[Person, int]]) -> list[tu
 async def read_again(site: Site, crowd: Crowd, browser: bool) -> tuple[Counter[str], list[Complaint]]:
     """How many turns were read in which way, and what was not as it had been seen. The service is ended for it."""
     found: list[tuple[str, Person, list[Record]]] = []
-    done = [person for person in crowd.people if person.done]
+    people = [person for person in crowd.people if not person.apart]
+    done = [person for person in people if person.done]
     on_the_web = [person for person in done if person.platform == "web" and person.conversation and not person.forgot]
     if site.life.ended.done():
         on_the_web = []
@@ -163,7 +164,7 @@ async def read_again(site: Site, crowd: Crowd, browser: bool) -> tuple[Counter[s
                 found.append(("taken along", person, taken_along(person.file(asked.wish.places[0]))))
     await site.end()
     database = site.folder / "answers.db"
-    found += [("in the database", person, in_database(database, person)) for person in crowd.people]
+    found += [("in the database", person, in_database(database, person)) for person in people]
     troubles = [
         (f"read {way}", f"{person.platform}, {person.kind}, {person.conversation}: {difference}")
         for way, person, records in found
@@ -171,7 +172,7 @@ async def read_again(site: Site, crowd: Crowd, browser: bool) -> tuple[Counter[s
     ]
     troubles += [
         (check, f"{person.platform}, {person.kind}, {person.conversation}, in the database: {what}")
-        for person in crowd.people
+        for person in people
         for check, what in left_in_database(database, person)
     ]
     troubles += orphans(database)

@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 
 from tests.chaos.fate import set_clock
+from tests.chaos.kinds import ASKED_AT_ONCE, QUOTA
 from tests.chaos.nursery import Life
 from tests.chaos.on_the_web import OnTheWeb
 from tests.chaos.people import Book, Person
@@ -24,6 +25,7 @@ from tests.chaos.tcp_gate import SocksGate, TcpGate
 from tests.ports import free_port
 from tests.storage.postgres import Cluster
 
+AT_ONCE = 2 * ASKED_AT_ONCE  # questions of a person: after a kill some may count a while longer
 LOOK_S = 0.5  # between two looks of the balancer at a replica
 PATIENCE_S = 2.0  # that it waits for an answer then
 OWN_NAME = re.compile(r"replica (\S+), which says this")
@@ -69,18 +71,19 @@ class Member:
 
 
 class ReplicaSite(Site):
-    """`life` never ends: as a whole the service lives. `on_write` is told which member is about to write what.
-    Engines elsewhere, if there are any, listen at `engine_ports`.
+    """`life` never ends: as a whole the service lives. `on_write` is told which member is about to write what, and
+    `on_statement` what is about to reach the database. Engines elsewhere, if there are any, listen at `engine_ports`.
     """
 
-    def __init__(self, folder: Path, platforms: Sequence[str], dice: random.Random, count: int, at_once: int) -> None:
-        super().__init__(folder, platforms, dice, at_once=at_once)
+    def __init__(self, folder: Path, platforms: Sequence[str], dice: random.Random, count: int) -> None:
+        super().__init__(folder, platforms, dice, at_once=AT_ONCE, a_day=QUOTA)
         self.engine_ports: Sequence[int] = ()
         self._count = count
         self.log: Path = folder / "log"
         self.members: list[Member] = []
         self.on_write: Callable[[Member, str], None] = lambda member, method: None
         self.on_sent: Callable[[Member, bytes], None] = lambda member, data: None
+        self.on_statement: Callable[[bytes], None] = lambda data: None
         self.misdirected: Counter[str] = Counter()  # orders that people gave to a replica that does not answer them
         self._balancer = TcpGate(self._ports)
         self.url = f"http://127.0.0.1:{self._balancer.port}"
@@ -89,6 +92,7 @@ class ReplicaSite(Site):
         """Open the gates, and begin to look who is up."""
         self._cluster = cluster
         self.life = Life(0, asyncio.get_running_loop().create_future())
+        self.platforms.slack.addresses = lambda: [f"http://127.0.0.1:{port}" for port in self._ports()]
         self.transports = self.platforms.draw(self._dice)
         for number in range(self._count):
             self.members.append(self._member(number))
@@ -209,7 +213,7 @@ class ReplicaSite(Site):
         member = Member(
             number,
             folder,
-            TcpGate(lambda: [self._cluster.port]),
+            TcpGate(lambda: [self._cluster.port], lambda data: self.on_statement(data)),
             TcpGate(lambda: [telegram.port], watch),
             SocksGate(lambda: [slack.port], watch),
             [TcpGate(lambda port=port: [port]) for port in self.engine_ports],  # type: ignore[misc]

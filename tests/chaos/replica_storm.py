@@ -8,14 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from itertools import cycle
 from pathlib import Path
 
 import asyncpg
 
 from core.replica import LEASE_SECONDS
 from tests.chaos.crowd import Crowd, Stuck
-from tests.chaos.engines import Engines
+from tests.chaos.engines import AWAY_S, Engines
 from tests.chaos.fate import MOMENTS, set_clock
+from tests.chaos.kinds import ASKED_AT_ONCE, Story, asks_twice, forgets, spends_the_quota, stops
 from tests.chaos.people import Book
 from tests.chaos.plan import Plan
 from tests.chaos.points import Points
@@ -36,6 +38,8 @@ ANSWERING_LOOKS = 15  # for a replica that is answering
 TOLD_S = 2.0  # to write down what a service waits for
 LASTING = ("stopped beyond the lease", "cut off from the database", "cut off from Telegram", "cut off from Slack")
 TAKEN_OVER_S = 90.0  # after that nobody takes over any more
+COMMITS = 10  # of which one is the last that the database gets
+BROUGHT_S = 30.0  # in which somebody does what they came for
 FATED = 0.3  # of the lives that die beside a commit
 EXCUSED_STATUSES = (-signal.SIGKILL, -signal.SIGTERM, 0)
 CANNOT_WORK = 2  # exit status of a service that cannot reach its database
@@ -62,9 +66,17 @@ class ReplicaStorm:
             "stopped beyond the lease": self._stop,
             "cut off from the database": self._cut_database,
             "database restarted": self._restart_database,
+            "database restarted in a commit": self._restart_database_in_a_commit,
             "clock moved": self._move_clock,
             "asked to end, one after the other": self._end_all_in_turn,
         }
+        self._askers = cycle(plan.platforms)
+        self._kinds["quota spent at several at once"] = lambda _: self._bring(next(self._askers), spends_the_quota)
+        if "web" in plan.platforms:
+            self._kinds |= {
+                "stopped at another replica": lambda _: self._misdirect("stop", stops),
+                "forgotten at another replica": lambda _: self._misdirect("forget", forgets),
+            }
         if "telegram" in plan.platforms:
             self._kinds |= {
                 "before a write to Telegram": lambda _: self._kill_at_a_write(_is_telegrams, 0),
@@ -76,24 +88,30 @@ class ReplicaStorm:
                 "before a write to Slack": lambda _: self._kill_at_a_write(_is_slacks, 0),
                 "after a write to Slack": lambda _: self._kill_at_a_write(_is_slacks, self._soon()),
                 "cut off from Slack": lambda member: self._cut(member.slack),
+                "the same event of Slack at several": lambda _: self._repeat_event(),
             }
         if plan.remote is not None:
-            self._kinds["cut off from the engines"] = lambda member: self._cut(*member.engines)
+            self._kinds |= {
+                "cut off from the engines": lambda member: self._cut(*member.engines),
+                "engines killed": lambda _: self._engines.restart(self._dice.uniform(*AWAY_S)),
+            }
 
     async def blow(self) -> Report:
         plan, report = self._plan, self._report
         with restartable_cluster() as self._cluster:
-            site = self._site = ReplicaSite(
-                self._folder, plan.platforms, self._dice, plan.replicas, plan.questions_at_once
-            )
+            site = self._site = ReplicaSite(self._folder, plan.platforms, self._dice, plan.replicas)
             async with site, AsyncExitStack() as stack:
                 if plan.remote is not None:
-                    self._engines = Engines(self._folder / "engines", site.nursery, self._dice)
+                    self._engines = Engines(self._folder / "engines", None, self._dice)
                     stack.push_async_callback(self._engines.close)
                     await self._engines.start()
                     site.engine, report.engines = self._engines.lines, self._engines.events
                     site.engine_ports = [gate.port for gate in self._engines.gates]
                 await site.open(self._cluster)
+                if site.transports.get("telegram") == "webhook":
+                    self._kinds["updates of Telegram out of order"] = lambda _: self._disorder()
+                if plan.events is not None:
+                    self._kinds = {kind: self._kinds[kind] for kind in plan.events}
                 self._crowd = Crowd(site, plan, self._dice, Book())
                 self._keeping = [asyncio.create_task(self._keep(member)) for member in site.members]
                 try:
@@ -287,6 +305,26 @@ class ReplicaStorm:
         await self._wait_cut_off(self._dice.uniform(0, 3))
         await asyncio.to_thread(self._cluster.start)
 
+    async def _restart_database_in_a_commit(self, _: Member) -> None:
+        left, struck = self._dice.randint(1, COMMITS), asyncio.Event()
+
+        def on_statement(data: bytes) -> None:
+            nonlocal left
+            left -= b"COMMIT" in data
+            if left <= 0 and not struck.is_set():
+                self._cluster.kill(signal.SIGQUIT)  # the statement is passed on, and may come too late
+                struck.set()
+
+        self._site.on_statement = on_statement
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await struck.wait()
+        except TimeoutError:
+            raise Missed from None
+        finally:
+            self._site.on_statement = lambda data: None
+        await self._restart_database(_)
+
     async def _move_clock(self, member: Member) -> None:
         set_clock(member.clock, self._dice.uniform(-CLOCK_S, CLOCK_S))
 
@@ -298,6 +336,36 @@ class ReplicaStorm:
             if life is not None:
                 await life.ended
             await self._site.until_up(self._plan.replicas)
+
+    async def _bring(self, platform: str, story: Story, copies: int = 1) -> None:
+        self._crowd.bring(platform, story, copies)
+
+    async def _misdirect(self, what: str, story: Story) -> None:
+        """Somebody gives an order to a replica that does not answer them."""
+        before = self._site.misdirected[what]
+        self._crowd.bring("web", story)
+        await self._until(lambda: self._site.misdirected[what] > before)
+
+    async def _repeat_event(self) -> None:
+        slack = self._site.platforms.slack
+        before = slack.told_to_several
+        self._crowd.bring("slack", asks_twice, 2)
+        await self._until(lambda: slack.told_to_several > before)
+
+    async def _disorder(self) -> None:
+        """Some people write to Telegram at the same time."""
+        telegram = self._site.platforms.telegram
+        before = telegram.disordered
+        for _ in range(ASKED_AT_ONCE):
+            self._crowd.bring("telegram", asks_twice)
+        await self._until(lambda: telegram.disordered > before)
+
+    async def _until(self, has_happened: Callable[[], bool]) -> None:
+        end = time.monotonic() + BROUGHT_S
+        while not has_happened():
+            if time.monotonic() > end:
+                raise Missed
+            await asyncio.sleep(0.1)
 
     async def _wait_cut_off(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -342,6 +410,7 @@ class ReplicaStorm:
         self._report.count(self._crowd, self._site.platforms, self._points, self._recorded, self._site.spilled())
         self._report.misdirected = self._site.misdirected
         self._report.repeated = self._site.platforms.slack.told_to_several
+        self._report.disordered = self._site.platforms.telegram.disordered
         self._report.transports.update(f"{platform} by {way}" for platform, way in self._site.transports.items())
 
     async def _tell_tasks(self) -> None:

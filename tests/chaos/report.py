@@ -46,6 +46,7 @@ class Report:
     zombie_writes: Counter[str] = field(default_factory=Counter)  # by method, to what another replica had taken over
     misdirected: Counter[str] = field(default_factory=Counter)  # orders at a replica that does not answer there
     repeated: int = 0  # events of Slack that several replicas got
+    disordered: int = 0  # updates of Telegram that came after a later one
     slowest_ack_s: float = 0.0  # of Slack's events while the service lived
     small_disk: bool = False  # whether database and cache shared a small one
     seconds: float = 0.0
@@ -88,13 +89,15 @@ class Report:
             counts["questions"] += 1
             counts["lost"] += 1
             self.blame(person, "lost", "could not go on")
-        elif not person.in_order():
+        elif not (person.apart or person.in_order()):
             counts["out of order"] += 1
             self.blame(person, "out of order", f"{[asked.found for asked in person.asked()]}")
         more = Counter(person.everything()) - Counter(text for asked in person.asked() for text in asked.found)
         if more:
             counts["doubled"] += more.total()
             self.blame(person, "doubled", f"{sorted(more.elements())} was said besides")
+        for trouble in person.troubles:
+            self.blame(person, "quota", trouble)
 
     def judge_marks(self, failed: int) -> None:
         """A mark may only stay where a kill came between its question's end and the next attempt to take it back.
@@ -177,7 +180,8 @@ class Report:
         )
         return (
             f"- Orders at a replica that answers elsewhere: {_listed(self.misdirected) or 'none'}. Slack events that "
-            f"several replicas got: {self.repeated}. Writes after a sleep to what another replica had taken over: "
+            f"several replicas got: {self.repeated}. Updates that Telegram posted after later ones: {self.disordered}. "
+            f"Writes after a sleep to what another replica had taken over: "
             f"{writes}, of {self.slept} conversations with an open question."
         )
 

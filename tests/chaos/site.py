@@ -36,7 +36,7 @@ cache_limit_gb = 0.2
 {engine}
 [core.quota]
 questions_per_minute = 0
-questions_per_day = 0
+questions_per_day = {a_day}
 pictures_per_minute = 0
 at_once = {at_once}
 [storage]
@@ -57,7 +57,8 @@ def attentive_nursery() -> Nursery:
 
 class Site:
     """`engine` and `tables` are lines for the config file, of [core.engine] and at its end; `life` is the latest. A
-    person may have `at_once` questions, 0 is any number. A `nursery` that is given is entered by whoever gives it."""
+    person may have `at_once` questions, and so many `a_day`; 0 is any number. A `nursery` that is given is entered by
+    whoever gives it."""
 
     life: Life
 
@@ -70,6 +71,7 @@ class Site:
         tables: str = "",
         at_once: int = 0,
         nursery: Nursery | None = None,
+        a_day: int = 0,
     ) -> None:
         self.folder = folder
         self.platforms = Platforms(platforms, dice)
@@ -85,6 +87,7 @@ class Site:
         self.engine = engine
         self._tables = tables
         self._at_once = at_once
+        self._a_day = a_day
 
     async def __aenter__(self) -> "Site":
         self._stack = AsyncExitStack()
@@ -110,7 +113,8 @@ class Site:
 
     def settings(self, folder: Path, port: int, database: str) -> str:
         """The config file of a service."""
-        text = CONFIG.format(folder=folder, port=port, database=database, engine=self.engine, at_once=self._at_once)
+        limits = {"at_once": self._at_once, "a_day": self._a_day}
+        text = CONFIG.format(folder=folder, port=port, database=database, engine=self.engine, **limits)
         return text + self.platforms.tables(self.url, self.transports) + self._tables
 
     async def end(self) -> int:

@@ -63,9 +63,12 @@ class Cluster:
         self._process = subprocess.Popen(command, user=self._user, stderr=subprocess.DEVNULL, cwd=self._folder)
         _wait(self.port)
 
+    def kill(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def stop(self, number: int = signal.SIGINT) -> None:
         """End it without waiting for clients, or with SIGQUIT as in a crash."""
-        self._process.send_signal(number)
+        self.kill(number)
         self._process.wait()
 
 
