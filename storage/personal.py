@@ -30,7 +30,7 @@ class Traces:
 
     `own` are the conversations in which no one else asked or sent anything, `shared` are those with others. `messages`
     wait for an answer, or for an admin's decision. `names` are the person's pseudonyms, as far as turns and pictures
-    have them.
+    have them. `counted` tells that there are counts of what was asked lately, see `core.quota`.
     """
 
     names: frozenset[str]
@@ -41,9 +41,10 @@ class Traces:
     rated: int
     messages: tuple[StoredMessage, ...]
     standings: tuple[KnownPerson, ...]
+    counted: bool
 
     def __bool__(self) -> bool:
-        return bool(self.own or self.shared or self.messages or self.standings)
+        return bool(self.own or self.shared or self.messages or self.standings or self.counted)
 
 
 async def workspaces(connection: AsyncConnection, platform: str) -> set[str]:
@@ -68,6 +69,7 @@ async def find(connection: AsyncConnection, names: Collection[str], asker_of: As
         await _count(connection, turns, and_(asked, turns.c.rating.is_not(None))),
         tuple(await _messages(connection, names, named, own, asker_of)),
         tuple(await _standings(connection, names)),
+        bool(await _count(connection, tallies, _counts_of(names))),
     )
 
 
@@ -87,7 +89,7 @@ async def forget(
     await connection.execute(delete(messages).where(*keys))
     held = or_(leases.c.name.in_(traces.own), leases.c.name.like(f"{SLOT}%"))  # anybody's slots
     await connection.execute(delete(leases).where(held))
-    await connection.execute(delete(tallies).where(tallies.c.name.in_([tally_of(name) for name in names])))
+    await connection.execute(delete(tallies).where(_counts_of(names)))
     await connection.execute(delete(growing_answers))  # anybody's: no service works now
     mine = turns.c.person.in_(traces.names)
     asked = messages.c.key.in_(select(turns.c.key).where(mine))
@@ -103,6 +105,10 @@ async def forget(
         await connection.execute(delete(people).where(*where))
     dropped.update(await pictures.drop_unused(connection, image_ids))
     return traces, dropped
+
+
+def _counts_of(names: Collection[str]) -> ColumnElement[bool]:
+    return tallies.c.name.in_([tally_of(name) for name in names])
 
 
 async def _forget_pictures(connection: AsyncConnection, traces: Traces) -> set[str]:

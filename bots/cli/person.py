@@ -86,6 +86,8 @@ def _described(people: Sequence[str], traces: Traces) -> str:
         f"  pictures: {traces.pictures}",
         f"  messages that wait for an answer or a decision: {len(traces.messages)}",
     ]
+    if traces.counted:
+        lines.append("  counts of what they asked within the last day")
     for known in traces.standings:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(known.since))
         lines.append(f"  {known.platform} {known.id}: {known.standing} since {since}")

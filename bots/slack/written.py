@@ -1,4 +1,4 @@
-"""Define what is stored of Slack's events until it is worked off."""
+"""Define what is stored of Slack's events until it is processed."""
 
 from typing import Annotated, Literal
 

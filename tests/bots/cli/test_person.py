@@ -64,7 +64,8 @@ async def folder(tmp_path: Path) -> Path:
 async def test_somebody_is_listed_exported_and_deleted_and_no_backup_brings_them_back(folder: Path) -> None:
     counts = "1 of their own, 1 with others\n  questions: 2, of which 0 have rated answers\n  pictures: 2\n"
     alone = counts.replace("1 of their own, 1 with", "2 of their own, 0 with")  # who is left in the group
-    assert counts in said("list", ANN, folder=folder)
+    listed = said("list", ANN, folder=folder)
+    assert counts in listed and "counts of what they asked within the last day" in listed
     backed_up = await asyncio.to_thread(run, "backup", str(folder / "backup"), environment=config(folder))
     assert backed_up.returncode == 0, backed_up.stderr
     (folder / "cache/computed/model").mkdir(parents=True)

@@ -23,7 +23,7 @@ def asks(scene: Scene, sender: Sender, text: str, thread: str | None = None) -> 
 
 
 async def idle(scene: Scene) -> None:
-    """Wait until everything was received and worked off."""
+    """Wait until everything was received and processed."""
     await scene.slack.settled()
     await scene.finished("none", 0)
 

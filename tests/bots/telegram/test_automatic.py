@@ -40,7 +40,7 @@ async def says(chatting: Chatting, question: Json, expected: str) -> None:
 
 
 async def idle(telegram: BotApi) -> None:
-    """Wait until everything was received and worked off: a person's question comes last in its chat."""
+    """Wait until everything was received and processed: a person's question comes last in its chat."""
     ann = group(telegram, 7)
     await ann.answer(ann.person.shows(photo(), "@picture_bot and this?"))
 

@@ -33,7 +33,7 @@ def asked_about(boss: Chatting) -> list[dict[str, Any]]:
 
 
 async def quiet(telegram: BotApi, folder: Path) -> None:
-    """Wait until everything that was sent is worked off."""
+    """Wait until everything that was sent is processed."""
     await until(lambda: telegram.unconfirmed == 0)
     store = await Store.open(store_config(folder, False))
     while await store.unfinished("telegram"):
