@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Conversation, Picture, Turn
 from storage import pictures
-from storage.conversations import as_turn
 from storage.schema import images, turns
 from storage.schema import pictures as stored_pictures
+from storage.turns import as_turn
 
 
 async def of(

@@ -14,7 +14,8 @@ from core.image import Image
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
 from core.stored_message import StoredMessage
-from storage import conversations, documents, files, messages, pictures
+from storage import conversations, documents, files, messages, pictures, turns
+from storage.conversation_row import ensure, locked
 
 PROBE_BYTES = 8192  # more than a page
 Payload = Callable[[Sequence[int], Sequence[int]], str]  # of a question, by its pictures' numbers and the new of these
@@ -67,7 +68,7 @@ async def save(
 ) -> None:
     """Save a finished turn. `replaces` is the key of a turn that it replaces, `person` is who asked."""
     asked_by = None if person is None else pseudonym(person)
-    await conversations.save(connection, now, conversation_id, turn, key, replaces, asked_by)
+    await turns.save(connection, now, conversation_id, turn, key, replaces, asked_by)
     await _belong(connection, conversation_id, [picture.image for picture in turn.pictures], person)
 
 
@@ -89,7 +90,8 @@ async def keep_document(
     connection: AsyncConnection, now: float, conversation_id: str, person: str, document: KeptDocument, begins: bool
 ) -> None:
     """Keep a conversation's document. One that does not exist begins with it, or else nothing is kept."""
-    if await conversations.exists(connection, conversation_id, now if begins else None):
+    row = await (ensure(connection, conversation_id, now) if begins else locked(connection, conversation_id))
+    if row is not None:
         await documents.keep(connection, conversation_id, person, document)
 
 
@@ -110,7 +112,7 @@ async def forget_answered(
     The message is finished with that, so that its words go, and no crash lets it be asked again. Return the ids of
     images that no conversation shows any more, or None if `key` was not answered.
     """
-    if await conversations.answered(connection, key) is None:
+    if await turns.answered(connection, key) is None:
         return None
     await messages.finish(connection, now, await messages.together(connection, key))
     await files.forget(connection, conversation_id)

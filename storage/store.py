@@ -21,6 +21,7 @@ from core.units import GIGABYTE
 from storage import (
     allowance,
     chapters,
+    conversation_settings,
     conversations,
     documents,
     edits,
@@ -34,8 +35,10 @@ from storage import (
     personal,
     pictures,
     questions,
+    ratings,
     sessions,
     tallies,
+    turns,
     versions,
 )
 from storage.allowance import Allowance
@@ -112,12 +115,12 @@ class Store(OpenDatabase):
 
     load = reading(conversations.load)
     outline = reading(conversations.outline)
-    keys = reading(conversations.keys)
-    key_of_turn = reading(conversations.key_of_turn)
+    keys = reading(turns.keys)
+    key_of_turn = reading(turns.key_of_turn)
     version_counts = reading(versions.counts)
     versions_of = reading(versions.of_turn)
-    answered = reading(conversations.answered)
-    turn_of_sent = reading(conversations.turn_of_sent)
+    answered = reading(turns.answered)
+    turn_of_sent = reading(turns.turn_of_sent)
     is_sent = reading(messages.is_sent)
     summaries = reading(listing.summaries)
     arrange = writing(listing.arrange)
@@ -127,15 +130,15 @@ class Store(OpenDatabase):
     last_pictured = reading(pictures.last_pictured)
     save = writing_dated(questions.save)
     restart = writing_dated(conversations.restart)
-    settings = reading(conversations.settings)
+    settings = reading(conversation_settings.find)
     has_begun = reading(conversations.has_begun)
-    change_settings = writing_dated(conversations.change_settings)
+    change_settings = writing_dated(conversation_settings.change)
 
     async def answered_today(self) -> int:
         """Return how many questions were answered since midnight, local time, and not forgotten."""
         now = datetime.fromtimestamp(self.clock.certain())
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return await self.database.read(conversations.answered_since, midnight.timestamp())
+        return await self.database.read(turns.answered_since, midnight.timestamp())
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
         """Delete the conversation, its messages and every picture used nowhere else, overwriting them on disk.
@@ -278,18 +281,18 @@ class Store(OpenDatabase):
     known_people = reading(people.known_people)
     meet = writing_dated(people.meet)
     decide = writing_dated(people.decide)
-    rated = reading(conversations.rated)
+    rated = reading(ratings.rated)
     is_ended = reading(sessions.is_ended)
 
     async def rate(self, key: str, rating: int) -> bool:
         """Rate a turn. Raises `NotAllowed` if the operator did not switch ratings on."""
         self._check_ratings()
-        return await self.database.write(conversations.rate, key, rating)
+        return await self.database.write(ratings.rate, key, rating)
 
     async def rate_sent(self, adapter: str, sent: str, rating: int, conversation_id: str | None = None) -> bool:
         """Rate the turn whose answer is in this message. Raises `NotAllowed` like `rate`."""
         self._check_ratings()
-        return await self.database.write(conversations.rate_sent, adapter, sent, rating, conversation_id)
+        return await self.database.write(ratings.rate_sent, adapter, sent, rating, conversation_id)
 
     async def end_session(self, session: str, until: float) -> None:
         """Store that a session ended. If an ended session were dropped too early, it could be used again."""

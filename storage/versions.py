@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.answer import Ending
 from core.conversation import Turn
 from storage import pictures
-from storage.conversations import as_turn
 from storage.schema import conversations, turns
+from storage.turns import as_turn
 
 MOST_VERSIONS = 50  # of one turn; of more the oldest are not shown
 

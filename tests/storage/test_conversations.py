@@ -11,7 +11,7 @@ import pytest
 from core.answer import Answer, Ending
 from core.conversation import Conversation, Picture, Question, Turn
 from core.pseudonym import pseudonym
-from storage import conversations
+from storage import conversations, turns
 from storage.clock import DAY_SECONDS
 from storage.conversations import TURNS_AT_ONCE
 from storage.store import Store, StoreConfig
@@ -435,7 +435,7 @@ async def test_a_long_conversation_is_read_a_few_turns_at_a_time(
         made[passes] += 1
         return make(row, shown)
 
-    make = conversations.as_turn
+    make = turns.as_turn
     monkeypatch.setattr(conversations, "as_turn", counted)
     ticking = asyncio.create_task(tick())
     try:

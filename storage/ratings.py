@@ -1,0 +1,32 @@
+"""Store what people think of answers."""
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation import Turn
+from storage import pictures
+from storage.messages import keys_of_sent
+from storage.schema import messages, turns
+from storage.turns import as_turn
+
+
+async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
+    """Rate a turn: 1 is a thumb up, -1 down, 0 removes the rating. Return False if no turn was saved under `key`."""
+    result = await connection.execute(update(turns).where(turns.c.key == key).values(rating=rating or None))
+    return result.rowcount > 0
+
+
+async def rate_sent(
+    connection: AsyncConnection, adapter: str, sent: str, rating: int, conversation_id: str | None = None
+) -> bool:
+    """Rate the turn whose answer is in the platform's message `sent`, as `rate` does; see `messages.keys_of_sent`."""
+    query = keys_of_sent(adapter, sent, conversation_id).order_by(messages.c.id.desc()).limit(1)
+    key = (await connection.execute(query)).scalar()
+    return key is not None and await rate(connection, key, rating)
+
+
+async def rated(connection: AsyncConnection) -> list[Turn]:
+    """Return every rated turn, oldest first."""
+    rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
+    shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.SHOWN, {})
+    return [as_turn(row, shown.get(row.id, ())) for row in rows]
