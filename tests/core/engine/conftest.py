@@ -1,4 +1,4 @@
-"""Make a tiny model once."""
+"""Start engines with a tiny model."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,14 +10,8 @@ import pytest
 from core.engine import EngineConfig
 from core.engine.engine import Engine
 from tests.core.engine.reference import Reference
-from tests.core.engine.tiny import make_model
 
 Start = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_model(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
