@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bots.conversing.actions import SMALL_PRINT_FACTOR, ask_for_display, available_actions, file_of
+from bots.conversing.actions import SMALL_PRINT_FACTOR, available_actions, file_of
 from bots.conversing.answer_action import BOXES, AnswerAction, first_questions
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
+from bots.conversing.display import Display
 from bots.conversing.events import Ask, Tell
 from bots.conversing.other_pages import keep_document, turn_pages
 from bots.conversing.parts import WHAT_IS_THIS, Pointed, box_of, cut_out, pointed_in_words
@@ -231,15 +232,9 @@ class _Response:
         return await self._shown(lambda tell: ask(chat, question, key, person, tell, request.stopped, request.replaces))
 
     async def _shown(self, ask: Ask) -> Answer:
-        return await ask_for_display(
-            ask,
-            self._saved_turn,
-            self.request.display,
-            self.notes,
-            self.translator,
-            self.tell,
-            introduce(self.services.model, self.translator),
-        )
+        introduction = introduce(self.services.model, self.translator)
+        display = Display(self.request.display, self.translator, self.tell, self.notes, introduction)
+        return await display.ask(ask, self._saved_turn)
 
     async def _saved_turn(self) -> Turn | None:
         """Return the turn that was just answered, and offer its actions. /table needs no button for its CSV file."""

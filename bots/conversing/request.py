@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bots.conversing.actions import DisplayOptions
 from bots.conversing.answer_action import AnswerAction
+from bots.conversing.display import DisplayOptions
 from bots.conversing.events import File
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Spot

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from bots.conversing.actions import DisplayOptions
+from bots.conversing.display import DisplayOptions
 from bots.conversing.request import AnswerRequest
 from bots.slack.config import SlackConfig
 from bots.slack.files import Files

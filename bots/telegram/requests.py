@@ -9,8 +9,8 @@ from telegram import Bot
 from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
 
-from bots.conversing.actions import DisplayOptions
 from bots.conversing.commands import pressed_question
+from bots.conversing.display import DisplayOptions
 from bots.conversing.reactions import Spot
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services

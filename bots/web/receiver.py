@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from bots.conversing.actions import DisplayOptions
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
+from bots.conversing.display import DisplayOptions
 from bots.conversing.events import Tell
 from bots.conversing.other_pages import document_to_keep, keep_document
 from bots.conversing.platform import Platform

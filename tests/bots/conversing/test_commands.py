@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversing.actions import DisplayOptions
 from bots.conversing.command import Command, Takes
 from bots.conversing.commands import (
     COMMANDS,
@@ -15,6 +14,7 @@ from bots.conversing.commands import (
     obey,
     wants_csv,
 )
+from bots.conversing.display import DisplayOptions
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
