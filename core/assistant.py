@@ -99,12 +99,12 @@ class History(Tallies, Protocol):
 class _EngineQuestion:
     """What the engine is asked, how, and the key of the turn that is replaced.
 
-    `counts_as` is the key under which it is counted, and `images` are the ids of the pictures that it brings.
+    `quota_key` is the key under which it is counted, and `images` are the ids of the pictures that it brings.
     """
 
     conversation: Conversation
     sampling: Sampling
-    counts_as: str
+    quota_key: str
     images: Sequence[str] = ()
     replaces: str | None = None
 
@@ -147,7 +147,7 @@ class Assistant:
         check_length(question.text)
         person = person or conversation_id
 
-        async def begin() -> _EngineQuestion:
+        async def prepare() -> _EngineQuestion:
             conversation = await self.history.load(conversation_id)
             whole = await self._with_data(question, conversation)
             conversation = conversation.ask(replace(whole, text=storable(question.text)))
@@ -157,7 +157,7 @@ class Assistant:
             ids = [image.id for image in images]
             return self._engine_question(conversation, question.again, replaces or key, ids, replaces)
 
-        return await self._once(conversation_id, key, person, begin, tell, is_stopped)
+        return await self._answer_once(conversation_id, key, person, prepare, tell, is_stopped)
 
     async def retry(
         self,
@@ -170,10 +170,10 @@ class Assistant:
         """Answer the last question again with other random choices, replacing the old answer. Otherwise like `ask`."""
         person = person or conversation_id
 
-        async def begin() -> _EngineQuestion:
-            return await self._once_more(await self.history.load(conversation_id), key)
+        async def prepare() -> _EngineQuestion:
+            return await self._repeated_question(await self.history.load(conversation_id), key)
 
-        return await self._once(conversation_id, key, person, begin, tell, is_stopped)
+        return await self._answer_once(conversation_id, key, person, prepare, tell, is_stopped)
 
     async def edit(
         self,
@@ -192,13 +192,13 @@ class Assistant:
         check_length(text)
         person = person or conversation_id
 
-        async def begin() -> _EngineQuestion:
+        async def prepare() -> _EngineQuestion:
             conversation = (await self.history.load(conversation_id)).until(number)
             if len(conversation.turns) < number:
                 raise NotFound("There is no such answer in this conversation.")
-            return await self._once_more(conversation, key, text)
+            return await self._repeated_question(conversation, key, text)
 
-        return await self._once(conversation_id, key, person, begin, tell, is_stopped)
+        return await self._answer_once(conversation_id, key, person, prepare, tell, is_stopped)
 
     async def complete(self, conversation: Conversation, sampling: Sampling, person: str, tell: Tell) -> Answer:
         """Answer the open last turn of a conversation that its caller keeps, and nothing of it here.
@@ -285,7 +285,9 @@ class Assistant:
             if not await self.history.remove_picture(conversation_id, number):
                 raise NotFound("There is no picture {number} in this conversation.", number=number)
 
-    async def _once_more(self, conversation: Conversation, key: str, text: str | None = None) -> _EngineQuestion:
+    async def _repeated_question(
+        self, conversation: Conversation, key: str, text: str | None = None
+    ) -> _EngineQuestion:
         """Return the last question once more, by default in the same words. Raises `NotFound` if there is none."""
         number = len(conversation.turns)
         old_key = await self.history.key_of_turn(conversation.id, number) if number else None
@@ -299,20 +301,20 @@ class Assistant:
         return self._engine_question(conversation, words == old.text, key, (), old_key)
 
     def _engine_question(
-        self, conversation: Conversation, again: bool, counts_as: str, images: Sequence[str], replaces: str | None
+        self, conversation: Conversation, again: bool, quota_key: str, images: Sequence[str], replaces: str | None
     ) -> _EngineQuestion:
         """Return the question as the conversation's settings have it; `again` with other random choices."""
         settings = conversation.settings
         sampling = settings.limit(self.sampling.for_retry() if again else self.sampling)
         conversation = replace(conversation, system=settings.system)
-        return _EngineQuestion(conversation, sampling, counts_as, images, replaces)
+        return _EngineQuestion(conversation, sampling, quota_key, images, replaces)
 
-    async def _once(
+    async def _answer_once(
         self,
         conversation_id: str,
         key: str,
         person: str,
-        begin: Callable[[], Awaitable[_EngineQuestion]],
+        prepare: Callable[[], Awaitable[_EngineQuestion]],
         tell: Tell,
         is_stopped: Callable[[], bool],
     ) -> Answer:
@@ -326,10 +328,10 @@ class Assistant:
                         answer = await self._saved(key)  # the same request may be sent twice at once
                         if answer is None:
                             watch = Stopwatch(arrived)
-                            begun = await begin()
-                            was_answered = begun.counts_as == begun.replaces
-                            async with self._quota.question(person, begun.counts_as, begun.images, was_answered):
-                                return await self._write(begun, key, person, tell, is_stopped, watch)
+                            asked = await prepare()
+                            was_answered = asked.quota_key == asked.replaces
+                            async with self._quota.question(person, asked.quota_key, asked.images, was_answered):
+                                return await self._write(asked, key, person, tell, is_stopped, watch)
         tell(ConversationLoaded(await self.history.load(conversation_id)))
         tell(Piece(answer.text))
         return answer
@@ -351,15 +353,15 @@ class Assistant:
 
     async def _write(
         self,
-        begun: _EngineQuestion,
+        asked: _EngineQuestion,
         key: str,
         person: str,
         tell: Tell,
         is_stopped: Callable[[], bool],
         watch: Stopwatch,
     ) -> Answer:
-        surplus = begun.conversation.surplus
-        conversation = begun.conversation.without(surplus)
+        surplus = asked.conversation.surplus
+        conversation = asked.conversation.without(surplus)
         turn = conversation.turns[-1]
         pieces: list[str] = []
         tell(ConversationLoaded(conversation))
@@ -376,16 +378,16 @@ class Assistant:
             with self._log.counting(watch):
                 answer = None
                 if not is_stopped():
-                    writing = self._engine.answer(conversation, begun.sampling, hear)
+                    writing = self._engine.answer(conversation, asked.sampling, hear)
                     answer = await self._turns.until_stopped(conversation.id, writing)
                 answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
             raise  # the answer did not begin (busy, too long), so there is nothing to save
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
-            await self.history.save(conversation.id, replace(turn, answer=failed), key, begun.replaces, person)
+            await self.history.save(conversation.id, replace(turn, answer=failed), key, asked.replaces, person)
             raise
-        await self.history.save(conversation.id, replace(turn, answer=answer), key, begun.replaces, person)
+        await self.history.save(conversation.id, replace(turn, answer=answer), key, asked.replaces, person)
         self._log.note(answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)

@@ -33,7 +33,7 @@ async def respond(request: AnswerRequest, services: Services, translator: Transl
     """Answer a request. Raises `BotError`."""
     response = _Response(request, services, translator, tell, list(request.notes))
     try:
-        return await response.answer()
+        return await response.dispatch()
     except NoPicture as error:
         if request.chooses:
             raise
@@ -49,16 +49,16 @@ class _Response:
     notes: list[str]  # what was left out
     has_pages: bool = False  # one of the files; those that the question names were chosen from it
 
-    async def answer(self) -> Answer:
+    async def dispatch(self) -> Answer:
         match self.request.command:
             case None if self.request.turn:
                 return await self._edit()
             case None:
-                return await self._ask()
+                return await self._answer_question()
             case "new" if self.request.text or self.request.files:
                 return await self._begin_with_a_question()
             case "retry":
-                return await self._again()
+                return await self._retry()
             case AnswerAction.SMALL_PRINT:
                 return await self._read_small_print()
             case AnswerAction.GO_ON:
@@ -70,7 +70,7 @@ class _Response:
             case _:
                 return await self._obey()
 
-    async def _ask(self) -> Answer:
+    async def _answer_question(self) -> Answer:
         request = self.request
         if request.region is not None:
             [picture] = await self._chosen(request.pictures or ())
@@ -92,7 +92,7 @@ class _Response:
             if request.turns_pages and not (answered or self.has_pages):
                 images = await self._turn_pages(images)
             try:
-                return await self._answer(Question(request.text, images, request.alone, request.asker))
+                return await self._ask_assistant(Question(request.text, images, request.alone, request.asker))
             except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
@@ -139,9 +139,9 @@ class _Response:
         answered = self.services.assistant.history.answered
         if not (await answered(self.request.key) or await answered(self.request.replaces or "")):
             await self.services.assistant.restart(self.request.conversation_id)
-        return await self._ask()
+        return await self._answer_question()
 
-    async def _again(self) -> Answer:
+    async def _retry(self) -> Answer:
         """Answer once more: the last question, or the one whose answer is in the message `about`."""
         request = self.request
         turn = await self._turn_about() if request.about else None
@@ -149,21 +149,19 @@ class _Response:
             if request.about is None:
                 self.notes = await self._keep_files()
             retry = self.services.assistant.retry
-            return await self._shown(
+            return await self._show(
                 lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped)
             )
         if turn is not None:
             images = tuple(it.image for it in turn.pictures)
-            return await self._answer(Question(turn.text, images, alone=True, again=True))
-        return await self._ask()  # it was never answered, so what was asked is asked again
+            return await self._ask_assistant(Question(turn.text, images, alone=True, again=True))
+        return await self._answer_question()  # it was never answered, so what was asked is asked again
 
     async def _edit(self) -> Answer:
         """Answer a question of the conversation again in other words."""
         request, edit = self.request, self.services.assistant.edit
         chat, key, person = request.conversation_id, request.key, request.person
-        return await self._shown(
-            lambda tell: edit(chat, request.turn, request.text, key, person, tell, request.stopped)
-        )
+        return await self._show(lambda tell: edit(chat, request.turn, request.text, key, person, tell, request.stopped))
 
     async def _is_last(self, turn: Turn) -> bool:
         return (await self._outline()).turns[-1:] == (turn,)
@@ -184,7 +182,7 @@ class _Response:
             replace(picture, image=await make_image(original, sharper)) if original else picture
             for picture, original in zip(turn.pictures, sent, strict=True)
         ]
-        return await self._answer(Question(turn.text, alone=True, small_print=tuple(pictures)))
+        return await self._ask_assistant(Question(turn.text, alone=True, small_print=tuple(pictures)))
 
     async def _go_on(self) -> Answer:
         """Ask for the rest of an answer that became too long."""
@@ -195,7 +193,7 @@ class _Response:
         if not (answered or await self._is_last(turn)):
             raise BadQuestion("Other questions were asked since then. Please ask for the rest in your own words.")
         text = self.translator.for_question(turn.text).say("Go on.")
-        return await self._answer(Question(text, alone=True, person=self.request.asker))
+        return await self._ask_assistant(Question(text, alone=True, person=self.request.asker))
 
     async def _ask_about_named_region(self) -> Answer:
         """Ask about the part of a picture that words name, or say how one is named."""
@@ -221,17 +219,17 @@ class _Response:
         limits = await self.services.limits(self.request.conversation_id)
         image, part = await cut_out(pointed, known, self.services.store, limits)
         text = pointed.question or self.translator.explain(WHAT_IS_THIS)
-        return await self._answer(Question(text, (image,), alone=True, person=self.request.asker, part=part))
+        return await self._ask_assistant(Question(text, (image,), alone=True, person=self.request.asker, part=part))
 
     async def _outline(self) -> Conversation:
         return await self.services.store.outline(self.request.conversation_id)
 
-    async def _answer(self, question: Question) -> Answer:
+    async def _ask_assistant(self, question: Question) -> Answer:
         request, ask = self.request, self.services.assistant.ask
         chat, key, person = request.conversation_id, request.key, request.person
-        return await self._shown(lambda tell: ask(chat, question, key, person, tell, request.stopped, request.replaces))
+        return await self._show(lambda tell: ask(chat, question, key, person, tell, request.stopped, request.replaces))
 
-    async def _shown(self, ask: Ask) -> Answer:
+    async def _show(self, ask: Ask) -> Answer:
         introduction = introduce(self.services.model, self.translator)
         display = Display(self.request.display, self.translator, self.tell, self.notes, introduction)
         return await display.ask(ask, self._saved_turn)
