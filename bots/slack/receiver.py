@@ -4,54 +4,33 @@ Incomplete events raise `pydantic.ValidationError`, and `bots.slack.gateway` ack
 """
 
 import asyncio
-import hashlib
-import logging
 import re
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bots.conversing import strangers
-from bots.conversing.answer_action import SET, AnswerAction
-from bots.conversing.background import Background
 from bots.conversing.commands import command_in
-from bots.conversing.delivery_errors import Refused, RetryLater
-from bots.conversing.permissions import Decision
 from bots.conversing.services import Services
-from bots.slack import window
-from bots.slack.api import SlackApi, patiently
-from bots.slack.buttons import section
+from bots.slack.api import SlackApi
 from bots.slack.config import SlackConfig
 from bots.slack.events import (
     Edited,
     FileDeleted,
-    Interaction,
     Json,
-    Person,
-    Press,
     Reaction,
     Removal,
     SessionStopped,
-    Submission,
-    Value,
 )
 from bots.slack.gateway import make_app
+from bots.slack.interactions import Interactions
 from bots.slack.message import SlackMessage, addresses_somebody
-from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
-from bots.slack.written import Asked, Clicked, Lost, RemovedFiles, Typed
-from core.errors import BotError
-from core.person import Standing
+from bots.slack.written import Asked, RemovedFiles
 from core.revision import EDIT_SECONDS
 
-log = logging.getLogger(__name__)
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
 
@@ -65,7 +44,7 @@ class Receiver:
         self._dispatcher = worker.dispatcher
         self._services = services
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._background = Background()
+        self._interactions = Interactions(slack, worker)
         self.app = make_app(slack, config.signing_secret)
         self._attach(self.app)
 
@@ -73,7 +52,7 @@ class Receiver:
         """Let listeners finish that have begun to store something."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
-        await self._background.close()
+        await self._interactions.close()
 
     async def _track(self, next_: Callable[[], Awaitable[None]]) -> None:
         if task := asyncio.current_task():
@@ -89,18 +68,10 @@ class Receiver:
         app.event("reaction_added")(self._on_reaction)
         app.event("reaction_removed")(self._on_reaction)
         app.event("agent_session_stopped")(self._on_session_stopped)
-        app.action("stop")(self._on_stop)
-        for button in ("retry", *AnswerAction):
-            app.action(str(button))(self._on_button)
-        for _, decision in strangers.buttons():
-            app.action(decision)(self._on_decision)
-        app.shortcut(window.SHORTCUT)(self._on_shortcut)
-        app.view(window.SHORTCUT)(self._on_question)
+        self._interactions.attach(app)
         anything = re.compile(".*", re.DOTALL)
         app.event(anything)(self._on_anything_else)
-        app.action(anything)(self._on_lost_button)
         app.shortcut(anything)(self._on_anything_else)
-        app.view_submission(anything)(self._on_lost_window)
         app.view_closed(anything)(self._on_anything_else)
 
     async def _on_message(self, event: Json) -> None:
@@ -198,104 +169,6 @@ class Receiver:
         user, channel = stopped.user, stopped.channel
         if stopped.thread_ts and await self._may(user, [channel, self._slack.team]):
             await self._dispatcher.stop_anywhere(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
-
-    # Buttons, the shortcut and its window
-
-    async def _on_decision(self, ack: AsyncAck, body: Json) -> None:
-        """Carry out an admin's decision about a stranger. Anybody else's press does nothing."""
-        press = Press.model_validate(body)
-        person, admin = press.action.value or "", press.user.id
-        if admin in self._dispatcher.permissions.listed.admins and SLACK.person_id.fullmatch(person):
-            note = await self._dispatcher.permissions.decide(person, Decision(press.action.action_id), admin)
-            text = f"{press.message.text}\n\n{strangers.in_all_languages(note)}".strip()
-            self._background.start(self._settle(press.channel.id, press.message.ts, text))
-        await ack()
-
-    async def _settle(self, channel: str, ts: str, text: str) -> None:
-        """Write a message over, so that its buttons go."""
-        update = self._slack.client.chat_update
-        with suppress(BotError, Refused):
-            blocks = [section(text)]
-            await patiently(partial(self._slack.call, update, channel=channel, ts=ts, text=text, blocks=blocks))
-
-    async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
-        press = Press.model_validate(body)
-        place, key = self._place(press), press.action.value
-        if await self._may(place.user, place.places):
-            await self._dispatcher.stop_anywhere(await self._conversation(place), lambda message: message.key == key)
-        await ack()
-
-    async def _on_button(self, ack: AsyncAck, body: Json) -> None:
-        """Handle a button below an answer. Pressed twice, it works once, unless it sets something."""
-        press = Press.model_validate(body)
-        command, below = press.action.action_id, press.message.ts
-        try:
-            value = Value.model_validate_json(press.action.value or "")
-        except ValidationError:
-            await self._on_lost_button(ack, body)
-            return
-        place = replace(self._place(press, value.asked), told=value.told)
-        if await self._may(place.user, place.places):
-            answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
-            again = f":{press.action.action_ts}" if command.startswith(SET) else ""
-            key = f"slack:{command}:{place.channel}:{below}:{answer}{again}"
-            clicked = Clicked(place=place, command=command, about=value.about or below, key=value.key)
-            await self._dispatcher.inbox.receive(key, await self._conversation(place), clicked.model_dump_json())
-            await ack()
-        else:
-            await self._on_lost_button(ack, body)
-
-    async def _on_lost_button(self, ack: AsyncAck, body: Json) -> None:
-        """Handle a button of an older version, or one with content that we never wrote. Its answer is unknown."""
-        press = Press.model_validate(body)
-        place = self._place(press, press.message.ts)
-        standing = await self._dispatcher.permissions.standing(place.user, place.places)
-        if standing is not Standing.BLOCKED:  # a stranger is told so
-            key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
-            await self._dispatcher.inbox.receive(
-                key, await self._conversation(place), Lost(place=place).model_dump_json()
-            )
-        await ack()
-
-    def _place(self, done: Interaction, asked: str = "") -> Place:
-        team = done.user.team_id or self._slack.team
-        return Place(done.channel.id, done.thread, asked, done.user.id, team)
-
-    async def _conversation(self, place: Place) -> str:
-        return await self._worker.conversations.of_thread(place.channel, place.thread)
-
-    async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
-        used = Interaction.model_validate(body)
-        task = asyncio.create_task(self._open_window(used))  # its trigger is valid for three seconds
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await ack()
-
-    async def _open_window(self, used: Interaction) -> None:
-        place = self._place(used, used.message.ts)
-        translator = await self._worker.people.translator(place.user)
-        try:
-            view = window.question_window(place, translator)
-            await self._slack.call(self._slack.client.views_open, trigger_id=used.trigger_id, view=view)
-        except (RetryLater, Refused) as error:
-            log.warning("the window for a question could not be opened: %s", error)
-
-    async def _on_question(self, ack: AsyncAck, body: Json) -> None:
-        try:
-            submission = Submission.model_validate(body)
-            place = window.place_of(submission)
-        except ValidationError:
-            await self._on_lost_window(ack, body)
-            return
-        key, typed = f"slack:window:{submission.view.id}", Typed(place=place)
-        await self._dispatcher.inbox.receive(key, await self._conversation(place), typed.model_dump_json())
-        await ack()
-
-    async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
-        """Say in a window of an older version or another app that it does not work."""
-        person = Person.model_validate(body.get("user"))
-        translator = self._worker.people.known_voice(person.id)  # asking Slack might outlast the three seconds
-        await ack(response_action="update", view=window.unknown_window(translator))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledge anything else, so that Slack does not send it again."""
